@@ -1,0 +1,1 @@
+//! One file for each function's work, written against ports.

@@ -1,0 +1,40 @@
+//! CloudWatch alarms as the gates see them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An alarm as it was read. Metric, composite and log alarms look alike here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: AlarmState,
+    /// When the state last changed its value (`StateTransitionedTimestamp`, else `StateUpdatedTimestamp`).
+    pub since: Timestamp,
+    /// `StateReason`, for people.
+    pub reason: String,
+}
+
+/// The state of an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AlarmState {
+    /// Quiet.
+    Ok,
+    /// Firing.
+    Alarm,
+    /// CloudWatch cannot say.
+    InsufficientData,
+}
+
+/// A change to ALARM, found in an alarm's history: it counts even if the alarm is quiet again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Firing {
+    /// The alarm.
+    pub name: String,
+    /// When it changed to ALARM.
+    pub at: Timestamp,
+}

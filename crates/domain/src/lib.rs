@@ -1,0 +1,11 @@
+//! The pure core of Crossfade: policy, plan, schedule, route edits, gates, judge, journal.
+//!
+//! **Invariant:** nothing here is async, reads a clock or the environment, or knows that AWS has an SDK. Whatever a
+//! decision depends on is an argument, and the same arguments always give the same decision.
+
+pub mod action;
+pub mod alarm;
+pub mod group;
+pub mod ids;
+pub mod route;
+pub mod weight;

@@ -1,0 +1,1 @@
+//! serve(): decode, run, log, name the failure; builds the one Clock.

@@ -1,0 +1,4 @@
+//! HTTP in front of the world: endpoints for the SDK, the data plane, function processes, clusters, load.
+
+pub mod aws_service;
+pub mod clock;

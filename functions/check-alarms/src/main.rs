@@ -1,0 +1,3 @@
+//! The `check-alarms` function.
+
+fn main() {}

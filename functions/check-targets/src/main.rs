@@ -1,0 +1,3 @@
+//! The `check-targets` function.
+
+fn main() {}

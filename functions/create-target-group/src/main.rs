@@ -1,0 +1,3 @@
+//! The `create-target-group` function.
+
+fn main() {}

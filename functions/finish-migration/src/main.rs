@@ -1,0 +1,3 @@
+//! The `finish-migration` function.
+
+fn main() {}

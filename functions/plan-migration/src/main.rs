@@ -1,0 +1,3 @@
+//! The `plan-migration` function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `react-to-alarm` function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `register-targets` function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `roll-back` function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `shift-weight` function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `sweep-migrations` function.
+
+fn main() {}
