@@ -5,7 +5,12 @@
 
 pub mod action;
 pub mod alarm;
+pub mod cursor;
 pub mod group;
 pub mod ids;
+pub mod inventory;
+pub mod journal;
+pub mod plan;
+pub mod policy;
 pub mod route;
 pub mod weight;
