@@ -1,0 +1,73 @@
+//! How an action fails: the classes are the only error names that the state machines know.
+
+use crate::ports::{LedgerError, PortError};
+use std::error::Error as _;
+
+/// An inability, never a verdict. The class is what a state machine may branch on.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// The input is wrong; every problem is named.
+    #[error("invalid request: {0}")]
+    InvalidRequest(String),
+    /// Another migration holds the service or one of its routes.
+    #[error("lock held: {0}")]
+    LockHeld(String),
+    /// A route is not as it was left.
+    #[error("drifted: {0}")]
+    Drifted(String),
+    /// Another generation has taken over.
+    #[error("superseded: {0}")]
+    Superseded(String),
+    /// A load balancer, CloudWatch or Step Functions could not be used.
+    #[error("{doing}")]
+    Port {
+        /// What the action was doing, with its object.
+        doing: String,
+        /// The port's error.
+        #[source]
+        source: PortError,
+    },
+    /// The table could not be used.
+    #[error("{doing}")]
+    Ledger {
+        /// What the action was doing, with its object.
+        doing: String,
+        /// The ledger's error.
+        #[source]
+        source: LedgerError,
+    },
+    /// An invariant of our own is broken.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl ActionError {
+    /// The error's class: `InvalidRequest`, `LockHeld`, `Drifted`, `Transient`, `Denied`, `Superseded` or `Internal`.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => "InvalidRequest",
+            Self::LockHeld(_) => "LockHeld",
+            Self::Drifted(_) => "Drifted",
+            Self::Superseded(_) | Self::Ledger { source: LedgerError::Superseded { .. }, .. } => "Superseded",
+            Self::Port { source, .. } | Self::Ledger { source: LedgerError::Port(source), .. } => match source {
+                PortError::Throttled { .. } | PortError::Unavailable { .. } => "Transient",
+                PortError::Denied { .. } => "Denied",
+                PortError::NotFound { .. } | PortError::Refused { .. } => "Internal",
+            },
+            Self::Ledger { source: LedgerError::Contended { .. }, .. } => "Transient",
+            Self::Ledger { source: LedgerError::Unreadable { .. }, .. } | Self::Internal(_) => "Internal",
+        }
+    }
+
+    /// The whole chain of causes in one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(source) = cause {
+            text.push_str(": ");
+            text.push_str(&source.to_string());
+            cause = source.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,100 @@
+//! What an action may ask of the world, in the field's verbs.
+//!
+//! `crates/aws` answers through the SDK, `crates/world` directly; one contract suite runs against both.
+
+mod alarms;
+mod clock;
+mod executions;
+mod ledger;
+mod load_balancers;
+
+pub use alarms::Alarms;
+pub use clock::Clock;
+pub use executions::{ExecutionStatus, Executions, Started};
+pub use ledger::{Ledger, LedgerError, TakeError};
+pub use load_balancers::{Listener, LoadBalancer, LoadBalancers, NewGroup};
+
+use std::sync::Arc;
+
+/// Every port that the actions use.
+#[derive(Clone)]
+pub struct Ports {
+    /// `ELBv2`.
+    pub load_balancers: Arc<dyn LoadBalancers>,
+    /// CloudWatch alarms.
+    pub alarms: Arc<dyn Alarms>,
+    /// The table.
+    pub ledger: Arc<dyn Ledger>,
+    /// Step Functions.
+    pub executions: Arc<dyn Executions>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// An AWS call that did not succeed, classified by error code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PortError {
+    /// The account's request rate is used up; worth another try later.
+    #[error("{operation} on {object} was throttled")]
+    Throttled {
+        /// The operation, by AWS's name.
+        operation: &'static str,
+        /// What it was about.
+        object: String,
+    },
+    /// No answer, or a fault of the service; the call may or may not have taken effect.
+    #[error("{operation} on {object} got no usable answer: {detail}")]
+    Unavailable {
+        /// The operation, by AWS's name.
+        operation: &'static str,
+        /// What it was about.
+        object: String,
+        /// What was seen.
+        detail: String,
+    },
+    /// The role may not do this.
+    #[error("{operation} on {object} was denied: {detail}")]
+    Denied {
+        /// The operation, by AWS's name.
+        operation: &'static str,
+        /// What it was about.
+        object: String,
+        /// AWS's words.
+        detail: String,
+    },
+    /// The object does not exist.
+    #[error("{operation}: {object} does not exist")]
+    NotFound {
+        /// The operation, by AWS's name.
+        operation: &'static str,
+        /// What was looked for.
+        object: String,
+    },
+    /// AWS understood and refused.
+    #[error("{operation} on {object} was refused: {code}: {detail}")]
+    Refused {
+        /// The operation, by AWS's name.
+        operation: &'static str,
+        /// What it was about.
+        object: String,
+        /// AWS's error code, such as `ResourceInUse`.
+        code: String,
+        /// AWS's words.
+        detail: String,
+    },
+}
+
+impl PortError {
+    /// Whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Unavailable { .. })
+    }
+
+    /// AWS's error code, where it refused.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+}

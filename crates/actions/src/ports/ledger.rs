@@ -1,0 +1,98 @@
+use super::PortError;
+use crossfade_domain::ids::{MigrationId, ServiceName};
+use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::journal::{Event, Head};
+use crossfade_domain::plan::Plan;
+use crossfade_domain::route::RouteId;
+use serde_json::Value;
+
+/// Why the table could not be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LedgerError {
+    /// The head has another generation than the writer: somebody took over.
+    #[error("generation {ours} of {service} was superseded by {theirs}")]
+    Superseded {
+        /// The service.
+        service: ServiceName,
+        /// The writer's generation.
+        ours: u64,
+        /// The head's generation.
+        theirs: u64,
+    },
+    /// The head moved on under the same generation; read it again and decide anew.
+    #[error("the journal of {service} moved on to event {sequence} meanwhile")]
+    Contended {
+        /// The service.
+        service: ServiceName,
+        /// The head's last event.
+        sequence: u64,
+    },
+    /// A stored item cannot be read by this version.
+    #[error("stored item {key} cannot be read: {detail}")]
+    Unreadable {
+        /// Its key.
+        key: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The table did not do it.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Why a service and its routes could not be taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TakeError {
+    /// The service is in another migration, or another migration holds these routes.
+    #[error("held by another migration")]
+    Held(Vec<RouteHolder>),
+    /// The service's own migration is not over.
+    #[error("migration {} is not over", .0.migration)]
+    Busy(Box<Head>),
+    /// The table did not do it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// The table: heads, locks, plans, journals, the index from alarms to services, policies.
+///
+/// Every write carries the generation it was made under. Reads are consistent. A write whose answer was lost and that
+/// is tried again finds its own effect and succeeds.
+#[async_trait::async_trait]
+pub trait Ledger: Send + Sync {
+    /// A service's head; none if it never migrated.
+    async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError>;
+
+    /// The heads of all migrations that are not over, halted ones included.
+    async fn open_heads(&self) -> Result<Vec<Head>, LedgerError>;
+
+    /// A stored plan.
+    async fn plan(&self, service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError>;
+
+    /// A migration's journal, in order.
+    async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError>;
+
+    /// Takes the service, every route of the plan and the index of its alarms, or nothing, in one transaction, and
+    /// stores plan, head and first event. `previous` is the head that was read before (which must be over). The same
+    /// migration taken again by the same execution succeeds.
+    async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError>;
+
+    /// Writes an event and the head it leads to, on the condition that the stored head still is `before` (generation
+    /// and sequence).
+    async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError>;
+
+    /// As `record`, and releases every lock and index entry of the plan in the same transaction.
+    async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;
+
+    /// Who holds these routes.
+    async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError>;
+
+    /// The services that an alarm guards.
+    async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError>;
+
+    /// Stores a fleet's policy document; a newer one of the same fleet replaces it.
+    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError>;
+
+    /// Every stored policy document with its fleet's name.
+    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError>;
+}
