@@ -3,6 +3,7 @@
 use crate::ids::{MigrationId, ServiceName};
 use crate::plan::{Finding, Plan};
 use crate::weight::Weight;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What a function returns: the whole next payload. The machine branches on `verdict` and waits for `waitSeconds`;
@@ -29,6 +30,9 @@ pub struct Cursor {
     pub wait_seconds: u32,
     /// Why, in one sentence.
     pub reason: String,
+    /// When the cause of a `rollBack` arose, if that was before the verdict: an alarm's change of state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_at: Option<Timestamp>,
     /// The error name of a refusal: `Refused`, `LockHeld` or `InvalidRequest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -1,12 +1,20 @@
 use super::PortError;
 use crossfade_domain::ids::ServiceName;
+use crossfade_domain::journal::Trigger;
 
 /// Step Functions.
 #[async_trait::async_trait]
 pub trait Executions: Send + Sync {
-    /// Starts `roll-back-service` for a service under `name` (at most 80 characters), with `cause` in its input.
+    /// Starts `roll-back-service` under `name` (at most 80 characters) with the input
+    /// `{"service": ..., "trigger": "alarmEvent" | "sweep" | "operator", "cause": ...}`.
     /// A name that is running or was used is `Started::Already`: the rollback has its second look.
-    async fn start_roll_back(&self, service: &ServiceName, name: &str, cause: &str) -> Result<Started, PortError>;
+    async fn start_roll_back(
+        &self,
+        service: &ServiceName,
+        name: &str,
+        trigger: Trigger,
+        cause: &str,
+    ) -> Result<Started, PortError>;
 
     /// How an execution is.
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError>;

@@ -60,7 +60,8 @@ pub enum TakeError {
 /// is tried again finds its own effect and succeeds.
 #[async_trait::async_trait]
 pub trait Ledger: Send + Sync {
-    /// A service's head; none if it never migrated.
+    /// A service's head; none if it never migrated. Answers or fails within 2 s of real time: a rollback goes on
+    /// without a table that does not answer (invariant 6).
     async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError>;
 
     /// The heads of all migrations that are not over, halted ones included.

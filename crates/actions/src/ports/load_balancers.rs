@@ -1,7 +1,7 @@
 use super::PortError;
 use crossfade_domain::action::Action;
 use crossfade_domain::group::{Attributes, GroupSettings, Tags, Target, TargetGroup, TargetHealth};
-use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, TargetGroupArn};
+use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
 use crossfade_domain::route::{Route, RouteId};
 use std::collections::BTreeMap;
 
@@ -44,6 +44,10 @@ pub trait LoadBalancers: Send + Sync {
 
     /// Every target group of a load balancer.
     async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError>;
+
+    /// Every target group that carries the tag `crossfade:service=<service>`, with its tags: how a rollback finds the
+    /// new groups when the table does not answer. It reads every group of the account, so nothing else calls it.
+    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError>;
 
     /// The load balancers that exist among these.
     async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError>;
