@@ -1,0 +1,364 @@
+//! What the state machines must be, whoever edits them: complete, portable, and without a way to end that hides a state of
+//! the traffic.
+
+mod definition;
+
+use crate::repository::{names_in, pascal_case, read, root};
+use crossfade_actions::error::ActionError;
+use crossfade_actions::ports::PortError;
+use crossfade_domain::cursor::Verdict;
+use definition::{Machine, Retrier, State};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const MIGRATE: &str = "migrate-service";
+const ROLL_BACK: &str = "roll-back-service";
+/// States whose function is not the one they are named after, because one function has two uses.
+const SECOND_NAMES: [(&str, &str); 2] = [("Attach at weight 0", "shift-weight"), ("Verify rollback", "roll-back")];
+/// The states that repeat the usual retries many more times.
+const PATIENT: [&str; 2] = ["Roll back", "Verify rollback"];
+/// What the Lambda service itself may answer: its faults, and a function that died or did not end. AWS names a timeout in
+/// three ways.
+const SERVICE_FAULTS: [&str; 9] = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "States.Timeout",
+];
+
+fn machine(name: &str) -> Machine {
+    let path = format!("statemachine/{name}.asl.json");
+    serde_json::from_str(&read(&path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn machines() -> impl Iterator<Item = (&'static str, Machine)> {
+    [MIGRATE, ROLL_BACK].into_iter().map(|name| (name, machine(name)))
+}
+
+/// What can be reached from a state, without the arrows that `leave_out` names.
+fn reachable<'a>(machine: &'a Machine, from: &'a str, leave_out: &[(&str, &str)]) -> BTreeSet<&'a str> {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(name) = open.pop() {
+        if seen.insert(name) {
+            let arrows = machine.state(name).arrows().into_iter();
+            open.extend(arrows.filter(|(why, _)| !leave_out.contains(&(name, why))).map(|(_, next)| next));
+        }
+    }
+    seen
+}
+
+fn ends_reachable<'a>(machine: &'a Machine, from: &'a str, leave_out: &[(&str, &str)]) -> Vec<&'a str> {
+    reachable(machine, from, leave_out).into_iter().filter(|name| machine.state(name).is_end()).collect()
+}
+
+#[test]
+fn every_machine_of_the_folder_is_checked_here() {
+    let found: Vec<_> = names_in("statemachine").into_iter().filter(|name| name.ends_with(".json")).collect();
+    assert_eq!(found, [MIGRATE, ROLL_BACK].map(|name| format!("{name}.asl.json")));
+}
+
+#[test]
+fn every_state_says_why_it_is_there() {
+    for (name, machine) in machines() {
+        assert!(!machine.comment.is_empty(), "{name}");
+        for (state_name, state) in &machine.states.0 {
+            let words = state.comment().split_whitespace().count();
+            assert!(words >= 8 && state.comment().ends_with('.'), "{name}: {state_name}: {:?}", state.comment());
+        }
+    }
+}
+
+#[test]
+fn every_state_is_reachable_and_every_arrow_leads_to_a_state() {
+    for (name, machine) in machines() {
+        let all: BTreeSet<_> = machine.states.0.iter().map(|(state, _)| state.as_str()).collect();
+        assert_eq!(reachable(&machine, &machine.start_at, &[]), all, "{name}");
+    }
+}
+
+#[test]
+fn states_stand_in_the_order_of_the_story_with_the_ends_last() {
+    for (name, machine) in machines() {
+        let states = &machine.states.0;
+        assert_eq!(states[0].0, machine.start_at, "{name}: the first state is not where it starts");
+        let first_end = states.iter().position(|(_, state)| state.is_end()).unwrap();
+        assert!(states[first_end..].iter().all(|(_, state)| state.is_end()), "{name}: a state stands behind an end");
+        let position = |wanted: &str| states.iter().position(|(state, _)| state == wanted);
+        if let Some(last_of_the_happy_path) = position("Finish migration") {
+            assert!(
+                last_of_the_happy_path < position("Roll back").unwrap(),
+                "{name}: failures come after the happy path"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_task_invokes_the_function_it_is_named_after() {
+    let functions = names_in("functions");
+    for (name, machine) in machines() {
+        for (state, task) in machine.tasks() {
+            let function = SECOND_NAMES
+                .iter()
+                .find(|(second_name, _)| *second_name == state)
+                .map_or_else(|| state.to_lowercase().replace(' ', "-"), |(_, function)| (*function).to_owned());
+            assert!(functions.contains(&function), "{name}: {state}: no function {function}");
+            assert_eq!(
+                task.parameters.function_name,
+                format!("${{{}Function}}", pascal_case(&function)),
+                "{name}: {state}"
+            );
+            assert_eq!(task.resource, "arn:aws:states:::lambda:invoke", "{name}: {state}");
+            assert_eq!(task.output_path, "$.Payload", "{name}: {state}: the function returns the whole next cursor");
+        }
+    }
+}
+
+#[test]
+fn every_function_is_told_its_cursor_and_its_execution() {
+    for (name, machine) in machines() {
+        for (state, task) in machine.tasks() {
+            let mut expected = serde_json::json!({ "execution.$": "$$.Execution.Id" });
+            if state == "Plan migration" {
+                expected["request.$"] = "$$.Execution.Input".into();
+            } else {
+                expected["cursor.$"] = "$".into();
+            }
+            if PATIENT.contains(&state) {
+                expected["mode"] = if state == "Roll back" { "act" } else { "verify" }.into();
+                // A migration that failed before it named itself must never roll back the one that holds its locks.
+                expected["onlyOwn"] = (name == MIGRATE).into();
+            }
+            assert_eq!(Value::from(task.parameters.payload.clone()), expected, "{name}: {state}");
+        }
+    }
+}
+
+#[test]
+fn a_task_waits_longer_than_its_function_may_run() {
+    // The functions' timeout is read from the template by tests/template.rs.
+    for (name, machine) in machines() {
+        for (state, task) in machine.tasks() {
+            assert_eq!(task.timeout_seconds, crate::template::function_timeout_seconds() + 5, "{name}: {state}");
+        }
+    }
+}
+
+#[test]
+fn two_retry_rules_are_the_same_at_every_task_and_a_rollback_repeats_them_many_more_times() {
+    let same_but_for_attempts = |rules: &[Retrier]| -> Vec<Retrier> {
+        rules.iter().map(|rule| Retrier { max_attempts: 0, ..rule.clone() }).collect()
+    };
+    let attempts = |rules: &[Retrier]| -> Vec<u32> { rules.iter().map(|rule| rule.max_attempts).collect() };
+    let first = machine(MIGRATE);
+    let (_, model) = first.tasks().next().unwrap();
+    assert_eq!(model.retry.len(), 2);
+    assert_eq!(model.retry[0].error_equals, SERVICE_FAULTS);
+    assert_eq!(model.retry[1].error_equals, ["Transient"]);
+    for rule in &model.retry {
+        assert!(
+            rule.max_delay_seconds <= 60 && rule.jitter_strategy == "FULL" && rule.interval_seconds >= 1,
+            "{rule:?}"
+        );
+        assert!(rule.backoff_rate > 1.0, "{rule:?}");
+    }
+    for (name, machine) in machines() {
+        for (state, task) in machine.tasks() {
+            assert_eq!(same_but_for_attempts(&task.retry), same_but_for_attempts(&model.retry), "{name}: {state}");
+            if PATIENT.contains(&state) {
+                assert!(task.retry.iter().all(|rule| rule.max_attempts >= 60), "{name}: {state}");
+            } else {
+                assert_eq!(attempts(&task.retry), attempts(&model.retry), "{name}: {state}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_error_is_caught_and_leads_to_a_rollback_or_out_of_one_to_halted() {
+    for (name, machine) in machines() {
+        for (state, task) in machine.tasks() {
+            let last = task.catch.last().unwrap_or_else(|| panic!("{name}: {state} catches nothing"));
+            assert_eq!(last.error_equals, ["States.ALL"], "{name}: {state}");
+            assert!(task.catch.iter().all(|catcher| catcher.result_path == "$.error"), "{name}: {state}");
+            let expected = if PATIENT.contains(&state) { "Rollback failed" } else { "Roll back" };
+            assert_eq!(last.next, expected, "{name}: {state}");
+            if state != "Plan migration" {
+                assert_eq!(task.catch.len(), 1, "{name}: {state}: only the plan may tell errors apart");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_machines_name_no_error_that_the_functions_cannot_raise() {
+    let throttled = PortError::Throttled { operation: "ModifyRule", object: String::new() };
+    let denied = PortError::Denied { operation: "ModifyRule", object: String::new(), detail: String::new() };
+    let classes: BTreeSet<&str> = [
+        ActionError::InvalidRequest(String::new()),
+        ActionError::LockHeld(String::new()),
+        ActionError::Drifted(String::new()),
+        ActionError::Superseded(String::new()),
+        ActionError::Internal(String::new()),
+        ActionError::Port { doing: String::new(), source: throttled },
+        ActionError::Port { doing: String::new(), source: denied },
+    ]
+    .iter()
+    .map(ActionError::class)
+    .collect();
+    for (name, machine) in machines() {
+        for (state, task) in machine.tasks() {
+            let retried = task.retry.iter().flat_map(|rule| &rule.error_equals);
+            for error in retried.chain(task.catch.iter().flat_map(|catcher| &catcher.error_equals)) {
+                let known = classes.contains(error.as_str())
+                    || SERVICE_FAULTS.contains(&error.as_str())
+                    || error == "States.ALL";
+                assert!(known, "{name}: {state}: nothing raises {error}; the classes are {classes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_branch_is_on_a_verdict_that_exists_and_nothing_unknown_leads_to_a_success() {
+    for (name, machine) in machines() {
+        for (state_name, state) in &machine.states.0 {
+            let State::Choice(choice) = state else { continue };
+            for rule in &choice.choices {
+                assert_eq!(rule.variable, "$.verdict", "{name}: {state_name}");
+                serde_json::from_value::<Verdict>(rule.string_equals.as_str().into())
+                    .unwrap_or_else(|error| panic!("{name}: {state_name}: {error}"));
+            }
+            let inside_a_rollback = ["Rollback verdict?", "Verified?"].contains(&state_name.as_str());
+            let expected = if inside_a_rollback { "Rollback failed" } else { "Roll back" };
+            assert_eq!(choice.default, expected, "{name}: {state_name}");
+        }
+    }
+}
+
+/// The function's own word that it found no route changed. It is the one arrow from a rollback to a refusal, and what
+/// `roll-back` may say it of is tested with the action.
+const NOTHING_WAS_CHANGED: (&str, &str) = ("Rollback verdict?", "refused");
+
+#[test]
+fn after_the_first_change_a_migration_ends_migrated_rolled_back_or_halted() {
+    let machine = machine(MIGRATE);
+    let ends = ends_reachable(&machine, "Attach at weight 0", &[NOTHING_WAS_CHANGED]);
+    assert_eq!(ends, ["Halted", "Migrated", "Rolled back"]);
+    for (state, _) in machine.states.0.iter().filter(|(_, state)| !state.is_end()) {
+        assert!(!ends_reachable(&machine, state, &[]).is_empty(), "{state} leads to no end");
+    }
+}
+
+#[test]
+fn a_refusal_is_reached_only_before_the_first_change_or_by_a_rollback_that_found_none() {
+    let machine = machine(MIGRATE);
+    let into = |target: &str| -> Vec<&str> {
+        let states = machine.states.0.iter();
+        states
+            .filter(|(_, state)| state.arrows().iter().any(|(_, next)| *next == target))
+            .map(|(n, _)| n.as_str())
+            .collect()
+    };
+    assert_eq!(into("Refused"), ["Planned?", "Not planned", "Withdrawn"]);
+    assert_eq!(into("Not planned"), ["Plan migration"]);
+    assert_eq!(into("Withdrawn"), ["Rollback verdict?"]);
+}
+
+#[test]
+fn success_is_reached_only_by_the_word_of_the_function_that_did_it() {
+    let check = |machine_name: &str, end: &str, expected: (&str, &str)| {
+        let machine = machine(machine_name);
+        assert!(matches!(machine.state(end), State::Succeed(_)), "{machine_name}: {end} is not a success");
+        let mut ways = Vec::new();
+        for (name, state) in &machine.states.0 {
+            ways.extend(
+                state
+                    .arrows()
+                    .into_iter()
+                    .filter(|(_, next)| *next == end)
+                    .map(|(why, _)| (name.clone(), why.to_owned())),
+            );
+        }
+        assert_eq!(ways, [(expected.0.to_owned(), expected.1.to_owned())], "{machine_name}: {end}");
+    };
+    check(MIGRATE, "Migrated", ("Finished?", "migrated"));
+    check(MIGRATE, "Planned", ("Planned?", "planned"));
+    check(ROLL_BACK, "Rolled back", ("Verified?", "rolledBack"));
+    assert!(
+        matches!(machine(MIGRATE).state("Rolled back"), State::Fail(_)),
+        "a pipeline must not go on after a rollback"
+    );
+}
+
+#[test]
+fn no_rollback_ends_without_settling_and_a_second_look() {
+    for (name, machine) in machines() {
+        let without_a_second_look = [("Verify rollback", "done")];
+        let ends = ends_reachable(&machine, "Roll back", &without_a_second_look);
+        assert_eq!(ends, ["Halted", "Refused"], "{name}: {ends:?}");
+        let State::Wait(settle) = machine.state("Settle") else { panic!("{name}: Settle is not a wait") };
+        assert_eq!(settle.seconds_path, "$.waitSeconds");
+        assert_eq!(machine.state("Settle").arrows(), [("waited", "Verify rollback")], "{name}");
+    }
+}
+
+#[test]
+fn every_end_tells_its_name_and_a_cause() {
+    for (name, machine) in machines() {
+        for end in machine.ends() {
+            let State::Fail(fail) = machine.state(end) else { continue };
+            assert_eq!(fail.cause_path, "$.reason", "{name}: {end}");
+            match end {
+                "Refused" => assert_eq!(fail.error_path.as_deref(), Some("$.error"), "{name}"),
+                "Rolled back" => assert_eq!(fail.error.as_deref(), Some("RolledBack"), "{name}"),
+                _ => assert_eq!(fail.error.as_deref(), Some(end), "{name}"),
+            }
+            assert!(fail.error.is_some() != fail.error_path.is_some(), "{name}: {end}");
+        }
+    }
+}
+
+#[test]
+fn a_state_that_computes_nothing_leaves_a_reason_for_the_end() {
+    for (name, machine) in machines() {
+        for (state_name, state) in &machine.states.0 {
+            let State::Pass(pass) = state else { continue };
+            let constant = pass.result.is_some() && pass.result_path.as_deref() == Some("$.reason");
+            let selected = pass.parameters.contains_key("reason.$");
+            assert!(constant != selected, "{name}: {state_name}");
+            for (key, value) in pass.parameters.iter().filter(|(key, _)| key.ends_with(".$")) {
+                let path = value.as_str().unwrap_or_default();
+                assert!(
+                    path.starts_with("$."),
+                    "{name}: {state_name}: {key}: only reference paths, no intrinsic functions"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_inputs_are_ready_to_be_pasted_into_the_console() {
+    let names = names_in("statemachine/inputs");
+    assert!(names.len() >= 4, "{names:?}");
+    for name in names {
+        let input: Value = serde_json::from_str(&read(format!("statemachine/inputs/{name}"))).unwrap();
+        assert!(input["service"].is_string(), "{name}: {input}");
+        assert!(read("statemachine/README.md").contains(&format!("(inputs/{name})")), "{name} is not in the README");
+    }
+}
+
+#[test]
+fn the_pictures_are_those_of_the_machines() {
+    let mut check = std::process::Command::new("python3");
+    check.args(["statemachine/tools/picture.py", "--check"]).current_dir(root());
+    let output = check.output().expect("the tests need python3");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

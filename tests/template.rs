@@ -1,0 +1,163 @@
+//! What no linter sees in the template: that it and the folders tell the same story, that its event patterns match what AWS
+//! sends, and that its rights are no wider than their reasons.
+
+mod event_patterns;
+mod rights;
+
+use crate::repository::{names_in, pascal_case, read};
+use serde_yaml_ng::{Mapping, Value};
+use std::collections::BTreeSet;
+
+const MACHINES: [&str; 2] = ["migrate-service", "roll-back-service"];
+/// The functions that may start a rollback by starting its machine.
+const STARTERS: [&str; 3] = ["react-to-alarm", "roll-back", "sweep-migrations"];
+
+fn template() -> Value {
+    serde_yaml_ng::from_str(&read("infra/template.yaml")).expect("the template is YAML")
+}
+
+/// The timeout that every function has, in seconds.
+pub(crate) fn function_timeout_seconds() -> u64 {
+    at(&template(), "Globals.Function.Timeout").as_u64().expect("a number of seconds")
+}
+
+/// The value at a path of keys; `Null` where there is none.
+fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(value, |value, key| value.get(key).unwrap_or(&Value::Null))
+}
+
+/// An intrinsic function in its short form: `!Sub "x"` is `("Sub", "x")`.
+fn intrinsic(value: &Value) -> Option<(String, &str)> {
+    let Value::Tagged(tagged) = value else { return None };
+    Some((tagged.tag.to_string().trim_start_matches('!').to_owned(), tagged.value.as_str()?))
+}
+
+/// The resources of a type, with their logical names.
+fn resources<'a>(template: &'a Value, of_type: &str) -> Vec<(&'a str, &'a Value)> {
+    let all = at(template, "Resources").as_mapping().expect("the template has resources");
+    all.iter()
+        .filter(|(_, resource)| at(resource, "Type").as_str() == Some(of_type))
+        .map(|(name, resource)| (name.as_str().expect("a logical name"), resource))
+        .collect()
+}
+
+fn resource<'a>(template: &'a Value, name: &str, of_type: &str) -> &'a Value {
+    let found = at(template, "Resources").get(name).unwrap_or_else(|| panic!("no resource {name}"));
+    assert_eq!(at(found, "Type").as_str(), Some(of_type), "{name}");
+    found
+}
+
+fn expect_intrinsic(value: &Value, function: &str, argument: &str) {
+    assert_eq!(
+        intrinsic(value),
+        Some((function.to_owned(), argument)),
+        "expected !{function} {argument}, found {value:?}"
+    );
+}
+
+fn keys(mapping: &Mapping) -> Vec<&str> {
+    mapping.keys().map(|key| key.as_str().expect("keys are strings")).collect()
+}
+
+#[test]
+fn every_function_folder_has_its_resource_its_role_and_its_log_group_and_nothing_else_is_there() {
+    let template = template();
+    let folders = names_in("functions");
+    for folder in &folders {
+        let name = pascal_case(folder);
+        let function = resource(&template, &format!("{name}Function"), "AWS::Serverless::Function");
+        expect_intrinsic(at(function, "Properties.FunctionName"), "Sub", &format!("${{AWS::StackName}}-{folder}"));
+        assert_eq!(at(function, "Metadata.BuildMethod").as_str(), Some("rust-cargolambda"), "{folder}");
+        assert_eq!(at(function, "Metadata.BuildProperties.Binary").as_str(), Some(folder.as_str()));
+        expect_intrinsic(at(function, "Properties.Role"), "GetAtt", &format!("{name}Role.Arn"));
+        expect_intrinsic(at(function, "Properties.LoggingConfig.LogGroup"), "Ref", &format!("{name}LogGroup"));
+        resource(&template, &format!("{name}Role"), "AWS::IAM::Role");
+        let logs = resource(&template, &format!("{name}LogGroup"), "AWS::Logs::LogGroup");
+        let log_group = format!("/aws/lambda/${{AWS::StackName}}-{folder}");
+        expect_intrinsic(at(logs, "Properties.LogGroupName"), "Sub", &log_group);
+        assert!(!at(logs, "Properties.RetentionInDays").is_null(), "{folder}: logs are kept for ever");
+    }
+    assert_eq!(resources(&template, "AWS::Serverless::Function").len(), folders.len(), "a function without a folder");
+    assert_eq!(resources(&template, "AWS::Logs::LogGroup").len(), folders.len(), "a log group without a function");
+    let roles = folders.len() + MACHINES.len();
+    assert_eq!(resources(&template, "AWS::IAM::Role").len(), roles, "a role that nobody has, or that two share");
+}
+
+#[test]
+fn every_function_runs_on_arm_and_in_the_runtime_for_binaries() {
+    let template = template();
+    let globals = at(&template, "Globals.Function");
+    assert_eq!(at(globals, "Runtime").as_str(), Some("provided.al2023"));
+    assert_eq!(at(globals, "Architectures.0"), &Value::Null);
+    assert_eq!(at(globals, "Architectures").as_sequence().unwrap(), &[Value::from("arm64")]);
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        for fixed in ["Runtime", "Architectures", "Handler", "CodeUri", "Timeout"] {
+            assert!(at(function, "Properties").get(fixed).is_none(), "{name}: {fixed} is the same for all");
+        }
+    }
+}
+
+#[test]
+fn every_function_is_told_the_table_and_the_stack_and_a_starter_its_machine() {
+    let template = template();
+    let shared = at(&template, "Globals.Function.Environment.Variables");
+    expect_intrinsic(at(shared, "CROSSFADE_TABLE"), "Ref", "Table");
+    expect_intrinsic(at(shared, "CROSSFADE_STACK"), "Ref", "AWS::StackName");
+    for folder in names_in("functions") {
+        let function = resource(&template, &format!("{}Function", pascal_case(&folder)), "AWS::Serverless::Function");
+        let own = at(function, "Properties.Environment.Variables.CROSSFADE_ROLL_BACK_MACHINE");
+        assert_eq!(!own.is_null(), STARTERS.contains(&folder.as_str()), "{folder}");
+        if !own.is_null() {
+            expect_intrinsic(own, "Sub", rights::ROLL_BACK_MACHINE);
+        }
+    }
+}
+
+/// The names between `${` and `}`.
+fn placeholders(definition: &str) -> BTreeSet<String> {
+    definition.split("${").skip(1).map(|rest| rest.split('}').next().expect("split gives one").to_owned()).collect()
+}
+
+#[test]
+fn each_machine_gets_the_substitutions_it_uses_and_no_others() {
+    let template = template();
+    for machine in MACHINES {
+        let resource =
+            resource(&template, &format!("{}StateMachine", pascal_case(machine)), "AWS::Serverless::StateMachine");
+        let properties = at(resource, "Properties");
+        expect_intrinsic(at(properties, "Name"), "Sub", &format!("${{AWS::StackName}}-{machine}"));
+        assert_eq!(at(properties, "Type").as_str(), Some("STANDARD"), "{machine}");
+        let path = format!("statemachine/{machine}.asl.json");
+        assert_eq!(at(properties, "DefinitionUri").as_str(), Some(format!("../{path}").as_str()));
+        let substitutions = at(properties, "DefinitionSubstitutions").as_mapping().unwrap();
+        let given: BTreeSet<_> = keys(substitutions).into_iter().map(str::to_owned).collect();
+        assert_eq!(given, placeholders(&read(&path)), "{machine}: given on the left, used on the right");
+        for (name, value) in substitutions {
+            expect_intrinsic(value, "GetAtt", &format!("{}.Arn", name.as_str().unwrap()));
+        }
+    }
+    assert_eq!(resources(&template, "AWS::Serverless::StateMachine").len(), MACHINES.len());
+}
+
+#[test]
+fn the_table_has_the_keys_of_the_code_and_survives_the_stack() {
+    let template = template();
+    let table = resource(&template, "Table", "AWS::DynamoDB::Table");
+    expect_intrinsic(at(table, "Properties.TableName"), "Ref", "AWS::StackName");
+    let names: Vec<_> = at(table, "Properties.KeySchema")
+        .as_sequence()
+        .unwrap()
+        .iter()
+        .map(|key| (at(key, "AttributeName").as_str().unwrap(), at(key, "KeyType").as_str().unwrap()))
+        .collect();
+    assert_eq!(names, [("pk", "HASH"), ("sk", "RANGE")]);
+    assert_eq!(at(table, "Properties.BillingMode").as_str(), Some("PAY_PER_REQUEST"));
+    assert_eq!(
+        at(table, "Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled").as_bool(),
+        Some(true)
+    );
+    assert_eq!(at(table, "Properties.SSESpecification.SSEEnabled").as_bool(), Some(true));
+    for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+        assert_eq!(at(table, policy).as_str(), Some("Retain"), "{policy}");
+    }
+}

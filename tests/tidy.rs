@@ -1,0 +1,173 @@
+//! The rules of the house that a compiler does not know: who may depend on whom, how files are named, how long they get.
+
+use crate::repository::{names_in, read, root};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What each crate may build on: `domain <- actions <- aws <- lambda <- functions, cli` and
+/// `domain, actions <- world <- rehearsal <- cli`. The tests may use everything.
+const LAYERS: [(&str, &[&str]); 7] = [
+    ("crossfade-domain", &[]),
+    ("crossfade-actions", &["domain"]),
+    ("crossfade-aws", &["domain", "actions"]),
+    ("crossfade-lambda", &["domain", "actions", "aws"]),
+    ("crossfade-world", &["domain", "actions"]),
+    ("crossfade-rehearsal", &["domain", "actions", "world"]),
+    ("crossfade-cli", &["domain", "actions", "aws", "world", "rehearsal"]),
+];
+/// What a function's crate may build on.
+const FUNCTION_LAYER: &[&str] = &["domain", "actions", "aws", "lambda"];
+/// Crates that would bring waiting, the environment or AWS into the pure ones.
+const IMPURE: [&str; 6] = ["tokio", "async-trait", "futures", "hyper", "reqwest", "tracing"];
+/// Names under which everything ends up that nobody has thought about.
+const BANNED_NAMES: [&str; 8] = ["util", "utils", "helper", "helpers", "common", "manager", "misc", "impl"];
+/// Files that are longer than 500 lines, and why.
+const LONG_FILES: [(&str, &str); 0] = [];
+const LINES_OF_A_FILE: usize = 500;
+/// Wiring and nothing else.
+const LINES_OF_A_FUNCTION: usize = 25;
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().expect("cargo metadata runs")
+}
+
+/// What each package of the workspace depends on, without what only its tests use.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = metadata();
+    let used = |package: &cargo_metadata::Package| {
+        let all = package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+        all.map(|dependency| dependency.name.clone()).collect()
+    };
+    metadata.packages.iter().map(|package| (package.name.to_string(), used(package))).collect()
+}
+
+#[test]
+fn no_crate_reaches_over_its_layer() {
+    let functions = names_in("functions");
+    for (package, uses) in dependencies() {
+        let layer = LAYERS.iter().find(|(name, _)| *name == package).map(|(_, layer)| *layer);
+        let allowed = match layer {
+            Some(layer) => layer,
+            None if functions.contains(&package) => FUNCTION_LAYER,
+            None if package == "crossfade-tests" => continue,
+            None => panic!("{package} has no layer: name it in LAYERS"),
+        };
+        for other in uses.iter().filter_map(|name| name.strip_prefix("crossfade-")) {
+            assert!(allowed.contains(&other), "{package} must not depend on crossfade-{other}");
+        }
+    }
+}
+
+#[test]
+fn only_the_adapter_names_the_sdk() {
+    for (package, uses) in dependencies() {
+        for name in uses.iter().filter(|name| name.starts_with("aws-") || name.as_str() == "lambda_runtime") {
+            let allowed = match name.as_str() {
+                "lambda_runtime" => package == "crossfade-lambda" || names_in("functions").contains(&package),
+                _ => package == "crossfade-aws",
+            };
+            assert!(allowed, "{package} must not depend on {name}: the ports are the only way to AWS");
+        }
+    }
+}
+
+#[test]
+fn what_decides_does_not_wait_and_does_not_look_at_a_clock() {
+    let dependencies = dependencies();
+    for name in IMPURE {
+        assert!(!dependencies["crossfade-domain"].contains(name), "crates/domain must not depend on {name}");
+    }
+    for name in ["tokio", "hyper", "reqwest"] {
+        assert!(
+            !dependencies["crossfade-world"].contains(name),
+            "crates/world must not depend on {name}: it is synchronous"
+        );
+        assert!(
+            !dependencies["crossfade-actions"].contains(name),
+            "crates/actions must not depend on {name}: it has ports"
+        );
+    }
+    for file in rust_files(&["crates/domain/src"]) {
+        let text = read(&file);
+        for word in ["async fn", ".await", "std::env::", "std::fs::", "std::net::", "Timestamp::now", "SystemTime"] {
+            assert!(!text.contains(word), "{}: {word} in the crate that only decides", file.display());
+        }
+    }
+}
+
+/// The Rust files below some folders, as paths from the root.
+fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
+    let root = root();
+    let mut open: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
+    let mut files = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path.strip_prefix(&root).expect("it was found below the root").to_owned());
+        }
+    }
+    files.sort();
+    assert!(!files.is_empty(), "{folders:?} hold no Rust file");
+    files
+}
+
+fn all_rust_files() -> Vec<PathBuf> {
+    rust_files(&["crates", "functions", "tests"])
+}
+
+#[test]
+fn files_are_named_after_what_they_do() {
+    for file in all_rust_files() {
+        for part in file.iter().map(|part| part.to_string_lossy().trim_end_matches(".rs").to_lowercase()) {
+            for word in part.split(['_', '-']) {
+                assert!(!BANNED_NAMES.contains(&word), "{}: {word} says nothing about what is in it", file.display());
+            }
+        }
+        assert!(!file.ends_with("mod.rs"), "{}: a module is named by its file", file.display());
+    }
+}
+
+#[test]
+fn files_are_short_enough_to_be_read() {
+    let exception = |file: &Path| LONG_FILES.iter().any(|(name, _)| file == Path::new(name));
+    for file in all_rust_files() {
+        let lines = read(&file).lines().count();
+        if exception(&file) {
+            assert!(lines > LINES_OF_A_FILE, "{} is short again: take it off the list", file.display());
+        } else {
+            assert!(lines <= LINES_OF_A_FILE, "{}: {lines} lines: look for a seam", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_functions_main_is_wiring() {
+    for function in names_in("functions") {
+        let path = format!("functions/{function}/src");
+        assert_eq!(names_in(&path), ["main.rs"], "{function}");
+        let lines = read(format!("{path}/main.rs")).lines().count();
+        assert!(lines <= LINES_OF_A_FUNCTION, "{function}: {lines} lines");
+        let metadata = metadata();
+        let package = metadata.packages.iter().find(|package| package.name.as_str() == function);
+        let package = package.unwrap_or_else(|| panic!("no package {function}"));
+        let binaries: Vec<_> = package.targets.iter().filter(|target| target.is_bin()).collect();
+        assert_eq!(binaries.len(), 1, "{function}");
+        assert_eq!(binaries[0].name, function);
+        assert!(!binaries[0].test, "{function}: its binary holds no tests and must not be linked for them");
+    }
+}
+
+#[test]
+fn every_crate_obeys_the_workspace_lints() {
+    for package in metadata().packages {
+        let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{} has no `[lints] workspace = true`", package.name);
+    }
+    for file in all_rust_files() {
+        // Spelt in two pieces, or this line would be found.
+        let banned = concat!("#[al", "low(");
+        assert!(!read(&file).contains(banned), "{}: expect a lint, with its reason", file.display());
+    }
+}
