@@ -10,6 +10,7 @@ pub mod group;
 pub mod ids;
 pub mod inventory;
 pub mod journal;
+pub mod judge;
 pub mod normal_form;
 pub mod plan;
 pub mod policy;

@@ -1,0 +1,253 @@
+//! What must hold for every series: validity under the null, monotony, and nothing kept between two looks.
+
+use super::one_minute::{Counts, ln_e};
+use super::{Evidence, MetricKind, MetricSeries, Minute, Parameters, Series, Tolerance, Verdict, harm::Harm, judge};
+use proptest::prelude::*;
+
+/// Rounding, in sums of up to a few thousand products.
+const ROUNDING: f64 = 1e-9;
+
+/// The distribution of the number of bad requests among independent requests, each with its own chance.
+fn distribution(chances: &[f64]) -> Vec<f64> {
+    chances.iter().fold(vec![1.0], |before, chance| {
+        let mut after = vec![0.0; before.len() + 1];
+        for (bad, probability) in before.iter().enumerate() {
+            after[bad] += probability * (1.0 - chance);
+            after[bad + 1] += probability * chance;
+        }
+        after
+    })
+}
+
+fn mean(chances: &[f64]) -> f64 {
+    chances.iter().sum::<f64>() / small(chances.len())
+}
+
+fn small(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
+}
+
+fn requests() -> impl Strategy<Value = Vec<f64>> {
+    prop_oneof![
+        prop::collection::vec(0.0..=1.0_f64, 1..14),
+        (1..14_usize, 0.0..=1.0_f64).prop_map(|(count, chance)| vec![chance; count]),
+        (1..14_usize, 0.0..0.05_f64).prop_map(|(count, chance)| vec![chance; count]),
+    ]
+}
+
+/// Requests whose mean chance of being bad is exactly on the line, if chances can get there.
+fn moved_to(line: f64, chances: &[f64]) -> Option<Vec<f64>> {
+    let now = mean(chances);
+    let moved: Vec<f64> = if line <= now {
+        chances.iter().map(|chance| chance * line / now).collect()
+    } else {
+        chances.iter().map(|chance| 1.0 - (1.0 - chance) * (1.0 - line) / (1.0 - now)).collect()
+    };
+    (line <= 1.0 && moved.iter().all(|chance| (0.0..=1.0).contains(chance))).then_some(moved)
+}
+
+fn mean_payment(new: &[f64], old: &[f64], tolerance: (f64, f64), bet: f64, phi: f64) -> f64 {
+    let (ratio, margin) = tolerance;
+    let counts = |new_bad, old_bad| Counts {
+        new_bad: small(new_bad),
+        new: small(new.len()),
+        old_bad: small(old_bad),
+        old: small(old.len()),
+    };
+    let old_distribution = distribution(old);
+    distribution(new)
+        .iter()
+        .enumerate()
+        .flat_map(|(new_bad, new_probability)| {
+            old_distribution.iter().enumerate().map(move |(old_bad, old_probability)| {
+                let payment = (ln_e(counts(new_bad, old_bad), ratio, margin, bet) / phi).exp();
+                new_probability * old_probability * payment
+            })
+        })
+        .sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// Exact, not simulated: all outcomes of one minute with few requests are enumerated.
+    #[test]
+    fn a_bet_against_the_truth_pays_one_at_most(
+        new in requests(), old in requests(),
+        ratio in 1.0..3.0_f64, margin in 0.0..0.2_f64, phi in 1.0..5.0_f64,
+        better in 0.0..=1.0_f64,
+        worse_bet in prop::sample::select(vec![2.0, 4.0, 10.0, 30.0]),
+        better_bet in prop::sample::select(vec![0.5, 0.2]),
+    ) {
+        let line = ratio * mean(&old) + margin;
+        if let Some(at_the_line) = moved_to(line.min(1.0), &new) {
+            let within: Vec<f64> = at_the_line.iter().map(|chance| chance * better).collect();
+            for harmless in [&at_the_line, &within] {
+                let paid = mean_payment(harmless, &old, (ratio, margin), worse_bet, phi);
+                prop_assert!(paid <= 1.0 + ROUNDING, "{paid}");
+            }
+        }
+        if let Some(at_the_line) = moved_to(line, &new) {
+            let beyond: Vec<f64> = at_the_line.iter().map(|chance| 1.0 - (1.0 - chance) * better).collect();
+            for harmful in [&at_the_line, &beyond] {
+                let paid = mean_payment(harmful, &old, (ratio, margin), better_bet, phi);
+                prop_assert!(paid <= 1.0 + ROUNDING, "{paid}");
+            }
+        }
+    }
+
+    /// The same for the whole process with stakes and caps: all outcomes of three minutes are enumerated.
+    #[test]
+    fn the_mean_fortune_of_harm_never_exceeds_what_was_staked(
+        old_chance in 0.0..0.5_f64, new_requests in 1..4_u64, old_requests in 1..4_u64,
+        start in prop::sample::select(vec![0_u32, 1, 5]), phi in 1.0..5.0_f64, horizon in 2..60_u32,
+    ) {
+        let tolerance = Tolerance { ratio: 1.5, fail_margin: 0.05, pass_margin: 0.1 };
+        let new_chance = 1.5 * old_chance + 0.05;
+        let new = distribution(&vec![new_chance; usize::try_from(new_requests).unwrap()]);
+        let old = distribution(&vec![old_chance; usize::try_from(old_requests).unwrap()]);
+        let mut worlds = vec![(1.0, Harm::new(MetricKind::Errors, tolerance, phi, horizon))];
+        for age in start..start + 3 {
+            let mut next = Vec::new();
+            for (before, harm) in &worlds {
+                for (new_bad, new_probability) in (0..).zip(&new) {
+                    for (old_bad, old_probability) in (0..).zip(&old) {
+                        let mut harm = harm.clone();
+                        harm.observe(Minute { age, new_bad, new: new_requests, old_bad, old: old_requests });
+                        next.push((before * new_probability * old_probability, harm));
+                    }
+                }
+            }
+            worlds = next;
+            let mean: f64 = worlds.iter().map(|(probability, harm)| probability * harm.ln_fail().unwrap().exp()).sum();
+            let staked = 0.5 + 0.5 / f64::from(horizon) * f64::from(age - start);
+            prop_assert!(mean <= staked + ROUNDING, "minute {age}: {mean} of {staked}");
+        }
+    }
+}
+
+fn minute() -> impl Strategy<Value = (u64, u64, u64, u64)> {
+    let volume = prop_oneof![Just(0_u64), 1..30_u64, 1..3_000_u64, 1..200_000_u64];
+    let share = prop_oneof![Just(0.0), 0.0..0.01_f64, 0.0..=1.0_f64];
+    (volume.clone(), share.clone(), volume, share).prop_map(|(new, new_share, old, old_share)| {
+        let bad = |share: f64, requests: u64| {
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "small"
+            )]
+            let bad = (share * requests as f64).round() as u64;
+            bad.min(requests)
+        };
+        (bad(new_share, new), new, bad(old_share, old), old)
+    })
+}
+
+/// Steps of a few minutes each.
+fn minutes() -> impl Strategy<Value = Vec<Minute>> {
+    prop::collection::vec(prop::collection::vec(minute(), 1..12), 1..5).prop_map(|steps| {
+        let of_step = |step: Vec<_>| {
+            (0..).zip(step).map(|(age, (new_bad, new, old_bad, old))| Minute { age, new_bad, new, old_bad, old })
+        };
+        steps.into_iter().flat_map(of_step).collect()
+    })
+}
+
+fn series() -> impl Strategy<Value = Series> {
+    let metric = (1.0..=5.0_f64, minutes()).prop_map(|(phi, minutes)| MetricSeries { phi, minutes });
+    prop::collection::btree_map(prop::sample::select(MetricKind::ALL.to_vec()), metric, 1..=3)
+        .prop_map(|metrics| Series { metrics })
+}
+
+fn severity(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Pass => 0,
+        Verdict::Inconclusive => 1,
+        Verdict::Fail => 2,
+    }
+}
+
+fn ln_fail(evidence: &Evidence) -> f64 {
+    evidence.ln_fail.unwrap_or(f64::NEG_INFINITY)
+}
+
+proptest! {
+    #[test]
+    fn more_bad_requests_never_speak_for_the_new_cluster(
+        series in series(), chosen in any::<prop::sample::Index>(), more in 1..5_000_u64,
+    ) {
+        let parameters = Parameters::new(60);
+        let before = judge(&series, &parameters);
+        for (&kind, metric) in &series.metrics {
+            let mut worse = series.clone();
+            worse.metrics.get_mut(&kind).unwrap().minutes[chosen.index(metric.minutes.len())].new_bad += more;
+            let after = judge(&worse, &parameters);
+            prop_assert!(severity(after.verdict) >= severity(before.verdict), "{before:?} {after:?}");
+            let (before, after) = (before.metrics[&kind], after.metrics[&kind]);
+            prop_assert!(ln_fail(&after) >= ln_fail(&before) - ROUNDING, "{before:?} {after:?}");
+            prop_assert!(after.ln_pass <= before.ln_pass + ROUNDING, "{before:?} {after:?}");
+            prop_assert!(after.bad >= before.bad);
+        }
+    }
+
+    #[test]
+    fn empty_minutes_might_as_well_be_missing(
+        series in series(), gaps in prop::collection::vec((any::<prop::sample::Index>(), 0..50_u64, any::<bool>()), 0..8),
+    ) {
+        let parameters = Parameters::new(60);
+        let mut gappy = series.clone();
+        for metric in gappy.metrics.values_mut() {
+            for (place, requests, at_new) in &gaps {
+                let place = place.index(metric.minutes.len());
+                // Beside a minute of the same age, so that no step begins with it.
+                let age = metric.minutes[place].age;
+                let empty = if *at_new {
+                    Minute { age, new_bad: requests / 2, new: *requests, ..Minute::default() }
+                } else {
+                    Minute { age, old_bad: requests / 2, old: *requests, ..Minute::default() }
+                };
+                metric.minutes.insert(if age == 0 { place } else { place + 1 }, empty);
+            }
+        }
+        let (without, with) = (judge(&series, &parameters), judge(&gappy, &parameters));
+        prop_assert_eq!(without.verdict, with.verdict);
+        prop_assert_eq!(without.metrics, with.metrics);
+    }
+
+    #[test]
+    fn judging_the_whole_series_again_changes_nothing(series in series(), looks in 1..4_usize) {
+        let parameters = Parameters::new(60);
+        let once = judge(&series, &parameters);
+        // Looks in between, at what was settled by then, leave no trace.
+        for look in 1..=looks {
+            let mut earlier = series.clone();
+            for metric in earlier.metrics.values_mut() {
+                metric.minutes.truncate(metric.minutes.len() * look / looks);
+            }
+            judge(&earlier, &parameters);
+        }
+        prop_assert_eq!(judge(&series, &parameters), once);
+    }
+
+    #[test]
+    fn adding_minute_by_minute_is_judging_the_whole_series(series in series()) {
+        let parameters = Parameters::new(60);
+        let judgement = judge(&series, &parameters);
+        for (&kind, metric) in &series.metrics {
+            let mut harm = Harm::new(kind, parameters.tolerance(kind), metric.phi, parameters.horizon_minutes);
+            for &minute in &metric.minutes {
+                harm.observe(minute);
+            }
+            let evidence = judgement.metrics[&kind];
+            prop_assert_eq!((harm.ln_fail(), harm.bad(), harm.window()), (evidence.ln_fail, evidence.bad, evidence.window));
+        }
+    }
+
+    #[test]
+    fn evidence_is_always_a_number(series in series()) {
+        for evidence in judge(&series, &Parameters::new(60)).metrics.values() {
+            prop_assert!(evidence.ln_fail.is_none_or(f64::is_finite) && evidence.ln_pass.is_finite());
+        }
+    }
+}

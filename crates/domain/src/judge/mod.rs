@@ -1,0 +1,40 @@
+//! The judge: is the new cluster worse than the old one, minute by minute?
+//!
+//! Evidence is a wager. Each minute, a gambler who believes that the new cluster is worse than `ratio * old + margin`
+//! stakes what he has on the requests of that minute; if he is wrong, his expected fortune never grows. So a fortune of
+//! 1,000 has a chance of at most 1 in 1,000 for a healthy cluster, **however often anyone looks** (Ville's inequality).
+//! A failure of both clusters at once moves both counts and pays the gambler nothing.
+//!
+//! - [`one_minute`]: what a bet on one minute pays, the only formula of the judge.
+//! - [`harm`]: the evidence that the new cluster is worse, over the whole migration; it rolls back.
+//! - [`pass`]: the evidence that it is fine, over the current step; it may end a bake early.
+//! - [`dispersion`]: how many bad requests count as one, from the hour before the migration.
+//! - [`starved`]: does the new cluster get the share of the traffic that it should?
+//! - [`verdict`]: all metrics together.
+//!
+//! **Invariant:** the judge keeps nothing between two looks. It reads the whole series each time, so that a count which
+//! CloudWatch corrects late corrects the evidence too. Latching a FAIL is the workflow's work.
+//!
+//! Counts are whole requests in one minute, shares are fractions (0.001 is 0.1 %), evidence is a natural logarithm.
+
+pub mod dispersion;
+pub mod harm;
+mod ln_sum;
+pub mod one_minute;
+pub mod parameters;
+pub mod pass;
+mod sentence;
+pub mod series;
+pub mod starved;
+pub mod verdict;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod vectors;
+
+pub use dispersion::dispersion;
+pub use parameters::{MetricKind, Parameters, Tolerance};
+pub use series::{MetricSeries, Minute, Series};
+pub use starved::{is_starved, ln_starved};
+pub use verdict::{Evidence, Inconclusive, Judgement, Verdict, judge};

@@ -1,0 +1,59 @@
+//! The judge against vectors that an independent implementation computed.
+
+use super::{MetricKind, MetricSeries, Minute, Parameters, Series, judge};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Age, new bad, new, old bad, old.
+type Row = (u32, u64, u64, u64, u64);
+
+#[derive(Deserialize)]
+struct Case {
+    phi: BTreeMap<MetricKind, f64>,
+    input: BTreeMap<MetricKind, Vec<Row>>,
+    verdict: super::Verdict,
+    detail: BTreeMap<MetricKind, Detail>,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    ln_m: Option<f64>,
+    bad: u64,
+    ln_pass: f64,
+    npass: u32,
+    window: [u64; 4],
+}
+
+#[test]
+fn every_vector_is_reproduced() {
+    let cases: BTreeMap<String, Case> =
+        serde_json::from_str(include_str!("../../testdata/judge_vectors.json")).unwrap();
+    assert_eq!(cases.len(), 12);
+    for (name, case) in cases {
+        let metrics = case.input.into_iter().map(|(kind, minutes)| {
+            let minutes = minutes
+                .into_iter()
+                .map(|(age, new_bad, new, old_bad, old)| Minute { age, new_bad, new, old_bad, old })
+                .collect();
+            (kind, MetricSeries { phi: case.phi.get(&kind).copied().unwrap_or(1.0), minutes })
+        });
+        let judgement = judge(&Series { metrics: metrics.collect() }, &Parameters::new(60));
+        assert_eq!(judgement.verdict, case.verdict, "{name}");
+        assert_eq!(judgement.metrics.len(), case.detail.len(), "{name}");
+        for (kind, expected) in case.detail {
+            let observed = &judgement.metrics[&kind];
+            check(&name, observed.ln_fail, expected.ln_m);
+            check(&name, Some(observed.ln_pass), Some(expected.ln_pass));
+            assert_eq!((observed.bad, observed.window), (expected.bad, expected.window), "{name}");
+            assert_eq!(observed.pass_minutes, expected.npass, "{name}");
+        }
+    }
+}
+
+fn check(name: &str, observed: Option<f64>, expected: Option<f64>) {
+    let equal = match (observed, expected) {
+        (Some(observed), Some(expected)) => (observed - expected).abs() <= 1e-9,
+        (observed, expected) => observed == expected,
+    };
+    assert!(equal, "{name}: {observed:?}, expected {expected:?}");
+}

@@ -1,0 +1,342 @@
+//! All metrics together.
+
+use super::harm::Harm;
+use super::parameters::{MetricKind, Parameters};
+use super::pass::{self, Pass};
+use super::sentence;
+use super::series::{MetricSeries, Series, current_step, totals};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Bad requests without which nothing is rolled back: two or three failures of a tiny service are no reason.
+const BAD_NEEDED: u64 = 5;
+
+/// What the judge says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// The new cluster is worse than tolerated: roll back.
+    Fail,
+    /// Every metric is within tolerance at this step: the bake may end early.
+    Pass,
+    /// Neither is shown.
+    Inconclusive,
+}
+
+/// Why neither is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Inconclusive {
+    /// The old cluster has had no request at this step, as at a weight of 100: there is nothing to compare with.
+    NoOldTraffic,
+    /// The new cluster has had no request at this step.
+    NoNewTraffic,
+    /// The evidence of harm is not below what it was at the start.
+    Suspicious {
+        /// The metric with the most of it.
+        metric: MetricKind,
+        /// The chance that this is a false alarm is at most 1 in this many.
+        one_in: u64,
+    },
+    /// Fewer minutes of this step were judged than anything needs.
+    TooFewMinutes {
+        /// Minutes judged, in the metric that has the fewest.
+        judged: u32,
+        /// Minutes needed.
+        needed: u32,
+    },
+    /// The new cluster has not had enough requests at this step to show that it is fine.
+    NotEnoughTraffic {
+        /// The metric that lacks the most.
+        metric: MetricKind,
+        /// Requests of the new cluster in the judged minutes.
+        requests: u64,
+        /// About how many would do, if it is as good as the old one.
+        needed: u64,
+    },
+    /// There were enough requests, and they show neither harm nor its absence: a difference about as large as tolerated.
+    InBetween {
+        /// The metric that is furthest from being shown to be fine.
+        metric: MetricKind,
+        /// `[new bad, new, old bad, old]` over the judged minutes of this step.
+        counts: [u64; 4],
+    },
+}
+
+/// What one metric says.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// Evidence of harm over the migration so far; `None` when no minute had requests in both clusters.
+    pub ln_fail: Option<f64>,
+    /// Evidence that it is fine, at this step.
+    pub ln_pass: f64,
+    /// Bad requests of the new cluster in all judged minutes.
+    pub bad: u64,
+    /// `[new bad, new, old bad, old]` over the minutes since the evidence of harm was last below 0.
+    pub window: [u64; 4],
+    /// Minutes of this step that count for `ln_pass`.
+    pub pass_minutes: u32,
+}
+
+/// What the judge says, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The evidence, by metric.
+    pub metrics: BTreeMap<MetricKind, Evidence>,
+    /// The verdict in words and counts, for a person.
+    pub sentence: String,
+    /// Why it is inconclusive; `None` for the other verdicts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Inconclusive>,
+}
+
+/// Weighs the whole series, from the first shift to the newest settled minute.
+///
+/// FAIL is what the evidence says now; the workflow latches it.
+pub fn judge(series: &Series, parameters: &Parameters) -> Judgement {
+    let metrics: BTreeMap<MetricKind, Evidence> =
+        series.metrics.iter().map(|(&kind, metric)| (kind, weigh(kind, metric, parameters))).collect();
+    let (verdict, sentence, reason) = if let Some((kind, evidence)) = worst_failure(&metrics, parameters.alpha) {
+        let false_alarm = false_alarm_chance(metrics.len(), evidence.ln_fail.unwrap_or(f64::NEG_INFINITY));
+        (Verdict::Fail, sentence::fail(kind, evidence.window, parameters.tolerance(kind), false_alarm), None)
+    } else if is_fine(series, &metrics, parameters) {
+        let counts = series.metrics.iter().map(|(&kind, metric)| (kind, totals(pass::judged_minutes(&metric.minutes))));
+        (Verdict::Pass, sentence::pass(counts), None)
+    } else {
+        let reason = why_inconclusive(series, &metrics, parameters);
+        (Verdict::Inconclusive, sentence::inconclusive(&reason, &metrics, parameters), Some(reason))
+    };
+    Judgement { verdict, metrics, sentence, reason }
+}
+
+fn weigh(kind: MetricKind, metric: &MetricSeries, parameters: &Parameters) -> Evidence {
+    let tolerance = parameters.tolerance(kind);
+    let mut harm = Harm::new(kind, tolerance, metric.phi, parameters.horizon_minutes);
+    for &minute in &metric.minutes {
+        harm.observe(minute);
+    }
+    let pass = Pass::weigh(&metric.minutes, tolerance, metric.phi);
+    Evidence {
+        ln_fail: harm.ln_fail(),
+        ln_pass: pass.ln_pass,
+        bad: harm.bad(),
+        window: harm.window(),
+        pass_minutes: pass.minutes,
+    }
+}
+
+/// The evidence of harm that rolls back: alpha is shared out over the metrics.
+pub fn ln_fail_needed(metrics: usize, alpha: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a handful of metrics")]
+    let metrics = metrics as f64;
+    (metrics / alpha).ln()
+}
+
+/// A bound on the chance that a healthy cluster ever shows this much evidence in one of so many metrics.
+fn false_alarm_chance(metrics: usize, ln_fail: f64) -> f64 {
+    (ln_fail_needed(metrics, 1.0) - ln_fail).exp().min(1.0)
+}
+
+fn worst_failure(metrics: &BTreeMap<MetricKind, Evidence>, alpha: f64) -> Option<(MetricKind, Evidence)> {
+    let needed = ln_fail_needed(metrics.len(), alpha);
+    most_harmed(metrics.iter().filter(|(_, evidence)| {
+        evidence.bad >= BAD_NEEDED && evidence.ln_fail.is_some_and(|ln_fail| ln_fail >= needed)
+    }))
+}
+
+fn most_harmed<'a>(metrics: impl Iterator<Item = (&'a MetricKind, &'a Evidence)>) -> Option<(MetricKind, Evidence)> {
+    let ln_fail = |evidence: &Evidence| evidence.ln_fail.unwrap_or(f64::NEG_INFINITY);
+    metrics
+        .max_by(|left, right| ln_fail(left.1).total_cmp(&ln_fail(right.1)))
+        .map(|(kind, evidence)| (*kind, *evidence))
+}
+
+fn is_fine(series: &Series, metrics: &BTreeMap<MetricKind, Evidence>, parameters: &Parameters) -> bool {
+    // No correction over the metrics, since all of them must pass; but no metric at all shows nothing.
+    !metrics.is_empty()
+        && series.metrics.iter().all(|(&kind, metric)| {
+            let unsuspicious = metrics[&kind].ln_fail.is_some_and(|ln_fail| ln_fail < 0.0);
+            unsuspicious && Pass::weigh(&metric.minutes, parameters.tolerance(kind), metric.phi).suffices()
+        })
+}
+
+fn why_inconclusive(
+    series: &Series,
+    metrics: &BTreeMap<MetricKind, Evidence>,
+    parameters: &Parameters,
+) -> Inconclusive {
+    let step = || series.metrics.values().flat_map(|metric| current_step(&metric.minutes));
+    let has_minutes = step().next().is_some();
+    if has_minutes && step().all(|minute| minute.old == 0) {
+        return Inconclusive::NoOldTraffic;
+    }
+    if let Some((metric, evidence)) = most_harmed(metrics.iter())
+        && let Some(ln_fail) = evidence.ln_fail
+        && ln_fail >= 0.0
+    {
+        return Inconclusive::Suspicious { metric, one_in: one_in(false_alarm_chance(metrics.len(), ln_fail)) };
+    }
+    if has_minutes && step().all(|minute| minute.new == 0) {
+        return Inconclusive::NoNewTraffic;
+    }
+    let judged = metrics.values().map(|evidence| evidence.pass_minutes).min().unwrap_or(0);
+    if judged < pass::MINUTES_NEEDED {
+        return Inconclusive::TooFewMinutes { judged, needed: pass::MINUTES_NEEDED };
+    }
+    least_shown(series, metrics, parameters)
+}
+
+/// Says for the metric with the least evidence whether it lacks requests, or lacks a difference.
+fn least_shown(series: &Series, metrics: &BTreeMap<MetricKind, Evidence>, parameters: &Parameters) -> Inconclusive {
+    let least = metrics.iter().min_by(|left, right| left.1.ln_pass.total_cmp(&right.1.ln_pass));
+    let (&kind, _) = least.expect("without a metric no minute was judged, which was answered before");
+    let MetricSeries { phi, minutes } = &series.metrics[&kind];
+    let counts = totals(pass::judged_minutes(minutes));
+    let [_, requests, _, _] = counts;
+    match pass::requests_needed(minutes, parameters.tolerance(kind), *phi).map(hundreds) {
+        Some(needed) if requests < needed => Inconclusive::NotEnoughTraffic { metric: kind, requests, needed },
+        _ => Inconclusive::InBetween { metric: kind, counts },
+    }
+}
+
+/// `1 / chance` in whole numbers, rounded down.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate; a chance is above 0")]
+fn one_in(chance: f64) -> u64 {
+    (1.0 / chance) as u64
+}
+
+/// Rounded up to whole hundreds: it is a rule of thumb.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate; a number is above 0")]
+fn hundreds(number: f64) -> u64 {
+    ((number / 100.0).ceil() as u64).saturating_mul(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::Minute;
+
+    fn series(metrics: &[(MetricKind, &[Minute])]) -> Series {
+        let of = |minutes: &[Minute]| MetricSeries { phi: 1.0, minutes: minutes.to_vec() };
+        Series { metrics: metrics.iter().map(|&(kind, minutes)| (kind, of(minutes))).collect() }
+    }
+
+    fn minutes(ages: std::ops::Range<u32>, [new_bad, new, old_bad, old]: [u64; 4]) -> Vec<Minute> {
+        ages.map(|age| Minute { age, new_bad, new, old_bad, old }).collect()
+    }
+
+    fn check(minutes: &[Minute], verdict: Verdict, reason: Option<&Inconclusive>) {
+        let judgement = judge(&series(&[(MetricKind::Errors, minutes)]), &Parameters::new(60));
+        assert_eq!((judgement.verdict, judgement.reason.as_ref()), (verdict, reason), "{}", judgement.sentence);
+    }
+
+    #[test]
+    fn every_inconclusive_verdict_says_why() {
+        let undecided = |minutes: &[Minute], reason| check(minutes, Verdict::Inconclusive, Some(&reason));
+        let errors = MetricKind::Errors;
+        undecided(&[], Inconclusive::TooFewMinutes { judged: 0, needed: 3 });
+        undecided(&minutes(0..5, [50, 2000, 0, 0]), Inconclusive::NoOldTraffic);
+        undecided(&minutes(0..5, [0, 0, 1, 2000]), Inconclusive::NoNewTraffic);
+        undecided(&minutes(0..4, [0, 200, 2, 1800]), Inconclusive::TooFewMinutes { judged: 2, needed: 3 });
+        undecided(
+            &minutes(0..6, [0, 20, 2, 1980]),
+            Inconclusive::NotEnoughTraffic { metric: errors, requests: 80, needed: 1100 },
+        );
+        undecided(&minutes(0..20, [5, 1000, 1, 1000]), Inconclusive::Suspicious { metric: errors, one_in: 440 });
+        undecided(
+            &minutes(0..7, [1, 300, 2, 1700]),
+            Inconclusive::InBetween { metric: errors, counts: [5, 1500, 10, 8500] },
+        );
+    }
+
+    #[test]
+    fn a_judgement_at_100_percent_is_silent_even_after_a_suspicion() {
+        let mut all = minutes(0..3, [2, 100, 2, 1900]);
+        all.extend(minutes(0..5, [50, 2000, 0, 0]));
+        check(&all, Verdict::Inconclusive, Some(&Inconclusive::NoOldTraffic));
+    }
+
+    #[test]
+    fn one_metric_that_is_not_shown_withholds_the_pass() {
+        let fine = minutes(0..8, [0, 500, 2, 1500]);
+        check(&fine, Verdict::Pass, None);
+        let both = series(&[(MetricKind::Errors, &fine), (MetricKind::Slow, &[])]);
+        assert_eq!(judge(&both, &Parameters::new(60)).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn no_metric_is_never_a_pass() {
+        assert_eq!(judge(&Series::default(), &Parameters::new(60)).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn each_further_metric_asks_for_more_evidence() {
+        assert!((ln_fail_needed(1, 0.001) - 6.907_755).abs() < 5e-7);
+        assert!((ln_fail_needed(2, 0.001) - 7.600_902).abs() < 5e-7);
+        assert!((ln_fail_needed(3, 0.001) - 8.006_368).abs() < 5e-7);
+        // Minute 6 of this regression crosses for one metric and for two, but not for three.
+        let bad = minutes(0..6, [2, 100, 2, 1900]);
+        let with = |others: &[MetricKind]| {
+            let mut all = vec![(MetricKind::Errors, &bad[..])];
+            all.extend(others.iter().map(|&kind| (kind, &[][..])));
+            judge(&series(&all), &Parameters::new(60)).verdict
+        };
+        assert_eq!(with(&[]), Verdict::Fail);
+        assert_eq!(with(&[MetricKind::Slow]), Verdict::Fail);
+        assert_eq!(with(&[MetricKind::Slow, MetricKind::ClientErrors]), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn four_failures_roll_nothing_back() {
+        check(
+            &minutes(2..6, [1, 1, 0, 2000]),
+            Verdict::Inconclusive,
+            Some(&Inconclusive::Suspicious { metric: MetricKind::Errors, one_in: 84_202 }),
+        );
+        check(&minutes(2..7, [1, 1, 0, 2000]), Verdict::Fail, None);
+    }
+
+    #[test]
+    fn the_failure_with_the_most_evidence_is_named() {
+        let bad = minutes(0..20, [5, 100, 2, 1900]);
+        let worse = minutes(0..20, [90, 100, 2, 1900]);
+        let both = series(&[(MetricKind::Errors, &bad), (MetricKind::Slow, &worse)]);
+        let sentence = judge(&both, &Parameters::new(60)).sentence;
+        assert!(sentence.contains("slow"), "{sentence}");
+    }
+
+    #[test]
+    fn a_suspicion_withholds_the_pass() {
+        // Above the line of harm (0.25 %) and below that of the pass (0.65 %): both kinds of evidence grow.
+        let between = minutes(0..7, [35, 10_000, 10, 10_000]);
+        let judgement = judge(&series(&[(MetricKind::Errors, &between)]), &Parameters::new(60));
+        let evidence = judgement.metrics[&MetricKind::Errors];
+        assert!(evidence.ln_pass > 3.0 && evidence.pass_minutes > 3, "{evidence:?}");
+        assert!((0.0..6.9).contains(&evidence.ln_fail.unwrap()), "{evidence:?}");
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_judgement_survives_the_journal() {
+        for of in [minutes(0..20, [5, 100, 2, 1900]), minutes(0..6, [0, 20, 2, 1980]), vec![]] {
+            let written = judge(&series(&[(MetricKind::Errors, &of)]), &Parameters::new(60));
+            let json = serde_json::to_string(&written).unwrap();
+            let read: Judgement = serde_json::from_str(&json).unwrap();
+            assert_eq!(
+                (read.verdict, &read.sentence, &read.reason),
+                (written.verdict, &written.sentence, &written.reason)
+            );
+            let (read, written) = (read.metrics[&MetricKind::Errors], written.metrics[&MetricKind::Errors]);
+            assert_eq!((read.bad, read.window, read.pass_minutes), (written.bad, written.window, written.pass_minutes));
+            assert_eq!(read.ln_fail.is_some(), written.ln_fail.is_some());
+            // Reading a number may round its last digit.
+            assert!((read.ln_fail.unwrap_or(0.0) - written.ln_fail.unwrap_or(0.0)).abs() < 1e-12, "{json}");
+            assert!((read.ln_pass - written.ln_pass).abs() < 1e-12, "{json}");
+        }
+    }
+}
