@@ -323,7 +323,7 @@ impl Head {
         let mut next = self.clone();
         next.sequence = event.sequence;
         match (self.phase, &event.what) {
-            (P::Planned, H::Planned { .. }) => {}
+            (P::Planned, H::Planned { .. }) | (P::RollingBack | P::Settling, H::ForeignEditKept { .. }) => {}
             (P::Planned, H::GroupsCreated { groups }) => next.new_groups.clone_from(groups),
             (P::Planned | P::Moving, H::ShiftIntended { step, .. }) => {
                 next.phase = P::Moving;
@@ -360,7 +360,6 @@ impl Head {
                     returned_at: None,
                 });
             }
-            (P::RollingBack | P::Settling, H::ForeignEditKept { .. }) => {}
             (P::RollingBack | P::Settling, H::RoutesReturned { .. }) => {
                 next.phase = P::Settling;
                 if let Some(rollback) = &mut next.rollback {

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod alarm;
 pub mod cursor;
+pub mod drift;
 pub mod group;
 pub mod ids;
 pub mod inventory;

@@ -5,7 +5,7 @@
 //! weight of a group that stands alone does not count; stickiness that is off equals stickiness that was never given;
 //! an authentication action is compared with its defaults filled in, and without the secret that AWS never returns.
 
-use crate::action::{Action, ActionKind, Forward, Settings};
+use crate::action::{Action, ActionKind, Forward, GroupStickiness, Settings};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub fn same(a: &[Action], b: &[Action]) -> bool {
 
 #[derive(Debug, PartialEq)]
 enum Normal {
-    Forward { groups: Vec<(String, Option<u16>)>, sticky_seconds: Option<Option<i32>> },
+    Forward { groups: Vec<(String, Option<u16>)>, stickiness: Option<GroupStickiness> },
     Other { kind: &'static str, settings: BTreeMap<String, Value> },
     Unknown(String),
 }
@@ -48,9 +48,8 @@ fn normal_forward(forward: &Forward) -> Normal {
         .map(|tuple| (tuple.group.as_str().to_owned(), (!alone).then_some(tuple.weight)))
         .collect();
     groups.sort();
-    let sticky_seconds =
-        forward.stickiness.filter(|stickiness| stickiness.enabled).map(|stickiness| stickiness.duration_seconds);
-    Normal::Forward { groups, sticky_seconds }
+    let stickiness = forward.stickiness.filter(|stickiness| stickiness.enabled);
+    Normal::Forward { groups, stickiness }
 }
 
 fn with_login_defaults(settings: &Settings) -> BTreeMap<String, Value> {
@@ -94,7 +93,7 @@ fn plain_value(value: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::{GroupStickiness, WeightedGroup};
+    use crate::action::WeightedGroup;
     use crate::ids::TargetGroupArn;
     use serde_json::json;
 
@@ -117,23 +116,19 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(a: Vec<Action>, b: Vec<Action>, expected: bool) {
-        assert_eq!(same(&a, &b), expected, "{a:?}\n{b:?}");
-        assert_eq!(same(&b, &a), expected);
-        assert!(same(&a, &a));
+    fn check(a: &[Action], b: &[Action], expected: bool) {
+        assert_eq!(same(a, b), expected, "{a:?}\n{b:?}");
+        assert_eq!(same(b, a), expected);
+        assert!(same(a, a));
     }
 
     #[test]
     fn shapes_of_one_forward_are_the_same() {
         let off = Some(GroupStickiness { enabled: false, duration_seconds: Some(60) });
+        check(&[action(None, forward(&[("old", 1)], None))], &[action(Some(1), forward(&[("old", 100)], off))], true);
         check(
-            vec![action(None, forward(&[("old", 1)], None))],
-            vec![action(Some(1), forward(&[("old", 100)], off))],
-            true,
-        );
-        check(
-            vec![action(None, forward(&[("old", 95), ("new", 5)], None))],
-            vec![action(None, forward(&[("new", 5), ("old", 95)], off))],
+            &[action(None, forward(&[("old", 95), ("new", 5)], None))],
+            &[action(None, forward(&[("new", 5), ("old", 95)], off))],
             true,
         );
     }
@@ -142,15 +137,11 @@ mod tests {
     fn weights_groups_and_stickiness_tell_forwards_apart() {
         let base = || vec![action(None, forward(&[("old", 95), ("new", 5)], None))];
         let on = |seconds| Some(GroupStickiness { enabled: true, duration_seconds: Some(seconds) });
-        check(base(), vec![action(None, forward(&[("old", 94), ("new", 5)], None))], false);
-        check(base(), vec![action(None, forward(&[("old", 95), ("other", 5)], None))], false);
-        check(base(), vec![action(None, forward(&[("old", 95)], None))], false);
-        check(base(), vec![action(None, forward(&[("old", 95), ("new", 5)], on(60)))], false);
-        check(
-            vec![action(None, forward(&[("old", 1)], on(60)))],
-            vec![action(None, forward(&[("old", 1)], on(61)))],
-            false,
-        );
+        check(&base(), &[action(None, forward(&[("old", 94), ("new", 5)], None))], false);
+        check(&base(), &[action(None, forward(&[("old", 95), ("other", 5)], None))], false);
+        check(&base(), &[action(None, forward(&[("old", 95)], None))], false);
+        check(&base(), &[action(None, forward(&[("old", 95), ("new", 5)], on(60)))], false);
+        check(&[action(None, forward(&[("old", 1)], on(60)))], &[action(None, forward(&[("old", 1)], on(61)))], false);
     }
 
     #[test]
@@ -158,13 +149,13 @@ mod tests {
         let login = || oidc(&json!({"Issuer": "https://id", "ClientId": "a"}));
         let split = || forward(&[("old", 1)], None);
         check(
-            vec![action(Some(1), login()), action(Some(2), split())],
-            vec![action(Some(50), split()), action(Some(10), login())],
+            &[action(Some(1), login()), action(Some(2), split())],
+            &[action(Some(50), split()), action(Some(10), login())],
             true,
         );
         check(
-            vec![action(Some(1), login()), action(Some(2), split())],
-            vec![action(Some(2), login()), action(Some(1), split())],
+            &[action(Some(1), login()), action(Some(2), split())],
+            &[action(Some(2), login()), action(Some(1), split())],
             false,
         );
     }
@@ -177,8 +168,8 @@ mod tests {
             "Scope": "openid", "SessionCookieName": "AWSELBAuthSessionCookie",
             "OnUnauthenticatedRequest": "authenticate", "AuthenticationRequestExtraParams": {},
         }));
-        check(vec![action(None, asked.clone())], vec![action(None, described)], true);
+        check(&[action(None, asked.clone())], &[action(None, described)], true);
         let shorter = oidc(&json!({"Issuer": "https://id", "ClientId": "a", "SessionTimeout": 60}));
-        check(vec![action(None, asked)], vec![action(None, shorter)], false);
+        check(&[action(None, asked)], &[action(None, shorter)], false);
     }
 }

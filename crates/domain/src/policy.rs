@@ -126,7 +126,7 @@ pub enum OnDrift {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ManagedBy {
-    /// A CloudFormation stack.
+    /// A `CloudFormation` stack.
     Cloudformation,
 }
 
