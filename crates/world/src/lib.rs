@@ -1,1 +1,4 @@
 //! AWS's rules once: ELBv2, CloudWatch, the table, the States Language engine and events; pure and synchronous.
+
+pub mod aws_error;
+pub mod cloudwatch;

@@ -1,0 +1,114 @@
+//! CloudWatch: a metric store, alarms that are evaluated from it, and the operations that Crossfade uses.
+//!
+//! Inputs and outputs are JSON trees by AWS's member names; timestamps in them are epoch seconds. Behaviour as
+//! `docs/rehearsal.md` states; where AWS's documentation is silent, the stricter reading.
+
+mod alarm;
+mod alarm_api;
+mod balancer_metrics;
+mod composite;
+mod evaluation;
+mod event;
+mod expression;
+mod input;
+mod metric_api;
+mod query;
+mod statistic;
+mod store;
+
+pub use balancer_metrics::{Outcome, RequestRecord};
+pub use store::{Metric, Store};
+
+use crate::aws_error::AwsError;
+use alarm::Alarm;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One account's CloudWatch in one region.
+#[derive(Debug, Clone)]
+pub struct CloudWatch {
+    /// The metric data.
+    pub store: Store,
+    /// World seconds between the end of a period and the moment an alarm sees its data.
+    pub delay_seconds: i64,
+    alarms: BTreeMap<String, Alarm>,
+    history: Vec<alarm::Transition>,
+    evaluated_until: Option<i64>,
+    region: String,
+    account: String,
+    events: u64,
+    page_limit: usize,
+}
+
+impl Default for CloudWatch {
+    fn default() -> Self {
+        Self::new("eu-west-1", "000000000000")
+    }
+}
+
+impl CloudWatch {
+    /// An empty one.
+    pub fn new(region: &str, account: &str) -> Self {
+        Self {
+            store: Store::default(),
+            delay_seconds: 0,
+            alarms: BTreeMap::new(),
+            history: Vec::new(),
+            evaluated_until: None,
+            region: region.to_owned(),
+            account: account.to_owned(),
+            events: 0,
+            page_limit: 100,
+        }
+    }
+
+    /// Makes pages smaller, so that paging can be tested with few alarms.
+    pub fn limit_pages(&mut self, items: usize) {
+        self.page_limit = items.max(1);
+    }
+
+    /// Answers one operation by AWS's name.
+    ///
+    /// # Errors
+    /// As AWS answers: `ValidationError`, `ResourceNotFound`, `InvalidParameterValue`, ...
+    pub fn call(&mut self, now: Timestamp, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        match operation {
+            "PutMetricAlarm" => self.put_metric_alarm(now, input),
+            "PutCompositeAlarm" => self.put_composite_alarm(now, input),
+            "DescribeAlarms" => self.describe_alarms(input),
+            "DescribeAlarmHistory" => self.describe_alarm_history(input),
+            "DeleteAlarms" => Ok(self.delete_alarms(input)),
+            "SetAlarmState" => self.set_alarm_state(now, input),
+            "TagResource" => self.tag_resource(input),
+            "ListTagsForResource" => self.list_tags(input),
+            "GetMetricData" => self.get_metric_data(now, input),
+            "PutMetricData" => self.put_metric_data(now, input),
+            _ => Err(AwsError::bad_request(
+                "UnknownOperationException",
+                format!("{operation} is not in the local world"),
+            )),
+        }
+    }
+
+    /// Evaluates every alarm at each whole tick (10 s; 60 s where the period is a minute or longer) since the last
+    /// call, and returns the `EventBridge` events of the changes, those of `SetAlarmState` included.
+    pub fn evaluate(&mut self, now: Timestamp) -> Vec<Value> {
+        let last_tick = now.as_second() - now.as_second().rem_euclid(10);
+        let mut tick = self.evaluated_until.map_or(last_tick, |until| until + 10);
+        while tick <= last_tick {
+            self.evaluate_tick(tick);
+            tick += 10;
+        }
+        self.evaluated_until = Some(last_tick);
+        self.take_events()
+    }
+
+    /// The state of an alarm: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    pub fn alarm_state(&self, name: &str) -> Option<&'static str> {
+        self.alarms.get(name).map(|alarm| alarm.state.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests;

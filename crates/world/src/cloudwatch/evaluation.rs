@@ -1,0 +1,212 @@
+//! Evaluating alarms: M of the last N periods, with missing data as each alarm asks for.
+
+use super::CloudWatch;
+use super::alarm::{Alarm, Condition, Missing, State, Transition, Watch};
+use super::event;
+use super::query::series;
+use jiff::Timestamp;
+use serde_json::json;
+
+/// Points that CloudWatch looks back for beyond N, when some are missing.
+const EXTRA_POINTS: usize = 2;
+
+impl CloudWatch {
+    pub(super) fn evaluate_tick(&mut self, tick_seconds: i64) {
+        let now = Timestamp::from_second(tick_seconds).expect("ticks are times");
+        let names: Vec<String> = self.alarms.keys().cloned().collect();
+        for name in &names {
+            let Watch::Metric(condition) = &self.alarms[name].watch else { continue };
+            if tick_seconds.rem_euclid(condition.period_seconds.min(60)) != 0 {
+                continue;
+            }
+            let points = self.points(condition, tick_seconds);
+            let decided = decide(condition, &points);
+            let (reason, data) = words(condition, &points, now);
+            if let Some(state) = decided {
+                self.set_state(name, state, reason, Some(data), now);
+            }
+        }
+        self.settle_composites(now);
+    }
+
+    /// The newest points first, `N + 2` of them; none where data is missing.
+    fn points(&self, condition: &Condition, tick_seconds: i64) -> Vec<Option<f64>> {
+        let end = tick_seconds - self.delay_seconds;
+        let end = end - end.rem_euclid(condition.period_seconds);
+        let wanted = condition.periods + EXTRA_POINTS;
+        let span = condition.period_seconds * i64::try_from(wanted).expect("few periods");
+        let series = series(&self.store, &condition.queries, &condition.watched, end - span, end).unwrap_or_default();
+        (1..=wanted)
+            .map(|back| {
+                let start = end - condition.period_seconds * i64::try_from(back).expect("few periods");
+                series.get(&start).copied()
+            })
+            .collect()
+    }
+
+    /// Composite alarms follow their children, children before parents, until nothing changes.
+    pub(super) fn settle_composites(&mut self, now: Timestamp) {
+        for _ in 0..=self.alarms.len() {
+            let changes: Vec<(String, State, String, serde_json::Value)> = self
+                .alarms
+                .values()
+                .filter_map(|alarm| {
+                    let Watch::Composite(rule) = &alarm.watch else { return None };
+                    let firing = rule.holds(&|name| self.alarms.get(name).map(|child| child.state));
+                    let state = if firing { State::Alarm } else { State::Ok };
+                    (state != alarm.state).then(|| {
+                        let triggering: Vec<_> = rule
+                            .children()
+                            .into_iter()
+                            .filter_map(|child| self.alarms.get(child))
+                            .filter(|child| child.state == State::Alarm)
+                            .map(|child| {
+                                json!({"arn": child.arn, "state": {"value": child.state.as_str(), "timestamp": event::time(child.updated)}})
+                            })
+                            .collect();
+                        let reason = format!("alarm rule is {firing} with {} of its alarms in ALARM", triggering.len());
+                        (alarm.name.clone(), state, reason, json!({ "triggeringAlarms": triggering }))
+                    })
+                })
+                .collect();
+            if changes.is_empty() {
+                return;
+            }
+            for (name, state, reason, data) in changes {
+                self.set_state(&name, state, reason, Some(data), now);
+            }
+        }
+    }
+
+    /// Moves an alarm into a state; only a change of value makes history and an event.
+    pub(super) fn set_state(
+        &mut self,
+        name: &str,
+        state: State,
+        reason: String,
+        reason_data: Option<serde_json::Value>,
+        now: Timestamp,
+    ) {
+        let Some(alarm) = self.alarms.get_mut(name) else { return };
+        if alarm.state == state {
+            return;
+        }
+        let before = Alarm { request: serde_json::Value::Null, ..alarm.clone() };
+        alarm.state = state;
+        alarm.reason.clone_from(&reason);
+        alarm.reason_data = reason_data;
+        alarm.updated = now;
+        alarm.transitioned = now;
+        self.events += 1;
+        let event = event::state_change(alarm, &before, now, &self.region, &self.account, self.events);
+        self.history.push(Transition {
+            alarm: name.to_owned(),
+            at: now,
+            from: before.state,
+            to: state,
+            reason,
+            event: Some(event),
+            composite: matches!(alarm.watch, Watch::Composite(_)),
+        });
+    }
+
+    pub(super) fn take_events(&mut self) -> Vec<serde_json::Value> {
+        self.history.iter_mut().filter_map(|transition| transition.event.take()).collect()
+    }
+}
+
+/// The state that the points ask for; none to keep the present one.
+fn decide(condition: &Condition, points: &[Option<f64>]) -> Option<State> {
+    let breaches = |value: f64| condition.comparison.breaches(value, condition.threshold);
+    let real: Vec<f64> = points.iter().flatten().copied().collect();
+    let newest = points.iter().take(condition.periods);
+    let state = |breaching: usize| if breaching >= condition.datapoints { State::Alarm } else { State::Ok };
+    // Enough real points, perhaps from further back: missing ones are not needed at all.
+    if newest.clone().all(Option::is_some) || real.len() >= condition.periods {
+        let used = real.iter().take(condition.periods);
+        return Some(state(used.filter(|value| breaches(**value)).count()));
+    }
+    let breaching = real.iter().filter(|value| breaches(**value)).count();
+    let missing = condition.periods - real.len();
+    match condition.missing {
+        Missing::Breaching => Some(state(breaching + missing)),
+        Missing::NotBreaching => Some(state(breaching)),
+        _ if breaching >= condition.datapoints => Some(State::Alarm),
+        _ if breaching < real.len() => Some(State::Ok),
+        Missing::Ignore => None,
+        Missing::Unknown if real.is_empty() => Some(State::InsufficientData),
+        // Every point there is breaches: better early than late.
+        Missing::Unknown => Some(State::Alarm),
+    }
+}
+
+fn words(condition: &Condition, points: &[Option<f64>], now: Timestamp) -> (String, serde_json::Value) {
+    let recent: Vec<f64> = points.iter().take(condition.periods).flatten().copied().collect();
+    let breaching = recent.iter().filter(|value| condition.comparison.breaches(**value, condition.threshold)).count();
+    let reason = format!(
+        "Threshold Crossed: {breaching} out of the last {} datapoints {recent:?} were {} the threshold ({:?}) (minimum {} datapoints for OK -> ALARM transition).",
+        condition.periods,
+        condition.comparison.words(),
+        condition.threshold,
+        condition.datapoints,
+    );
+    let data = json!({
+        "version": "1.0",
+        "queryDate": event::time(now),
+        "period": condition.period_seconds,
+        "recentDatapoints": recent,
+        "threshold": condition.threshold,
+    });
+    (reason, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::alarm::Comparison;
+    use super::*;
+
+    /// Oldest first, as AWS's own table writes them: `X` breaches, `0` does not, `-` is missing.
+    fn check(points: &str, datapoints: usize, missing: Missing, expected: Option<State>) {
+        let condition = Condition {
+            queries: Vec::new(),
+            watched: String::new(),
+            period_seconds: 60,
+            periods: 3,
+            datapoints,
+            threshold: 0.5,
+            comparison: Comparison::Greater,
+            missing,
+        };
+        let newest_first: Vec<Option<f64>> = points
+            .split(' ')
+            .rev()
+            .map(|point| match point {
+                "X" => Some(1.0),
+                "0" => Some(0.0),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(decide(&condition, &newest_first), expected, "{points} {datapoints} of 3 {missing:?}");
+    }
+
+    #[test]
+    fn missing_points_count_as_each_alarm_asks() {
+        use Missing::{Breaching, Ignore, NotBreaching, Unknown};
+        use State::{Alarm, InsufficientData, Ok};
+        for (points, as_missing, ignore, breaching, not_breaching) in [
+            ("0 - X - X", Some(Ok), Some(Ok), Some(Ok), Some(Ok)),
+            ("- - - - 0", Some(Ok), Some(Ok), Some(Ok), Some(Ok)),
+            ("- - - - -", Some(InsufficientData), None, Some(Alarm), Some(Ok)),
+            ("0 X X - X", Some(Alarm), Some(Alarm), Some(Alarm), Some(Alarm)),
+            ("- - X - -", Some(Alarm), None, Some(Alarm), Some(Ok)),
+        ] {
+            check(points, 3, Unknown, as_missing);
+            check(points, 3, Ignore, ignore);
+            check(points, 3, Breaching, breaching);
+            check(points, 3, NotBreaching, not_breaching);
+        }
+        check("0 0 X 0 X", 2, NotBreaching, Some(Alarm));
+        check("0 - X - -", 2, Unknown, Some(Ok));
+        check("- - - X -", 2, Unknown, Some(Alarm));
+    }
+}

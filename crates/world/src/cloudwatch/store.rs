@@ -1,0 +1,91 @@
+//! Metric data in buckets of ten seconds.
+
+use std::collections::BTreeMap;
+
+/// Seconds of the finest bucket.
+pub(super) const BUCKET_SECONDS: i64 = 10;
+
+/// A metric's identity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Metric {
+    /// `AWS/ApplicationELB`, ...
+    pub namespace: String,
+    /// `RequestCount`, ...
+    pub name: String,
+    /// Dimension names and values, in order of name.
+    pub dimensions: BTreeMap<String, String>,
+}
+
+impl Metric {
+    /// A metric by its parts.
+    pub fn new(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            dimensions: dimensions.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        }
+    }
+}
+
+/// What was published into one bucket.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Datum {
+    pub(super) count: f64,
+    pub(super) sum: f64,
+    pub(super) minimum: f64,
+    pub(super) maximum: f64,
+    /// Every value, for percentiles, percentile ranks and trimmed counts.
+    pub(super) values: Vec<f64>,
+}
+
+impl Datum {
+    fn of(value: f64) -> Self {
+        Self { count: 1.0, sum: value, minimum: value, maximum: value, values: vec![value] }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.minimum = self.minimum.min(other.minimum);
+        self.maximum = self.maximum.max(other.maximum);
+        self.values.extend_from_slice(&other.values);
+    }
+}
+
+/// Every metric's data points.
+#[derive(Debug, Clone, Default)]
+pub struct Store {
+    metrics: BTreeMap<Metric, BTreeMap<i64, Datum>>,
+}
+
+impl Store {
+    /// Adds one value at a time, in epoch seconds. `resolution_seconds` is 60 for what load balancers publish.
+    pub fn record(&mut self, metric: &Metric, at_seconds: i64, resolution_seconds: i64, value: f64) {
+        let bucket = at_seconds - at_seconds.rem_euclid(resolution_seconds.max(BUCKET_SECONDS));
+        let added = Datum::of(value);
+        match self.metrics.get_mut(metric) {
+            Some(series) => {
+                series.entry(bucket).and_modify(|datum| datum.merge(&added)).or_insert(added);
+            }
+            None => {
+                self.metrics.insert(metric.clone(), BTreeMap::from([(bucket, added)]));
+            }
+        }
+    }
+
+    /// What was published in `[start, start + period)`, in epoch seconds.
+    pub(super) fn period(&self, metric: &Metric, start: i64, period_seconds: i64) -> Option<Datum> {
+        let mut buckets = self.metrics.get(metric)?.range(start..start + period_seconds).map(|(_, datum)| datum);
+        let mut merged = buckets.next()?.clone();
+        for datum in buckets {
+            merged.merge(datum);
+        }
+        Some(merged)
+    }
+
+    /// The times of the first and last bucket of a metric, in epoch seconds.
+    pub fn extent(&self, metric: &Metric) -> Option<(i64, i64)> {
+        let series = self.metrics.get(metric)?;
+        Some((*series.first_key_value()?.0, *series.last_key_value()?.0))
+    }
+}
