@@ -3,5 +3,6 @@
 mod repository;
 
 mod state_machines;
+mod states_engine;
 mod template;
 mod tidy;

@@ -2,3 +2,5 @@
 
 pub mod aws_error;
 pub mod cloudwatch;
+pub mod events;
+pub mod states;
