@@ -6,6 +6,7 @@
 pub mod action;
 pub mod alarm;
 pub mod cursor;
+mod decode;
 pub mod drift;
 pub mod group;
 pub mod ids;
@@ -15,6 +16,9 @@ pub mod judge;
 pub mod normal_form;
 pub mod plan;
 pub mod policy;
+pub mod policy_document;
+pub mod problem;
+pub mod request;
 pub mod route;
 pub mod route_edit;
 pub mod weight;
