@@ -2,3 +2,5 @@
 
 pub mod aws_service;
 pub mod clock;
+pub mod cloudwatch_api;
+pub mod front_door;

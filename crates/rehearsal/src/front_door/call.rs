@@ -1,0 +1,135 @@
+//! One AWS call, as it is seen before it is carried out, and the faults that can be asked for.
+
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+
+/// An AWS call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The service by its name in a credential scope.
+    pub service: String,
+    /// The operation by AWS's name.
+    pub operation: String,
+    /// The function that calls, by the application id of its user agent; none for other callers.
+    pub caller: Option<String>,
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// Refused for its rate, without effect.
+    Throttle,
+    /// A fault of the service, without effect.
+    FailBefore,
+    /// A fault of the service, although it took effect.
+    FailAfter,
+    /// No answer and no effect: the connection ends.
+    DropBefore,
+    /// It takes effect and the answer is lost.
+    DropAfter,
+    /// No effect and never an answer.
+    Hang,
+}
+
+/// Sees every call and may ask for a fault.
+pub trait CallObserver: Send + Sync {
+    /// Before the call is carried out.
+    fn before(&self, call: &Call) -> Fault;
+
+    /// After it took effect.
+    fn after(&self, _call: &Call) {}
+}
+
+/// The observer of a world in which AWS never fails.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoFaults;
+
+impl CallObserver for NoFaults {
+    fn before(&self, _call: &Call) -> Fault {
+        Fault::None
+    }
+}
+
+impl Call {
+    pub(super) fn of(request: &Request<Bytes>) -> Self {
+        let headers = request.headers();
+        let target = header(headers, "x-amz-target");
+        Self {
+            service: scope_of(headers)
+                .or_else(|| target.and_then(service_of_target).map(str::to_owned))
+                .unwrap_or_else(|| {
+                    let cloudwatch = request.uri().path().starts_with("/service/Granite");
+                    if cloudwatch { "monitoring" } else { "" }.to_owned()
+                }),
+            operation: operation_of(request, target),
+            caller: header(headers, "user-agent").and_then(application_of),
+        }
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// `AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, ...`
+fn scope_of(headers: &HeaderMap) -> Option<String> {
+    let credential = header(headers, "authorization")?.split("Credential=").nth(1)?.split(',').next()?;
+    credential.split('/').nth(3).map(str::to_owned)
+}
+
+fn service_of_target(target: &str) -> Option<&'static str> {
+    match target.split('.').next()? {
+        "AWSStepFunctions" => Some("states"),
+        "GraniteServiceVersion20100801" => Some("monitoring"),
+        name if name.starts_with("DynamoDB_") => Some("dynamodb"),
+        _ => None,
+    }
+}
+
+fn operation_of(request: &Request<Bytes>, target: Option<&str>) -> String {
+    if let Some(target) = target {
+        return target.rsplit('.').next().unwrap_or_default().to_owned();
+    }
+    if let Some((_, operation)) = request.uri().path().split_once("/operation/") {
+        return operation.to_owned();
+    }
+    let body = String::from_utf8_lossy(request.body());
+    body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned()
+}
+
+/// The SDK writes `app/<AWS_SDK_UA_APP_ID>` into its user agent.
+fn application_of(agent: &str) -> Option<String> {
+    agent.split(' ').find_map(|part| part.strip_prefix("app/")).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_known_by_scope_operation_and_application() {
+        let request = Request::builder()
+            .uri("/")
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=local/20261122/eu-west-1/elasticloadbalancing/aws4_request, SignedHeaders=host",
+            )
+            .header("user-agent", "aws-sdk-rust/1.3 os/linux app/shift-weight")
+            .body(Bytes::from_static(b"Action=ModifyRule&Version=2015-12-01"))
+            .unwrap();
+        let expected = Call {
+            service: "elasticloadbalancing".into(),
+            operation: "ModifyRule".into(),
+            caller: Some("shift-weight".into()),
+        };
+        assert_eq!(Call::of(&request), expected);
+        let cbor = Request::builder()
+            .uri("/service/GraniteServiceVersion20100801/operation/DescribeAlarms")
+            .body(Bytes::new())
+            .unwrap();
+        assert_eq!(Call::of(&cbor).service, "monitoring");
+        assert_eq!(Call::of(&cbor).operation, "DescribeAlarms");
+    }
+}
