@@ -1,1 +1,3 @@
 //! The crossfade command.
+
+pub mod judge_command;

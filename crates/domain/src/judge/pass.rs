@@ -13,7 +13,12 @@ const BETS: [f64; 2] = [0.5, 0.2];
 const BETA: f64 = 0.05;
 
 /// Minutes without which nothing passes.
-pub(super) const MINUTES_NEEDED: u32 = 3;
+pub const MINUTES_NEEDED: u32 = 3;
+
+/// The evidence from which on a metric passes.
+pub fn ln_pass_needed() -> f64 {
+    (1.0 / BETA).ln()
+}
 
 /// What the current step says for the new cluster.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +45,7 @@ impl Pass {
 
     /// Whether the evidence suffices. The verdict asks for more: every metric, and no suspicion of harm.
     pub fn suffices(self) -> bool {
-        self.ln_pass >= (1.0 / BETA).ln() && self.minutes >= MINUTES_NEEDED
+        self.ln_pass >= ln_pass_needed() && self.minutes >= MINUTES_NEEDED
     }
 }
 
@@ -63,7 +68,7 @@ pub(super) fn requests_needed(minutes: &[Minute], tolerance: Tolerance, phi: f64
         .map(|bet| ln_e(as_good_as_old, tolerance.ratio, tolerance.pass_margin, bet) / phi / counts.new)
         .fold(f64::NEG_INFINITY, f64::max);
     // One bet of the two brings it about; the mean over both costs `ln 2`.
-    (growth > 0.0).then(|| ((1.0 / BETA).ln() + 2.0_f64.ln()) / growth)
+    (growth > 0.0).then(|| (ln_pass_needed() + 2.0_f64.ln()) / growth)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::harm::Harm;
 use super::parameters::{MetricKind, Parameters};
 use super::pass::{self, Pass};
+pub use super::pass::{MINUTES_NEEDED as PASS_MINUTES_NEEDED, ln_pass_needed};
 use super::sentence;
 use super::series::{MetricSeries, Series, current_step, totals};
 use schemars::JsonSchema;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Bad requests without which nothing is rolled back: two or three failures of a tiny service are no reason.
-const BAD_NEEDED: u64 = 5;
+pub const BAD_NEEDED: u64 = 5;
 
 /// What the judge says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
