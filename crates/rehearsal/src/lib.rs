@@ -3,4 +3,6 @@
 pub mod aws_service;
 pub mod clock;
 pub mod cloudwatch_api;
+pub mod cluster;
 pub mod front_door;
+pub mod load;

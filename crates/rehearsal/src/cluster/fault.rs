@@ -1,0 +1,133 @@
+//! Faults of a cluster's servers.
+
+use jiff::Timestamp;
+use std::sync::Mutex;
+
+/// What can be wrong with a cluster. Several can be on at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fault {
+    /// Exactly every n-th request fails, counted over the whole cluster.
+    ErrorEvery(u32),
+    /// Each request fails with this probability, 0 to 1, independently.
+    ErrorShare(f64),
+    /// Latencies are this many times as long.
+    SlowFactor(f64),
+    /// Connections are closed without an answer, health checks included.
+    Refuse,
+    /// The share of failing requests grows by this much each world minute since the fault was switched on.
+    Leak {
+        /// Added share each world minute, 0 to 1.
+        share_per_minute: f64,
+    },
+    /// For the first minutes after the first request, this share fails.
+    ColdStart {
+        /// World minutes.
+        minutes: f64,
+        /// Share of failing requests, 0 to 1.
+        share: f64,
+    },
+}
+
+/// The faults of a cluster that are on.
+#[derive(Debug)]
+pub struct FaultSwitch {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    faults: Vec<(Fault, Timestamp)>,
+    requests: u64,
+    first_request: Option<Timestamp>,
+    created: Timestamp,
+}
+
+/// What the faults make of one request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Effect {
+    pub(super) fails_certainly: bool,
+    pub(super) error_share: f64,
+    pub(super) slow_factor: f64,
+}
+
+impl FaultSwitch {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self { state: Mutex::new(State { faults: Vec::new(), requests: 0, first_request: None, created: now }) }
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of the lock panics")
+    }
+
+    /// Switches a fault on; the count for `ErrorEvery` starts anew.
+    pub fn set(&self, fault: Fault, now: Timestamp) {
+        let mut state = self.locked();
+        state.requests = 0;
+        state.faults.push((fault, now));
+    }
+
+    /// Switches every fault off.
+    pub fn clear(&self) {
+        self.locked().faults.clear();
+    }
+
+    /// Whether any fault is on.
+    pub fn is_on(&self) -> bool {
+        !self.locked().faults.is_empty()
+    }
+
+    pub(super) fn refuses(&self) -> bool {
+        self.locked().faults.iter().any(|(fault, _)| *fault == Fault::Refuse)
+    }
+
+    /// Counts one request and says what happens to it.
+    pub(super) fn next(&self, now: Timestamp) -> Effect {
+        let mut state = self.locked();
+        state.requests += 1;
+        let first = *state.first_request.get_or_insert(now);
+        let minutes_since = |then: Timestamp| now.duration_since(then).as_secs_f64() / 60.0;
+        let mut effect = Effect { fails_certainly: false, error_share: 0.0, slow_factor: 1.0 };
+        for (fault, since) in &state.faults {
+            match *fault {
+                Fault::ErrorEvery(n) => effect.fails_certainly |= state.requests.is_multiple_of(u64::from(n.max(1))),
+                Fault::ErrorShare(share) => effect.error_share += share,
+                Fault::SlowFactor(factor) => effect.slow_factor *= factor,
+                Fault::Leak { share_per_minute } => {
+                    effect.error_share += share_per_minute * minutes_since((*since).max(state.created));
+                }
+                Fault::ColdStart { minutes, share } if minutes_since(first) < minutes => effect.error_share += share,
+                // Refusing is done before a request is read; a cold start that is over does nothing.
+                Fault::Refuse | Fault::ColdStart { .. } => {}
+            }
+        }
+        effect.error_share = effect.error_share.clamp(0.0, 1.0);
+        effect
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    #[test]
+    fn every_tenth_request_fails_exactly() {
+        let faults = FaultSwitch::new(Timestamp::UNIX_EPOCH);
+        faults.set(Fault::ErrorEvery(10), Timestamp::UNIX_EPOCH);
+        let failed: Vec<usize> = (1..=30).filter(|_| faults.next(Timestamp::UNIX_EPOCH).fails_certainly).collect();
+        assert_eq!(failed, [10, 20, 30]);
+        faults.clear();
+        assert!(!faults.is_on());
+    }
+
+    #[test]
+    fn a_leak_grows_and_a_cold_start_ends() {
+        let start = Timestamp::UNIX_EPOCH;
+        let faults = FaultSwitch::new(start);
+        faults.set(Fault::Leak { share_per_minute: 0.01 }, start);
+        faults.set(Fault::ColdStart { minutes: 2.0, share: 0.5 }, start);
+        let share = |minutes: i64| faults.next(start + SignedDuration::from_mins(minutes)).error_share;
+        assert!((share(0) - 0.5).abs() < 1e-9);
+        assert!((share(5) - 0.05).abs() < 1e-9);
+    }
+}

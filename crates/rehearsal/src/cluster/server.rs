@@ -1,0 +1,90 @@
+//! One server of a cluster.
+
+use super::fault::FaultSwitch;
+use super::{ClusterSettings, HEALTH_PATH, LATENCY_HEADER};
+use crate::clock::WorldClock;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// How the servers of one cluster answer.
+pub(super) struct Answers {
+    body: Bytes,
+    median_latency_ms: f64,
+    base_error_share: f64,
+    faults: Arc<FaultSwitch>,
+    clock: WorldClock,
+    random: Mutex<ChaCha8Rng>,
+}
+
+/// Ends a connection without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the server refuses connections")]
+struct Refused;
+
+impl Answers {
+    pub(super) fn new(settings: &ClusterSettings, faults: Arc<FaultSwitch>, clock: WorldClock) -> Self {
+        Self {
+            body: Bytes::from(format!("{} on the {} cluster\n", settings.service, settings.side)),
+            median_latency_ms: settings.median_latency_ms,
+            base_error_share: settings.base_error_share,
+            faults,
+            clock,
+            random: Mutex::new(ChaCha8Rng::seed_from_u64(settings.seed)),
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Refused> {
+        if self.faults.refuses() {
+            return Err(Refused);
+        }
+        if request.uri().path() == HEALTH_PATH {
+            return Ok(self.response(StatusCode::OK, 1.0));
+        }
+        let effect = self.faults.next(self.clock.now());
+        let (chance, spread): (f64, f64) = {
+            let mut random = self.random.lock().expect("no holder of the lock panics");
+            // The sum of twelve uniform draws, less six, is close enough to a normal draw for latencies.
+            (random.random(), (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0)
+        };
+        let fails = effect.fails_certainly || chance < self.base_error_share + effect.error_share;
+        let status = if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
+        Ok(self.response(status, self.median_latency_ms * (0.5 * spread).exp() * effect.slow_factor))
+    }
+
+    fn response(&self, status: StatusCode, latency_ms: f64) -> Response<Full<Bytes>> {
+        Response::builder()
+            .status(status)
+            .header(LATENCY_HEADER, format!("{latency_ms:.3}"))
+            .body(Full::new(self.body.clone()))
+            .expect("a status and a plain header make a response")
+    }
+}
+
+pub(super) async fn serve(listener: TcpListener, answers: Arc<Answers>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        if answers.faults.refuses() {
+            continue;
+        }
+        let answers = answers.clone();
+        connections.spawn(async move {
+            let service = service_fn(move |request| {
+                let answers = answers.clone();
+                async move { answers.answer(&request) }
+            });
+            // A client that goes away, or a refused request, ends the connection: nothing to report.
+            let _ended =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
