@@ -15,6 +15,7 @@ pub mod journal;
 pub mod judge;
 pub mod normal_form;
 pub mod plan;
+pub mod planner;
 pub mod policy;
 pub mod policy_document;
 pub mod problem;

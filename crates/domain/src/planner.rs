@@ -1,0 +1,142 @@
+//! Turns a policy and an inventory into a plan with no meaningful choice left, or says everything that stands against it.
+
+mod alarms;
+pub mod code;
+mod findings;
+mod name;
+mod new_group;
+mod old_groups;
+mod owners;
+mod routes;
+
+pub use name::new_group_name;
+pub use routes::routes_of;
+
+use crate::ids::{LoadBalancerArn, MigrationId, TargetGroupArn};
+use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::plan::{Finding, Plan, PlannedGroup, Severity};
+use crate::policy::ServicePolicy;
+use crate::weight::Weight;
+use findings::Findings;
+use jiff::Timestamp;
+
+/// Version of plans as they are stored today.
+pub const PLAN_VERSION: u32 = 1;
+/// The most routes that one transaction can lock together with a service's head and its alarms.
+pub const MOST_ROUTES: usize = 90;
+/// The most target groups that a load balancer may use; AWS does not adjust it.
+pub const GROUPS_PER_LOAD_BALANCER: usize = 100;
+
+/// Plans a migration. Warnings stand in the plan.
+///
+/// # Errors
+/// Every finding, refusals and warnings, where at least one refuses the plan.
+pub fn plan(
+    policy: &ServicePolicy,
+    inventory: &Inventory,
+    migration: MigrationId,
+    now: Timestamp,
+) -> Result<Plan, Vec<Finding>> {
+    let mut findings = Findings::default();
+    let old_groups = distinct(inventory);
+    check_schedule(policy, &mut findings);
+    for missing in &inventory.missing_groups {
+        findings.refuse(
+            code::OLD_GROUP_MISSING,
+            missing,
+            "no target group of this name or ARN exists in this account and region; correct oldTargetGroups",
+        );
+    }
+    if old_groups.is_empty() && inventory.missing_groups.is_empty() {
+        findings.refuse(
+            code::OLD_GROUP_MISSING,
+            policy.name.as_str(),
+            "the policy names no old target group; name one for each load balancer that the service is on",
+        );
+    }
+    alarms::check(policy, inventory, &mut findings);
+    old_groups::check(policy, inventory, &old_groups, &mut findings);
+    owners::check(policy, inventory, &old_groups, &migration, &mut findings);
+    let routes = routes::plan(policy, inventory, &old_groups, &mut findings);
+    let groups: Vec<PlannedGroup> =
+        old_groups.iter().filter_map(|old| planned_group(policy, inventory, old, &mut findings)).collect();
+    let findings = findings.0;
+    if findings.iter().any(|finding| finding.severity == Severity::Refusal) {
+        return Err(findings);
+    }
+    Ok(Plan {
+        version: PLAN_VERSION,
+        service: policy.name.clone(),
+        migration,
+        created: now,
+        policy: policy.clone(),
+        groups,
+        routes,
+        findings,
+    })
+}
+
+fn planned_group(
+    policy: &ServicePolicy,
+    inventory: &Inventory,
+    old: &ObservedGroup,
+    findings: &mut Findings,
+) -> Option<PlannedGroup> {
+    let load_balancer = balancer_of(inventory, old)?.arn.clone();
+    new_group::warn(policy, old, findings);
+    Some(PlannedGroup {
+        old: old.group.arn.clone(),
+        load_balancer,
+        new_name: new_group_name(&policy.name, &old.group.arn),
+        settings: new_group::settings(policy, old),
+        attributes: new_group::attributes(old),
+        old_healthy: crate::group::healthy_count(&old.health),
+    })
+}
+
+/// The old groups, each once, although the policy may have named one twice, by name and by ARN.
+fn distinct(inventory: &Inventory) -> Vec<&ObservedGroup> {
+    let mut groups: Vec<&ObservedGroup> = Vec::new();
+    for observed in &inventory.old_groups {
+        if !groups.iter().any(|earlier| earlier.group.arn == observed.group.arn) {
+            groups.push(observed);
+        }
+    }
+    groups
+}
+
+/// The load balancer that an old group is on, where it was read.
+fn balancer_of<'a>(inventory: &'a Inventory, old: &ObservedGroup) -> Option<&'a ObservedLoadBalancer> {
+    let arn: &LoadBalancerArn = old.group.load_balancers.first()?;
+    inventory.load_balancers.iter().find(|balancer| balancer.arn == *arn)
+}
+
+/// Whether a group is the one that `name` was planned for, and ours.
+fn is_ours(policy: &ServicePolicy, old: &TargetGroupArn, tags: &crate::group::Tags) -> bool {
+    use crate::group::tag;
+    let has = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
+    has(tag::MANAGED_BY, tag::MANAGED_BY_US)
+        && has(tag::SERVICE, policy.name.as_str())
+        && has(tag::OLD_GROUP, old.as_str())
+}
+
+/// A decoded policy always passes; one that was stored by another version, or built by hand, may not.
+fn check_schedule(policy: &ServicePolicy, findings: &mut Findings) {
+    let steps = &policy.schedule.steps;
+    let rises = steps.windows(2).all(|pair| pair[0].weight < pair[1].weight)
+        && steps.first().is_some_and(|step| step.weight > Weight::ZERO);
+    if !rises || steps.last().is_some_and(|step| step.weight != Weight::FULL) {
+        findings.refuse(
+            code::BAD_SCHEDULE,
+            "schedule",
+            "the weights do not rise from above 0 % to 100 %; correct the schedule",
+        );
+    }
+}
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! The alarms that are to guard the migration.
+
+use super::code;
+use super::findings::Findings;
+use crate::alarm::AlarmState;
+use crate::inventory::Inventory;
+use crate::policy::ServicePolicy;
+
+pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mut Findings) {
+    if policy.alarms.is_empty() {
+        findings.warn(
+            code::NO_ALARMS,
+            policy.name.as_str(),
+            "no alarm guards this migration, so that only health and drift can stop it; name some under alarms",
+        );
+    }
+    for name in &policy.alarms {
+        let Some(alarm) = inventory.alarms.iter().find(|alarm| alarm.name == *name) else {
+            findings.refuse(
+                code::ALARM_MISSING,
+                name,
+                "no alarm of this name exists in this account and region, so that it would never fire; create it, or correct alarms",
+            );
+            continue;
+        };
+        match alarm.state {
+            AlarmState::Ok => {}
+            AlarmState::Alarm => findings.refuse(
+                code::ALARM_FIRING,
+                name,
+                format!(
+                    "the alarm has been firing since {}: {}; a migration starts when all its alarms are quiet",
+                    alarm.since, alarm.reason
+                ),
+            ),
+            AlarmState::InsufficientData => findings.warn(
+                code::ALARM_WITHOUT_DATA,
+                name,
+                "the alarm has no data and could not say whether something is wrong; check its metric and its dimensions",
+            ),
+        }
+    }
+}

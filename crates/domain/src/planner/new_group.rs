@@ -1,0 +1,93 @@
+//! The new target group as a copy of the old one.
+
+use super::code;
+use super::findings::Findings;
+use crate::action::{Forward, GroupStickiness};
+use crate::group::{Attributes, GroupSettings};
+use crate::inventory::ObservedGroup;
+use crate::policy::{NewTargets, ServicePolicy};
+
+/// The longest that group stickiness may last, in seconds.
+const LONGEST_STICKINESS: u32 = 604_800;
+/// Attributes of groups behind other kinds of load balancers.
+const FOREIGN_ATTRIBUTES: [&str; 5] = [
+    "lambda.",
+    "deregistration_delay.connection_termination.",
+    "preserve_client_ip.",
+    "proxy_protocol_v2.",
+    "target_health_state.",
+];
+
+/// The old group's settings with the type and the port of the new targets.
+pub(super) fn settings(policy: &ServicePolicy, old: &ObservedGroup) -> GroupSettings {
+    let mut settings = old.group.settings.clone();
+    let (target_type, port) = match &policy.new_targets {
+        NewTargets::Binding(binding) => ("ip", Some(binding.port)),
+        NewTargets::Ips(targets) => ("ip", targets.first().and_then(|target| target.port)),
+        NewTargets::Instances(targets) => ("instance", targets.first().and_then(|target| target.port)),
+    };
+    target_type.clone_into(&mut settings.target_type);
+    settings.port = port.unwrap_or(settings.port);
+    settings
+}
+
+/// The old group's attributes without those that are empty (AWS reports them and refuses to take them back), and those
+/// that only exist behind other kinds of load balancers.
+pub(super) fn attributes(old: &ObservedGroup) -> Attributes {
+    let app_cookie = old.attributes.get("stickiness.type").is_some_and(|kind| kind == "app_cookie");
+    old.attributes
+        .iter()
+        .filter(|(key, value)| {
+            !value.is_empty()
+                && !FOREIGN_ATTRIBUTES.iter().any(|prefix| key.starts_with(prefix))
+                && (app_cookie || !key.starts_with("stickiness.app_cookie."))
+        })
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// Group stickiness for the time in which two groups are in the action. AWS refuses a second group beside one with
+/// target stickiness unless it is on. It lasts for the shortest bake, so that clients follow the steps.
+pub(super) fn attached_stickiness(
+    policy: &ServicePolicy,
+    old: &ObservedGroup,
+    forward: &Forward,
+) -> Option<GroupStickiness> {
+    let is = |key: &str, value: &str| old.attributes.get(key).is_some_and(|found| found == value);
+    // With an application's cookie the plan is refused.
+    let pins_to_targets = is("stickiness.enabled", "true") && !is("stickiness.type", "app_cookie");
+    if !pins_to_targets || forward.is_sticky() {
+        return None;
+    }
+    let shortest = policy.schedule.steps.iter().map(|step| step.bake_seconds).min().unwrap_or(1);
+    let seconds = i32::try_from(shortest.clamp(1, LONGEST_STICKINESS)).expect("604,800 is an i32");
+    Some(GroupStickiness { enabled: true, duration_seconds: Some(seconds) })
+}
+
+pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+    let check = &old.group.settings.health_check;
+    if check.enabled && check.port != "traffic-port" {
+        findings.warn(
+            code::FIXED_HEALTH_CHECK_PORT,
+            old.group.arn.as_str(),
+            format!(
+                "the health check probes port {}, which is copied; the new targets must answer there too",
+                check.port
+            ),
+        );
+    }
+    for (key, value) in &old.attributes {
+        let count = key.ends_with(".minimum_healthy_targets.count");
+        if count && value.parse::<u32>().is_ok_and(|count| count > policy.min_healthy) {
+            findings.warn(
+                code::ABSOLUTE_HEALTH_THRESHOLD,
+                old.group.arn.as_str(),
+                format!(
+                    "{key} is {value}, which is copied, while minHealthy is {}: with fewer healthy targets the new group \
+                     counts as unhealthy",
+                    policy.min_healthy
+                ),
+            );
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Who else writes to the service's routes: other migrations, controllers, stacks.
+
+use super::findings::Findings;
+use super::routes::routes_to;
+use super::{balancer_of, code};
+use crate::group::Tags;
+use crate::ids::MigrationId;
+use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::policy::{ManagedBy, ServicePolicy};
+use crate::route::{Route, RouteId};
+
+/// The tags that AWS Load Balancer Controller puts on what it owns.
+const CONTROLLER_TAGS: [&str; 3] = ["elbv2.k8s.aws/cluster", "ingress.k8s.aws/stack", "service.k8s.aws/stack"];
+/// The tag that CloudFormation puts on what it owns.
+const STACK_TAG: &str = "aws:cloudformation:stack-name";
+
+pub(super) fn check(
+    policy: &ServicePolicy,
+    inventory: &Inventory,
+    old_groups: &[&ObservedGroup],
+    migration: &MigrationId,
+    findings: &mut Findings,
+) {
+    for old in old_groups {
+        let Some(balancer) = balancer_of(inventory, old) else { continue };
+        balancer_owner(policy, balancer, findings);
+        for route in routes_to(balancer, &old.group.arn) {
+            route_owner(policy, balancer, route, findings);
+            holder(inventory, route, migration, findings);
+        }
+    }
+}
+
+fn balancer_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, findings: &mut Findings) {
+    if let Some(tag) = controller_tag(&balancer.tags) {
+        findings.refuse(
+            code::MANAGED_BY_CONTROLLER,
+            balancer.arn.as_str(),
+            format!("the load balancer belongs to AWS Load Balancer Controller (tag {tag}), {AND_IT_WRITES_BACK}"),
+        );
+    }
+    // Rules of a stack often carry no tag of their own, so that the load balancer's is a hint and no proof.
+    if let Some(stack) = balancer.tags.get(STACK_TAG)
+        && !allows_stacks(policy)
+    {
+        findings.warn(
+            code::MANAGED_BY_CLOUDFORMATION,
+            balancer.arn.as_str(),
+            format!("the load balancer belongs to stack {stack}; if its rules do too, an update of the stack writes the weights back"),
+        );
+    }
+}
+
+const AND_IT_WRITES_BACK: &str = "which would write the weights back; move the traffic by the controller's own annotations, \
+     or take the rule out of its hands first";
+
+fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &Route, findings: &mut Findings) {
+    let own = balancer.route_tags.get(&route.id);
+    let listener = listener_of(&route.id).and_then(|listener| balancer.route_tags.get(&listener));
+    if let Some(tag) = own.and_then(controller_tag).or_else(|| listener.and_then(controller_tag)) {
+        findings.refuse(
+            code::MANAGED_BY_CONTROLLER,
+            route.id.as_str(),
+            format!(
+                "{} belongs to AWS Load Balancer Controller (tag {tag}), {AND_IT_WRITES_BACK}",
+                route.id.describe()
+            ),
+        );
+    }
+    let Some(stack) = own.and_then(|tags| tags.get(STACK_TAG)) else { return };
+    if allows_stacks(policy) {
+        findings.warn(
+            code::MANAGED_BY_CLOUDFORMATION,
+            route.id.as_str(),
+            format!(
+                "{} belongs to stack {stack}, which the policy allows; do not update the stack meanwhile",
+                route.id.describe()
+            ),
+        );
+    } else {
+        findings.refuse(
+            code::MANAGED_BY_CLOUDFORMATION,
+            route.id.as_str(),
+            format!(
+                "{} belongs to stack {stack}, whose next update writes the weights back; if none is due, allow it with \
+                 allowManagedBy: [cloudformation]",
+                route.id.describe()
+            ),
+        );
+    }
+}
+
+fn holder(inventory: &Inventory, route: &Route, migration: &MigrationId, findings: &mut Findings) {
+    let holder = inventory.holders.iter().find(|holder| holder.route == route.id && holder.migration != *migration);
+    if let Some(holder) = holder {
+        findings.refuse(
+            code::ROUTE_HELD,
+            route.id.as_str(),
+            format!(
+                "{} is held by migration {} of service {} since {}; wait for it, or abort it",
+                route.id.describe(),
+                holder.migration,
+                holder.service,
+                holder.since
+            ),
+        );
+    }
+}
+
+fn allows_stacks(policy: &ServicePolicy) -> bool {
+    policy.allow_managed_by.contains(&ManagedBy::Cloudformation)
+}
+
+fn controller_tag(tags: &Tags) -> Option<&'static str> {
+    CONTROLLER_TAGS.into_iter().find(|tag| tags.contains_key(*tag))
+}
+
+/// A rule's listener: its ARN is the rule's without the last part.
+fn listener_of(route: &RouteId) -> Option<RouteId> {
+    match route {
+        RouteId::Default(_) => None,
+        RouteId::Rule(rule) => {
+            let (listener, _) = rule.as_str().rsplit_once('/')?;
+            RouteId::parse(listener.replacen(":listener-rule/", ":listener/", 1)).ok()
+        }
+    }
+}

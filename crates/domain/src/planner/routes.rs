@@ -1,0 +1,195 @@
+//! Every route that forwards to an old group, with the integer weights of each step.
+
+use super::findings::Findings;
+use super::{MOST_ROUTES, balancer_of, code, new_group, new_group_name};
+use crate::action::{Forward, forward_of};
+use crate::ids::TargetGroupArn;
+use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::plan::{PlannedRoute, StepWeights};
+use crate::policy::ServicePolicy;
+use crate::route::{Route, RouteId};
+use crate::route_edit::{EditError, GROUPS_PER_ACTION, step_weights};
+use crate::weight::Weight;
+
+/// The routes of the service: every route of the observed load balancers that forwards to one of its old groups.
+pub fn routes_of(inventory: &Inventory) -> Vec<RouteId> {
+    super::distinct(inventory)
+        .into_iter()
+        .filter_map(|old| Some(routes_to(balancer_of(inventory, old)?, &old.group.arn)))
+        .flatten()
+        .map(|route| route.id.clone())
+        .collect()
+}
+
+/// The routes of a load balancer that forward to a group, whatever its weight there.
+pub(super) fn routes_to<'a>(
+    balancer: &'a ObservedLoadBalancer,
+    old: &'a TargetGroupArn,
+) -> impl Iterator<Item = &'a Route> {
+    balancer.routes.iter().filter(|route| {
+        route.actions.iter().filter_map(|action| action.as_forward()).any(|forward| forward.weight_of(old).is_some())
+    })
+}
+
+pub(super) fn plan(
+    policy: &ServicePolicy,
+    inventory: &Inventory,
+    old_groups: &[&ObservedGroup],
+    findings: &mut Findings,
+) -> Vec<PlannedRoute> {
+    let mut planned = Vec::new();
+    let mut count = 0;
+    for old in old_groups {
+        let Some(balancer) = balancer_of(inventory, old) else { continue };
+        let before = count;
+        for route in routes_to(balancer, &old.group.arn) {
+            count += 1;
+            planned.extend(plan_route(policy, old, route, findings));
+        }
+        if count == before {
+            findings.refuse(
+                code::NO_ROUTES,
+                old.group.arn.as_str(),
+                format!(
+                    "no rule and no default action of load balancer {} forwards to this target group, so that there is \
+                     nothing to move; correct oldTargetGroups",
+                    balancer.arn.name()
+                ),
+            );
+        }
+    }
+    if count > MOST_ROUTES {
+        findings.refuse(
+            code::TOO_MANY_ROUTES,
+            policy.name.as_str(),
+            format!("{count} routes forward to the old target groups; all are locked at once, which {MOST_ROUTES} can be at most"),
+        );
+    }
+    planned
+}
+
+fn plan_route(
+    policy: &ServicePolicy,
+    old: &ObservedGroup,
+    route: &Route,
+    findings: &mut Findings,
+) -> Option<PlannedRoute> {
+    let forward = forward_of(&route.actions)?;
+    let new_name = new_group_name(&policy.name, &old.group.arn);
+    if forward.groups.iter().any(|tuple| tuple.group.name() == new_name) {
+        findings.refuse(
+            code::NEW_GROUP_ALREADY_ATTACHED,
+            route.id.as_str(),
+            format!(
+                "{} forwards to {new_name} already: an earlier migration left it there; roll that one back or retire the \
+                 old side first",
+                route.id.describe()
+            ),
+        );
+    }
+    let weights = std::iter::once(Weight::ZERO).chain(policy.schedule.steps.iter().map(|step| step.weight));
+    let steps: Result<Vec<StepWeights>, EditError> =
+        weights.map(|weight| step_weights(&route.actions, &old.group.arn, weight)).collect();
+    let steps = match steps {
+        Ok(steps) => steps,
+        Err(error) => {
+            refuse_edit(route, &error, findings);
+            return None;
+        }
+    };
+    if steps.iter().all(|step| step.old == 0 && step.new == 0) {
+        findings.warn(
+            code::NO_OLD_TRAFFIC,
+            route.id.as_str(),
+            format!(
+                "{} names {} at weight 0, so that the new group gets nothing here either; it is planned with the others",
+                route.id.describe(),
+                old.group.name
+            ),
+        );
+    } else {
+        refuse_equal_steps(policy, route, &steps, findings);
+    }
+    let attached_stickiness = new_group::attached_stickiness(policy, old, forward);
+    warn_of_stickiness(route, old, forward, attached_stickiness.is_some(), findings);
+    Some(PlannedRoute {
+        id: route.id.clone(),
+        load_balancer: route.load_balancer.clone(),
+        old: old.group.arn.clone(),
+        baseline: route.actions.clone(),
+        attached_stickiness,
+        steps,
+    })
+}
+
+fn refuse_edit(route: &Route, error: &EditError, findings: &mut Findings) {
+    let name = route.id.describe();
+    let (code, message) = match error {
+        EditError::UnknownAction(kind) => (
+            code::UNKNOWN_ACTION_TYPE,
+            format!(
+                "{name} has an action of type {kind:?}, which this version would lose on writing; use a newer version"
+            ),
+        ),
+        EditError::AllWeightsZero => (
+            code::ALL_WEIGHTS_ZERO,
+            format!("all weights of {name} are 0, so that it has no traffic to move; give its groups weights"),
+        ),
+        EditError::TooManyGroups { count } => (
+            code::TOO_MANY_GROUPS_IN_ACTION,
+            format!(
+                "{name} would forward to {count} target groups; AWS takes {GROUPS_PER_ACTION} at most, so take one out first"
+            ),
+        ),
+        // The route was chosen because it forwards to the old group, so that the rest cannot be.
+        other => (code::UNKNOWN_ACTION_TYPE, format!("{name} cannot be edited: {other}")),
+    };
+    findings.refuse(code, route.id.as_str(), message);
+}
+
+fn refuse_equal_steps(policy: &ServicePolicy, route: &Route, steps: &[StepWeights], findings: &mut Findings) {
+    let equal: Vec<String> = steps
+        .windows(2)
+        .zip(&policy.schedule.steps)
+        .filter(|(pair, _)| pair[0] == pair[1])
+        .map(|(_, step)| step.weight.to_string())
+        .collect();
+    if equal.is_empty() {
+        return;
+    }
+    findings.refuse(
+        code::STEP_ROUNDS_TO_PREDECESSOR,
+        route.id.as_str(),
+        format!(
+            "at {} the weights of {} round to those of the step before, {}; drop the step, or raise the old group's \
+             weight in the rule",
+            equal.join(" and "),
+            route.id.describe(),
+            crate::drift::describe(&route.actions),
+        ),
+    );
+}
+
+fn warn_of_stickiness(route: &Route, old: &ObservedGroup, forward: &Forward, attached: bool, findings: &mut Findings) {
+    let name = route.id.describe();
+    if attached {
+        findings.warn(
+            code::STICKINESS_WHILE_ATTACHED,
+            route.id.as_str(),
+            format!(
+                "{} pins clients to targets, so that AWS wants group stickiness on {name} while two groups are there; it \
+                 is on from the attach, and clients move when their cookie expires",
+                old.group.name
+            ),
+        );
+    } else if forward.is_sticky() {
+        findings.warn(
+            code::ROUTE_IS_STICKY,
+            route.id.as_str(),
+            format!(
+                "{name} pins clients to target groups: weights move only clients without its cookie, so that shares lag \
+                 behind the schedule; a rollback takes the new group out and frees them"
+            ),
+        );
+    }
+}
