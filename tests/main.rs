@@ -1,7 +1,10 @@
 //! One integration-test binary; a module for each subject.
 
+#![expect(clippy::unwrap_used, reason = "everything here is a test: an unwrap is an assertion")]
+
 mod repository;
 
+mod second_opinions;
 mod state_machines;
 mod states_engine;
 mod template;

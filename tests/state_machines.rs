@@ -59,7 +59,8 @@ fn ends_reachable<'a>(machine: &'a Machine, from: &'a str, leave_out: &[(&str, &
 
 #[test]
 fn every_machine_of_the_folder_is_checked_here() {
-    let found: Vec<_> = names_in("statemachine").into_iter().filter(|name| name.ends_with(".json")).collect();
+    let mut found = names_in("statemachine");
+    found.retain(|name| !["README.md", "inputs", "tools"].contains(&name.as_str()));
     assert_eq!(found, [MIGRATE, ROLL_BACK].map(|name| format!("{name}.asl.json")));
 }
 

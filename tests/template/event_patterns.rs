@@ -1,6 +1,7 @@
 //! Event patterns: a wrong one is accepted by AWS and then matches nothing, for ever and in silence.
 
 use super::{at, resources, template};
+use crossfade_world::events::EventPattern;
 use serde_json::{Value as Json, json};
 use serde_yaml_ng::Value;
 
@@ -29,26 +30,7 @@ fn pattern(value: &Value) -> Json {
     }
 }
 
-/// Whether an event matches, in the exact-value part of EventBridge's language: an object asks every key, a list offers
-/// alternatives. Anything else is not a pattern.
-fn matches(pattern: &Json, event: &Json) -> bool {
-    match pattern {
-        Json::Object(keys) => keys.iter().all(|(key, wanted)| matches(wanted, &event[key])),
-        Json::Array(alternatives) => {
-            assert!(
-                !alternatives.is_empty() && alternatives.iter().all(Json::is_string),
-                "not exact values: {pattern}"
-            );
-            match event {
-                Json::Array(values) => values.iter().any(|value| alternatives.contains(value)),
-                value => alternatives.contains(value),
-            }
-        }
-        other => panic!("a pattern's leaves are lists, found {other}"),
-    }
-}
-
-fn patterns_of(function: &str) -> Vec<(String, Json)> {
+fn patterns_of(function: &str) -> Vec<EventPattern> {
     let template = template();
     let found = resources(&template, "AWS::Serverless::Function");
     let (_, resource) = found.iter().find(|(name, _)| *name == function).unwrap();
@@ -56,14 +38,14 @@ fn patterns_of(function: &str) -> Vec<(String, Json)> {
     events
         .iter()
         .filter(|(_, event)| at(event, "Type").as_str() == Some("EventBridgeRule"))
-        .map(|(name, event)| (name.as_str().unwrap().to_owned(), pattern(at(event, "Properties.Pattern"))))
+        .map(|(_, event)| EventPattern::parse(&pattern(at(event, "Properties.Pattern"))).unwrap())
         .collect()
 }
 
-fn the_pattern_of(function: &str) -> Json {
-    let patterns = patterns_of(function);
+fn the_pattern_of(function: &str) -> EventPattern {
+    let mut patterns = patterns_of(function);
     assert_eq!(patterns.len(), 1, "{patterns:?}");
-    patterns.into_iter().next().unwrap().1
+    patterns.remove(0)
 }
 
 #[test]
@@ -82,9 +64,9 @@ fn a_firing_alarm_starts_the_reaction_and_a_quiet_one_does_not() {
             }
         })
     };
-    assert!(matches(&pattern, &event("ALARM")));
-    assert!(!matches(&pattern, &event("OK")));
-    assert!(!matches(&pattern, &event("INSUFFICIENT_DATA")));
+    assert!(pattern.matches(&event("ALARM")));
+    assert!(!pattern.matches(&event("OK")));
+    assert!(!pattern.matches(&event("INSUFFICIENT_DATA")));
 }
 
 #[test]
@@ -106,13 +88,13 @@ fn an_execution_that_dies_starts_the_sweep_and_one_that_succeeds_does_not() {
     };
     for machine in ["crossfade-migrate-service", "crossfade-roll-back-service"] {
         for status in ["ABORTED", "FAILED", "TIMED_OUT"] {
-            assert!(matches(&pattern, &event(machine, status)), "{machine} {status}");
+            assert!(pattern.matches(&event(machine, status)), "{machine} {status}");
         }
         for status in ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"] {
-            assert!(!matches(&pattern, &event(machine, status)), "{machine} {status}");
+            assert!(!pattern.matches(&event(machine, status)), "{machine} {status}");
         }
     }
-    assert!(!matches(&pattern, &event("other-migrate-service", "FAILED")), "another stack's execution");
+    assert!(!pattern.matches(&event("other-migrate-service", "FAILED")), "another stack's execution");
 }
 
 #[test]

@@ -1,0 +1,198 @@
+//! The table: what the functions answer, and which states the machines must then enter.
+
+use super::script::{Answer, Scenario, fails, says};
+use super::{MIGRATE, ROLL_BACK};
+
+const PLAN: &[&str] = &["Plan migration", "Planned?"];
+const ATTACH: &[&str] = &["Create target group", "Attach at weight 0", "Attached?", "Register targets"];
+const TARGETS: &[&str] = &["Check targets", "Targets ready?"];
+const SHIFT: &[&str] = &["Shift weight", "Shifted?"];
+const SLICE: &[&str] = &["Bake slice", "Check alarms", "Verdict?"];
+const FINISH: &[&str] = &["Finish migration", "Finished?", "Migrated"];
+const ROLL_BACK_STATES: &[&str] = &["Roll back", "Rollback verdict?"];
+const VERIFY: &[&str] = &["Settle", "Verify rollback", "Verified?"];
+const ROLLED_BACK: &[&str] = &["Rolled back"];
+const HALTED: &[&str] = &["Halted"];
+const WITHDRAWN: &[&str] = &["Withdrawn", "Refused"];
+const ROLLBACK_FAILED: &[&str] = &["Rollback failed", "Halted"];
+
+fn scenario(name: &'static str, states: &[&[&'static str]], error: Option<&'static str>) -> Scenario {
+    Scenario { name, machine: MIGRATE, answers: [].into(), states: states.concat(), error, too_slow_for_moto: false }
+}
+
+impl Scenario {
+    fn answer<const N: usize>(mut self, function: &'static str, answers: [Answer; N]) -> Self {
+        self.answers.insert(function, answers.into());
+        self
+    }
+
+    /// What all functions up to the first shift answer when nothing is wrong; `shifts` follow the attach.
+    fn attached<const N: usize>(self, shifts: [Answer; N]) -> Self {
+        let mut this = self
+            .answer("plan-migration", [says("proceed")])
+            .answer("create-target-group", [says("proceed")])
+            .answer("register-targets", [says("proceed")])
+            .answer("check-targets", [says("ready")]);
+        this.answers.insert("shift-weight", std::iter::once(says("proceed")).chain(shifts).collect());
+        this
+    }
+
+    fn rolls_back(self) -> Self {
+        self.answer("roll-back", [says("settle"), says("rolledBack")])
+    }
+
+    fn of_roll_back_service<const N: usize>(mut self, answers: [Answer; N]) -> Self {
+        self.machine = ROLL_BACK;
+        self.answer("roll-back", answers)
+    }
+}
+
+pub(super) fn all() -> Vec<Scenario> {
+    let mut all = ends_before_a_change();
+    all.extend(ends_on_the_way_up());
+    all.extend(errors());
+    all.extend(rollbacks());
+    all
+}
+
+fn ends_before_a_change() -> Vec<Scenario> {
+    vec![
+        scenario("dry-run", &[PLAN, &["Planned"]], None).answer("plan-migration", [says("planned")]),
+        scenario("refused", &[PLAN, &["Refused"]], Some("Refused")).answer("plan-migration", [says("refused")]),
+        scenario("lock-held", &[&["Plan migration", "Not planned", "Refused"]], Some("LockHeld"))
+            .answer("plan-migration", [fails("LockHeld")]),
+        scenario("invalid-request", &[&["Plan migration", "Not planned", "Refused"]], Some("InvalidRequest"))
+            .answer("plan-migration", [fails("InvalidRequest")]),
+        scenario("plan-fails", &[&["Plan migration"], ROLL_BACK_STATES, WITHDRAWN], Some("Refused"))
+            .answer("plan-migration", [fails("Internal")])
+            .answer("roll-back", [says("refused")]),
+        scenario(
+            "error-before-the-first-change",
+            &[PLAN, &["Create target group"], ROLL_BACK_STATES, WITHDRAWN],
+            Some("Refused"),
+        )
+        .answer("plan-migration", [says("proceed")])
+        .answer("create-target-group", [fails("Denied")])
+        .answer("roll-back", [says("refused")]),
+    ]
+}
+
+fn ends_on_the_way_up() -> Vec<Scenario> {
+    let up = |name, rest: &[&[&'static str]], error| {
+        scenario(name, &[&[PLAN, ATTACH, TARGETS, SHIFT], rest].concat(), error).attached([says("bake")])
+    };
+    vec![
+        up("straight-through", &[SLICE, SLICE, SHIFT, SLICE, FINISH], None)
+            .attached([says("bake"), says("bake")])
+            .answer("check-alarms", [says("bake"), says("advance"), says("finish")])
+            .answer("finish-migration", [says("migrated")]),
+        up("hold-and-approval", &[SLICE, SLICE, SLICE, FINISH], None)
+            .answer("check-alarms", [says("hold"), says("approval"), says("finish")])
+            .answer("finish-migration", [says("migrated")]),
+        scenario(
+            "targets-need-time",
+            &[PLAN, ATTACH, TARGETS, &["Wait for targets"], TARGETS, SHIFT, SLICE, HALTED],
+            Some("Halted"),
+        )
+        .attached([says("bake")])
+        .answer("check-targets", [says("wait"), says("ready")])
+        .answer("check-alarms", [says("halt")]),
+        scenario(
+            "capacity-needs-time",
+            &[PLAN, ATTACH, TARGETS, SHIFT, &["Wait for capacity"], SHIFT, SLICE, HALTED],
+            Some("Halted"),
+        )
+        .attached([says("hold"), says("bake")])
+        .answer("check-alarms", [says("halt")]),
+        up("alarm-at-a-step", &[SLICE, SHIFT, SLICE, ROLL_BACK_STATES, VERIFY, ROLLED_BACK], Some("RolledBack"))
+            .attached([says("bake"), says("bake")])
+            .answer("check-alarms", [says("advance"), says("rollBack")])
+            .rolls_back(),
+        up("stopped-by-an-alarm-event", &[SLICE, VERIFY, ROLLED_BACK], Some("RolledBack"))
+            .answer("check-alarms", [says("stop")])
+            .answer("roll-back", [says("rolledBack")]),
+        up("stopped-at-the-end", &[SLICE, &["Finish migration", "Finished?"], VERIFY, ROLLED_BACK], Some("RolledBack"))
+            .answer("check-alarms", [says("finish")])
+            .answer("finish-migration", [says("stop")])
+            .answer("roll-back", [says("rolledBack")]),
+        up("halt", &[SLICE, HALTED], Some("Halted")).answer("check-alarms", [says("halt")]),
+        up("unknown-verdict", &[SLICE, ROLL_BACK_STATES, VERIFY, ROLLED_BACK], Some("RolledBack"))
+            .answer("check-alarms", [says("somethingNew")])
+            .rolls_back(),
+        scenario(
+            "targets-never-healthy",
+            &[PLAN, ATTACH, TARGETS, ROLL_BACK_STATES, VERIFY, ROLLED_BACK],
+            Some("RolledBack"),
+        )
+        .attached([])
+        .answer("check-targets", [says("rollBack")])
+        .rolls_back(),
+        scenario("fenced-at-the-attach", &[PLAN, &ATTACH[..3], VERIFY, ROLLED_BACK], Some("RolledBack"))
+            .answer("plan-migration", [says("proceed")])
+            .answer("create-target-group", [says("proceed")])
+            .answer("shift-weight", [says("stop")])
+            .answer("roll-back", [says("rolledBack")]),
+    ]
+}
+
+fn errors() -> Vec<Scenario> {
+    let mut exhausted = scenario(
+        "retries-run-out",
+        &[PLAN, ATTACH, TARGETS, &["Shift weight"], ROLL_BACK_STATES, VERIFY, ROLLED_BACK],
+        Some("RolledBack"),
+    )
+    .attached([const { Answer::Error("Transient") }; 13])
+    .rolls_back();
+    exhausted.too_slow_for_moto = true;
+    vec![
+        exhausted,
+        scenario(
+            "error-after-the-first-change",
+            &[PLAN, ATTACH, TARGETS, &["Shift weight"], ROLL_BACK_STATES, VERIFY, ROLLED_BACK],
+            Some("RolledBack"),
+        )
+        .attached([fails("Internal")])
+        .rolls_back(),
+        scenario("retried-transient", &[PLAN, ATTACH, TARGETS, SHIFT, SLICE, FINISH], None)
+            .attached([fails("Transient"), says("bake")])
+            .answer("check-alarms", [says("finish")])
+            .answer("finish-migration", [says("migrated")]),
+        scenario("a-function-dies-once", &[PLAN, ATTACH, TARGETS, SHIFT, SLICE, FINISH], None)
+            .attached([fails("Runtime.ExitError"), says("bake")])
+            .answer("check-alarms", [says("finish")])
+            .answer("finish-migration", [fails("Sandbox.Timedout"), says("migrated")]),
+    ]
+}
+
+fn rollbacks() -> Vec<Scenario> {
+    let failing = |name, rest: &[&[&'static str]], error| {
+        scenario(name, &[&[PLAN, ATTACH, TARGETS, SHIFT, SLICE], rest].concat(), error)
+            .attached([says("bake")])
+            .answer("check-alarms", [says("rollBack")])
+    };
+    vec![
+        failing("rollback-fails", &[&["Roll back"], ROLLBACK_FAILED], Some("Halted"))
+            .answer("roll-back", [fails("Denied")]),
+        failing("rollback-withheld", &[ROLL_BACK_STATES, HALTED], Some("Halted")).answer("roll-back", [says("halt")]),
+        failing("rollback-says-something-new", &[ROLL_BACK_STATES, ROLLBACK_FAILED], Some("Halted"))
+            .answer("roll-back", [says("somethingNew")]),
+        failing("second-look-fails", &[ROLL_BACK_STATES, &VERIFY[..2], ROLLBACK_FAILED], Some("Halted"))
+            .answer("roll-back", [says("settle"), fails("Internal")]),
+        failing(
+            "second-look-finds-a-late-writer",
+            &[ROLL_BACK_STATES, VERIFY, VERIFY, ROLLED_BACK],
+            Some("RolledBack"),
+        )
+        .answer("roll-back", [says("settle"), says("settle"), says("rolledBack")]),
+        failing("rollback-retried", &[ROLL_BACK_STATES, VERIFY, ROLLED_BACK], Some("RolledBack"))
+            .answer("roll-back", [fails("Transient"), says("settle"), fails("Transient"), says("rolledBack")]),
+        scenario("roll-back-service", &[ROLL_BACK_STATES, VERIFY, ROLLED_BACK], None)
+            .of_roll_back_service([says("settle"), says("rolledBack")]),
+        scenario("roll-back-service-finds-nothing", &[ROLL_BACK_STATES, WITHDRAWN], Some("Refused"))
+            .of_roll_back_service([says("refused")]),
+        scenario("roll-back-service-fails", &[&["Roll back"], ROLLBACK_FAILED], Some("Halted"))
+            .of_roll_back_service([fails("Superseded")]),
+        scenario("roll-back-service-halts-at-the-second-look", &[ROLL_BACK_STATES, VERIFY, HALTED], Some("Halted"))
+            .of_roll_back_service([says("settle"), says("halt")]),
+    ]
+}
