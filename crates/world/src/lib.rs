@@ -2,5 +2,7 @@
 
 pub mod aws_error;
 pub mod cloudwatch;
+pub mod elbv2;
 pub mod events;
 pub mod states;
+pub mod tree;

@@ -1,0 +1,126 @@
+//! Elastic Load Balancing v2: what it stores, what it refuses, how it judges targets and where it sends a request.
+//!
+//! Pure and synchronous: `now` is an argument, nothing is random unless a seed was given.
+
+mod actions;
+mod builder;
+mod conditions;
+mod groups;
+mod health;
+mod identity;
+mod listeners;
+mod load_balancers;
+mod pages;
+mod routing;
+mod rules;
+mod state;
+mod tags;
+mod targets;
+mod throttle;
+
+pub use health::{HostCounts, Probe, ProbeOutcome};
+pub use identity::{ACCOUNT, REGION};
+pub use routing::{Decision, HttpRequest};
+pub use throttle::Throttle;
+
+use crate::aws_error::AwsError;
+use crate::tree::Tree;
+use jiff::Timestamp;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use state::{Listener, LoadBalancer, Rule, TargetGroup};
+use std::collections::BTreeMap;
+
+/// One account's load balancers in one region.
+#[derive(Debug, Clone)]
+pub struct Elbv2 {
+    identities: identity::Identities,
+    load_balancers: BTreeMap<String, LoadBalancer>,
+    listeners: BTreeMap<String, Listener>,
+    rules: BTreeMap<String, Rule>,
+    groups: BTreeMap<String, TargetGroup>,
+    tags: BTreeMap<String, BTreeMap<String, String>>,
+    throttle: Option<Throttle>,
+    largest_page: usize,
+    /// None: exact weights. Some: drawn at random by weight, as AWS does.
+    random_choice: Option<ChaCha8Rng>,
+}
+
+impl Elbv2 {
+    /// An empty account. The same seed and the same calls give the same ARNs.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            identities: identity::Identities::new(seed),
+            load_balancers: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            throttle: None,
+            largest_page: 400,
+            random_choice: None,
+        }
+    }
+
+    /// Turns the account's request rate limits on or off; they are off at first.
+    pub fn set_throttle(&mut self, throttle: Option<Throttle>) {
+        self.throttle = throttle;
+    }
+
+    /// No page of a list has more items than this, whatever `PageSize` says (AWS: 400). Small pages test pagination.
+    pub fn set_largest_page(&mut self, items: usize) {
+        self.largest_page = items.max(1);
+    }
+
+    /// Chooses groups at random by weight, as AWS does, instead of by exact turns.
+    pub fn choose_at_random(&mut self, seed: u64) {
+        self.random_choice = Some(ChaCha8Rng::seed_from_u64(seed));
+    }
+
+    /// Runs one operation of the API, by AWS's name, on its parameters.
+    pub fn call(&mut self, now: Timestamp, operation: &str, input: &Tree) -> Result<Tree, AwsError> {
+        if let Some(throttle) = &mut self.throttle {
+            throttle.admit(now, operation)?;
+        }
+        self.let_drained_targets_go(now);
+        match operation {
+            "CreateLoadBalancer" => self.create_load_balancer_call(now, input),
+            "DescribeLoadBalancers" => self.describe_load_balancers(input),
+            "DeleteLoadBalancer" => self.delete_load_balancer(now, input),
+            "CreateListener" => self.create_listener_call(now, input),
+            "DescribeListeners" => self.describe_listeners(input),
+            "ModifyListener" => self.modify_listener(now, input),
+            "DeleteListener" => self.delete_listener(now, input),
+            "CreateRule" => self.create_rule_call(now, input),
+            "DescribeRules" => self.describe_rules(input),
+            "ModifyRule" => self.modify_rule(now, input),
+            "DeleteRule" => self.delete_rule(now, input),
+            "SetRulePriorities" => self.set_rule_priorities(input),
+            "CreateTargetGroup" => self.create_target_group_call(input),
+            "DescribeTargetGroups" => self.describe_target_groups(input),
+            "ModifyTargetGroup" => self.modify_target_group(input),
+            "DeleteTargetGroup" => self.delete_target_group(input),
+            "DescribeTargetGroupAttributes" => self.describe_target_group_attributes(input),
+            "ModifyTargetGroupAttributes" => self.modify_target_group_attributes(input),
+            "RegisterTargets" => self.register_targets(now, input),
+            "DeregisterTargets" => self.deregister_targets(now, input),
+            "DescribeTargetHealth" => self.describe_target_health(input),
+            "DescribeTags" => self.describe_tags(input),
+            "AddTags" => self.add_tags(input),
+            "RemoveTags" => self.remove_tags(input),
+            "DescribeAccountLimits" => Ok(load_balancers::account_limits()),
+            _ => Err(AwsError::bad_request(
+                "InvalidAction",
+                format!("Could not find operation {operation} for version 2015-12-01"),
+            )),
+        }
+    }
+}
+
+/// A required text parameter.
+fn required<'a>(input: &'a Tree, key: &str) -> Result<&'a str, AwsError> {
+    input.text_at(key).ok_or_else(|| AwsError::validation(format!("The request must contain the parameter {key}")))
+}
+
+#[cfg(test)]
+mod tests;

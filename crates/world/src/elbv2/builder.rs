@@ -1,0 +1,117 @@
+//! Short ways to set a world up. They go through the same `call` as everybody else.
+
+use super::Elbv2;
+use crate::aws_error::AwsError;
+use crate::tree::Tree;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+impl Elbv2 {
+    /// Calls an operation with JSON parameters; scalars may be strings, numbers or booleans.
+    pub fn call_json(&mut self, now: Timestamp, operation: &str, input: &Value) -> Result<Tree, AwsError> {
+        self.call(now, operation, &Tree::from_json(input))
+    }
+
+    /// Creates an application load balancer; returns its ARN.
+    pub fn create_load_balancer(&mut self, now: Timestamp, name: &str) -> Result<String, AwsError> {
+        let input = json!({"Name": name, "Type": "application", "Scheme": "internal"});
+        arn_of(&self.call_json(now, "CreateLoadBalancer", &input)?, "LoadBalancers", "LoadBalancerArn")
+    }
+
+    /// Creates a listener whose default action answers 404; returns its ARN.
+    pub fn create_listener(
+        &mut self,
+        now: Timestamp,
+        load_balancer: &str,
+        protocol: &str,
+        port: u16,
+    ) -> Result<String, AwsError> {
+        let input = json!({
+            "LoadBalancerArn": load_balancer, "Protocol": protocol, "Port": port,
+            "DefaultActions": [{"Type": "fixed-response",
+                "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "no such route"}}],
+        });
+        arn_of(&self.call_json(now, "CreateListener", &input)?, "Listeners", "ListenerArn")
+    }
+
+    /// Creates a target group of type `instance` (health check every 10 s on `/health`, two probes each way) with
+    /// `tags`; returns its ARN.
+    pub fn create_target_group(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        port: u16,
+        tags: &[(&str, &str)],
+    ) -> Result<String, AwsError> {
+        let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+        let input = json!({
+            "Name": name, "Protocol": "HTTP", "Port": port, "VpcId": "vpc-0a1b2c3d4e5f60718", "TargetType": "instance",
+            "HealthCheckPath": "/health", "HealthCheckIntervalSeconds": 10, "HealthCheckTimeoutSeconds": 5,
+            "HealthyThresholdCount": 2, "UnhealthyThresholdCount": 2, "Matcher": {"HttpCode": "200-299"}, "Tags": tags,
+        });
+        arn_of(&self.call_json(now, "CreateTargetGroup", &input)?, "TargetGroups", "TargetGroupArn")
+    }
+
+    /// Creates a rule that forwards a host to one group; returns its ARN.
+    pub fn create_host_rule(
+        &mut self,
+        now: Timestamp,
+        listener: &str,
+        priority: u32,
+        host: &str,
+        group: &str,
+    ) -> Result<String, AwsError> {
+        let input = json!({
+            "ListenerArn": listener, "Priority": priority,
+            "Conditions": [{"Field": "host-header", "Values": [host]}],
+            "Actions": [{"Type": "forward", "TargetGroupArn": group}],
+        });
+        arn_of(&self.call_json(now, "CreateRule", &input)?, "Rules", "RuleArn")
+    }
+
+    /// Sets the whole weighted split of a rule.
+    pub fn set_weights(&mut self, now: Timestamp, rule: &str, weights: &[(&str, u16)]) -> Result<(), AwsError> {
+        let groups: Vec<Value> =
+            weights.iter().map(|(group, weight)| json!({"TargetGroupArn": group, "Weight": weight})).collect();
+        let input = json!({
+            "RuleArn": rule, "Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
+        });
+        self.call_json(now, "ModifyRule", &input).map(drop)
+    }
+
+    /// Registers targets by id and port.
+    pub fn register(&mut self, now: Timestamp, group: &str, targets: &[(&str, u16)]) -> Result<(), AwsError> {
+        let targets: Vec<Value> = targets.iter().map(|(id, port)| json!({"Id": id, "Port": port})).collect();
+        self.call_json(now, "RegisterTargets", &json!({"TargetGroupArn": group, "Targets": targets})).map(drop)
+    }
+
+    /// The registered targets of a group that are not draining, with their ports.
+    pub fn targets_of(&self, group: &str) -> Vec<(String, u16)> {
+        self.groups
+            .get(group)
+            .into_iter()
+            .flat_map(|group| group.targets.iter().filter(|target| target.gone_at.is_none()))
+            .map(|target| (target.id.clone(), target.port))
+            .collect()
+    }
+
+    /// The ARN of the group of that name.
+    pub fn group_named(&self, name: &str) -> Option<&str> {
+        self.groups.iter().find(|(_, group)| group.name == name).map(|(arn, _)| arn.as_str())
+    }
+
+    /// The ARN of the load balancer that a listener belongs to.
+    pub fn load_balancer_of(&self, listener: &str) -> Option<&str> {
+        self.listeners.get(listener).map(|listener| listener.load_balancer.as_str())
+    }
+
+    /// The weights of a rule's forward action (of a listener's default action, given a listener's ARN), by group.
+    pub fn weights_of(&self, route: &str) -> Vec<(String, u32)> {
+        let rule = self.listeners.get(route).map_or(route, |listener| listener.default_rule.as_str());
+        self.rules.get(rule).and_then(super::state::Rule::forward).map(|it| it.groups.clone()).unwrap_or_default()
+    }
+}
+
+fn arn_of(output: &Tree, list: &str, key: &str) -> Result<String, AwsError> {
+    output.list_at(list).first().and_then(|item| item.text_at(key)).map(str::to_owned).ok_or_else(AwsError::internal)
+}
