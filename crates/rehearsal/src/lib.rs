@@ -4,5 +4,7 @@ pub mod aws_service;
 pub mod clock;
 pub mod cloudwatch_api;
 pub mod cluster;
+pub mod data_plane;
+pub mod elbv2_api;
 pub mod front_door;
 pub mod load;

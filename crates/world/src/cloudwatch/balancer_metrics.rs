@@ -24,6 +24,8 @@ pub enum Outcome {
     Target(u16),
     /// The target could not be reached; the client got 502 (or 504) from the load balancer.
     ConnectionError(u16),
+    /// The target was reached and did not answer in time; the client got 504 from the load balancer.
+    TimedOut,
     /// No target was chosen; the load balancer answered with this status itself.
     ElbOnly(u16),
 }
@@ -44,6 +46,10 @@ impl CloudWatch {
                 self.both(now, record, "RequestCount", 1.0);
                 self.both(now, record, "TargetConnectionErrorCount", 1.0);
                 self.of_balancer(now, record, status);
+            }
+            Outcome::TimedOut => {
+                self.both(now, record, "RequestCount", 1.0);
+                self.of_balancer(now, record, 504);
             }
             Outcome::ElbOnly(status) => self.of_balancer(now, record, status),
         }
