@@ -1,6 +1,24 @@
 //! One file for each function's work, written against ports.
 //!
+//! Every action reads the world, decides, records the intent, changes, reads back, and records the result; each may run
+//! again with the same input at any time.
+//!
 //! **Invariant:** an action knows the world only through `ports`; no SDK type crosses them.
 
+mod capacity;
+pub mod check_targets;
+pub mod create_target_group;
 pub mod error;
+mod halting;
+mod input;
 pub mod ports;
+mod recording;
+pub mod register_targets;
+mod return_routes;
+pub mod roll_back;
+mod rollback;
+mod routes;
+pub mod shift_weight;
+mod standing;
+mod withdraw;
+mod without_table;

@@ -4,5 +4,7 @@ pub mod aws_error;
 pub mod cloudwatch;
 pub mod elbv2;
 pub mod events;
+pub mod fault_injection;
+pub mod ledger;
 pub mod states;
 pub mod tree;

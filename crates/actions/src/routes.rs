@@ -1,0 +1,190 @@
+//! Routes: read, compared, written under a fence, read back.
+
+use crate::error::ActionError;
+use crate::ports::{PortError, Ports};
+use crossfade_domain::action::Action;
+use crossfade_domain::drift::{Drift, drifted, expected};
+use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::plan::{Plan, PlannedRoute};
+use crossfade_domain::route::RouteId;
+use crossfade_domain::route_edit::{at_step, same};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The live actions of routes; a route that no longer exists is absent.
+pub(crate) type Live = BTreeMap<RouteId, Vec<Action>>;
+
+/// The pause between the two reads that drift takes: reads of a load balancer may be stale for a moment.
+const DRIFT_PAUSE: Duration = Duration::from_secs(3);
+/// The pause before a second try; each further one is twice as long. Writes are refilled at 3 a second.
+pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+/// Tries of one write in one invocation; after them the state machine retries.
+pub(crate) const WRITE_TRIES: u32 = 4;
+/// Reads that may pass until a write is seen.
+const READ_BACK_TRIES: u32 = 3;
+
+/// The live actions of every route of the plan.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn read_all(ports: &Ports, plan: &Plan) -> Result<Live, ActionError> {
+    let ids: Vec<RouteId> = plan.routes.iter().map(|route| route.id.clone()).collect();
+    read(ports, &ids, &format!("reading the {} routes of {}", ids.len(), plan.service)).await
+}
+
+/// The live actions of these routes.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn read(ports: &Ports, ids: &[RouteId], doing: &str) -> Result<Live, ActionError> {
+    let routes = ports.load_balancers.read_routes(ids).await;
+    let routes = routes.map_err(|source| ActionError::Port { doing: doing.to_owned(), source })?;
+    Ok(routes.into_iter().map(|route| (route.id, route.actions)).collect())
+}
+
+/// Every route that somebody else has changed, in two reads a few seconds apart: a route counts that was wrong in both.
+///
+/// # Errors
+/// The load balancer's; `Internal` for a plan that was never accepted.
+pub(crate) async fn drift(ports: &Ports, plan: &Plan, head: &Head) -> Result<(Live, Vec<Drift>), ActionError> {
+    let live = read_all(ports, plan).await?;
+    let first = drifted_routes(plan, head, &live)?;
+    if first.is_empty() {
+        return Ok((live, first));
+    }
+    ports.clock.pause(DRIFT_PAUSE).await;
+    let live = read_all(ports, plan).await?;
+    let mut second = drifted_routes(plan, head, &live)?;
+    second.retain(|drift| first.iter().any(|earlier| earlier.route == drift.route));
+    Ok((live, second))
+}
+
+fn drifted_routes(plan: &Plan, head: &Head, live: &Live) -> Result<Vec<Drift>, ActionError> {
+    let mut found = Vec::new();
+    for route in &plan.routes {
+        let values = may_carry(route, head)?;
+        found.extend(drifted(route, live.get(&route.id).map(Vec::as_slice), &values));
+    }
+    Ok(found)
+}
+
+/// Every value that a route may carry on the way up.
+pub(crate) fn may_carry(route: &PlannedRoute, head: &Head) -> Result<Vec<Vec<Action>>, ActionError> {
+    expected(route, head.new_groups.get(&route.old), head.verified_step, head.intended_step)
+        .map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))
+}
+
+/// What a route carries at a step.
+///
+/// # Errors
+/// `Internal` for a step outside the plan or a group that was never created.
+pub(crate) fn wanted(route: &PlannedRoute, head: &Head, step: u32) -> Result<Vec<Action>, ActionError> {
+    let new = new_group(route, head)?;
+    at_step(route, new, step).map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))
+}
+
+fn new_group<'a>(route: &PlannedRoute, head: &'a Head) -> Result<&'a TargetGroupArn, ActionError> {
+    head.new_groups
+        .get(&route.old)
+        .ok_or_else(|| ActionError::Internal(format!("{} has no new group for {}", head.migration, route.old)))
+}
+
+/// Writes a step to one route, if it is not there yet. Before each try the head is read (the fence) and then the route:
+/// what somebody else changed meanwhile is not overwritten, and a lost answer costs no second write.
+///
+/// # Errors
+/// `Superseded` when the migration was taken over or moved on, `Drifted` when somebody else changed the route, else the
+/// load balancer's.
+pub(crate) async fn raise(ports: &Ports, head: &Head, route: &PlannedRoute, step: u32) -> Result<(), ActionError> {
+    let wanted = wanted(route, head, step)?;
+    let values = may_carry(route, head)?;
+    let name = route.id.describe();
+    let mut backoff = FIRST_BACKOFF;
+    for attempt in 1.. {
+        let live = read(ports, std::slice::from_ref(&route.id), &format!("reading {name}")).await?;
+        let live = live.get(&route.id).map(Vec::as_slice);
+        if live.is_some_and(|live| same(live, &wanted)) {
+            return Ok(());
+        }
+        if let Some(drift) = drifted(route, live, &values) {
+            return Err(ActionError::Drifted(drift.to_string()));
+        }
+        // The last thing before the write: ELBv2 cannot compare and set, so what lies between is the race that settle
+        // covers (invariant 7).
+        still_intended(ports, head, step).await?;
+        match ports.load_balancers.write_route(&route.id, &wanted).await {
+            Ok(()) => return Ok(()),
+            Err(error) if attempt < WRITE_TRIES && worth_another_try(&error) => {
+                tracing::warn!(route = %route.id, attempt, %error, "a write is tried again");
+                ports.clock.pause(backoff).await;
+                backoff *= 2;
+            }
+            Err(source) => {
+                return Err(ActionError::Port { doing: format!("shifting {name} to step {step}"), source });
+            }
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// For seconds after it was created, a target group may be unknown to the call that attaches it.
+fn worth_another_try(error: &PortError) -> bool {
+    error.is_transient() || matches!(error, PortError::NotFound { .. })
+}
+
+/// The fence of the way up: the head's generation is ours and this very step is still intended.
+async fn still_intended(ports: &Ports, head: &Head, step: u32) -> Result<(), ActionError> {
+    let now = crate::standing::head_of(ports, &head.service).await?;
+    let ours = now.as_ref().is_some_and(|now| {
+        now.migration == head.migration
+            && now.generation == head.generation
+            && now.phase == Phase::Moving
+            && now.intended_step == Some(step)
+    });
+    if ours {
+        return Ok(());
+    }
+    let why = now
+        .map_or_else(|| "its head has vanished".to_owned(), |now| crate::standing::superseded(&now, head.generation));
+    Err(ActionError::Superseded(format!("step {step} of {} may not be written any more: {why}", head.migration)))
+}
+
+/// Reads every route back until all carry a step. A read may be stale, so it looks a few times.
+///
+/// # Errors
+/// `Transient` when a route does not show the step; the caller runs again, and finds drift if it is that.
+pub(crate) async fn read_back(ports: &Ports, plan: &Plan, head: &Head, step: u32) -> Result<(), ActionError> {
+    let mut backoff = FIRST_BACKOFF;
+    for attempt in 1.. {
+        let live = read_all(ports, plan).await?;
+        let mut missing = Vec::new();
+        for route in &plan.routes {
+            let wanted = wanted(route, head, step)?;
+            if !live.get(&route.id).is_some_and(|live| same(live, &wanted)) {
+                missing.push(route.id.describe());
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if attempt == READ_BACK_TRIES {
+            return Err(not_seen(&missing, &format!("step {step}")));
+        }
+        ports.clock.pause(backoff).await;
+        backoff *= 2;
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// The error of a write that was accepted and is not seen.
+pub(crate) fn not_seen(routes: &[String], value: &str) -> ActionError {
+    ActionError::Port {
+        doing: format!("reading back {value}"),
+        source: PortError::Unavailable {
+            operation: "DescribeRules",
+            object: routes.join(", "),
+            detail: format!("expected {value}, found another value after {READ_BACK_TRIES} reads"),
+        },
+    }
+}

@@ -1,0 +1,182 @@
+//! `shift-weight`: every route of the service to one step's weight.
+
+use crate::capacity::{too_few_new, too_few_old};
+use crate::error::ActionError;
+use crate::halting::halt_or_return;
+use crate::input::Step;
+use crate::ports::Ports;
+use crate::recording::record;
+use crate::routes::{self, Live};
+use crate::standing::{Ours, Standing, standing, stopped};
+use crossfade_domain::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::plan::Plan;
+use crossfade_domain::route_edit::same;
+use serde_json::Value;
+
+/// Seconds until a shift that lacks healthy targets is tried again.
+const CAPACITY_WAIT_SECONDS: u32 = 30;
+/// Seconds until a shift that made way for a rollback is tried again: about as long as the writes of one take.
+const ROLLBACK_WAIT_SECONDS: u32 = 15;
+
+/// Brings every route of a service to the weight of `cursor.step`, as one unit: records the intent, writes what
+/// differs, reads every route back, and only then records the shift. Step 0 attaches the new groups at weight 0.
+///
+/// Answers `proceed` (step 0) or `bake`; `hold` while a side lacks healthy targets, a person has paused the migration, or
+/// a rollback of any service needs the account's write budget; `rollBack` when a person aborts; `stop` when another
+/// generation has taken over; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
+///
+/// May run again at any time with the same input: a step that is intended is completed, one that is verified is left.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer, and `Transient`
+/// when a route does not show what was written to it; `Drifted` when somebody changed a route between its check and its
+/// write.
+pub async fn shift_weight(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let step = Step::decode(input)?;
+    match standing(ports, &step).await? {
+        Standing::Over(answer) => Ok(*answer),
+        Standing::Ours(ours) => match shift(ports, &ours, &step).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => stopped(ports, &step, error).await,
+        },
+    }
+}
+
+async fn shift(ports: &Ports, ours: &Ours, input: &Step) -> Result<Cursor, ActionError> {
+    let Ours { head, plan } = ours;
+    let step = input.step;
+    in_order(head, plan, step)?;
+
+    let (live, drift) = routes::drift(ports, plan, head).await?;
+    if let Some(first) = drift.first() {
+        return halt_or_return(ports, ours, step, &first.to_string()).await;
+    }
+    if head.verified_step == Some(step) && head.intended_step.is_none() {
+        return Ok(shifted(ours, step));
+    }
+    if let Some(answer) = objection(ports, ours, step, &live).await? {
+        return Ok(answer);
+    }
+
+    let weight = ours.answer(step, Verdict::Bake, 0, "").weight;
+    let intended = record(ports, head, |now| {
+        (now.intended_step != Some(step)).then_some(Happening::ShiftIntended { step, weight })
+    })
+    .await?;
+    for route in &plan.routes {
+        match routes::raise(ports, &intended, route, step).await {
+            Err(ActionError::Drifted(seen)) => {
+                // One read is not enough to say so; a read that was merely stale makes the machine run this again.
+                let (_, drift) = routes::drift(ports, plan, &intended).await?;
+                let Some(first) = drift.first() else { return Err(routes::not_seen(&[seen], "the route unchanged")) };
+                let ours = Ours { head: intended, plan: plan.clone() };
+                return halt_or_return(ports, &ours, step, &first.to_string()).await;
+            }
+            raised => raised?,
+        }
+    }
+    routes::read_back(ports, plan, &intended, step).await?;
+    let head = record(ports, &intended, |now| {
+        (now.intended_step == Some(step)).then_some(Happening::Shifted { step, weight })
+    })
+    .await?;
+    Ok(shifted(&Ours { head, plan: plan.clone() }, step))
+}
+
+/// A step follows the verified one, or is the verified one again, or is the one that was begun.
+fn in_order(head: &Head, plan: &Plan, step: u32) -> Result<(), ActionError> {
+    let next = head.verified_step.map_or(0, |verified| verified + 1);
+    let again = head.verified_step == Some(step) && head.intended_step.is_none();
+    let begun = head.intended_step.is_none_or(|intended| intended == step);
+    if step <= plan.last_step() && (again || (step == next && begun)) {
+        return Ok(());
+    }
+    Err(ActionError::InvalidRequest(format!(
+        "$.cursor.step: expected {next} (of {}) for {}, found {step}",
+        plan.last_step(),
+        head.migration
+    )))
+}
+
+/// Why the weight is not raised now, if so. Attaching at weight 0 raises nothing.
+async fn objection(ports: &Ports, ours: &Ours, step: u32, live: &Live) -> Result<Option<Cursor>, ActionError> {
+    let Ours { head, plan } = ours;
+    if head.commands.abort {
+        let reason = format!("aborted by a person before step {step}");
+        return Ok(Some(ours.answer(step, Verdict::RollBack, 0, reason)));
+    }
+    if step == 0 || everywhere(plan, head, live, step)? {
+        return Ok(None);
+    }
+    if head.commands.paused && head.intended_step.is_none() {
+        return hold(ports, ours, step, CAPACITY_WAIT_SECONDS, "paused by a person").await.map(Some);
+    }
+    let rolling = ports.ledger.open_heads().await;
+    let rolling =
+        rolling.map_err(|source| ActionError::Ledger { doing: "looking for running rollbacks".to_owned(), source })?;
+    if let Some(other) = rolling.iter().find(|other| other.phase == Phase::RollingBack) {
+        let reason = format!("makes way for the rollback of {}", other.migration);
+        return hold(ports, ours, step, ROLLBACK_WAIT_SECONDS, &reason).await.map(Some);
+    }
+    let lacking = match too_few_new(ports, plan, head).await? {
+        Some(reason) => Some(reason),
+        None => too_few_old(ports, plan).await?,
+    };
+    let Some(reason) = lacking else { return Ok(None) };
+    if head.intended_step == Some(step) && !untouched(plan, head, live)? {
+        // Half of a shift is no place to wait: it cannot be completed now, so it is taken back (invariant 3).
+        let reason = format!("step {step} is on some routes only and cannot be completed: {reason}");
+        return Ok(Some(ours.answer(step, Verdict::RollBack, 0, reason)));
+    }
+    hold(ports, ours, step, CAPACITY_WAIT_SECONDS, &reason).await.map(Some)
+}
+
+fn everywhere(plan: &Plan, head: &Head, live: &Live, step: u32) -> Result<bool, ActionError> {
+    for route in &plan.routes {
+        let wanted = routes::wanted(route, head, step)?;
+        if !live.get(&route.id).is_some_and(|live| same(live, &wanted)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether every route still is at the verified step.
+fn untouched(plan: &Plan, head: &Head, live: &Live) -> Result<bool, ActionError> {
+    match head.verified_step {
+        Some(verified) => everywhere(plan, head, live, verified),
+        None => Ok(false),
+    }
+}
+
+/// Waits where it is, and halts after the policy's `maxHold`.
+async fn hold(ports: &Ports, ours: &Ours, step: u32, wait: u32, why: &str) -> Result<Cursor, ActionError> {
+    let head = record(ports, &ours.head, |now| {
+        let first = now.held_since.is_none();
+        first.then(|| Happening::Judged { verdict: Verdict::Hold, reason: why.to_owned() })
+    })
+    .await?;
+    let ours = Ours { head, plan: ours.plan.clone() };
+    let limit = ours.plan.policy.max_hold_seconds;
+    let held = ours.head.held_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
+    if held > i64::from(limit) {
+        let reason = format!("held before step {step} for more than {limit} s: {why}");
+        return crate::halting::halt(ports, &ours, step, &reason).await;
+    }
+    Ok(ours.answer(step, Verdict::Hold, wait, why))
+}
+
+fn shifted(ours: &Ours, step: u32) -> Cursor {
+    let routes = ours.plan.routes.len();
+    match ours.plan.step(step) {
+        None => {
+            ours.answer(step, Verdict::Proceed, 0, format!("the new groups are attached to {routes} routes at 0 %"))
+        }
+        Some(scheduled) => {
+            let slice = ours.plan.policy.slice_seconds.min(scheduled.bake_seconds).max(1);
+            let reason = format!("{routes} routes are at {}, read back", scheduled.weight);
+            ours.answer(step, Verdict::Bake, slice, reason)
+        }
+    }
+}

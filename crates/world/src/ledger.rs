@@ -1,0 +1,204 @@
+//! The table, with the semantics of its transactions: all of a write's conditions are looked at before any of its
+//! effects, and a write that finds its own effect succeeds.
+
+use crossfade_actions::ports::{self, LedgerError, PortError, TakeError};
+use crossfade_domain::ids::{MigrationId, ServiceName};
+use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::journal::{Event, Head};
+use crossfade_domain::plan::Plan;
+use crossfade_domain::route::RouteId;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The most items that one DynamoDB transaction may touch.
+pub const TRANSACTION_ITEMS: usize = 100;
+
+/// An in-memory table.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    items: Mutex<Items>,
+}
+
+/// What the table holds; a copy of it is what a test compares before and after.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Items {
+    /// Head of each service.
+    pub heads: BTreeMap<ServiceName, Head>,
+    /// Every plan.
+    pub plans: BTreeMap<MigrationId, Plan>,
+    /// Every journal, in order.
+    pub journals: BTreeMap<MigrationId, Vec<Event>>,
+    /// Who holds which route.
+    pub locks: BTreeMap<RouteId, RouteHolder>,
+    /// The services that each alarm guards.
+    pub guards: BTreeMap<String, BTreeSet<ServiceName>>,
+    /// Policy document of each fleet.
+    pub policies: BTreeMap<String, Value>,
+}
+
+impl Ledger {
+    /// A copy of everything stored.
+    pub fn snapshot(&self) -> Items {
+        self.items().clone()
+    }
+
+    /// Replaces everything stored, as a person with the console could.
+    pub fn restore(&self, items: Items) {
+        *self.items() = items;
+    }
+
+    fn items(&self) -> MutexGuard<'_, Items> {
+        // Every write below is complete before its guard goes, so a panic elsewhere leaves the items whole.
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Items {
+    fn take(&mut self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
+        // Head, plan, event and the marker of an open migration; a lock for each route; an entry for each alarm.
+        let alarms: BTreeSet<&String> = plan.policy.alarms.iter().collect();
+        within_limit(4 + plan.routes.len() + alarms.len())?;
+        if let Some(stored) = self.heads.get(&head.service) {
+            if stored.migration == head.migration && stored.execution == head.execution {
+                return Ok(());
+            }
+            if !stored.phase.is_over() {
+                return Err(TakeError::Busy(Box::new(stored.clone())));
+            }
+        }
+        let held: Vec<RouteHolder> = plan
+            .routes
+            .iter()
+            .filter_map(|route| self.locks.get(&route.id))
+            .filter(|holder| holder.migration != head.migration)
+            .cloned()
+            .collect();
+        if !held.is_empty() {
+            return Err(TakeError::Held(held));
+        }
+        let stored = self.heads.get(&head.service);
+        if stored.map(place) != previous.map(place) {
+            let sequence = stored.map_or(0, |stored| stored.sequence);
+            return Err(LedgerError::Contended { service: head.service.clone(), sequence }.into());
+        }
+        for route in &plan.routes {
+            let holder = RouteHolder {
+                route: route.id.clone(),
+                service: head.service.clone(),
+                migration: head.migration.clone(),
+                since: head.since,
+            };
+            self.locks.insert(route.id.clone(), holder);
+        }
+        for alarm in alarms {
+            self.guards.entry(alarm.clone()).or_default().insert(head.service.clone());
+        }
+        self.plans.insert(head.migration.clone(), plan.clone());
+        self.append(event, head);
+        Ok(())
+    }
+
+    fn record(&mut self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
+        let stored = self.heads.get(&before.service);
+        if stored == Some(after) {
+            return Ok(());
+        }
+        let sequence = stored.map_or(0, |stored| stored.sequence);
+        match stored {
+            Some(stored) if stored.generation != before.generation || stored.migration != before.migration => {
+                Err(LedgerError::Superseded {
+                    service: before.service.clone(),
+                    ours: before.generation,
+                    theirs: stored.generation,
+                })
+            }
+            Some(stored) if stored.sequence == before.sequence => {
+                self.append(event, after);
+                Ok(())
+            }
+            _ => Err(LedgerError::Contended { service: before.service.clone(), sequence }),
+        }
+    }
+
+    fn release(&mut self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        within_limit(3 + plan.routes.len() + plan.policy.alarms.len())?;
+        self.record(before, event, after)?;
+        self.locks.retain(|_, holder| holder.migration != before.migration);
+        for services in self.guards.values_mut() {
+            services.remove(&before.service);
+        }
+        self.guards.retain(|_, services| !services.is_empty());
+        Ok(())
+    }
+
+    fn append(&mut self, event: &Event, head: &Head) {
+        self.journals.entry(head.migration.clone()).or_default().push(event.clone());
+        self.heads.insert(head.service.clone(), head.clone());
+    }
+}
+
+fn place(head: &Head) -> (&MigrationId, u64, u64) {
+    (&head.migration, head.generation, head.sequence)
+}
+
+fn within_limit(items: usize) -> Result<(), LedgerError> {
+    if items <= TRANSACTION_ITEMS {
+        return Ok(());
+    }
+    Err(LedgerError::Port(PortError::Refused {
+        operation: "TransactWriteItems",
+        object: format!("{items} items"),
+        code: "ValidationException".to_owned(),
+        detail: format!("a transaction has at most {TRANSACTION_ITEMS} items"),
+    }))
+}
+
+#[async_trait::async_trait]
+impl ports::Ledger for Ledger {
+    async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
+        Ok(self.items().heads.get(service).cloned())
+    }
+
+    async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
+        Ok(self.items().heads.values().filter(|head| !head.phase.is_over()).cloned().collect())
+    }
+
+    async fn plan(&self, _service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError> {
+        Ok(self.items().plans.get(migration).cloned())
+    }
+
+    async fn events(&self, _service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
+        Ok(self.items().journals.get(migration).cloned().unwrap_or_default())
+    }
+
+    async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
+        self.items().take(previous, head, plan, event)
+    }
+
+    async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
+        self.items().record(before, event, after)
+    }
+
+    async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        self.items().release(before, event, after, plan)
+    }
+
+    async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {
+        let items = self.items();
+        Ok(routes.iter().filter_map(|route| items.locks.get(route)).cloned().collect())
+    }
+
+    async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
+        Ok(self.items().guards.get(alarm).into_iter().flatten().cloned().collect())
+    }
+
+    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
+        self.items().policies.insert(fleet.to_owned(), document.clone());
+        Ok(())
+    }
+
+    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
+        Ok(self.items().policies.iter().map(|(fleet, document)| (fleet.clone(), document.clone())).collect())
+    }
+}
