@@ -1,7 +1,7 @@
 //! `check-targets`: whether the new groups have enough healthy targets.
 
 use crate::error::ActionError;
-use crate::input::Step;
+use crate::input::StepInput;
 use crate::ports::Ports;
 use crate::recording::record;
 use crate::standing::{Ours, Standing, standing, stopped};
@@ -23,7 +23,7 @@ const WAIT_SECONDS: (u32, u32) = (5, 60);
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer.
 pub async fn check_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = Step::decode(input)?;
+    let step = StepInput::decode(input)?;
     match standing(ports, &step).await? {
         Standing::Over(answer) => Ok(*answer),
         Standing::Ours(ours) => match check(ports, &ours, step.step).await {

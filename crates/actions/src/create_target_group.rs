@@ -1,7 +1,7 @@
 //! `create-target-group`: one new group for each old one.
 
 use crate::error::ActionError;
-use crate::input::Step;
+use crate::input::StepInput;
 use crate::ports::{NewGroup, Ports};
 use crate::recording::record;
 use crate::standing::{Ours, Standing, standing, stopped};
@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 /// `InvalidRequest` for a wrong payload; `Internal` where a foreign group has the name; `Transient` and `Denied` from
 /// the table and the load balancer.
 pub async fn create_target_group(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = Step::decode(input)?;
+    let step = StepInput::decode(input)?;
     match standing(ports, &step).await? {
         Standing::Over(answer) => Ok(*answer),
         Standing::Ours(ours) => match create(ports, &ours, step.step).await {
@@ -68,17 +68,13 @@ async fn adopt_or_create(
     let balancers = &ports.load_balancers;
     let existing = balancers.target_groups(std::slice::from_ref(name)).await;
     let existing = existing.map_err(|source| ActionError::Port { doing: doing("looking for"), source })?;
-    let found = match existing.into_iter().next() {
-        Some(found) => found,
-        None => {
-            let new = NewGroup {
-                name: name.clone(),
-                settings: group.settings.clone(),
-                tags: tags(service, migration, &group.old),
-            };
-            let created = balancers.create_group(&new).await;
-            created.map_err(|source| ActionError::Port { doing: doing("creating"), source })?
-        }
+    let found = if let Some(found) = existing.into_iter().next() {
+        found
+    } else {
+        let tags = tags(service, migration, &group.old);
+        let new = NewGroup { name: name.clone(), settings: group.settings.clone(), tags };
+        let created = balancers.create_group(&new).await;
+        created.map_err(|source| ActionError::Port { doing: doing("creating"), source })?
     };
     // Looked at even after a creation: AWS answers it with an existing group of the same name and settings, whoever
     // owns that.

@@ -10,14 +10,14 @@ use serde_json::Value;
 
 /// The input of a function in the middle of `migrate-service`: `{"cursor": {...}, "execution": "<arn>"}`.
 #[derive(Debug, Clone)]
-pub(crate) struct Step {
+pub(crate) struct StepInput {
     pub(crate) service: ServiceName,
     pub(crate) migration: MigrationId,
     pub(crate) generation: u64,
     pub(crate) step: u32,
 }
 
-impl Step {
+impl StepInput {
     /// Reads the input.
     pub(crate) fn decode(input: &Value) -> Result<Self, ActionError> {
         let mut fields = Fields::of(input, "cursor");
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_wrong_payload_names_every_problem() {
         let error =
-            Step::decode(&json!({"cursor": {"service": "9lives", "generation": "one", "step": 1}})).unwrap_err();
+            StepInput::decode(&json!({"cursor": {"service": "9lives", "generation": "one", "step": 1}})).unwrap_err();
         let text = error.chain();
         for path in
             ["$.cursor.service: ", "$.cursor.generation: ", "$.cursor.migration: expected a value, found nothing"]
@@ -214,7 +214,7 @@ mod tests {
         }
         assert_eq!(error.class(), "InvalidRequest");
         assert_eq!(
-            Step::decode(&json!([])).unwrap_err().chain(),
+            StepInput::decode(&json!([])).unwrap_err().chain(),
             "invalid request: $.cursor: expected an object, found nothing"
         );
     }

@@ -7,11 +7,14 @@
 
 mod capacity;
 pub mod check_targets;
+pub mod commands;
 pub mod create_target_group;
 pub mod error;
+pub mod finish_migration;
 mod halting;
 mod input;
 pub mod ports;
+pub mod react_to_alarm;
 mod recording;
 pub mod register_targets;
 mod return_routes;
@@ -20,5 +23,6 @@ mod rollback;
 mod routes;
 pub mod shift_weight;
 mod standing;
+pub mod sweep_migrations;
 mod withdraw;
 mod without_table;

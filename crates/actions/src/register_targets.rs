@@ -1,7 +1,7 @@
 //! `register-targets`: the new cluster's targets into the new groups.
 
 use crate::error::ActionError;
-use crate::input::Step;
+use crate::input::StepInput;
 use crate::ports::Ports;
 use crate::recording::record;
 use crate::standing::{Ours, Standing, standing, stopped};
@@ -20,7 +20,7 @@ use serde_json::Value;
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer; `Internal` where
 /// AWS refuses a target.
 pub async fn register_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = Step::decode(input)?;
+    let step = StepInput::decode(input)?;
     match standing(ports, &step).await? {
         Standing::Over(answer) => Ok(*answer),
         Standing::Ours(ours) => match register(ports, &ours, step.step).await {

@@ -3,7 +3,7 @@
 use crate::capacity::{too_few_new, too_few_old};
 use crate::error::ActionError;
 use crate::halting::halt_or_return;
-use crate::input::Step;
+use crate::input::StepInput;
 use crate::ports::Ports;
 use crate::recording::record;
 use crate::routes::{self, Live};
@@ -33,7 +33,7 @@ const ROLLBACK_WAIT_SECONDS: u32 = 15;
 /// when a route does not show what was written to it; `Drifted` when somebody changed a route between its check and its
 /// write.
 pub async fn shift_weight(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = Step::decode(input)?;
+    let step = StepInput::decode(input)?;
     match standing(ports, &step).await? {
         Standing::Over(answer) => Ok(*answer),
         Standing::Ours(ours) => match shift(ports, &ours, &step).await {
@@ -43,7 +43,7 @@ pub async fn shift_weight(ports: &Ports, input: &Value) -> Result<Cursor, Action
     }
 }
 
-async fn shift(ports: &Ports, ours: &Ours, input: &Step) -> Result<Cursor, ActionError> {
+async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, ActionError> {
     let Ours { head, plan } = ours;
     let step = input.step;
     in_order(head, plan, step)?;
@@ -159,8 +159,8 @@ async fn hold(ports: &Ports, ours: &Ours, step: u32, wait: u32, why: &str) -> Re
     .await?;
     let ours = Ours { head, plan: ours.plan.clone() };
     let limit = ours.plan.policy.max_hold_seconds;
-    let held = ours.head.held_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
-    if held > i64::from(limit) {
+    let seconds = ours.head.held_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
+    if seconds > i64::from(limit) {
         let reason = format!("held before step {step} for more than {limit} s: {why}");
         return crate::halting::halt(ports, &ours, step, &reason).await;
     }

@@ -1,7 +1,7 @@
 //! Whether a function of `migrate-service` still may act, and what it answers if not.
 
 use crate::error::ActionError;
-use crate::input::Step;
+use crate::input::StepInput;
 use crate::ports::Ports;
 use crossfade_domain::cursor::{Cursor, Verdict};
 use crossfade_domain::ids::{MigrationId, ServiceName};
@@ -62,7 +62,7 @@ pub(crate) fn answer(
 ///
 /// # Errors
 /// The table cannot be read, or knows nothing of the migration.
-pub(crate) async fn standing(ports: &Ports, step: &Step) -> Result<Standing, ActionError> {
+pub(crate) async fn standing(ports: &Ports, step: &StepInput) -> Result<Standing, ActionError> {
     let head = head_of(ports, &step.service).await?.ok_or_else(|| {
         ActionError::Internal(format!("{} has no migration, expected {}", step.service, step.migration))
     })?;
@@ -74,7 +74,7 @@ pub(crate) async fn standing(ports: &Ports, step: &Step) -> Result<Standing, Act
 }
 
 /// The answer where the function may not act: `halt` where its own migration has halted, else `stop`.
-pub(crate) fn objection(head: &Head, step: &Step) -> Option<Cursor> {
+pub(crate) fn objection(head: &Head, step: &StepInput) -> Option<Cursor> {
     let (verdict, reason) = if head.migration != step.migration {
         (Verdict::Stop, format!("{} is over; {} has begun since", step.migration, head.migration))
     } else if head.phase == Phase::Halted && head.generation == step.generation {
@@ -93,7 +93,7 @@ pub(crate) fn objection(head: &Head, step: &Step) -> Option<Cursor> {
 }
 
 /// The answer where another generation took over in the middle of the work.
-pub(crate) async fn stopped(ports: &Ports, step: &Step, error: ActionError) -> Result<Cursor, ActionError> {
+pub(crate) async fn stopped(ports: &Ports, step: &StepInput, error: ActionError) -> Result<Cursor, ActionError> {
     if error.class() != "Superseded" {
         return Err(error);
     }

@@ -67,15 +67,15 @@ impl Items {
                 return Err(TakeError::Busy(Box::new(stored.clone())));
             }
         }
-        let held: Vec<RouteHolder> = plan
+        let others: Vec<RouteHolder> = plan
             .routes
             .iter()
             .filter_map(|route| self.locks.get(&route.id))
             .filter(|holder| holder.migration != head.migration)
             .cloned()
             .collect();
-        if !held.is_empty() {
-            return Err(TakeError::Held(held));
+        if !others.is_empty() {
+            return Err(TakeError::Held(others));
         }
         let stored = self.heads.get(&head.service);
         if stored.map(place) != previous.map(place) {

@@ -1,0 +1,72 @@
+//! `finish-migration`: the final record, and the locks released.
+
+use crate::error::ActionError;
+use crate::halting::halt_or_return;
+use crate::input::StepInput;
+use crate::ports::Ports;
+use crate::recording::release;
+use crate::routes;
+use crate::standing::{Ours, Standing, answer, head_of, standing, stopped};
+use crossfade_domain::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::{Happening, Head, Phase};
+use serde_json::Value;
+
+/// Reads every route back at 100 %, records the end and releases the locks and the alarms. Answers `migrated`; `stop`
+/// when an alarm or a person came first; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
+///
+/// May run again at any time: a migration that has ended stays so.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload or before the last step is verified; `Transient` and `Denied` from the table and
+/// the load balancer.
+pub async fn finish_migration(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let step = StepInput::decode(input)?;
+    if let Some(head) = head_of(ports, &step.service).await?
+        && head.migration == step.migration
+        && head.phase == Phase::Migrated
+    {
+        return Ok(migrated(&head, step.step));
+    }
+    match standing(ports, &step).await? {
+        Standing::Over(answer) => Ok(*answer),
+        Standing::Ours(ours) => match finish(ports, &ours).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => stopped(ports, &step, error).await,
+        },
+    }
+}
+
+async fn finish(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
+    let Ours { head, plan } = ours;
+    let last = plan.last_step();
+    if head.verified_step != Some(last) || head.intended_step.is_some() {
+        let found = head.verified_step.map_or_else(|| "none".to_owned(), |step| step.to_string());
+        return Err(ActionError::InvalidRequest(format!(
+            "$.cursor: expected step {last} of {} to be verified, found {found}",
+            head.migration
+        )));
+    }
+    if head.commands.abort {
+        return Ok(ours.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
+    }
+    let (_, drift) = routes::drift(ports, plan, head).await?;
+    if let Some(first) = drift.first() {
+        return halt_or_return(ports, ours, last, &first.to_string()).await;
+    }
+    let head = release(ports, head, plan, |now| {
+        // An abort that came between is not overtaken: the next look of this function sees it.
+        (now.phase == Phase::Moving && !now.commands.abort).then_some(Happening::Finished)
+    })
+    .await?;
+    if head.phase != Phase::Migrated {
+        return Ok(ours.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
+    }
+    let mut answer = migrated(&head, last);
+    answer.weight = ours.answer(last, Verdict::Migrated, 0, "").weight;
+    Ok(answer)
+}
+
+fn migrated(head: &Head, step: u32) -> Cursor {
+    let reason = format!("{} has all its traffic on the new cluster, read back; the locks are free", head.service);
+    answer(head, None, step, Verdict::Migrated, 0, reason)
+}
