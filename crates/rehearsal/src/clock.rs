@@ -48,6 +48,7 @@ impl WorldClock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the rehearsal's one look at the real clock")]
-fn real_now() -> Timestamp {
+/// The real time, for what runs outside the world: deadlines of processes.
+pub(crate) fn real_now() -> Timestamp {
     Timestamp::now()
 }

@@ -7,4 +7,6 @@ pub mod cluster;
 pub mod data_plane;
 pub mod elbv2_api;
 pub mod front_door;
+pub mod lambda_host;
 pub mod load;
+pub mod wiring;

@@ -1,0 +1,363 @@
+//! Lambda: function binaries as real processes behind the Runtime API.
+//!
+//! Each instance has a listener of its own, so that an answer needs no bookkeeping about who gave it. An instance runs one
+//! invocation at a time; when all are busy another one is started. The host's processes end with it: they are killed when it
+//! is dropped, and a function whose Runtime API is gone ends by itself.
+
+mod instance;
+mod output;
+mod runtime_api;
+
+use crossfade_world::states::TaskError;
+use instance::{Instance, Outcome};
+use output::Output;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// What can be invoked: the host, or a stub in tests.
+#[async_trait::async_trait]
+pub trait Functions: Send + Sync {
+    /// Invokes a function by its name or ARN, perhaps qualified, and waits for its answer.
+    ///
+    /// The error is the one that Step Functions shows for it.
+    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError>;
+}
+
+/// What all functions of a host share.
+#[derive(Debug, Clone)]
+pub struct HostSettings {
+    /// Where the AWS SDK of the functions finds its services.
+    pub endpoint_url: String,
+    /// The region they believe to be in.
+    pub region: String,
+    /// The value of `CROSSFADE_CLOCK`; none in real time.
+    pub clock: Option<String>,
+    /// Where each function's output is kept as a file; none keeps only the last lines in memory.
+    pub log_directory: Option<PathBuf>,
+}
+
+/// A function of a host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionSpec {
+    /// Its name.
+    pub name: String,
+    /// Its ARN, unqualified.
+    pub arn: String,
+    /// Its program.
+    pub binary: PathBuf,
+    /// Its own environment; nothing of the host's reaches it.
+    pub environment: BTreeMap<String, String>,
+    /// How long an invocation may take, in real time.
+    pub timeout: Duration,
+    /// What it is told about its memory, in MB; nothing limits it.
+    pub memory_megabytes: u32,
+}
+
+impl FunctionSpec {
+    /// A function of the template whose program is in a folder of binaries.
+    pub fn of_wiring(wiring: &crate::wiring::FunctionWiring, binaries: &std::path::Path) -> Self {
+        Self {
+            name: wiring.name.clone(),
+            arn: wiring.arn.clone(),
+            binary: binaries.join(&wiring.binary),
+            environment: wiring.environment.clone(),
+            timeout: wiring.timeout,
+            memory_megabytes: wiring.memory_megabytes,
+        }
+    }
+}
+
+/// Why an instance could not be started.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each field is what its message calls it")]
+pub enum StartError {
+    #[error("there is no function `{function}`")]
+    Unknown { function: String },
+    #[error("cannot start `{}` for the function `{function}`", .binary.display())]
+    Spawn { function: String, binary: PathBuf, source: std::io::Error },
+    #[error("the function `{function}` ended before its first invocation: {cause}{last_lines}")]
+    Ended { function: String, cause: String, last_lines: String },
+    #[error("the function `{function}` did not ask for an invocation within {} s{last_lines}", .after.as_secs())]
+    Silent { function: String, after: Duration, last_lines: String },
+}
+
+/// The time that AWS gives an instance to ask for its first invocation; a loaded machine gets three times as much.
+const LONGEST_START: Duration = Duration::from_secs(30);
+
+/// Functions as processes.
+pub struct LambdaHost {
+    settings: HostSettings,
+    functions: BTreeMap<String, Hosted>,
+    /// Dropped with the host, which kills the processes.
+    processes: Mutex<JoinSet<()>>,
+}
+
+struct Hosted {
+    spec: FunctionSpec,
+    output: Arc<Output>,
+    pool: Mutex<Pool>,
+}
+
+#[derive(Default)]
+struct Pool {
+    started: u64,
+    idle: Vec<Arc<Instance>>,
+    busy: Vec<Arc<Instance>>,
+    /// Kill the next instance that becomes busy, so long after it did.
+    kill_next_after: Option<Duration>,
+}
+
+impl LambdaHost {
+    /// A host without a running process.
+    pub fn new(settings: HostSettings, functions: impl IntoIterator<Item = FunctionSpec>) -> Self {
+        let hosted = |spec: FunctionSpec| {
+            let file = settings.log_directory.as_ref().map(|folder| folder.join(format!("{}.log", spec.name)));
+            let output = Arc::new(Output::new(file));
+            (spec.name.clone(), Hosted { spec, output, pool: Mutex::default() })
+        };
+        let functions = functions.into_iter().map(hosted).collect();
+        Self { settings, functions, processes: Mutex::default() }
+    }
+
+    /// The names of the functions.
+    pub fn function_names(&self) -> impl Iterator<Item = &str> {
+        self.functions.keys().map(String::as_str)
+    }
+
+    /// Starts an instance and waits until it asks for its first invocation.
+    pub async fn warm(&self, function: &str) -> Result<(), StartError> {
+        let hosted = self.find(function)?;
+        let instance = self.start_instance(hosted).await?;
+        lock(&hosted.pool).idle.push(instance);
+        Ok(())
+    }
+
+    /// Kills a busy instance of a function; false when none is busy.
+    ///
+    /// Its invocation ends with `Runtime.ExitError`, as when a process crashes.
+    pub fn kill_instance(&self, function: &str) -> bool {
+        let Ok(hosted) = self.find(function) else { return false };
+        let pool = lock(&hosted.pool);
+        pool.busy.first().is_some_and(|instance| {
+            instance.kill();
+            true
+        })
+    }
+
+    /// Kills the instance that takes the function's next invocation, once, so long after it took it.
+    ///
+    /// An invocation that ends earlier is left alone and the kill stays armed for the next.
+    pub fn kill_during_next_invocation(&self, function: &str, after: Duration) -> Result<(), StartError> {
+        lock(&self.find(function)?.pool).kill_next_after = Some(after);
+        Ok(())
+    }
+
+    /// How many instances of a function were started so far.
+    pub fn instances_started(&self, function: &str) -> u64 {
+        self.find(function).map_or(0, |hosted| lock(&hosted.pool).started)
+    }
+
+    /// The last lines that a function's instances wrote, oldest first.
+    pub fn last_lines(&self, function: &str) -> Vec<String> {
+        self.find(function).map(|hosted| hosted.output.last_lines()).unwrap_or_default()
+    }
+
+    /// Kills every process and waits until they are gone.
+    pub async fn shut_down(&self) {
+        let mut processes = std::mem::take(&mut *lock(&self.processes));
+        processes.shutdown().await;
+    }
+
+    fn find(&self, function: &str) -> Result<&Hosted, StartError> {
+        self.functions.get(plain_name(function)).ok_or_else(|| StartError::Unknown { function: function.to_owned() })
+    }
+
+    async fn start_instance(&self, hosted: &Hosted) -> Result<Arc<Instance>, StartError> {
+        let function = hosted.spec.name.clone();
+        let number = {
+            let mut pool = lock(&hosted.pool);
+            pool.started += 1;
+            pool.started
+        };
+        let environment = self.environment(&hosted.spec);
+        let (instance, process) =
+            Instance::start(&hosted.spec, number, &environment, Arc::clone(&hosted.output)).await.map_err(
+                |source| StartError::Spawn { function: function.clone(), binary: hosted.spec.binary.clone(), source },
+            )?;
+        {
+            let mut processes = lock(&self.processes);
+            while processes.try_join_next().is_some() {}
+            processes.spawn(process);
+        }
+        match tokio::time::timeout(LONGEST_START, instance.until_it_polls()).await {
+            Ok(Ok(())) => Ok(instance),
+            Ok(Err(cause)) => Err(StartError::Ended { function, cause, last_lines: hosted.output.quoted() }),
+            Err(_) => {
+                instance.kill();
+                let last_lines = hosted.output.quoted();
+                Err(StartError::Silent { function, after: LONGEST_START, last_lines })
+            }
+        }
+    }
+
+    /// A clean environment: what the host's own process knows would make a run depend on who started it.
+    fn environment(&self, spec: &FunctionSpec) -> BTreeMap<String, String> {
+        let mut environment = spec.environment.clone();
+        let settings = &self.settings;
+        let log_stream = format!("local/{}", spec.name);
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL", settings.endpoint_url.as_str()),
+            ("AWS_REGION", &settings.region),
+            ("AWS_DEFAULT_REGION", &settings.region),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_LAMBDA_FUNCTION_NAME", &spec.name),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &spec.memory_megabytes.to_string()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", &format!("/aws/lambda/{}", spec.name)),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", &log_stream),
+            ("AWS_SDK_UA_APP_ID", &spec.name),
+            ("TZ", ":UTC"),
+        ] {
+            environment.insert(name.to_owned(), value.to_owned());
+        }
+        if let Some(clock) = &settings.clock {
+            environment.insert("CROSSFADE_CLOCK".to_owned(), clock.clone());
+        }
+        environment
+    }
+
+    async fn take_instance(&self, hosted: &Hosted) -> Result<Arc<Instance>, StartError> {
+        let idle = {
+            let mut pool = lock(&hosted.pool);
+            pool.idle.retain(|instance| instance.is_alive());
+            pool.idle.pop()
+        };
+        match idle {
+            Some(instance) => Ok(instance),
+            None => self.start_instance(hosted).await,
+        }
+    }
+
+    /// Arms the kill that was asked for, if one was.
+    fn arm_kill(hosted: &Hosted, instance: &Arc<Instance>) -> Option<ArmedKill> {
+        let after = lock(&hosted.pool).kill_next_after.take()?;
+        let instance = Arc::clone(instance);
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            instance.kill();
+        });
+        Some(ArmedKill { after, timer })
+    }
+}
+
+struct ArmedKill {
+    after: Duration,
+    timer: tokio::task::JoinHandle<()>,
+}
+
+#[async_trait::async_trait]
+impl Functions for LambdaHost {
+    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError> {
+        let hosted = self
+            .find(function)
+            .map_err(|error| lambda_error("Lambda.ResourceNotFoundException", &error.to_string()))?;
+        let instance = match self.take_instance(hosted).await {
+            Ok(instance) => instance,
+            Err(error) => return Err(lambda_error("Runtime.ExitError", &error.to_string())),
+        };
+        lock(&hosted.pool).busy.push(Arc::clone(&instance));
+        let kill = Self::arm_kill(hosted, &instance);
+        let invocation = instance.invoke(payload, hosted.spec.timeout);
+        let outcome = tokio::time::timeout(hosted.spec.timeout, invocation).await;
+        let mut pool = lock(&hosted.pool);
+        pool.busy.retain(|busy| !Arc::ptr_eq(busy, &instance));
+        if let Some(kill) = kill {
+            kill.timer.abort();
+            if matches!(outcome, Ok((_, Outcome::Answered(_) | Outcome::Failed(_)))) {
+                pool.kill_next_after = Some(kill.after);
+            }
+        }
+        let (request_id, outcome) = match outcome {
+            Ok(answered) => answered,
+            Err(_) => {
+                instance.kill();
+                let message = format!("Error: Task timed out after {:.2} seconds", hosted.spec.timeout.as_secs_f64());
+                return Err(lambda_error("Sandbox.Timedout", &message));
+            }
+        };
+        match outcome {
+            Outcome::Answered(answer) => {
+                pool.idle.push(instance);
+                Ok(answer)
+            }
+            Outcome::Failed(diagnostic) => {
+                pool.idle.push(instance);
+                Err(TaskError {
+                    error: diagnostic["errorType"].as_str().unwrap_or("Unknown").to_owned(),
+                    cause: diagnostic.to_string(),
+                })
+            }
+            Outcome::Exited(status) => {
+                let message = format!("RequestId: {request_id} Error: Runtime exited with error: {status}");
+                tracing::warn!(function = hosted.spec.name, status, "a function's process ended in an invocation");
+                Err(lambda_error("Runtime.ExitError", &message))
+            }
+        }
+    }
+}
+
+/// An error that Lambda itself reports, in the shape that Step Functions shows.
+fn lambda_error(error: &str, message: &str) -> TaskError {
+    let cause = json!({ "errorType": error, "errorMessage": message }).to_string();
+    TaskError { error: error.to_owned(), cause }
+}
+
+/// The function's name in a name or an ARN, without version or alias.
+fn plain_name(function: &str) -> &str {
+    let mut parts = function.split(':');
+    let part = if function.starts_with("arn:") { parts.nth(6) } else { parts.next() };
+    part.unwrap_or(function)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere must not hide behind a second one here.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_found_by_its_name_or_its_arn() {
+        let arn = "arn:aws:lambda:eu-west-1:000000000000:function:crossfade-look";
+        for name in ["crossfade-look", "crossfade-look:live", arn, &format!("{arn}:7")] {
+            assert_eq!(plain_name(name), "crossfade-look");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_function_and_one_that_cannot_start_have_lambdas_error_names() {
+        let settings =
+            HostSettings { endpoint_url: String::new(), region: "eu-west-1".into(), clock: None, log_directory: None };
+        let spec = |name: &str, binary: &str| FunctionSpec {
+            name: name.into(),
+            arn: String::new(),
+            binary: binary.into(),
+            environment: BTreeMap::new(),
+            timeout: Duration::from_secs(3),
+            memory_megabytes: 128,
+        };
+        let host = LambdaHost::new(settings, [spec("missing", "/nowhere/at-all"), spec("ends", "/bin/false")]);
+        assert_eq!(host.invoke("gone", json!({})).await.unwrap_err().error, "Lambda.ResourceNotFoundException");
+        assert_eq!(host.invoke("missing", json!({})).await.unwrap_err().error, "Runtime.ExitError");
+        let error = host.warm("ends").await.unwrap_err();
+        assert!(matches!(&error, StartError::Ended { .. }), "{error}");
+    }
+}
