@@ -79,12 +79,12 @@ impl Instance {
             let (out, error) = streams;
             let follow_out = async {
                 if let Some(stream) = out {
-                    output.follow(number, stream).await
+                    output.follow(number, stream).await;
                 }
             };
             let follow_error = async {
                 if let Some(stream) = error {
-                    output.follow(number, stream).await
+                    output.follow(number, stream).await;
                 }
             };
             tokio::join!(follow_out, follow_error);

@@ -283,13 +283,10 @@ impl Functions for LambdaHost {
                 pool.kill_next_after = Some(kill.after);
             }
         }
-        let (request_id, outcome) = match outcome {
-            Ok(answered) => answered,
-            Err(_) => {
-                instance.kill();
-                let message = format!("Error: Task timed out after {:.2} seconds", hosted.spec.timeout.as_secs_f64());
-                return Err(lambda_error("Sandbox.Timedout", &message));
-            }
+        let Ok((request_id, outcome)) = outcome else {
+            instance.kill();
+            let message = format!("Error: Task timed out after {:.2} seconds", hosted.spec.timeout.as_secs_f64());
+            return Err(lambda_error("Sandbox.Timedout", &message));
         };
         match outcome {
             Outcome::Answered(answer) => {

@@ -37,16 +37,16 @@ async fn answer(request: Request<Incoming>, instance: &Instance, invocations: &I
     let segments: Vec<&str> = path.split('/').collect();
     match (parts.method, segments.as_slice()) {
         (Method::GET, ["invocation", "next"]) => next(instance, invocations).await,
-        (Method::POST, ["invocation", id, "response"]) => match parse(&body) {
-            Some(answer) => accepted(instance.note_outcome(id, Outcome::Answered(answer))),
-            None => {
-                let diagnostic = json!({
-                    "errorType": "Runtime.MalformedResponse",
-                    "errorMessage": "the function's answer is not JSON",
-                });
-                accepted(instance.note_outcome(id, Outcome::Failed(diagnostic)))
-            }
-        },
+        (Method::POST, ["invocation", id, "response"]) => {
+            let outcome = parse(&body).map_or_else(
+                || {
+                    let message = "the function's answer is not JSON";
+                    Outcome::Failed(json!({ "errorType": "Runtime.MalformedResponse", "errorMessage": message }))
+                },
+                Outcome::Answered,
+            );
+            accepted(instance.note_outcome(id, outcome))
+        }
         (Method::POST, ["invocation", id, "error"]) => {
             let diagnostic = parse(&body).unwrap_or_else(|| json!({ "errorType": "Unknown", "errorMessage": null }));
             accepted(instance.note_outcome(id, Outcome::Failed(diagnostic)))

@@ -245,7 +245,7 @@ impl<'a> Resolver<'a> {
             let (name, remaining) =
                 after.split_once('}').ok_or_else(|| WiringError::unresolved(path, "`${` is not closed"))?;
             if let Some(literal) = name.strip_prefix('!') {
-                result.push_str(&format!("${{{literal}}}"));
+                result.extend(["${", literal, "}"]);
             } else {
                 result.push_str(&self.substitution(name, own, path, depth)?);
             }
