@@ -1,0 +1,82 @@
+//! What a service does while it is migrated.
+
+/// One service and its migration.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    /// Requests a minute over both clusters.
+    pub(crate) requests: f64,
+    /// Share of requests that fail when all is well.
+    pub(crate) base_errors: f64,
+    /// The schedule: percent and minutes.
+    pub(crate) plan: Vec<(f64, usize)>,
+    /// How the rates wander.
+    pub(crate) noise: Noise,
+    /// What else happens to it, without being worse on the new cluster.
+    pub(crate) trouble: Trouble,
+}
+
+/// Rates wander as the exponential of an AR(1) process, minute by minute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Noise {
+    /// Standard deviation of what both clusters share.
+    pub(crate) common: f64,
+    /// Standard deviation of what each cluster has of its own.
+    pub(crate) own: f64,
+    /// Correlation of one minute with the next.
+    pub(crate) memory: f64,
+}
+
+/// What happens to healthy services.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trouble {
+    /// Nothing.
+    None,
+    /// A pod of either cluster loses half of its requests for one or two minutes, about twice a migration in each.
+    Hiccups,
+    /// Failures come in clumps of this many.
+    Clumps(f64),
+    /// This share of the new cluster's requests fails in the two minutes after each change of weight, and twice as many are slow.
+    ColdStart(f64),
+    /// Both clusters fail this share for 15 minutes from this minute on.
+    Incident(f64, usize),
+}
+
+/// What is wrong with the new cluster, from a minute on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fault {
+    pub(crate) onset: usize,
+    pub(crate) kind: FaultKind,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FaultKind {
+    /// This share of requests fails.
+    Errors(f64),
+    /// This share more each minute.
+    Leak(f64),
+    /// Answers take so many times longer.
+    Slower(f64),
+    /// 95 % of requests fail.
+    Outage,
+}
+
+impl FaultKind {
+    /// The share of requests that fail for it, so many minutes after the onset.
+    #[expect(clippy::cast_precision_loss, reason = "minutes")]
+    pub(crate) fn errors(self, minutes: usize) -> f64 {
+        match self {
+            Self::Errors(share) => share,
+            Self::Leak(share) => (share * (minutes + 1) as f64).min(1.0),
+            Self::Slower(_) => 0.0,
+            Self::Outage => 0.95,
+        }
+    }
+
+    /// How many times longer answers take.
+    pub(crate) fn slowness(self) -> f64 {
+        match self {
+            Self::Slower(factor) => factor,
+            _ => 1.0,
+        }
+    }
+}
