@@ -63,7 +63,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     writeln!(out, "seed {}, {} random services, {} runs each\n", options.seed, options.services, options.runs)?;
     let mut draws = Draws { seed: options.seed, next: 0 };
-    random_services(&options, &mut draws, &mut out)?;
+    if options.services > 0 {
+        random_services(&options, &mut draws, &mut out)?;
+    }
     healthy_scenarios(&options, &mut draws, &mut out)?;
     faulty_scenarios(&options, &mut draws, &mut out)?;
     Ok(())

@@ -31,7 +31,7 @@ pub(crate) struct Noise {
 pub(crate) enum Trouble {
     /// Nothing.
     None,
-    /// A pod of either cluster loses half of its requests for one or two minutes, about twice a migration in each.
+    /// A pod of either cluster loses half of its requests for one or two minutes, about twice a migration in a cluster at full size.
     Hiccups,
     /// Failures come in clumps of this many.
     Clumps(f64),

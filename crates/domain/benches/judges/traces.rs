@@ -74,7 +74,8 @@ struct Hiccup {
 impl Hiccup {
     /// The share of the cluster's requests that is lost this minute.
     fn step(&mut self, pods: f64, minutes: f64, rng: &mut impl Rng) -> f64 {
-        if self.minutes_left == 0 && rng.random_bool(2.0 / minutes) {
+        // Every pod has the same chance, in either cluster: a healthy new cluster is as good as the old one pod for pod.
+        if self.minutes_left == 0 && rng.random_bool(2.0 / minutes * pods / PODS) {
             self.minutes_left = rng.random_range(1..=2);
         }
         if self.minutes_left == 0 {
