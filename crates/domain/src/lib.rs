@@ -5,10 +5,13 @@
 
 pub mod action;
 pub mod alarm;
+pub mod alarm_gate;
 pub mod cursor;
 mod decode;
 pub mod drift;
+pub mod gate;
 pub mod group;
+pub mod health;
 pub mod ids;
 pub mod inventory;
 pub mod journal;
@@ -22,4 +25,5 @@ pub mod problem;
 pub mod request;
 pub mod route;
 pub mod route_edit;
+pub mod slice;
 pub mod weight;
