@@ -7,64 +7,71 @@ use serde_json::{Map, Value};
 
 /// Collects problems while a document is read.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
+pub struct Reader {
     problems: Vec<Problem>,
 }
 
 /// An object of the document and where it is.
 #[derive(Debug, Clone)]
-pub(crate) struct Object<'a> {
+pub struct Object<'a> {
     fields: &'a Map<String, Value>,
     path: String,
 }
 
 /// A value of the document and where it is.
 #[derive(Debug, Clone)]
-pub(crate) struct Place<'a> {
-    pub(crate) value: &'a Value,
-    pub(crate) path: String,
+pub struct Place<'a> {
+    /// The value.
+    pub value: &'a Value,
+    /// Its path in the document.
+    pub path: String,
 }
 
 impl<'a> Place<'a> {
-    pub(crate) fn root(value: &'a Value) -> Self {
+    /// The document itself.
+    pub fn root(value: &'a Value) -> Self {
         Self { value, path: String::new() }
     }
 }
 
 impl<'a> Object<'a> {
-    pub(crate) fn has(&self, field: &str) -> bool {
+    /// Whether the field is there.
+    pub fn has(&self, field: &str) -> bool {
         self.fields.contains_key(field)
     }
 
     /// The field, if it is there.
-    pub(crate) fn get(&self, field: &str) -> Option<Place<'a>> {
+    pub fn get(&self, field: &str) -> Option<Place<'a>> {
         self.fields.get(field).map(|value| Place { value, path: self.path_of(field) })
     }
 
-    pub(crate) fn path_of(&self, field: &str) -> String {
+    /// The path of a field.
+    pub fn path_of(&self, field: &str) -> String {
         if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
     }
 }
 
 impl Reader {
-    pub(crate) fn note(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    /// Notes a problem.
+    pub fn note(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.problems.push(Problem { path: path.into(), message: message.into() });
     }
 
     /// What was read, unless there were problems.
-    pub(crate) fn finish<T>(self, decoded: Option<T>) -> Result<T, Problems> {
+    pub fn finish<T>(self, decoded: Option<T>) -> Result<T, Problems> {
         match decoded {
             Some(decoded) if self.problems.is_empty() => Ok(decoded),
             _ => Err(Problems(self.problems)),
         }
     }
 
-    pub(crate) fn count(&self) -> usize {
+    /// How many problems were noted so far.
+    pub fn count(&self) -> usize {
         self.problems.len()
     }
 
     /// An object whose fields are all known.
-    pub(crate) fn object<'a>(&mut self, place: &Place<'a>, known: &[&str], what: &str) -> Option<Object<'a>> {
+    pub fn object<'a>(&mut self, place: &Place<'a>, known: &[&str], what: &str) -> Option<Object<'a>> {
         let Value::Object(fields) = place.value else {
             self.note(&place.path, wrong(place.value, what));
             return None;
@@ -83,7 +90,7 @@ impl Reader {
     }
 
     /// A field that must be there.
-    pub(crate) fn required<'a>(&mut self, object: &Object<'a>, field: &str, what: &str) -> Option<Place<'a>> {
+    pub fn required<'a>(&mut self, object: &Object<'a>, field: &str, what: &str) -> Option<Place<'a>> {
         let found = object.get(field);
         if found.is_none() {
             self.note(object.path_of(field), format!("missing: expected {what}"));
@@ -91,7 +98,8 @@ impl Reader {
         found
     }
 
-    pub(crate) fn list<'a>(&mut self, place: &Place<'a>, what: &str) -> Option<Vec<Place<'a>>> {
+    /// A list and the places of its items.
+    pub fn list<'a>(&mut self, place: &Place<'a>, what: &str) -> Option<Vec<Place<'a>>> {
         let Value::Array(items) = place.value else {
             self.note(&place.path, wrong(place.value, what));
             return None;
@@ -101,7 +109,7 @@ impl Reader {
     }
 
     /// A text that is not empty.
-    pub(crate) fn text(&mut self, place: &Place<'_>, what: &str) -> Option<String> {
+    pub fn text(&mut self, place: &Place<'_>, what: &str) -> Option<String> {
         match place.value {
             Value::String(text) if text.trim().is_empty() => {
                 self.note(&place.path, format!("empty: expected {what}"));
@@ -116,7 +124,7 @@ impl Reader {
     }
 
     /// A text that `parse` accepts; its error becomes the problem.
-    pub(crate) fn parsed<T, E: std::fmt::Display>(
+    pub fn parsed<T, E: std::fmt::Display>(
         &mut self,
         place: &Place<'_>,
         what: &str,
@@ -132,7 +140,8 @@ impl Reader {
         }
     }
 
-    pub(crate) fn flag(&mut self, place: &Place<'_>) -> Option<bool> {
+    /// True or false.
+    pub fn flag(&mut self, place: &Place<'_>) -> Option<bool> {
         let flag = place.value.as_bool();
         if flag.is_none() {
             self.note(&place.path, wrong(place.value, "true or false"));
@@ -141,7 +150,7 @@ impl Reader {
     }
 
     /// A whole number within bounds, both included.
-    pub(crate) fn whole(&mut self, place: &Place<'_>, least: u32, most: u32) -> Option<u32> {
+    pub fn whole(&mut self, place: &Place<'_>, least: u32, most: u32) -> Option<u32> {
         let what = format!("a whole number from {least} to {most}");
         let number = place.value.as_u64().and_then(|number| u32::try_from(number).ok());
         let fitting = number.filter(|number| (least..=most).contains(number));
@@ -152,7 +161,7 @@ impl Reader {
     }
 
     /// One of a few words.
-    pub(crate) fn word<T: Copy>(&mut self, place: &Place<'_>, words: &[(&str, T)]) -> Option<T> {
+    pub fn word<T: Copy>(&mut self, place: &Place<'_>, words: &[(&str, T)]) -> Option<T> {
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
         let text = self.text(place, &names.join(", "))?;
         let found = words.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
@@ -164,7 +173,7 @@ impl Reader {
     }
 
     /// A text, or a list of texts, each once.
-    pub(crate) fn texts(&mut self, place: &Place<'_>, what: &str) -> Option<Vec<String>> {
+    pub fn texts(&mut self, place: &Place<'_>, what: &str) -> Option<Vec<String>> {
         let items = if place.value.is_string() {
             vec![place.clone()]
         } else {
@@ -184,7 +193,7 @@ impl Reader {
 }
 
 /// What was found beside what was expected, for a value of the wrong type or out of range.
-pub(crate) fn wrong(value: &Value, what: &str) -> String {
+pub fn wrong(value: &Value, what: &str) -> String {
     let found = match value {
         Value::Null => "null".to_owned(),
         Value::Bool(flag) => flag.to_string(),

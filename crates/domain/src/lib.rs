@@ -7,7 +7,7 @@ pub mod action;
 pub mod alarm;
 pub mod alarm_gate;
 pub mod cursor;
-mod decode;
+pub mod decode;
 pub mod drift;
 pub mod gate;
 pub mod group;

@@ -11,6 +11,7 @@ pub mod front_door;
 pub mod lambda_host;
 pub mod load;
 pub mod orchestrator;
+pub mod scenario;
 pub mod stepfunctions_api;
 pub mod sts_api;
 pub mod wiring;

@@ -1,0 +1,167 @@
+//! A scenario: which services move, what they stand on, what goes wrong, and what is expected of each.
+//!
+//! Written in YAML; `docs/rehearsal.md` explains every field, `crossfade schema scenario` prints its JSON Schema.
+
+mod decode;
+mod names;
+mod schema;
+
+pub use decode::{ScenarioError, decode_scenario};
+pub use names::{NEW_PORT, new_target_id, old_group_name};
+pub use schema::scenario_schema;
+
+use crate::cluster::Fault;
+use crossfade_domain::ids::ServiceName;
+use crossfade_domain::policy::ServicePolicy;
+use crossfade_domain::weight::Weight;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The scenario that `crossfade rehearse` runs when none is named.
+pub const DEFAULT_SCENARIO: &str = include_str!("../../../examples/rehearsals/default.yaml");
+
+/// Everything a rehearsal needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+    /// World seconds to one real second.
+    pub scale: f64,
+    /// Services that move at the same time.
+    pub services: Vec<ServiceScenario>,
+    /// The fleet's policy document, as an operator would store it.
+    pub policy: Value,
+    /// Faults of AWS itself.
+    pub aws_faults: Vec<AwsFault>,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceScenario {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its decoded policy.
+    pub policy: ServicePolicy,
+    /// Names of its load balancers, each with one listener and one old target group.
+    pub load_balancers: Vec<String>,
+    /// Its routes.
+    pub routes: Vec<RouteScenario>,
+    /// Servers on the old cluster.
+    pub old_targets: u16,
+    /// Servers on the new cluster.
+    pub new_targets: u16,
+    /// Live requests in a real second.
+    pub requests_per_second: f64,
+    /// Alarms that exist before the plan.
+    pub existing_alarms: Vec<String>,
+    /// What goes wrong in its clusters, and when.
+    pub faults: Vec<TimedFault>,
+    /// How it should end.
+    pub expect: Outcome,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteScenario {
+    /// The load balancer it is on.
+    pub load_balancer: String,
+    /// What it matches.
+    pub matches: Match,
+    /// Whether an OIDC action stands before the forward.
+    pub oidc: bool,
+    /// Group stickiness of the rule, in seconds; none for off.
+    pub stickiness_seconds: Option<u32>,
+    /// The weight of the old group, where other groups stand beside it.
+    pub old_weight: u16,
+    /// Other groups of the action and their weights.
+    pub others: Vec<(String, u16)>,
+}
+
+/// What a route matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match {
+    /// Everything that no rule matches: the listener's default action.
+    Default,
+    /// A host name.
+    Host(String),
+    /// A path pattern, such as `/api/*`.
+    Path(String),
+}
+
+/// A fault of a cluster, and when it begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimedFault {
+    /// What goes wrong.
+    pub fault: Fault,
+    /// In which clusters.
+    pub sides: Sides,
+    /// When it begins.
+    pub begin: Begin,
+    /// When it ends, in world minutes after it began; never, if none.
+    pub minutes: Option<f64>,
+}
+
+/// Which clusters a fault is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sides {
+    /// The new one.
+    New,
+    /// The old one.
+    Old,
+    /// Both.
+    Both,
+}
+
+/// When a fault begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Begin {
+    /// World minutes after the load began.
+    Minute(f64),
+    /// When the new cluster first has this weight, verified.
+    Weight(Weight),
+}
+
+/// A fault of AWS itself, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsFault {
+    /// The operation by AWS's name.
+    pub operation: String,
+    /// Which call of it, from 1.
+    pub call: u32,
+    /// Counted over the calls of this function only; over all calls, if none.
+    pub by: Option<String>,
+    /// What happens.
+    pub effect: AwsEffect,
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AwsEffect {
+    /// Refused for its rate.
+    Throttle,
+    /// Fails before it takes effect.
+    FailBefore,
+    /// Takes effect, then fails.
+    FailAfter,
+    /// Takes effect; the answer is lost.
+    LoseAnswer,
+    /// Never answers.
+    Hang,
+    /// Takes effect; the process that called is killed before the answer.
+    Kill,
+}
+
+/// How a migration ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// All traffic is on the new cluster.
+    #[default]
+    Migrated,
+    /// Every route is back at its baseline.
+    RolledBack,
+    /// A person is needed.
+    Halted,
+    /// It did not begin.
+    Refused,
+}

@@ -1,0 +1,107 @@
+//! The JSON Schema of a scenario, for editors.
+
+use serde_json::{Value, json};
+
+/// The schema, in draft 2020-12. Fields under `policy` are those of a service's policy.
+pub fn scenario_schema() -> Value {
+    let share = json!({"type": "number", "minimum": 0, "maximum": 1});
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Crossfade rehearsal scenario",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["services"],
+        "properties": {
+            "seed": {"type": "integer", "minimum": 0, "default": 1, "description": "Seed of everything that is drawn."},
+            "scale": {"type": "number", "minimum": 1, "maximum": 3600, "default": 120, "description": "World seconds to one real second."},
+            "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
+            "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
+        },
+        "$defs": {
+            "service": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["name"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "loadBalancers": {"type": "array", "items": {"type": "string"}, "description": "One old target group on each; by default one, named like the service."},
+                    "routes": {"type": "array", "items": {"$ref": "#/$defs/route"}, "description": "By default the default action of the first load balancer."},
+                    "old": {"type": "integer", "minimum": 0, "maximum": 200, "default": 3, "description": "Servers on the old cluster."},
+                    "new": {"type": "integer", "minimum": 0, "maximum": 200, "default": 3, "description": "Servers on the new cluster."},
+                    "requestsPerSecond": {"type": "number", "minimum": 0, "maximum": 2000, "default": 100, "description": "Live requests in a real second."},
+                    "policy": {"type": "object", "description": "Fields of the service's policy: schedule, alarms, minHealthy, after, ..."},
+                    "alarms": {"type": "array", "items": {"type": "string"}, "description": "Alarms that exist; by default `<service>-5xx`."},
+                    "faults": {"type": "array", "items": {"$ref": "#/$defs/fault"}},
+                    "expect": {"enum": ["migrated", "rolledBack", "halted", "refused"], "default": "migrated"},
+                },
+            },
+            "route": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "loadBalancer": {"type": "string", "description": "By default the service's first."},
+                    "default": {"const": true, "description": "The listener's default action."},
+                    "host": {"type": "string"},
+                    "path": {"type": "string"},
+                    "oidc": {"type": "boolean", "default": false, "description": "An OIDC action stands before the forward."},
+                    "stickiness": {"type": "integer", "minimum": 1, "maximum": 604_800, "description": "Group stickiness of the rule, in seconds."},
+                    "oldWeight": {"type": "integer", "minimum": 0, "maximum": 999, "default": 1},
+                    "others": {"type": "array", "items": {
+                        "type": "object", "additionalProperties": false, "required": ["name", "weight"],
+                        "properties": {"name": {"type": "string"}, "weight": {"type": "integer", "minimum": 0, "maximum": 999}},
+                    }},
+                },
+            },
+            "fault": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "errorsEvery": {"type": "integer", "minimum": 1, "description": "Exactly every n-th request fails."},
+                    "errorShare": share,
+                    "slowFactor": {"type": "number", "description": "Latencies are this many times as long."},
+                    "refuse": {"const": true, "description": "Connections are refused, health checks included."},
+                    "leak": {"type": "number", "description": "Added share of failing requests each world minute."},
+                    "coldStart": {"type": "object", "additionalProperties": false, "required": ["minutes", "share"],
+                        "properties": {"minutes": {"type": "number"}, "share": share}},
+                    "in": {"enum": ["new", "old", "both"], "default": "new"},
+                    "from": {"type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
+                        "properties": {"weight": {"type": "number"}, "minute": {"type": "number"}}},
+                    "minutes": {"type": "number", "description": "Ends after so many world minutes."},
+                },
+            },
+            "awsFault": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["operation", "effect"],
+                "properties": {
+                    "operation": {"type": "string", "description": "Such as ModifyRule."},
+                    "call": {"type": "integer", "minimum": 1, "default": 1, "description": "Which call of it."},
+                    "by": {"type": "string", "description": "Counted over this function's calls only."},
+                    "effect": {"enum": ["throttle", "failBefore", "failAfter", "loseAnswer", "hang", "kill"]},
+                },
+            },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::decode::{FAULT_FIELDS, ROUTE_FIELDS, SCENARIO_FIELDS, SERVICE_FIELDS};
+    use super::*;
+
+    #[test]
+    fn schema_and_decoder_know_the_same_fields() {
+        let schema = scenario_schema();
+        let check = |properties: &Value, fields: &[&str]| {
+            for field in fields {
+                assert!(properties.get(field).is_some(), "{field} is not in the schema");
+            }
+        };
+        check(&schema["properties"], &SCENARIO_FIELDS);
+        check(&schema["$defs"]["service"]["properties"], &SERVICE_FIELDS);
+        check(&schema["$defs"]["route"]["properties"], &ROUTE_FIELDS);
+        check(&schema["$defs"]["fault"]["properties"], &FAULT_FIELDS);
+        assert_eq!(schema["$defs"]["route"]["properties"].as_object().unwrap().len(), ROUTE_FIELDS.len());
+        assert_eq!(schema["$defs"]["fault"]["properties"].as_object().unwrap().len(), FAULT_FIELDS.len());
+    }
+}
