@@ -7,6 +7,7 @@ use crate::repository::{names_in, pascal_case, read, root};
 use crossfade_actions::error::ActionError;
 use crossfade_actions::ports::PortError;
 use crossfade_domain::cursor::Verdict;
+use crossfade_domain::request::decode_request;
 use definition::{Machine, Retrier, State};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -352,6 +353,9 @@ fn the_inputs_are_ready_to_be_pasted_into_the_console() {
     for name in names {
         let input: Value = serde_json::from_str(&read(format!("statemachine/inputs/{name}"))).unwrap();
         assert!(input["service"].is_string(), "{name}: {input}");
+        if name != "roll-back.json" {
+            decode_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        }
         assert!(read("statemachine/README.md").contains(&format!("(inputs/{name})")), "{name} is not in the README");
     }
 }
