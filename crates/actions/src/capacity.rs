@@ -2,16 +2,19 @@
 
 use crate::error::ActionError;
 use crate::ports::Ports;
-use crossfade_domain::group::healthy_count;
+use crossfade_domain::group::{TargetHealth, healthy_count};
+use crossfade_domain::health::{capacity_verdict, targets_verdict};
 use crossfade_domain::ids::TargetGroupArn;
 use crossfade_domain::journal::Head;
-use crossfade_domain::plan::{Plan, PlannedGroup};
+use crossfade_domain::plan::Plan;
 
-/// Healthy targets of an old group that must stay, so that it can take all its traffic back (invariant 11): the
-/// policy's share of what the plan counted, rounded up, and never none.
-pub(crate) fn must_stay(plan: &Plan, group: &PlannedGroup) -> u32 {
-    let share = u32::from(plan.policy.old_healthy_share);
-    (group.old_healthy * share).div_ceil(100).max(1)
+/// The targets of a group now.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn health(ports: &Ports, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, ActionError> {
+    let health = ports.load_balancers.health(group).await;
+    health.map_err(|source| ActionError::Port { doing: format!("reading the health of {}", group.name()), source })
 }
 
 /// Healthy targets of a group now.
@@ -19,10 +22,7 @@ pub(crate) fn must_stay(plan: &Plan, group: &PlannedGroup) -> u32 {
 /// # Errors
 /// The load balancer's.
 pub(crate) async fn healthy(ports: &Ports, group: &TargetGroupArn) -> Result<u32, ActionError> {
-    let health = ports.load_balancers.health(group).await;
-    let health = health
-        .map_err(|source| ActionError::Port { doing: format!("reading the health of {}", group.name()), source })?;
-    Ok(healthy_count(&health))
+    Ok(healthy_count(&health(ports, group).await?))
 }
 
 /// Why no new group, or which one, has too few healthy targets for more traffic (invariant 2).
@@ -35,10 +35,9 @@ pub(crate) async fn too_few_new(ports: &Ports, plan: &Plan, head: &Head) -> Resu
             .new_groups
             .get(&group.old)
             .ok_or_else(|| ActionError::Internal(format!("{} has no new group for {}", head.migration, group.old)))?;
-        let found = healthy(ports, new).await?;
-        if found < plan.policy.min_healthy {
-            let needed = plan.policy.min_healthy;
-            return Ok(Some(format!("new group {} has {found} healthy targets, expected {needed}", new.name())));
+        let verdict = targets_verdict(&health(ports, new).await?, plan.policy.min_healthy);
+        if !verdict.enough {
+            return Ok(Some(format!("new group {}: {}", new.name(), verdict.reason)));
         }
     }
     Ok(None)
@@ -50,11 +49,13 @@ pub(crate) async fn too_few_new(ports: &Ports, plan: &Plan, head: &Head) -> Resu
 /// The load balancer's.
 pub(crate) async fn too_few_old(ports: &Ports, plan: &Plan) -> Result<Option<String>, ActionError> {
     for group in &plan.groups {
-        let (found, needed) = (healthy(ports, &group.old).await?, must_stay(plan, group));
-        if found < needed {
+        let now = healthy(ports, &group.old).await?;
+        let verdict = capacity_verdict(group.old_healthy, plan.policy.old_healthy_share, now);
+        if !verdict.enough {
             return Ok(Some(format!(
-                "old group {} has {found} healthy targets, expected {needed} to take its traffic back",
-                group.old.name()
+                "old group {} could not take its traffic back: {}",
+                group.old.name(),
+                verdict.reason
             )));
         }
     }

@@ -1,22 +1,21 @@
 //! `check-targets`: whether the new groups have enough healthy targets.
 
+use crate::capacity::health;
 use crate::error::ActionError;
 use crate::input::StepInput;
 use crate::ports::Ports;
 use crate::recording::record;
 use crate::standing::{Ours, Standing, standing, stopped};
 use crossfade_domain::cursor::{Cursor, Verdict};
-use crossfade_domain::group::{HealthState, TargetHealth, healthy_count};
+use crossfade_domain::health::{HEALTHY_READS, targets_verdict};
 use crossfade_domain::journal::Happening;
 use serde_json::Value;
 
-/// Looks in a row that must find enough healthy targets: a new target needs a single good probe to be healthy.
-const READS_IN_A_ROW: u32 = 2;
 /// The shortest and the longest wait between two looks, in seconds; in between it is the health check's interval.
 const WAIT_SECONDS: (u32, u32) = (5, 60);
 
-/// Reads the health of every new group. Answers `ready` at step 1 once each had the policy's `minHealthy` in two looks
-/// in a row, `wait` until then, `rollBack` when the policy's time for it is over.
+/// Reads the health of every new group. Answers `ready` at step 1 once each had the policy's `minHealthy` in a few
+/// looks in a row, `wait` until then, `rollBack` when the policy's time for it is over.
 ///
 /// May run again at any time; each run is one look.
 ///
@@ -41,7 +40,7 @@ async fn check(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionEr
     let head = record(ports, &ours.head, |now| {
         // Once ready stays ready for a repeated call; waiting is recorded when it begins or begins anew.
         let news = if healthy {
-            now.healthy_reads < READS_IN_A_ROW
+            now.healthy_reads < HEALTHY_READS
         } else {
             now.healthy_reads > 0 || now.waiting_since.is_none()
         };
@@ -49,7 +48,7 @@ async fn check(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionEr
     })
     .await?;
     let ours = Ours { head, plan: ours.plan.clone() };
-    if ours.head.healthy_reads >= READS_IN_A_ROW {
+    if ours.head.healthy_reads >= HEALTHY_READS {
         return Ok(ours.answer(step.max(1), Verdict::Ready, 0, seen));
     }
     let limit = ours.plan.policy.targets_timeout_seconds;
@@ -62,25 +61,14 @@ async fn check(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionEr
 }
 
 async fn look(ports: &Ports, ours: &Ours) -> Result<(bool, String), ActionError> {
-    let needed = ours.plan.policy.min_healthy;
     let mut all = !ours.head.new_groups.is_empty();
     let mut seen = Vec::new();
     for new in ours.head.new_groups.values() {
-        let health = ports.load_balancers.health(new).await;
-        let health = health
-            .map_err(|source| ActionError::Port { doing: format!("reading the health of {}", new.name()), source })?;
-        let healthy = healthy_count(&health);
-        all &= healthy >= needed;
-        seen.push(format!("{}: {healthy} of {} healthy, expected {needed}{}", new.name(), health.len(), why(&health)));
+        let verdict = targets_verdict(&health(ports, new).await?, ours.plan.policy.min_healthy);
+        all &= verdict.enough;
+        seen.push(format!("{}: {}", new.name(), verdict.reason));
     }
     Ok((all, seen.join("; ")))
-}
-
-/// The first reason why a target is not healthy, which is what a person would look for.
-fn why(health: &[TargetHealth]) -> String {
-    let failing = health.iter().find(|target| target.state != HealthState::Healthy);
-    let reason = failing.and_then(|target| target.reason.as_deref());
-    reason.map_or_else(String::new, |reason| format!(" ({reason})"))
 }
 
 fn wait(ours: &Ours) -> u32 {

@@ -85,12 +85,12 @@ impl RollBack {
         let execution: String = outer.optional("execution").unwrap_or_default();
         let mut fields = Fields::of(input, "cursor");
         fields.problems.append(&mut outer.problems);
-        let service: Option<ServiceName> =
-            if only_own && fields.value("service").is_none() { None } else { fields.required("service") };
+        // After a failed plan the cursor is the person's own input, in which `service` may be a whole policy.
+        let named: Option<ServiceName> = fields.lenient("service").or_else(|| fields.lenient_within("service", "name"));
+        let service = if only_own || named.is_some() { named } else { fields.required("service") };
         if only_own && execution.is_empty() {
             fields.problems.push("$.execution: expected the execution's ARN, because onlyOwn is true".to_owned());
         }
-        // After a failed plan the cursor is the person's own input, in which anything may be wrong.
         let decoded = Self {
             service,
             migration: fields.lenient("migration"),
@@ -180,6 +180,11 @@ impl<'a> Fields<'a> {
         serde_json::from_value(self.value(name)?.clone()).ok()
     }
 
+    /// As `lenient`, in an object that is a field.
+    fn lenient_within<T: DeserializeOwned>(&self, name: &str, inner: &str) -> Option<T> {
+        serde_json::from_value(self.value(name)?.get(inner)?.clone()).ok()
+    }
+
     /// The error that names every problem.
     pub(crate) fn refuse(self) -> ActionError {
         ActionError::InvalidRequest(self.problems.join("; "))
@@ -237,6 +242,8 @@ mod tests {
         let inline = json!({"cursor": {"policy": {}, "error": {"Error": "States.Timeout"}}, "execution": "arn",
             "onlyOwn": true});
         assert_eq!(RollBack::decode(&inline).unwrap().service, None);
+        let whole = json!({"cursor": {"service": {"name": "users"}}, "execution": "arn", "onlyOwn": true});
+        assert_eq!(RollBack::decode(&whole).unwrap().service.unwrap().as_str(), "users");
         assert!(RollBack::decode(&json!({"cursor": {}, "mode": "undo"})).unwrap_err().chain().contains("$.mode"));
     }
 }

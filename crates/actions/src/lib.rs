@@ -6,13 +6,16 @@
 //! **Invariant:** an action knows the world only through `ports`; no SDK type crosses them.
 
 mod capacity;
+pub mod check_alarms;
 pub mod check_targets;
 pub mod commands;
 pub mod create_target_group;
 pub mod error;
 pub mod finish_migration;
+mod gather;
 mod halting;
 mod input;
+pub mod plan_migration;
 pub mod ports;
 pub mod react_to_alarm;
 mod recording;

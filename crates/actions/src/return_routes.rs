@@ -7,6 +7,7 @@ use crate::routes::{self, FIRST_BACKOFF, Live, WRITE_TRIES};
 use crate::standing::head_of;
 use crossfade_domain::action::{Action, forward_of};
 use crossfade_domain::drift::{WayBack, describe, way_back};
+use crossfade_domain::health::rollback_is_withheld;
 use crossfade_domain::ids::TargetGroupArn;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::{Plan, PlannedRoute};
@@ -231,13 +232,14 @@ fn taken_out(route: &PlannedRoute, live: &[Action], new: &TargetGroupArn) -> boo
 /// Why traffic must not go back to an old group: it has no healthy target, and the new one has enough. When both are bad,
 /// or either cannot be read, it goes back (invariant 6).
 async fn no_way_back(ports: &Ports, plan: &Plan, old: &TargetGroupArn, new: Option<&TargetGroupArn>) -> Option<String> {
-    if healthy(ports, old).await.ok()? > 0 {
+    let old_healthy = healthy(ports, old).await.ok();
+    if old_healthy != Some(0) {
         return None;
     }
-    let (enough, found) = (plan.policy.min_healthy.max(1), healthy(ports, new?).await.ok()?);
-    (found >= enough).then(|| {
+    let new_healthy = healthy(ports, new?).await.ok();
+    rollback_is_withheld(&[old_healthy], &[new_healthy], plan.policy.min_healthy).then(|| {
         format!(
-            "old group {} has no healthy target and new group has {found}; bring the old side back first",
+            "old group {} has no healthy target and its new group has enough; bring the old side back first",
             old.name()
         )
     })

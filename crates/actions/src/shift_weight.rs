@@ -12,6 +12,7 @@ use crossfade_domain::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::route_edit::same;
+use crossfade_domain::slice::slice_seconds;
 use serde_json::Value;
 
 /// Seconds until a shift that lacks healthy targets is tried again.
@@ -174,7 +175,7 @@ fn shifted(ours: &Ours, step: u32) -> Cursor {
             ours.answer(step, Verdict::Proceed, 0, format!("the new groups are attached to {routes} routes at 0 %"))
         }
         Some(scheduled) => {
-            let slice = ours.plan.policy.slice_seconds.min(scheduled.bake_seconds).max(1);
+            let slice = slice_seconds(&ours.plan.policy, scheduled.bake_seconds);
             let reason = format!("{routes} routes are at {}, read back", scheduled.weight);
             ours.answer(step, Verdict::Bake, slice, reason)
         }

@@ -1,0 +1,108 @@
+//! `check-alarms`: every gate in one look, at the end of each slice of a bake.
+
+use crate::capacity::health;
+use crate::error::ActionError;
+use crate::halting::halt;
+use crate::input::StepInput;
+use crate::ports::Ports;
+use crate::recording::record;
+use crate::routes;
+use crate::standing::{Ours, Standing, standing, stopped};
+use crossfade_domain::alarm_gate::AlarmsRead;
+use crossfade_domain::cursor::{Cursor, Verdict};
+use crossfade_domain::drift::Drift;
+use crossfade_domain::group::TargetHealth;
+use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::plan::SETTLE_SECONDS;
+use crossfade_domain::slice::{SliceInputs, SliceVerdict, verdict};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Reads the alarms with their history since the locks were taken, the health of both sides and every route, and hands
+/// all of it, with the operator's commands and the elapsed bake, to the gates. Answers `advance` (with the next step),
+/// `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`. What cannot be read goes to the gates as
+/// unreadable, and is never taken for quiet.
+///
+/// May run again at any time; each run is one look.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table alone.
+pub async fn check_alarms(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let step = StepInput::decode(input)?;
+    match standing(ports, &step).await? {
+        Standing::Over(answer) => Ok(*answer),
+        Standing::Ours(ours) => match check(ports, &ours).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => stopped(ports, &step, error).await,
+        },
+    }
+}
+
+async fn check(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
+    let Ours { head, plan } = ours;
+    let old: Vec<&TargetGroupArn> = plan.groups.iter().map(|group| &group.old).collect();
+    let new: Vec<&TargetGroupArn> = head.new_groups.values().collect();
+    let inputs = SliceInputs {
+        plan,
+        head,
+        alarms: alarms(ports, &plan.policy.alarms, head).await.map_err(|error| error.chain()),
+        new_side: side(ports, &new).await.map_err(|error| error.chain()),
+        old_side: side(ports, &old).await.map_err(|error| error.chain()),
+        drift: drift(ports, ours).await.map_err(|error| error.chain()),
+        judge: None,
+        // Read last, so that what is elapsed includes the reading.
+        now: ports.clock.now(),
+    };
+    let said = verdict(&inputs);
+    let step = head.verified_step.unwrap_or(0);
+    if said.verdict == Verdict::Halt {
+        return halt(ports, ours, step, &format!("{}: {}", said.gate, said.reason)).await;
+    }
+    record(ports, head, |now| judged(now, &said)).await?;
+    Ok(next(ours, step, &said))
+}
+
+async fn alarms(ports: &Ports, names: &[String], head: &Head) -> Result<AlarmsRead, ActionError> {
+    if names.is_empty() {
+        return Ok(AlarmsRead::default());
+    }
+    let port = |source| ActionError::Port { doing: format!("reading alarms {}", names.join(", ")), source };
+    let found = ports.alarms.alarms(names).await.map_err(port)?;
+    let firings = ports.alarms.firings(names, head.since).await.map_err(port)?;
+    Ok(AlarmsRead { found, firings })
+}
+
+async fn side(
+    ports: &Ports,
+    groups: &[&TargetGroupArn],
+) -> Result<BTreeMap<TargetGroupArn, Vec<TargetHealth>>, ActionError> {
+    let mut found = BTreeMap::new();
+    for group in groups {
+        found.insert((*group).clone(), health(ports, group).await?);
+    }
+    Ok(found)
+}
+
+async fn drift(ports: &Ports, ours: &Ours) -> Result<Vec<Drift>, ActionError> {
+    Ok(routes::drift(ports, &ours.plan, &ours.head).await?.1)
+}
+
+/// What goes into the journal. Looks that only go on baking or holding do not: they would bury the rest.
+fn judged(head: &Head, said: &SliceVerdict) -> Option<Happening> {
+    let news = match said.verdict {
+        Verdict::Hold | Verdict::Approval => head.held_since.is_none(),
+        Verdict::Bake => head.held_since.is_some(),
+        _ => true,
+    };
+    let judged = Happening::Judged { verdict: said.verdict, reason: format!("{}: {}", said.gate, said.reason) };
+    (news && head.phase == Phase::Moving).then_some(judged)
+}
+
+fn next(ours: &Ours, step: u32, said: &SliceVerdict) -> Cursor {
+    let next = if said.verdict == Verdict::Advance { step + 1 } else { step };
+    let wait = if said.verdict == Verdict::Stop { SETTLE_SECONDS } else { said.wait_seconds };
+    let mut answer = ours.answer(next, said.verdict, wait, format!("{}: {}", said.gate, said.reason));
+    answer.caused_at = (said.verdict == Verdict::RollBack).then_some(said.caused_at);
+    answer
+}
