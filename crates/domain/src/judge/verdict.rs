@@ -105,7 +105,7 @@ pub fn judge(series: &Series, parameters: &Parameters) -> Judgement {
     let (verdict, sentence, reason) = if let Some((kind, evidence)) = worst_failure(&metrics, parameters.alpha) {
         let false_alarm = false_alarm_chance(metrics.len(), evidence.ln_fail.unwrap_or(f64::NEG_INFINITY));
         (Verdict::Fail, sentence::fail(kind, evidence.window, parameters.tolerance(kind), false_alarm), None)
-    } else if is_fine(series, &metrics, parameters) {
+    } else if is_fine(&metrics) {
         let counts = series.metrics.iter().map(|(&kind, metric)| (kind, totals(pass::judged_minutes(&metric.minutes))));
         (Verdict::Pass, sentence::pass(counts), None)
     } else {
@@ -157,12 +157,12 @@ fn most_harmed<'a>(metrics: impl Iterator<Item = (&'a MetricKind, &'a Evidence)>
         .map(|(kind, evidence)| (*kind, *evidence))
 }
 
-fn is_fine(series: &Series, metrics: &BTreeMap<MetricKind, Evidence>, parameters: &Parameters) -> bool {
+fn is_fine(metrics: &BTreeMap<MetricKind, Evidence>) -> bool {
     // No correction over the metrics, since all of them must pass; but no metric at all shows nothing.
     !metrics.is_empty()
-        && series.metrics.iter().all(|(&kind, metric)| {
-            let unsuspicious = metrics[&kind].ln_fail.is_some_and(|ln_fail| ln_fail < 0.0);
-            unsuspicious && Pass::weigh(&metric.minutes, parameters.tolerance(kind), metric.phi).suffices()
+        && metrics.values().all(|evidence| {
+            let unsuspicious = evidence.ln_fail.is_some_and(|ln_fail| ln_fail < 0.0);
+            unsuspicious && Pass { ln_pass: evidence.ln_pass, minutes: evidence.pass_minutes }.suffices()
         })
 }
 
@@ -172,8 +172,7 @@ fn why_inconclusive(
     parameters: &Parameters,
 ) -> Inconclusive {
     let step = || series.metrics.values().flat_map(|metric| current_step(&metric.minutes));
-    let has_minutes = step().next().is_some();
-    if has_minutes && step().all(|minute| minute.old == 0) {
+    if step().all(|minute| minute.old == 0) && step().any(|minute| minute.new > 0) {
         return Inconclusive::NoOldTraffic;
     }
     if let Some((metric, evidence)) = most_harmed(metrics.iter())
@@ -182,7 +181,7 @@ fn why_inconclusive(
     {
         return Inconclusive::Suspicious { metric, one_in: one_in(false_alarm_chance(metrics.len(), ln_fail)) };
     }
-    if has_minutes && step().all(|minute| minute.new == 0) {
+    if step().next().is_some() && step().all(|minute| minute.new == 0) {
         return Inconclusive::NoNewTraffic;
     }
     let judged = metrics.values().map(|evidence| evidence.pass_minutes).min().unwrap_or(0);
@@ -243,6 +242,7 @@ mod tests {
         undecided(&[], Inconclusive::TooFewMinutes { judged: 0, needed: 3 });
         undecided(&minutes(0..5, [50, 2000, 0, 0]), Inconclusive::NoOldTraffic);
         undecided(&minutes(0..5, [0, 0, 1, 2000]), Inconclusive::NoNewTraffic);
+        undecided(&minutes(0..5, [0; 4]), Inconclusive::NoNewTraffic);
         undecided(&minutes(0..4, [0, 200, 2, 1800]), Inconclusive::TooFewMinutes { judged: 2, needed: 3 });
         undecided(
             &minutes(0..6, [0, 20, 2, 1980]),
