@@ -8,6 +8,7 @@ pub mod data_plane;
 pub mod elbv2_api;
 pub mod event_bus;
 pub mod front_door;
+pub mod functions_build;
 pub mod lambda_host;
 pub mod load;
 pub mod orchestrator;

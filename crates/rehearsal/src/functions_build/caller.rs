@@ -1,0 +1,93 @@
+//! In which profile and target folder whoever asks was built, told from where its program lies.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What Cargo has to be told to build beside the caller. The default is the dev profile and the workspace's own folder.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallerBuild {
+    /// The profile; none is `dev`.
+    pub profile: Option<String>,
+    /// The target triple, where the caller was built for a named one.
+    pub triple: Option<String>,
+    /// The target folder; none leaves it to Cargo.
+    pub target_folder: Option<PathBuf>,
+}
+
+impl CallerBuild {
+    /// What is known of a program: `<target folder>[/<triple>]/<profile>[/deps]/<program>`, or nothing when it lies
+    /// anywhere else, such as an installed one.
+    pub fn of(program: &Path) -> Self {
+        let Some(mut folder) = program.parent() else { return Self::default() };
+        if folder.ends_with("deps") {
+            let Some(above) = folder.parent() else { return Self::default() };
+            folder = above;
+        }
+        // Cargo leaves this file in every profile's folder that it has built in.
+        if !folder.join(".cargo-lock").is_file() {
+            return Self::default();
+        }
+        let (Some(profile), Some(above)) = (name(folder), folder.parent()) else { return Self::default() };
+        let triple = name(above).filter(|name| name.matches('-').count() >= 2);
+        let target_folder = if triple.is_some() { above.parent() } else { Some(above) };
+        Self {
+            // The one profile whose folder has another name.
+            profile: (profile != "debug").then_some(profile),
+            triple,
+            target_folder: target_folder.map(Path::to_owned),
+        }
+    }
+
+    pub(super) fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = Vec::new();
+        let mut add = |flag: &str, value: OsString| arguments.extend([OsString::from(flag), value]);
+        if let Some(profile) = &self.profile {
+            add("--profile", profile.into());
+        }
+        if let Some(triple) = &self.triple {
+            add("--target", triple.into());
+        }
+        if let Some(folder) = &self.target_folder {
+            add("--target-dir", folder.into());
+        }
+        arguments
+    }
+}
+
+fn name(folder: &Path) -> Option<String> {
+    Some(folder.file_name()?.to_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_and_the_folders_are_told_from_the_programs_place() {
+        let root = tempfile::tempdir().unwrap();
+        let check = |place: &str, profile: Option<&str>, triple: Option<&str>, target_folder: Option<&str>| {
+            let expected = CallerBuild {
+                profile: profile.map(str::to_owned),
+                triple: triple.map(str::to_owned),
+                target_folder: target_folder.map(|folder| root.path().join(folder)),
+            };
+            assert_eq!(CallerBuild::of(&root.path().join(place)), expected, "{place}");
+        };
+        for profile in ["a/debug", "b/release", "c/x86_64-unknown-linux-gnu/debug"] {
+            std::fs::create_dir_all(root.path().join(profile)).unwrap();
+            std::fs::write(root.path().join(profile).join(".cargo-lock"), "").unwrap();
+        }
+        check("a/debug/crossfade", None, None, Some("a"));
+        check("a/debug/deps/all-1a2b", None, None, Some("a"));
+        check("b/release/crossfade", Some("release"), None, Some("b"));
+        check("c/x86_64-unknown-linux-gnu/debug/crossfade", None, Some("x86_64-unknown-linux-gnu"), Some("c"));
+        check("bin/crossfade", None, None, None);
+    }
+
+    #[test]
+    fn cargo_is_told_only_what_is_known() {
+        assert!(CallerBuild::default().arguments().is_empty());
+        let caller = CallerBuild { profile: Some("release".into()), triple: None, target_folder: Some("/t".into()) };
+        assert_eq!(caller.arguments(), ["--profile", "release", "--target-dir", "/t"]);
+    }
+}
