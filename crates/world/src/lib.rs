@@ -8,3 +8,6 @@ pub mod fault_injection;
 pub mod ledger;
 pub mod states;
 pub mod tree;
+pub mod world;
+
+pub use world::World;

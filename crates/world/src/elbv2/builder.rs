@@ -105,6 +105,51 @@ impl Elbv2 {
         self.listeners.get(listener).map(|listener| listener.load_balancer.as_str())
     }
 
+    /// The ARN of a load balancer's listener on a port.
+    pub fn listener_on(&self, load_balancer: &str, port: u16) -> Option<&str> {
+        let mut listeners = self.listeners.iter();
+        let found = listeners.find(|(_, it)| it.load_balancer == load_balancer && it.port == i64::from(port));
+        found.map(|(arn, _)| arn.as_str())
+    }
+
+    /// A priority that no rule of the listener has yet, after all others.
+    pub fn next_priority(&self, listener: &str) -> u32 {
+        let rules = self.rules.values().filter(|rule| rule.listener == listener);
+        rules.filter_map(|rule| rule.priority).max().unwrap_or(0) + 1
+    }
+
+    /// Whether a group is in a rule or default action, at whatever weight.
+    pub fn is_in_use(&self, group: &str) -> bool {
+        self.groups.get(group).is_some_and(|group| group.in_use)
+    }
+
+    /// Replaces the weights in the forward action of a rule, or of a listener's default action (given a listener's
+    /// ARN); the other actions and the group stickiness stay.
+    pub fn set_forward(&mut self, now: Timestamp, route: &str, weights: &[(String, u32)]) -> Result<(), AwsError> {
+        let is_listener = self.listeners.contains_key(route);
+        let rule = self.listeners.get(route).map_or(route, |listener| listener.default_rule.as_str());
+        let mut actions = self.rules.get(rule).map(|rule| rule.actions.clone()).unwrap_or_default();
+        let tuples: Vec<Tree> = weights
+            .iter()
+            .map(|(group, weight)| {
+                Tree::map([("TargetGroupArn", group.as_str().into()), ("Weight", i64::from(*weight).into())])
+            })
+            .collect();
+        for action in &mut actions {
+            if action.text_at("Type") == Some("forward") {
+                action.remove("TargetGroupArn");
+                let config = action.get("ForwardConfig").cloned().unwrap_or_default();
+                action.set("ForwardConfig", config.with("TargetGroups", tuples.clone()));
+            }
+        }
+        let (operation, id, list) = if is_listener {
+            ("ModifyListener", "ListenerArn", "DefaultActions")
+        } else {
+            ("ModifyRule", "RuleArn", "Actions")
+        };
+        self.call(now, operation, &Tree::map([(id, route.into()), (list, actions.into())])).map(drop)
+    }
+
     /// The weights of a rule's forward action (of a listener's default action, given a listener's ARN), by group.
     pub fn weights_of(&self, route: &str) -> Vec<(String, u32)> {
         let rule = self.listeners.get(route).map_or(route, |listener| listener.default_rule.as_str());

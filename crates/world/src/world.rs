@@ -1,0 +1,174 @@
+//! The world of tests and simulations: load balancers and alarms under one virtual clock, with verbs.
+//!
+//! It answers the actions' ports directly, without HTTP; `crates/rehearsal` serves the same rules over HTTP.
+
+mod alarms;
+mod clock;
+mod convert;
+mod fixtures;
+mod load_balancers;
+mod people;
+
+pub use fixtures::ServiceOnBalancer;
+
+use crate::aws_error::AwsError;
+use crate::cloudwatch::CloudWatch;
+use crate::elbv2::{Elbv2, ProbeOutcome};
+use crossfade_actions::ports::PortError;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One account, shared by everything that looks at it.
+///
+/// Nothing happens in it by itself: time passes only by [`World::advance`] and by the pauses of its clock.
+pub struct World {
+    state: Mutex<State>,
+}
+
+/// What a world is made of, for set-up and for looking.
+pub struct State {
+    /// World time.
+    pub now: Timestamp,
+    /// Load balancers.
+    pub elbv2: Elbv2,
+    /// Metrics and alarms.
+    pub cloudwatch: CloudWatch,
+    /// Alarm changes as `EventBridge` events that nobody took yet.
+    pub events: Vec<Value>,
+    /// What the targets of a group answer to health checks; 200 where nothing is said.
+    probe_answers: BTreeMap<String, ProbeOutcome>,
+    calls: Vec<&'static str>,
+    throttled_next: usize,
+    fault_hook: Option<FaultHook>,
+}
+
+/// Sees the operation and its number (from 0, over all operations) and may ask for a fault.
+pub type FaultHook = Box<dyn FnMut(&str, usize) -> Option<CallFault> + Send>;
+
+/// How an AWS call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallFault {
+    /// Refused for its rate, without effect.
+    Throttle,
+    /// A fault of the service, without effect.
+    FailBefore,
+    /// It took effect, but the answer is lost.
+    FailAfter,
+}
+
+impl World {
+    /// An empty world at a time. The same seed gives the same ARNs.
+    pub fn new(now: Timestamp, seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                now,
+                elbv2: Elbv2::new(seed),
+                cloudwatch: CloudWatch::default(),
+                events: Vec::new(),
+                probe_answers: BTreeMap::new(),
+                calls: Vec::new(),
+                throttled_next: 0,
+                fault_hook: None,
+            }),
+        })
+    }
+
+    /// Looks at or changes everything at once; do not await inside.
+    pub fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.locked())
+    }
+
+    /// The world's time.
+    pub fn now(&self) -> Timestamp {
+        self.locked().now
+    }
+
+    /// Lets time pass: health checks are made when they are due, alarms evaluated at every tick.
+    pub fn advance(&self, duration: SignedDuration) {
+        let mut state = self.locked();
+        let until = state.now + duration;
+        loop {
+            let next_tick = Timestamp::from_second(state.now.as_second().div_euclid(10) * 10 + 10).unwrap_or(until);
+            let next_probe = state.elbv2.next_probe_at().unwrap_or(until).max(state.now);
+            let now = next_tick.min(next_probe).min(until);
+            state.now = now;
+            state.probe();
+            let events = state.cloudwatch.evaluate(now);
+            state.events.extend(events);
+            if now >= until {
+                return;
+            }
+        }
+    }
+
+    /// The alarm events since the last look, as `EventBridge` would deliver them.
+    pub fn take_events(&self) -> Vec<Value> {
+        std::mem::take(&mut self.locked().events)
+    }
+
+    /// The AWS operations called through the ports so far, in order.
+    pub fn calls(&self) -> Vec<&'static str> {
+        self.locked().calls.clone()
+    }
+
+    /// The next `count` calls are throttled.
+    pub fn throttle_next(&self, count: usize) {
+        self.locked().throttled_next = count;
+    }
+
+    /// Asks `hook` before every call through the ports; `None` takes the hook away.
+    pub fn set_fault_hook(&self, hook: Option<FaultHook>) {
+        self.locked().fault_hook = hook;
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        // Every change is complete before its guard goes, so a test that panicked elsewhere left the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One AWS call of a port, with its faults.
+    fn call<T>(
+        &self,
+        operation: &'static str,
+        object: &str,
+        call: impl FnOnce(&mut State) -> Result<T, AwsError>,
+    ) -> Result<T, PortError> {
+        let mut state = self.locked();
+        let number = state.calls.len();
+        state.calls.push(operation);
+        let throttled = state.throttled_next > 0;
+        state.throttled_next = state.throttled_next.saturating_sub(1);
+        let asked = state.fault_hook.as_mut().and_then(|hook| hook(operation, number));
+        let fault = if throttled { Some(CallFault::Throttle) } else { asked };
+        let failed = |error: &AwsError| convert::port_error(operation, object, error);
+        match fault {
+            Some(CallFault::Throttle) => return Err(failed(&AwsError::throttled())),
+            Some(CallFault::FailBefore) => return Err(failed(&AwsError::internal())),
+            Some(CallFault::FailAfter) | None => {}
+        }
+        let answer = call(&mut state);
+        // An alarm that was set by hand gives its event at once.
+        let now = state.now;
+        let events = state.cloudwatch.evaluate(now);
+        state.events.extend(events);
+        if fault == Some(CallFault::FailAfter) {
+            return Err(failed(&AwsError::internal()));
+        }
+        answer.map_err(|error| failed(&error))
+    }
+}
+
+impl State {
+    /// Makes the health checks that are due now.
+    fn probe(&mut self) {
+        for probe in self.elbv2.probes_due(self.now) {
+            let outcome = self.probe_answers.get(&probe.group).copied().unwrap_or(ProbeOutcome::Status(200));
+            self.elbv2.probe_result(&probe.group, &probe.target, probe.target_port, outcome);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The actions' port to the alarms, on the world's CloudWatch.
+
+use super::World;
+use crossfade_actions::ports::{Alarms, PortError};
+use crossfade_domain::alarm::{Alarm, AlarmState, Firing};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// `DescribeAlarms` takes no more names in one call.
+const NAMES_IN_A_CALL: usize = 100;
+
+impl World {
+    fn every_page(
+        &self,
+        operation: &'static str,
+        object: &str,
+        mut input: Value,
+        lists: &[&str],
+    ) -> Result<Vec<Value>, PortError> {
+        let mut items = Vec::new();
+        loop {
+            let page = self.call(operation, object, |state| state.cloudwatch.call(state.now, operation, &input))?;
+            for list in lists {
+                items.extend(page.get(*list).and_then(Value::as_array).into_iter().flatten().cloned());
+            }
+            match page.get("NextToken").and_then(Value::as_str) {
+                Some(token) => input["NextToken"] = token.into(),
+                None => return Ok(items),
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Alarms for World {
+    async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError> {
+        let mut alarms = Vec::new();
+        for portion in names.chunks(NAMES_IN_A_CALL) {
+            let input =
+                json!({"AlarmNames": portion, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": 100});
+            let lists = ["MetricAlarms", "CompositeAlarms"];
+            let found = self.every_page("DescribeAlarms", &portion.join(", "), input, &lists)?;
+            alarms.extend(found.iter().map(alarm));
+        }
+        Ok(alarms)
+    }
+
+    async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
+        let mut firings = Vec::new();
+        for name in names {
+            let input = json!({
+                "AlarmName": name, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "HistoryItemType": "StateUpdate",
+                "StartDate": since.as_second(), "MaxRecords": 100,
+            });
+            let items = self.every_page("DescribeAlarmHistory", name, input, &["AlarmHistoryItems"])?;
+            firings.extend(items.iter().filter_map(|item| {
+                let data: Value = serde_json::from_str(item["HistoryData"].as_str()?).ok()?;
+                let at = timestamp(&item["Timestamp"])?;
+                let fires = data["newState"]["stateValue"] == "ALARM" && at >= since;
+                fires.then(|| Firing { name: name.clone(), at })
+            }));
+        }
+        Ok(firings)
+    }
+}
+
+fn alarm(item: &Value) -> Alarm {
+    let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+    Alarm {
+        name: text("AlarmName"),
+        state: match item["StateValue"].as_str() {
+            Some("OK") => AlarmState::Ok,
+            Some("ALARM") => AlarmState::Alarm,
+            _ => AlarmState::InsufficientData,
+        },
+        since: timestamp(&item["StateTransitionedTimestamp"]).unwrap_or_default(),
+        reason: text("StateReason"),
+    }
+}
+
+/// Epoch seconds with a fraction of milliseconds.
+fn timestamp(value: &Value) -> Option<Timestamp> {
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of this century fit")]
+    let milliseconds = (value.as_f64()? * 1000.0).round() as i64;
+    Timestamp::from_millisecond(milliseconds).ok()
+}

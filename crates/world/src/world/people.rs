@@ -1,0 +1,95 @@
+//! What other people and other systems do to the world.
+
+use super::{State, World};
+use crate::aws_error::AwsError;
+use crate::elbv2::ProbeOutcome;
+use serde_json::json;
+
+impl World {
+    /// Makes an alarm that is quiet, and that nothing but [`World::fire_alarm`] and [`World::quiet_alarm`] changes: it
+    /// watches a metric that nobody publishes and ignores missing data.
+    pub fn add_alarm(&self, name: &str) {
+        let alarm = json!({
+            "AlarmName": name, "AlarmDescription": "set by hand", "Namespace": "Crossfade/ByHand", "MetricName": name,
+            "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "ignore",
+        });
+        let mut state = self.locked();
+        let now = state.now;
+        state.cloudwatch.call(now, "PutMetricAlarm", &alarm).expect("the alarm is complete");
+        state.set_alarm(name, "OK", "quiet from the start");
+    }
+
+    /// The alarm changes to ALARM; its event follows.
+    pub fn fire_alarm(&self, name: &str) {
+        self.locked().set_alarm(name, "ALARM", "Threshold Crossed: fired by hand");
+    }
+
+    /// The alarm changes to OK.
+    pub fn quiet_alarm(&self, name: &str) {
+        self.locked().set_alarm(name, "OK", "quiet again");
+    }
+
+    /// Somebody deletes an alarm.
+    pub fn delete_alarm(&self, name: &str) {
+        let mut state = self.locked();
+        let now = state.now;
+        let gone = state.cloudwatch.call(now, "DeleteAlarms", &json!({"AlarmNames": [name]}));
+        gone.expect("deleting an alarm is never refused");
+    }
+
+    /// Somebody sets one group's weight in a route (the ARN of a rule, or of a listener for its default action); the
+    /// other groups of the action keep theirs. A group that is not in the action is added to it.
+    pub fn someone_sets_weight(&self, route: &str, group: &str, weight: u16) -> Result<(), AwsError> {
+        let mut state = self.locked();
+        let mut weights = state.elbv2.weights_of(route);
+        match weights.iter_mut().find(|(arn, _)| arn == group) {
+            Some((_, old)) => *old = u32::from(weight),
+            None => weights.push((group.to_owned(), u32::from(weight))),
+        }
+        let now = state.now;
+        state.elbv2.set_forward(now, route, &weights)
+    }
+
+    /// Somebody takes a group out of a route.
+    pub fn someone_removes_group(&self, route: &str, group: &str) -> Result<(), AwsError> {
+        let mut state = self.locked();
+        let weights: Vec<_> = state.elbv2.weights_of(route).into_iter().filter(|(arn, _)| arn != group).collect();
+        let now = state.now;
+        state.elbv2.set_forward(now, route, &weights)
+    }
+
+    /// The targets of a group pass their health checks from now on, and are healthy at once if the group is in a rule.
+    pub fn make_healthy(&self, group: &str) {
+        self.locked().answer_probes(group, ProbeOutcome::Status(200));
+    }
+
+    /// The targets of a group fail their health checks from now on, and are unhealthy at once if the group is in a
+    /// rule.
+    pub fn make_unhealthy(&self, group: &str) {
+        self.locked().answer_probes(group, ProbeOutcome::Status(503));
+    }
+}
+
+impl State {
+    fn set_alarm(&mut self, name: &str, value: &str, reason: &str) {
+        let input = json!({"AlarmName": name, "StateValue": value, "StateReason": reason});
+        let now = self.now;
+        self.cloudwatch.call(now, "SetAlarmState", &input).expect("the alarm exists");
+        let events = self.cloudwatch.evaluate(now);
+        self.events.extend(events);
+    }
+
+    fn answer_probes(&mut self, group: &str, outcome: ProbeOutcome) {
+        self.probe_answers.insert(group.to_owned(), outcome);
+        // Ten in a row pass every threshold. A group in no rule is not probed, so it stays unused.
+        if !self.elbv2.is_in_use(group) {
+            return;
+        }
+        for (target, port) in self.elbv2.targets_of(group) {
+            for _ in 0..10 {
+                self.elbv2.probe_result(group, &target, port, outcome);
+            }
+        }
+    }
+}
