@@ -203,4 +203,6 @@ fn one_group_two_services(
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;

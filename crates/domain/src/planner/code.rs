@@ -22,6 +22,8 @@ pub const TOO_MANY_GROUPS_ON_LOAD_BALANCER: &str = "too-many-groups-on-load-bala
 pub const NO_ROUTES: &str = "no-routes";
 /// More routes than can be locked at once.
 pub const TOO_MANY_ROUTES: &str = "too-many-routes";
+/// More routes and alarms together than can be locked at once.
+pub const TOO_MANY_LOCKS: &str = "too-many-locks";
 /// A forward action has no place for another group.
 pub const TOO_MANY_GROUPS_IN_ACTION: &str = "too-many-groups-in-action";
 /// An action type that this version does not know.

@@ -1,7 +1,7 @@
 //! Every route that forwards to an old group, with the integer weights of each step.
 
 use super::findings::Findings;
-use super::{MOST_ROUTES, balancer_of, code, new_group, new_group_name};
+use super::{MOST_LOCKS, MOST_ROUTES, balancer_of, code, new_group, new_group_name};
 use crate::action::{Forward, forward_of};
 use crate::ids::TargetGroupArn;
 use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
@@ -58,11 +58,25 @@ pub(super) fn plan(
             );
         }
     }
+    let locks = count + policy.alarms.len();
     if count > MOST_ROUTES {
         findings.refuse(
             code::TOO_MANY_ROUTES,
             policy.name.as_str(),
-            format!("{count} routes forward to the old target groups; all are locked at once, which {MOST_ROUTES} can be at most"),
+            format!(
+                "{count} routes forward to the old target groups; all are locked at once, which {MOST_ROUTES} can be at \
+                 most: migrate a part of them as a service of its own, with a target group of its own"
+            ),
+        );
+    } else if locks > MOST_LOCKS {
+        findings.refuse(
+            code::TOO_MANY_LOCKS,
+            policy.name.as_str(),
+            format!(
+                "{count} routes and {} alarms are {locks} items to take at once, which {MOST_LOCKS} can be at most; bundle \
+                 alarms in a composite alarm",
+                policy.alarms.len()
+            ),
         );
     }
     planned

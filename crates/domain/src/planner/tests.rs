@@ -230,6 +230,15 @@ fn a_group_without_routes_and_too_many_routes_are_refused() {
         }
     };
     check(many(88), &[]);
+    let guarded = |alarms: usize| {
+        move |policy: &mut ServicePolicy, inventory: &mut Inventory| {
+            many(88)(policy, inventory);
+            policy.alarms = (0..alarms).map(|number| format!("alarm-{number}")).collect();
+            inventory.alarms = policy.alarms.iter().map(|name| alarm(name, AlarmState::Ok)).collect();
+        }
+    };
+    check(guarded(7), &[]);
+    check(guarded(8), &[("too-many-locks", "users")]);
     check(many(89), &[("too-many-routes", "users")]);
 }
 
