@@ -4,8 +4,10 @@
 
 mod repository;
 
+mod lambda_host;
 mod second_opinions;
 mod state_machines;
 mod states_engine;
+mod stepfunctions_api;
 mod template;
 mod tidy;

@@ -85,11 +85,14 @@ fn invoke(function: &str) -> Value {
 }
 
 fn only(state: Value) -> Value {
-    json!({ "StartAt": "Only", "States": { "Only": state } })
+    let mut definition = json!({ "StartAt": "Only", "States": {} });
+    definition["States"]["Only"] = state;
+    definition
 }
 
 fn with(mut state: Value, fields: Value) -> Value {
-    state.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let Value::Object(fields) = fields else { panic!("fields are an object, not {fields}") };
+    state.as_object_mut().unwrap().extend(fields);
     state
 }
 

@@ -58,3 +58,21 @@ fn xml(status: u16, body: &str) -> Response<Bytes> {
         .body(Bytes::from(body.to_owned()))
         .expect("a status and a plain header make a response")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_caller_is_the_local_user_and_other_operations_are_refused() {
+        let ask = async |body: &'static str| StsApi.handle(Request::new(Bytes::from(body))).await;
+        let known = ask("Action=GetCallerIdentity&Version=2011-06-15").await;
+        assert_eq!(known.status(), 200);
+        let text = String::from_utf8(known.into_body().to_vec()).unwrap();
+        assert!(text.contains("<Account>000000000000</Account>"), "{text}");
+        let unknown = ask("Action=AssumeRole&Version=2011-06-15").await;
+        assert_eq!(unknown.status(), 400);
+        let text = String::from_utf8(unknown.into_body().to_vec()).unwrap();
+        assert!(text.contains("<Code>InvalidAction</Code>"), "{text}");
+    }
+}
