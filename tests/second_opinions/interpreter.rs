@@ -61,23 +61,10 @@ fn environment() -> PathBuf {
     std::fs::create_dir_all(&tools).unwrap();
     // Made aside and renamed, so that one that was interrupted is never taken for a whole one.
     let aside = tools.join(format!("second-opinions-{}", std::process::id()));
-    let requirements = root().join("tests/tools/requirements.txt");
-    must_run(Command::new("python3").args(["-m", "venv"]).arg(&aside), "make a virtual environment");
-    must_run(
-        Command::new(aside.join("bin/python"))
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--timeout",
-                "30",
-                "--requirement",
-            ])
-            .arg(requirements),
-        "install ministack and moto from PyPI",
-    );
+    if let Err(problem) = install(&aside) {
+        let _ = std::fs::remove_dir_all(&aside);
+        panic!("{problem}");
+    }
     std::fs::write(aside.join("pins"), &pins).unwrap();
     let _ = std::fs::remove_dir_all(&finished);
     if std::fs::rename(&aside, &finished).is_err() {
@@ -88,11 +75,19 @@ fn environment() -> PathBuf {
     finished
 }
 
-fn must_run(command: &mut Command, purpose: &str) {
-    let output = command.output().unwrap_or_else(|error| panic!("cannot {purpose}: {command:?}: {error}"));
-    assert!(
-        output.status.success(),
-        "cannot {purpose}; the second opinions need Python 3 and PyPI: {command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+fn install(folder: &Path) -> Result<(), String> {
+    let requirements = root().join("tests/tools/requirements.txt");
+    run_to_success(Command::new("python3").args(["-m", "venv"]).arg(folder), "make a virtual environment")?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "30", "--retries", "2"]);
+    run_to_success(pip.arg("--requirement").arg(requirements), "install ministack and moto from PyPI")
+}
+
+fn run_to_success(command: &mut Command, purpose: &str) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("cannot {purpose}: {command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(format!("cannot {purpose}; the second opinions need Python 3 and PyPI: {command:?}: {words}"))
 }
