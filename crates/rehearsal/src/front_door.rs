@@ -17,13 +17,14 @@ use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// The running endpoint; dropped, it stops answering.
 pub struct FrontDoor {
     address: SocketAddr,
+    services: Arc<Services>,
     accepting: JoinHandle<()>,
 }
 
@@ -33,7 +34,7 @@ pub struct FrontDoor {
 struct Dropped;
 
 struct Services {
-    by_name: BTreeMap<&'static str, Arc<dyn AwsService>>,
+    by_name: RwLock<BTreeMap<&'static str, Arc<dyn AwsService>>>,
     observer: Arc<dyn CallObserver>,
 }
 
@@ -46,16 +47,22 @@ impl FrontDoor {
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let services = Arc::new(Services { by_name: services.into_iter().collect(), observer });
+        let services = Arc::new(Services { by_name: RwLock::new(services.into_iter().collect()), observer });
+        let of_all = services.clone();
         let accepting = tokio::spawn(async move {
             // Connections live in the set, so that dropping the front door ends them too.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, services.clone()));
+                connections.spawn(serve(stream, of_all.clone()));
                 while connections.try_join_next().is_some() {}
             }
         });
-        Ok(Self { address, accepting })
+        Ok(Self { address, services, accepting })
+    }
+
+    /// Adds a service, for one that needs to know the address first.
+    pub fn add(&self, name: &'static str, service: Arc<dyn AwsService>) {
+        self.services.by_name.write().expect("no holder of the lock panics").insert(name, service);
     }
 
     /// Where it listens.
@@ -95,8 +102,9 @@ impl Services {
         };
         let request = Request::from_parts(parts, body);
         let call = Call::of(&request);
-        let Some(service) = self.by_name.get(call.service.as_str()) else {
-            let known: Vec<_> = self.by_name.keys().copied().collect();
+        let known = self.by_name.read().expect("no holder of the lock panics").clone();
+        let Some(service) = known.get(call.service.as_str()) else {
+            let known: Vec<_> = known.keys().copied().collect();
             return Ok(plain(
                 404,
                 &format!("service {:?} is not in the local world, which has {known:?}", call.service),

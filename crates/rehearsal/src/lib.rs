@@ -13,6 +13,7 @@ pub mod lambda_host;
 pub mod load;
 pub mod orchestrator;
 pub mod scenario;
+pub mod stage;
 pub mod stepfunctions_api;
 pub mod sts_api;
 pub mod wiring;
