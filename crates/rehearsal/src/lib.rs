@@ -12,6 +12,8 @@ pub mod functions_build;
 pub mod lambda_host;
 pub mod load;
 pub mod orchestrator;
+pub mod report;
+pub mod run;
 pub mod scenario;
 pub mod stage;
 pub mod stepfunctions_api;

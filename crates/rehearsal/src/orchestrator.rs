@@ -4,7 +4,7 @@ use crate::clock::WorldClock;
 use crate::event_bus::{EventBus, EventSender};
 use crate::lambda_host::Functions;
 use crate::wiring::{ACCOUNT, REGION, ScheduleWiring, Wiring};
-use crossfade_world::states::{Description, RefusedCall, StepFunctions, Work};
+use crossfade_world::states::{Description, RefusedCall, Status, StepFunctions, Work};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -115,6 +115,32 @@ impl Executions {
     /// The names of the states that an execution entered so far, in order.
     pub fn entered_states(&self, execution_arn: &str) -> Vec<String> {
         lock(&self.inner.engine).states.entered_states(execution_arn)
+    }
+
+    /// The `reason` in the last answer of a function, and whether the execution is over; the cause, where it failed.
+    pub fn last_reason(&self, execution_arn: &str) -> (String, bool) {
+        self.read(|states| {
+            let Ok(shown) = states.describe(execution_arn) else { return (String::new(), false) };
+            let over = shown.stop_date.is_some();
+            if let Some(cause) = &shown.cause {
+                return (cause.clone(), over);
+            }
+            let reason = last_payload(states, execution_arn)
+                .and_then(|payload| payload.get("reason").and_then(Value::as_str).map(str::to_owned));
+            (reason.unwrap_or_default(), over)
+        })
+    }
+
+    /// The last answer of a function of an execution, if it has one.
+    pub fn last_payload(&self, execution_arn: &str) -> Option<Value> {
+        self.read(|states| last_payload(states, execution_arn))
+    }
+
+    /// How many executions of a machine run.
+    pub fn running(&self, machine: &str) -> Result<usize, RefusedCall> {
+        self.read(|states| {
+            states.list_executions(machine, Some(Status::Running), 1000, None).map(|page| page.elements.len())
+        })
     }
 
     /// Waits until an execution has ended.
@@ -233,6 +259,16 @@ fn next_due(last: Timestamp, every: SignedDuration, now: Timestamp) -> Timestamp
         due += every;
     }
     due
+}
+
+/// The newest task result in an execution's history.
+fn last_payload(states: &StepFunctions, execution_arn: &str) -> Option<Value> {
+    let newest = states.history(execution_arn, true, 40, None).ok()?;
+    newest.elements.into_iter().find_map(|event| {
+        let (_, details) = event.details.filter(|_| event.event_type == "TaskSucceeded")?;
+        let output: Value = serde_json::from_str(details.get("output")?.as_str()?).ok()?;
+        output.get("Payload").cloned()
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

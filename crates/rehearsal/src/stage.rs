@@ -5,6 +5,8 @@ mod alarms;
 mod history;
 mod routes;
 
+pub(crate) use routes::described;
+
 use crate::clock::WorldClock;
 use crate::cluster::{Cluster, ClusterSettings};
 use crate::data_plane::Directory;

@@ -1,0 +1,343 @@
+//! A rehearsal: the world of a scenario, the migrations in it, and what came of them.
+
+mod aws_faults;
+mod cluster_faults;
+mod progress;
+mod settle;
+
+pub(crate) use progress::share;
+pub use progress::{ServiceProgress, Snapshot};
+
+use crate::aws_service::AwsService;
+use crate::clock::WorldClock;
+use crate::cloudwatch_api::CloudWatchApi;
+use crate::data_plane::{DataPlane, DataPlaneSettings};
+use crate::elbv2_api::Elbv2Api;
+use crate::front_door::{DynamoDb, FrontDoor};
+use crate::lambda_host::{FunctionSpec, HostSettings, LambdaHost, StartError};
+use crate::load::{Entry, Load, LoadSettings};
+use crate::orchestrator::{Executions, Orchestrator};
+use crate::report::Report;
+use crate::scenario::{Match, Scenario};
+use crate::stage::{Stage, StageError};
+use crate::stepfunctions_api::StepFunctionsApi;
+use crate::sts_api::StsApi;
+use crate::wiring::{REGION, STACK, Wiring, WiringError};
+use aws_faults::AwsFaults;
+use cluster_faults::ClusterFaults;
+use crossfade_actions::ports::{Ledger, LedgerError};
+use crossfade_world::states::RefusedCall;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A target that has not answered by then, in real time, gives its client 504. Generous: it guards work.
+const TARGET_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a rehearsal could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalError {
+    /// The template cannot be read.
+    #[error("cannot read the wiring of the functions")]
+    Wiring(#[from] WiringError),
+    /// A function of the template has no binary.
+    #[error("function {function} has no binary named {binary}")]
+    NoBinary {
+        /// The function.
+        function: String,
+        /// The binary.
+        binary: String,
+    },
+    /// A function does not start.
+    #[error("cannot start the functions")]
+    Start(#[from] StartError),
+    /// The stage cannot be set.
+    #[error("cannot set the stage")]
+    Stage(#[from] StageError),
+    /// The state machines are not in the subset that runs everywhere, or an execution was refused.
+    #[error("Step Functions refused")]
+    Machine(#[from] RefusedCall),
+    /// The table cannot be used.
+    #[error("cannot use the table")]
+    Ledger(#[from] LedgerError),
+    /// The table cannot be made.
+    #[error("cannot create the table: {0}")]
+    Table(String),
+    /// A port or a server of this machine.
+    #[error("cannot open a port on this machine")]
+    Io(#[from] std::io::Error),
+}
+
+/// Where the running world is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// For `AWS_ENDPOINT_URL`: every AWS service of the world.
+    pub aws: String,
+    /// For `AWS_REGION`.
+    pub region: String,
+    /// For `CROSSFADE_CLOCK`, so that a command sees world time.
+    pub clock: String,
+    /// The table's name.
+    pub table: String,
+    /// The ARN of `roll-back-service`.
+    pub roll_back_machine: String,
+    /// Live HTTP: each load balancer's name and its listener's address.
+    pub load_balancers: Vec<(String, String)>,
+}
+
+/// A world that stands, and in which nothing has begun to move yet. Dropped, it is gone with all its processes.
+pub struct Rehearsal {
+    scenario: Scenario,
+    clock: WorldClock,
+    stage: Stage,
+    plane: DataPlane,
+    executions: Executions,
+    host: Arc<LambdaHost>,
+    endpoints: Endpoints,
+    machine: String,
+    _orchestrator: Orchestrator,
+    _front_door: FrontDoor,
+    _bridge: JoinSet<()>,
+}
+
+impl Rehearsal {
+    /// Makes the world of a scenario: stage, table, functions as processes, state machines.
+    ///
+    /// `binaries` are the function binaries by name; `template` is `infra/template.yaml`. `started` is the world time at
+    /// which the hour of history ends.
+    pub async fn start(
+        scenario: Scenario,
+        binaries: &BTreeMap<String, PathBuf>,
+        template: &Path,
+        started: Timestamp,
+        logs: Option<PathBuf>,
+    ) -> Result<Self, RehearsalError> {
+        let wiring = Wiring::read(template)?;
+        let clock = WorldClock::starting_at(started, scenario.scale);
+        let stage = Stage::set(&scenario, clock).await?;
+        let faults = Arc::new(AwsFaults::new(scenario.aws_faults.clone()));
+        let table = Arc::new(DynamoDb::start().await?);
+        create_tables(&table, &wiring).await?;
+        let front_door = FrontDoor::bind(
+            vec![
+                ("elasticloadbalancing", Arc::new(Elbv2Api::new(stage.elbv2.clone(), clock)) as Arc<dyn AwsService>),
+                ("monitoring", Arc::new(CloudWatchApi::new(stage.cloudwatch.clone(), clock))),
+                ("dynamodb", table),
+                ("sts", Arc::new(StsApi)),
+            ],
+            faults.clone(),
+        )
+        .await?;
+        let settings = HostSettings {
+            endpoint_url: front_door.url(),
+            region: REGION.to_owned(),
+            clock: Some(clock.environment_value()),
+            log_directory: logs,
+        };
+        let host = Arc::new(LambdaHost::new(settings, functions(&wiring, binaries)?));
+        faults.may_kill(&host);
+        warm(&host, &wiring).await?;
+        let orchestrator = Orchestrator::start(&wiring, host.clone(), clock, scenario.seed)?;
+        let executions = orchestrator.executions();
+        front_door.add("states", Arc::new(StepFunctionsApi::new(executions.clone())));
+        let (alarm_events, bridge) = bridge(&orchestrator);
+        let plane_settings = DataPlaneSettings {
+            elbv2: stage.elbv2.clone(),
+            cloudwatch: stage.cloudwatch.clone(),
+            clock,
+            directory: stage.directory.clone(),
+            events: alarm_events,
+            target_timeout: TARGET_TIMEOUT,
+        };
+        let listeners: Vec<String> = stage.listeners.values().cloned().collect();
+        let plane = DataPlane::start(plane_settings, &listeners).await?;
+        let endpoints = endpoints(&wiring, &front_door, &clock, &stage, &plane);
+        Ok(Self {
+            machine: format!("{STACK}-migrate-service"),
+            scenario,
+            clock,
+            stage,
+            plane,
+            executions,
+            host,
+            endpoints,
+            _orchestrator: orchestrator,
+            _front_door: front_door,
+            _bridge: bridge,
+        })
+    }
+
+    /// Where the world is reached.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    pub(crate) fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    pub(crate) fn executions(&self) -> &Executions {
+        &self.executions
+    }
+
+    pub(crate) fn scale(&self) -> f64 {
+        self.clock.scale()
+    }
+
+    /// A route's actions as AWS describes them now.
+    pub(crate) fn actions_of(&self, route: &str) -> Result<Value, StageError> {
+        let mut elbv2 = self.stage.elbv2.lock().expect("no holder of the lock panics");
+        crate::stage::described(&mut elbv2, self.clock.now(), route)
+            .map_err(|source| StageError::Refused { what: format!("a look at {route}"), source })
+    }
+
+    /// The last lines that a function wrote.
+    pub fn last_lines(&self, function: &str) -> Vec<String> {
+        self.host.last_lines(function)
+    }
+
+    /// Stores the policy, sends load, moves every service of the scenario at once, waits until each is at rest, and reports.
+    /// `ledger` is the table as the functions know it; `progress` is told what happens.
+    pub async fn run(
+        &self,
+        ledger: Arc<dyn Ledger>,
+        progress: &watch::Sender<Snapshot>,
+    ) -> Result<Report, RehearsalError> {
+        let began = Instant::now();
+        ledger.store_policy("rehearsal", &self.scenario.policy).await?;
+        self.wait_for_old_targets().await;
+        let new_groups: Arc<RwLock<HashSet<String>>> = Arc::default();
+        let loads: Vec<Option<Load>> = self.loads(&new_groups);
+        let world_began = self.clock.now();
+        let mut arns = Vec::new();
+        for service in &self.scenario.services {
+            let input = json!({"service": service.name});
+            let name = format!("{}-rehearsal", service.name);
+            arns.push(self.executions.start_execution(&self.machine, Some(&name), input)?);
+        }
+        let follower = progress::Follower::new(self, &loads, &arns, &new_groups);
+        let mut faults = ClusterFaults::new(&self.scenario, &self.stage, world_began);
+        let ends = self.until_at_rest(&arns, &ledger, &mut faults, &follower, progress).await?;
+        let mut counts = Vec::new();
+        for load in loads {
+            counts.push(match load {
+                Some(load) => load.stop().await,
+                None => crate::load::Counts::default(),
+            });
+        }
+        let world_seconds = self.clock.now().duration_since(world_began).as_secs_f64();
+        Report::of(self, &arns, ends, counts, began.elapsed().as_secs_f64(), world_seconds, &ledger).await
+    }
+
+    fn loads(&self, new_groups: &Arc<RwLock<HashSet<String>>>) -> Vec<Option<Load>> {
+        let services = self.scenario.services.iter().zip(&self.stage.services);
+        services
+            .enumerate()
+            .map(|(number, (service, staged))| {
+                if service.requests_per_second <= 0.0 {
+                    return None;
+                }
+                let entries = staged.routes.iter().filter_map(|route| {
+                    let (host, path) = match &route.scenario.matches {
+                        Match::Default => (format!("{}.example.com", service.name), "/".to_owned()),
+                        Match::Host(host) => (host.clone(), "/".to_owned()),
+                        Match::Path(pattern) => (format!("{}.example.com", service.name), pattern.replace('*', "1")),
+                    };
+                    let cookie = if route.scenario.oidc { "AWSELBAuthSessionCookie-0=rehearsal" } else { "" };
+                    let address = self.plane.address_of(&route.listener)?;
+                    Some(Entry { address, host, path, cookie: cookie.to_owned() })
+                });
+                Some(Load::start(LoadSettings {
+                    requests_per_second: service.requests_per_second,
+                    entries: entries.collect(),
+                    new_groups: new_groups.clone(),
+                    fault_is_on: Arc::new(cluster_faults::Switches::of(staged)),
+                    seed: self.scenario.seed + u64::try_from(number).unwrap_or_default(),
+                }))
+            })
+            .collect()
+    }
+}
+
+fn functions(wiring: &Wiring, binaries: &BTreeMap<String, PathBuf>) -> Result<Vec<FunctionSpec>, RehearsalError> {
+    let spec = |function: &crate::wiring::FunctionWiring| {
+        let binary = binaries.get(&function.binary).ok_or_else(|| RehearsalError::NoBinary {
+            function: function.name.clone(),
+            binary: function.binary.clone(),
+        })?;
+        let folder = binary.parent().unwrap_or(Path::new("."));
+        Ok(FunctionSpec::of_wiring(function, folder))
+    };
+    wiring.functions.values().map(spec).collect()
+}
+
+/// Starts one process of each function, all at once.
+async fn warm(host: &Arc<LambdaHost>, wiring: &Wiring) -> Result<(), StartError> {
+    let names: Vec<String> = wiring.functions.keys().cloned().collect();
+    let warming = names.iter().map(|name| host.warm(name));
+    futures::future::try_join_all(warming).await.map(drop)
+}
+
+/// Passes alarm events on to the event bus.
+fn bridge(orchestrator: &Orchestrator) -> (tokio::sync::mpsc::UnboundedSender<Value>, JoinSet<()>) {
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<Value>();
+    let bus = orchestrator.events();
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        while let Some(event) = receiver.recv().await {
+            bus.put(event);
+        }
+    });
+    (sender, task)
+}
+
+async fn create_tables(table: &DynamoDb, wiring: &Wiring) -> Result<(), RehearsalError> {
+    for wanted in &wiring.tables {
+        let mut input = json!({"TableName": wanted.name, "BillingMode": "PAY_PER_REQUEST"});
+        for member in ["AttributeDefinitions", "KeySchema"] {
+            input[member] = wanted.properties[member].clone();
+        }
+        let request = http::Request::post("/")
+            .header("x-amz-target", "DynamoDB_20120810.CreateTable")
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+            .header("x-amz-date", "20260101T000000Z")
+            .body(input.to_string().into())
+            .expect("plain headers make a request");
+        let response = table.handle(request).await;
+        if !response.status().is_success() {
+            return Err(RehearsalError::Table(String::from_utf8_lossy(response.body()).into_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn endpoints(
+    wiring: &Wiring,
+    front_door: &FrontDoor,
+    clock: &WorldClock,
+    stage: &Stage,
+    plane: &DataPlane,
+) -> Endpoints {
+    let machine = wiring.machines.get(&format!("{STACK}-roll-back-service"));
+    let addresses = stage.listeners.iter().filter_map(|(name, listener)| {
+        plane.address_of(listener).map(|address| (name.clone(), format!("http://{address}")))
+    });
+    Endpoints {
+        aws: front_door.url(),
+        region: REGION.to_owned(),
+        clock: clock.environment_value(),
+        table: wiring.tables.first().map_or_else(|| STACK.to_owned(), |table| table.name.clone()),
+        roll_back_machine: machine.map(|machine| machine.arn.clone()).unwrap_or_default(),
+        load_balancers: addresses.collect(),
+    }
+}
