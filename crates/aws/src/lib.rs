@@ -1,1 +1,71 @@
-//! The ports on ELBv2, CloudWatch, DynamoDB and Step Functions; the only crate that names an AWS SDK.
+//! The ports on `ELBv2`, CloudWatch, `DynamoDB` and Step Functions.
+//!
+//! **Invariant:** this is the only crate that names an `aws_sdk_*`, and no type of theirs leaves it but the `SdkConfig`
+//! that a caller may hand in.
+
+mod alarms;
+mod classify;
+mod clients;
+mod elb;
+mod executions;
+mod ledger;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sfn::config::AppName;
+use crossfade_actions::ports::{Alarms, Clock, Executions, Ledger, LoadBalancers, Ports};
+use std::sync::Arc;
+
+/// Where a stack keeps its things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of the table.
+    pub table: String,
+    /// ARN of the `roll-back-service` state machine; only what starts rollbacks needs it.
+    pub roll_back_machine: Option<String>,
+    /// Name of the stack. Every call carries it in its user agent, so that a trail of API calls says whose they are.
+    pub stack: String,
+}
+
+/// Every port but the clock.
+#[derive(Clone)]
+pub struct Connections {
+    /// `ELBv2`.
+    pub load_balancers: Arc<dyn LoadBalancers>,
+    /// CloudWatch alarms.
+    pub alarms: Arc<dyn Alarms>,
+    /// The table.
+    pub ledger: Arc<dyn Ledger>,
+    /// Step Functions.
+    pub executions: Arc<dyn Executions>,
+}
+
+impl Connections {
+    /// The ports of an action.
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Ports {
+        let Self { load_balancers, alarms, ledger, executions } = self;
+        Ports { load_balancers, alarms, ledger, executions, clock }
+    }
+}
+
+/// Reads region, credentials and endpoints as every AWS tool does (`AWS_ENDPOINT_URL` and its variants for each service
+/// included) and builds the clients, which open no connection before their first call.
+pub async fn connect(settings: &Settings) -> Connections {
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+    if let Ok(name) = AppName::new(format!("crossfade-{}", settings.stack)) {
+        loader = loader.app_name(name);
+    }
+    connect_with(&loader.load().await, settings)
+}
+
+/// As `connect`, with a configuration that the caller has loaded.
+pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
+    Connections {
+        load_balancers: Arc::new(elb::Elb::new(clients::elb_reader(config), clients::elb_writer(config))),
+        alarms: Arc::new(alarms::CloudWatch::new(clients::cloudwatch(config))),
+        ledger: Arc::new(ledger::Table::new(clients::dynamodb(config), settings.table.clone())),
+        executions: Arc::new(executions::StepFunctions::new(
+            clients::step_functions(config),
+            settings.roll_back_machine.clone(),
+        )),
+    }
+}

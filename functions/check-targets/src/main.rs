@@ -1,3 +1,9 @@
 //! The `check-targets` function.
 
-fn main() {}
+use crossfade_actions::check_targets::check_targets;
+
+// One thread: a function does one thing at a time, and a small one has less than one processor.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    crossfade_lambda::serve("check-targets", check_targets).await
+}

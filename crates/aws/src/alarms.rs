@@ -1,0 +1,199 @@
+//! CloudWatch alarms.
+
+mod history;
+
+use crate::classify::{failed, malformed};
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::types::{AlarmType, EvaluationState, HistoryItemType, ScanBy, StateValue};
+use aws_smithy_types::DateTime;
+use crossfade_actions::ports::{Alarms, PortError};
+use crossfade_domain::alarm::{Alarm, AlarmState, Firing};
+use jiff::Timestamp;
+
+/// `DescribeAlarms` takes no more names in one call.
+const NAMES_IN_A_CALL: usize = 100;
+const DESCRIBE: &str = "DescribeAlarms";
+const DESCRIBE_HISTORY: &str = "DescribeAlarmHistory";
+
+pub(crate) struct CloudWatch {
+    client: Client,
+}
+
+impl CloudWatch {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+#[async_trait::async_trait]
+impl Alarms for CloudWatch {
+    async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError> {
+        let mut alarms = Vec::new();
+        for batch in names.chunks(NAMES_IN_A_CALL) {
+            let object = batch.join(", ");
+            let mut pages = self
+                .client
+                .describe_alarms()
+                .set_alarm_names(Some(batch.to_vec()))
+                .set_alarm_types(Some(every_type()))
+                .max_records(100)
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(failed(DESCRIBE, &object))?;
+                alarms.extend(observed(page)?);
+            }
+        }
+        Ok(alarms)
+    }
+
+    async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
+        let mut firings = Vec::new();
+        for name in names {
+            let mut items = self
+                .client
+                .describe_alarm_history()
+                .alarm_name(name)
+                .set_alarm_types(Some(every_type()))
+                .history_item_type(HistoryItemType::StateUpdate)
+                .start_date(DateTime::from_secs(since.as_second()))
+                .scan_by(ScanBy::TimestampDescending)
+                .max_records(100)
+                .into_paginator()
+                .items()
+                .send();
+            while let Some(item) = items.next().await {
+                let item = match item.map_err(failed(DESCRIBE_HISTORY, name)) {
+                    Ok(item) => item,
+                    // An alarm that is gone has no history; that it is gone, `alarms` says.
+                    Err(PortError::NotFound { .. }) => break,
+                    Err(error) => return Err(error),
+                };
+                let at =
+                    timestamp(item.timestamp()).ok_or_else(|| malformed(DESCRIBE_HISTORY, name, "no timestamp"))?;
+                let state = history::new_state(item.history_data(), item.history_summary())
+                    .ok_or_else(|| malformed(DESCRIBE_HISTORY, name, "a change of state that names no new state"))?;
+                if state == "ALARM" && at >= since {
+                    firings.push(Firing { name: name.clone(), at });
+                }
+            }
+        }
+        Ok(firings)
+    }
+}
+
+/// Without asking for them, only metric alarms are returned.
+fn every_type() -> Vec<AlarmType> {
+    vec![AlarmType::MetricAlarm, AlarmType::CompositeAlarm, AlarmType::LogAlarm]
+}
+
+fn observed(
+    page: aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput,
+) -> Result<Vec<Alarm>, PortError> {
+    let metric = page.metric_alarms.unwrap_or_default().into_iter().map(|alarm| Parts {
+        name: alarm.alarm_name,
+        state: alarm.state_value,
+        evaluation: alarm.evaluation_state,
+        transitioned: alarm.state_transitioned_timestamp,
+        updated: alarm.state_updated_timestamp,
+        reason: alarm.state_reason,
+    });
+    let composite = page.composite_alarms.unwrap_or_default().into_iter().map(|alarm| Parts {
+        name: alarm.alarm_name,
+        state: alarm.state_value,
+        evaluation: None,
+        transitioned: alarm.state_transitioned_timestamp,
+        updated: alarm.state_updated_timestamp,
+        reason: alarm.state_reason,
+    });
+    let log = page.log_alarms.unwrap_or_default().into_iter().map(|alarm| Parts {
+        name: alarm.alarm_name,
+        state: alarm.state_value,
+        evaluation: alarm.evaluation_state,
+        transitioned: alarm.state_transitioned_timestamp,
+        updated: alarm.state_updated_timestamp,
+        reason: alarm.state_reason,
+    });
+    metric.chain(composite).chain(log).map(Parts::alarm).collect()
+}
+
+/// What the three kinds of alarm have in common.
+struct Parts {
+    name: Option<String>,
+    state: Option<StateValue>,
+    evaluation: Option<EvaluationState>,
+    transitioned: Option<DateTime>,
+    updated: Option<DateTime>,
+    reason: Option<String>,
+}
+
+impl Parts {
+    fn alarm(self) -> Result<Alarm, PortError> {
+        let name = self.name.ok_or_else(|| malformed(DESCRIBE, "alarm", "an alarm without a name"))?;
+        let since = timestamp(self.transitioned.as_ref())
+            .or_else(|| timestamp(self.updated.as_ref()))
+            .ok_or_else(|| malformed(DESCRIBE, &name, "no time of its last change"))?;
+        let mut reason = self.reason.unwrap_or_default();
+        let state = match self.state {
+            Some(StateValue::Alarm) => AlarmState::Alarm,
+            // The last state stays while CloudWatch cannot evaluate the alarm: that is not quiet.
+            Some(StateValue::Ok) => match self.evaluation {
+                Some(state @ (EvaluationState::EvaluationError | EvaluationState::EvaluationFailure)) => {
+                    reason = format!("{}: {reason}", state.as_str());
+                    AlarmState::InsufficientData
+                }
+                _ => AlarmState::Ok,
+            },
+            _ => AlarmState::InsufficientData,
+        };
+        Ok(Alarm { name, state, since, reason })
+    }
+}
+
+fn timestamp(time: Option<&DateTime>) -> Option<Timestamp> {
+    let time = time?;
+    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(state: Option<StateValue>, evaluation: Option<EvaluationState>) -> Parts {
+        Parts {
+            name: Some("users-5xx".to_owned()),
+            state,
+            evaluation,
+            transitioned: Some(DateTime::from_secs(10)),
+            updated: Some(DateTime::from_secs(20)),
+            reason: Some("why".to_owned()),
+        }
+    }
+
+    #[track_caller]
+    fn check(state: Option<StateValue>, evaluation: Option<EvaluationState>, expected: AlarmState) {
+        assert_eq!(parts(state, evaluation).alarm().unwrap().state, expected);
+    }
+
+    #[test]
+    fn only_an_alarm_that_was_evaluated_is_quiet() {
+        check(Some(StateValue::Ok), None, AlarmState::Ok);
+        check(Some(StateValue::Ok), Some(EvaluationState::PartialData), AlarmState::Ok);
+        check(Some(StateValue::Ok), Some(EvaluationState::EvaluationError), AlarmState::InsufficientData);
+        check(Some(StateValue::Ok), Some(EvaluationState::EvaluationFailure), AlarmState::InsufficientData);
+        check(Some(StateValue::Alarm), Some(EvaluationState::EvaluationError), AlarmState::Alarm);
+        check(Some(StateValue::InsufficientData), None, AlarmState::InsufficientData);
+        check(Some(StateValue::from("NEW")), None, AlarmState::InsufficientData);
+        check(None, None, AlarmState::InsufficientData);
+    }
+
+    #[test]
+    fn an_alarm_is_as_old_as_its_last_change_of_state() {
+        let alarm = parts(Some(StateValue::Ok), None).alarm().unwrap();
+        assert_eq!(alarm.since, Timestamp::from_second(10).unwrap());
+        let older = Parts { transitioned: None, ..parts(Some(StateValue::Ok), None) };
+        assert_eq!(older.alarm().unwrap().since, Timestamp::from_second(20).unwrap());
+        let unknown = Parts { transitioned: None, updated: None, ..parts(Some(StateValue::Ok), None) };
+        assert!(unknown.alarm().unwrap_err().is_transient());
+    }
+}

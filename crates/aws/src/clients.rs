@@ -1,0 +1,67 @@
+//! The clients with their patience. All of these durations guard work, so they are real time, in a rehearsal too.
+
+use aws_config::SdkConfig;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use std::time::Duration;
+
+/// Attempts at a read or at a write that is safe to repeat. With the SDK's exponential pauses of up to 1, 2, 4, 8 and
+/// 16 s this rides out an empty bucket of the account, which refills within seconds.
+const ATTEMPTS: u32 = 6;
+/// Attempts at the table, whose pauses start smaller: a rollback waits for it.
+const TABLE_ATTEMPTS: u32 = 4;
+
+/// Reads, and writes that may be repeated.
+pub(crate) fn elb_reader(config: &SdkConfig) -> aws_sdk_elasticloadbalancingv2::Client {
+    let config = aws_sdk_elasticloadbalancingv2::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(patience(5, 40))
+        .build();
+    aws_sdk_elasticloadbalancingv2::Client::from_conf(config)
+}
+
+/// Writes to routes: one attempt each, since the caller looks at the generation before every try.
+pub(crate) fn elb_writer(config: &SdkConfig) -> aws_sdk_elasticloadbalancingv2::Client {
+    let config = aws_sdk_elasticloadbalancingv2::config::Builder::from(config)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(patience(5, 6))
+        .build();
+    aws_sdk_elasticloadbalancingv2::Client::from_conf(config)
+}
+
+pub(crate) fn cloudwatch(config: &SdkConfig) -> aws_sdk_cloudwatch::Client {
+    let config = aws_sdk_cloudwatch::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(patience(5, 40))
+        .build();
+    aws_sdk_cloudwatch::Client::from_conf(config)
+}
+
+pub(crate) fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(config)
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(TABLE_ATTEMPTS)
+                .with_initial_backoff(Duration::from_millis(50))
+                .with_max_backoff(Duration::from_secs(1)),
+        )
+        .timeout_config(patience(3, 10))
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+pub(crate) fn step_functions(config: &SdkConfig) -> aws_sdk_sfn::Client {
+    let config = aws_sdk_sfn::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(patience(5, 40))
+        .build();
+    aws_sdk_sfn::Client::from_conf(config)
+}
+
+fn patience(attempt_seconds: u64, operation_seconds: u64) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(attempt_seconds))
+        .operation_timeout(Duration::from_secs(operation_seconds))
+        .build()
+}

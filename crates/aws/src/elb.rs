@@ -1,0 +1,95 @@
+//! `ELBv2`.
+
+mod arns;
+mod batches;
+mod convert;
+mod groups;
+mod health;
+mod routes;
+mod settings;
+mod tags;
+
+use aws_sdk_elasticloadbalancingv2::Client;
+use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
+use crossfade_domain::action::Action;
+use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
+use crossfade_domain::route::{Route, RouteId};
+use std::collections::BTreeMap;
+
+/// The load balancers of one account and region.
+pub(crate) struct Elb {
+    /// For reads, and for writes that may be repeated.
+    reader: Client,
+    /// For writes to routes: its retries are off.
+    writer: Client,
+}
+
+impl Elb {
+    pub(crate) fn new(reader: Client, writer: Client) -> Self {
+        Self { reader, writer }
+    }
+}
+
+#[async_trait::async_trait]
+impl LoadBalancers for Elb {
+    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
+        self.groups_named(names_or_arns).await
+    }
+
+    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
+        self.groups_on(Some(load_balancer)).await
+    }
+
+    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        self.groups_tagged(service).await
+    }
+
+    async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
+        self.existing_load_balancers(arns).await
+    }
+
+    async fn listeners(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<Listener>, PortError> {
+        self.listeners_on(load_balancer).await
+    }
+
+    async fn routes(&self, listener: &ListenerArn) -> Result<Vec<Route>, PortError> {
+        self.routes_on(listener).await
+    }
+
+    async fn read_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
+        self.existing_routes(routes).await
+    }
+
+    async fn write_route(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
+        self.replace_actions(route, actions).await
+    }
+
+    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        self.tags_of(arns).await
+    }
+
+    async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
+        self.attributes_of(group).await
+    }
+
+    async fn set_attributes(&self, group: &TargetGroupArn, attributes: &Attributes) -> Result<(), PortError> {
+        self.modify_attributes(group, attributes).await
+    }
+
+    async fn health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError> {
+        self.target_health(group).await
+    }
+
+    async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError> {
+        self.create_target_group(group).await
+    }
+
+    async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
+        self.delete_target_group(group).await
+    }
+
+    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.register_targets(group, targets).await
+    }
+}

@@ -1,0 +1,190 @@
+//! Target groups.
+
+use super::{Elb, batches, tags};
+use crate::classify::{failed, malformed};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Matcher, ProtocolEnum, TargetGroup as SdkGroup, TargetGroupAttribute, TargetGroupIpAddressTypeEnum, TargetTypeEnum,
+};
+use crossfade_actions::ports::{NewGroup, PortError};
+use crossfade_domain::group::{Attributes, GroupSettings, HealthCheck, Tags, TargetGroup, tag};
+use crossfade_domain::ids::{LoadBalancerArn, ServiceName, TargetGroupArn};
+
+const DESCRIBE: &str = "DescribeTargetGroups";
+const CREATE: &str = "CreateTargetGroup";
+/// The largest page AWS gives.
+const PAGE: i32 = 400;
+
+impl Elb {
+    pub(super) async fn groups_named(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
+        let (arns, names): (Vec<String>, Vec<String>) =
+            names_or_arns.iter().cloned().partition(|text| text.starts_with("arn:"));
+        let (mut found, named) = tokio::try_join!(
+            batches::existing(arns, |batch| self.describe_groups(batch, Vec::new())),
+            batches::existing(names, |batch| self.describe_groups(Vec::new(), batch)),
+        )?;
+        found.extend(named);
+        Ok(found)
+    }
+
+    async fn describe_groups(&self, arns: Vec<String>, names: Vec<String>) -> Result<Vec<TargetGroup>, PortError> {
+        let object = [arns.join(", "), names.join(", ")].concat();
+        let given = |list: Vec<String>| (!list.is_empty()).then_some(list);
+        let mut items = self
+            .reader
+            .describe_target_groups()
+            .set_target_group_arns(given(arns))
+            .set_names(given(names))
+            .into_paginator()
+            .items()
+            .send();
+        let mut groups = Vec::new();
+        while let Some(item) = items.next().await {
+            groups.push(group(item.map_err(failed(DESCRIBE, &object))?)?);
+        }
+        Ok(groups)
+    }
+
+    /// Every group of a load balancer, or of the account.
+    pub(super) async fn groups_on(&self, on: Option<&LoadBalancerArn>) -> Result<Vec<TargetGroup>, PortError> {
+        let object = on.map_or("every target group", LoadBalancerArn::as_str);
+        let mut items = self
+            .reader
+            .describe_target_groups()
+            .set_load_balancer_arn(on.map(|arn| arn.as_str().to_owned()))
+            .page_size(PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        let mut groups = Vec::new();
+        while let Some(item) = items.next().await {
+            groups.push(group(item.map_err(failed(DESCRIBE, object))?)?);
+        }
+        Ok(groups)
+    }
+
+    pub(super) async fn groups_tagged(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let groups = self.groups_on(None).await?;
+        let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
+        let mut tags = self.tags_of(&arns).await?;
+        let with_tags = groups.into_iter().filter_map(|group| {
+            let tags = tags.remove(group.arn.as_str())?;
+            (tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str())).then_some((group, tags))
+        });
+        Ok(with_tags.collect())
+    }
+
+    pub(super) async fn attributes_of(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
+        let answer = self.reader.describe_target_group_attributes().target_group_arn(group.as_str()).send().await;
+        let attributes = answer.map_err(failed("DescribeTargetGroupAttributes", group.as_str()))?.attributes;
+        let pairs = attributes.unwrap_or_default().into_iter();
+        Ok(pairs.filter_map(|attribute| Some((attribute.key?, attribute.value.unwrap_or_default()))).collect())
+    }
+
+    /// An empty value is how AWS reports an attribute that is not in use, and AWS refuses to be sent one.
+    pub(super) async fn modify_attributes(
+        &self,
+        group: &TargetGroupArn,
+        attributes: &Attributes,
+    ) -> Result<(), PortError> {
+        let given: Vec<TargetGroupAttribute> = attributes
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| TargetGroupAttribute::builder().key(key).value(value).build())
+            .collect();
+        if given.is_empty() {
+            return Ok(());
+        }
+        self.reader
+            .modify_target_group_attributes()
+            .target_group_arn(group.as_str())
+            .set_attributes(Some(given))
+            .send()
+            .await
+            .map_err(failed("ModifyTargetGroupAttributes", group.as_str()))?;
+        Ok(())
+    }
+
+    pub(super) async fn create_target_group(&self, new: &NewGroup) -> Result<TargetGroup, PortError> {
+        let GroupSettings { protocol, protocol_version, port, target_type, ip_address_type, vpc, health_check } =
+            &new.settings;
+        let matcher = (health_check.http_codes.is_some() || health_check.grpc_codes.is_some()).then(|| {
+            Matcher::builder()
+                .set_http_code(health_check.http_codes.clone())
+                .set_grpc_code(health_check.grpc_codes.clone())
+                .build()
+        });
+        let answer = self
+            .reader
+            .create_target_group()
+            .name(&new.name)
+            .protocol(ProtocolEnum::from(protocol.as_str()))
+            .set_protocol_version(protocol_version.clone())
+            .port(i32::from(*port))
+            .target_type(TargetTypeEnum::from(target_type.as_str()))
+            .set_ip_address_type(ip_address_type.as_deref().map(TargetGroupIpAddressTypeEnum::from))
+            .set_vpc_id(vpc.clone())
+            .health_check_enabled(health_check.enabled)
+            .health_check_protocol(ProtocolEnum::from(health_check.protocol.as_str()))
+            .health_check_port(&health_check.port)
+            .set_health_check_path(health_check.path.clone())
+            .health_check_interval_seconds(health_check.interval_seconds)
+            .health_check_timeout_seconds(health_check.timeout_seconds)
+            .healthy_threshold_count(health_check.healthy_threshold)
+            .unhealthy_threshold_count(health_check.unhealthy_threshold)
+            .set_matcher(matcher)
+            .set_tags(Some(tags::to_sdk(&new.tags)))
+            .send()
+            .await;
+        let created = answer.map_err(failed(CREATE, &new.name))?.target_groups.unwrap_or_default();
+        let created =
+            created.into_iter().next().ok_or_else(|| malformed(CREATE, &new.name, "no group was returned"))?;
+        group(created)
+    }
+
+    pub(super) async fn delete_target_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
+        let answer = self.reader.delete_target_group().target_group_arn(group.as_str()).send().await;
+        match answer.map_err(failed("DeleteTargetGroup", group.as_str())) {
+            Ok(_) | Err(PortError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Groups of Lambda functions have neither port nor protocol; they read as 0 and empty.
+fn group(item: SdkGroup) -> Result<TargetGroup, PortError> {
+    let name = item.target_group_name.unwrap_or_default();
+    let wrong = |detail: String| malformed(DESCRIBE, &name, detail);
+    let protocol = |protocol: Option<ProtocolEnum>| protocol.map(|p| p.as_str().to_owned()).unwrap_or_default();
+    let (http_codes, grpc_codes) = item.matcher.map_or((None, None), |matcher| (matcher.http_code, matcher.grpc_code));
+    let settings = GroupSettings {
+        protocol: protocol(item.protocol),
+        protocol_version: item.protocol_version,
+        port: u16::try_from(item.port.unwrap_or(0)).map_err(|error| wrong(error.to_string()))?,
+        target_type: item.target_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+        ip_address_type: item.ip_address_type.map(|kind| kind.as_str().to_owned()),
+        vpc: item.vpc_id,
+        health_check: HealthCheck {
+            enabled: item.health_check_enabled.unwrap_or(true),
+            protocol: protocol(item.health_check_protocol),
+            port: item.health_check_port.unwrap_or_else(|| "traffic-port".to_owned()),
+            path: item.health_check_path,
+            interval_seconds: item.health_check_interval_seconds.unwrap_or(30),
+            timeout_seconds: item.health_check_timeout_seconds.unwrap_or(5),
+            healthy_threshold: item.healthy_threshold_count.unwrap_or(5),
+            unhealthy_threshold: item.unhealthy_threshold_count.unwrap_or(2),
+            http_codes,
+            grpc_codes,
+        },
+    };
+    let load_balancers = item.load_balancer_arns.unwrap_or_default();
+    Ok(TargetGroup {
+        arn: TargetGroupArn::parse(item.target_group_arn.unwrap_or_default())
+            .map_err(|error| wrong(error.to_string()))?,
+        settings,
+        load_balancers: load_balancers
+            .into_iter()
+            .map(|arn| LoadBalancerArn::parse(arn).map_err(|error| wrong(error.to_string())))
+            .collect::<Result<_, _>>()?,
+        name,
+    })
+}

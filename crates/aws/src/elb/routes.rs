@@ -1,0 +1,153 @@
+//! Load balancers, listeners and routes.
+
+use super::{Elb, arns, batches, convert};
+use crate::classify::{failed, malformed, refused};
+use aws_sdk_elasticloadbalancingv2::types::{Listener as SdkListener, Rule};
+use crossfade_actions::ports::{Listener, LoadBalancer, PortError};
+use crossfade_domain::action::Action;
+use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, RuleArn};
+use crossfade_domain::route::{Route, RouteId};
+
+const DESCRIBE_RULES: &str = "DescribeRules";
+const DESCRIBE_LISTENERS: &str = "DescribeListeners";
+const DESCRIBE_LOAD_BALANCERS: &str = "DescribeLoadBalancers";
+/// The largest page AWS gives.
+const PAGE: i32 = 400;
+
+impl Elb {
+    pub(super) async fn existing_load_balancers(
+        &self,
+        arns: &[LoadBalancerArn],
+    ) -> Result<Vec<LoadBalancer>, PortError> {
+        let arns = arns.iter().map(|arn| arn.as_str().to_owned()).collect();
+        batches::existing(arns, |batch| self.describe_load_balancers(batch)).await
+    }
+
+    async fn describe_load_balancers(&self, arns: Vec<String>) -> Result<Vec<LoadBalancer>, PortError> {
+        let object = arns.join(", ");
+        let mut items =
+            self.reader.describe_load_balancers().set_load_balancer_arns(Some(arns)).into_paginator().items().send();
+        let mut balancers = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(failed(DESCRIBE_LOAD_BALANCERS, &object))?;
+            let arn = LoadBalancerArn::parse(item.load_balancer_arn.unwrap_or_default())
+                .map_err(|error| malformed(DESCRIBE_LOAD_BALANCERS, &object, error))?;
+            let kind = item.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+            balancers.push(LoadBalancer { arn, kind });
+        }
+        Ok(balancers)
+    }
+
+    pub(super) async fn listeners_on(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<Listener>, PortError> {
+        let mut items = self
+            .reader
+            .describe_listeners()
+            .load_balancer_arn(load_balancer.as_str())
+            .page_size(PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        let mut listeners = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(failed(DESCRIBE_LISTENERS, load_balancer.as_str()))?;
+            listeners.push(listener(item)?);
+        }
+        Ok(listeners)
+    }
+
+    pub(super) async fn routes_on(&self, on: &ListenerArn) -> Result<Vec<Route>, PortError> {
+        let mut items =
+            self.reader.describe_rules().listener_arn(on.as_str()).page_size(PAGE).into_paginator().items().send();
+        let mut routes = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(failed(DESCRIBE_RULES, on.as_str()))?;
+            routes.push(route(item, Some(on))?);
+        }
+        Ok(routes)
+    }
+
+    pub(super) async fn existing_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
+        let mut rules = Vec::new();
+        let mut defaults = Vec::new();
+        for route in routes {
+            match route {
+                RouteId::Rule(rule) => rules.push(rule.as_str().to_owned()),
+                RouteId::Default(listener) => defaults.push(listener.as_str().to_owned()),
+            }
+        }
+        let (mut found, defaults) = tokio::try_join!(
+            batches::existing(rules, |batch| self.describe_rules(batch)),
+            batches::existing(defaults, |batch| self.describe_default_actions(batch)),
+        )?;
+        found.extend(defaults);
+        Ok(found)
+    }
+
+    async fn describe_rules(&self, arns: Vec<String>) -> Result<Vec<Route>, PortError> {
+        let object = arns.join(", ");
+        let mut items = self.reader.describe_rules().set_rule_arns(Some(arns)).into_paginator().items().send();
+        let mut routes = Vec::new();
+        while let Some(item) = items.next().await {
+            routes.push(route(item.map_err(failed(DESCRIBE_RULES, &object))?, None)?);
+        }
+        Ok(routes)
+    }
+
+    async fn describe_default_actions(&self, arns: Vec<String>) -> Result<Vec<Route>, PortError> {
+        let object = arns.join(", ");
+        let mut items = self.reader.describe_listeners().set_listener_arns(Some(arns)).into_paginator().items().send();
+        let mut routes = Vec::new();
+        while let Some(item) = items.next().await {
+            let Listener { arn, load_balancer, default_actions } =
+                listener(item.map_err(failed(DESCRIBE_LISTENERS, &object))?)?;
+            routes.push(Route { id: RouteId::Default(arn), load_balancer, actions: default_actions });
+        }
+        Ok(routes)
+    }
+
+    pub(super) async fn replace_actions(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
+        let operation = match route {
+            RouteId::Rule(_) => "ModifyRule",
+            RouteId::Default(_) => "ModifyListener",
+        };
+        let actions = convert::to_sdk(actions)
+            .map_err(|error| refused(operation, route.as_str(), "InvalidLoadBalancerAction", error))?;
+        match route {
+            RouteId::Rule(rule) => {
+                let request = self.writer.modify_rule().rule_arn(rule.as_str()).set_actions(Some(actions));
+                request.send().await.map_err(failed(operation, route.as_str()))?;
+            }
+            RouteId::Default(listener) => {
+                let request =
+                    self.writer.modify_listener().listener_arn(listener.as_str()).set_default_actions(Some(actions));
+                request.send().await.map_err(failed(operation, route.as_str()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn listener(item: SdkListener) -> Result<Listener, PortError> {
+    let name = item.listener_arn.unwrap_or_default();
+    let wrong = |error: &dyn std::fmt::Display| malformed(DESCRIBE_LISTENERS, &name, error.to_string());
+    Ok(Listener {
+        arn: ListenerArn::parse(name.clone()).map_err(|error| wrong(&error))?,
+        load_balancer: LoadBalancerArn::parse(item.load_balancer_arn.unwrap_or_default())
+            .map_err(|error| wrong(&error))?,
+        default_actions: convert::from_sdk(&item.default_actions.unwrap_or_default()).map_err(|error| wrong(&error))?,
+    })
+}
+
+/// A listener's default rule has an ARN of its own, but only the listener can be changed: it comes as the listener's.
+fn route(item: Rule, on: Option<&ListenerArn>) -> Result<Route, PortError> {
+    let name = item.rule_arn.unwrap_or_default();
+    let wrong = |error: &dyn std::fmt::Display| malformed(DESCRIBE_RULES, &name, error.to_string());
+    let rule = RuleArn::parse(name.clone()).map_err(|error| wrong(&error))?;
+    let load_balancer = arns::load_balancer_of(&rule).map_err(|error| wrong(&error))?;
+    let id = match on {
+        Some(listener) if item.is_default == Some(true) => RouteId::Default(listener.clone()),
+        _ => RouteId::Rule(rule),
+    };
+    let actions = convert::from_sdk(&item.actions.unwrap_or_default()).map_err(|error| wrong(&error))?;
+    Ok(Route { id, load_balancer, actions })
+}

@@ -1,0 +1,36 @@
+//! Tags.
+
+use super::{Elb, batches};
+use crate::classify::failed;
+use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
+use crossfade_actions::ports::PortError;
+use crossfade_domain::group::Tags;
+use std::collections::BTreeMap;
+
+impl Elb {
+    pub(super) async fn tags_of(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        let found = batches::existing(arns.to_vec(), |batch| self.describe_tags(batch)).await?;
+        Ok(found.into_iter().filter(|(_, tags)| !tags.is_empty()).collect())
+    }
+
+    async fn describe_tags(&self, arns: Vec<String>) -> Result<Vec<(String, Tags)>, PortError> {
+        let object = arns.join(", ");
+        let answer = self.reader.describe_tags().set_resource_arns(Some(arns)).send().await;
+        let descriptions = answer.map_err(failed("DescribeTags", &object))?.tag_descriptions.unwrap_or_default();
+        Ok(descriptions.into_iter().filter_map(described).collect())
+    }
+}
+
+fn described(description: TagDescription) -> Option<(String, Tags)> {
+    let tags = description.tags.unwrap_or_default();
+    Some((description.resource_arn?, tags.into_iter().filter_map(pair).collect()))
+}
+
+fn pair(tag: Tag) -> Option<(String, String)> {
+    Some((tag.key?, tag.value.unwrap_or_default()))
+}
+
+/// Tags for a request.
+pub(super) fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}

@@ -1,0 +1,89 @@
+//! The ledger on one `DynamoDB` table with the string keys `pk` and `sk`.
+//!
+//! | pk | sk | holds |
+//! | --- | --- | --- |
+//! | `service#<service>` | `head` | the head of the service's latest migration |
+//! | `service#<service>` | `plan#<migration>` | a plan, never changed |
+//! | `service#<service>` | `event#<migration>#<sequence>` | one line of a journal; eight digits, so that they sort |
+//! | `route#<arn>` | `lock` | who holds the route, its baseline and planned weights |
+//! | `alarm#<name>` | `service#<service>` | the alarm guards the service's migration |
+//! | `open` | `service#<service>` | the service has a migration that is not over |
+//! | `policy` | `<fleet>` | a policy document |
+//!
+//! What is stored is JSON in the attribute `document`; the few attributes beside it are what conditions need. Every
+//! read is consistent. There is no time to live on anything: a lock goes when its migration says so.
+
+mod item;
+mod key;
+mod read;
+mod record;
+mod take;
+mod transact;
+
+use aws_sdk_dynamodb::Client;
+use crossfade_actions::ports::{Ledger, LedgerError, TakeError};
+use crossfade_domain::ids::{MigrationId, ServiceName};
+use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::journal::{Event, Head};
+use crossfade_domain::plan::Plan;
+use crossfade_domain::route::RouteId;
+use serde_json::Value;
+
+/// One table.
+pub(crate) struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    pub(crate) fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+}
+
+#[async_trait::async_trait]
+impl Ledger for Table {
+    async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
+        self.head_within_2_s(service).await
+    }
+
+    async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
+        self.heads_not_over().await
+    }
+
+    async fn plan(&self, service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError> {
+        self.document(&key::plan(service, migration)).await
+    }
+
+    async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
+        self.journal(service, migration).await
+    }
+
+    async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
+        self.take_all_or_none(previous, head, plan, event).await
+    }
+
+    async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
+        self.write_event(before, event, after, Vec::new()).await
+    }
+
+    async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        self.write_event(before, event, after, take::taken(plan)).await
+    }
+
+    async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {
+        self.holders_of(routes).await
+    }
+
+    async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
+        self.services_under(alarm).await
+    }
+
+    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
+        self.put_policy(fleet, document).await
+    }
+
+    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
+        self.stored_policies().await
+    }
+}

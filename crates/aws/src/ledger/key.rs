@@ -1,0 +1,80 @@
+//! The keys of the table.
+
+use super::item::{Item, text};
+use aws_sdk_dynamodb::types::AttributeValue;
+use crossfade_domain::ids::{MigrationId, ServiceName};
+use crossfade_domain::route::RouteId;
+use std::collections::HashMap;
+use std::fmt;
+
+/// The partition of all services with a migration that is not over.
+pub(super) const OPEN: &str = "open";
+/// The partition of all policies.
+pub(super) const POLICY: &str = "policy";
+
+/// The key of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) pk: String,
+    pub(super) sk: String,
+}
+
+impl Key {
+    pub(super) fn attributes(&self) -> HashMap<String, AttributeValue> {
+        HashMap::from([("pk".to_owned(), text(&self.pk)), ("sk".to_owned(), text(&self.sk))])
+    }
+
+    /// The key of an item that was read.
+    pub(super) fn of(item: &Item) -> Self {
+        let part = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
+        Self { pk: part("pk").unwrap_or_default(), sk: part("sk").unwrap_or_default() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {}", self.pk, self.sk)
+    }
+}
+
+pub(super) fn head(service: &ServiceName) -> Key {
+    Key { pk: partition(service), sk: "head".to_owned() }
+}
+
+pub(super) fn plan(service: &ServiceName, migration: &MigrationId) -> Key {
+    Key { pk: partition(service), sk: format!("plan#{migration}") }
+}
+
+pub(super) fn event(service: &ServiceName, migration: &MigrationId, sequence: u64) -> Key {
+    Key { pk: partition(service), sk: format!("{}{sequence:08}", events(migration)) }
+}
+
+/// What the sort keys of a migration's events begin with; the closing `#` keeps `users-1` apart from `users-11`.
+pub(super) fn events(migration: &MigrationId) -> String {
+    format!("event#{migration}#")
+}
+
+pub(super) fn lock(route: &RouteId) -> Key {
+    Key { pk: format!("route#{route}"), sk: "lock".to_owned() }
+}
+
+pub(super) fn alarm(name: &str, service: &ServiceName) -> Key {
+    Key { pk: alarm_partition(name), sk: partition(service) }
+}
+
+pub(super) fn alarm_partition(name: &str) -> String {
+    format!("alarm#{name}")
+}
+
+pub(super) fn open(service: &ServiceName) -> Key {
+    Key { pk: OPEN.to_owned(), sk: partition(service) }
+}
+
+pub(super) fn policy(fleet: &str) -> Key {
+    Key { pk: POLICY.to_owned(), sk: fleet.to_owned() }
+}
+
+/// The partition of a service, which is also its sort key in the indexes.
+pub(super) fn partition(service: &ServiceName) -> String {
+    format!("service#{service}")
+}

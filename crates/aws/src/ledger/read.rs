@@ -1,0 +1,117 @@
+//! Reads, all of them consistent.
+
+use super::item::{self, Item};
+use super::key::{self, Key};
+use super::{Table, item::text};
+use crate::classify::{failed, malformed};
+use crossfade_actions::ports::{LedgerError, PortError};
+use crossfade_domain::ids::{MigrationId, ServiceName};
+use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::journal::{Event, Head};
+use crossfade_domain::route::RouteId;
+use futures::{StreamExt as _, TryStreamExt as _};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long a rollback waits for a table that does not answer (invariant 6), with a little left for the caller.
+const HEAD_PATIENCE: Duration = Duration::from_millis(1900);
+/// `GetItem`s under way at a time.
+const READS_AT_A_TIME: usize = 16;
+
+impl Table {
+    pub(super) async fn head_within_2_s(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
+        let key = key::head(service);
+        match tokio::time::timeout(HEAD_PATIENCE, self.document(&key)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let detail = format!("no answer within {} ms", HEAD_PATIENCE.as_millis());
+                Err(malformed("GetItem", &key.to_string(), detail).into())
+            }
+        }
+    }
+
+    /// Index entries and heads are written in one transaction but read one after the other: a migration that ended in
+    /// between is left out.
+    pub(super) async fn heads_not_over(&self) -> Result<Vec<Head>, LedgerError> {
+        let entries = self.query(key::OPEN, None).await?;
+        let services = entries.iter().map(item::service).collect::<Result<Vec<_>, _>>()?;
+        let heads: Vec<Option<Head>> = futures::stream::iter(services.into_iter().map(|service| key::head(&service)))
+            .map(|key| async move { self.document(&key).await })
+            .buffered(READS_AT_A_TIME)
+            .try_collect()
+            .await?;
+        Ok(heads.into_iter().flatten().filter(|head: &Head| !head.phase.is_over()).collect())
+    }
+
+    pub(super) async fn journal(
+        &self,
+        service: &ServiceName,
+        migration: &MigrationId,
+    ) -> Result<Vec<Event>, LedgerError> {
+        let items = self.query(&key::partition(service), Some(key::events(migration))).await?;
+        items.iter().map(item::document).collect()
+    }
+
+    pub(super) async fn holders_of(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {
+        let keys: Vec<Key> = routes.iter().map(key::lock).collect();
+        let holders: Vec<Option<RouteHolder>> = futures::stream::iter(keys)
+            .map(|key| async move { self.document(&key).await })
+            .buffered(READS_AT_A_TIME)
+            .try_collect()
+            .await?;
+        Ok(holders.into_iter().flatten().collect())
+    }
+
+    pub(super) async fn services_under(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
+        self.query(&key::alarm_partition(alarm), None).await?.iter().map(item::service).collect()
+    }
+
+    pub(super) async fn put_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
+        let key = key::policy(fleet);
+        let version = document.get("version").and_then(Value::as_u64).unwrap_or(1);
+        let item = item::with_document(&key, version, document);
+        let answer = self.client.put_item().table_name(&self.name).set_item(Some(item)).send().await;
+        answer.map_err(failed("PutItem", &key.to_string()))?;
+        Ok(())
+    }
+
+    pub(super) async fn stored_policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
+        let items = self.query(key::POLICY, None).await?;
+        items.iter().map(|item| Ok((Key::of(item).sk, item::document(item)?))).collect()
+    }
+
+    /// The document of one item, if it exists.
+    pub(super) async fn document<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, LedgerError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failed("GetItem", &key.to_string()))?;
+        answer.item.as_ref().map(item::document).transpose()
+    }
+
+    /// A whole partition in the order of its sort keys, or the part of it whose sort keys begin with `beginning`.
+    async fn query(&self, partition: &str, beginning: Option<String>) -> Result<Vec<Item>, PortError> {
+        let mut request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .expression_attribute_names("#pk", "pk")
+            .expression_attribute_values(":pk", text(partition));
+        request = match beginning {
+            None => request.key_condition_expression("#pk = :pk"),
+            Some(beginning) => request
+                .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
+                .expression_attribute_names("#sk", "sk")
+                .expression_attribute_values(":sk", text(beginning)),
+        };
+        let pages = request.into_paginator().items().send();
+        pages.try_collect().await.map_err(failed("Query", partition))
+    }
+}

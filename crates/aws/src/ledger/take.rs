@@ -1,0 +1,83 @@
+//! Takes a service and everything its migration needs, or nothing.
+
+use super::item;
+use super::key::{self, Key};
+use super::transact::{Condition, Outcome, Unmet, put};
+use super::{Table, item::number, item::text};
+use crossfade_actions::ports::{LedgerError, TakeError};
+use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::journal::{Event, Head};
+use crossfade_domain::plan::Plan;
+use std::collections::BTreeSet;
+
+/// The position of the head among the writes, and of the first lock.
+const HEAD: usize = 0;
+const FIRST_LOCK: usize = 4;
+
+impl Table {
+    pub(super) async fn take_all_or_none(
+        &self,
+        previous: Option<&Head>,
+        head: &Head,
+        plan: &Plan,
+        event: &Event,
+    ) -> Result<(), TakeError> {
+        let free = previous.map_or_else(Condition::absent, still);
+        let mut writes = vec![
+            put(&self.name, item::of_head(head), Some(free)),
+            put(&self.name, item::of_plan(plan), None),
+            put(&self.name, item::of_event(&head.service, event), None),
+            put(&self.name, item::of_index(&key::open(&head.service), &head.service, &head.migration), None),
+        ];
+        writes.extend(
+            plan.routes.iter().map(|route| put(&self.name, item::of_lock(head, route), Some(Condition::absent()))),
+        );
+        writes.extend(alarms(plan).into_iter().map(|alarm| {
+            let key = key::alarm(alarm, &head.service);
+            put(&self.name, item::of_index(&key, &head.service, &head.migration), None)
+        }));
+        match self.transact(head.service.as_str(), writes).await.map_err(LedgerError::from)? {
+            Outcome::Done => Ok(()),
+            Outcome::ConditionsFailed(unmet) => why_not(head, &unmet),
+        }
+    }
+}
+
+/// The head is still the one that was read.
+pub(super) fn still(head: &Head) -> Condition {
+    Condition::equal(vec![
+        ("generation", number(head.generation)),
+        ("sequence", number(head.sequence)),
+        ("migration", text(&head.migration)),
+    ])
+}
+
+/// The keys of everything that `take` stores for the time of the migration.
+pub(super) fn taken(plan: &Plan) -> Vec<Key> {
+    let mut keys = vec![key::open(&plan.service)];
+    keys.extend(plan.routes.iter().map(|route| key::lock(&route.id)));
+    keys.extend(alarms(plan).into_iter().map(|alarm| key::alarm(alarm, &plan.service)));
+    keys
+}
+
+/// A policy may name an alarm twice, a transaction may not.
+fn alarms(plan: &Plan) -> BTreeSet<&str> {
+    plan.policy.alarms.iter().map(String::as_str).collect()
+}
+
+fn why_not(head: &Head, unmet: &[Unmet]) -> Result<(), TakeError> {
+    let in_the_way = Outcome::unmet(unmet, HEAD);
+    let stored: Option<Head> = in_the_way.and_then(|unmet| unmet.stored.as_ref()).map(item::document).transpose()?;
+    if let Some(stored) = stored.as_ref().filter(|stored| !stored.phase.is_over()) {
+        // Our own, taken by a call whose answer was lost or by an earlier run of the same execution?
+        let ours = stored.migration == head.migration && stored.execution == head.execution;
+        return if ours { Ok(()) } else { Err(TakeError::Busy(Box::new(stored.clone()))) };
+    }
+    let locks = unmet.iter().filter(|unmet| unmet.write >= FIRST_LOCK).filter_map(|unmet| unmet.stored.as_ref());
+    let holders = locks.map(item::document).collect::<Result<Vec<RouteHolder>, _>>()?;
+    if !holders.is_empty() {
+        return Err(TakeError::Held(holders));
+    }
+    let sequence = stored.map_or(0, |stored| stored.sequence);
+    Err(LedgerError::Contended { service: head.service.clone(), sequence }.into())
+}
