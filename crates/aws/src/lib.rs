@@ -50,11 +50,14 @@ impl Connections {
 /// Reads region, credentials and endpoints as every AWS tool does (`AWS_ENDPOINT_URL` and its variants for each service
 /// included) and builds the clients, which open no connection before their first call.
 pub async fn connect(settings: &Settings) -> Connections {
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    if let Ok(name) = AppName::new(format!("crossfade-{}", settings.stack)) {
-        loader = loader.app_name(name);
+    let mut config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+    // Whoever names the caller in the environment (`AWS_SDK_UA_APP_ID`) knows better.
+    if config.app_name().is_none()
+        && let Ok(name) = AppName::new(format!("crossfade-{}", settings.stack))
+    {
+        config = config.into_builder().app_name(name).build();
     }
-    connect_with(&loader.load().await, settings)
+    connect_with(&config, settings)
 }
 
 /// As `connect`, with a configuration that the caller has loaded.

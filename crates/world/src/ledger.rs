@@ -100,10 +100,11 @@ impl Items {
     }
 
     fn record(&mut self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
-        let stored = self.heads.get(&before.service);
-        if stored == Some(after) {
+        // Its own effect is the event, whatever was recorded after it; another's event may lead to the same head.
+        if self.journals.get(&event.migration).is_some_and(|journal| journal.contains(event)) {
             return Ok(());
         }
+        let stored = self.heads.get(&before.service);
         let sequence = stored.map_or(0, |stored| stored.sequence);
         match stored {
             Some(stored) if stored.generation != before.generation || stored.migration != before.migration => {

@@ -1,0 +1,25 @@
+//! One suite for both worlds: what a port promises holds for `crates/aws` talking to the served world, and for the world's
+//! own ports, which most tests use because they are fast. Where the two differed, those tests would prove nothing.
+
+mod ledger;
+mod samples;
+mod sides;
+
+/// Makes two tests of every case: one against the served world, one against the direct one.
+macro_rules! on_both_sides {
+    ($($case:ident),* $(,)?) => {
+        mod served {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case($crate::contract::sides::Side::Served).await;
+            })*
+        }
+        mod direct {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case($crate::contract::sides::Side::Direct).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_sides;

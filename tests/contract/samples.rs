@@ -1,0 +1,99 @@
+//! Plans and journals as small as they can be.
+
+use crossfade_domain::action::Action;
+use crossfade_domain::ids::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
+use crossfade_domain::journal::{Event, Happening, Head};
+use crossfade_domain::plan::{Plan, PlannedRoute, StepWeights};
+use crossfade_domain::policy::{
+    Binding, Hooks, NewTargets, OnDrift, OnInconclusive, Schedule, ScheduleStep, ServicePolicy,
+};
+use crossfade_domain::route::RouteId;
+use crossfade_domain::weight::Weight;
+use jiff::Timestamp;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+pub(crate) fn service(name: &str) -> ServiceName {
+    ServiceName::parse(name).unwrap()
+}
+
+pub(crate) fn route(number: usize) -> RouteId {
+    let arn = format!("arn:aws:elasticloadbalancing:eu-west-1:1:listener-rule/app/public/1/2/{number}");
+    RouteId::Rule(RuleArn::parse(arn).unwrap())
+}
+
+/// What a migration begins with.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    pub(crate) head: Head,
+    pub(crate) plan: Plan,
+    pub(crate) event: Event,
+}
+
+/// The start of a service's `attempt`-th migration over these routes, guarded by these alarms.
+pub(crate) fn start(name: &str, attempt: u32, routes: &[RouteId], alarms: &[&str]) -> Start {
+    let name = service(name);
+    let head = Head::first(name.clone(), attempt, u64::from(attempt), format!("execution-{attempt}"), at(0));
+    let plan = plan(&name, attempt, routes, alarms);
+    let routes = u32::try_from(routes.len()).unwrap();
+    let event = head.next_event(Happening::Planned { routes }, at(0));
+    Start { head: head.after(&event).unwrap(), plan, event }
+}
+
+/// An event and the head it leads to.
+pub(crate) fn next(head: &Head, what: Happening, second: i64) -> (Event, Head) {
+    let event = head.next_event(what, at(second));
+    let after = head.after(&event).unwrap();
+    (event, after)
+}
+
+pub(crate) fn intent(step: u32) -> Happening {
+    Happening::ShiftIntended { step, weight: Weight::ZERO }
+}
+
+fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -> Plan {
+    let old = TargetGroupArn::parse("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/old/1").unwrap();
+    let balancer =
+        LoadBalancerArn::parse("arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/public/1").unwrap();
+    let planned = |id: &RouteId| PlannedRoute {
+        id: id.clone(),
+        load_balancer: balancer.clone(),
+        old: old.clone(),
+        baseline: vec![Action::forward_to(old.clone())],
+        attached_stickiness: None,
+        steps: vec![StepWeights { old: 100, new: 0, scale: 1 }],
+    };
+    Plan {
+        version: 1,
+        service: name.clone(),
+        migration: MigrationId::of(name, attempt),
+        created: at(0),
+        policy: policy(name, alarms),
+        groups: Vec::new(),
+        routes: routes.iter().map(planned).collect(),
+        findings: Vec::new(),
+    }
+}
+
+fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
+    let binding = Binding { namespace: "prod".to_owned(), service: name.to_string(), port: 8080 };
+    ServicePolicy {
+        name: name.clone(),
+        after: Vec::new(),
+        old_target_groups: vec!["old".to_owned()],
+        new_targets: NewTargets::Binding(binding),
+        schedule: Schedule { steps: vec![ScheduleStep { weight: Weight::FULL, bake_seconds: 60, approve: false }] },
+        alarms: alarms.iter().map(|alarm| (*alarm).to_owned()).collect(),
+        min_healthy: 1,
+        on_inconclusive: OnInconclusive::Advance,
+        on_drift: OnDrift::Halt,
+        allow_managed_by: Vec::new(),
+        old_healthy_share: 100,
+        slice_seconds: 60,
+        max_hold_seconds: 3600,
+        targets_timeout_seconds: 600,
+        hooks: Hooks::default(),
+    }
+}

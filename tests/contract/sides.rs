@@ -1,0 +1,126 @@
+//! The two sides of the contract.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use crossfade_actions::ports::Ledger;
+use crossfade_aws::{Settings, connect_with};
+use crossfade_rehearsal::aws_service::AwsService;
+use crossfade_rehearsal::front_door::{Call, CallObserver, DynamoDb, Fault, FrontDoor};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+/// The name of the table in every test.
+pub(crate) const TABLE: &str = "crossfade";
+
+/// Whom a case is run against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Side {
+    /// `crates/aws` over HTTP.
+    Served,
+    /// The world's own ports.
+    Direct,
+}
+
+/// A ledger, with whatever keeps it alive.
+pub(crate) struct OpenLedger {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    _served: Option<Served>,
+}
+
+impl Side {
+    /// An empty ledger.
+    pub(crate) async fn ledger(self) -> OpenLedger {
+        match self {
+            Self::Served => {
+                let served = Served::start(Vec::new()).await;
+                OpenLedger { ledger: served.ledger().await, _served: Some(served) }
+            }
+            Self::Direct => OpenLedger { ledger: Arc::new(crossfade_world::ledger::Ledger::default()), _served: None },
+        }
+    }
+}
+
+/// A served world: the endpoint, and what was called there.
+pub(crate) struct Served {
+    pub(crate) config: SdkConfig,
+    pub(crate) calls: Arc<Calls>,
+    _front_door: FrontDoor,
+}
+
+/// Every call that reached the endpoint; and the faults that the next calls will meet.
+#[derive(Default)]
+pub(crate) struct Calls {
+    seen: Mutex<Vec<String>>,
+    faults: Mutex<VecDeque<(String, Fault)>>,
+}
+
+impl Calls {
+    /// The operations since the last look, in order.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    /// The next `count` calls of `operation` go wrong.
+    pub(crate) fn fail_next(&self, operation: &str, count: usize, fault: Fault) {
+        let fault = (operation.to_owned(), fault);
+        self.faults.lock().unwrap().extend(std::iter::repeat_n(fault, count));
+    }
+}
+
+impl CallObserver for Calls {
+    fn before(&self, call: &Call) -> Fault {
+        self.seen.lock().unwrap().push(call.operation.clone());
+        let mut faults = self.faults.lock().unwrap();
+        let next = faults.iter().position(|(operation, _)| *operation == call.operation);
+        next.and_then(|index| faults.remove(index)).map_or(Fault::None, |(_, fault)| fault)
+    }
+}
+
+impl Served {
+    /// Serves the table and these services.
+    pub(crate) async fn start(mut services: Vec<(&'static str, Arc<dyn AwsService>)>) -> Self {
+        services.push(("dynamodb", Arc::new(DynamoDb::start().await.unwrap())));
+        let calls = Arc::new(Calls::default());
+        let front_door = FrontDoor::bind(services, calls.clone()).await.unwrap();
+        let credentials = Credentials::new("local", "local", None, None, "tests");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .endpoint_url(front_door.url())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        Self { config, calls, _front_door: front_door }
+    }
+
+    /// The ledger of `crates/aws` on an empty table.
+    pub(crate) async fn ledger(&self) -> Arc<dyn Ledger> {
+        let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+        let text = |name: &str| {
+            let definition = AttributeDefinition::builder().attribute_name(name);
+            definition.attribute_type(ScalarAttributeType::S).build().unwrap()
+        };
+        self.table()
+            .create_table()
+            .table_name(TABLE)
+            .billing_mode(BillingMode::PayPerRequest)
+            .key_schema(key("pk", KeyType::Hash))
+            .key_schema(key("sk", KeyType::Range))
+            .attribute_definitions(text("pk"))
+            .attribute_definitions(text("sk"))
+            .send()
+            .await
+            .unwrap();
+        self.calls.take();
+        connect_with(&self.config, &settings()).ledger
+    }
+
+    /// The table itself, for what no port allows.
+    pub(crate) fn table(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings { table: TABLE.to_owned(), roll_back_machine: None, stack: "crossfade".to_owned() }
+}
