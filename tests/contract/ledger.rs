@@ -99,7 +99,7 @@ async fn a_service_is_taken_once(side: Side) {
     let open = side.ledger().await;
     let first = taken(&*open.ledger).await;
     let mut second = start("users", 1, &[route(3)], &[]);
-    second.head.execution = "another".to_owned();
+    second.head.execution = String::from("another");
     let answer = open.ledger.take(None, &second.head, &second.plan, &second.event).await;
     assert_eq!(answer, Err(TakeError::Busy(Box::new(first.head))));
     assert_eq!(open.ledger.holders(&[route(3)]).await.unwrap(), vec![]);

@@ -113,13 +113,13 @@ fn by_code(operation: &'static str, object: String, code: Option<&str>, status: 
 }
 
 /// An answer that cannot be read: as good as none.
-pub(crate) fn malformed(operation: &'static str, object: &str, detail: impl ToString) -> PortError {
-    PortError::Unavailable { operation, object: object.to_owned(), detail: detail.to_string() }
+pub(crate) fn malformed(operation: &'static str, object: &str, detail: impl Into<String>) -> PortError {
+    PortError::Unavailable { operation, object: object.to_owned(), detail: detail.into() }
 }
 
 /// A request that is refused here, since AWS would take it and do something else than was meant.
-pub(crate) fn refused(operation: &'static str, object: &str, code: &str, detail: impl ToString) -> PortError {
-    PortError::Refused { operation, object: object.to_owned(), code: code.to_owned(), detail: detail.to_string() }
+pub(crate) fn refused(operation: &'static str, object: &str, code: &str, detail: impl Into<String>) -> PortError {
+    PortError::Refused { operation, object: object.to_owned(), code: code.to_owned(), detail: detail.into() }
 }
 
 fn chain(error: &dyn Error) -> String {

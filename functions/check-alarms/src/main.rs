@@ -1,3 +1,9 @@
 //! The `check-alarms` function.
 
-fn main() {}
+use crossfade_actions::check_alarms::check_alarms;
+
+// One thread: a function does one thing at a time, and a small one has less than one processor.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    crossfade_lambda::serve("check-alarms", check_alarms).await
+}

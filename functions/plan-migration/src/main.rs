@@ -1,3 +1,9 @@
 //! The `plan-migration` function.
 
-fn main() {}
+use crossfade_actions::plan_migration::plan_migration;
+
+// One thread: a function does one thing at a time, and a small one has less than one processor.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    crossfade_lambda::serve("plan-migration", plan_migration).await
+}

@@ -18,11 +18,11 @@ impl Elb {
     pub(super) async fn groups_named(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
         let (arns, names): (Vec<String>, Vec<String>) =
             names_or_arns.iter().cloned().partition(|text| text.starts_with("arn:"));
-        let (mut found, named) = tokio::try_join!(
+        let (mut found, by_name) = tokio::try_join!(
             batches::existing(arns, |batch| self.describe_groups(batch, Vec::new())),
             batches::existing(names, |batch| self.describe_groups(Vec::new(), batch)),
         )?;
-        found.extend(named);
+        found.extend(by_name);
         Ok(found)
     }
 

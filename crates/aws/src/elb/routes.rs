@@ -31,7 +31,7 @@ impl Elb {
         while let Some(item) = items.next().await {
             let item = item.map_err(failed(DESCRIBE_LOAD_BALANCERS, &object))?;
             let arn = LoadBalancerArn::parse(item.load_balancer_arn.unwrap_or_default())
-                .map_err(|error| malformed(DESCRIBE_LOAD_BALANCERS, &object, error))?;
+                .map_err(|error| malformed(DESCRIBE_LOAD_BALANCERS, &object, error.to_string()))?;
             let kind = item.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
             balancers.push(LoadBalancer { arn, kind });
         }
@@ -111,7 +111,7 @@ impl Elb {
             RouteId::Default(_) => "ModifyListener",
         };
         let actions = convert::to_sdk(actions)
-            .map_err(|error| refused(operation, route.as_str(), "InvalidLoadBalancerAction", error))?;
+            .map_err(|error| refused(operation, route.as_str(), "InvalidLoadBalancerAction", error.to_string()))?;
         match route {
             RouteId::Rule(rule) => {
                 let request = self.writer.modify_rule().rule_arn(rule.as_str()).set_actions(Some(actions));

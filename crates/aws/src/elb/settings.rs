@@ -25,7 +25,10 @@ pub(super) fn oidc_from_sdk(config: &AuthenticateOidcActionConfig) -> Settings {
         ("Scope", text(config.scope())),
         ("SessionTimeout", config.session_timeout().map(Value::from)),
         ("AuthenticationRequestExtraParams", config.authentication_request_extra_params().map(|texts| json!(texts))),
-        ("OnUnauthenticatedRequest", text(config.on_unauthenticated_request().map(|value| value.as_str()))),
+        (
+            "OnUnauthenticatedRequest",
+            text(config.on_unauthenticated_request().map(AuthenticateOidcActionConditionalBehaviorEnum::as_str)),
+        ),
     ])
 }
 
@@ -60,7 +63,10 @@ pub(super) fn cognito_from_sdk(config: &AuthenticateCognitoActionConfig) -> Sett
         ("Scope", text(config.scope())),
         ("SessionTimeout", config.session_timeout().map(Value::from)),
         ("AuthenticationRequestExtraParams", config.authentication_request_extra_params().map(|texts| json!(texts))),
-        ("OnUnauthenticatedRequest", text(config.on_unauthenticated_request().map(|value| value.as_str()))),
+        (
+            "OnUnauthenticatedRequest",
+            text(config.on_unauthenticated_request().map(AuthenticateCognitoActionConditionalBehaviorEnum::as_str)),
+        ),
     ])
 }
 

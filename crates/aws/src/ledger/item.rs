@@ -14,7 +14,7 @@ use std::collections::HashMap;
 /// An item, as the SDK has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-pub(super) fn text(value: impl ToString) -> AttributeValue {
+pub(super) fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
@@ -55,7 +55,7 @@ pub(super) fn of_lock(head: &Head, route: &PlannedRoute) -> Item {
     let mut item = with_document(&key::lock(&route.id), u64::from(RECORD_VERSION), &holder);
     item.insert("service".to_owned(), text(&head.service));
     item.insert("migration".to_owned(), text(&head.migration));
-    item.insert("since".to_owned(), text(head.since));
+    item.insert("since".to_owned(), text(&head.since));
     item.insert("baseline".to_owned(), AttributeValue::S(json_text(&route.baseline)));
     item.insert("weights".to_owned(), AttributeValue::S(json_text(&route.steps)));
     item

@@ -22,13 +22,10 @@ const READS_AT_A_TIME: usize = 16;
 impl Table {
     pub(super) async fn head_within_2_s(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
         let key = key::head(service);
-        match tokio::time::timeout(HEAD_PATIENCE, self.document(&key)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let detail = format!("no answer within {} ms", HEAD_PATIENCE.as_millis());
-                Err(malformed("GetItem", &key.to_string(), detail).into())
-            }
-        }
+        tokio::time::timeout(HEAD_PATIENCE, self.document(&key)).await.unwrap_or_else(|_| {
+            let detail = format!("no answer within {} ms", HEAD_PATIENCE.as_millis());
+            Err(malformed("GetItem", &key.to_string(), detail).into())
+        })
     }
 
     /// Index entries and heads are written in one transaction but read one after the other: a migration that ended in
@@ -109,7 +106,7 @@ impl Table {
             Some(beginning) => request
                 .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
                 .expression_attribute_names("#sk", "sk")
-                .expression_attribute_values(":sk", text(beginning)),
+                .expression_attribute_values(":sk", text(&beginning)),
         };
         let pages = request.into_paginator().items().send();
         pages.try_collect().await.map_err(failed("Query", partition))
