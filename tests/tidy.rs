@@ -176,3 +176,15 @@ fn every_crate_obeys_the_workspace_lints() {
         assert!(!read(&file).contains(banned), "{}: expect a lint, with its reason", file.display());
     }
 }
+
+/// Every code that a finding can carry is explained where its reader will look.
+#[test]
+fn every_code_of_a_finding_is_in_the_error_guide() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let codes = std::fs::read_to_string(root.join("crates/domain/src/planner/code.rs")).unwrap();
+    let guide = std::fs::read_to_string(root.join("docs/errors.md")).unwrap();
+    let codes: Vec<&str> = codes.lines().filter_map(|line| line.split('"').nth(1)).collect();
+    assert!(codes.len() > 20, "the codes were not found");
+    let missing: Vec<_> = codes.iter().filter(|code| !guide.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "not in docs/errors.md: {missing:?}");
+}
