@@ -57,7 +57,11 @@ impl Instance {
     ) -> std::io::Result<(Arc<Self>, impl Future<Output = ()> + Send + 'static)> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let mut child = Command::new(&spec.binary)
+        let mut command = Command::new(&spec.binary);
+        // A Ctrl-C in the terminal is for the host, which then ends its functions in order.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command
             .env_clear()
             .envs(environment)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
