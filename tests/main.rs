@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "everything here is a test: an unwrap is an assertion")]
 
+mod actions;
 mod aws_world;
 mod contract;
 mod repository;

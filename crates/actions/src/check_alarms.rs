@@ -57,7 +57,7 @@ async fn check(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
     let said = verdict(&inputs);
     let step = head.verified_step.unwrap_or(0);
     if said.verdict == Verdict::Halt {
-        return halt(ports, ours, step, &format!("{}: {}", said.gate, said.reason)).await;
+        return halt(ports, ours, step, &said.reason).await;
     }
     record(ports, head, |now| judged(now, &said)).await?;
     Ok(next(ours, step, &said))
@@ -95,14 +95,14 @@ fn judged(head: &Head, said: &SliceVerdict) -> Option<Happening> {
         Verdict::Bake => head.held_since.is_some(),
         _ => true,
     };
-    let judged = Happening::Judged { verdict: said.verdict, reason: format!("{}: {}", said.gate, said.reason) };
+    let judged = Happening::Judged { verdict: said.verdict, reason: said.reason.clone() };
     (news && head.phase == Phase::Moving).then_some(judged)
 }
 
 fn next(ours: &Ours, step: u32, said: &SliceVerdict) -> Cursor {
     let next = if said.verdict == Verdict::Advance { step + 1 } else { step };
     let wait = if said.verdict == Verdict::Stop { SETTLE_SECONDS } else { said.wait_seconds };
-    let mut answer = ours.answer(next, said.verdict, wait, format!("{}: {}", said.gate, said.reason));
+    let mut answer = ours.answer(next, said.verdict, wait, said.reason.as_str());
     answer.caused_at = (said.verdict == Verdict::RollBack).then_some(said.caused_at);
     answer
 }

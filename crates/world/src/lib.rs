@@ -4,6 +4,7 @@ pub mod aws_error;
 pub mod cloudwatch;
 pub mod elbv2;
 pub mod events;
+pub mod executions;
 pub mod fault_injection;
 pub mod ledger;
 pub mod states;

@@ -1,0 +1,82 @@
+//! The actions' port to Step Functions, on the world's engine.
+
+use crate::states::{RefusedCall, Status, StepFunctions};
+use crossfade_actions::ports::{Clock, ExecutionStatus, Executions, PortError, Started};
+use crossfade_domain::ids::ServiceName;
+use crossfade_domain::journal::Trigger;
+use serde_json::json;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The machine that rolls a service back.
+pub const ROLL_BACK_MACHINE: &str = "roll-back-service";
+
+/// An engine that several look at, at the time of one clock.
+pub struct Machines {
+    engine: Mutex<StepFunctions>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Machines {
+    /// Shares an engine.
+    pub fn new(engine: StepFunctions, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { engine: Mutex::new(engine), clock })
+    }
+
+    /// Looks at or drives the engine; do not await inside.
+    pub fn with<T>(&self, look: impl FnOnce(&mut StepFunctions) -> T) -> T {
+        look(&mut self.locked())
+    }
+
+    fn locked(&self) -> MutexGuard<'_, StepFunctions> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait::async_trait]
+impl Executions for Machines {
+    async fn start_roll_back(
+        &self,
+        service: &ServiceName,
+        name: &str,
+        trigger: Trigger,
+        cause: &str,
+    ) -> Result<Started, PortError> {
+        let input = json!({"service": service, "trigger": trigger, "cause": cause});
+        let started = self.locked().start_execution(self.clock.now(), ROLL_BACK_MACHINE, Some(name), input);
+        match started {
+            Ok(arn) => Ok(Started::New(arn)),
+            Err(RefusedCall::ExecutionAlreadyExists { .. }) => Ok(Started::Already),
+            Err(error) => Err(refused("StartExecution", name, &error)),
+        }
+    }
+
+    async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {
+        match self.locked().describe(execution) {
+            Ok(shown) => Ok(match shown.status {
+                Status::Running => ExecutionStatus::Running,
+                Status::Succeeded => ExecutionStatus::Succeeded,
+                _ => ExecutionStatus::Dead,
+            }),
+            Err(RefusedCall::ExecutionDoesNotExist { .. }) => Ok(ExecutionStatus::Missing),
+            Err(error) => Err(refused("DescribeExecution", execution, &error)),
+        }
+    }
+
+    async fn stop(&self, execution: &str, cause: &str) -> Result<(), PortError> {
+        let stopped =
+            self.locked().stop(self.clock.now(), execution, Some("Stopped".to_owned()), Some(cause.to_owned()));
+        match stopped {
+            Ok(_) | Err(RefusedCall::ExecutionDoesNotExist { .. }) => Ok(()),
+            Err(error) => Err(refused("StopExecution", execution, &error)),
+        }
+    }
+}
+
+fn refused(operation: &'static str, object: &str, error: &RefusedCall) -> PortError {
+    PortError::Refused {
+        operation,
+        object: object.to_owned(),
+        code: error.code().to_owned(),
+        detail: error.to_string(),
+    }
+}

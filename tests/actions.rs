@@ -1,0 +1,10 @@
+//! The actions against the world: one by one, and driven by the real state machines in virtual time.
+
+mod abandoned;
+mod alarm_events;
+mod every_call;
+mod migrating;
+mod planning;
+mod rolling_back;
+mod shifting;
+mod stage;

@@ -1,0 +1,89 @@
+//! Executions that die: stopped, killed, lost.
+
+use super::stage::{Stage, users};
+use crossfade_domain::journal::{Phase, Trigger};
+use jiff::SignedDuration;
+use serde_json::json;
+
+/// Stops the execution before its `number`-th invocation (which still runs: a function is not interrupted).
+fn stopped_before(number: usize, deliver: bool) -> Stage {
+    let (mut stage, _) = Stage::with_users();
+    stage.deliver_status_events = deliver;
+    stage.before = Some(Box::new(move |world, machines, work, invocation| {
+        if invocation == number {
+            let now = world.now();
+            machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
+        }
+    }));
+    stage.migrate(users());
+    stage
+}
+
+#[test]
+fn invariant_13_an_execution_stopped_anywhere_is_rolled_back_by_its_event_or_by_the_schedule() {
+    for deliver in [true, false] {
+        // Plan, create, attach, register, three checks of targets, then shift and two slices for each of two steps, finish.
+        for number in 0..14 {
+            let stage = stopped_before(number, deliver);
+            stage.assert_at_rest("users");
+            let head = stage.head("users");
+            let ended = matches!(head.phase, Phase::RolledBack | Phase::Refused | Phase::Migrated);
+            assert!(ended, "stopped before invocation {number}: {:?}\n{}", head.phase, stage.told());
+            if let Some(rollback) = head.rollback {
+                assert_eq!(rollback.trigger, Trigger::Sweep, "stopped before invocation {number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_event_of_an_execution_that_is_not_the_heads_is_ignored() {
+    let stage = stopped_before(9, false);
+    let event = json!({"detail": {"executionArn": "arn:aws:states:eu-west-1:1:execution:migrate-service:other"}});
+    assert_eq!(stage.call("SweepMigrations", &event).unwrap().unwrap(), json!({"migrations": []}));
+}
+
+#[test]
+fn an_execution_that_is_missing_for_two_minutes_is_dead() {
+    let (stage, _) = Stage::with_users();
+    let input = json!({"request": users(), "execution": "arn:aws:states:eu-west-1:1:execution:migrate-service:never"});
+    stage.call("PlanMigration", &input).unwrap().unwrap();
+    let sweep = || stage.call("SweepMigrations", &json!({})).unwrap().unwrap()["migrations"][0]["did"].clone();
+    assert_eq!(sweep(), "nothing");
+    stage.world.advance(SignedDuration::from_secs(120));
+    assert_eq!(sweep(), "started roll-back-service");
+}
+
+#[test]
+fn a_halted_migration_is_left_where_it_is_and_reported() {
+    let (mut stage, service) = Stage::with_users();
+    let mut once = false;
+    stage.before = Some(Box::new(move |world, _, work, _| {
+        if work.state == "Check alarms" && !std::mem::replace(&mut once, true) {
+            world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
+        }
+    }));
+    stage.migrate(users());
+    let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+    assert!(report["migrations"][0]["did"].as_str().unwrap().starts_with("nothing: halted: drift: rule"), "{report}");
+    assert_eq!(stage.head("users").phase, Phase::Halted);
+}
+
+#[test]
+fn a_rollback_execution_that_dies_is_replaced_by_the_schedule() {
+    let (mut stage, _) = Stage::with_users();
+    let mut died = false;
+    stage.before = Some(Box::new(move |world, machines, work, invocation| {
+        let now = world.now();
+        let stop = |execution: &str| machines.with(|engine| engine.stop(now, execution, None, None)).unwrap();
+        if invocation == 9 {
+            stop(&work.execution_arn);
+        }
+        if work.execution_arn.contains("roll-back-service") && !std::mem::replace(&mut died, true) {
+            stop(&work.execution_arn);
+        }
+    }));
+    stage.migrate(users());
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    stage.assert_at_rest("users");
+}

@@ -1,0 +1,139 @@
+//! Alarm events: twice, out of order, old, of nobody.
+
+use super::stage::{Stage, users};
+use crossfade_domain::journal::{Happening, Phase, Trigger};
+use crossfade_world::states::Status;
+use serde_json::{Value, json};
+
+fn event(name: &str, at: &str) -> Value {
+    json!({
+        "source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change",
+        "detail": {"alarmName": name, "state": {"value": "ALARM", "reason": "Threshold Crossed", "timestamp": at}},
+    })
+}
+
+/// A migration that has just been shifted to 5 %; its execution goes on.
+fn at_five_percent() -> Stage {
+    let (mut stage, _) = Stage::with_users();
+    stage.before = Some(Box::new(|world, machines, work, _| {
+        if work.state == "Check alarms" {
+            let now = world.now();
+            machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
+        }
+    }));
+    stage.deliver_status_events = false;
+    stage.start("first", users());
+    stage.run_machines();
+    stage.before = None;
+    assert_eq!(stage.step("users"), Some(1), "{}", stage.told());
+    stage
+}
+
+fn react(stage: &Stage, event: &Value) -> Value {
+    stage.call("ReactToAlarm", event).unwrap().unwrap()
+}
+
+#[test]
+fn an_alarm_rolls_every_route_back_in_one_invocation_and_starts_the_second_look() {
+    let mut stage = at_five_percent();
+    let at = stage.world.now();
+    let report = react(&stage, &event("users-5xx", &at.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()));
+    assert!(stage.is_at_baseline("users"));
+    assert_eq!(report["services"][0]["did"], "rolled back; the second look follows");
+    assert_eq!(stage.head("users").phase, Phase::Settling);
+    let rollback = stage.head("users").rollback.unwrap();
+    assert_eq!((rollback.trigger, rollback.caused_at.as_second()), (Trigger::AlarmEvent, at.as_second()));
+    stage.run_machines();
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn two_alarms_and_a_repeated_event_join_one_rollback() {
+    let mut stage = at_five_percent();
+    let at = stage.world.now().to_string();
+    let first = react(&stage, &event("users-5xx", &at));
+    let again = react(&stage, &event("users-5xx", &at));
+    assert_eq!(first["services"][0]["migration"], again["services"][0]["migration"]);
+    let begun = |stage: &Stage| {
+        let events = stage.events("users");
+        events.iter().filter(|event| matches!(event.what, Happening::RollbackBegun { .. })).count()
+    };
+    assert_eq!((begun(&stage), stage.head("users").generation), (1, 2));
+    stage.run_machines();
+    stage.assert_at_rest("users");
+    let late = react(&stage, &event("users-5xx", &at));
+    assert_eq!(late["services"], json!([]), "a finished migration is acknowledged, and nothing is done");
+}
+
+#[test]
+fn an_event_older_than_the_migration_is_ignored() {
+    let stage = at_five_percent();
+    let report = react(&stage, &event("users-5xx", "2026-11-02T02:59:59.000+0000"));
+    assert_eq!(report["services"][0]["did"], "nothing: the alarm changed before the migration began");
+    assert_eq!(stage.step("users"), Some(1));
+}
+
+#[test]
+fn an_alarm_of_nobody_and_a_quiet_one_are_acknowledged() {
+    let stage = at_five_percent();
+    let now = stage.world.now().to_string();
+    assert_eq!(react(&stage, &event("other", &now))["services"], json!([]));
+    let mut quiet = event("users-5xx", &now);
+    quiet["detail"]["state"]["value"] = json!("OK");
+    assert_eq!(react(&stage, &quiet)["services"], json!([]));
+    assert_eq!(stage.step("users"), Some(1));
+}
+
+#[test]
+fn a_time_that_cannot_be_read_rolls_back_rather_than_not() {
+    let stage = at_five_percent();
+    react(&stage, &event("users-5xx", "yesterday"));
+    assert!(stage.is_at_baseline("users"));
+}
+
+#[test]
+fn a_halted_migration_is_still_rolled_back_by_its_alarm() {
+    let (mut stage, service) = Stage::with_users();
+    let mut once = false;
+    stage.before = Some(Box::new(move |world, _, work, _| {
+        if work.state == "Check alarms" && !std::mem::replace(&mut once, true) {
+            world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
+        }
+    }));
+    stage.migrate(users());
+    assert_eq!(stage.head("users").phase, Phase::Halted, "{}", stage.told());
+    stage.world.fire_alarm("users-5xx");
+    stage.run_machines();
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    assert!(stage.is_at_baseline("users"));
+}
+
+#[test]
+fn the_running_execution_finds_out_at_its_next_slice_and_ends_rolled_back() {
+    let (mut stage, _) = Stage::with_users();
+    stage.before = Some(Box::new(|world, _, work, _| {
+        if work.state == "Check alarms" {
+            world.fire_alarm("users-5xx");
+        }
+    }));
+    let execution = stage.migrate(users());
+    assert_eq!(stage.ended(&execution), (Status::Failed, "RolledBack".to_owned()), "{}", stage.told());
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn an_alarm_before_the_first_change_takes_the_migration_back() {
+    for state in ["Create target group", "Attach at weight 0"] {
+        let (mut stage, _) = Stage::with_users();
+        // The event is delivered before the function of this state runs.
+        stage.before = Some(Box::new(move |world, _, work, _| {
+            if work.state == state {
+                world.fire_alarm("users-5xx");
+            }
+        }));
+        stage.migrate(users());
+        assert!(matches!(stage.head("users").phase, Phase::Refused | Phase::RolledBack), "{}", stage.told());
+        stage.assert_at_rest("users");
+    }
+}

@@ -1,0 +1,54 @@
+//! Whole migrations, straight through.
+
+use super::stage::{Stage, payments, users};
+use crossfade_domain::journal::{Happening, Phase};
+use crossfade_world::states::Status;
+
+#[test]
+fn a_healthy_service_ends_migrated_with_everything_on_the_new_cluster() {
+    let (mut stage, _) = Stage::with_users();
+    let execution = stage.migrate(users());
+    assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
+    stage.assert_at_rest("users");
+    assert_eq!(stage.head("users").phase, Phase::Migrated);
+    let shifted: Vec<u32> = stage
+        .events("users")
+        .iter()
+        .filter_map(|event| match event.what {
+            Happening::Shifted { step, .. } => Some(step),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(shifted, [0, 1, 2]);
+}
+
+#[test]
+fn a_service_on_two_load_balancers_moves_all_its_routes_as_one() {
+    let (mut stage, _) = Stage::with_payments();
+    let execution = stage.migrate(payments());
+    assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
+    stage.assert_at_rest("payments");
+    assert_eq!(stage.plan("payments").routes.len(), 5);
+    assert_eq!(stage.head("payments").new_groups.len(), 2);
+}
+
+#[test]
+fn a_second_migration_after_a_rollback_adopts_the_groups_of_the_first() {
+    let (mut stage, service) = Stage::with_users();
+    stage.before = Some(Box::new(|world, _, work, _| {
+        if work.state == "Check alarms" {
+            world.fire_alarm("users-5xx");
+        }
+    }));
+    stage.migrate(users());
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    let first = stage.new_group("users", &service.old_group);
+    stage.before = None;
+    stage.world.quiet_alarm("users-5xx");
+    stage.world.advance(jiff::SignedDuration::from_mins(5));
+    let execution = stage.start("second", users());
+    stage.run();
+    assert_eq!(stage.ended(&execution).0, Status::Succeeded, "{}", stage.told());
+    assert_eq!((stage.head("users").attempt, stage.new_group("users", &service.old_group)), (2, first));
+    stage.assert_at_rest("users");
+}

@@ -1,0 +1,125 @@
+//! Plans: refused with every reason, dry, locked, and the same again.
+
+use super::stage::{Stage, users};
+use crossfade_domain::journal::Phase;
+use crossfade_world::fault_injection::Fault;
+use crossfade_world::ledger::Items;
+use serde_json::{Value, json};
+
+fn plan(stage: &Stage, request: &Value, execution: &str) -> Value {
+    let input = json!({"request": request, "execution": execution});
+    stage.call("PlanMigration", &input).unwrap().unwrap_or_else(|error| panic!("{}", error.chain()))
+}
+
+#[test]
+fn a_dry_run_answers_the_plan_and_writes_nothing() {
+    let (stage, _) = Stage::with_users();
+    let mut request = users();
+    request["dryRun"] = json!(true);
+    let answer = plan(&stage, &request, "arn");
+    assert_eq!(answer["verdict"], "planned");
+    assert_eq!(answer["plan"]["routes"].as_array().unwrap().len(), 2);
+    assert_eq!(stage.ledger.snapshot(), Items::default());
+    assert!(!stage.faults.calls().iter().any(|call| ["take", "record", "write_route"].contains(call)));
+}
+
+#[test]
+fn a_stored_policy_needs_only_the_services_name() {
+    let (stage, _) = Stage::with_users();
+    let document = json!({"fleet": "f", "services": [users()["service"]]});
+    super::stage::once(stage.plain.ledger.store_policy("f", &document)).unwrap().unwrap();
+    assert_eq!(plan(&stage, &json!({"service": "users"}), "arn")["verdict"], "proceed");
+    let unknown = plan(&stage, &json!({"service": "user"}), "arn");
+    assert_eq!((unknown["verdict"].as_str(), unknown["error"].as_str()), (Some("refused"), Some("InvalidRequest")));
+}
+
+#[test]
+fn a_wrong_payload_names_every_problem() {
+    let (stage, _) = Stage::with_users();
+    let error = stage.call("PlanMigration", &json!({"request": {"service": 7, "dryrun": 1}})).unwrap().unwrap_err();
+    assert_eq!(error.class(), "InvalidRequest");
+    for part in ["$.execution", "service: 7", "dryrun"] {
+        assert!(error.chain().contains(part), "{part} is missing in {}", error.chain());
+    }
+}
+
+#[test]
+fn invariant_9_a_missing_or_firing_alarm_refuses_the_start() {
+    let (stage, _) = Stage::with_users();
+    stage.world.fire_alarm("users-5xx");
+    let mut request = users();
+    request["service"]["alarms"] = json!(["users-5xx", "users-latency"]);
+    let answer = plan(&stage, &request, "arn");
+    assert_eq!((answer["verdict"].as_str(), answer["error"].as_str()), (Some("refused"), Some("Refused")));
+    let reason = answer["reason"].as_str().unwrap();
+    assert!(reason.contains("users-5xx") && reason.contains("users-latency"), "every reason at once: {reason}");
+    assert!(stage.heads().is_empty());
+}
+
+#[test]
+fn invariant_9_alarms_that_cannot_be_read_refuse_the_start() {
+    let (stage, _) = Stage::with_users();
+    stage.faults.always("alarms", Fault::Throttled);
+    let error = stage.call("PlanMigration", &json!({"request": users(), "execution": "arn"})).unwrap().unwrap_err();
+    assert_eq!(error.class(), "Transient");
+    assert!(stage.heads().is_empty());
+}
+
+#[test]
+fn invariant_9_an_alarm_that_fires_before_the_locks_are_held_refuses_the_start() {
+    let (stage, _) = Stage::with_users();
+    // Killed between the locks and the second look at the alarms; then one fires.
+    let takes = {
+        let (free, _) = Stage::with_users();
+        plan(&free, &users(), "arn");
+        free.faults.calls().iter().position(|call| *call == "take").unwrap()
+    };
+    stage.faults.at(takes, Fault::DiesAfter);
+    assert!(stage.call("PlanMigration", &json!({"request": users(), "execution": "arn"})).is_none());
+    assert_eq!(stage.head("users").phase, Phase::Planned);
+    stage.world.fire_alarm("users-5xx");
+    let answer = plan(&stage, &users(), "arn");
+    assert_eq!((answer["verdict"].as_str(), answer["error"].as_str()), (Some("refused"), Some("Refused")));
+    assert_eq!(stage.head("users").phase, Phase::Refused);
+    assert!(stage.ledger.snapshot().locks.is_empty());
+}
+
+#[test]
+fn the_same_execution_finds_its_own_migration() {
+    let (stage, _) = Stage::with_users();
+    let first = plan(&stage, &users(), "arn");
+    let items = stage.ledger.snapshot();
+    assert_eq!(plan(&stage, &users(), "arn"), first);
+    assert_eq!(stage.ledger.snapshot(), items);
+}
+
+#[test]
+fn invariant_8_the_refused_one_learns_who_holds_the_service_since_when() {
+    let (stage, _) = Stage::with_users();
+    plan(&stage, &users(), "arn");
+    let since = stage.head("users").since.to_string();
+    let busy = plan(&stage, &users(), "another");
+    assert_eq!(busy["error"], "LockHeld");
+    assert!(busy["reason"].as_str().unwrap().contains(&since), "{busy}");
+
+    let mut other = users();
+    other["service"]["name"] = json!("accounts");
+    other["service"]["alarms"] = json!([]);
+    let held = plan(&stage, &other, "third");
+    assert_eq!((held["verdict"].as_str(), held["error"].as_str()), (Some("refused"), Some("LockHeld")), "{held}");
+    let reason = held["reason"].as_str().unwrap();
+    assert!(reason.contains("users-1") && reason.contains(&since), "{reason}");
+}
+
+#[test]
+fn a_foreign_group_of_the_same_name_is_refused() {
+    let (stage, _) = Stage::with_users();
+    let mut request = users();
+    request["dryRun"] = json!(true);
+    let dry = plan(&stage, &request, "arn");
+    let name = dry["plan"]["groups"][0]["newName"].as_str().unwrap().to_owned();
+    stage.world.with(|state| state.elbv2.create_target_group(state.now, &name, 8080, &[]).unwrap());
+    let answer = plan(&stage, &users(), "arn");
+    assert_eq!(answer["error"], "Refused");
+    assert!(answer["reason"].as_str().unwrap().contains(&name), "{answer}");
+}

@@ -1,0 +1,248 @@
+//! Rollbacks: from any phase, whatever else is broken.
+
+use super::stage::{Stage, payments, users};
+use crossfade_domain::journal::{Happening, Phase, Trigger};
+use crossfade_world::fault_injection::Fault;
+use crossfade_world::world::ServiceOnBalancer;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+/// A migration that bakes at 5 %, with its execution stopped in time.
+fn baking() -> (Stage, ServiceOnBalancer) {
+    let (mut stage, service) = Stage::with_users();
+    stage.deliver_status_events = false;
+    stage.before = Some(Box::new(|world, machines, work, _| {
+        if work.state == "Check alarms" {
+            let now = world.now();
+            machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
+        }
+    }));
+    stage.start("first", users());
+    stage.run_machines();
+    stage.before = None;
+    assert_eq!((stage.head("users").phase, stage.step("users")), (Phase::Moving, Some(1)), "{}", stage.told());
+    (stage, service)
+}
+
+fn act() -> Value {
+    json!({"cursor": {"service": "users", "cause": "checkout is slow"}, "execution": "by-hand", "mode": "act"})
+}
+
+fn verify() -> Value {
+    json!({"cursor": {"service": "users"}, "execution": "by-hand", "mode": "verify"})
+}
+
+/// Acts, settles, verifies; answers the verdicts.
+fn roll_back(stage: &Stage) -> (Value, Value) {
+    let acted = stage.call("RollBack", &act()).unwrap().unwrap();
+    stage.world.advance(SignedDuration::from_secs(90));
+    let verified = stage.call("RollBack", &verify()).unwrap().unwrap();
+    (acted, verified)
+}
+
+#[test]
+fn a_rollback_by_hand_returns_every_route_and_releases_the_locks() {
+    let (stage, _) = baking();
+    let (acted, verified) = roll_back(&stage);
+    assert_eq!((&acted["verdict"], &acted["waitSeconds"]), (&json!("settle"), &json!(90)));
+    assert_eq!(verified["verdict"], "rolledBack");
+    stage.assert_at_rest("users");
+    let rollback = stage.head("users").rollback.unwrap();
+    assert_eq!((rollback.trigger, rollback.cause.as_str()), (Trigger::Operator, "checkout is slow"));
+}
+
+#[test]
+fn a_rollback_may_be_repeated_at_any_time() {
+    let (stage, _) = baking();
+    let first = stage.call("RollBack", &act()).unwrap().unwrap();
+    let again = stage.call("RollBack", &act()).unwrap().unwrap();
+    assert_eq!((&first["verdict"], &again["verdict"]), (&json!("settle"), &json!("settle")));
+    assert_eq!(stage.head("users").generation, 2, "rollbacks never fence each other");
+    stage.world.advance(SignedDuration::from_secs(90));
+    for _ in 0..2 {
+        assert_eq!(stage.call("RollBack", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
+    }
+    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "settle");
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn invariant_7_the_second_look_waits_until_late_writers_are_dead() {
+    let (stage, _) = baking();
+    stage.call("RollBack", &act()).unwrap().unwrap();
+    stage.world.advance(SignedDuration::from_secs(30));
+    let early = stage.call("RollBack", &verify()).unwrap().unwrap();
+    assert_eq!((&early["verdict"], &early["waitSeconds"]), (&json!("settle"), &json!(60)));
+    assert_eq!(stage.head("users").phase, Phase::Settling);
+}
+
+#[test]
+fn invariant_7_what_a_late_writer_moved_is_returned_before_the_locks_go() {
+    let (mut stage, service) = baking();
+    let new = stage.new_group("users", &service.old_group);
+    stage.call("RollBack", &act()).unwrap().unwrap();
+    // A shift to 5 % that had been on its way for as long as a function may live.
+    stage.world.advance(SignedDuration::from_secs(60));
+    stage.world.with(|state| {
+        let now = state.now;
+        state.elbv2.set_weights(now, &service.rules[0], &[(&service.old_group, 950), (&new, 50)]).unwrap();
+    });
+    stage.world.advance(SignedDuration::from_secs(30));
+    let looked = stage.call("RollBack", &verify()).unwrap().unwrap();
+    assert_eq!(looked["verdict"], "settle");
+    assert!(stage.is_at_baseline("users") && !stage.ledger.snapshot().locks.is_empty());
+    stage.world.advance(SignedDuration::from_secs(90));
+    assert_eq!(stage.call("RollBack", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
+    let last = stage.events("users").pop().unwrap().what;
+    assert_eq!(last, Happening::RollbackVerified { rewritten: 1 });
+    stage.assert_at_rest("users");
+    stage.story.clear();
+}
+
+#[test]
+fn invariant_5_a_foreign_edit_is_kept_without_our_group() {
+    let (stage, service) = baking();
+    let other = stage.world.add_service("internal", "other", &[]).old_group;
+    stage.world.someone_sets_weight(&service.rules[0], &other, 50).unwrap();
+    let (_, verified) = roll_back(&stage);
+    assert_eq!(verified["verdict"], "rolledBack");
+    let weights = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+    assert_eq!(weights, [(service.old_group.clone(), 999), (other, 50)], "950 and 50 of ours, without the rest scaled");
+    let kept =
+        stage.events("users").iter().filter(|event| matches!(event.what, Happening::ForeignEditKept { .. })).count();
+    assert_eq!(kept, 1);
+    assert!(stage.ledger.snapshot().locks.is_empty());
+}
+
+#[test]
+fn invariant_5_our_group_already_gone_is_recorded_and_left() {
+    let (stage, service) = baking();
+    let new = stage.new_group("users", &service.old_group);
+    let other = stage.world.add_service("internal", "other", &[]).old_group;
+    stage.world.someone_sets_weight(&service.rules[0], &other, 1).unwrap();
+    stage.world.someone_removes_group(&service.rules[0], &new).unwrap();
+    let before = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+    assert_eq!(roll_back(&stage).1["verdict"], "rolledBack");
+    assert_eq!(stage.world.with(|state| state.elbv2.weights_of(&service.rules[0])), before);
+}
+
+#[test]
+fn invariant_5_the_old_group_gone_while_ours_is_there_halts_after_all_other_routes_are_back() {
+    let (stage, service) = baking();
+    stage.world.someone_removes_group(&service.rules[0], &service.old_group).unwrap();
+    let acted = stage.call("RollBack", &act()).unwrap().unwrap();
+    assert_eq!(acted["verdict"], "halt");
+    assert!(acted["reason"].as_str().unwrap().contains("old target group"), "{acted}");
+    let second = stage.world.with(|state| state.elbv2.weights_of(&service.rules[1]));
+    assert_eq!(second.len(), 1, "the other route is back");
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn invariant_6_a_rollback_is_withheld_only_from_a_working_side_to_a_dead_one() {
+    #[track_caller]
+    fn check(old_healthy: bool, new_healthy: bool, verdict: &str, at_baseline: bool) {
+        let (stage, service) = baking();
+        let new = stage.new_group("users", &service.old_group);
+        let set = |group: &str, healthy| {
+            if healthy { stage.world.make_healthy(group) } else { stage.world.make_unhealthy(group) }
+        };
+        set(&service.old_group, old_healthy);
+        set(&new, new_healthy);
+        let acted = stage.call("RollBack", &act()).unwrap().unwrap();
+        assert_eq!((acted["verdict"].as_str().unwrap(), stage.is_at_baseline("users")), (verdict, at_baseline));
+    }
+    check(true, true, "settle", true);
+    check(true, false, "settle", true);
+    check(false, false, "settle", true);
+    check(false, true, "halt", false);
+}
+
+#[test]
+fn invariant_6_health_that_cannot_be_read_withholds_nothing() {
+    let (stage, service) = baking();
+    stage.world.make_unhealthy(&service.old_group);
+    stage.faults.always("health", Fault::Throttled);
+    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "settle");
+    assert!(stage.is_at_baseline("users"));
+}
+
+#[test]
+fn a_halted_rollback_goes_on_when_a_person_has_mended_it() {
+    let (stage, service) = baking();
+    stage.world.make_unhealthy(&service.old_group);
+    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "halt");
+    stage.assert_at_rest("users");
+    stage.world.make_healthy(&service.old_group);
+    assert_eq!(roll_back(&stage).1["verdict"], "rolledBack");
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn invariant_6_a_route_that_is_denied_halts_loudly_after_all_others_are_back() {
+    let (stage, service) = baking();
+    let writes = stage.faults.calls().len();
+    // head, plan, record, read, health, health, head, write: the first write of the rollback.
+    stage.faults.at(writes + 6, Fault::Denied);
+    let acted = stage.call("RollBack", &act()).unwrap().unwrap();
+    let calls = &stage.faults.calls()[writes..];
+    assert_eq!(calls[6], "write_route", "{calls:?}");
+    assert_eq!(acted["verdict"], "halt");
+    let lengths = |rule: &str| stage.world.with(|state| state.elbv2.weights_of(rule).len());
+    assert_eq!((lengths(&service.rules[0]), lengths(&service.rules[1])), (2, 1));
+    let reason = stage.head("users").reason.unwrap();
+    assert!(reason.contains("not authorized") && reason.contains("roll-back-service"), "{reason}");
+}
+
+#[test]
+fn invariant_6_a_table_that_does_not_answer_stops_no_rollback() {
+    for verb in ["head", "plan", "record"] {
+        let (stage, _) = baking();
+        stage.faults.always(verb, Fault::LostRequest);
+        let _ = stage.call("RollBack", &act()).unwrap();
+        stage.faults.clear();
+        assert!(stage.is_at_baseline("users"), "{verb} does not answer");
+        // When it answers again, the journal is put right.
+        assert_ne!(roll_back(&stage).0["verdict"], "halt");
+        stage.world.advance(SignedDuration::from_secs(90));
+        assert_eq!(stage.call("RollBack", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
+        stage.assert_at_rest("users");
+    }
+}
+
+#[test]
+fn invariant_6_without_the_table_both_load_balancers_are_returned() {
+    let (mut stage, _) = Stage::with_payments();
+    stage.deliver_status_events = false;
+    stage.before = Some(Box::new(|world, machines, work, _| {
+        if work.state == "Check alarms" {
+            let now = world.now();
+            machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
+        }
+    }));
+    stage.start("first", payments());
+    stage.run_machines();
+    stage.faults.always("head", Fault::LostRequest);
+    let input = json!({"cursor": {"service": "payments"}, "execution": "by-hand", "mode": "act"});
+    let acted = stage.call("RollBack", &input).unwrap().unwrap();
+    assert_eq!(acted["verdict"], "settle", "{acted}");
+    assert!(stage.is_at_baseline("payments"));
+}
+
+#[test]
+fn a_service_without_a_migration_has_nothing_to_return() {
+    let (stage, _) = Stage::with_users();
+    let answer = stage.call("RollBack", &act()).unwrap().unwrap();
+    assert_eq!((answer["verdict"].as_str(), answer["error"].as_str()), (Some("refused"), Some("Refused")), "{answer}");
+}
+
+#[test]
+fn a_start_that_failed_early_cannot_roll_back_somebody_elses_migration() {
+    let (stage, _) = baking();
+    let input = json!({
+        "cursor": {"service": "users", "error": {"Error": "Lambda.Unknown", "Cause": "{}"}},
+        "execution": "another", "mode": "act", "onlyOwn": true,
+    });
+    assert_eq!(stage.call("RollBack", &input).unwrap().unwrap()["verdict"], "refused");
+    assert_eq!((stage.head("users").phase, stage.step("users")), (Phase::Moving, Some(1)));
+}

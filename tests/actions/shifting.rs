@@ -1,0 +1,165 @@
+//! Shifts: what stops them, and what they never do.
+
+use super::stage::{Stage, users};
+use crossfade_actions::commands::{Command, command};
+use crossfade_domain::ids::ServiceName;
+use crossfade_domain::journal::{Phase, Trigger};
+use crossfade_world::World;
+use crossfade_world::states::Status;
+use crossfade_world::world::ServiceOnBalancer;
+use serde_json::json;
+
+/// Runs a whole migration in which something happens before the first invocation in `state`.
+fn with_event(
+    policy: &serde_json::Value,
+    before: &'static str,
+    happens: impl Fn(&World, &ServiceOnBalancer) + 'static,
+) -> (Stage, ServiceOnBalancer, String) {
+    let (mut stage, service) = Stage::with_users();
+    let (there, mut once) = (service.clone(), false);
+    stage.before = Some(Box::new(move |world, _, work, _| {
+        if work.state == before && !std::mem::replace(&mut once, true) {
+            happens(world, &there);
+        }
+    }));
+    let execution = stage.migrate(policy.clone());
+    (stage, service, execution)
+}
+
+#[test]
+fn invariant_5_drift_halts_and_overwrites_nothing() {
+    for state in ["Shift weight", "Check alarms", "Finish migration"] {
+        let (stage, service, execution) = with_event(&users(), state, |world, service| {
+            world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
+        });
+        assert_eq!(stage.ended(&execution), (Status::Failed, "Halted".to_owned()), "{state}\n{}", stage.told());
+        let weights = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+        assert_eq!(weights[0], (service.old_group.clone(), 700), "{state}: the edit is still there");
+        let reason = stage.head("users").reason.unwrap();
+        assert!(reason.contains("700") && reason.contains("rule"), "{reason}");
+        stage.assert_at_rest("users");
+    }
+}
+
+#[test]
+fn drift_rolls_back_where_the_policy_asks_for_it_and_keeps_the_edit() {
+    let mut policy = users();
+    policy["service"]["onDrift"] = json!("rollback");
+    let (stage, _, execution) = with_event(&policy, "Check alarms", |world, service| {
+        world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
+    });
+    assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn a_route_changed_between_plan_and_attach_refuses_the_migration() {
+    let (stage, service, execution) = with_event(&users(), "Attach at weight 0", |world, service| {
+        let other = world.add_service("internal", "other", &[]).old_group;
+        world.someone_sets_weight(&service.rules[0], &other, 1).unwrap();
+    });
+    assert_eq!(stage.ended(&execution).1, "Refused", "{}", stage.told());
+    assert_eq!(stage.head("users").phase, Phase::Refused);
+    assert!(stage.ledger.snapshot().locks.is_empty());
+    let weights = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+    assert_eq!(weights.len(), 2, "the foreign edit is still there");
+}
+
+#[test]
+fn invariant_2_no_weight_for_a_group_without_enough_healthy_targets() {
+    let (stage, _, execution) = with_event(&users(), "Shift weight", |world, service| {
+        world.make_unhealthy(&new_group(world, service));
+    });
+    // It holds before the first weight above 0 until the policy's longest hold is over, then it halts at 0 %.
+    assert_eq!(stage.ended(&execution), (Status::Failed, "Halted".to_owned()), "{}", stage.told());
+    assert_eq!(stage.step("users"), Some(0));
+    assert!(stage.head("users").reason.unwrap().contains("healthy"));
+}
+
+/// The other group in a service's first rule: ours.
+fn new_group(world: &World, service: &ServiceOnBalancer) -> String {
+    let weights = world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+    weights.into_iter().map(|(group, _)| group).find(|group| *group != service.old_group).unwrap()
+}
+
+#[test]
+fn invariant_11_no_step_up_that_could_not_be_taken_back() {
+    let (stage, _, execution) = with_event(&users(), "Shift weight", |world, service| {
+        world.make_unhealthy(&service.old_group);
+    });
+    assert_eq!(stage.ended(&execution), (Status::Failed, "Halted".to_owned()), "{}", stage.told());
+    assert_eq!(stage.step("users"), Some(0));
+}
+
+#[test]
+fn invariant_9_an_alarm_that_is_gone_is_never_taken_for_quiet() {
+    let (stage, _, execution) = with_event(&users(), "Check alarms", |world, _| world.delete_alarm("users-5xx"));
+    assert_eq!(stage.ended(&execution).1, "Halted", "{}", stage.told());
+    assert_eq!(stage.step("users"), Some(1));
+}
+
+#[test]
+fn invariant_9_an_alarm_that_fired_and_cleared_between_two_looks_still_counts() {
+    let (mut stage, _) = Stage::with_users();
+    stage.deliver_alarm_events = false;
+    stage.before = Some(Box::new(|world, _, work, _| {
+        if work.state == "Check alarms" {
+            world.fire_alarm("users-5xx");
+            world.quiet_alarm("users-5xx");
+        }
+    }));
+    let execution = stage.migrate(users());
+    assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+    let rollback = stage.head("users").rollback.unwrap();
+    assert_eq!(rollback.trigger, Trigger::CheckAlarms);
+    assert!(rollback.caused_at <= rollback.begun_at);
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn targets_that_never_become_healthy_take_the_attach_back() {
+    let (stage, _, execution) = with_event(&users(), "Check targets", |world, service| {
+        world.make_unhealthy(&new_group(world, service));
+    });
+    assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+    assert_eq!(stage.head("users").rollback.unwrap().trigger, Trigger::Failure);
+    stage.assert_at_rest("users");
+}
+
+fn commanded(before: &'static str, given: Command) -> (Stage, String) {
+    let (mut stage, _) = Stage::with_users();
+    let (ports, mut once) = (stage.plain.clone(), false);
+    stage.before = Some(Box::new(move |_, _, work, _| {
+        if work.state == before && !std::mem::replace(&mut once, true) {
+            let users = ServiceName::parse("users").unwrap();
+            super::stage::once(command(&ports, &users, given, "a test")).unwrap().unwrap();
+        }
+    }));
+    let execution = stage.migrate(users());
+    (stage, execution)
+}
+
+#[test]
+fn an_abort_rolls_back_from_every_state_on_the_way_up() {
+    for state in ["Check targets", "Shift weight", "Check alarms", "Finish migration"] {
+        let (stage, execution) = commanded(state, Command::Abort);
+        assert_eq!(stage.ended(&execution).1, "RolledBack", "{state}\n{}", stage.told());
+        assert_eq!(stage.head("users").rollback.unwrap().trigger, Trigger::Operator, "{state}");
+        stage.assert_at_rest("users");
+    }
+}
+
+#[test]
+fn a_pause_holds_the_weight_and_halts_when_nobody_continues() {
+    let (stage, execution) = commanded("Check alarms", Command::Pause);
+    assert_eq!(stage.ended(&execution).1, "Halted", "{}", stage.told());
+    assert_eq!(stage.step("users"), Some(1));
+}
+
+#[test]
+fn a_command_without_a_migration_is_refused() {
+    let (stage, _) = Stage::with_users();
+    let name = ServiceName::parse("users").unwrap();
+    let error = super::stage::once(command(&stage.plain, &name, Command::Abort, "a test")).unwrap().unwrap_err();
+    assert_eq!((error.class(), error.chain().as_str()), ("InvalidRequest", "invalid request: users has no migration"));
+}
