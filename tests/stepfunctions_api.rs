@@ -244,9 +244,11 @@ async fn schedules_fire_in_world_time_and_rules_start_machines() {
 async fn a_dropped_orchestrator_fires_nothing_more() {
     let World { functions, orchestrator, .. } = world(6_000.0).await;
     functions.until(1, |payload| payload["scheduled"] == true).await;
+    let executions = orchestrator.executions();
     drop(orchestrator);
     tokio::time::sleep(Duration::from_millis(50)).await;
     let before = functions.payloads.lock().unwrap().len();
+    executions.start_execution(MACHINE, None, json!({ "waitSeconds": 0 })).unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(functions.payloads.lock().unwrap().len(), before);
 }

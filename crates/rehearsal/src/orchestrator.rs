@@ -31,7 +31,8 @@ struct Inner {
     wake: Notify,
     /// Changes whenever an execution may have.
     changes: watch::Sender<u64>,
-    tasks: Mutex<JoinSet<()>>,
+    /// `None` once the orchestrator is gone: handles that are left then start nothing.
+    tasks: Mutex<Option<JoinSet<()>>>,
 }
 
 struct Engine {
@@ -66,7 +67,7 @@ impl Orchestrator {
                 events,
                 wake: Notify::new(),
                 changes: watch::Sender::new(0),
-                tasks: Mutex::default(),
+                tasks: Mutex::new(Some(JoinSet::new())),
             }),
         };
         executions.start_tasks(wiring, functions, receiver);
@@ -87,7 +88,8 @@ impl Orchestrator {
 impl Drop for Orchestrator {
     fn drop(&mut self) {
         // The tasks hold the handle that holds them; only this ends the circle.
-        lock(&self.executions.inner.tasks).abort_all();
+        let tasks = lock(&self.executions.inner.tasks).take();
+        drop(tasks);
     }
 }
 
@@ -190,6 +192,7 @@ impl Executions {
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = lock(&self.inner.tasks);
+        let Some(tasks) = tasks.as_mut() else { return };
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
