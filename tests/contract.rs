@@ -1,7 +1,9 @@
 //! One suite for both worlds: what a port promises holds for `crates/aws` talking to the served world, and for the world's
 //! own ports, which most tests use because they are fast. Where the two differed, those tests would prove nothing.
 
+mod alarms;
 mod ledger;
+mod load_balancers;
 mod samples;
 mod sides;
 

@@ -3,10 +3,14 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-use crossfade_actions::ports::Ledger;
+use crossfade_actions::ports::{Alarms, Ledger, LoadBalancers};
 use crossfade_aws::{Settings, connect_with};
 use crossfade_rehearsal::aws_service::AwsService;
+use crossfade_rehearsal::clock::WorldClock;
+use crossfade_rehearsal::cloudwatch_api::CloudWatchApi;
+use crossfade_rehearsal::elbv2_api::Elbv2Api;
 use crossfade_rehearsal::front_door::{Call, CallObserver, DynamoDb, Fault, FrontDoor};
+use crossfade_world::world::World;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -37,6 +41,27 @@ impl Side {
                 OpenLedger { ledger: served.ledger().await, _served: Some(served) }
             }
             Self::Direct => OpenLedger { ledger: Arc::new(crossfade_world::ledger::Ledger::default()), _served: None },
+        }
+    }
+}
+
+/// A world's ports, with whatever keeps them alive.
+pub(crate) struct Open {
+    pub(crate) load_balancers: Arc<dyn LoadBalancers>,
+    pub(crate) alarms: Arc<dyn Alarms>,
+    _served: Option<Served>,
+}
+
+impl Side {
+    /// Opens a world that has been set up. What is changed in it afterwards is seen through the ports only.
+    pub(crate) async fn open(self, world: &Arc<World>) -> Open {
+        match self {
+            Self::Served => {
+                let served = Served::of(world).await;
+                let connections = connect_with(&served.config, &settings());
+                Open { load_balancers: connections.load_balancers, alarms: connections.alarms, _served: Some(served) }
+            }
+            Self::Direct => Open { load_balancers: world.clone(), alarms: world.clone(), _served: None },
         }
     }
 }
@@ -78,6 +103,15 @@ impl CallObserver for Calls {
 }
 
 impl Served {
+    /// Serves a copy of a world, at its time, and the table.
+    pub(crate) async fn of(world: &World) -> Self {
+        let clock = WorldClock::starting_at(world.now(), 1.0);
+        let (elbv2, cloudwatch) = world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone()));
+        let elbv2 = Elbv2Api::new(Arc::new(Mutex::new(elbv2)), clock);
+        let cloudwatch = CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock);
+        Self::start(vec![("elasticloadbalancing", Arc::new(elbv2)), ("monitoring", Arc::new(cloudwatch))]).await
+    }
+
     /// Serves the table and these services.
     pub(crate) async fn start(mut services: Vec<(&'static str, Arc<dyn AwsService>)>) -> Self {
         services.push(("dynamodb", Arc::new(DynamoDb::start().await.unwrap())));

@@ -1,0 +1,481 @@
+//! What the load balancers promise.
+
+use super::on_both_sides;
+use super::samples::{at, service};
+use super::sides::{Served, Side, settings};
+use crossfade_actions::ports::{LoadBalancers, NewGroup, PortError};
+use crossfade_aws::connect_with;
+use crossfade_domain::action::{Action, ActionKind, Forward, GroupStickiness, WeightedGroup, forward_of};
+use crossfade_domain::group::{Attributes, GroupSettings, HealthCheck, HealthState, Tags, Target};
+use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, RuleArn, TargetGroupArn};
+use crossfade_domain::normal_form;
+use crossfade_domain::route::RouteId;
+use crossfade_rehearsal::front_door::Fault;
+use crossfade_world::world::{ServiceOnBalancer, World};
+use serde_json::json;
+use std::sync::Arc;
+
+on_both_sides![
+    every_rule_and_default_action_is_read,
+    lists_longer_than_a_page_are_read_whole,
+    weights_are_written_and_read_back,
+    a_default_action_is_written_through_its_listener,
+    stickiness_is_written_and_read_back,
+    a_login_before_the_forward_survives_a_write,
+    a_route_that_is_gone_is_left_out,
+    writes_that_would_do_something_else_are_refused,
+    the_rules_of_the_load_balancer_are_told_by_their_code,
+    groups_are_found_by_name_and_by_arn,
+    groups_of_a_service_are_found_by_their_tag,
+    tags_of_what_exists_are_read,
+    attributes_are_set_and_read,
+    an_empty_group_has_no_health_and_an_unused_one_is_unused,
+    a_group_is_created_as_it_was_asked_for,
+    a_group_is_deleted_only_when_nothing_uses_it,
+    load_balancers_that_exist_are_described,
+];
+
+fn world() -> Arc<World> {
+    World::new(at(0), 7)
+}
+
+fn rule(arn: &str) -> RouteId {
+    RouteId::Rule(RuleArn::parse(arn).unwrap())
+}
+
+fn default_of(users: &ServiceOnBalancer) -> RouteId {
+    RouteId::Default(listener(users))
+}
+
+fn listener(users: &ServiceOnBalancer) -> ListenerArn {
+    ListenerArn::parse(users.listener.as_str()).unwrap()
+}
+
+fn balancer(users: &ServiceOnBalancer) -> LoadBalancerArn {
+    LoadBalancerArn::parse(users.load_balancer.as_str()).unwrap()
+}
+
+fn group(arn: &str) -> TargetGroupArn {
+    TargetGroupArn::parse(arn).unwrap()
+}
+
+fn add_group(world: &World, name: &str, tags: &[(&str, &str)]) -> String {
+    world.with(|state| state.elbv2.create_target_group(state.now, name, 8080, tags).unwrap())
+}
+
+fn split(groups: &[(&str, u16)], stickiness: Option<GroupStickiness>) -> Action {
+    let tuple = |(arn, weight): &(&str, u16)| WeightedGroup { group: group(arn), weight: *weight };
+    let groups = groups.iter().map(tuple).collect();
+    Action { order: None, kind: ActionKind::Forward(Forward { groups, stickiness }) }
+}
+
+fn weights(actions: &[Action]) -> Vec<(&str, u16)> {
+    forward_of(actions).unwrap().groups.iter().map(|tuple| (tuple.group.name(), tuple.weight)).collect()
+}
+
+async fn read(port: &dyn LoadBalancers, route: &RouteId) -> Vec<Action> {
+    let mut routes = port.read_routes(std::slice::from_ref(route)).await.unwrap();
+    assert_eq!(routes.len(), 1);
+    let read = routes.remove(0);
+    assert_eq!(read.id, *route);
+    read.actions
+}
+
+async fn every_rule_and_default_action_is_read(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com", "u.example.com"]);
+    let open = side.open(&world).await;
+    let listeners = open.load_balancers.listeners(&balancer(&users)).await.unwrap();
+    assert_eq!(listeners.len(), 1);
+    assert_eq!((&listeners[0].arn, &listeners[0].load_balancer), (&listener(&users), &balancer(&users)));
+    let mut routes = open.load_balancers.routes(&listener(&users)).await.unwrap();
+    routes.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut expected = vec![rule(&users.rules[0]), rule(&users.rules[1]), default_of(&users)];
+    expected.sort();
+    assert_eq!(routes.iter().map(|route| route.id.clone()).collect::<Vec<_>>(), expected);
+    for route in &routes {
+        assert_eq!(route.load_balancer, balancer(&users));
+        match &route.id {
+            RouteId::Default(_) => assert_eq!(route.actions, listeners[0].default_actions),
+            RouteId::Rule(_) => assert_eq!(weights(&route.actions), [("users-swarm", 1)]),
+        }
+    }
+    let again = open.load_balancers.read_routes(&expected).await.unwrap();
+    assert_eq!(again.len(), 3);
+    for route in again {
+        assert!(routes.contains(&route), "both reads tell the same: {route:?}");
+    }
+}
+
+async fn lists_longer_than_a_page_are_read_whole(side: Side) {
+    let world = world();
+    let hosts: Vec<String> = (0..7).map(|number| format!("h{number}.example.com")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let users = world.add_service("public", "users-swarm", &hosts);
+    for number in 0..5 {
+        world.add_service("public", &format!("other-{number}"), &[&format!("o{number}.example.com")]);
+        world.with(|state| {
+            let now = state.now;
+            state.elbv2.create_listener(now, &users.load_balancer, "HTTP", 8000 + number).unwrap()
+        });
+    }
+    world.with(|state| state.elbv2.set_largest_page(2));
+    let open = side.open(&world).await;
+    assert_eq!(open.load_balancers.routes(&listener(&users)).await.unwrap().len(), 7 + 5 + 1);
+    assert_eq!(open.load_balancers.listeners(&balancer(&users)).await.unwrap().len(), 6);
+    assert_eq!(open.load_balancers.target_groups_of(&balancer(&users)).await.unwrap().len(), 6);
+    let rules: Vec<RouteId> = users.rules.iter().map(|arn| rule(arn)).collect();
+    assert_eq!(open.load_balancers.read_routes(&rules).await.unwrap().len(), 7);
+}
+
+async fn weights_are_written_and_read_back(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let new = add_group(&world, "users-eks", &[]);
+    let open = side.open(&world).await;
+    let route = rule(&users.rules[0]);
+    for pair in [(100, 0), (95, 5), (0, 100), (999, 1)] {
+        let actions = vec![split(&[(&users.old_group, pair.0), (&new, pair.1)], None)];
+        open.load_balancers.write_route(&route, &actions).await.unwrap();
+        let stored = read(&*open.load_balancers, &route).await;
+        assert!(normal_form::same(&stored, &actions), "{stored:?}");
+        assert_eq!(weights(&stored), [("users-swarm", pair.0), ("users-eks", pair.1)]);
+    }
+    let alone = vec![Action::forward_to(group(&users.old_group))];
+    open.load_balancers.write_route(&route, &alone).await.unwrap();
+    assert!(normal_form::same(&read(&*open.load_balancers, &route).await, &alone));
+}
+
+async fn a_default_action_is_written_through_its_listener(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &[]);
+    let new = add_group(&world, "users-eks", &[]);
+    let open = side.open(&world).await;
+    let route = default_of(&users);
+    let before = read(&*open.load_balancers, &route).await;
+    let ActionKind::FixedResponse(answer) = &before[0].kind else { panic!("{before:?}") };
+    assert_eq!(answer["StatusCode"], json!("404"));
+    let actions = vec![split(&[(&users.old_group, 90), (&new, 10)], None)];
+    open.load_balancers.write_route(&route, &actions).await.unwrap();
+    assert!(normal_form::same(&read(&*open.load_balancers, &route).await, &actions));
+    open.load_balancers.write_route(&route, &before).await.unwrap();
+    assert_eq!(read(&*open.load_balancers, &route).await, before);
+}
+
+async fn stickiness_is_written_and_read_back(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let new = add_group(&world, "users-eks", &[]);
+    let open = side.open(&world).await;
+    let route = rule(&users.rules[0]);
+    let on = Some(GroupStickiness { enabled: true, duration_seconds: Some(600) });
+    for stickiness in [on, None] {
+        let actions = vec![split(&[(&users.old_group, 50), (&new, 50)], stickiness)];
+        open.load_balancers.write_route(&route, &actions).await.unwrap();
+        let stored = read(&*open.load_balancers, &route).await;
+        assert!(normal_form::same(&stored, &actions), "{stored:?}");
+        assert_eq!(forward_of(&stored).unwrap().is_sticky(), stickiness.is_some());
+    }
+}
+
+async fn a_login_before_the_forward_survives_a_write(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &[]);
+    let new = add_group(&world, "users-eks", &[]);
+    let arn = world.with(|state| {
+        let now = state.now;
+        let secure = state.elbv2.create_listener(now, &users.load_balancer, "HTTPS", 443).unwrap();
+        let input = json!({
+            "ListenerArn": secure, "Priority": 1,
+            "Conditions": [{"Field": "host-header", "Values": ["users.example.com"]}],
+            "Actions": [
+                {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": {
+                    "Issuer": "https://id.example.com", "AuthorizationEndpoint": "https://id.example.com/a",
+                    "TokenEndpoint": "https://id.example.com/t", "UserInfoEndpoint": "https://id.example.com/u",
+                    "ClientId": "crossfade", "ClientSecret": "do not tell", "SessionTimeout": 3600,
+                    "AuthenticationRequestExtraParams": {"entry": [{"key": "prompt", "value": "login"}]},
+                }},
+                {"Type": "forward", "Order": 2, "TargetGroupArn": users.old_group},
+            ],
+        });
+        let created = state.elbv2.call_json(now, "CreateRule", &input).unwrap();
+        created.list_at("Rules")[0].text_at("RuleArn").unwrap().to_owned()
+    });
+    let open = side.open(&world).await;
+    let route = rule(&arn);
+    let before = read(&*open.load_balancers, &route).await;
+    let ActionKind::AuthenticateOidc(login) = &before[0].kind else { panic!("{before:?}") };
+    assert_eq!(login.get("ClientSecret"), None);
+    assert_eq!((&login["SessionTimeout"], &login["Scope"]), (&json!(3600), &json!("openid")));
+    assert_eq!(login["AuthenticationRequestExtraParams"], json!({"prompt": "login"}));
+    let forward = Action { order: Some(2), ..split(&[(&users.old_group, 95), (&new, 5)], None) };
+    let written = vec![before[0].clone(), forward];
+    open.load_balancers.write_route(&route, &written).await.unwrap();
+    let after = read(&*open.load_balancers, &route).await;
+    assert_eq!(after[0], before[0], "the login is untouched");
+    assert!(normal_form::same(&after, &written), "{after:?}");
+    assert_eq!((after[0].order, after[1].order), (Some(1), Some(2)));
+}
+
+async fn a_route_that_is_gone_is_left_out(side: Side) {
+    let world = world();
+    let hosts: Vec<String> = (0..45).map(|number| format!("h{number}.example.com")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let users = world.add_service("public", "users-swarm", &hosts);
+    let orders = world.add_service("internal", "orders-swarm", &[]);
+    world.with(|state| {
+        let now = state.now;
+        for gone in [3, 44] {
+            state.elbv2.call_json(now, "DeleteRule", &json!({"RuleArn": users.rules[gone]})).unwrap();
+        }
+        state.elbv2.call_json(now, "DeleteListener", &json!({"ListenerArn": orders.listener})).unwrap();
+    });
+    let open = side.open(&world).await;
+    let mut routes: Vec<RouteId> = users.rules.iter().map(|arn| rule(arn)).collect();
+    routes.extend([default_of(&orders), default_of(&users)]);
+    let found = open.load_balancers.read_routes(&routes).await.unwrap();
+    assert_eq!(found.len(), 44);
+    for gone in [rule(&users.rules[3]), rule(&users.rules[44]), default_of(&orders)] {
+        assert!(!found.iter().any(|route| route.id == gone), "{gone}");
+    }
+    assert_eq!(open.load_balancers.read_routes(&[]).await.unwrap(), vec![]);
+    let only_gone = open.load_balancers.read_routes(&[rule(&users.rules[3])]).await.unwrap();
+    assert_eq!(only_gone, vec![]);
+}
+
+async fn writes_that_would_do_something_else_are_refused(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let new = add_group(&world, "users-eks", &[]);
+    let open = side.open(&world).await;
+    let route = rule(&users.rules[0]);
+    let before = read(&*open.load_balancers, &route).await;
+    let unknown = Action { order: Some(1), kind: ActionKind::Unknown("teleport".to_owned()) };
+    let forward = split(&[(&users.old_group, 1)], None);
+    let no_weight = split(&[(&users.old_group, 0), (&new, 0)], None);
+    for actions in [vec![], vec![unknown, forward], vec![no_weight]] {
+        let answer = open.load_balancers.write_route(&route, &actions).await;
+        assert!(matches!(answer, Err(PortError::Refused { .. })), "{actions:?}: {answer:?}");
+    }
+    assert_eq!(read(&*open.load_balancers, &route).await, before);
+}
+
+async fn the_rules_of_the_load_balancer_are_told_by_their_code(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let orders = world.add_service("internal", "orders-swarm", &["orders.example.com"]);
+    let groups: Vec<String> = (0..5).map(|number| add_group(&world, &format!("more-{number}"), &[])).collect();
+    let gone = format!("{}0", users.rules[0]);
+    let open = side.open(&world).await;
+    let route = rule(&users.rules[0]);
+    let mut six: Vec<(&str, u16)> = groups.iter().map(|arn| (arn.as_str(), 1)).collect();
+    six.push((&users.old_group, 1));
+    let answer = open.load_balancers.write_route(&route, &[split(&six, None)]).await;
+    assert_eq!(answer.unwrap_err().code(), Some("InvalidLoadBalancerAction"));
+    let foreign = split(&[(&users.old_group, 1), (&orders.old_group, 1)], None);
+    let answer = open.load_balancers.write_route(&route, &[foreign]).await;
+    assert_eq!(answer.unwrap_err().code(), Some("TargetGroupAssociationLimit"));
+    let forward = split(&[(&users.old_group, 1)], None);
+    let answer = open.load_balancers.write_route(&rule(&gone), std::slice::from_ref(&forward)).await;
+    assert!(matches!(answer, Err(PortError::NotFound { operation: "ModifyRule", .. })), "{answer:?}");
+}
+
+async fn groups_are_found_by_name_and_by_arn(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let idle = add_group(&world, "idle", &[]);
+    let open = side.open(&world).await;
+    let asked = ["users-swarm".to_owned(), idle.clone(), "ghost".to_owned(), format!("{idle}0")];
+    let mut found = open.load_balancers.target_groups(&asked).await.unwrap();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    assert_eq!(found.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["idle", "users-swarm"]);
+    assert_eq!((found[0].arn.as_str(), found[0].load_balancers.len()), (idle.as_str(), 0));
+    assert_eq!(found[1].load_balancers, vec![balancer(&users)]);
+    let check = &found[1].settings.health_check;
+    assert_eq!((found[1].settings.port, found[1].settings.protocol.as_str()), (8080, "HTTP"));
+    assert_eq!((check.path.as_deref(), check.http_codes.as_deref()), (Some("/health"), Some("200-299")));
+    assert_eq!((check.interval_seconds, check.healthy_threshold), (10, 2));
+}
+
+async fn groups_of_a_service_are_found_by_their_tag(side: Side) {
+    let world = world();
+    for number in 0..45 {
+        let service = if number % 15 == 7 { "users" } else { "orders" };
+        add_group(&world, &format!("group-{number}"), &[("crossfade:service", service), ("number", "1")]);
+    }
+    add_group(&world, "untagged", &[]);
+    let open = side.open(&world).await;
+    let mut found = open.load_balancers.groups_of_service(&service("users")).await.unwrap();
+    found.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    let names: Vec<&str> = found.iter().map(|(group, _)| group.name.as_str()).collect();
+    assert_eq!(names, ["group-22", "group-37", "group-7"]);
+    assert_eq!(found[0].1.get("number").map(String::as_str), Some("1"));
+    assert_eq!(open.load_balancers.groups_of_service(&service("nobody")).await.unwrap(), vec![]);
+}
+
+async fn tags_of_what_exists_are_read(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let tagged = add_group(&world, "tagged", &[("managed-by", "crossfade"), ("empty", "")]);
+    world.with(|state| {
+        let tags = json!([{"Key": "aws:cloudformation:stack-name", "Value": "shop"}]);
+        let input = json!({"ResourceArns": [users.rules[0], users.load_balancer], "Tags": tags});
+        state.elbv2.call_json(state.now, "AddTags", &input).unwrap();
+    });
+    let open = side.open(&world).await;
+    let asked = [&users.rules[0], &users.load_balancer, &users.listener, &users.old_group, &tagged];
+    let mut asked: Vec<String> = asked.into_iter().cloned().collect();
+    asked.push(format!("{tagged}0"));
+    let tags = open.load_balancers.tags(&asked).await.unwrap();
+    let stack = Tags::from([("aws:cloudformation:stack-name".to_owned(), "shop".to_owned())]);
+    assert_eq!((tags.get(&users.rules[0]), tags.get(&users.load_balancer)), (Some(&stack), Some(&stack)));
+    assert_eq!(tags[&tagged].get("managed-by").map(String::as_str), Some("crossfade"));
+    assert_eq!(tags[&tagged].get("empty").map(String::as_str), Some(""));
+    assert_eq!(tags.get(&users.listener).cloned().unwrap_or_default(), Tags::new());
+}
+
+async fn attributes_are_set_and_read(side: Side) {
+    let world = world();
+    let group = group(&add_group(&world, "users-eks", &[]));
+    let open = side.open(&world).await;
+    let before = open.load_balancers.attributes(&group).await.unwrap();
+    assert_eq!(before["deregistration_delay.timeout_seconds"], "300");
+    let wanted = Attributes::from([
+        ("deregistration_delay.timeout_seconds".to_owned(), "30".to_owned()),
+        ("stickiness.app_cookie.cookie_name".to_owned(), String::new()),
+    ]);
+    open.load_balancers.set_attributes(&group, &wanted).await.unwrap();
+    open.load_balancers.set_attributes(&group, &Attributes::new()).await.unwrap();
+    let after = open.load_balancers.attributes(&group).await.unwrap();
+    assert_eq!(after["deregistration_delay.timeout_seconds"], "30");
+    assert_eq!(after.len(), before.len());
+}
+
+async fn an_empty_group_has_no_health_and_an_unused_one_is_unused(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let new = group(&add_group(&world, "users-eks", &[]));
+    let open = side.open(&world).await;
+    let port = &open.load_balancers;
+    assert_eq!(port.health(&new).await.unwrap(), vec![]);
+    let target = |id: &str, port| Target { id: id.to_owned(), port };
+    let targets = [target("i-0123456789abcdef0", Some(30080)), target("i-0123456789abcdef1", None)];
+    for _ in 0..2 {
+        port.register(&new, &targets).await.unwrap();
+    }
+    let health = port.health(&new).await.unwrap();
+    assert_eq!(health.len(), 2);
+    for target in &health {
+        assert_eq!((target.state, target.reason.as_deref()), (HealthState::Unused, Some("Target.NotInUse")));
+    }
+    assert!(health.iter().any(|one| one.target == targets[0]), "{health:?}");
+    let old = port.health(&group(&users.old_group)).await.unwrap();
+    assert_eq!(old.iter().filter(|target| target.state == HealthState::Healthy).count(), 2);
+    let gone = group("arn:aws:elasticloadbalancing:eu-west-1:000000000000:targetgroup/gone/0");
+    assert!(matches!(port.health(&gone).await, Err(PortError::NotFound { .. })));
+}
+
+fn new_group(path: &str) -> NewGroup {
+    let health_check = HealthCheck {
+        enabled: true,
+        protocol: "HTTP".to_owned(),
+        port: "8081".to_owned(),
+        path: Some(path.to_owned()),
+        interval_seconds: 15,
+        timeout_seconds: 4,
+        healthy_threshold: 3,
+        unhealthy_threshold: 4,
+        http_codes: Some("200,204".to_owned()),
+        grpc_codes: None,
+    };
+    let settings = GroupSettings {
+        protocol: "HTTP".to_owned(),
+        protocol_version: Some("HTTP1".to_owned()),
+        port: 8080,
+        target_type: "ip".to_owned(),
+        ip_address_type: Some("ipv4".to_owned()),
+        vpc: Some("vpc-0a1b2c3d4e5f60718".to_owned()),
+        health_check,
+    };
+    let tags = Tags::from([("crossfade:service".to_owned(), "users".to_owned())]);
+    NewGroup { name: "cf-users-1a2b3c4d".to_owned(), settings, tags }
+}
+
+async fn a_group_is_created_as_it_was_asked_for(side: Side) {
+    let open = side.open(&world()).await;
+    let port = &open.load_balancers;
+    let asked = new_group("/ready");
+    let created = port.create_group(&asked).await.unwrap();
+    assert_eq!((&created.name, &created.settings), (&asked.name, &asked.settings));
+    assert_eq!(port.target_groups(std::slice::from_ref(&asked.name)).await.unwrap(), vec![created.clone()]);
+    assert_eq!(port.tags(&[created.arn.to_string()]).await.unwrap()[created.arn.as_str()], asked.tags);
+    assert_eq!(port.create_group(&asked).await.unwrap(), created, "AWS answers with the one that exists");
+    let other = port.create_group(&new_group("/other")).await;
+    assert_eq!(other.unwrap_err().code(), Some("DuplicateTargetGroupName"));
+}
+
+async fn a_group_is_deleted_only_when_nothing_uses_it(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let idle = group(&add_group(&world, "idle", &[]));
+    let open = side.open(&world).await;
+    let answer = open.load_balancers.delete_group(&group(&users.old_group)).await;
+    assert_eq!(answer.unwrap_err().code(), Some("ResourceInUse"));
+    for _ in 0..2 {
+        open.load_balancers.delete_group(&idle).await.unwrap();
+    }
+    assert_eq!(open.load_balancers.target_groups(&[idle.to_string()]).await.unwrap(), vec![]);
+}
+
+async fn load_balancers_that_exist_are_described(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &[]);
+    let open = side.open(&world).await;
+    let gone = LoadBalancerArn::parse(format!("{}0", users.load_balancer)).unwrap();
+    let found = open.load_balancers.load_balancers(&[gone, balancer(&users)]).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((&found[0].arn, found[0].kind.as_str()), (&balancer(&users), "application"));
+}
+
+/// The rest is about the way to AWS alone.
+mod calls {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_to_a_route_is_tried_once_and_a_read_again() {
+        let world = world();
+        let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+        let served = Served::of(&world).await;
+        let port = connect_with(&served.config, &settings()).load_balancers;
+        let (route, actions) = (rule(&users.rules[0]), vec![split(&[(&users.old_group, 1)], None)]);
+        served.calls.fail_next("ModifyRule", 1, Fault::Throttle);
+        let answer = port.write_route(&route, &actions).await;
+        assert!(matches!(answer, Err(PortError::Throttled { operation: "ModifyRule", .. })), "{answer:?}");
+        assert_eq!(served.calls.take(), ["ModifyRule"]);
+        for lost in [Fault::DropAfter, Fault::DropBefore, Fault::FailAfter] {
+            served.calls.fail_next("ModifyRule", 1, lost);
+            let answer = port.write_route(&route, &actions).await;
+            assert!(matches!(answer, Err(PortError::Unavailable { .. })), "{lost:?}: {answer:?}");
+            assert_eq!(served.calls.take(), ["ModifyRule"], "{lost:?}");
+        }
+        served.calls.fail_next("DescribeRules", 1, Fault::Throttle);
+        read(&*port, &route).await;
+        assert_eq!(served.calls.take(), ["DescribeRules", "DescribeRules"]);
+    }
+
+    #[tokio::test]
+    async fn routes_are_read_in_few_calls() {
+        let world = world();
+        let hosts: Vec<String> = (0..45).map(|number| format!("h{number}.example.com")).collect();
+        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let users = world.add_service("public", "users-swarm", &hosts);
+        let served = Served::of(&world).await;
+        let port = connect_with(&served.config, &settings()).load_balancers;
+        let mut routes: Vec<RouteId> = users.rules.iter().map(|arn| rule(arn)).collect();
+        routes.push(default_of(&users));
+        assert_eq!(port.read_routes(&routes).await.unwrap().len(), 46);
+        let mut calls = served.calls.take();
+        calls.sort();
+        assert_eq!(calls.join(" "), "DescribeListeners DescribeRules DescribeRules DescribeRules");
+    }
+}
