@@ -3,6 +3,7 @@
 mod abandoned;
 mod alarm_events;
 mod every_call;
+mod every_moment;
 mod migrating;
 mod planning;
 mod rolling_back;

@@ -41,17 +41,21 @@ pub enum Fault {
     DiesAfter,
 }
 
+/// Something that happens in the world between two calls of a function.
+type Interlude = Box<dyn FnOnce() + Send>;
+
 /// Counts calls and injects faults. Shared by every port that [`Faults::inject`] wraps.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Faults {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     calls: Vec<&'static str>,
     by_number: Vec<(Range<usize>, Fault)>,
     by_verb: Vec<(&'static str, Fault)>,
+    interludes: Vec<(usize, Interlude)>,
 }
 
 impl Faults {
@@ -63,6 +67,11 @@ impl Faults {
     /// Treats every call of a range of numbers (from 0) with `fault`.
     pub fn during(&self, numbers: Range<usize>, fault: Fault) {
         self.state().by_number.push((numbers, fault));
+    }
+
+    /// Lets something happen right before the `number`-th call (from 0), while its function waits to make it.
+    pub fn before(&self, number: usize, happens: impl FnOnce() + Send + 'static) {
+        self.state().interludes.push((number, Box::new(happens)));
     }
 
     /// Treats every call of a verb, such as `write_route`, with `fault` until [`Faults::clear`].
@@ -99,8 +108,17 @@ impl Faults {
     }
 
     fn count(&self, verb: &'static str) -> Option<Fault> {
+        let (number, interlude) = {
+            let mut state = self.state();
+            let number = state.calls.len();
+            let due = state.interludes.iter().position(|(before, _)| *before == number);
+            (number, due.map(|index| state.interludes.swap_remove(index).1))
+        };
+        // Not under the lock: what happens may use these ports itself.
+        if let Some(happens) = interlude {
+            happens();
+        }
         let mut state = self.state();
-        let number = state.calls.len();
         state.calls.push(verb);
         let numbered = state.by_number.iter().find(|(numbers, _)| numbers.contains(&number)).map(|(_, fault)| *fault);
         numbered.or_else(|| state.by_verb.iter().find(|(faulty, _)| *faulty == verb).map(|(_, fault)| *fault))

@@ -1,0 +1,118 @@
+//! Between any two calls of a whole run something happens: an alarm's event is handled, a person aborts, the execution is
+//! stopped, a second copy of the same function runs. The function that was in between goes on as if nothing had been.
+
+use super::stage::{Stage, once, users};
+use crossfade_actions::commands::{Command, command};
+use crossfade_actions::ports::Executions as _;
+use crossfade_actions::react_to_alarm::react_to_alarm;
+use crossfade_domain::ids::ServiceName;
+use crossfade_domain::journal::{Phase, Trigger};
+
+/// Lets something happen before each call of a run in turn; answers how every run came to rest.
+fn at_each_call(happens: impl Fn(&Stage, usize), rests: &[Phase]) {
+    let mut free = Stage::with_users().0;
+    free.migrate(users());
+    for (number, verb) in free.faults.calls().iter().enumerate() {
+        let mut stage = Stage::with_users().0;
+        happens(&stage, number);
+        stage.migrate(users());
+        if stage.heads().is_empty() {
+            continue;
+        }
+        stage.assert_at_rest("users");
+        let phase = stage.head("users").phase;
+        assert!(rests.contains(&phase), "{phase:?}: before call {number} ({verb})\n{}", stage.told());
+    }
+}
+
+/// An alarm fires before the call, and its event is handled to its end `times` times, there and then.
+fn alarm_before(stage: &Stage, number: usize, times: usize) {
+    let (world, ports) = (stage.world.clone(), stage.plain.clone());
+    stage.faults.before(number, move || {
+        world.fire_alarm("users-5xx");
+        for event in world.take_events() {
+            for _ in 0..times {
+                once(react_to_alarm(&ports, &event)).unwrap().unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn invariant_7_an_alarm_between_any_two_calls_leaves_no_traffic_on_the_new_side_at_rest() {
+    let rests = [Phase::RolledBack, Phase::Refused, Phase::Migrated];
+    at_each_call(|stage, number| alarm_before(stage, number, 1), &rests);
+    at_each_call(|stage, number| alarm_before(stage, number, 2), &rests);
+}
+
+/// Once the locks are held and until the end is recorded, an alarm is never without effect.
+#[test]
+fn invariant_9_an_alarm_between_any_two_calls_is_never_lost() {
+    let mut free = Stage::with_users().0;
+    free.migrate(users());
+    let calls = free.faults.calls();
+    let release = calls.iter().position(|call| *call == "release").unwrap();
+    for number in 1..release {
+        let mut stage = Stage::with_users().0;
+        alarm_before(&stage, number, 1);
+        stage.migrate(users());
+        let phase = stage.heads().first().map(|head| head.phase);
+        assert_ne!(phase, Some(Phase::Migrated), "before call {number} ({})\n{}", calls[number], stage.told());
+    }
+}
+
+#[test]
+fn invariant_7_a_fenced_writer_writes_at_most_once_more() {
+    let mut free = Stage::with_users().0;
+    free.migrate(users());
+    let calls = free.faults.calls();
+    for number in (0..calls.len()).filter(|number| calls[*number] == "head") {
+        let mut stage = Stage::with_users().0;
+        alarm_before(&stage, number, 1);
+        stage.migrate(users());
+        // Right before a look at the fence no write is on its way, so that none is late.
+        let seen = stage.faults.calls();
+        let late = seen[number..].iter().take_while(|call| **call != "read_routes").any(|call| *call == "write_route");
+        assert!(!late, "before call {number}: {:?}\n{}", &seen[number..], stage.told());
+    }
+}
+
+#[test]
+fn an_abort_between_any_two_calls_is_obeyed_or_comes_too_late() {
+    at_each_call(
+        |stage, number| {
+            let ports = stage.plain.clone();
+            stage.faults.before(number, move || {
+                // Refused before the locks are held and after the end.
+                let _ = once(command(&ports, &ServiceName::parse("users").unwrap(), Command::Abort, "a test")).unwrap();
+            });
+        },
+        &[Phase::RolledBack, Phase::Refused, Phase::Migrated],
+    );
+}
+
+#[test]
+fn invariant_13_an_execution_stopped_between_any_two_calls_leaves_nothing_half_done() {
+    at_each_call(
+        |stage, number| {
+            let machines = stage.machines.clone();
+            let execution = "arn:aws:states:eu-west-1:000000000000:execution:migrate-service:first";
+            stage.faults.before(number, move || once(machines.stop(execution, "a test")).unwrap().unwrap());
+        },
+        &[Phase::RolledBack, Phase::Refused, Phase::Migrated],
+    );
+}
+
+#[test]
+fn invariant_6_a_rollback_by_hand_between_any_two_calls_wins() {
+    at_each_call(
+        |stage, number| {
+            let machines = stage.machines.clone();
+            stage.faults.before(number, move || {
+                let users = ServiceName::parse("users").unwrap();
+                once(machines.start_roll_back(&users, "by-hand", Trigger::Operator, "a test")).unwrap().unwrap();
+            });
+        },
+        &[Phase::RolledBack, Phase::Refused, Phase::Migrated],
+    );
+}
