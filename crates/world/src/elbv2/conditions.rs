@@ -95,14 +95,15 @@ impl Condition {
     pub(super) fn matches(&self, request: &HttpRequest) -> bool {
         match self {
             Self::Host(patterns) => {
-                let host = request.host.split(':').next().unwrap_or_default().to_ascii_lowercase();
-                patterns.iter().any(|pattern| matches_wildcards(&pattern.to_ascii_lowercase(), &host))
+                let host = request.host.split(':').next().unwrap_or_default();
+                patterns.iter().any(|pattern| matches_in_any_case(pattern, host))
             }
             Self::Path(patterns) => patterns.iter().any(|pattern| matches_wildcards(pattern, &request.path)),
-            Self::Header { name, values } => request.headers.iter().filter(|(key, _)| key == name).any(|(_, value)| {
-                let value = value.to_ascii_lowercase();
-                values.iter().any(|pattern| matches_wildcards(&pattern.to_ascii_lowercase(), &value))
-            }),
+            Self::Header { name, values } => request
+                .headers
+                .iter()
+                .filter(|(key, _)| key == name)
+                .any(|(_, value)| values.iter().any(|pattern| matches_in_any_case(pattern, value))),
             Self::Method(methods) => methods.contains(&request.method),
             Self::Query(wanted) => request.query_pairs().any(|(key, value)| {
                 wanted.iter().any(|(wanted_key, pattern)| {
@@ -117,18 +118,25 @@ impl Condition {
 }
 
 /// `*` is any run of characters, `?` exactly one.
-pub(super) fn matches_wildcards(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
+fn matches_wildcards(pattern: &str, text: &str) -> bool {
+    matches_by(pattern.as_bytes(), text.as_bytes(), |a, b| a == b)
+}
+
+fn matches_in_any_case(pattern: &str, text: &str) -> bool {
+    matches_by(pattern.as_bytes(), text.as_bytes(), |a, b| a.eq_ignore_ascii_case(&b))
+}
+
+/// Works on bytes and allocates nothing, since every request is held against the rules of its listener.
+fn matches_by(pattern: &[u8], text: &[u8], same: impl Fn(u8, u8) -> bool) -> bool {
     let (mut at_pattern, mut at_text) = (0, 0);
     let mut last_star: Option<(usize, usize)> = None;
     while at_text < text.len() {
         match pattern.get(at_pattern) {
-            Some('*') => {
+            Some(b'*') => {
                 last_star = Some((at_pattern, at_text));
                 at_pattern += 1;
             }
-            Some(c) if *c == '?' || *c == text[at_text] => {
+            Some(byte) if *byte == b'?' || same(*byte, text[at_text]) => {
                 at_pattern += 1;
                 at_text += 1;
             }
@@ -140,7 +148,7 @@ pub(super) fn matches_wildcards(pattern: &str, text: &str) -> bool {
             }
         }
     }
-    pattern[at_pattern..].iter().all(|c| *c == '*')
+    pattern[at_pattern..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]
@@ -162,5 +170,7 @@ mod tests {
         ] {
             assert_eq!(matches_wildcards(pattern, text), expected, "{pattern} on {text}");
         }
+        assert!(matches_in_any_case("*.Internal", "USERS.internal"));
+        assert!(!matches_wildcards("/Api/*", "/api/users"), "paths are told apart by case");
     }
 }
