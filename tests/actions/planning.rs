@@ -123,3 +123,25 @@ fn a_foreign_group_of_the_same_name_is_refused() {
     assert_eq!(answer["error"], "Refused");
     assert!(answer["reason"].as_str().unwrap().contains(&name), "{answer}");
 }
+
+#[test]
+fn the_largest_plan_that_is_accepted_fits_into_one_transaction() {
+    let hosts: Vec<String> = (0..90).map(|number| format!("h{number}.internal")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let check = |alarms: usize| {
+        let stage = Stage::new();
+        stage.world.add_service("internal", "users-swarm", &hosts);
+        let alarms: Vec<String> = (0..alarms).map(|number| format!("alarm-{number}")).collect();
+        alarms.iter().for_each(|alarm| stage.world.add_alarm(alarm));
+        let mut request = users();
+        request["service"]["alarms"] = json!(alarms);
+        plan(&stage, &request, "arn")
+    };
+    assert_eq!(check(6)["verdict"], "proceed");
+    let refused = check(7);
+    assert_eq!(
+        (refused["verdict"].as_str(), refused["error"].as_str()),
+        (Some("refused"), Some("Refused")),
+        "{refused}"
+    );
+}

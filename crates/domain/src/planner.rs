@@ -24,8 +24,9 @@ use jiff::Timestamp;
 pub const PLAN_VERSION: u32 = 1;
 /// The most routes that one transaction can lock together with a service's head and its alarms.
 pub const MOST_ROUTES: usize = 90;
-/// The most routes and alarms together: a transaction has 100 items, and the head, the plan and the first event are three.
-pub const MOST_LOCKS: usize = 97;
+/// The most routes and alarms together: a transaction has 100 items, and four are the head, the plan, the first event and
+/// the entry among the open migrations.
+pub const MOST_LOCKS: usize = 96;
 /// The most target groups that a load balancer may use; AWS does not adjust it.
 pub const GROUPS_PER_LOAD_BALANCER: usize = 100;
 

@@ -237,8 +237,8 @@ fn a_group_without_routes_and_too_many_routes_are_refused() {
             inventory.alarms = policy.alarms.iter().map(|name| alarm(name, AlarmState::Ok)).collect();
         }
     };
-    check(guarded(7), &[]);
-    check(guarded(8), &[("too-many-locks", "users")]);
+    check(guarded(6), &[]);
+    check(guarded(7), &[("too-many-locks", "users")]);
     check(many(89), &[("too-many-routes", "users")]);
 }
 
