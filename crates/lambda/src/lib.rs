@@ -42,6 +42,9 @@ pub async fn serve<T: Serialize>(
 
 /// JSON lines without a time, since CloudWatch stamps them. `RUST_LOG` says how much.
 fn log_to_stdout() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // The runtime would repeat every failure that `invocation` has just told, without its service.
+    let silent = "lambda_runtime=off".parse().expect("this is a directive");
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -49,6 +52,6 @@ fn log_to_stdout() {
         .with_span_list(false)
         .with_target(false)
         .without_time()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_env_filter(filter.add_directive(silent))
         .init();
 }
