@@ -171,12 +171,11 @@ async fn hold(ports: &Ports, ours: &Ours, step: u32, wait: u32, why: &str) -> Re
 fn shifted(ours: &Ours, step: u32) -> Cursor {
     let routes = ours.plan.routes.len();
     match ours.plan.step(step) {
-        None => {
-            ours.answer(step, Verdict::Proceed, 0, format!("the new groups are attached to {routes} routes at 0 %"))
-        }
+        None => ours.answer(step, Verdict::Proceed, 0, format!("the new groups are attached at 0 %, routes: {routes}")),
         Some(scheduled) => {
             let slice = slice_seconds(&ours.plan.policy, scheduled.bake_seconds);
-            let reason = format!("{routes} routes are at {}, read back", scheduled.weight);
+            let all = if routes == 1 { "the route is".to_owned() } else { format!("{routes} routes are") };
+            let reason = format!("{all} at {}, read back", scheduled.weight);
             ours.answer(step, Verdict::Bake, slice, reason)
         }
     }

@@ -9,6 +9,9 @@ mod clients;
 mod elb;
 mod executions;
 mod ledger;
+mod local;
+
+pub use local::connect_local;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sfn::config::AppName;

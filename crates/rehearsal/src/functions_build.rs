@@ -134,6 +134,11 @@ impl Binaries {
         Ok(Self(found))
     }
 
+    /// Where each binary is, by its name.
+    pub fn by_name(&self) -> &BTreeMap<String, PathBuf> {
+        &self.0
+    }
+
     /// Where a binary is.
     pub fn path(&self, name: &str) -> Result<&Path, BuildError> {
         self.0.get(name).map(PathBuf::as_path).ok_or_else(|| self.missing(vec![name.to_owned()]))

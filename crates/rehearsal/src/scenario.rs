@@ -165,3 +165,15 @@ pub enum Outcome {
     /// It did not begin.
     Refused,
 }
+
+impl Outcome {
+    /// The word for it, in scenarios and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Migrated => "migrated",
+            Self::RolledBack => "rolledBack",
+            Self::Halted => "halted",
+            Self::Refused => "refused",
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a command says when it cannot do its work, and the exit code that goes with it.
+
+use std::error::Error;
+use std::fmt::Write;
+
+/// Unexpected failure of the tool.
+pub const FAILED: u8 = 1;
+/// Bad input, or the plan was refused.
+pub const BAD_INPUT: u8 = 2;
+
+/// Why a command ends without having done its work.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What is said on standard error.
+    pub message: String,
+}
+
+impl Failure {
+    /// What the user gave is wrong.
+    pub fn bad_input(message: impl Into<String>) -> Self {
+        Self { code: BAD_INPUT, message: message.into() }
+    }
+
+    /// The tool failed; the chain of causes is told in one line.
+    pub fn of(error: &dyn Error) -> Self {
+        Self { code: FAILED, message: chain(error) }
+    }
+}
+
+/// An error and its causes, each of which says something new.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(text, ": {cause}").expect("a string takes whatever is written");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open the shop")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn the_chain_of_causes_is_one_line() {
+        let error = Outer(std::io::Error::other("the door is stuck"));
+        assert_eq!(Failure::of(&error).message, "cannot open the shop: the door is stuck");
+    }
+}

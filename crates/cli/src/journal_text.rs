@@ -1,0 +1,50 @@
+//! A line of a journal for people.
+
+use crossfade_domain::journal::{Event, Happening, Trigger};
+
+/// What happened, in one line without a time.
+pub fn told(event: &Event) -> String {
+    match &event.what {
+        Happening::Planned { routes } => format!("planned: {} locked", counted(*routes, "route")),
+        Happening::GroupsCreated { groups } => format!("created {}", counted(groups.len(), "target group")),
+        Happening::ShiftIntended { step: 0, .. } => "attaching the new groups at weight 0".to_owned(),
+        Happening::Shifted { step: 0, .. } => "attached: every route read back at weight 0".to_owned(),
+        Happening::ShiftIntended { weight, .. } => format!("shifting to {weight}"),
+        Happening::Shifted { weight, .. } => format!("shifted: every route read back at {weight}"),
+        Happening::TargetsRegistered { registered: 0 } => "left the targets to their controller".to_owned(),
+        Happening::TargetsRegistered { registered } => format!("registered {}", counted(*registered, "target")),
+        Happening::TargetsChecked { reason, .. } => format!("targets: {reason}"),
+        Happening::Judged { reason, .. } => format!("gates: {reason}"),
+        Happening::Commanded { reason, .. } => format!("operator: {reason}"),
+        Happening::RollbackBegun { trigger, cause, .. } => format!("rolling back ({}): {cause}", begun_by(*trigger)),
+        Happening::ForeignEditKept { route, seen } => {
+            format!("{} was changed by somebody else: {seen}", route.describe())
+        }
+        Happening::RoutesReturned { written } => {
+            format!("every route read back at its baseline, {written} written")
+        }
+        Happening::RollbackVerified { rewritten: 0 } => "second look: every route is back, locks released".to_owned(),
+        Happening::RollbackVerified { rewritten } => {
+            format!("second look: {} written once more, all back, locks released", counted(*rewritten, "route"))
+        }
+        Happening::Finished => "finished: all traffic on the new cluster, locks released".to_owned(),
+        Happening::Halted { reason } => format!("halted: {reason}"),
+        Happening::Refused { reason } => format!("refused: {reason}"),
+    }
+}
+
+/// Who began a rollback, in words.
+pub fn begun_by(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::AlarmEvent => "alarm event",
+        Trigger::CheckAlarms => "gates at the end of a slice",
+        Trigger::Sweep => "sweep",
+        Trigger::Operator => "operator",
+        Trigger::Failure => "a function failed",
+    }
+}
+
+fn counted(number: impl TryInto<u64> + std::fmt::Display + Copy, what: &str) -> String {
+    let plural = if number.try_into().ok() == Some(1) { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
