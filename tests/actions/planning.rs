@@ -132,7 +132,9 @@ fn the_largest_plan_that_is_accepted_fits_into_one_transaction() {
         let stage = Stage::new();
         stage.world.add_service("internal", "users-swarm", &hosts);
         let alarms: Vec<String> = (0..alarms).map(|number| format!("alarm-{number}")).collect();
-        alarms.iter().for_each(|alarm| stage.world.add_alarm(alarm));
+        for alarm in &alarms {
+            stage.world.add_alarm(alarm);
+        }
         let mut request = users();
         request["service"]["alarms"] = json!(alarms);
         plan(&stage, &request, "arn")
