@@ -7,7 +7,9 @@ mod aws_world;
 mod contract;
 mod repository;
 
+mod bad_input;
 mod lambda_host;
+mod rehearse;
 mod second_opinions;
 mod state_machines;
 mod states_engine;

@@ -127,22 +127,29 @@ async fn confirm(ports: &Ports, ours: Ours) -> Result<Cursor, ActionError> {
 async fn not_quiet(ports: &Ports, plan: &Plan) -> Result<Option<String>, ActionError> {
     let names = &plan.policy.alarms;
     let found = alarms(ports, names).await?;
+    let mut changed = Vec::new();
     for name in names {
         match found.iter().find(|alarm| alarm.name == *name) {
             None => return Ok(Some(format!("alarm {name} was deleted while the migration was planned"))),
             Some(alarm) if alarm.state == AlarmState::Alarm => {
                 return Ok(Some(format!("alarm {name} fires since {}: {}", alarm.since, alarm.reason)));
             }
-            Some(alarm) if alarm.since > plan.created && alarm.state == AlarmState::Ok => {
-                return Ok(Some(format!(
-                    "alarm {name} fired while the migration was planned, and was quiet at {}",
-                    alarm.since
-                )));
-            }
+            Some(alarm) if alarm.since > plan.created => changed.push(name.clone()),
             Some(_) => {}
         }
     }
-    Ok(None)
+    if changed.is_empty() {
+        return Ok(None);
+    }
+    // What is quiet since then had fired, or had no data: only the history tells.
+    let firings = ports
+        .alarms
+        .firings(&changed, plan.created)
+        .await
+        .map_err(|source| ActionError::Port { doing: "reading the history of the alarms".to_owned(), source })?;
+    Ok(firings
+        .first()
+        .map(|firing| format!("alarm {} fired at {}, while the migration was planned", firing.name, firing.at)))
 }
 
 /// The request's policy, else the one stored policy that names the service; or what is wrong.

@@ -5,14 +5,14 @@ mod endpoints_text;
 mod live;
 mod summary;
 
-use crate::failure::Failure;
+use crate::failure::{BAD_INPUT, FAILED, Failure, chain};
 use crate::interruption::{INTERRUPTED, Interruption};
 use clap::{Args, ValueEnum};
 use crossfade_aws::{Settings, connect_local};
 use crossfade_domain::problem::Problems;
 use crossfade_rehearsal::functions_build::workspace;
 use crossfade_rehearsal::report::Report;
-use crossfade_rehearsal::run::{Rehearsal, Snapshot};
+use crossfade_rehearsal::run::{Rehearsal, RehearsalError, Snapshot};
 use crossfade_rehearsal::scenario::{DEFAULT_SCENARIO, Scenario, ScenarioError, decode_scenario};
 use jiff::Timestamp;
 use live::Live;
@@ -80,7 +80,7 @@ pub fn run(
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::of(&error))?;
         let code = runtime.block_on(rehearse(arguments, scenario, started, may_colour, stdout, stderr));
-        // Whatever still holds a process is dropped here, and the process with it.
+        // Whatever still holds a process, such as a world that was being set up, is dropped here, and the process with it.
         runtime.shutdown_timeout(LAST_BREATH);
         code
     });
@@ -138,17 +138,46 @@ async fn rehearse(
     let mut interruption = Interruption::listen().map_err(|error| Failure::of(&error))?;
     let binaries = tokio::select! {
         binaries = binaries::find(arguments.functions.as_deref(), stderr) => binaries?,
-        () = interruption.wait() => return interrupted("while the functions were being built", stderr),
+        () = interruption.wait() => return Err(interrupted(" while the functions were being built")),
     };
+    if let Some(folder) = &arguments.logs {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Failure::bad_input(format!("cannot create --logs {}: {error}", folder.display())))?;
+    }
     let template = workspace().join("infra/template.yaml");
     let starting = Rehearsal::start(scenario, binaries.by_name(), &template, started, arguments.logs.clone());
     let rehearsal = tokio::select! {
-        rehearsal = starting => rehearsal.map_err(|error| Failure::of(&error))?,
-        () = interruption.wait() => return interrupted("while the world was being set up", stderr),
+        rehearsal = starting => rehearsal.map_err(|error| not_started(&error))?,
+        () = interruption.wait() => return Err(interrupted(" while the world was being set up")),
     };
     if arguments.keep {
         say(stderr, &endpoints_text::told(rehearsal.endpoints()))?;
     }
+    let result = move_services(&rehearsal, &mut interruption, stderr).await;
+    let code = result.and_then(|report| {
+        let colours = may_colour && stdout.is_terminal();
+        print(arguments.output, &report, colours, stdout).map_err(|error| Failure::of(&error))?;
+        if let Some(refused) = summary::refusals(&report) {
+            say(stderr, &format!("error: {refused}"))?;
+        }
+        Ok(exit_code(&report))
+    });
+    if arguments.keep && code.is_ok() {
+        say(stderr, "The world stays up until Ctrl-C; how to look around stands above.")?;
+        interruption.wait().await;
+    }
+    if tokio::time::timeout(LAST_BREATH, rehearsal.close()).await.is_err() {
+        tracing::warn!("the functions' processes were killed and are not gone yet");
+    }
+    code
+}
+
+/// Runs the rehearsal while its progress is shown, until it is over or interrupted.
+async fn move_services(
+    rehearsal: &Rehearsal,
+    interruption: &mut Interruption,
+    stderr: &mut (impl Write + IsTerminal),
+) -> Result<Report, Failure> {
     let mut live = Live::new(stderr.is_terminal());
     let endpoints = rehearsal.endpoints();
     let settings = Settings {
@@ -158,27 +187,13 @@ async fn rehearse(
     };
     let ledger = connect_local(&endpoints.aws, &endpoints.region, &settings).ledger;
     let (progress, mut shown) = watch::channel(Snapshot::default());
-    let report = tokio::select! {
+    let result = tokio::select! {
         report = rehearsal.run(ledger, &progress) => report.map_err(|error| Failure::of(&error)),
         never = live.follow(&mut shown, stderr) => match never {},
-        () = interruption.wait() => Err(Failure {
-            code: INTERRUPTED,
-            message: format!("interrupted{}", live::standing(&progress.borrow())),
-        }),
+        () = interruption.wait() => Err(interrupted(&live::standing(&progress.borrow()))),
     };
-    live.finish();
-    let report = report?;
-    let colours = may_colour && stdout.is_terminal();
-    print(arguments.output, &report, colours, stdout).map_err(|error| Failure::of(&error))?;
-    let code = exit_code(&report);
-    if let Some(refused) = summary::refusals(&report) {
-        say(stderr, &format!("error: {refused}"))?;
-    }
-    if arguments.keep {
-        say(stderr, "The world stays up until Ctrl-C; how to look around stands above.")?;
-        interruption.wait().await;
-    }
-    Ok(code)
+    live.finish(&progress.borrow(), stderr);
+    result
 }
 
 fn print(output: Output, report: &Report, colours: bool, stdout: &mut impl Write) -> std::io::Result<()> {
@@ -195,14 +210,19 @@ fn print(output: Output, report: &Report, colours: bool, stdout: &mut impl Write
 fn exit_code(report: &Report) -> u8 {
     match (report.ok, report.was_refused()) {
         (true, _) => 0,
-        (false, true) => crate::failure::BAD_INPUT,
-        (false, false) => crate::failure::FAILED,
+        (false, true) => BAD_INPUT,
+        (false, false) => FAILED,
     }
 }
 
-fn interrupted(when: &str, stderr: &mut impl Write) -> Result<u8, Failure> {
-    say(stderr, &format!("interrupted {when}: nothing had begun to move"))?;
-    Ok(INTERRUPTED)
+fn interrupted(when: &str) -> Failure {
+    Failure { code: INTERRUPTED, message: format!("interrupted{when}") }
+}
+
+/// A folder that lacks binaries was named by the user; all else is the tool's doing.
+fn not_started(error: &RehearsalError) -> Failure {
+    let code = if matches!(error, RehearsalError::NoBinary(_)) { BAD_INPUT } else { FAILED };
+    Failure { code, message: chain(error) }
 }
 
 fn say(stderr: &mut impl Write, text: &str) -> Result<(), Failure> {

@@ -45,14 +45,12 @@ pub enum RehearsalError {
     /// The template cannot be read.
     #[error("cannot read the wiring of the functions")]
     Wiring(#[from] WiringError),
-    /// A function of the template has no binary.
-    #[error("function {function} has no binary named {binary}")]
-    NoBinary {
-        /// The function.
-        function: String,
-        /// The binary.
-        binary: String,
-    },
+    /// Functions of the template have no binary.
+    #[error("there is no binary named {}", .0.join(", "))]
+    NoBinary(
+        /// The binaries that are missing.
+        Vec<String>,
+    ),
     /// A function does not start.
     #[error("cannot start the functions")]
     Start(#[from] StartError),
@@ -172,6 +170,13 @@ impl Rehearsal {
         })
     }
 
+    /// Ends every execution and every function's process, and waits until the processes are gone.
+    pub async fn close(self) {
+        let Self { _orchestrator: orchestrator, host, .. } = self;
+        drop(orchestrator);
+        host.shut_down().await;
+    }
+
     /// Where the world is reached.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
@@ -269,15 +274,16 @@ impl Rehearsal {
 }
 
 fn functions(wiring: &Wiring, binaries: &BTreeMap<String, PathBuf>) -> Result<Vec<FunctionSpec>, RehearsalError> {
+    let wanted = wiring.functions.values().map(|function| &function.binary);
+    let missing: Vec<String> = wanted.filter(|binary| !binaries.contains_key(*binary)).cloned().collect();
+    if !missing.is_empty() {
+        return Err(RehearsalError::NoBinary(missing));
+    }
     let spec = |function: &crate::wiring::FunctionWiring| {
-        let binary = binaries.get(&function.binary).ok_or_else(|| RehearsalError::NoBinary {
-            function: function.name.clone(),
-            binary: function.binary.clone(),
-        })?;
-        let folder = binary.parent().unwrap_or(Path::new("."));
-        Ok(FunctionSpec::of_wiring(function, folder))
+        let folder = binaries[&function.binary].parent().unwrap_or(Path::new("."));
+        FunctionSpec::of_wiring(function, folder)
     };
-    wiring.functions.values().map(spec).collect()
+    Ok(wiring.functions.values().map(spec).collect())
 }
 
 /// Starts one process of each function, all at once.

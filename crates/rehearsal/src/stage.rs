@@ -101,6 +101,7 @@ impl Stage {
             let staged = stage.service(service, number, scenario.seed, now, clock).await?;
             stage.services.push(staged);
         }
+        stage.settle_alarms(now);
         Ok(stage)
     }
 
@@ -149,6 +150,13 @@ impl Stage {
         alarms.map_err(refused(format!("alarms of {name}")))?;
         self.history(service, seed + 2, now);
         Ok(StagedService { old, new, routes: staged })
+    }
+
+    /// The alarms have stood through the history: they know their state before anything begins. Nobody hears of it.
+    fn settle_alarms(&self, now: Timestamp) {
+        let minute = Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(60));
+        let minute = minute.expect("a minute before now is a time");
+        self.cloudwatch.lock().expect("no holder of the lock panics").evaluate(minute);
     }
 
     /// A load balancer with one listener and one old group with the service's instances.

@@ -57,8 +57,9 @@ impl Live {
         }
     }
 
-    /// Leaves the last state on the terminal.
-    pub(super) fn finish(&mut self) {
+    /// Shows the last state, and leaves it on the terminal.
+    pub(super) fn finish(&mut self, last: &Snapshot, stderr: &mut impl Write) {
+        self.show(last, stderr);
         if let Self::Bars(bars) = self {
             for bar in bars.services.iter().chain(&bars.clock) {
                 bar.abandon();

@@ -14,7 +14,7 @@ use output::Output;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -93,7 +93,15 @@ pub struct LambdaHost {
     settings: HostSettings,
     functions: BTreeMap<String, Hosted>,
     /// Dropped with the host, which kills the processes.
-    processes: Mutex<JoinSet<()>>,
+    processes: Mutex<Processes>,
+}
+
+#[derive(Default)]
+struct Processes {
+    tasks: JoinSet<()>,
+    instances: Vec<Weak<Instance>>,
+    /// What starts from now on is killed at once.
+    shut_down: bool,
 }
 
 struct Hosted {
@@ -168,8 +176,13 @@ impl LambdaHost {
 
     /// Kills every process and waits until they are gone.
     pub async fn shut_down(&self) {
-        let mut processes = std::mem::take(&mut *lock(&self.processes));
-        processes.shutdown().await;
+        let tasks = {
+            let mut processes = lock(&self.processes);
+            processes.shut_down = true;
+            processes.instances.iter().filter_map(Weak::upgrade).for_each(|instance| instance.kill());
+            std::mem::take(&mut processes.tasks)
+        };
+        tasks.join_all().await;
     }
 
     fn find(&self, function: &str) -> Result<&Hosted, StartError> {
@@ -190,8 +203,13 @@ impl LambdaHost {
             )?;
         {
             let mut processes = lock(&self.processes);
-            while processes.try_join_next().is_some() {}
-            processes.spawn(process);
+            while processes.tasks.try_join_next().is_some() {}
+            processes.tasks.spawn(process);
+            processes.instances.retain(|instance| instance.strong_count() > 0);
+            processes.instances.push(Arc::downgrade(&instance));
+            if processes.shut_down {
+                instance.kill();
+            }
         }
         match tokio::time::timeout(LONGEST_START, instance.until_it_polls()).await {
             Ok(Ok(())) => Ok(instance),

@@ -1,0 +1,8 @@
+//! The whole thing: the built command moves services on this machine, under live load.
+
+mod command;
+mod default_scenario;
+mod interruptions;
+mod side_by_side;
+
+pub(crate) use command::{crossfade, scenario_file};
