@@ -1,0 +1,82 @@
+//! The real table of transitions, `journal::Head::after`, asked once for everything that the model can ask of it.
+
+use crate::state::{Head, LAST_STEP};
+use crossfade_domain::ids::ServiceName;
+use crossfade_domain::journal::{Happening, Head as RealHead, Phase, Trigger};
+use crossfade_domain::weight::Weight;
+use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// What is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Record {
+    ShiftIntended(u32),
+    Shifted(u32),
+    RollbackBegun,
+    RoutesReturned,
+    RollbackVerified,
+    Finished,
+    Halted,
+    Refused,
+}
+
+/// Heads of generation 1 and what is recorded, with the heads that they lead to.
+pub(crate) struct Transitions(HashMap<(Head, Record), Head>);
+
+impl Transitions {
+    pub(crate) fn read() -> Self {
+        use Phase as P;
+        let phases =
+            [P::Planned, P::Moving, P::RollingBack, P::Settling, P::RolledBack, P::Halted, P::Migrated, P::Refused];
+        let steps = || (0..=LAST_STEP).map(Some).chain([None]);
+        let records: Vec<Record> = (0..=LAST_STEP)
+            .flat_map(|step| [Record::ShiftIntended(step), Record::Shifted(step)])
+            .chain([Record::RollbackBegun, Record::RoutesReturned, Record::RollbackVerified])
+            .chain([Record::Finished, Record::Halted, Record::Refused])
+            .collect();
+        let mut table = HashMap::new();
+        for phase in phases {
+            for verified in steps() {
+                for intended in steps() {
+                    let head = Head { generation: 1, phase, verified, intended };
+                    for record in &records {
+                        table.extend(after(head, *record).map(|next| ((head, *record), next)));
+                    }
+                }
+            }
+        }
+        Self(table)
+    }
+
+    /// The head that a record leads to; none where it cannot happen.
+    pub(crate) fn after(&self, head: Head, record: Record) -> Option<Head> {
+        let next = *self.0.get(&(Head { generation: 1, ..head }, record))?;
+        Some(Head { generation: head.generation + next.generation - 1, ..next })
+    }
+}
+
+fn after(head: Head, record: Record) -> Option<Head> {
+    let service = ServiceName::parse("users").unwrap();
+    let mut real = RealHead::first(service, 1, head.generation, "execution".into(), Timestamp::UNIX_EPOCH);
+    (real.phase, real.verified_step, real.intended_step) = (head.phase, head.verified, head.intended);
+    let reason = || "because".to_owned();
+    let what = match record {
+        Record::ShiftIntended(step) => Happening::ShiftIntended { step, weight: Weight::ZERO },
+        Record::Shifted(step) => Happening::Shifted { step, weight: Weight::ZERO },
+        Record::RollbackBegun => {
+            Happening::RollbackBegun { trigger: Trigger::Operator, cause: reason(), caused_at: Timestamp::UNIX_EPOCH }
+        }
+        Record::RoutesReturned => Happening::RoutesReturned { written: 1 },
+        Record::RollbackVerified => Happening::RollbackVerified { rewritten: 0 },
+        Record::Finished => Happening::Finished,
+        Record::Halted => Happening::Halted { reason: reason() },
+        Record::Refused => Happening::Refused { reason: reason() },
+    };
+    let next = real.after(&real.next_event(what, Timestamp::UNIX_EPOCH)).ok()?;
+    Some(Head {
+        generation: next.generation,
+        phase: next.phase,
+        verified: next.verified_step,
+        intended: next.intended_step,
+    })
+}
