@@ -69,6 +69,27 @@ fn a_halted_migration_is_left_where_it_is_and_reported() {
     assert_eq!(stage.head("users").phase, Phase::Halted);
 }
 
+/// The sweep reads the head, then the execution: a migration that halts in between must not lose its halt.
+#[test]
+fn a_sweep_that_looked_before_the_halt_does_not_move_a_halted_migration() {
+    let (mut stage, service) = Stage::with_users();
+    let mut once = false;
+    stage.before = Some(Box::new(move |world, _, work, _| {
+        if work.state == "Check alarms" && !std::mem::replace(&mut once, true) {
+            world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
+        }
+    }));
+    stage.migrate(users());
+    let halted = stage.head("users");
+    let late =
+        json!({"cursor": {"service": "users", "trigger": "sweep", "cause": "its execution is dead"}, "mode": "act"});
+    let answer = stage.call("RollBack", &late).unwrap().unwrap();
+    assert_eq!((&answer["verdict"], stage.head("users")), (&json!("halt"), halted));
+    let asked = json!({"cursor": {"service": "users", "cause": "a person decided"}, "mode": "act"});
+    let answer = stage.call("RollBack", &asked).unwrap().unwrap();
+    assert_eq!(answer["verdict"], "settle", "{answer}");
+}
+
 #[test]
 fn a_rollback_execution_that_dies_is_replaced_by_the_schedule() {
     let (mut stage, _) = Stage::with_users();

@@ -194,7 +194,12 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
         Ok(plan) => plan,
         Err(error) => return without_table(ports, request, error).await,
     };
-    roll_back_all(ports, head, &plan, &why(request, head, ports.clock.now())).await
+    let why = why(request, head, ports.clock.now());
+    if head.phase == Phase::Halted && !why.reaches_halted() {
+        let reason = head.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned());
+        return Ok(answer(head, Some(&plan), 0, Verdict::Halt, 0, reason));
+    }
+    roll_back_all(ports, head, &plan, &why).await
 }
 
 /// Who asks for the rollback, and why.

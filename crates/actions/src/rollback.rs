@@ -22,6 +22,14 @@ pub(crate) struct Why {
     pub(crate) caused_at: Timestamp,
 }
 
+impl Why {
+    /// Whether this is a reason to move a halted migration's traffic: an alarm or a person is. What merely found the
+    /// execution dead is not, since a halt ends its execution; it may have looked a moment before.
+    pub(crate) fn reaches_halted(&self) -> bool {
+        matches!(self.trigger, Trigger::AlarmEvent | Trigger::Operator)
+    }
+}
+
 /// Rolls a migration back from any phase. Answers `settle` once every route was seen back, `halt` where a person is
 /// needed, and `refused` where no route had been changed.
 ///
@@ -62,6 +70,9 @@ async fn begin(ports: &Ports, head: &Head, why: &Why) -> Result<Head, ActionErro
     let mut before = head.clone();
     for attempt in 1.. {
         match before.phase {
+            Phase::Halted if !why.reaches_halted() => {
+                return Err(ActionError::Superseded(format!("{} has halted; a person decides", before.migration)));
+            }
             Phase::Moving | Phase::Halted | Phase::Planned => {}
             Phase::RollingBack | Phase::Settling => return Ok(before),
             Phase::RolledBack | Phase::Migrated | Phase::Refused => {

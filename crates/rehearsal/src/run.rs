@@ -2,6 +2,7 @@
 
 mod aws_faults;
 mod cluster_faults;
+mod disturbances;
 mod progress;
 mod settle;
 
@@ -27,6 +28,7 @@ use aws_faults::AwsFaults;
 use cluster_faults::ClusterFaults;
 use crossfade_actions::ports::{Ledger, LedgerError};
 use crossfade_world::states::RefusedCall;
+use disturbances::Disturbances;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -231,7 +233,9 @@ impl Rehearsal {
         }
         let follower = progress::Follower::new(self, &loads, &arns, &new_groups);
         let mut faults = ClusterFaults::new(&self.scenario, &self.stage, world_began);
-        let ends = self.until_at_rest(&arns, &ledger, &mut faults, &follower, progress).await?;
+        let mut disturbances = Disturbances::new(self, world_began);
+        let happenings = (&mut faults, &mut disturbances);
+        let ends = self.until_at_rest(&arns, &ledger, happenings, &follower, progress).await?;
         let mut counts = Vec::new();
         for load in loads {
             counts.push(match load {

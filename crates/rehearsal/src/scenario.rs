@@ -56,6 +56,8 @@ pub struct ServiceScenario {
     pub existing_alarms: Vec<String>,
     /// What goes wrong in its clusters, and when.
     pub faults: Vec<TimedFault>,
+    /// What somebody else does to it, and when.
+    pub disturbances: Vec<Disturbance>,
     /// How it should end.
     pub expect: Outcome,
 }
@@ -110,6 +112,24 @@ pub enum Sides {
     Old,
     /// Both.
     Both,
+}
+
+/// Something that somebody else does to a migration, once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Disturbance {
+    /// What is done.
+    pub deed: Deed,
+    /// When.
+    pub begin: Begin,
+}
+
+/// What somebody else does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Stops the migration's execution, as in the console.
+    StopExecution,
+    /// Writes another weight into the route of this number, from 1.
+    EditRoute(usize),
 }
 
 /// When a fault begins.

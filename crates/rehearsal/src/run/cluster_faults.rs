@@ -26,11 +26,14 @@ struct Pending {
 pub(super) struct Switches {
     old: Arc<FaultSwitch>,
     new: Arc<FaultSwitch>,
+    /// Whether the old cluster has servers at all; without them, a 503 is nobody's doing.
+    stands: bool,
 }
 
 impl Switches {
     pub(super) fn of(staged: &StagedService) -> Self {
-        Self { old: staged.old.faults().clone(), new: staged.new.faults().clone() }
+        let stands = !staged.old.addresses().is_empty();
+        Self { old: staged.old.faults().clone(), new: staged.new.faults().clone(), stands }
     }
 
     fn of_sides(&self, sides: Sides) -> Vec<&Arc<FaultSwitch>> {
@@ -44,7 +47,7 @@ impl Switches {
 
 impl FaultFlag for Switches {
     fn is_on(&self) -> bool {
-        self.old.is_on() || self.new.is_on()
+        !self.stands || self.old.is_on() || self.new.is_on()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Waiting until every service is at rest.
 
 use super::cluster_faults::ClusterFaults;
+use super::disturbances::Disturbances;
 use super::progress::{Follower, Snapshot};
 use super::{Rehearsal, RehearsalError};
 use crossfade_actions::ports::Ledger;
@@ -47,14 +48,16 @@ impl Rehearsal {
         &self,
         arns: &[String],
         ledger: &Arc<dyn Ledger>,
-        faults: &mut ClusterFaults,
+        (faults, disturbances): (&mut ClusterFaults, &mut Disturbances),
         follower: &Follower<'_>,
         progress: &watch::Sender<Snapshot>,
     ) -> Result<Vec<Option<Head>>, RehearsalError> {
         let mut shown = Instant::now();
         let mut over_since: Option<Instant> = None;
         loop {
-            faults.update(self.clock.now(), &follower.weights());
+            let weights = follower.weights();
+            faults.update(self.clock.now(), &weights);
+            disturbances.update(self, arns, &weights)?;
             if shown.elapsed() >= SHOW_EVERY {
                 shown = Instant::now();
                 progress.send_replace(follower.snapshot());

@@ -1,7 +1,10 @@
 //! Reading a scenario, with every problem at once.
 
 use super::names::{NEW_PORT, new_target_id, old_group_name};
-use super::{AwsEffect, AwsFault, Begin, Match, Outcome, RouteScenario, Scenario, ServiceScenario, Sides, TimedFault};
+use super::{
+    AwsEffect, AwsFault, Begin, Deed, Disturbance, Match, Outcome, RouteScenario, Scenario, ServiceScenario, Sides,
+    TimedFault,
+};
 use crate::cluster::Fault;
 use crossfade_domain::decode::{Object, Place, Reader};
 use crossfade_domain::ids::ServiceName;
@@ -25,8 +28,18 @@ pub enum ScenarioError {
 }
 
 pub(super) const SCENARIO_FIELDS: [&str; 4] = ["seed", "scale", "services", "awsFaults"];
-pub(super) const SERVICE_FIELDS: [&str; 9] =
-    ["name", "loadBalancers", "routes", "old", "new", "requestsPerSecond", "policy", "alarms", "faults"];
+pub(super) const SERVICE_FIELDS: [&str; 10] = [
+    "name",
+    "loadBalancers",
+    "routes",
+    "old",
+    "new",
+    "requestsPerSecond",
+    "policy",
+    "alarms",
+    "faults",
+    "disturbances",
+];
 pub(super) const ROUTE_FIELDS: [&str; 8] =
     ["loadBalancer", "default", "host", "path", "oidc", "stickiness", "oldWeight", "others"];
 pub(super) const FAULT_FIELDS: [&str; 9] =
@@ -90,7 +103,11 @@ fn policy_of(service: &Value) -> Value {
     let name = service.get("name").cloned().unwrap_or(Value::Null);
     let text = name.as_str().unwrap_or_default();
     let mut policy = service.get("policy").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
-    let old: Vec<String> = balancers_of(service).iter().map(|balancer| old_group_name(text, balancer)).collect();
+    let mut old: Vec<String> = balancers_of(service).iter().map(|balancer| old_group_name(text, balancer)).collect();
+    if old.is_empty() {
+        // The missing name is one problem, not two.
+        old.push("unnamed".to_owned());
+    }
     let count = service.get("new").and_then(Value::as_u64).unwrap_or(3);
     let targets: Vec<Value> =
         (1..=count).map(|number| json!({"ip": new_target_id(text, number), "port": NEW_PORT})).collect();
@@ -144,6 +161,7 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
         None => Some(vec![format!("{text}-5xx")]),
     };
     let faults = list(reader, &fields, "faults", fault);
+    let disturbances = list(reader, &fields, "disturbances", disturbance);
     let outcomes = [
         ("migrated", Outcome::Migrated),
         ("rolledBack", Outcome::RolledBack),
@@ -166,6 +184,7 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
         requests_per_second: requests_per_second?,
         existing_alarms: existing_alarms?,
         faults: faults?,
+        disturbances: disturbances?,
         expect: expect?,
     }))
 }
@@ -281,6 +300,23 @@ fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault> {
             Some(minutes) => Some(minutes?),
         },
     })
+}
+
+fn disturbance(reader: &mut Reader, place: &Place<'_>) -> Option<Disturbance> {
+    let fields = reader.object(place, &["stopExecution", "editRoute", "from"], "something that somebody else does")?;
+    let stop = fields.get("stopExecution").map(|place| reader.flag(&place).map(|_| Deed::StopExecution));
+    let edit = fields.get("editRoute").map(|place| {
+        reader.whole(&place, 1, 90).map(|number| Deed::EditRoute(usize::try_from(number).expect("at most 90")))
+    });
+    let deed = match (stop, edit) {
+        (Some(deed), None) | (None, Some(deed)) => deed,
+        _ => {
+            reader.note(&place.path, "expected exactly one of `stopExecution: true` or `editRoute` (a route's number)");
+            None
+        }
+    };
+    let begin = fields.get("from").map_or(Some(Begin::Minute(0.0)), |place| begin(reader, &place));
+    Some(Disturbance { deed: deed?, begin: begin? })
 }
 
 fn begin(reader: &mut Reader, place: &Place<'_>) -> Option<Begin> {

@@ -32,6 +32,7 @@ pub fn scenario_schema() -> Value {
                     "policy": {"type": "object", "description": "Fields of the service's policy: schedule, alarms, minHealthy, after, ..."},
                     "alarms": {"type": "array", "items": {"type": "string"}, "description": "Alarms that exist; by default `<service>-5xx`."},
                     "faults": {"type": "array", "items": {"$ref": "#/$defs/fault"}},
+                    "disturbances": {"type": "array", "items": {"$ref": "#/$defs/disturbance"}},
                     "expect": {"enum": ["migrated", "rolledBack", "halted", "refused"], "default": "migrated"},
                 },
             },
@@ -67,6 +68,17 @@ pub fn scenario_schema() -> Value {
                     "from": {"type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
                         "properties": {"weight": {"type": "number"}, "minute": {"type": "number"}}},
                     "minutes": {"type": "number", "description": "Ends after so many world minutes."},
+                },
+            },
+            "disturbance": {
+                "type": "object",
+                "additionalProperties": false,
+                "description": "What somebody else does to the migration, once.",
+                "properties": {
+                    "stopExecution": {"const": true, "description": "Stops the execution, as in the console."},
+                    "editRoute": {"type": "integer", "minimum": 1, "maximum": 90, "description": "Writes another weight into the route of this number."},
+                    "from": {"type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
+                        "properties": {"weight": {"type": "number"}, "minute": {"type": "number"}}},
                 },
             },
             "awsFault": {
