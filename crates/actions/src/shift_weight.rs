@@ -61,8 +61,11 @@ async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, 
     }
 
     let weight = ours.answer(step, Verdict::Bake, 0, "").weight;
+    // The order is looked at again with every try to record: an invocation that was given up for dead may come back when
+    // the next step is under way, and must not put its own in that one's place. Its writes are then fenced off.
     let intended = record(ports, head, |now| {
-        (now.intended_step != Some(step)).then_some(Happening::ShiftIntended { step, weight })
+        let due = now.intended_step != Some(step) && in_order(now, plan, step).is_ok();
+        due.then_some(Happening::ShiftIntended { step, weight })
     })
     .await?;
     for route in &plan.routes {
