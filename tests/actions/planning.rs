@@ -4,6 +4,7 @@ use super::stage::{Stage, users};
 use crossfade_domain::journal::Phase;
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::ledger::Items;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 fn plan(stage: &Stage, request: &Value, execution: &str) -> Value {
@@ -65,10 +66,10 @@ fn invariant_9_alarms_that_cannot_be_read_refuse_the_start() {
     assert!(stage.heads().is_empty());
 }
 
-#[test]
-fn invariant_9_an_alarm_that_fires_before_the_locks_are_held_refuses_the_start() {
+/// Kills the plan between the locks and its second look at the alarms, lets something happen to them, and plans again.
+fn plan_while(before: impl FnOnce(&Stage), meanwhile: impl FnOnce(&Stage)) -> (Stage, Value) {
     let (stage, _) = Stage::with_users();
-    // Killed between the locks and the second look at the alarms; then one fires.
+    before(&stage);
     let takes = {
         let (free, _) = Stage::with_users();
         plan(&free, &users(), "arn");
@@ -77,11 +78,33 @@ fn invariant_9_an_alarm_that_fires_before_the_locks_are_held_refuses_the_start()
     stage.faults.at(takes, Fault::DiesAfter);
     assert!(stage.call("PlanMigration", &json!({"request": users(), "execution": "arn"})).is_none());
     assert_eq!(stage.head("users").phase, Phase::Planned);
-    stage.world.fire_alarm("users-5xx");
+    stage.world.advance(SignedDuration::from_secs(1));
+    meanwhile(&stage);
     let answer = plan(&stage, &users(), "arn");
-    assert_eq!((answer["verdict"].as_str(), answer["error"].as_str()), (Some("refused"), Some("Refused")));
-    assert_eq!(stage.head("users").phase, Phase::Refused);
-    assert!(stage.ledger.snapshot().locks.is_empty());
+    (stage, answer)
+}
+
+#[test]
+fn invariant_9_an_alarm_that_fires_before_the_locks_are_held_refuses_the_start() {
+    let fires = |stage: &Stage| stage.world.fire_alarm("users-5xx");
+    let fires_and_clears = |stage: &Stage| {
+        stage.world.fire_alarm("users-5xx");
+        stage.world.quiet_alarm("users-5xx");
+    };
+    for meanwhile in [&fires as &dyn Fn(&Stage), &fires_and_clears] {
+        let (stage, answer) = plan_while(|_| {}, meanwhile);
+        assert_eq!((answer["verdict"].as_str(), answer["error"].as_str()), (Some("refused"), Some("Refused")));
+        assert_eq!(stage.head("users").phase, Phase::Refused);
+        assert!(stage.ledger.snapshot().locks.is_empty());
+    }
+}
+
+#[test]
+fn an_alarm_that_gets_its_first_data_while_the_locks_are_taken_has_not_fired() {
+    let (stage, answer) =
+        plan_while(|stage| stage.world.starve_alarm("users-5xx"), |stage| stage.world.quiet_alarm("users-5xx"));
+    assert_eq!(answer["verdict"], "proceed", "{answer}");
+    assert_eq!(stage.head("users").phase, Phase::Planned);
 }
 
 #[test]

@@ -238,4 +238,24 @@ mod tests {
         let error = build(folder.path(), &caller, |_| {}).await.unwrap_err().to_string();
         assert!(error.contains("cannot find value `nonsense`"), "{error}");
     }
+
+    #[tokio::test]
+    async fn whatever_cargo_has_started_ends_with_a_build_that_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let caller = package(folder.path(), "fn main() {}");
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // A build script that hangs until its connection ends, which nobody does but the end of the process itself.
+        let script = format!(
+            "use std::io::Read; fn main() {{ let mut it = std::net::TcpStream::connect(\"{address}\").unwrap(); \
+             let _ = it.read(&mut [0]); }}"
+        );
+        std::fs::write(folder.path().join("build.rs"), script).unwrap();
+        let mut connection = tokio::select! {
+            accepted = listener.accept() => accepted.unwrap().0,
+            built = build(folder.path(), &caller, |_| {}) => panic!("the build script did not hang: {built:?}"),
+        };
+        let read = tokio::io::AsyncReadExt::read(&mut connection, &mut [0]).await;
+        assert!(matches!(read, Ok(0) | Err(_)), "the build script has ended: {read:?}");
+    }
 }

@@ -124,3 +124,6 @@ fn verdict(report: &Report) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,11 @@ impl World {
         self.locked().set_alarm(name, "OK", "quiet again");
     }
 
+    /// The alarm has no data to decide by.
+    pub fn starve_alarm(&self, name: &str) {
+        self.locked().set_alarm(name, "INSUFFICIENT_DATA", "no data");
+    }
+
     /// Somebody deletes an alarm.
     pub fn delete_alarm(&self, name: &str) {
         let mut state = self.locked();
