@@ -4,6 +4,7 @@ mod abandoned;
 mod alarm_events;
 mod every_call;
 mod every_moment;
+mod judging;
 mod migrating;
 mod planning;
 mod rolling_back;

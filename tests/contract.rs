@@ -4,6 +4,7 @@
 mod alarms;
 mod ledger;
 mod load_balancers;
+mod metrics;
 mod samples;
 mod sides;
 

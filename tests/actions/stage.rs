@@ -76,6 +76,7 @@ impl Stage {
         let plain = Ports {
             load_balancers: world.clone(),
             alarms: world.clone(),
+            metrics: world.clone(),
             ledger: ledger.clone(),
             executions: machines.clone(),
             clock: world.clone(),

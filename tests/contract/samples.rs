@@ -87,6 +87,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         schedule: Schedule { steps: vec![ScheduleStep { weight: Weight::FULL, bake_seconds: 60, approve: false }] },
         alarms: alarms.iter().map(|alarm| (*alarm).to_owned()).collect(),
         min_healthy: 1,
+        judge: true,
         on_inconclusive: OnInconclusive::Advance,
         on_drift: OnDrift::Halt,
         allow_managed_by: Vec::new(),

@@ -3,7 +3,7 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-use crossfade_actions::ports::{Alarms, Ledger, LoadBalancers};
+use crossfade_actions::ports::{Alarms, Ledger, LoadBalancers, Metrics};
 use crossfade_aws::{Settings, connect_with};
 use crossfade_rehearsal::aws_service::AwsService;
 use crossfade_rehearsal::clock::WorldClock;
@@ -49,6 +49,7 @@ impl Side {
 pub(crate) struct Open {
     pub(crate) load_balancers: Arc<dyn LoadBalancers>,
     pub(crate) alarms: Arc<dyn Alarms>,
+    pub(crate) metrics: Arc<dyn Metrics>,
     _served: Option<Served>,
 }
 
@@ -59,9 +60,16 @@ impl Side {
             Self::Served => {
                 let served = Served::of(world).await;
                 let connections = connect_with(&served.config, &settings());
-                Open { load_balancers: connections.load_balancers, alarms: connections.alarms, _served: Some(served) }
+                Open {
+                    load_balancers: connections.load_balancers,
+                    alarms: connections.alarms,
+                    metrics: connections.metrics,
+                    _served: Some(served),
+                }
             }
-            Self::Direct => Open { load_balancers: world.clone(), alarms: world.clone(), _served: None },
+            Self::Direct => {
+                Open { load_balancers: world.clone(), alarms: world.clone(), metrics: world.clone(), _served: None }
+            }
         }
     }
 }

@@ -10,9 +10,10 @@ pub(super) const ROLL_BACK_MACHINE: &str =
 
 /// Actions that AWS cannot limit to a resource; only these may stand beside a `*`. `DescribeAlarms` could be limited to
 /// metric alarms, but then composite ones are not listed.
-const UNSCOPEABLE: [&str; 9] = [
+const UNSCOPEABLE: [&str; 10] = [
     "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricData",
     "elasticloadbalancing:DescribeListeners",
     "elasticloadbalancing:DescribeLoadBalancers",
     "elasticloadbalancing:DescribeRules",

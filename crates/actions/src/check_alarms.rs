@@ -1,6 +1,7 @@
 //! `check-alarms`: every gate in one look, at the end of each slice of a bake.
 
 use crate::capacity::health;
+use crate::comparing::compare;
 use crate::error::ActionError;
 use crate::halting::halt;
 use crate::input::StepInput;
@@ -19,8 +20,8 @@ use crossfade_domain::slice::{SliceInputs, SliceVerdict, verdict};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Reads the alarms with their history since the locks were taken, the health of both sides and every route, and hands
-/// all of it, with the operator's commands and the elapsed bake, to the gates. Answers `advance` (with the next step),
+/// Reads the alarms with their history since the locks were taken, the health of both sides, every route and what the judge
+/// compares, and hands all of it, with the operator's commands and the elapsed bake, to the gates. Answers `advance` (with the next step),
 /// `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`. What cannot be read goes to the gates as
 /// unreadable, and is never taken for quiet.
 ///
@@ -50,7 +51,7 @@ async fn check(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
         new_side: side(ports, &new).await.map_err(|error| error.chain()),
         old_side: side(ports, &old).await.map_err(|error| error.chain()),
         drift: drift(ports, ours).await.map_err(|error| error.chain()),
-        judge: None,
+        judge: compare(ports, ours).await.map_err(|error| error.chain()).transpose(),
         // Read last, so that what is elapsed includes the reading.
         now: ports.clock.now(),
     };

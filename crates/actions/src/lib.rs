@@ -9,6 +9,7 @@ mod capacity;
 pub mod check_alarms;
 pub mod check_targets;
 pub mod commands;
+mod comparing;
 pub mod create_target_group;
 pub mod error;
 pub mod finish_migration;

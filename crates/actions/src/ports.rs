@@ -7,12 +7,14 @@ mod clock;
 mod executions;
 mod ledger;
 mod load_balancers;
+mod metrics;
 
 pub use alarms::Alarms;
 pub use clock::Clock;
 pub use executions::{ExecutionStatus, Executions, Started};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use load_balancers::{Listener, LoadBalancer, LoadBalancers, NewGroup};
+pub use metrics::Metrics;
 
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ pub struct Ports {
     pub load_balancers: Arc<dyn LoadBalancers>,
     /// CloudWatch alarms.
     pub alarms: Arc<dyn Alarms>,
+    /// What load balancers count.
+    pub metrics: Arc<dyn Metrics>,
     /// The table.
     pub ledger: Arc<dyn Ledger>,
     /// Step Functions.

@@ -10,12 +10,13 @@ mod elb;
 mod executions;
 mod ledger;
 mod local;
+mod metrics;
 
 pub use local::connect_local;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sfn::config::AppName;
-use crossfade_actions::ports::{Alarms, Clock, Executions, Ledger, LoadBalancers, Ports};
+use crossfade_actions::ports::{Alarms, Clock, Executions, Ledger, LoadBalancers, Metrics, Ports};
 use std::sync::Arc;
 
 /// Where a stack keeps its things.
@@ -36,6 +37,8 @@ pub struct Connections {
     pub load_balancers: Arc<dyn LoadBalancers>,
     /// CloudWatch alarms.
     pub alarms: Arc<dyn Alarms>,
+    /// What load balancers count.
+    pub metrics: Arc<dyn Metrics>,
     /// The table.
     pub ledger: Arc<dyn Ledger>,
     /// Step Functions.
@@ -45,8 +48,8 @@ pub struct Connections {
 impl Connections {
     /// The ports of an action.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Ports {
-        let Self { load_balancers, alarms, ledger, executions } = self;
-        Ports { load_balancers, alarms, ledger, executions, clock }
+        let Self { load_balancers, alarms, metrics, ledger, executions } = self;
+        Ports { load_balancers, alarms, metrics, ledger, executions, clock }
     }
 }
 
@@ -65,9 +68,11 @@ pub async fn connect(settings: &Settings) -> Connections {
 
 /// As `connect`, with a configuration that the caller has loaded.
 pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
+    let cloudwatch = clients::cloudwatch(config);
     Connections {
         load_balancers: Arc::new(elb::Elb::new(clients::elb_reader(config), clients::elb_writer(config))),
-        alarms: Arc::new(alarms::CloudWatch::new(clients::cloudwatch(config))),
+        alarms: Arc::new(alarms::CloudWatch::new(cloudwatch.clone())),
+        metrics: Arc::new(metrics::MetricData::new(cloudwatch)),
         ledger: Arc::new(ledger::Table::new(clients::dynamodb(config), settings.table.clone())),
         executions: Arc::new(executions::StepFunctions::new(
             clients::step_functions(config),

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod alarm;
 pub mod alarm_gate;
+pub mod comparison;
 pub mod cursor;
 pub mod decode;
 pub mod drift;
@@ -16,6 +17,7 @@ pub mod ids;
 pub mod inventory;
 pub mod journal;
 pub mod judge;
+pub mod judge_gate;
 pub mod normal_form;
 pub mod plan;
 pub mod planner;

@@ -35,6 +35,9 @@ pub struct ServicePolicy {
     pub alarms: Vec<String>,
     /// Healthy targets that each new group must have before it gets traffic.
     pub min_healthy: u32,
+    /// Whether the new cluster is compared with the old one.
+    #[serde(default = "is_judged")]
+    pub judge: bool,
     /// What happens at the end of a bake without evidence either way.
     pub on_inconclusive: OnInconclusive,
     /// What happens when somebody else changes a route.
@@ -51,6 +54,11 @@ pub struct ServicePolicy {
     pub targets_timeout_seconds: u32,
     /// Functions called at certain points.
     pub hooks: Hooks,
+}
+
+/// A policy that was stored before there was a choice.
+fn is_judged() -> bool {
+    true
 }
 
 /// How the new target groups get their targets.

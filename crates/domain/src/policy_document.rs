@@ -1,7 +1,7 @@
 //! The policy as people write it, decoded with every problem at once.
 //!
 //! YAML is turned into JSON before it comes here. Defaults are merged into each service; what neither gives has these
-//! values: schedule `canary`, no alarms, `minHealthy` 1, `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 100,
+//! values: schedule `canary`, no alarms, `minHealthy` 1, `judge` true, `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 100,
 //! `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A service's field replaces the default as a whole, but hooks are
 //! merged one by one. `{service}` in an alarm's name is the service's name.
 
@@ -133,6 +133,7 @@ fn service(
             schedule: settings.schedule,
             alarms: settings.alarms,
             min_healthy: settings.min_healthy,
+            judge: settings.judge,
             on_inconclusive: settings.on_inconclusive,
             on_drift: settings.on_drift,
             allow_managed_by: settings.allow_managed_by,

@@ -12,6 +12,8 @@ use crate::group::{TargetHealth, healthy_count};
 use crate::health::{capacity_verdict, targets_verdict};
 use crate::ids::TargetGroupArn;
 use crate::journal::{Head, Phase, Trigger};
+use crate::judge::Judgement;
+use crate::judge_gate::{Moment, judge_opinion};
 use crate::plan::Plan;
 use crate::policy::{OnDrift, ScheduleStep, ServicePolicy};
 use crate::policy_document::written_duration;
@@ -42,8 +44,8 @@ pub struct SliceInputs<'a> {
     pub old_side: Result<BTreeMap<TargetGroupArn, Vec<TargetHealth>>, String>,
     /// Routes that were found changed in two reads.
     pub drift: Result<Vec<Drift>, String>,
-    /// What the comparison says, where there is one.
-    pub judge: Option<Opinion>,
+    /// What the comparison says; none before the first traffic and where the policy wants none.
+    pub judge: Option<Result<Judgement, String>>,
 }
 
 /// What comes next, and why.
@@ -119,7 +121,7 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
     });
     opinions.push(new_side(inputs));
     opinions.push(drift(inputs));
-    opinions.extend(inputs.judge.clone());
+    opinions.extend(judge(inputs));
     opinions.push(old_side(inputs));
     opinions
 }
@@ -177,6 +179,16 @@ fn old_side(inputs: &SliceInputs<'_>) -> Opinion {
     }
     let says = if short.is_empty() { Says::GoOn } else { Says::Hold };
     Opinion::new(Gate::Capacity, says, short.join(", "))
+}
+
+fn judge(inputs: &SliceInputs<'_>) -> Option<Opinion> {
+    let (read, step, verified_at) = (inputs.judge.as_ref()?, current(inputs)?, inputs.head.verified_at?);
+    let moment = Moment {
+        weight: step.weight,
+        elapsed_seconds: seconds_between(verified_at, inputs.now),
+        bake_seconds: step.bake_seconds,
+    };
+    Some(judge_opinion(read, moment, inputs.plan.policy.on_inconclusive))
 }
 
 fn drift(inputs: &SliceInputs<'_>) -> Opinion {

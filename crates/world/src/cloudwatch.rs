@@ -39,6 +39,8 @@ pub struct CloudWatch {
     account: String,
     events: u64,
     page_limit: usize,
+    data_point_limit: usize,
+    metric_data_status: &'static str,
 }
 
 impl Default for CloudWatch {
@@ -60,12 +62,24 @@ impl CloudWatch {
             account: account.to_owned(),
             events: 0,
             page_limit: 100,
+            data_point_limit: 100_800,
+            metric_data_status: "Complete",
         }
     }
 
     /// Makes pages smaller, so that paging can be tested with few alarms.
     pub fn limit_pages(&mut self, items: usize) {
         self.page_limit = items.max(1);
+    }
+
+    /// Makes pages of metric data smaller.
+    pub fn limit_data_points(&mut self, points: usize) {
+        self.data_point_limit = points.max(1);
+    }
+
+    /// Ends every answer of metric data with this `StatusCode`: `Complete`, `PartialData`, `InternalError` or `Forbidden`.
+    pub fn end_metric_data_with(&mut self, status: &'static str) {
+        self.metric_data_status = status;
     }
 
     /// Answers one operation by AWS's name.

@@ -4,11 +4,12 @@
 //! before its effect did nothing, one whose answer was lost did everything.
 
 use crossfade_actions::ports::{
-    Alarms, ExecutionStatus, Executions, Ledger, LedgerError, Listener, LoadBalancer, LoadBalancers, NewGroup,
+    Alarms, ExecutionStatus, Executions, Ledger, LedgerError, Listener, LoadBalancer, LoadBalancers, Metrics, NewGroup,
     PortError, Ports, Started, TakeError,
 };
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm::{Alarm, Firing};
+use crossfade_domain::comparison::{GroupPair, PairMinute, ResponseTimes};
 use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::inventory::RouteHolder;
@@ -97,6 +98,7 @@ impl Faults {
         Ports {
             load_balancers: faulty.clone(),
             alarms: faulty.clone(),
+            metrics: faulty.clone(),
             ledger: faulty.clone(),
             executions: faulty,
             clock: Arc::clone(&ports.clock),
@@ -249,6 +251,32 @@ impl Alarms for Faulty {
 
     async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
         self.faults.call("firings", &names.join(", "), || self.inner.alarms.firings(names, since)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Metrics for Faulty {
+    async fn group_minutes(
+        &self,
+        pair: &GroupPair,
+        slow_above_seconds: Option<f64>,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<PairMinute>, PortError> {
+        let inner = &self.inner.metrics;
+        let minutes = || inner.group_minutes(pair, slow_above_seconds, since, until);
+        self.faults.call("group_minutes", pair.old.as_str(), minutes).await
+    }
+
+    async fn response_times(
+        &self,
+        load_balancer: &LoadBalancerArn,
+        group: &TargetGroupArn,
+        before: Timestamp,
+    ) -> Result<ResponseTimes, PortError> {
+        let inner = &self.inner.metrics;
+        let times = || inner.response_times(load_balancer, group, before);
+        self.faults.call("response_times", group.as_str(), times).await
     }
 }
 

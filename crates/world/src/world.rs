@@ -7,6 +7,7 @@ mod clock;
 mod convert;
 mod fixtures;
 mod load_balancers;
+mod metrics;
 mod people;
 
 pub use fixtures::ServiceOnBalancer;

@@ -82,6 +82,10 @@ fn setting_properties() -> Value {
             "type": "integer", "minimum": 1, "maximum": 1000, "default": 1,
             "description": "Healthy targets that a new group must have before and while it gets traffic.",
         },
+        "judge": {
+            "type": "boolean", "default": true,
+            "description": "Whether the new cluster's errors and response times are compared with the old one's.",
+        },
         "onInconclusive": { "enum": words(&ON_INCONCLUSIVE), "default": "advance" },
         "onDrift": { "enum": words(&ON_DRIFT), "default": "halt" },
         "allowManagedBy": { "type": "array", "items": { "enum": words(&MANAGED_BY) } },

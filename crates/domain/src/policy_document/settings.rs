@@ -7,10 +7,11 @@ use crate::ids::ServiceName;
 use crate::policy::{Hooks, ManagedBy, OnDrift, OnInconclusive, Schedule};
 
 /// The fields of `defaults`; a service may have each of them too.
-pub(super) const SETTING_FIELDS: [&str; 11] = [
+pub(super) const SETTING_FIELDS: [&str; 12] = [
     "schedule",
     "alarms",
     "minHealthy",
+    "judge",
     "onInconclusive",
     "onDrift",
     "allowManagedBy",
@@ -38,6 +39,7 @@ pub(super) struct Settings {
     schedule: Option<Schedule>,
     alarms: Option<Vec<String>>,
     min_healthy: Option<u32>,
+    judge: Option<bool>,
     on_inconclusive: Option<OnInconclusive>,
     on_drift: Option<OnDrift>,
     allow_managed_by: Option<Vec<ManagedBy>>,
@@ -53,6 +55,7 @@ pub(super) struct Complete {
     pub(super) schedule: Schedule,
     pub(super) alarms: Vec<String>,
     pub(super) min_healthy: u32,
+    pub(super) judge: bool,
     pub(super) on_inconclusive: OnInconclusive,
     pub(super) on_drift: OnDrift,
     pub(super) allow_managed_by: Vec<ManagedBy>,
@@ -71,6 +74,7 @@ impl Settings {
             schedule: self.schedule.or(defaults.schedule),
             alarms: self.alarms.or(defaults.alarms),
             min_healthy: self.min_healthy.or(defaults.min_healthy),
+            judge: self.judge.or(defaults.judge),
             on_inconclusive: self.on_inconclusive.or(defaults.on_inconclusive),
             on_drift: self.on_drift.or(defaults.on_drift),
             allow_managed_by: self.allow_managed_by.or(defaults.allow_managed_by),
@@ -100,6 +104,7 @@ impl Settings {
             schedule: self.schedule.unwrap_or_else(canary),
             alarms,
             min_healthy: self.min_healthy.unwrap_or(1),
+            judge: self.judge.unwrap_or(true),
             on_inconclusive: self.on_inconclusive.unwrap_or_default(),
             on_drift: self.on_drift.unwrap_or_default(),
             allow_managed_by: self.allow_managed_by.unwrap_or_default(),
@@ -119,6 +124,7 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         schedule: field("schedule").and_then(|place| schedule(reader, &place)),
         alarms: field("alarms").and_then(|place| alarms(reader, &place)),
         min_healthy: field("minHealthy").and_then(|place| reader.whole(&place, 1, 1000)),
+        judge: field("judge").and_then(|place| reader.flag(&place)),
         on_inconclusive: field("onInconclusive").and_then(|place| reader.word(&place, &ON_INCONCLUSIVE)),
         on_drift: field("onDrift").and_then(|place| reader.word(&place, &ON_DRIFT)),
         allow_managed_by: field("allowManagedBy").and_then(|place| allow_managed_by(reader, &place)),

@@ -48,7 +48,7 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
                     { "weight": 50, "bake": 600, "approve": true },
                     { "weight": 100, "bake": "1h30m" },
                 ],
-                "alarms": "bookings-lag", "slice": "30s", "maxHold": "2h", "targetsTimeout": 60, "oldHealthyShare": 80,
+                "alarms": "bookings-lag", "judge": false, "slice": "30s", "maxHold": "2h", "targetsTimeout": 60, "oldHealthyShare": 80,
                 "onDrift": "rollback", "onInconclusive": "hold", "allowManagedBy": ["cloudformation"],
                 "hooks": { "afterRollback": "crossfade-hook-return-consumers" },
             },
@@ -78,6 +78,7 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
     assert_eq!((bookings.slice_seconds, bookings.max_hold_seconds), (30, 7200));
     assert_eq!((bookings.targets_timeout_seconds, bookings.old_healthy_share), (60, 80));
     assert_eq!((bookings.on_drift, bookings.on_inconclusive), (OnDrift::Rollback, OnInconclusive::Hold));
+    assert_eq!((users.judge, bookings.judge), (true, false));
     assert_eq!(bookings.alarms, ["bookings-lag"]);
     assert_eq!(bookings.hooks.after_each_shift.as_deref(), Some("crossfade-hook-note"));
     assert_eq!(bookings.hooks.after_rollback.as_deref(), Some("crossfade-hook-return-consumers"));
@@ -92,6 +93,23 @@ fn a_service_alone_has_the_safe_defaults() {
     assert!(policy.alarms.is_empty() && policy.after.is_empty());
     let last = linear().steps.last().copied().unwrap();
     assert_eq!((linear().steps.len(), last.weight), (10, Weight::FULL));
+}
+
+#[test]
+fn the_judge_is_on_unless_it_is_switched_off() {
+    assert!(decode_service(&service("users")).unwrap().judge);
+    assert!(!decode_service(&with("users", &json!({ "judge": false }))).unwrap().judge);
+    check(&json!({ "judge": "off" }), &["services[0].judge: \"off\": expected true or false"]);
+    let fleet = json!({
+        "fleet": "f", "defaults": { "judge": false },
+        "services": [service("users"), with("bookings", &json!({ "judge": true }))],
+    });
+    let judged: Vec<bool> = decode_fleet(&fleet).unwrap().services.iter().map(|service| service.judge).collect();
+    assert_eq!(judged, [false, true]);
+    // A policy that was stored before there was a choice.
+    let mut stored = serde_json::to_value(decode_service(&service("users")).unwrap()).unwrap();
+    stored.as_object_mut().unwrap().remove("judge");
+    assert!(serde_json::from_value::<ServicePolicy>(stored).unwrap().judge);
 }
 
 #[test]
@@ -111,8 +129,8 @@ fn every_problem_is_named_at_once_with_its_path() {
         [
             "default: unknown field (did you mean \"defaults\"?)",
             "fleet: empty: expected the fleet's name",
-            "defaults.name: unknown field; expected one of schedule, alarms, minHealthy, onInconclusive, onDrift, \
-             allowManagedBy, oldHealthyShare, slice, maxHold, targetsTimeout, hooks",
+            "defaults.name: unknown field; expected one of schedule, alarms, minHealthy, judge, onInconclusive, \
+             onDrift, allowManagedBy, oldHealthyShare, slice, maxHold, targetsTimeout, hooks",
             "defaults.scedule: unknown field (did you mean \"schedule\"?)",
             "defaults.schedule: \"canari\": expected canary, linear or a list of steps (did you mean \"canary\"?)",
             "defaults.minHealthy: 0: expected a whole number from 1 to 1000",

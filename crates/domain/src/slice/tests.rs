@@ -3,7 +3,9 @@ use crate::alarm::{Alarm, AlarmState};
 use crate::group::{HealthState, Target};
 use crate::ids::{MigrationId, ServiceName};
 use crate::journal::{Commands, Rollback};
+use crate::judge;
 use crate::plan::PlannedGroup;
+use crate::policy::OnInconclusive;
 use crate::policy_document::decode_service;
 use crate::route::RouteId;
 use serde_json::json;
@@ -36,7 +38,7 @@ struct Scene {
     new_healthy: Result<usize, String>,
     old_healthy: Result<usize, String>,
     drift: Result<Vec<Drift>, String>,
-    judge: Option<Opinion>,
+    judge: Option<Result<Judgement, String>>,
 }
 
 impl Scene {
@@ -283,15 +285,55 @@ fn what_cannot_be_read_is_never_quiet() {
 
 #[test]
 fn the_judge_is_heard_like_every_gate() {
-    let opinion = |says| Some(Opinion::new(Gate::Judge, says, "worse"));
-    check(|scene| scene.judge = opinion(Says::RollBack), Verdict::RollBack, 0, "judge: worse");
-    check(|scene| scene.judge = opinion(Says::Hold), Verdict::Hold, 60, "judge: worse");
-    check(
-        |scene| scene.judge = opinion(Says::GoOn),
-        Verdict::Bake,
-        60,
-        "baking at 5 %: 2m of 10m, nothing against it (judge: worse)",
-    );
+    let judged = |verdict| {
+        let judgement =
+            Judgement { verdict, metrics: BTreeMap::new(), sentence: "as counted".to_owned(), reason: None };
+        move |scene: &mut Scene| scene.judge = Some(Ok(judgement))
+    };
+    check(judged(judge::Verdict::Fail), Verdict::RollBack, 0, "judge: as counted");
+    let noted = "baking at 5 %: 2m of 10m, nothing against it (judge: as counted)";
+    check(judged(judge::Verdict::Pass), Verdict::Bake, 60, noted);
+    check(judged(judge::Verdict::Inconclusive), Verdict::Bake, 60, noted);
+    let at_the_end = |on_inconclusive| {
+        move |scene: &mut Scene| {
+            scene.now = 1600;
+            scene.plan.policy.on_inconclusive = on_inconclusive;
+            judged(judge::Verdict::Inconclusive)(scene);
+        }
+    };
+    let advance = "baked 10m at 5 %, on to 50 % (judge: as counted)";
+    check(at_the_end(OnInconclusive::Advance), Verdict::Advance, 0, advance);
+    let why = "judge: inconclusive at the end of the bake: as counted";
+    check(at_the_end(OnInconclusive::Hold), Verdict::Hold, 60, why);
+    check(at_the_end(OnInconclusive::Rollback), Verdict::RollBack, 0, why);
+}
+
+#[test]
+fn a_pause_holds_the_weight_and_never_holds_back_the_judge() {
+    let failed = Judgement {
+        verdict: judge::Verdict::Fail,
+        metrics: BTreeMap::new(),
+        sentence: "new cluster fails".to_owned(),
+        reason: None,
+    };
+    let change = |scene: &mut Scene| {
+        scene.head.commands.paused = true;
+        scene.judge = Some(Ok(failed));
+    };
+    check(change, Verdict::RollBack, 0, "judge: new cluster fails");
+}
+
+#[test]
+fn a_comparison_that_cannot_be_read_is_never_quiet() {
+    let unreadable = |now| {
+        move |scene: &mut Scene| {
+            scene.now = now;
+            scene.judge = Some(Err("throttled".to_owned()));
+        }
+    };
+    let noted = "baking at 5 %: 2m of 10m, nothing against it (judge: could not be read: throttled)";
+    check(unreadable(1120), Verdict::Bake, 60, noted);
+    check(unreadable(1600), Verdict::Hold, 60, "judge: could not be read: throttled");
 }
 
 #[test]

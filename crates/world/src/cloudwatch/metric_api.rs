@@ -32,6 +32,7 @@ impl CloudWatch {
             }
         }
         let size = integer(input, "MaxDatapoints").and_then(|most| usize::try_from(most).ok()).unwrap_or(100_800);
+        let size = size.min(self.data_point_limit);
         let (shown, next) = super::input::page(&points, input, size.max(1))?;
         let results: Vec<Value> = returned
             .iter()
@@ -45,7 +46,7 @@ impl CloudWatch {
                     "Label": query.label.as_deref().unwrap_or(&query.id),
                     "Timestamps": timestamps,
                     "Values": mine().map(|point| point.2).collect::<Vec<_>>(),
-                    "StatusCode": if next.is_some() { "PartialData" } else { "Complete" },
+                    "StatusCode": if next.is_some() { "PartialData" } else { self.metric_data_status },
                 })
             })
             .collect();

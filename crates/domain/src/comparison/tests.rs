@@ -1,0 +1,132 @@
+use super::*;
+use crate::ids::MigrationId;
+
+fn minute(minute: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
+}
+
+fn event(second: i64, what: Happening) -> Event {
+    let at = Timestamp::from_second(1_800_000_000 + second).unwrap();
+    Event { version: 1, sequence: 1, at, migration: MigrationId::parse("users-1").unwrap(), generation: 1, what }
+}
+
+fn shift(second: i64, percent: f64) -> [Event; 2] {
+    let weight = Weight::try_new(percent).unwrap();
+    [
+        event(second, Happening::ShiftIntended { step: 1, weight }),
+        event(second + 5, Happening::Shifted { step: 1, weight }),
+    ]
+}
+
+/// Shifts to 5 % in minute 0 and to 50 % in minute 4, looked at in minute 9.
+fn window() -> Window {
+    let events: Vec<Event> = [shift(-300, 0.0), shift(10, 5.0), shift(250, 50.0)].concat();
+    Window::of(&events, minute(9) + jiff::SignedDuration::from_secs(59)).unwrap()
+}
+
+fn counts(requests: u64, server_errors: u64, connection_errors: u64, slow: u64) -> GroupCounts {
+    GroupCounts { requests, server_errors, connection_errors, answers: requests - connection_errors, slow }
+}
+
+fn read(slow_above: Option<f64>, minutes: &[(i64, GroupCounts, GroupCounts)]) -> PairRead {
+    let of = |&(number, old, new): &(i64, GroupCounts, GroupCounts)| PairMinute { start: minute(number), old, new };
+    PairRead { slow_above, minutes: minutes.iter().map(of).collect() }
+}
+
+#[test]
+fn nothing_is_looked_at_before_the_first_traffic() {
+    assert_eq!(Window::of(&[], minute(0)), None);
+    assert_eq!(Window::of(&shift(0, 0.0), minute(9)), None);
+}
+
+#[test]
+fn a_minute_is_looked_at_from_the_third_minute_on() {
+    let at = |second: i64| {
+        let now = minute(0) + jiff::SignedDuration::from_secs(second);
+        let minutes = series(&Window::of(&shift(0, 5.0), now).unwrap(), &[]);
+        minutes.metrics[&MetricKind::Errors].minutes.len()
+    };
+    assert_eq!([at(10), at(179), at(180), at(239), at(240)], [0, 0, 1, 1, 2]);
+}
+
+#[test]
+fn ages_count_from_the_last_change_of_weight() {
+    let minutes = &series(&window(), &[]).metrics[&MetricKind::Errors].minutes;
+    let ages: Vec<u32> = minutes.iter().map(|minute| minute.age).collect();
+    assert_eq!(ages, [0, 1, 2, 3, 0, 1, 2]);
+}
+
+#[test]
+fn a_shift_that_takes_minutes_begins_its_step_again_when_it_is_verified() {
+    let [intended, mut verified] = shift(0, 5.0);
+    verified.at = minute(2);
+    let window = Window::of(&[intended, verified], minute(6)).unwrap();
+    let ages: Vec<u32> =
+        series(&window, &[]).metrics[&MetricKind::Errors].minutes.iter().map(|minute| minute.age).collect();
+    assert_eq!(ages, [0, 1, 0, 1]);
+}
+
+#[test]
+fn what_was_not_published_is_0_and_what_has_not_settled_is_left_out() {
+    let pair =
+        read(None, &[(1, counts(90, 2, 1, 0), counts(10, 1, 2, 0)), (7, counts(9, 9, 0, 0), counts(9, 9, 0, 0))]);
+    let errors = &series(&window(), &[pair]).metrics[&MetricKind::Errors].minutes;
+    assert_eq!(errors.len(), 7);
+    assert_eq!(errors[0], Minute::default());
+    assert_eq!(errors[1], Minute { age: 1, new_bad: 3, new: 10, old_bad: 3, old: 90 });
+    assert!(errors[2..].iter().all(|minute| minute.new == 0 && minute.old == 0));
+}
+
+#[test]
+fn all_pairs_of_a_service_are_added_up_minute_by_minute() {
+    let public = read(Some(0.2), &[(1, counts(90, 1, 0, 5), counts(10, 0, 0, 2))]);
+    // More connection errors than requests: every request failed, and no more than that.
+    let internal =
+        read(Some(0.1), &[(1, counts(50, 1, 0, 3), GroupCounts { connection_errors: 9, ..counts(4, 0, 0, 1) })]);
+    let series = series(&window(), &[public, internal]);
+    let errors = series.metrics[&MetricKind::Errors].minutes[1];
+    assert_eq!(errors, Minute { age: 1, new_bad: 4, new: 14, old_bad: 2, old: 140 });
+    let slow = series.metrics[&MetricKind::Slow].minutes[1];
+    assert_eq!(slow, Minute { age: 1, new_bad: 3, new: 14, old_bad: 8, old: 140 });
+}
+
+#[test]
+fn without_answers_before_the_first_shift_nothing_counts_as_slow() {
+    let measured = read(Some(0.2), &[(1, counts(90, 0, 0, 5), counts(10, 0, 0, 2))]);
+    let unmeasured = read(None, &[(1, counts(50, 0, 0, 0), counts(50, 0, 0, 0))]);
+    let only = series(&window(), std::slice::from_ref(&unmeasured));
+    assert!(!only.metrics.contains_key(&MetricKind::Slow));
+    let slow = series(&window(), &[measured, unmeasured]).metrics[&MetricKind::Slow].minutes[1];
+    assert_eq!((slow.new_bad, slow.new, slow.old_bad, slow.old), (2, 10, 5, 90), "of the measured pair alone");
+}
+
+#[test]
+fn clumps_are_measured_on_the_old_group_before_the_first_shift() {
+    let mut minutes: Vec<_> = (-60..0)
+        .map(|number| (number, counts(2000, if number % 2 == 0 { 20 } else { 0 }, 0, 0), GroupCounts::default()))
+        .collect();
+    // What happens afterwards changes nothing.
+    minutes.push((1, counts(2000, 0, 0, 0), counts(2000, 2000, 0, 0)));
+    let clumped = series(&window(), &[read(None, &minutes)]).metrics[&MetricKind::Errors].phi;
+    assert!((clumped - 5.0).abs() < f64::EPSILON, "{clumped}");
+    let alone = series(&window(), &[read(None, &minutes[60..])]).metrics[&MetricKind::Errors].phi;
+    assert!((alone - 1.0).abs() < f64::EPSILON, "{alone}");
+}
+
+#[test]
+fn slow_is_above_the_hours_percentile_or_the_median_of_the_minutes() {
+    let times = |hour, minutes: &[f64]| ResponseTimes { hour, minutes: minutes.to_vec() }.slow_above();
+    assert_eq!(times(Some(0.3), &[0.1]), Some(0.3));
+    assert_eq!(times(None, &[0.3, 0.1, 0.2]), Some(0.2));
+    assert_eq!(times(None, &[]), None);
+    assert_eq!(Count::Slow.statistic(Some(0.25)).as_deref(), Some("TC(0.250000:)"));
+    assert_eq!(Count::Slow.statistic(None), None);
+}
+
+#[test]
+fn the_last_whole_hour_is_one_of_the_clock() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let hour = (at("2026-11-02T02:00:00Z"), at("2026-11-02T03:00:00Z"));
+    assert_eq!(last_whole_hour(at("2026-11-02T03:17:00Z")), hour);
+    assert_eq!(last_whole_hour(at("2026-11-02T03:00:00Z")), hour);
+}

@@ -1,0 +1,143 @@
+//! The judge's opinion.
+
+use crate::gate::{Gate, Opinion, Says};
+use crate::judge::{Judgement, Verdict};
+use crate::policy::OnInconclusive;
+use crate::weight::Weight;
+
+/// The earliest that a step can be shown to be fine after its shift, in seconds: two minutes of warm-up, three that are judged,
+/// two until they have settled, and the rest of the minute of the shift.
+pub const EARLIEST_PASS_SECONDS: u32 = 8 * 60;
+
+/// Where in a bake the judge is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The weight.
+    pub weight: Weight,
+    /// Seconds since the shift was verified.
+    pub elapsed_seconds: u32,
+    /// How long the step bakes, in seconds.
+    pub bake_seconds: u32,
+}
+
+/// Says what a judgement means here: FAIL rolls back at once, PASS says so; INCONCLUSIVE says so during the bake and does what
+/// the policy says at its end. At a weight of 100 there is nothing to compare, and the judge says that; but a FAIL of
+/// minutes that settled only after the shift still counts. A comparison that could not be read holds at the end of the bake.
+pub fn judge_opinion(read: &Result<Judgement, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
+    let baked = moment.elapsed_seconds >= moment.bake_seconds;
+    let judgement = match read {
+        Ok(judgement) => judgement,
+        Err(error) => {
+            let says = if baked { Says::Hold } else { Says::GoOn };
+            return Opinion { says, ..Opinion::unreadable(Gate::Judge, error) };
+        }
+    };
+    let says = match judgement.verdict {
+        Verdict::Fail => Says::RollBack,
+        Verdict::Pass => Says::GoOn,
+        Verdict::Inconclusive if moment.weight == Weight::FULL => {
+            let silent = "silent at 100 %: there is nothing to compare the new cluster with, only alarms guard it";
+            return Opinion::new(Gate::Judge, Says::GoOn, silent);
+        }
+        Verdict::Inconclusive if !baked => Says::GoOn,
+        Verdict::Inconclusive => match on_inconclusive {
+            OnInconclusive::Advance => Says::GoOn,
+            // Nothing could have been shown yet, so that its absence means nothing.
+            OnInconclusive::Rollback if moment.elapsed_seconds < EARLIEST_PASS_SECONDS => Says::Hold,
+            OnInconclusive::Hold => Says::Hold,
+            OnInconclusive::Rollback => Says::RollBack,
+        },
+    };
+    let reason = match (judgement.verdict, says) {
+        (Verdict::Inconclusive, Says::Hold | Says::RollBack) => {
+            format!("inconclusive at the end of the bake: {}", judgement.sentence)
+        }
+        _ => judgement.sentence.clone(),
+    };
+    Opinion::new(Gate::Judge, says, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const DURING: u32 = 300;
+    const AT_THE_END: u32 = 600;
+
+    fn judged(verdict: Verdict) -> Result<Judgement, String> {
+        Ok(Judgement { verdict, metrics: BTreeMap::new(), sentence: "a sentence".into(), reason: None })
+    }
+
+    #[track_caller]
+    fn check(
+        read: &Result<Judgement, String>,
+        percent: f64,
+        (elapsed_seconds, bake_seconds): (u32, u32),
+        on_inconclusive: OnInconclusive,
+        expected: (Says, &str),
+    ) {
+        let moment = Moment { weight: Weight::try_new(percent).unwrap(), elapsed_seconds, bake_seconds };
+        let opinion = judge_opinion(read, moment, on_inconclusive);
+        assert_eq!((opinion.gate, opinion.says, opinion.reason.as_str()), (Gate::Judge, expected.0, expected.1));
+    }
+
+    const EVERY: [OnInconclusive; 3] = [OnInconclusive::Advance, OnInconclusive::Hold, OnInconclusive::Rollback];
+
+    #[test]
+    fn a_fail_rolls_back_at_once_whatever_the_policy_says() {
+        for policy in EVERY {
+            for (percent, elapsed) in [(5.0, DURING), (5.0, AT_THE_END), (100.0, DURING)] {
+                check(&judged(Verdict::Fail), percent, (elapsed, 600), policy, (Says::RollBack, "a sentence"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_pass_says_so() {
+        for policy in EVERY {
+            check(&judged(Verdict::Pass), 5.0, (DURING, 600), policy, (Says::GoOn, "a sentence"));
+            check(&judged(Verdict::Pass), 5.0, (AT_THE_END, 600), policy, (Says::GoOn, "a sentence"));
+        }
+    }
+
+    #[test]
+    fn without_evidence_either_way_the_policy_decides_at_the_end_of_the_bake() {
+        let read = judged(Verdict::Inconclusive);
+        for policy in EVERY {
+            check(&read, 5.0, (DURING, 600), policy, (Says::GoOn, "a sentence"));
+        }
+        let why = "inconclusive at the end of the bake: a sentence";
+        check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Advance, (Says::GoOn, "a sentence"));
+        check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Hold, (Says::Hold, why));
+        check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Rollback, (Says::RollBack, why));
+    }
+
+    #[test]
+    fn a_bake_too_short_to_show_anything_is_held_before_it_is_rolled_back() {
+        let read = judged(Verdict::Inconclusive);
+        let why = "inconclusive at the end of the bake: a sentence";
+        check(&read, 5.0, (120, 120), OnInconclusive::Rollback, (Says::Hold, why));
+        check(&read, 5.0, (479, 120), OnInconclusive::Rollback, (Says::Hold, why));
+        check(&read, 5.0, (480, 120), OnInconclusive::Rollback, (Says::RollBack, why));
+    }
+
+    #[test]
+    fn at_100_percent_the_judge_is_silent_and_says_so() {
+        let silent = "silent at 100 %: there is nothing to compare the new cluster with, only alarms guard it";
+        for policy in EVERY {
+            for elapsed in [DURING, AT_THE_END] {
+                check(&judged(Verdict::Inconclusive), 100.0, (elapsed, 600), policy, (Says::GoOn, silent));
+            }
+        }
+    }
+
+    #[test]
+    fn a_comparison_that_cannot_be_read_is_said_and_holds_at_the_end_of_the_bake() {
+        let read = Err("throttled".to_owned());
+        for policy in EVERY {
+            check(&read, 5.0, (DURING, 600), policy, (Says::GoOn, "could not be read: throttled"));
+            check(&read, 5.0, (AT_THE_END, 600), policy, (Says::Hold, "could not be read: throttled"));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Migrations whose new cluster is compared with the old one, from counts in CloudWatch to where they come to rest.
+
+use super::stage::{Stage, users};
+use crossfade_domain::journal::{Event, Happening, Phase, Trigger};
+use crossfade_world::cloudwatch::{Outcome, RequestRecord};
+use crossfade_world::fault_injection::Fault;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+/// A step at 50 % that bakes for a quarter of an hour, and no alarm.
+fn unguarded(fields: &Value) -> Value {
+    let mut policy = users();
+    policy["service"]["alarms"] = json!([]);
+    policy["service"]["schedule"] = json!([{"weight": 50, "bake": "15m"}, {"weight": 100, "bake": "3m"}]);
+    for (field, value) in fields.as_object().unwrap() {
+        policy["service"][field] = value.clone();
+    }
+    policy
+}
+
+/// What one request came to, by its number within its minute.
+type Served = fn(u32) -> (Outcome, f64);
+
+fn fine(number: u32) -> (Outcome, f64) {
+    (Outcome::Target(200), 0.1 + f64::from(number % 100) / 1000.0)
+}
+
+fn a_tenth_fails(number: u32) -> (Outcome, f64) {
+    if number.is_multiple_of(10) { (Outcome::Target(500), 0.1) } else { fine(number) }
+}
+
+fn twice_as_slow(number: u32) -> (Outcome, f64) {
+    (Outcome::Target(200), 2.0 * fine(number).1)
+}
+
+/// Half an hour of 200 requests a minute for the old group, then an hour of 200 for each group.
+fn stage(new: Served) -> Stage {
+    // The same seed gives the same ARNs, so that the new group is known before it exists.
+    let (mut rehearsed, service) = Stage::with_users();
+    rehearsed.migrate(unguarded(&json!({"judge": false})));
+    let new_group = rehearsed.new_group("users", &service.old_group);
+    let (stage, service) = Stage::with_users();
+    let started = stage.world.now();
+    stage.world.advance(SignedDuration::from_mins(30));
+    for minute in 0..90 {
+        let at = started + SignedDuration::from_secs(60 * minute + 30);
+        serve(&stage, at, &service.load_balancer, &service.old_group, fine);
+        if minute >= 30 {
+            serve(&stage, at, &service.load_balancer, &new_group, new);
+        }
+    }
+    stage
+}
+
+fn serve(stage: &Stage, at: Timestamp, load_balancer: &str, group: &str, served: Served) {
+    let load_balancer = load_balancer.split_once("loadbalancer/").unwrap().1.to_owned();
+    let target_group = group.rsplit(':').next().map(str::to_owned);
+    stage.world.with(|state| {
+        for number in 0..200 {
+            let (outcome, latency_seconds) = served(number);
+            let (load_balancer, target_group) = (load_balancer.clone(), target_group.clone());
+            let record = RequestRecord { load_balancer, target_group, outcome, latency_seconds };
+            state.cloudwatch.record_request(at, &record);
+        }
+    });
+}
+
+fn judged(events: &[Event]) -> Vec<&str> {
+    let reason = |event: &'_ Event| matches!(event.what, Happening::Judged { .. });
+    let judged = events.iter().filter(|event| reason(event));
+    judged
+        .map(|event| match &event.what {
+            Happening::Judged { reason, .. } => reason.as_str(),
+            _ => unreachable!("the others were left out"),
+        })
+        .collect()
+}
+
+#[track_caller]
+fn rolled_back_by_the_judge(stage: &Stage, sentence: &str) {
+    stage.assert_at_rest("users");
+    let head = stage.head("users");
+    assert_eq!(head.phase, Phase::RolledBack, "{}", stage.told());
+    let rollback = head.rollback.unwrap();
+    assert_eq!(rollback.trigger, Trigger::CheckAlarms);
+    assert!(rollback.cause.contains(sentence), "{}", rollback.cause);
+}
+
+#[test]
+fn a_cluster_that_fails_more_is_rolled_back_in_the_middle_of_the_bake_with_the_judges_sentence() {
+    let mut stage = stage(a_tenth_fails);
+    stage.migrate(unguarded(&json!({})));
+    rolled_back_by_the_judge(&stage, "judge: new cluster fails 10.0 % of requests (");
+    let head = stage.head("users");
+    let shifted =
+        stage.events("users").iter().rev().find(|event| matches!(event.what, Happening::Shifted { .. })).unwrap().at;
+    let minutes = head.rollback.unwrap().begun_at.duration_since(shifted).as_mins();
+    assert!((4..10).contains(&minutes), "after {minutes} minutes\n{}", stage.told());
+}
+
+#[test]
+fn a_cluster_that_is_slower_is_rolled_back_too() {
+    let mut stage = stage(twice_as_slow);
+    stage.migrate(unguarded(&json!({})));
+    rolled_back_by_the_judge(&stage, "judge: new cluster is slow (over the old p95) for ");
+}
+
+#[test]
+fn a_cluster_like_the_old_one_arrives_and_the_journal_says_what_was_compared() {
+    let mut stage = stage(fine);
+    stage.migrate(unguarded(&json!({"onInconclusive": "rollback"})));
+    stage.assert_at_rest("users");
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    let events = stage.events("users");
+    let judged = judged(&events);
+    assert!(
+        judged.iter().any(|reason| reason.contains("(judge: no worse than tolerated: new cluster fails 0.0 %")),
+        "{judged:?}"
+    );
+    assert!(judged.iter().any(|reason| reason.contains("(judge: silent at 100 %")), "{judged:?}");
+}
+
+#[test]
+fn a_judge_that_is_switched_off_reads_nothing() {
+    let mut stage = stage(a_tenth_fails);
+    stage.migrate(unguarded(&json!({"judge": false})));
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    let calls = stage.faults.calls();
+    assert!(!calls.contains(&"group_minutes") && !calls.contains(&"response_times"), "{calls:?}");
+}
+
+#[test]
+fn metrics_that_cannot_be_read_hold_at_the_end_of_the_bake_until_a_person_is_needed() {
+    for fault in [Fault::Throttled, Fault::Denied] {
+        let mut stage = stage(fine);
+        stage.faults.always("group_minutes", fault);
+        stage.migrate(unguarded(&json!({"maxHold": "1h"})));
+        stage.assert_at_rest("users");
+        let head = stage.head("users");
+        assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(1)), "{}", stage.told());
+        assert!(head.reason.clone().unwrap().contains("judge: could not be read: "), "{head:?}");
+    }
+}
+
+#[test]
+fn counts_that_cloudwatch_gives_in_part_are_not_judged() {
+    let mut stage = stage(a_tenth_fails);
+    stage.world.with(|state| state.cloudwatch.end_metric_data_with("PartialData"));
+    stage.migrate(unguarded(&json!({"maxHold": "1h"})));
+    let head = stage.head("users");
+    assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(1)), "{}", stage.told());
+    assert!(head.reason.clone().unwrap().contains("PartialData"), "{head:?}");
+}
+
+#[test]
+fn without_traffic_the_policy_decides_at_the_end_of_the_bake() {
+    let ends = |policy: &str| {
+        let mut stage = Stage::with_users().0;
+        stage.migrate(unguarded(&json!({"onInconclusive": policy, "maxHold": "1h"})));
+        stage.assert_at_rest("users");
+        let head = stage.head("users");
+        (head.phase, head.reason.unwrap_or_default())
+    };
+    assert_eq!(ends("advance").0, Phase::Migrated);
+    for (policy, phase) in [("hold", Phase::Halted), ("rollback", Phase::RolledBack)] {
+        let (ended, reason) = ends(policy);
+        assert_eq!(ended, phase, "{reason}");
+        let expected = "judge: inconclusive at the end of the bake: no new traffic: the new cluster has had no request at this \
+                        step; slowness not compared";
+        assert!(reason.contains(expected), "{reason}");
+    }
+}
