@@ -41,6 +41,11 @@ clippy:
 test:
     cargo test --workspace --locked
 
+# Whole migrations with faults at drawn calls, for as long as asked: `just soak 10m` (s, m or h).
+soak for:
+    CROSSFADE_SOAK_SECONDS=$(( $(echo {{ for }} | sed 's/h$/*3600/; s/m$/*60/; s/s$//') )) \
+        cargo test --package crossfade-tests --locked simulation::invariants::soak -- --exact --nocapture
+
 # Redraws the pictures in statemachine/README.md.
 picture:
     python3 statemachine/tools/picture.py

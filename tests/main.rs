@@ -11,6 +11,7 @@ mod bad_input;
 mod lambda_host;
 mod rehearse;
 mod second_opinions;
+mod simulation;
 mod state_machines;
 mod states_engine;
 mod stepfunctions_api;

@@ -108,3 +108,41 @@ fn a_rollback_execution_that_dies_is_replaced_by_the_schedule() {
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
     stage.assert_at_rest("users");
 }
+
+#[test]
+fn a_rollback_that_was_stopped_is_started_again_by_the_next_sweep_and_a_running_one_is_not() {
+    let (stage, _) = Stage::with_users();
+    let input = json!({"request": users(), "execution": "arn:aws:states:eu-west-1:1:execution:migrate-service:never"});
+    stage.call("PlanMigration", &input).unwrap().unwrap();
+    stage.world.advance(SignedDuration::from_secs(120));
+    let sweep = || {
+        let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+        report["migrations"][0]["execution"].as_str().unwrap().to_owned()
+    };
+    let first = sweep();
+    assert_eq!(sweep(), first, "it still runs");
+    let now = stage.world.now();
+    let arn = format!("arn:aws:states:eu-west-1:000000000000:execution:roll-back-service:{first}");
+    stage.machines.with(|engine| engine.stop(now, &arn, None, None)).unwrap();
+    assert_ne!(sweep(), first, "its name cannot be used again");
+}
+
+#[test]
+fn a_halted_migration_with_traffic_is_rolled_back_by_an_alarm_whose_event_was_lost() {
+    let (mut stage, service) = Stage::with_users();
+    let mut once = false;
+    stage.deliver_alarm_events = false;
+    stage.before = Some(Box::new(move |world, _, work, _| {
+        if work.state == "Check alarms" && !std::mem::replace(&mut once, true) {
+            world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
+        }
+    }));
+    stage.migrate(users());
+    assert_eq!(stage.head("users").phase, Phase::Halted);
+    stage.world.fire_alarm("users-5xx");
+    stage.world.quiet_alarm("users-5xx");
+    let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+    assert_eq!(report["migrations"][0]["did"], "started roll-back-service");
+    stage.run();
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+}

@@ -168,6 +168,18 @@ fn invariant_6_health_that_cannot_be_read_withholds_nothing() {
 }
 
 #[test]
+fn invariant_6_one_throttled_look_at_health_sends_no_traffic_to_a_dead_side() {
+    let (stage, service) = baking();
+    stage.world.make_unhealthy(&service.old_group);
+    let made = stage.faults.calls().len();
+    // head, plan, record, read, then the health of the old side.
+    stage.faults.at(made + 4, Fault::Throttled);
+    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "halt");
+    assert_eq!(stage.faults.calls()[made + 4], "health");
+    assert!(!stage.is_at_baseline("users"));
+}
+
+#[test]
 fn a_halted_rollback_goes_on_when_a_person_has_mended_it() {
     let (stage, service) = baking();
     stage.world.make_unhealthy(&service.old_group);

@@ -2,11 +2,15 @@
 
 use crate::error::ActionError;
 use crate::ports::Ports;
+use crate::routes::FIRST_BACKOFF;
 use crossfade_domain::group::{TargetHealth, healthy_count};
 use crossfade_domain::health::{capacity_verdict, targets_verdict};
 use crossfade_domain::ids::TargetGroupArn;
 use crossfade_domain::journal::Head;
 use crossfade_domain::plan::Plan;
+
+/// Reads of a group's health before it counts as unreadable: about two seconds.
+const HEALTH_TRIES: u32 = 3;
 
 /// The targets of a group now.
 ///
@@ -23,6 +27,21 @@ pub(crate) async fn health(ports: &Ports, group: &TargetGroupArn) -> Result<Vec<
 /// The load balancer's.
 pub(crate) async fn healthy(ports: &Ports, group: &TargetGroupArn) -> Result<u32, ActionError> {
     Ok(healthy_count(&health(ports, group).await?))
+}
+
+/// Healthy targets of a group, asked for again while AWS is busy: where an answer decides whether traffic goes to a dead
+/// side, one throttled call must not. None when it cannot be read.
+pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> Option<u32> {
+    let mut backoff = FIRST_BACKOFF;
+    for _ in 1..HEALTH_TRIES {
+        match healthy(ports, group).await {
+            Ok(healthy) => return Some(healthy),
+            Err(error) if error.class() == "Transient" => ports.clock.pause(backoff).await,
+            Err(_) => return None,
+        }
+        backoff *= 2;
+    }
+    healthy(ports, group).await.ok()
 }
 
 /// Why no new group, or which one, has too few healthy targets for more traffic (invariant 2).

@@ -1,6 +1,6 @@
 //! Returning every route to its baseline: each on its own, never stopping at the first that fails.
 
-use crate::capacity::healthy;
+use crate::capacity::healthy_for_sure;
 use crate::error::ActionError;
 use crate::ports::Ports;
 use crate::routes::{self, FIRST_BACKOFF, Live, WRITE_TRIES};
@@ -232,11 +232,11 @@ fn taken_out(route: &PlannedRoute, live: &[Action], new: &TargetGroupArn) -> boo
 /// Why traffic must not go back to an old group: it has no healthy target, and the new one has enough. When both are bad,
 /// or either cannot be read, it goes back (invariant 6).
 async fn no_way_back(ports: &Ports, plan: &Plan, old: &TargetGroupArn, new: Option<&TargetGroupArn>) -> Option<String> {
-    let old_healthy = healthy(ports, old).await.ok();
+    let old_healthy = healthy_for_sure(ports, old).await;
     if old_healthy != Some(0) {
         return None;
     }
-    let new_healthy = healthy(ports, new?).await.ok();
+    let new_healthy = healthy_for_sure(ports, new?).await;
     rollback_is_withheld(&[old_healthy], &[new_healthy], plan.policy.min_healthy).then(|| {
         format!(
             "old group {} has no healthy target and its new group has enough; bring the old side back first",

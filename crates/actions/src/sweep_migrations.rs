@@ -2,6 +2,8 @@
 
 use crate::error::ActionError;
 use crate::ports::{ExecutionStatus, Ports, Started};
+use crate::standing::plan_of;
+use crossfade_domain::alarm::Firing;
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,13 +13,15 @@ const MISSING_SECONDS: i64 = 120;
 /// Seconds after which a rollback that still is not over gets another execution: one that runs is joined, one that died
 /// is replaced, and its name cannot be used again for 90 days.
 const ROUND_SECONDS: i64 = 600;
+/// Executions that may be started in that time, each after the one before it ended without ending the migration.
+const MOST_IN_A_ROUND: u32 = 5;
 
 /// Takes a `Step Functions Execution Status Change` event, or the schedule's. For every open migration whose execution is
 /// dead, or has been missing for two minutes: starts `roll-back-service`. A halted migration is left where it is and
-/// reported. An event is only a reason to look at the migration that its execution owns. Answers `{"migrations":
+/// reported, unless one of its alarms fired while it has traffic on the new side: then it is rolled back like the others. An event is only a reason to look at the migration that its execution owns. Answers `{"migrations":
 /// [{"service", "migration", "phase", "did", "execution"?}]}`.
 ///
-/// May run again at any time: a rollback is started once in ten minutes under one name, and rollbacks join each other.
+/// May run again at any time: while a rollback runs that it started, its name answers for it; and rollbacks join each other.
 ///
 /// # Errors
 /// `Transient` and `Denied` from the table and from Step Functions, after every other migration was looked at.
@@ -47,11 +51,17 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         let reason = head.reason.as_deref().unwrap_or("no reason was recorded");
         tracing::warn!(migration = %head.migration, reason, "still halted: a person is needed");
         report["did"] = json!(format!("nothing: halted: {reason}"));
+        if let Some(alarm) = unheard(ports, head).await? {
+            let cause = format!("alarm {} fired at {} while the migration was halted", alarm.name, alarm.at);
+            start(ports, head, &cause, &mut report).await?;
+        }
         return Ok(report);
     }
-    let port = |doing: String| move |source| ActionError::Port { doing, source };
     let status = ports.executions.status(&head.execution).await;
-    let status = status.map_err(port(format!("asking for the execution of {}", head.migration)))?;
+    let status = status.map_err(|source| ActionError::Port {
+        doing: format!("asking for the execution of {}", head.migration),
+        source,
+    })?;
     let now = ports.clock.now();
     let dead = match status {
         ExecutionStatus::Dead | ExecutionStatus::Succeeded => true,
@@ -62,18 +72,50 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         return Ok(report);
     }
     let cause = format!("execution {} ended without ending the migration", head.execution);
-    let name = name(head, now);
-    let started = ports.executions.start_roll_back(&head.service, &name, Trigger::Sweep, &cause).await;
-    let started = started.map_err(port(format!("starting the rollback of {}", head.migration)))?;
-    report["did"] = json!(match started {
-        Started::New(_) => "started roll-back-service",
-        Started::Already => "nothing: roll-back-service was started already",
-    });
-    report["execution"] = json!(name);
+    start(ports, head, &cause, &mut report).await?;
     Ok(report)
 }
 
-/// Events and schedules of the same ten minutes start one execution.
-fn name(head: &Head, now: Timestamp) -> String {
-    format!("{}-{}-sweep-{}", head.service, head.attempt, now.as_second() / ROUND_SECONDS)
+/// A firing that no event has told of: a halted migration above weight 0 is still guarded by its alarms, and no slice
+/// looks at them any more. One that a rollback has halted was rolled back as far as it can be.
+async fn unheard(ports: &Ports, head: &Head) -> Result<Option<Firing>, ActionError> {
+    let exposed = head.verified_step.max(head.intended_step).is_some_and(|step| step > 0);
+    if !exposed || head.rollback.is_some() {
+        return Ok(None);
+    }
+    let names = plan_of(ports, &head.service, &head.migration).await?.policy.alarms;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let firings = ports.alarms.firings(&names, head.since).await;
+    let firings = firings.map_err(|source| ActionError::Port {
+        doing: format!("reading the history of alarms {}", names.join(", ")),
+        source,
+    })?;
+    Ok(firings.into_iter().min_by_key(|firing| firing.at))
+}
+
+async fn start(ports: &Ports, head: &Head, cause: &str, report: &mut Value) -> Result<(), ActionError> {
+    let now = ports.clock.now();
+    report["did"] = json!("nothing: roll-back-service was started often enough; the next ten minutes are another try");
+    for number in 1..=MOST_IN_A_ROUND {
+        let name = name(head, now, number);
+        let started = ports.executions.start_roll_back(&head.service, &name, Trigger::Sweep, cause).await;
+        let started = started.map_err(|source| ActionError::Port {
+            doing: format!("starting the rollback of {}", head.migration),
+            source,
+        })?;
+        if let Started::New(_) = started {
+            report["did"] = json!("started roll-back-service");
+            report["execution"] = json!(name);
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Events and schedules of the same ten minutes share their executions: a name with the same input starts one, answers
+/// as if it had while that runs, and is taken once that is over.
+fn name(head: &Head, now: Timestamp, number: u32) -> String {
+    format!("{}-{}-sweep-{}-{number}", head.service, head.attempt, now.as_second() / ROUND_SECONDS)
 }

@@ -1,6 +1,6 @@
 //! A rollback when the table does not answer: the new groups are found by their tags, and each names its old one.
 
-use crate::capacity::healthy;
+use crate::capacity::healthy_for_sure;
 use crate::error::ActionError;
 use crate::ports::{PortError, Ports};
 use crate::routes::{FIRST_BACKOFF, WRITE_TRIES, not_seen};
@@ -121,7 +121,7 @@ fn carries(actions: &[Action], new: &TargetGroupArn) -> bool {
 }
 
 async fn old_side_is_dead(ports: &Ports, old: &TargetGroupArn, new: &TargetGroupArn) -> bool {
-    matches!(healthy(ports, old).await, Ok(0)) && matches!(healthy(ports, new).await, Ok(1..))
+    healthy_for_sure(ports, old).await == Some(0) && matches!(healthy_for_sure(ports, new).await, Some(1..))
 }
 
 async fn retried<T, F>(ports: &Ports, doing: &str, call: impl Fn() -> F) -> Result<T, ActionError>

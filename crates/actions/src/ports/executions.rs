@@ -7,7 +7,8 @@ use crossfade_domain::journal::Trigger;
 pub trait Executions: Send + Sync {
     /// Starts `roll-back-service` under `name` (at most 80 characters) with the input
     /// `{"service": ..., "trigger": "alarmEvent" | "sweep" | "operator", "cause": ...}`.
-    /// A name that is running or was used is `Started::Already`: the rollback has its second look.
+    /// A name that runs with the same input is `Started::New` once more; one that runs with another input or was used is
+    /// `Started::Already`.
     async fn start_roll_back(
         &self,
         service: &ServiceName,
@@ -26,9 +27,9 @@ pub trait Executions: Send + Sync {
 /// What a start came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Started {
-    /// It runs, under this ARN.
+    /// It runs, under this ARN; perhaps since an earlier start with the same name and input.
     New(String),
-    /// An execution of that name exists.
+    /// An execution of that name exists: it is over, or was given another input.
     Already,
 }
 

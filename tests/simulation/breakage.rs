@@ -1,0 +1,147 @@
+//! Deliberate breakages: what the simulation is for is to catch them. Each stands between the actions and the world, or in
+//! the machines, so that no production code has a switch for it.
+
+use super::account::Account;
+use super::ports::Caller;
+use super::watch::Watch;
+use crossfade_actions::ports::PortError;
+use crossfade_domain::alarm::{Alarm, AlarmState, Firing};
+use crossfade_domain::group::{HealthState, TargetHealth};
+use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::route::Route;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+/// What is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Breakage {
+    /// Reads show what was meant to be written, whether or not it was.
+    NoReadBack,
+    /// The second look comes at once.
+    NoSettle,
+    /// Writers are told that nobody took over, and the table takes whatever they write.
+    NoGenerationCheck,
+    OneRouteIsNotLocked,
+    /// After one failed write no other is made.
+    RollbackStopsAtFirstError,
+    MissingAlarmIsQuiet,
+    UnreadableAlarmIsQuiet,
+    /// Only what fires at the moment counts.
+    FiringsAreForgotten,
+    /// Reads hide what somebody else changed.
+    DriftIsOverwritten,
+    LocksAreKept,
+    JournalLosesLines,
+    /// The sweep believes that every execution lives.
+    DeadExecutionsLookAlive,
+    /// The new side is always taken for healthy.
+    NewSideLooksHealthy,
+    /// The old side is always taken for healthy.
+    OldSideLooksHealthy,
+    /// The machine calls a rollback done after the first look.
+    RollbackIsNotVerified,
+    /// The machine tries nothing again.
+    NothingIsTriedAgain,
+}
+
+impl Breakage {
+    pub(super) fn of_machine(self, definition: &mut Value) {
+        let states = definition["States"].as_object_mut().unwrap();
+        match self {
+            Self::NoSettle => {
+                states["Settle"] = json!({"Type": "Wait", "Seconds": 1, "Next": "Verify rollback"});
+            }
+            Self::RollbackIsNotVerified => states["Settle"]["Next"] = json!("Rolled back"),
+            Self::NothingIsTriedAgain => {
+                for (_, state) in states.iter_mut() {
+                    state.as_object_mut().unwrap().remove("Retry");
+                }
+            }
+            _ => {}
+        }
+        if self == Self::RollbackIsNotVerified {
+            states.remove("Verify rollback");
+            states.remove("Verified?");
+        }
+    }
+
+    pub(super) fn of_read(self, watch: &Watch, routes: &mut [Route]) {
+        for route in routes {
+            let shown = match self {
+                Self::NoReadBack => watch.last_meant(&route.id),
+                Self::DriftIsOverwritten => watch.unedited(&route.id),
+                _ => None,
+            };
+            if let Some(actions) = shown {
+                route.actions.clone_from(actions);
+            }
+        }
+    }
+
+    pub(super) fn of_health(self, watch: &Watch, group: &TargetGroupArn, health: &mut [TargetHealth]) {
+        let lies = match self {
+            Self::NewSideLooksHealthy => watch.groups().contains(group),
+            Self::OldSideLooksHealthy => watch.stage.old.contains(group),
+            _ => false,
+        };
+        if lies {
+            for target in health {
+                target.state = HealthState::Healthy;
+            }
+        }
+    }
+
+    pub(super) fn of_alarms(
+        self,
+        names: &[String],
+        answer: Result<Vec<Alarm>, PortError>,
+    ) -> Result<Vec<Alarm>, PortError> {
+        let quiet = |name: &String| Alarm {
+            name: name.clone(),
+            state: AlarmState::Ok,
+            since: Timestamp::UNIX_EPOCH,
+            reason: "quiet, says the breakage".to_owned(),
+        };
+        match (self, answer) {
+            (Self::UnreadableAlarmIsQuiet, Err(_)) => Ok(names.iter().map(quiet).collect()),
+            (Self::MissingAlarmIsQuiet, Ok(mut found)) => {
+                let missing: Vec<&String> =
+                    names.iter().filter(|name| !found.iter().any(|alarm| alarm.name == **name)).collect();
+                found.extend(missing.into_iter().map(quiet));
+                Ok(found)
+            }
+            (_, answer) => answer,
+        }
+    }
+
+    pub(super) fn of_firings(self, answer: Result<Vec<Firing>, PortError>) -> Result<Vec<Firing>, PortError> {
+        match self {
+            Self::FiringsAreForgotten => answer.map(|_| Vec::new()),
+            Self::UnreadableAlarmIsQuiet => Ok(answer.unwrap_or_default()),
+            _ => answer,
+        }
+    }
+
+    pub(super) fn of_head(self, account: &Account, who: &Caller, head: Option<Head>) -> Option<Head> {
+        let mut head = head?;
+        match self {
+            Self::NoSettle => {
+                if let Some(rollback) = &mut head.rollback {
+                    rollback.begun_at -= SignedDuration::from_hours(1);
+                }
+            }
+            // What was true when the function began: a fence that is looked at once.
+            Self::NoGenerationCheck if who.function == "shift-weight" && head.phase != Phase::Moving => {
+                let items = account.table.snapshot();
+                let begun = items.journals[&head.migration].iter().rev().find(|event| event.at <= who.started);
+                if begun.is_some_and(|event| event.generation < head.generation) {
+                    head.generation = begun.map_or(0, |event| event.generation);
+                    head.phase = Phase::Moving;
+                }
+            }
+            _ => {}
+        }
+        Some(head)
+    }
+}

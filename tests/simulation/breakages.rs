@@ -1,0 +1,104 @@
+//! The simulation must catch what it is for: each deliberate breakage in one case, which is quiet without it.
+
+use super::breakage::Breakage;
+use super::fault::Fault;
+use super::run::{Case, run};
+use super::sweep::{judged, named};
+use std::collections::BTreeMap;
+
+/// Runs `scenario`, with a fault at the `n`-th call (from 1) of a verb where one is given, whole and broken.
+#[track_caller]
+fn check(breakage: Breakage, scenario: &str, fault: Option<(Fault, &str, usize)>, invariant: usize) {
+    let mut case = named(scenario).unwrap();
+    if let Some((fault, verb, nth)) = fault {
+        let calls = run(&case, false).calls;
+        let mut of_verb = calls.iter().enumerate().filter(|(_, made)| **made == verb);
+        let (call, _) = of_verb.nth(nth - 1).unwrap_or_else(|| panic!("{scenario} has no {verb} {nth}: {calls:?}"));
+        case.faults = BTreeMap::from([(call, fault)]);
+    }
+    let whole = judged(&case, false);
+    assert_eq!(whole.violations, [], "without a breakage");
+    let broken = judged(&Case { breakage: Some(breakage), ..case.clone() }, true);
+    let caught = broken.violations.iter().any(|violation| violation.invariant == invariant);
+    assert!(caught, "{breakage:?} is not caught: {:?}\n{}", broken.violations, broken.story);
+}
+
+#[test]
+fn a_shift_without_read_back_is_caught() {
+    check(Breakage::NoReadBack, "straight", Some((Fault::FailsBefore, "write_route", 2)), 3);
+}
+
+#[test]
+fn a_rollback_without_settle_is_caught() {
+    check(Breakage::NoSettle, "alarm-at-shift-1", Some((Fault::Hangs, "write_route", 3)), 7);
+}
+
+#[test]
+fn a_writer_that_does_not_look_at_the_generation_is_caught() {
+    check(Breakage::NoGenerationCheck, "alarm-at-shift-1", Some((Fault::Hangs, "record", 3)), 13);
+}
+
+#[test]
+fn a_route_without_a_lock_is_caught() {
+    check(Breakage::OneRouteIsNotLocked, "straight", None, 8);
+}
+
+#[test]
+fn a_rollback_that_stops_at_the_first_error_is_caught() {
+    check(Breakage::RollbackStopsAtFirstError, "alarm-at-step-1", Some((Fault::Throttled, "write_route", 5)), 6);
+}
+
+#[test]
+fn a_missing_alarm_taken_for_quiet_is_caught() {
+    check(Breakage::MissingAlarmIsQuiet, "alarm-is-missing", None, 9);
+}
+
+#[test]
+fn an_unreadable_alarm_taken_for_quiet_is_caught() {
+    check(Breakage::UnreadableAlarmIsQuiet, "straight", Some((Fault::Throttled, "alarms", 3)), 9);
+}
+
+#[test]
+fn an_alarm_that_cleared_and_is_forgotten_is_caught() {
+    check(Breakage::FiringsAreForgotten, "straight", Some((Fault::AlarmUnheard, "status", 2)), 9);
+}
+
+#[test]
+fn drift_that_is_overwritten_is_caught() {
+    check(Breakage::DriftIsOverwritten, "group-added-at-step-1", None, 5);
+}
+
+#[test]
+fn locks_that_are_kept_are_caught() {
+    check(Breakage::LocksAreKept, "straight", None, 8);
+}
+
+#[test]
+fn a_journal_that_loses_lines_is_caught() {
+    check(Breakage::JournalLosesLines, "straight", None, 13);
+}
+
+#[test]
+fn a_sweep_that_believes_the_dead_alive_is_caught() {
+    check(Breakage::DeadExecutionsLookAlive, "stopped-by-hand", None, 13);
+}
+
+#[test]
+fn a_step_to_a_sick_new_side_is_caught() {
+    check(Breakage::NewSideLooksHealthy, "new-side-never-healthy", None, 2);
+}
+
+#[test]
+fn a_step_that_cannot_be_taken_back_is_caught() {
+    check(Breakage::OldSideLooksHealthy, "old-side-fails", None, 11);
+}
+
+#[test]
+fn a_rollback_without_a_second_look_is_caught() {
+    check(Breakage::RollbackIsNotVerified, "alarm-at-step-1", None, 13);
+}
+
+#[test]
+fn a_machine_that_tries_nothing_again_is_caught() {
+    check(Breakage::NothingIsTriedAgain, "straight", Some((Fault::Throttled, "health", 2)), 14);
+}

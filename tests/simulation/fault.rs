@@ -1,0 +1,69 @@
+//! What can happen at a call.
+
+use std::fmt;
+
+/// What happens at one call of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Fault {
+    /// Refused for its rate.
+    Throttled,
+    /// No effect, no answer.
+    FailsBefore,
+    /// It takes effect, the answer is lost.
+    FailsAfter,
+    /// It takes effect twice: a client's own retry after a lost answer.
+    Twice,
+    /// No answer until the function's time is over; it takes effect five seconds after that.
+    Hangs,
+    /// The function dies before the call.
+    DiesBefore,
+    /// The function dies after the call took effect.
+    DiesAfter,
+    /// The execution that the call is made for is stopped by a person.
+    Stopped,
+    /// An alarm fires, and its event comes once.
+    Alarm,
+    /// An alarm fires, and its event comes twice.
+    AlarmTwice,
+    /// Two alarms fire at once.
+    TwoAlarms,
+    /// An alarm fires and is quiet again five seconds later; its event is lost.
+    AlarmUnheard,
+}
+
+pub(super) const FAULTS: [Fault; 12] = [
+    Fault::Throttled,
+    Fault::FailsBefore,
+    Fault::FailsAfter,
+    Fault::Twice,
+    Fault::Hangs,
+    Fault::DiesBefore,
+    Fault::DiesAfter,
+    Fault::Stopped,
+    Fault::Alarm,
+    Fault::AlarmTwice,
+    Fault::TwoAlarms,
+    Fault::AlarmUnheard,
+];
+
+impl Fault {
+    /// Whether a migration must end as if it had not happened: AWS or a process had a bad moment, nobody asked for
+    /// anything.
+    pub(super) fn is_a_bad_moment(self) -> bool {
+        !self.is_alarm() && self != Self::Stopped
+    }
+
+    pub(super) fn is_alarm(self) -> bool {
+        matches!(self, Self::Alarm | Self::AlarmTwice | Self::TwoAlarms | Self::AlarmUnheard)
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        FAULTS.into_iter().find(|fault| fault.to_string() == name)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

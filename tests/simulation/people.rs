@@ -1,0 +1,146 @@
+//! What people, other systems and clients do to the account.
+
+use super::account::Account;
+use super::run::Run;
+use super::scenario::Act;
+use super::wiring::{ROLL_BACK, named, service};
+use crossfade_actions::commands;
+use crossfade_actions::ports::Ports;
+use crossfade_domain::action::forward_of;
+use crossfade_domain::ids::TargetGroupArn;
+use crossfade_world::cloudwatch::{Outcome, RequestRecord};
+use crossfade_world::states::TaskError;
+use serde_json::{Value, json};
+
+/// Requests in a minute on each route.
+const REQUESTS: u32 = 10;
+
+/// What a person asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Command {
+    Abort,
+}
+
+/// Asks until it is taken, as a person at the keyboard would.
+pub(super) async fn command(ports: Ports, command: Command) -> Result<Value, TaskError> {
+    let Command::Abort = command;
+    for _ in 0..20 {
+        match commands::command(&ports, &service(), commands::Command::Abort, "a person").await {
+            Ok(head) => return Ok(json!({"verdict": "taken", "reason": format!("{:?}", head.commands)})),
+            Err(error) if error.class() == "InvalidRequest" && error.chain().contains("has no migration") => {}
+            Err(error) if error.class() == "Transient" => {}
+            Err(error) => return Err(named(error.class(), &error.chain())),
+        }
+        ports.clock.pause(std::time::Duration::from_millis(500)).await;
+    }
+    Err(named("GaveUp", "the person gave up"))
+}
+
+/// Does what a script says.
+pub(super) fn act(run: &mut Run<'_>, act: &Act) {
+    let world = run.account.world.clone();
+    match act {
+        Act::NewSideFails => run.new_side_fails = true,
+        Act::FireAlarm(name) => world.fire_alarm(name),
+        Act::QuietAlarm(name) => world.quiet_alarm(name),
+        Act::DeleteAlarm(name) => world.delete_alarm(name),
+        Act::Abort => run.command(Command::Abort),
+        Act::RollBack => {
+            let now = run.account.now();
+            let input = json!({"service": "users", "trigger": "operator", "cause": "asked for by a person"});
+            run.account.states.lock().unwrap().start_execution(now, ROLL_BACK, Some("by-hand"), input).unwrap();
+            run.stop(&run.execution.clone());
+        }
+        Act::Stop => run.stop(&run.execution.clone()),
+        Act::StartAgain => {
+            let _second = run.start("second");
+        }
+        Act::AddGroup(index) => {
+            let other = run.account.watch.lock().unwrap().stage.other.clone();
+            edit(run, *index, |route| world.someone_sets_weight(route, &other, 100).unwrap());
+        }
+        Act::SetNewWeight(index, weight) => {
+            let new = our_group(&run.account);
+            edit(run, *index, |route| world.someone_sets_weight(route, &new, *weight).unwrap());
+        }
+        Act::TakeNewOut(index) => {
+            let new = our_group(&run.account);
+            edit(run, *index, |route| world.someone_removes_group(route, &new).unwrap());
+        }
+        Act::TakeOldOut(index) => {
+            let old = run.account.watch.lock().unwrap().stage.old[0].clone();
+            edit(run, *index, |route| world.someone_removes_group(route, old.as_str()).unwrap());
+        }
+        Act::OldSideFails => {
+            let old = run.account.watch.lock().unwrap().stage.old.clone();
+            sicken(&run.account, &old);
+        }
+        Act::NewSideSickens => {
+            let new: Vec<_> = run.account.watch.lock().unwrap().groups().iter().cloned().collect();
+            sicken(&run.account, &new);
+        }
+    }
+}
+
+fn sicken(account: &Account, groups: &[TargetGroupArn]) {
+    for group in groups {
+        account.world.make_unhealthy(group.as_str());
+        account.watch.lock().unwrap().sick(group, account.now());
+    }
+}
+
+fn our_group(account: &Account) -> String {
+    let watch = account.watch.lock().unwrap();
+    watch.groups().first().expect("the new group exists when a script edits it").as_str().to_owned()
+}
+
+fn edit(run: &Run<'_>, index: usize, edit: impl FnOnce(&str)) {
+    let account = &run.account;
+    let route = account.watch.lock().unwrap().stage.routes[index].clone();
+    edit(route.as_str());
+    let live = account.live(&route).expect("the route is still there");
+    account.tell(|| format!("          {}: {}", route.describe(), crossfade_domain::drift::describe(&live)));
+    account.watch.lock().unwrap().edited(&route, live, account.now());
+}
+
+/// A minute of requests, split as the routes are now; every target answers as its side does.
+pub(super) fn minute_of_traffic(account: &Account, new_side_fails: bool) {
+    let (routes, ours) = {
+        let watch = account.watch.lock().unwrap();
+        (watch.stage.routes.clone(), watch.groups().clone())
+    };
+    for route in &routes {
+        let Some(live) = account.live(route) else { continue };
+        let Some(forward) = forward_of(&live).filter(|forward| forward.total() > 0) else { continue };
+        for tuple in &forward.groups {
+            let share = f64::from(tuple.weight) / f64::from(forward.total());
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few requests")]
+            let requests = (f64::from(REQUESTS) * share).round() as u32;
+            let healthy = account.healthy(&tuple.group) > 0;
+            let outcome = match (healthy, new_side_fails && ours.contains(&tuple.group)) {
+                (false, _) => Outcome::Target(503),
+                (true, true) => Outcome::Target(500),
+                (true, false) => Outcome::Target(200),
+            };
+            record(account, route.as_str(), &tuple.group, outcome, requests);
+        }
+    }
+}
+
+fn record(account: &Account, route: &str, group: &TargetGroupArn, outcome: Outcome, requests: u32) {
+    // `...:listener-rule/app/public/1/2/3` and `...:listener/app/public/1/2` are on `app/public/1`.
+    let parts: Vec<&str> = route.rsplit(':').next().unwrap_or_default().split('/').collect();
+    let load_balancer = parts[1..4].join("/");
+    let target_group = group.as_str().rsplit(':').next().map(str::to_owned);
+    account.world.with(|state| {
+        for _ in 0..requests {
+            let request = RequestRecord {
+                load_balancer: load_balancer.clone(),
+                target_group: target_group.clone(),
+                outcome,
+                latency_seconds: 0.02,
+            };
+            state.cloudwatch.record_request(state.now, &request);
+        }
+    });
+}

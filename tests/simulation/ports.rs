@@ -1,0 +1,499 @@
+//! The ports of one invocation: every call takes time, is counted, may go wrong, and is watched.
+
+use super::account::{Account, Order};
+use super::breakage::Breakage;
+use super::fault::Fault;
+use super::timers::{Sleep, VirtualClock, at_once};
+use super::wiring::ROLL_BACK;
+use crossfade_actions::ports::{
+    Alarms, ExecutionStatus, Executions, Ledger, LedgerError, Listener, LoadBalancer, LoadBalancers, Metrics, NewGroup,
+    PortError, Ports, Started, TakeError,
+};
+use crossfade_domain::action::Action;
+use crossfade_domain::alarm::{Alarm, Firing};
+use crossfade_domain::comparison::{GroupPair, PairMinute, ResponseTimes};
+use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::journal::{Event, Happening, Head, Trigger};
+use crossfade_domain::plan::Plan;
+use crossfade_domain::route::{Route, RouteId};
+use crossfade_world::states::Status;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) invocation: u64,
+    pub(super) function: &'static str,
+    pub(super) started: Timestamp,
+    pub(super) deadline: Timestamp,
+}
+
+struct Faulty {
+    account: Arc<Account>,
+    caller: Caller,
+}
+
+/// The ports of an invocation.
+pub(super) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
+    let faulty = Arc::new(Faulty { account: Arc::clone(account), caller });
+    Ports {
+        load_balancers: faulty.clone(),
+        alarms: faulty.clone(),
+        metrics: faulty.clone(),
+        ledger: faulty.clone(),
+        executions: faulty,
+        clock: Arc::new(VirtualClock(Arc::clone(account))),
+    }
+}
+
+impl Faulty {
+    async fn call<T, E>(
+        &self,
+        verb: &'static str,
+        object: &str,
+        effect: impl Fn() -> Result<T, E> + Sync,
+    ) -> Result<T, E>
+    where
+        T: Debug + Send,
+        E: From<PortError> + Debug + Send,
+    {
+        let account = &self.account;
+        let (number, fault, half) = account.begin_call(verb);
+        account.tell(|| {
+            let what = fault.map(|fault| format!("  <-- {fault}")).unwrap_or_default();
+            let Caller { invocation, function, .. } = self.caller;
+            format!("call {number:3} of {function} #{invocation}: {verb} {}{what}", short(object))
+        });
+        let lost = || PortError::Unavailable { operation: verb, object: object.to_owned(), detail: "no answer".into() };
+        match fault {
+            Some(Fault::DiesBefore) => {
+                account.order(Order::Kill(self.caller.invocation));
+                std::future::pending::<()>().await;
+            }
+            Some(Fault::Stopped) => account.order(Order::Stop(self.caller.invocation)),
+            Some(alarm) if alarm.is_alarm() => account.order(Order::Alarm(alarm)),
+            Some(Fault::Hangs) => {
+                account.order(Order::Hang(self.caller.invocation));
+                Sleep::until(account, self.caller.deadline + SignedDuration::from_secs(5)).await;
+                let late = effect();
+                account.tell(|| format!("call {number:3} takes effect late: {}", outcome(&late)));
+                account.order(Order::Kill(self.caller.invocation));
+                std::future::pending::<()>().await;
+            }
+            _ => {}
+        }
+        Sleep::lasting(account, half).await;
+        let answer = match fault {
+            Some(Fault::Throttled) => Err(PortError::Throttled { operation: verb, object: object.to_owned() }.into()),
+            Some(Fault::FailsBefore) => Err(lost().into()),
+            Some(Fault::FailsAfter) => effect().and_then(|_| Err(lost().into())),
+            Some(Fault::Twice) => effect().and_then(|_| effect()),
+            Some(Fault::DiesAfter) => {
+                let done = effect();
+                account.tell(|| format!("call {number:3}: {}, and the function dies", outcome(&done)));
+                account.order(Order::Kill(self.caller.invocation));
+                std::future::pending().await
+            }
+            _ => effect(),
+        };
+        Sleep::lasting(account, half).await;
+        if answer.is_err() {
+            account.tell(|| format!("call {number:3}: {}", outcome(&answer)));
+        }
+        answer
+    }
+
+    fn broken(&self, breakage: Breakage) -> bool {
+        self.account.breakage == Some(breakage)
+    }
+
+    fn balancers(&self) -> &dyn LoadBalancers {
+        &*self.account.world
+    }
+
+    /// What the table now says is looked at after every write.
+    fn after_write(&self) {
+        let items = self.account.table.snapshot();
+        self.account.watch.lock().unwrap().table_written(&items);
+    }
+
+    fn recorded(&self, event: &Event) {
+        let name = match &event.what {
+            Happening::ShiftIntended { step, .. } => format!("intended {step}"),
+            Happening::Shifted { step, .. } => format!("shifted {step}"),
+            Happening::RollbackBegun { .. } => "rollback begun".to_owned(),
+            Happening::RoutesReturned { .. } => "routes returned".to_owned(),
+            Happening::TargetsChecked { .. } => "targets checked".to_owned(),
+            Happening::Halted { .. } => "halted".to_owned(),
+            _ => String::new(),
+        };
+        self.account.tell(|| format!("          journal {}: {:?}", event.sequence, event.what));
+        let mut watch = self.account.watch.lock().unwrap();
+        if let Happening::Shifted { step, .. } = &event.what {
+            watch.shift_counted(&self.caller, *step);
+        }
+        watch.recorded(&event.what, event.at);
+        drop(watch);
+        self.account.order(Order::Recorded(name));
+    }
+
+    fn write(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
+        let before = self.account.live(route);
+        at_once(self.balancers().write_route(route, actions))?;
+        let after = self.account.live(route);
+        if let (Some(before), Some(after)) = (before, after) {
+            self.account
+                .tell(|| format!("          {}: {}", route.describe(), crossfade_domain::drift::describe(&after)));
+            let mut watch = self.account.watch.lock().unwrap();
+            watch.wrote(&self.account, &self.caller, route, &before, &after);
+        }
+        Ok(())
+    }
+
+    fn record_event(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
+        let known = self.knows(event);
+        if self.broken(Breakage::JournalLosesLines) && matches!(event.what, Happening::TargetsChecked { .. }) {
+            self.breach(|items| {
+                items.heads.insert(after.service.clone(), after.clone());
+            });
+            self.after_write();
+            return Ok(());
+        }
+        if self.broken(Breakage::NoGenerationCheck) {
+            self.record_without_generation(event, after);
+            return Ok(());
+        }
+        at_once(self.account.table.record(before, event, after))?;
+        if !known {
+            self.recorded(event);
+        }
+        self.after_write();
+        Ok(())
+    }
+
+    fn record_without_generation(&self, event: &Event, after: &Head) {
+        let Some(stored) = self.account.head() else { return };
+        let mut event = event.clone();
+        event.sequence = stored.sequence + 1;
+        let mut after = after.clone();
+        after.sequence = event.sequence;
+        self.breach(|items| {
+            items.heads.insert(after.service.clone(), after.clone());
+            items.journals.entry(event.migration.clone()).or_default().push(event.clone());
+        });
+        self.recorded(&event);
+        self.after_write();
+    }
+
+    fn knows(&self, event: &Event) -> bool {
+        let items = self.account.table.snapshot();
+        items.journals.get(&event.migration).is_some_and(|journal| journal.contains(event))
+    }
+
+    fn breach(&self, change: impl FnOnce(&mut crossfade_world::ledger::Items)) {
+        let mut items = self.account.table.snapshot();
+        change(&mut items);
+        self.account.table.restore(items);
+    }
+}
+
+fn short(object: &str) -> &str {
+    object.rsplit(':').next().unwrap_or(object)
+}
+
+fn outcome<T: Debug, E: Debug>(answer: &Result<T, E>) -> String {
+    match answer {
+        Ok(_) => "done".to_owned(),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+#[async_trait::async_trait]
+impl LoadBalancers for Faulty {
+    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
+        let object = names_or_arns.join(", ");
+        self.call("target_groups", &object, || at_once(self.balancers().target_groups(names_or_arns))).await
+    }
+
+    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
+        let effect = || at_once(self.balancers().target_groups_of(load_balancer));
+        self.call("target_groups_of", load_balancer.as_str(), effect).await
+    }
+
+    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let effect = || at_once(self.balancers().groups_of_service(service));
+        self.call("groups_of_service", service.as_str(), effect).await
+    }
+
+    async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
+        self.call("load_balancers", "", || at_once(self.balancers().load_balancers(arns))).await
+    }
+
+    async fn listeners(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<Listener>, PortError> {
+        let effect = || at_once(self.balancers().listeners(load_balancer));
+        self.call("listeners", load_balancer.as_str(), effect).await
+    }
+
+    async fn routes(&self, listener: &ListenerArn) -> Result<Vec<Route>, PortError> {
+        self.call("routes", listener.as_str(), || at_once(self.balancers().routes(listener))).await
+    }
+
+    async fn read_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
+        let object = routes.iter().map(RouteId::as_str).collect::<Vec<_>>().join(", ");
+        let effect = || {
+            let mut found = at_once(self.balancers().read_routes(routes))?;
+            let mut watch = self.account.watch.lock().unwrap();
+            watch.read(self.caller.invocation, routes);
+            if let Some(breakage) = self.account.breakage {
+                breakage.of_read(&watch, &mut found);
+            }
+            Ok(found)
+        };
+        self.call("read_routes", &object, effect).await
+    }
+
+    async fn write_route(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
+        self.account.watch.lock().unwrap().meant(route, actions);
+        if self.broken(Breakage::RollbackStopsAtFirstError) && self.account.watch.lock().unwrap().gave_up() {
+            return Ok(());
+        }
+        let answer = self.call("write_route", route.as_str(), || self.write(route, actions)).await;
+        if self.broken(Breakage::RollbackStopsAtFirstError) && answer.is_err() {
+            self.account.watch.lock().unwrap().give_up();
+        }
+        answer
+    }
+
+    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        self.call("tags", "", || at_once(self.balancers().tags(arns))).await
+    }
+
+    async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
+        self.call("attributes", group.as_str(), || at_once(self.balancers().attributes(group))).await
+    }
+
+    async fn set_attributes(&self, group: &TargetGroupArn, attributes: &Attributes) -> Result<(), PortError> {
+        let effect = || at_once(self.balancers().set_attributes(group, attributes));
+        self.call("set_attributes", group.as_str(), effect).await
+    }
+
+    async fn health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError> {
+        let effect = || {
+            let mut health = at_once(self.balancers().health(group))?;
+            if let Some(breakage) = self.account.breakage {
+                breakage.of_health(&self.account.watch.lock().unwrap(), group, &mut health);
+            }
+            Ok(health)
+        };
+        self.call("health", group.as_str(), effect).await
+    }
+
+    async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError> {
+        let effect = || {
+            let created = at_once(self.balancers().create_group(group))?;
+            let late = self.account.now() > self.caller.deadline;
+            self.account.watch.lock().unwrap().created(&created.arn, late);
+            Ok(created)
+        };
+        self.call("create_group", &group.name, effect).await
+    }
+
+    async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
+        self.call("delete_group", group.as_str(), || at_once(self.balancers().delete_group(group))).await
+    }
+
+    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.call("register", group.as_str(), || at_once(self.balancers().register(group, targets))).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Alarms for Faulty {
+    async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError> {
+        let read = || at_once(Alarms::alarms(&*self.account.world, names));
+        let answer = self.call("alarms", &names.join(", "), read).await;
+        if answer.is_err() {
+            self.account.watch.lock().unwrap().alarms_unread(self.caller.invocation);
+        }
+        match self.account.breakage {
+            Some(breakage) => breakage.of_alarms(names, answer),
+            None => answer,
+        }
+    }
+
+    async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
+        let read = || at_once(self.account.world.firings(names, since));
+        let answer = self.call("firings", &names.join(", "), read).await;
+        if answer.is_err() {
+            self.account.watch.lock().unwrap().alarms_unread(self.caller.invocation);
+        }
+        match self.account.breakage {
+            Some(breakage) => breakage.of_firings(answer),
+            None => answer,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Metrics for Faulty {
+    async fn group_minutes(
+        &self,
+        pair: &GroupPair,
+        slow_above_seconds: Option<f64>,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<PairMinute>, PortError> {
+        let read = || at_once(self.account.world.group_minutes(pair, slow_above_seconds, since, until));
+        self.call("group_minutes", pair.old.as_str(), read).await
+    }
+
+    async fn response_times(
+        &self,
+        load_balancer: &LoadBalancerArn,
+        group: &TargetGroupArn,
+        before: Timestamp,
+    ) -> Result<ResponseTimes, PortError> {
+        let read = || at_once(self.account.world.response_times(load_balancer, group, before));
+        self.call("response_times", group.as_str(), read).await
+    }
+}
+
+/// A take's errors hold the ledger's, which hold the port's.
+#[derive(Debug)]
+struct Take(TakeError);
+
+impl From<PortError> for Take {
+    fn from(error: PortError) -> Self {
+        Self(TakeError::Ledger(LedgerError::Port(error)))
+    }
+}
+
+#[async_trait::async_trait]
+impl Ledger for Faulty {
+    async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
+        let head = self.call("head", service.as_str(), || at_once(self.account.table.head(service))).await?;
+        Ok(match self.account.breakage {
+            Some(breakage) => breakage.of_head(&self.account, &self.caller, head),
+            None => head,
+        })
+    }
+
+    async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
+        self.call("open_heads", "", || at_once(self.account.table.open_heads())).await
+    }
+
+    async fn plan(&self, service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError> {
+        self.call("plan", migration.as_str(), || at_once(self.account.table.plan(service, migration))).await
+    }
+
+    async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
+        self.call("events", migration.as_str(), || at_once(self.account.table.events(service, migration))).await
+    }
+
+    async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
+        let effect = || {
+            let known = self.knows(event);
+            at_once(self.account.table.take(previous, head, plan, event)).map_err(Take)?;
+            if self.broken(Breakage::OneRouteIsNotLocked) {
+                self.breach(|items| {
+                    items.locks.pop_last();
+                });
+            }
+            if !known {
+                self.recorded(event);
+            }
+            self.after_write();
+            Ok(())
+        };
+        self.call("take", head.migration.as_str(), effect).await.map_err(|Take(error)| error)
+    }
+
+    async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
+        self.call("record", before.migration.as_str(), || self.record_event(before, event, after)).await
+    }
+
+    async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        let effect = || {
+            if self.broken(Breakage::LocksAreKept) {
+                return self.record_event(before, event, after);
+            }
+            let known = self.knows(event);
+            at_once(self.account.table.release(before, event, after, plan))?;
+            if !known {
+                self.recorded(event);
+            }
+            self.after_write();
+            Ok(())
+        };
+        self.call("release", before.migration.as_str(), effect).await
+    }
+
+    async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {
+        self.call("holders", "", || at_once(self.account.table.holders(routes))).await
+    }
+
+    async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
+        self.call("guarded_by", alarm, || at_once(self.account.table.guarded_by(alarm))).await
+    }
+
+    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
+        self.call("store_policy", fleet, || at_once(self.account.table.store_policy(fleet, document))).await
+    }
+
+    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
+        self.call("policies", "", || at_once(self.account.table.policies())).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Executions for Faulty {
+    async fn start_roll_back(
+        &self,
+        service: &ServiceName,
+        name: &str,
+        trigger: Trigger,
+        cause: &str,
+    ) -> Result<Started, PortError> {
+        let effect = || {
+            let now = self.account.now();
+            let input = json!({"service": service, "trigger": trigger, "cause": cause});
+            let mut states = self.account.states.lock().unwrap();
+            match states.start_execution(now, ROLL_BACK, Some(name), input) {
+                Ok(arn) => Ok(Started::New(arn)),
+                Err(refused) if refused.code() == "ExecutionAlreadyExists" => Ok(Started::Already),
+                Err(refused) => panic!("{refused}"),
+            }
+        };
+        self.call("start_roll_back", name, effect).await
+    }
+
+    async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {
+        let effect = || {
+            let states = self.account.states.lock().unwrap();
+            Ok(match states.describe(execution).map(|shown| shown.status) {
+                _ if self.broken(Breakage::DeadExecutionsLookAlive) => ExecutionStatus::Running,
+                Ok(Status::Running) => ExecutionStatus::Running,
+                Ok(Status::Succeeded) => ExecutionStatus::Succeeded,
+                Ok(_) => ExecutionStatus::Dead,
+                Err(_) => ExecutionStatus::Missing,
+            })
+        };
+        self.call("status", execution, effect).await
+    }
+
+    async fn stop(&self, execution: &str, cause: &str) -> Result<(), PortError> {
+        let effect = || {
+            let now = self.account.now();
+            let mut states = self.account.states.lock().unwrap();
+            let _known = states.stop(now, execution, Some("Stopped".into()), Some(cause.to_owned()));
+            Ok(())
+        };
+        self.call("stop", execution, effect).await
+    }
+}

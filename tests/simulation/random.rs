@@ -1,0 +1,29 @@
+//! Drawn cases: a scenario, a few faults at drawn calls.
+
+use super::fault::FAULTS;
+use super::run::Case;
+use super::scenario::scenarios;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
+
+/// How many are run with all other tests.
+pub(super) const SEEDS: u64 = 500;
+/// Most runs make about as many calls.
+const CALLS: usize = 140;
+
+pub(super) fn cases(seeds: Range<u64>) -> Vec<Case> {
+    let scenarios = scenarios();
+    let case = |seed| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let faults = rng.random_range(2..=4);
+        Case {
+            scenario: scenarios.choose(&mut rng).unwrap().clone(),
+            faults: (0..faults).map(|_| (rng.random_range(0..CALLS), *FAULTS.choose(&mut rng).unwrap())).collect(),
+            seed,
+            breakage: None,
+        }
+    };
+    seeds.map(case).collect()
+}

@@ -1,0 +1,134 @@
+//! The invariants about rest: how a run ended, and whether everything says so.
+
+use super::run::Run;
+use super::scenario::WEIGHTS;
+use super::scenario::{Outcome, group_exists};
+use super::value::{alike, carries, taken_out};
+use super::wiring::{MIGRATE, ROLL_BACK};
+use crossfade_domain::drift::describe;
+use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::route_edit::same;
+use crossfade_world::ledger::Items;
+use crossfade_world::states::Status;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+/// How long after an alarm an end may still be recorded: looks and records take a moment.
+const GRACE: SignedDuration = SignedDuration::from_secs(70);
+
+/// How the run ended, by the table; a start that was refused before it left nothing there.
+pub(super) fn outcome(run: &Run<'_>) -> Option<Outcome> {
+    match run.account.head() {
+        None => Some(Outcome::Refused),
+        Some(head) => match head.phase {
+            Phase::Migrated => Some(Outcome::Migrated),
+            Phase::RolledBack => Some(Outcome::RolledBack),
+            Phase::Halted => Some(Outcome::Halted),
+            Phase::Refused => Some(Outcome::Refused),
+            _ => None,
+        },
+    }
+}
+
+/// Looks at everything once the run is over; `ended` is false when it reached its bound.
+pub(super) fn look(run: &Run<'_>, ended: bool) {
+    let items = run.account.table.snapshot();
+    let head = run.account.head();
+    let outcome = outcome(run);
+    let mut watch = run.account.watch.lock().unwrap();
+    watch.expect(13, ended, || format!("not at rest in time: {:?}", head.as_ref().map(|head| head.phase)));
+    watch.expect(13, outcome.is_some(), || {
+        format!("rests in phase {:?}", head.as_ref().map(|head| (head.phase, head.reason.clone())))
+    });
+    drop(watch);
+    executions(run, outcome);
+    routes(run, outcome);
+    locks(run, &items, outcome);
+    journal(run, &items, head.as_ref());
+    let mut watch = run.account.watch.lock().unwrap();
+    let rules = watch.stage.untouchable(&run.account.world);
+    let before = watch.stage.policy["untouchable"].clone();
+    watch.expect(4, before == Value::Array(rules.clone()), || format!("rules were changed: {before:?} -> {rules:?}"));
+    let begun = head.as_ref().map(|head| head.since);
+    let overlooked = watch.alarm_at.zip(watch.finished_at).filter(|(alarm, finished)| {
+        begun.is_some_and(|begun| *alarm >= begun) && finished.duration_since(*alarm) > GRACE
+    });
+    watch.expect(9, overlooked.is_none(), || format!("an alarm fired and the migration finished: {overlooked:?}"));
+    let left = watch.is_unsafe() && outcome != Some(Outcome::Halted);
+    watch.expect(6, !left, || "an alarm fired and the new side still has traffic".to_owned());
+}
+
+fn executions(run: &Run<'_>, outcome: Option<Outcome>) {
+    let states = run.account.states.lock().unwrap();
+    let mut watch = run.account.watch.lock().unwrap();
+    for machine in [MIGRATE, ROLL_BACK] {
+        let running = states.list_executions(machine, Some(Status::Running), 100, None).unwrap();
+        watch.expect(13, running.elements.is_empty(), || format!("{} executions still run", running.elements.len()));
+    }
+    let main = states.describe(&run.execution).unwrap();
+    let succeeded = main.status == Status::Succeeded;
+    watch.expect(13, !succeeded || outcome == Some(Outcome::Migrated), || {
+        format!("the execution succeeded and the migration is {outcome:?}")
+    });
+    let told = matches!(main.error.as_deref(), Some("RolledBack"));
+    // The second look at a migration that was refused finds what it looks for: nothing was changed.
+    watch.expect(13, !told || matches!(outcome, Some(Outcome::RolledBack | Outcome::Refused)), || {
+        format!("the execution says RolledBack and the migration is {outcome:?}")
+    });
+}
+
+fn routes(run: &Run<'_>, outcome: Option<Outcome>) {
+    let last = u32::try_from(WEIGHTS.len() - 1).unwrap();
+    let mut watch = run.account.watch.lock().unwrap();
+    let groups = watch.groups().clone();
+    let values: Vec<_> = watch
+        .values()
+        .map(|(route, live, baseline, edit)| (route.clone(), live.to_vec(), baseline.to_vec(), edit.cloned()))
+        .collect();
+    for (route, watched, baseline, edit) in values {
+        let live = run.account.live(&route).unwrap_or_default();
+        watch.expect(1, same(&live, &watched), || format!("{} changed unseen", route.describe()));
+        let value = carries(&baseline, &live, &groups, &WEIGHTS);
+        let without_ours = edit
+            .as_ref()
+            .is_some_and(|edit| taken_out(edit, &groups).map_or_else(|| same(edit, &live), |left| alike(&left, &live)));
+        let fits = match outcome {
+            Some(Outcome::Migrated) => value.is_step(last),
+            Some(Outcome::RolledBack | Outcome::Refused) => same(&live, &baseline) || without_ours,
+            Some(Outcome::Halted) | None => true,
+        };
+        watch.expect(3, fits, || format!("{outcome:?}, and {} carries {}", route.describe(), describe(&live)));
+    }
+    if outcome == Some(Outcome::Refused) {
+        let late = watch.late_groups();
+        let names: Vec<String> =
+            groups.iter().filter(|group| !late.contains(group)).map(|group| group.name().to_owned()).collect();
+        let names: Vec<String> =
+            names.into_iter().filter(|name| !late.iter().any(|group| group.name() == name)).collect();
+        let left: Vec<&String> = names.iter().filter(|name| group_exists(&run.account.world, name)).collect();
+        watch.expect(13, left.is_empty(), || format!("refused, and groups are left: {left:?}"));
+    }
+}
+
+fn locks(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
+    let mut watch = run.account.watch.lock().unwrap();
+    let kept = outcome == Some(Outcome::Halted);
+    let wanted = if kept { watch.stage.routes.len() } else { 0 };
+    let held = items.locks.len();
+    watch.expect(8, held == wanted, || format!("{outcome:?} with {held} locks, expected {wanted}"));
+    let guarded = items.guards.len();
+    watch.expect(13, (guarded > 0) == kept, || format!("{outcome:?} with {guarded} alarms that guard it"));
+}
+
+/// Every line told again leads to the stored head.
+fn journal(run: &Run<'_>, items: &Items, head: Option<&Head>) {
+    let Some(head) = head else { return };
+    let mut watch = run.account.watch.lock().unwrap();
+    let journal = &items.journals[&head.migration];
+    let first =
+        Head::first(head.service.clone(), head.attempt, journal[0].generation, head.execution.clone(), head.since);
+    let told = journal.iter().try_fold(first, |head, event| head.after(event));
+    watch.expect(13, told.as_ref() == Ok(head), || format!("the journal leads to {told:?}, the head is {head:?}"));
+    let halted_says_why = head.phase != Phase::Halted || head.reason.as_ref().is_some_and(|reason| reason.len() > 10);
+    watch.expect(13, halted_says_why, || "halted without a reason".to_owned());
+}

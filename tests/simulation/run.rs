@@ -1,0 +1,543 @@
+//! One run: drives functions, machines, events, schedules, traffic and people through virtual time to the end.
+
+use super::account::{Account, Order};
+use super::breakage::Breakage;
+use super::fault::Fault;
+use super::people;
+use super::ports::{Caller, ports};
+use super::rest;
+use super::scenario::{Act, Outcome, Scenario, When};
+use super::story::Story;
+use super::timers::{Invoked, Ready};
+use super::watch::Violation;
+use super::wiring::{self, MIGRATE, binary_of, timeout_seconds, wiring};
+use crossfade_rehearsal::wiring::{Target, TargetWiring};
+use crossfade_world::states::{TaskError, TaskId, Work};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// No run may take longer: half an hour of a rollback's retries, and a hold.
+const BOUND: SignedDuration = SignedDuration::from_mins(120);
+/// How long the world goes on after the last thing happened: a hung writer's minute, and some.
+const AFTERMATH: SignedDuration = SignedDuration::from_secs(150);
+/// How often a target of an event is tried, and the first delay: as Lambda does with asynchronous invocations.
+const ATTEMPTS: u32 = 3;
+const FIRST_RETRY: SignedDuration = SignedDuration::from_mins(1);
+
+/// What is run.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub(super) scenario: Scenario,
+    pub(super) faults: BTreeMap<usize, Fault>,
+    pub(super) seed: u64,
+    pub(super) breakage: Option<Breakage>,
+}
+
+/// What came of it.
+pub(super) struct Ending {
+    pub(super) outcome: Option<Outcome>,
+    pub(super) violations: Vec<Violation>,
+    pub(super) checks: [u64; 15],
+    pub(super) calls: Vec<&'static str>,
+    pub(super) injected: usize,
+    /// Calls that were made before the script began to act; all of them where it never did.
+    pub(super) before_the_script: usize,
+    pub(super) seconds_to_safety: Option<f64>,
+    pub(super) story: String,
+}
+
+/// Who waits for an answer.
+#[derive(Debug, Clone)]
+enum Reply {
+    Task(TaskId),
+    Event { target: TargetWiring, input: Value, attempt: u32 },
+    Person,
+}
+
+struct Invocation {
+    future: Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>,
+    waker: Waker,
+    caller: Caller,
+    reply: Reply,
+    /// The execution it works for.
+    execution: Option<String>,
+    /// Its time is over, and its last call is still under way.
+    late: bool,
+    hangs: bool,
+}
+
+enum Due {
+    Deadline(u64),
+    Delivery { target: TargetWiring, input: Value, attempt: u32 },
+    Schedule(usize),
+    Minute,
+    Script,
+    Quiet(&'static str),
+}
+
+pub(super) struct Run<'a> {
+    pub(super) account: Arc<Account>,
+    case: &'a Case,
+    tasks: BTreeMap<u64, Invocation>,
+    ready: Ready,
+    agenda: BTreeMap<(Timestamp, u64), Due>,
+    numbered: u64,
+    /// What of the script was not done yet.
+    script: Vec<(When, Act)>,
+    pub(super) execution: String,
+    pub(super) new_side_fails: bool,
+    entered: usize,
+    /// The number of the call at which the script first did something.
+    acted_at: Option<usize>,
+    copies: u32,
+    lost: bool,
+    began: Timestamp,
+    /// When something happened last that is not merely periodic.
+    busy_at: Timestamp,
+}
+
+/// Runs a case; `told` keeps its story.
+pub(super) fn run(case: &Case, told: bool) -> Ending {
+    let story = if told { Story::kept() } else { Story::default() };
+    let account = Account::new(case.scenario.shape, case.seed, case.faults.clone(), story, case.breakage);
+    let began = account.now();
+    let mut run = Run {
+        account: Arc::new(account),
+        case,
+        tasks: BTreeMap::new(),
+        ready: Ready::default(),
+        agenda: BTreeMap::new(),
+        numbered: 0,
+        script: case.scenario.script.clone(),
+        execution: String::new(),
+        new_side_fails: false,
+        entered: 0,
+        acted_at: None,
+        copies: 1,
+        lost: false,
+        began,
+        busy_at: began,
+    };
+    run.begin();
+    let ended = run.go_on();
+    run.finish(ended)
+}
+
+impl Run<'_> {
+    fn begin(&mut self) {
+        let now = self.account.now();
+        self.act_on(|when| *when == When::Before);
+        let _before_the_start = self.account.world.take_events();
+        let offset = self.account.draw_seconds(1.0..60.0);
+        for (index, schedule) in wiring().schedules.iter().enumerate() {
+            assert!(!schedule.every.is_zero());
+            self.due(now + offset, Due::Schedule(index));
+        }
+        self.due(now + SignedDuration::from_secs(30), Due::Minute);
+        let seconds: Vec<i64> = self
+            .script
+            .iter()
+            .filter_map(|(when, _)| if let When::After(at) = when { Some(*at) } else { None })
+            .collect();
+        for at in seconds {
+            self.due(now + SignedDuration::from_secs(at), Due::Script);
+        }
+        let untouchable = {
+            let watch = self.account.watch.lock().unwrap();
+            watch.stage.untouchable(&self.account.world)
+        };
+        self.account.watch.lock().unwrap().stage.policy["onDrift"] = json!(self.case.scenario.on_drift);
+        self.account.watch.lock().unwrap().stage.policy["untouchable"] = json!(untouchable);
+        self.execution = self.start("first").expect("the first start is never refused");
+    }
+
+    /// Starts the migration as a person would.
+    pub(super) fn start(&self, name: &str) -> Option<String> {
+        let mut policy = self.account.watch.lock().unwrap().stage.policy.clone();
+        policy.as_object_mut().unwrap().remove("untouchable");
+        let now = self.account.now();
+        let mut states = self.account.states.lock().unwrap();
+        states.start_execution(now, MIGRATE, Some(name), json!({"service": policy})).ok()
+    }
+
+    /// Lets things happen until nothing is left to happen. False when the bound was reached.
+    fn go_on(&mut self) -> bool {
+        loop {
+            self.settle_now();
+            let now = self.account.now();
+            if self.is_quiet() {
+                if now.duration_since(self.busy_at) >= AFTERMATH {
+                    return true;
+                }
+            } else {
+                self.busy_at = now;
+            }
+            if now.duration_since(self.began) > BOUND {
+                return false;
+            }
+            let timers = self.account.timers.lock().unwrap().next();
+            let machines = self.account.states.lock().unwrap().next_deadline();
+            let agenda = self.agenda.keys().next().map(|(at, _)| *at);
+            let next = [timers, machines, agenda].into_iter().flatten().min().expect("the schedules never end");
+            if next > now {
+                self.account.world.advance(next.duration_since(now));
+            }
+        }
+    }
+
+    /// Nothing runs, and nothing but what is periodic is to come.
+    fn is_quiet(&self) -> bool {
+        let swept = |number: &u64| self.tasks.get(number).is_some_and(|it| it.caller.function == "sweep-migrations");
+        let periodic = |due: &Due| match due {
+            Due::Schedule(_) | Due::Minute | Due::Script => true,
+            Due::Deadline(number) => swept(number),
+            Due::Delivery { .. } | Due::Quiet(_) => false,
+        };
+        let sweeps = |invocation: &Invocation| invocation.caller.function == "sweep-migrations" && !invocation.late;
+        self.tasks.values().all(sweeps)
+            && self.agenda.values().all(periodic)
+            && self.account.states.lock().unwrap().next_deadline().is_none()
+    }
+
+    /// Everything that happens now.
+    fn settle_now(&mut self) {
+        let now = self.account.now();
+        self.account.timers.lock().unwrap().wake(now);
+        while let Some(entry) = self.agenda.first_entry()
+            && entry.key().0 <= now
+        {
+            let due = entry.remove();
+            self.come(due);
+        }
+        loop {
+            self.hear();
+            let work = self.account.states.lock().unwrap().due_work(now);
+            for work in work {
+                self.take_up(work);
+            }
+            self.hear();
+            if self.script.iter().any(|(when, _)| matches!(when, When::Entered(_))) {
+                self.look_at_states();
+            }
+            let next = self.ready.lock().unwrap().pop_front();
+            let Some(invocation) = next else {
+                let work_left = self.obey();
+                if !work_left {
+                    return;
+                }
+                continue;
+            };
+            self.poll(invocation);
+            self.obey();
+        }
+    }
+
+    fn due(&mut self, at: Timestamp, due: Due) {
+        self.numbered += 1;
+        self.agenda.insert((at, self.numbered), due);
+    }
+
+    fn come(&mut self, due: Due) {
+        let now = self.account.now();
+        match due {
+            Due::Deadline(invocation) => self.time_is_over(invocation),
+            Due::Delivery { target, input, attempt } => self.deliver(target, input, attempt),
+            Due::Schedule(index) => {
+                let schedule = &wiring().schedules[index];
+                let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {},
+                    "resources": [schedule.arn], "time": now.to_string()});
+                for target in &schedule.targets {
+                    self.deliver(target.clone(), target.input.of_event(&event), 1);
+                }
+                self.due(now + schedule.every, Due::Schedule(index));
+            }
+            Due::Minute => {
+                people::minute_of_traffic(&self.account, self.new_side_fails);
+                self.due(now + SignedDuration::from_mins(1), Due::Minute);
+            }
+            Due::Script => {
+                let passed = now.duration_since(self.began).as_secs();
+                self.act_on(|when| matches!(when, When::After(at) if *at <= passed));
+            }
+            Due::Quiet(alarm) => {
+                if self.account.world.with(|state| state.cloudwatch.alarm_state(alarm).is_some()) {
+                    self.account.world.quiet_alarm(alarm);
+                }
+                self.account.tell(|| format!("alarm {alarm} is quiet again"));
+            }
+        }
+    }
+
+    /// Takes the events of alarms and executions to whom the template's rules send them.
+    fn hear(&mut self) {
+        let now = self.account.now();
+        let alarms = self.account.world.take_events();
+        let statuses = self.account.states.lock().unwrap().status_events();
+        for event in alarms {
+            let fires = event["detail"]["state"]["value"] == "ALARM";
+            self.account.tell(|| {
+                format!("event: alarm {} is {}", event["detail"]["alarmName"], event["detail"]["state"]["value"])
+            });
+            if fires {
+                self.account.watch.lock().unwrap().alarm_fired(now);
+            }
+            let copies = if fires && std::mem::take(&mut self.lost) { 0 } else { self.copies };
+            for copy in 0..copies {
+                self.send(&event, copy);
+            }
+            if fires {
+                self.copies = 1;
+            }
+        }
+        for event in statuses {
+            self.account
+                .tell(|| format!("event: execution {} is {}", event["detail"]["name"], event["detail"]["status"]));
+            self.send(&event, 0);
+        }
+    }
+
+    fn send(&mut self, event: &Value, copy: u32) {
+        for rule in wiring().rules.iter().filter(|rule| rule.pattern.matches(event)) {
+            for target in &rule.targets {
+                let delay = self.account.draw_seconds(0.1..1.0) + SignedDuration::from_millis(1300 * i64::from(copy));
+                let at = self.account.now() + delay;
+                let input = target.input.of_event(event);
+                self.due(at, Due::Delivery { target: target.clone(), input, attempt: 1 });
+            }
+        }
+    }
+
+    fn deliver(&mut self, target: TargetWiring, input: Value, attempt: u32) {
+        match &target.target {
+            Target::Function(name) => {
+                let function = binary_of(name);
+                self.invoke(function, input.clone(), Reply::Event { target, input, attempt }, None);
+            }
+            Target::Machine(arn) => {
+                let now = self.account.now();
+                self.account.states.lock().unwrap().start_execution(now, arn, None, input).unwrap();
+            }
+        }
+    }
+
+    fn take_up(&mut self, work: Work) {
+        let function = binary_of(&work.function);
+        self.account
+            .tell(|| format!("state {} of {}", work.state, work.execution_arn.rsplit(':').next().unwrap_or_default()));
+        self.invoke(function, work.payload, Reply::Task(work.task), Some(work.execution_arn));
+    }
+
+    fn invoke(&mut self, function: &'static str, payload: Value, reply: Reply, execution: Option<String>) {
+        let (caller, waker) = self.caller(function);
+        let future = wiring::run(function, ports(&self.account, caller.clone()), payload);
+        self.spawn(caller, waker, Box::pin(future), reply, execution);
+    }
+
+    fn caller(&mut self, function: &'static str) -> (Caller, Waker) {
+        self.numbered += 1;
+        let invocation = self.numbered;
+        let started = self.account.now();
+        let deadline = started + SignedDuration::from_secs(timeout_seconds(function));
+        let waker = Waker::from(Arc::new(Invoked { invocation, ready: Arc::clone(&self.ready) }));
+        (Caller { invocation, function, started, deadline }, waker)
+    }
+
+    fn spawn(
+        &mut self,
+        caller: Caller,
+        waker: Waker,
+        future: Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>,
+        reply: Reply,
+        execution: Option<String>,
+    ) {
+        let number = caller.invocation;
+        self.due(caller.deadline, Due::Deadline(number));
+        self.ready.lock().unwrap().push_back(number);
+        let invocation = Invocation { future, waker, reply, execution, late: false, hangs: false, caller };
+        self.tasks.insert(number, invocation);
+    }
+
+    /// Runs a command of a person, whose calls count and fail like all others.
+    pub(super) fn command(&mut self, command: people::Command) {
+        let (caller, waker) = self.caller("command");
+        let future = people::command(ports(&self.account, caller.clone()), command);
+        self.spawn(caller, waker, Box::pin(future), Reply::Person, None);
+    }
+
+    fn poll(&mut self, number: u64) {
+        let Some(invocation) = self.tasks.get_mut(&number) else { return };
+        let waker = invocation.waker.clone();
+        if let Poll::Ready(answer) = invocation.future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            self.ended(number, answer);
+        }
+    }
+
+    fn ended(&mut self, number: u64, answer: Result<Value, TaskError>) {
+        let Some(invocation) = self.tasks.remove(&number) else { return };
+        if invocation.late {
+            return;
+        }
+        let function = invocation.caller.function;
+        self.account.tell(|| match &answer {
+            Ok(value) => format!("answer of {function} #{number}: {} {}", value["verdict"], value["reason"]),
+            Err(error) => format!("failure of {function} #{number}: {} {}", error.error, error.cause),
+        });
+        if function == "check-alarms"
+            && let Ok(value) = &answer
+        {
+            let verdict = value["verdict"].as_str().unwrap_or_default();
+            self.account.watch.lock().unwrap().judged(number, verdict);
+        }
+        self.agenda.retain(|_, due| !matches!(due, Due::Deadline(of) if *of == number));
+        self.reply(invocation.reply, answer);
+    }
+
+    fn reply(&mut self, reply: Reply, answer: Result<Value, TaskError>) {
+        let now = self.account.now();
+        match reply {
+            Reply::Task(task) => {
+                self.account.states.lock().unwrap().task_done(now, task, answer);
+            }
+            Reply::Event { target, input, attempt } if answer.is_err() && attempt < ATTEMPTS => {
+                let delay = FIRST_RETRY * i32::try_from(attempt).unwrap();
+                self.due(now + delay, Due::Delivery { target, input, attempt: attempt + 1 });
+            }
+            // The person's process died; a person tries again.
+            Reply::Person
+                if answer
+                    .is_err_and(|error| matches!(error.error.as_str(), "Runtime.ExitError" | "Sandbox.Timedout")) =>
+            {
+                self.command(people::Command::Abort);
+            }
+            Reply::Event { .. } | Reply::Person => {}
+        }
+    }
+
+    fn time_is_over(&mut self, number: u64) {
+        let Some(invocation) = self.tasks.get_mut(&number) else { return };
+        invocation.late = true;
+        let (reply, hangs, function) = (invocation.reply.clone(), invocation.hangs, invocation.caller.function);
+        if !hangs {
+            self.tasks.remove(&number);
+        }
+        self.account.tell(|| format!("time of {function} #{number} is over"));
+        self.reply(reply, Err(wiring::named("Sandbox.Timedout", "Task timed out after 60.00 seconds")));
+    }
+
+    /// Does what the ports have asked for. True when there was something.
+    fn obey(&mut self) -> bool {
+        let orders = std::mem::take(&mut self.account.calls.lock().unwrap().orders);
+        let any = !orders.is_empty();
+        for order in orders {
+            match order {
+                Order::Kill(number) => {
+                    self.agenda.retain(|_, due| !matches!(due, Due::Deadline(of) if *of == number));
+                    if let Some(invocation) = self.tasks.remove(&number)
+                        && !invocation.late
+                    {
+                        self.reply(invocation.reply, Err(wiring::named("Runtime.ExitError", "signal: killed")));
+                    }
+                }
+                Order::Hang(number) => {
+                    if let Some(invocation) = self.tasks.get_mut(&number) {
+                        invocation.hangs = true;
+                    }
+                }
+                Order::Stop(number) => {
+                    let own = self.tasks.get(&number).and_then(|invocation| invocation.execution.clone());
+                    let execution = own.unwrap_or_else(|| self.execution.clone());
+                    self.stop(&execution);
+                }
+                Order::Alarm(fault) => self.alarm(fault),
+                Order::Recorded(name) => self.act_on(|when| matches!(when, When::Recorded(what) if *what == name)),
+            }
+        }
+        any
+    }
+
+    pub(super) fn stop(&self, execution: &str) {
+        let now = self.account.now();
+        self.account.tell(|| format!("somebody stops {}", execution.rsplit(':').next().unwrap_or_default()));
+        let mut states = self.account.states.lock().unwrap();
+        states.stop(now, execution, None, Some("stopped by a person".to_owned())).unwrap();
+    }
+
+    fn alarm(&mut self, fault: Fault) {
+        use super::scenario::{ERRORS, LATENCY};
+        self.account.tell(|| format!("alarm: {fault}"));
+        self.copies = if fault == Fault::AlarmTwice { 2 } else { 1 };
+        let exists = self.account.world.with(|state| state.cloudwatch.alarm_state(LATENCY).is_some());
+        let first = if exists { LATENCY } else { ERRORS };
+        self.lost = fault == Fault::AlarmUnheard;
+        self.account.world.fire_alarm(first);
+        self.hear();
+        self.lost = false;
+        if fault == Fault::TwoAlarms && exists {
+            self.account.world.fire_alarm(ERRORS);
+        }
+        if fault == Fault::AlarmUnheard {
+            let at = self.account.now() + SignedDuration::from_secs(5);
+            self.due(at, Due::Quiet(first));
+        }
+    }
+
+    fn look_at_states(&mut self) {
+        let entered = self.account.states.lock().unwrap().entered_states(&self.execution);
+        let new = entered[self.entered.min(entered.len())..].to_vec();
+        self.entered = entered.len();
+        for state in new {
+            self.act_on(|when| matches!(when, When::Entered(name) if *name == state));
+        }
+    }
+
+    /// Does what of the script is due.
+    fn act_on(&mut self, due: impl Fn(&When) -> bool) {
+        let script = std::mem::take(&mut self.script);
+        let (now, later): (Vec<_>, Vec<_>) = script.into_iter().partition(|(when, _)| due(when));
+        self.script = later;
+        for (_, act) in now {
+            let calls = self.account.calls.lock().unwrap().made.len();
+            self.acted_at.get_or_insert(calls);
+            self.account.tell(|| format!("script: {act:?}"));
+            people::act(self, &act);
+        }
+    }
+
+    fn finish(self, ended: bool) -> Ending {
+        rest::look(&self, ended);
+        let outcome = rest::outcome(&self);
+        let watch = self.account.watch.lock().unwrap();
+        let calls = self.account.calls.lock().unwrap();
+        Ending {
+            outcome,
+            violations: watch.violations.clone(),
+            checks: watch.checks,
+            calls: calls.made.clone(),
+            injected: calls.injected,
+            before_the_script: self.acted_at.unwrap_or(0),
+            seconds_to_safety: watch.seconds_to_safety,
+            story: self.account.story.lock().unwrap().text(),
+        }
+    }
+}
+
+impl Ending {
+    /// A run that did not come to its end.
+    pub(super) fn of_panic(violation: Violation) -> Self {
+        Self {
+            outcome: None,
+            violations: vec![violation],
+            checks: [0; 15],
+            calls: Vec::new(),
+            injected: 0,
+            before_the_script: 0,
+            seconds_to_safety: None,
+            story: String::new(),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! What a run starts from, what people and other systems do in it, and how it must end.
+
+use super::timers::at_once;
+use crossfade_actions::ports::LoadBalancers as _;
+use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::route::RouteId;
+use crossfade_world::World;
+use crossfade_world::world::ServiceOnBalancer;
+use serde_json::{Value, json};
+
+/// The weights of the steps in percent, the attach first.
+pub(super) const WEIGHTS: [f64; 3] = [0.0, 20.0, 100.0];
+/// Watches the answers of the public load balancer's targets; evaluated every minute.
+pub(super) const ERRORS: &str = "users-5xx";
+/// Fires only by hand.
+pub(super) const LATENCY: &str = "users-latency";
+
+/// How a migration may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Outcome {
+    Migrated,
+    RolledBack,
+    Halted,
+    Refused,
+}
+
+/// Where a service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Two rules of one load balancer.
+    TwoRules,
+    /// Three rules of one load balancer, one with a third group beside; a rule and the default action of another.
+    FiveRoutes,
+    /// Two rules; the targets of the old group are sticky.
+    Sticky,
+}
+
+/// The service as it was put up.
+#[derive(Debug, Clone)]
+pub(super) struct Stage {
+    pub(super) old: Vec<TargetGroupArn>,
+    pub(super) routes: Vec<RouteId>,
+    /// Somebody else's group on the public load balancer.
+    pub(super) other: String,
+    pub(super) policy: Value,
+}
+
+/// When something is done: once, the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum When {
+    /// Before the start.
+    Before,
+    /// The execution enters a state.
+    Entered(&'static str),
+    /// Something is recorded in the journal, such as `shifted 1`.
+    Recorded(&'static str),
+    /// Seconds after the start.
+    After(i64),
+}
+
+/// What somebody or something does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Act {
+    /// The new side answers with errors, which the alarm on them sees.
+    NewSideFails,
+    FireAlarm(&'static str),
+    QuietAlarm(&'static str),
+    DeleteAlarm(&'static str),
+    /// `abort`, as a command in the journal.
+    Abort,
+    /// `rollback`: starts `roll-back-service`, then stops the execution.
+    RollBack,
+    Stop,
+    /// A second start of the same service.
+    StartAgain,
+    /// Somebody adds a group to a route.
+    AddGroup(usize),
+    /// Somebody sets the weight of the new group in a route.
+    SetNewWeight(usize, u16),
+    /// Somebody takes the new group out of a route.
+    TakeNewOut(usize),
+    /// Somebody takes the old group out of a route.
+    TakeOldOut(usize),
+    OldSideFails,
+    NewSideSickens,
+}
+
+/// A story, told to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Scenario {
+    pub(super) name: String,
+    pub(super) shape: Shape,
+    pub(super) script: Vec<(When, Act)>,
+    /// How it ends when nothing else goes wrong.
+    pub(super) ends: Outcome,
+    /// How else it may end when something else goes wrong at a bad moment.
+    pub(super) or: Vec<Outcome>,
+    pub(super) on_drift: &'static str,
+    /// The invariant that is broken when it ends otherwise.
+    pub(super) about: usize,
+}
+
+/// States of `migrate-service` that a migration which goes well passes.
+pub(super) const STATES: [&str; 12] = [
+    "Plan migration",
+    "Create target group",
+    "Attach at weight 0",
+    "Register targets",
+    "Check targets",
+    "Wait for targets",
+    "Shift weight",
+    "Bake slice",
+    "Check alarms",
+    "Verdict?",
+    "Targets ready?",
+    "Finish migration",
+];
+
+fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) -> Scenario {
+    Scenario { name: name.into(), shape: Shape::TwoRules, script, ends, or: Vec::new(), on_drift: "halt", about: 13 }
+}
+
+/// The list.
+pub(super) fn scenarios() -> Vec<Scenario> {
+    use Outcome as O;
+    let mut list = vec![
+        scenario("straight", O::Migrated, vec![]),
+        Scenario { shape: Shape::FiveRoutes, ..scenario("five-routes", O::Migrated, vec![]) },
+        Scenario { shape: Shape::Sticky, ..scenario("sticky", O::Migrated, vec![]) },
+        scenario("started-twice", O::Migrated, vec![(When::Recorded("shifted 1"), Act::StartAgain)]),
+    ];
+    let moments = [
+        ("attach", "intended 0"),
+        ("shift-1", "intended 1"),
+        ("step-1", "shifted 1"),
+        ("shift-2", "intended 2"),
+        ("step-2", "shifted 2"),
+    ];
+    for (at, when) in moments {
+        let fire = Act::FireAlarm(LATENCY);
+        list.push(scenario(format!("alarm-at-{at}"), O::RolledBack, vec![(When::Recorded(when), fire)]));
+    }
+    let failing = vec![(When::Recorded("shifted 1"), Act::NewSideFails)];
+    list.push(scenario("new-side-fails", O::RolledBack, failing.clone()));
+    list.push(Scenario { shape: Shape::FiveRoutes, ..scenario("five-routes-fail", O::RolledBack, failing.clone()) });
+    list.push(Scenario { shape: Shape::Sticky, ..scenario("sticky-fails", O::RolledBack, failing) });
+    for state in STATES {
+        let ends = if state == "Create target group" { O::Refused } else { O::RolledBack };
+        let mut aborted = scenario(format!("abort-in-{}", slug(state)), ends, vec![(When::Entered(state), Act::Abort)]);
+        if matches!(state, "Plan migration" | "Create target group" | "Attach at weight 0") {
+            aborted.or = vec![O::Refused, O::RolledBack];
+        }
+        if state == "Finish migration" {
+            aborted.or = vec![O::Migrated];
+        }
+        list.push(aborted);
+    }
+    list.push(scenario("rollback-by-hand", O::RolledBack, vec![(When::Recorded("shifted 1"), Act::RollBack)]));
+    list.push(scenario("stopped-by-hand", O::RolledBack, vec![(When::Recorded("intended 1"), Act::Stop)]));
+    for (at, when) in [("attach", "shifted 0"), ("step-1", "shifted 1"), ("step-2", "shifted 2")] {
+        list.push(scenario(format!("group-added-at-{at}"), O::Halted, vec![(When::Recorded(when), Act::AddGroup(1))]));
+    }
+    let weight = vec![(When::Recorded("shifted 1"), Act::SetNewWeight(0, 900))];
+    list.push(scenario("weight-set-by-hand", O::Halted, weight));
+    let taken = vec![(When::Recorded("shifted 1"), Act::TakeNewOut(0))];
+    list.push(scenario("new-group-taken-out", O::Halted, taken));
+    let drifted = vec![(When::Recorded("shifted 1"), Act::AddGroup(0))];
+    list.push(Scenario { on_drift: "rollback", ..scenario("drift-rolls-back", O::RolledBack, drifted) });
+    let both =
+        vec![(When::Recorded("shifted 1"), Act::AddGroup(1)), (When::Recorded("halted"), Act::FireAlarm(LATENCY))];
+    list.push(scenario("alarm-after-halt", O::RolledBack, both));
+    let no_way_back =
+        vec![(When::Recorded("shifted 2"), Act::TakeOldOut(0)), (When::Recorded("halted"), Act::FireAlarm(LATENCY))];
+    list.push(scenario("old-group-taken-out", O::Halted, no_way_back));
+    list.push(scenario("old-side-fails", O::Halted, vec![(When::Recorded("shifted 1"), Act::OldSideFails)]));
+    let dead =
+        vec![(When::Recorded("shifted 2"), Act::OldSideFails), (When::Recorded("shifted 2"), Act::FireAlarm(LATENCY))];
+    list.push(scenario("old-side-fails-then-alarm", O::Halted, dead));
+    let both_dead =
+        vec![(When::Recorded("shifted 1"), Act::OldSideFails), (When::Recorded("shifted 1"), Act::NewSideSickens)];
+    list.push(scenario("both-sides-fail", O::RolledBack, both_dead));
+    list.push(scenario("new-side-sickens", O::RolledBack, vec![(When::Recorded("shifted 1"), Act::NewSideSickens)]));
+    let never = vec![(When::Recorded("shifted 0"), Act::NewSideSickens)];
+    list.push(scenario("new-side-never-healthy", O::RolledBack, never));
+    let cleared =
+        vec![(When::Recorded("shifted 1"), Act::FireAlarm(LATENCY)), (When::After(200), Act::QuietAlarm(LATENCY))];
+    list.push(scenario("alarm-that-clears", O::RolledBack, cleared));
+    list.push(scenario("alarm-is-missing", O::Refused, vec![(When::Before, Act::DeleteAlarm(LATENCY))]));
+    list.push(scenario("alarm-fires-already", O::Refused, vec![(When::Before, Act::FireAlarm(LATENCY))]));
+    list.push(scenario("alarm-is-deleted", O::Halted, vec![(When::Recorded("shifted 1"), Act::DeleteAlarm(LATENCY))]));
+    for scenario in &mut list {
+        let is = |part: &str| scenario.name.contains(part);
+        scenario.about = if is("alarm") || is("new-side-fails") {
+            9
+        } else if is("group") || is("weight-set") || is("drift") {
+            5
+        } else if is("old-side") {
+            11
+        } else {
+            13
+        };
+    }
+    list
+}
+
+fn slug(state: &str) -> String {
+    state.to_lowercase().replace(' ', "-").replace('?', "")
+}
+
+impl Shape {
+    /// Puts the service up.
+    pub(super) fn set_up(self, world: &World) -> Stage {
+        world.add_alarm(LATENCY);
+        let hosts: &[&str] =
+            if self == Self::FiveRoutes { &["a.test", "b.test", "c.test"] } else { &["a.test", "b.test"] };
+        let public = world.add_service("public", "users-swarm", hosts);
+        let other = world.add_service("public", "other", &["other.test"]).old_group;
+        let mut services = vec![public.clone()];
+        let mut routes: Vec<String> = public.rules.clone();
+        if self == Self::FiveRoutes {
+            let internal = world.add_service("internal", "users-swarm-internal", &["users.internal"]);
+            world.with(|state| {
+                let actions = json!([{"Type": "forward", "TargetGroupArn": internal.old_group}]);
+                let input = json!({"ListenerArn": internal.listener, "DefaultActions": actions});
+                state.elbv2.call_json(state.now, "ModifyListener", &input).unwrap();
+                let weights = [(public.old_group.as_str(), 3), (other.as_str(), 1)];
+                state.elbv2.set_weights(state.now, &public.rules[2], &weights).unwrap();
+            });
+            routes.extend(internal.rules.clone());
+            routes.push(internal.listener.clone());
+            services.push(internal);
+        }
+        if self == Self::Sticky {
+            let attributes = json!([{"Key": "stickiness.enabled", "Value": "true"},
+                {"Key": "stickiness.type", "Value": "lb_cookie"}]);
+            let input = json!({"TargetGroupArn": public.old_group, "Attributes": attributes});
+            world.with(|state| {
+                state.elbv2.call_json(state.now, "ModifyTargetGroupAttributes", &input).unwrap();
+            });
+        }
+        put_error_alarm(world, &public);
+        let names = if self == Self::FiveRoutes {
+            json!(["users-swarm", "users-swarm-internal"])
+        } else {
+            json!(["users-swarm"])
+        };
+        let _quiet_from_the_start = world.take_events();
+        Stage {
+            old: services.iter().map(|service| TargetGroupArn::parse(service.old_group.clone()).unwrap()).collect(),
+            routes: routes.into_iter().map(|route| RouteId::parse(route).unwrap()).collect(),
+            other,
+            policy: json!({
+                "name": "users", "oldTargetGroups": names,
+                "newTargets": {"instances": [{"id": "i-0bbbbbbbbbbbbbbb1", "port": 30080}, {"id": "i-0bbbbbbbbbbbbbbb2", "port": 30080}]},
+                "schedule": [{"weight": 20, "bake": "2m"}, {"weight": 100, "bake": "2m"}],
+                "slice": "1m", "minHealthy": 2, "maxHold": "10m", "targetsTimeout": "5m",
+                "alarms": [ERRORS, LATENCY], "judge": false,
+            }),
+        }
+    }
+}
+
+/// Two answers of 500 to 599 within a minute are too many.
+fn put_error_alarm(world: &World, public: &ServiceOnBalancer) {
+    let dimension = public.load_balancer.rsplit_once(":loadbalancer/").unwrap().1;
+    let alarm = json!({
+        "AlarmName": ERRORS, "Namespace": "AWS/ApplicationELB", "MetricName": "HTTPCode_Target_5XX_Count",
+        "Dimensions": [{"Name": "LoadBalancer", "Value": dimension}], "Statistic": "Sum", "Period": 60,
+        "EvaluationPeriods": 1, "Threshold": 2.0, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+    });
+    world.with(|state| {
+        state.cloudwatch.call(state.now, "PutMetricAlarm", &alarm).unwrap();
+        let quiet = json!({"AlarmName": ERRORS, "StateValue": "OK", "StateReason": "quiet from the start"});
+        state.cloudwatch.call(state.now, "SetAlarmState", &quiet).unwrap();
+        state.cloudwatch.evaluate(state.now);
+    });
+}
+
+impl Stage {
+    /// The rules as the load balancer describes them, without what we may change.
+    pub(super) fn untouchable(&self, world: &World) -> Vec<Value> {
+        let listeners = self.routes.iter().filter_map(|route| {
+            let text = route.as_str().replacen(":listener-rule/", ":listener/", 1);
+            match route {
+                RouteId::Rule(_) => text.rsplit_once('/').map(|(listener, _)| listener.to_owned()),
+                RouteId::Default(_) => Some(text),
+            }
+        });
+        let listeners: std::collections::BTreeSet<String> = listeners.collect();
+        let describe = |listener: &String| {
+            world.with(|state| {
+                let input = json!({"ListenerArn": listener});
+                state.elbv2.call_json(state.now, "DescribeRules", &input).unwrap()
+            })
+        };
+        let mut rules = Vec::new();
+        for listener in &listeners {
+            for rule in describe(listener).list_at("Rules") {
+                let mut rule = rule.clone();
+                rule.remove("Actions");
+                rules.push(json!(format!("{rule:?}")));
+            }
+        }
+        rules
+    }
+}
+
+/// Reads a group's name out of the world.
+pub(super) fn group_exists(world: &World, name: &str) -> bool {
+    !at_once(world.target_groups(&[name.to_owned()])).unwrap().is_empty()
+}

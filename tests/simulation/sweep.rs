@@ -1,0 +1,177 @@
+//! Every scenario, with every fault at every call.
+
+use super::fault::{FAULTS, Fault};
+use super::run::{Case, Ending, run};
+use super::scenario::{Outcome, Scenario, Shape, scenarios};
+use super::watch::Violation;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The seed of every run of the list.
+const SEED: u64 = 7;
+/// The longest from an alarm to a new side without traffic: at once, and with one thing gone wrong on the way, when the
+/// second try of the event, the next slice or the sweep must do.
+const SAFE_AT_ONCE_SECONDS: f64 = 5.0;
+const SAFE_AFTER_A_FAULT_SECONDS: f64 = 240.0;
+/// As the latter, for an alarm whose event is lost: a step that is held is looked at every quarter of an hour.
+const SAFE_UNHEARD_SECONDS: f64 = 960.0;
+
+/// What came of many runs.
+#[derive(Default)]
+pub(super) struct Report {
+    pub(super) runs: usize,
+    pub(super) faults: usize,
+    pub(super) checks: [u64; 15],
+    /// What went wrong, by the case's name.
+    pub(super) violations: Vec<(String, Violation)>,
+}
+
+impl Report {
+    /// As if the runs of both had been one list.
+    pub(super) fn join(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.faults += other.faults;
+        for (sum, count) in self.checks.iter_mut().zip(other.checks) {
+            *sum += count;
+        }
+        self.violations.extend(other.violations);
+    }
+
+    fn add(&mut self, name: &str, ending: Ending) {
+        self.runs += 1;
+        self.faults += ending.injected;
+        for (sum, count) in self.checks.iter_mut().zip(ending.checks) {
+            *sum += count;
+        }
+        self.violations.extend(ending.violations.into_iter().map(|violation| (name.to_owned(), violation)));
+    }
+}
+
+/// A case by its name: `straight`, or `straight/Throttled@17`, several faults apart by commas, the seed at the end:
+/// `straight/Throttled@17,Stopped@40/7`.
+pub(super) fn named(name: &str) -> Option<Case> {
+    let mut parts = name.split('/');
+    let scenario = parts.next()?;
+    let scenario = scenarios().into_iter().find(|known| known.name == scenario)?;
+    let mut faults = BTreeMap::new();
+    for fault in parts.next().unwrap_or_default().split(',').filter(|fault| !fault.is_empty()) {
+        let (fault, call) = fault.split_once('@')?;
+        faults.insert(call.parse().ok()?, Fault::named(fault)?);
+    }
+    let seed = parts.next().map_or(Some(SEED), |seed| seed.parse().ok())?;
+    Some(Case { scenario, faults, seed, breakage: None })
+}
+
+pub(super) fn name_of(case: &Case) -> String {
+    let faults: Vec<String> = case.faults.iter().map(|(call, fault)| format!("{fault}@{call}")).collect();
+    format!("{}/{}/{}", case.scenario.name, faults.join(","), case.seed)
+}
+
+/// Runs a case and adds how it must end.
+pub(super) fn judged(case: &Case, told: bool) -> Ending {
+    let ran = catch_unwind(AssertUnwindSafe(|| run(case, told)));
+    let mut ending = ran.unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        Ending::of_panic(Violation { invariant: 13, text: format!("panic: {words}") })
+    });
+    let allowed = allowed(case);
+    if let Some(outcome) = ending.outcome
+        && !allowed.contains(&outcome)
+    {
+        let throttled = case.faults.values().all(|fault| *fault == Fault::Throttled) && !case.faults.is_empty();
+        let text = format!("ended as {outcome:?}, expected one of {allowed:?}");
+        ending.violations.push(Violation { invariant: if throttled { 14 } else { case.scenario.about }, text });
+    }
+    let throttled = case.faults.values().any(|fault| *fault == Fault::Throttled);
+    ending.checks[if throttled { 14 } else { case.scenario.about }] += 1;
+    if let Some(seconds) = ending.seconds_to_safety
+        && case.faults.len() <= 1
+    {
+        let bound = match case.faults.values().next() {
+            None => SAFE_AT_ONCE_SECONDS,
+            Some(Fault::AlarmUnheard) => SAFE_UNHEARD_SECONDS,
+            Some(_) => SAFE_AFTER_A_FAULT_SECONDS,
+        };
+        ending.checks[6] += 1;
+        if seconds > bound {
+            let text = format!("{seconds} s from the alarm to safety, at most {bound}");
+            ending.violations.push(Violation { invariant: 6, text });
+        }
+    }
+    ending
+}
+
+fn allowed(case: &Case) -> Vec<Outcome> {
+    let mut allowed = vec![case.scenario.ends];
+    if case.faults.is_empty() {
+        return allowed;
+    }
+    allowed.extend(&case.scenario.or);
+    if !case.faults.values().all(|fault| fault.is_a_bad_moment()) {
+        allowed.extend([Outcome::RolledBack, Outcome::Refused]);
+    }
+    if case.faults.len() > 1 {
+        allowed.extend([Outcome::RolledBack, Outcome::Refused, Outcome::Halted, Outcome::Migrated]);
+    }
+    allowed
+}
+
+/// Every fault at every call of every scenario that `wanted` names, from the moment on at which its story differs from
+/// the one without a script: what happens before is that one's.
+pub(super) fn exhaust(wanted: impl Fn(&Scenario) -> bool) -> Report {
+    let mut cases = Vec::new();
+    for scenario in scenarios().into_iter().filter(wanted) {
+        let alone = Case { scenario, faults: BTreeMap::new(), seed: SEED, breakage: None };
+        let ran = run(&alone, false);
+        let from = if alone.scenario.shape == Shape::TwoRules { ran.before_the_script.saturating_sub(1) } else { 0 };
+        for call in from..ran.calls.len() {
+            for fault in FAULTS {
+                cases.push(Case { faults: BTreeMap::from([(call, fault)]), ..alone.clone() });
+            }
+        }
+        cases.push(alone);
+    }
+    all(&cases)
+}
+
+/// Runs cases side by side; each of them is alone in its world.
+pub(super) fn all(cases: &[Case]) -> Report {
+    let next = AtomicUsize::new(0);
+    let report = Mutex::new(Report::default());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let ending = judged(case, false);
+                    report.lock().unwrap().add(&name_of(case), ending);
+                }
+            });
+        }
+    });
+    report.into_inner().unwrap()
+}
+
+/// What went wrong against an invariant, with the story of the first case and how to see it again.
+pub(super) fn told(report: &Report, invariant: usize) -> String {
+    let found: Vec<_> = report.violations.iter().filter(|(_, violation)| violation.invariant == invariant).collect();
+    let Some((first, _)) = found.first() else { return String::new() };
+    let lines: Vec<String> =
+        found.iter().take(12).map(|(name, violation)| format!("{name}: {}", violation.text)).collect();
+    let story = named(first).map(|case| judged(&case, true).story).unwrap_or_default();
+    format!(
+        "invariant {invariant} is broken in {} of {} runs:\n{}\n\nThe story of {first}:\n{story}\n\nTo see it again: {}",
+        found.len(),
+        report.runs,
+        lines.join("\n"),
+        replay_of(first)
+    )
+}
+
+pub(super) fn replay_of(name: &str) -> String {
+    format!(
+        "CROSSFADE_SIMULATION_CASE='{name}' cargo test -p crossfade-tests simulation::invariants::replay -- --exact --nocapture"
+    )
+}

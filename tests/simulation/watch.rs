@@ -1,0 +1,378 @@
+//! The invariants of `docs/architecture.md`, looked at after every write. It knows what the routes, the table and the
+//! health were, and takes nobody's word for it.
+
+use super::account::Account;
+use super::ports::Caller;
+use super::scenario::{Stage, WEIGHTS};
+use super::timers::at_once;
+use super::value::{Carries, alike, carries, new_share, taken_out};
+use crossfade_actions::ports::LoadBalancers as _;
+use crossfade_domain::action::{Action, Forward, forward_of};
+use crossfade_domain::drift::describe;
+use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::journal::Happening;
+use crossfade_domain::route::RouteId;
+use crossfade_domain::route_edit::same;
+use crossfade_world::World;
+use crossfade_world::ledger::Items;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Healthy targets that the policy of every run asks for, and that each old group has at first.
+pub(super) const HEALTHY: u32 = 2;
+
+/// What a run did against an invariant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Violation {
+    /// The invariant's number.
+    pub(super) invariant: usize,
+    pub(super) text: String,
+}
+
+/// What was seen of a run so far.
+pub(super) struct Watch {
+    pub(super) stage: Stage,
+    pub(super) violations: Vec<Violation>,
+    /// How often each invariant was looked at.
+    pub(super) checks: [u64; 15],
+    routes: BTreeMap<RouteId, Watched>,
+    groups: BTreeSet<TargetGroupArn>,
+    late_groups: BTreeSet<TargetGroupArn>,
+    /// Since when a script holds a group sick.
+    sick_since: BTreeMap<TargetGroupArn, Timestamp>,
+    /// When a rollback last took a new group out of a route, which makes its targets unused.
+    returned_at: Option<Timestamp>,
+    /// The value of a route that an invocation read last.
+    reads: BTreeMap<(u64, RouteId), usize>,
+    unread: BTreeSet<u64>,
+    meant: BTreeMap<RouteId, Vec<Action>>,
+    gave_up: bool,
+    pub(super) last_write: Option<Timestamp>,
+    /// When an alarm fired while a new group had traffic, until it has none any more.
+    exposed_since_alarm: Option<Timestamp>,
+    /// The longest time from an alarm to no traffic on the new side.
+    pub(super) seconds_to_safety: Option<f64>,
+    /// When an alarm fired first.
+    pub(super) alarm_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+}
+
+struct Watched {
+    /// Every value so far, the baseline first.
+    values: Vec<Vec<Action>>,
+    /// Index and value of somebody else's edit.
+    foreign: Option<(usize, Vec<Action>)>,
+}
+
+impl Watched {
+    fn baseline(&self) -> &[Action] {
+        &self.values[0]
+    }
+
+    fn live(&self) -> &[Action] {
+        self.values.last().expect("a route has its baseline at least")
+    }
+}
+
+impl Watch {
+    pub(super) fn over(stage: Stage, world: &World) -> Self {
+        let read = at_once(world.read_routes(&stage.routes)).unwrap();
+        let routes =
+            read.into_iter().map(|route| (route.id, Watched { values: vec![route.actions], foreign: None })).collect();
+        Self {
+            stage,
+            violations: Vec::new(),
+            checks: [0; 15],
+            routes,
+            groups: BTreeSet::new(),
+            late_groups: BTreeSet::new(),
+            sick_since: BTreeMap::new(),
+            returned_at: None,
+            reads: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            meant: BTreeMap::new(),
+            gave_up: false,
+            last_write: None,
+            exposed_since_alarm: None,
+            seconds_to_safety: None,
+            alarm_at: None,
+            finished_at: None,
+        }
+    }
+
+    pub(super) fn expect(&mut self, invariant: usize, holds: bool, text: impl FnOnce() -> String) {
+        self.checks[invariant] += 1;
+        if !holds {
+            self.violations.push(Violation { invariant, text: text() });
+        }
+    }
+
+    /// Our new groups so far.
+    pub(super) fn groups(&self) -> &BTreeSet<TargetGroupArn> {
+        &self.groups
+    }
+
+    /// A group was created; by a call that hung, when nobody waited for it any more, where it is `late`.
+    pub(super) fn created(&mut self, group: &TargetGroupArn, late: bool) {
+        self.groups.insert(group.clone());
+        if late {
+            self.late_groups.insert(group.clone());
+        }
+    }
+
+    /// Groups that nobody could know of when the migration was taken back.
+    pub(super) fn late_groups(&self) -> &BTreeSet<TargetGroupArn> {
+        &self.late_groups
+    }
+
+    pub(super) fn sick(&mut self, group: &TargetGroupArn, now: Timestamp) {
+        self.sick_since.entry(group.clone()).or_insert(now);
+    }
+
+    pub(super) fn alarms_unread(&mut self, invocation: u64) {
+        self.unread.insert(invocation);
+    }
+
+    pub(super) fn meant(&mut self, route: &RouteId, actions: &[Action]) {
+        self.meant.insert(route.clone(), actions.to_vec());
+    }
+
+    pub(super) fn last_meant(&self, route: &RouteId) -> Option<&Vec<Action>> {
+        self.meant.get(route)
+    }
+
+    pub(super) fn give_up(&mut self) {
+        self.gave_up = true;
+    }
+
+    pub(super) fn gave_up(&self) -> bool {
+        self.gave_up
+    }
+
+    /// The value that a route should have, as whoever does not look believes.
+    pub(super) fn unedited(&self, route: &RouteId) -> Option<&Vec<Action>> {
+        let watched = self.routes.get(route)?;
+        let (index, _) = watched.foreign.as_ref()?;
+        watched.values.get(index - 1)
+    }
+
+    pub(super) fn read(&mut self, invocation: u64, routes: &[RouteId]) {
+        for route in routes {
+            if let Some(watched) = self.routes.get(route) {
+                self.reads.insert((invocation, route.clone()), watched.values.len() - 1);
+            }
+        }
+    }
+
+    /// Somebody else edited a route.
+    pub(super) fn edited(&mut self, route: &RouteId, live: Vec<Action>, now: Timestamp) {
+        let watched = self.routes.get_mut(route).expect("a script edits routes of the service");
+        watched.foreign = Some((watched.values.len(), live.clone()));
+        watched.values.push(live);
+        self.settle_exposure(now);
+    }
+
+    pub(super) fn alarm_fired(&mut self, now: Timestamp) {
+        self.alarm_at.get_or_insert(now);
+        if self.is_exposed() && self.finished_at.is_none() {
+            self.exposed_since_alarm.get_or_insert(now);
+        }
+    }
+
+    fn is_exposed(&self) -> bool {
+        self.routes.values().any(|watched| new_share(watched.live(), &self.groups) > 0.0)
+    }
+
+    fn settle_exposure(&mut self, now: Timestamp) {
+        if let Some(since) = self.exposed_since_alarm
+            && !self.is_exposed()
+        {
+            let seconds = now.duration_since(since).as_secs_f64();
+            self.seconds_to_safety = Some(self.seconds_to_safety.map_or(seconds, |most: f64| most.max(seconds)));
+            self.exposed_since_alarm = None;
+        }
+    }
+
+    /// Whether an alarm has fired and the new side still has traffic.
+    pub(super) fn is_unsafe(&self) -> bool {
+        self.exposed_since_alarm.is_some()
+    }
+
+    pub(super) fn recorded(&mut self, what: &Happening, at: Timestamp) {
+        if matches!(what, Happening::Finished) {
+            self.finished_at = Some(at);
+            self.exposed_since_alarm = None;
+        }
+    }
+
+    /// Looks at a write of one of our functions.
+    pub(super) fn wrote(
+        &mut self,
+        account: &Account,
+        who: &Caller,
+        route: &RouteId,
+        before: &[Action],
+        after: &[Action],
+    ) {
+        let now = account.now();
+        let name = route.describe();
+        let who_wrote = format!("{} #{}", who.function, who.invocation);
+        let said = |what: &str| format!("{who_wrote} {what}: {name}: {} -> {}", describe(before), describe(after));
+        let Some(watched) = self.routes.get(route) else {
+            self.expect(1, false, || said("wrote to a route that is not the service's"));
+            return;
+        };
+        let baseline = watched.baseline().to_vec();
+        let foreign = watched.foreign.clone();
+        let total = forward_of(after).map_or(0, Forward::total);
+        self.expect(1, total > 0, || said("left a route without weight"));
+        let value = carries(&baseline, after, &self.groups, &WEIGHTS);
+        let of_foreign = foreign.as_ref().is_some_and(|(_, edit)| {
+            same(edit, after) || taken_out(edit, &self.groups).is_some_and(|left| alike(&left, after))
+        });
+        self.expect(1, of_foreign || value != Carries::Other, || said("wrote neither baseline nor a planned step"));
+        self.expect(4, of_foreign || value.keeps_the_rest(), || said("changed more than weights"));
+
+        if let Some((index, edit)) = &foreign
+            && same(before, edit)
+        {
+            let knew = self.reads.get(&(who.invocation, route.clone())).is_some_and(|read| read >= index);
+            self.expect(5, !knew || of_foreign, || said("overwrote somebody else's edit knowingly"));
+        }
+        if !same(before, after) {
+            let over = account.head().is_some_and(|head| head.phase.is_over());
+            self.expect(7, !over, || said("moved traffic after the end"));
+        }
+        self.look_at_health(account, who, before, after, said);
+        let watched = self.routes.get_mut(route).expect("it was there a moment ago");
+        watched.values.push(after.to_vec());
+        self.last_write = Some(now);
+        self.settle_exposure(now);
+    }
+
+    fn look_at_health(
+        &mut self,
+        account: &Account,
+        who: &Caller,
+        before: &[Action],
+        after: &[Action],
+        said: impl Fn(&str) -> String,
+    ) {
+        let (was, is) = (new_share(before, &self.groups), new_share(after, &self.groups));
+        let old = forward_of(&self.stage_baseline(after)).map(|forward| forward.groups.clone()).unwrap_or_default();
+        let old: Vec<TargetGroupArn> =
+            old.into_iter().map(|tuple| tuple.group).filter(|group| self.stage.old.contains(group)).collect();
+        let new: Vec<TargetGroupArn> = forward_of(after)
+            .or(forward_of(before))
+            .map(|forward| forward.groups.iter().map(|tuple| tuple.group.clone()).collect::<Vec<_>>())
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|group| self.groups.contains(group))
+            .collect();
+        // What fell sick, or was returned, after the function began may have been read before: the race that settle covers.
+        let known = |watch: &Self, group: &TargetGroupArn| {
+            let since = [watch.sick_since.get(group).copied(), watch.returned_at];
+            since.into_iter().flatten().all(|since| since <= who.started)
+        };
+        let named = |actions: &[Action]| {
+            forward_of(actions).is_some_and(|it| it.groups.iter().any(|tuple| self.groups.contains(&tuple.group)))
+        };
+        if named(before) && !named(after) {
+            self.returned_at = Some(account.now());
+        }
+        if is > was {
+            for group in &new {
+                let enough = account.healthy(group) >= HEALTHY || !known(self, group);
+                self.expect(2, enough, || said("gave traffic to a new group without enough healthy targets"));
+            }
+            for group in &old {
+                let enough = account.healthy(group) >= HEALTHY || !known(self, group);
+                self.expect(11, enough, || said("went up although the old group could not take it back"));
+            }
+        } else if was > is {
+            let news = forward_of(before).map(|forward| forward.groups.clone()).unwrap_or_default();
+            let new_is_well = news
+                .iter()
+                .filter(|tuple| self.groups.contains(&tuple.group))
+                .all(|tuple| account.healthy(&tuple.group) >= HEALTHY);
+            for group in &old {
+                let dead = account.healthy(group) == 0 && known(self, group);
+                self.expect(6, !(dead && new_is_well), || said("returned traffic from a well group to a dead one"));
+            }
+        }
+    }
+
+    /// The baseline of the route whose forward this is, found by its old group.
+    fn stage_baseline(&self, actions: &[Action]) -> Vec<Action> {
+        let named: BTreeSet<_> = forward_of(actions)
+            .map(|forward| forward.groups.iter().map(|tuple| tuple.group.clone()).collect())
+            .unwrap_or_default();
+        let with_old = |watched: &&Watched| {
+            forward_of(watched.baseline()).is_some_and(|forward| {
+                forward.groups.iter().any(|tuple| self.stage.old.contains(&tuple.group) && named.contains(&tuple.group))
+            })
+        };
+        self.routes.values().find(with_old).map(|watched| watched.baseline().to_vec()).unwrap_or_default()
+    }
+
+    /// A shift counts only when its function has read every route back.
+    pub(super) fn shift_counted(&mut self, who: &Caller, step: u32) {
+        for route in self.stage.routes.clone() {
+            let read = self.reads.get(&(who.invocation, route.clone())).copied();
+            let watched = &self.routes[&route];
+            let value = read.map(|index| watched.values[index].clone()).unwrap_or_default();
+            let found = carries(watched.baseline(), &value, &self.groups, &WEIGHTS);
+            self.expect(3, found.is_step(step), || {
+                format!("step {step} was counted although {} was read with {}", route.describe(), describe(&value))
+            });
+        }
+    }
+
+    /// An answer of `check-alarms`.
+    pub(super) fn judged(&mut self, invocation: u64, verdict: &str) {
+        let unread = self.unread.contains(&invocation);
+        let quiet = matches!(verdict, "advance" | "finish" | "bake");
+        self.expect(9, !(unread && quiet), || format!("alarms that could not be read were taken for quiet: {verdict}"));
+    }
+
+    /// Locks and journal, after every write to the table.
+    pub(super) fn table_written(&mut self, items: &Items) {
+        for (migration, plan) in &items.plans {
+            let Some(head) = items.heads.values().find(|head| head.migration == *migration) else { continue };
+            let ours = |route: &RouteId| items.locks.get(route).is_some_and(|lock| lock.migration == *migration);
+            let locks = plan.routes.iter().filter(|route| ours(&route.id)).count();
+            let wanted = if head.phase.is_over() { 0 } else { plan.routes.len() };
+            self.expect(8, locks == wanted, || {
+                format!("{migration} in phase {:?} has {locks} locks, expected {wanted}", head.phase)
+            });
+            let guarded = plan
+                .policy
+                .alarms
+                .iter()
+                .filter(|alarm| items.guards.get(*alarm).is_some_and(|services| services.contains(&plan.service)));
+            let (guarded, wanted) = (guarded.count(), if head.phase.is_over() { 0 } else { plan.policy.alarms.len() });
+            self.expect(13, guarded == wanted, || {
+                format!("{guarded} alarms guard {migration} in phase {:?}, expected {wanted}", head.phase)
+            });
+        }
+        for (migration, journal) in &items.journals {
+            let whole = journal.iter().zip(1..).all(|(event, sequence)| event.sequence == sequence);
+            let head = items.heads.values().find(|head| head.migration == *migration);
+            let complete = head.is_none_or(|head| head.sequence == journal.len() as u64);
+            self.expect(13, whole && complete, || {
+                let numbers: Vec<u64> = journal.iter().map(|event| event.sequence).collect();
+                format!(
+                    "the journal of {migration} has gaps: {numbers:?}, head at {:?}",
+                    head.map(|head| head.sequence)
+                )
+            });
+        }
+    }
+
+    /// What each route carries now, with its baseline and the edit of somebody else.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&RouteId, &[Action], &[Action], Option<&Vec<Action>>)> {
+        self.routes.iter().map(|(route, watched)| {
+            (route, watched.live(), watched.baseline(), watched.foreign.as_ref().map(|(_, edit)| edit))
+        })
+    }
+}

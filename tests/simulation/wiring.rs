@@ -1,0 +1,88 @@
+//! What the template says: machines, rules, schedules and functions; and the functions' own code, called in process.
+
+use super::breakage::Breakage;
+use crate::repository::root;
+use crossfade_actions::error::ActionError;
+use crossfade_actions::ports::Ports;
+use crossfade_actions::{
+    check_alarms, check_targets, create_target_group, finish_migration, plan_migration, react_to_alarm,
+    register_targets, roll_back, shift_weight, sweep_migrations,
+};
+use crossfade_domain::cursor::Cursor;
+use crossfade_domain::ids::ServiceName;
+use crossfade_rehearsal::wiring::{ACCOUNT, REGION, Wiring};
+use crossfade_world::states::{StepFunctions, TaskError};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+pub(super) const MIGRATE: &str = "crossfade-migrate-service";
+pub(super) const ROLL_BACK: &str = "crossfade-roll-back-service";
+
+static WIRING: LazyLock<Wiring> = LazyLock::new(|| Wiring::read(&root().join("infra/template.yaml")).unwrap());
+
+pub(super) fn wiring() -> &'static Wiring {
+    &WIRING
+}
+
+/// The service of every run.
+pub(super) fn service() -> ServiceName {
+    ServiceName::parse("users").unwrap()
+}
+
+pub(super) fn step_functions(now: Timestamp, seed: u64, broken: Option<Breakage>) -> StepFunctions {
+    let mut states = StepFunctions::new(REGION, ACCOUNT, seed);
+    for machine in wiring().machines.values() {
+        if machine.name == MIGRATE || machine.name == ROLL_BACK {
+            let mut definition = machine.definition.clone();
+            if let Some(breakage) = broken {
+                breakage.of_machine(&mut definition);
+            }
+            states.create_state_machine(now, &machine.name, &definition).unwrap();
+        }
+    }
+    states
+}
+
+/// The function's name in the repository, for what a machine or a rule calls it.
+pub(super) fn binary_of(function: &str) -> &'static str {
+    let name = match function.strip_prefix("arn:") {
+        Some(_) => function.split(':').nth(6).unwrap_or_default(),
+        None => function.split(':').next().unwrap_or_default(),
+    };
+    &wiring().functions.get(name).unwrap_or_else(|| panic!("the template has no function {function}")).binary
+}
+
+/// Seconds that an invocation may take.
+pub(super) fn timeout_seconds(function: &str) -> i64 {
+    let found = wiring().functions.values().find(|wired| wired.binary == function);
+    found.map_or(60, |wired| i64::try_from(wired.timeout.as_secs()).unwrap())
+}
+
+/// Runs a function on its payload.
+pub(super) async fn run(function: &'static str, ports: Ports, payload: Value) -> Result<Value, TaskError> {
+    let answer = match function {
+        "plan-migration" => cursor(plan_migration::plan_migration(&ports, &payload).await),
+        "create-target-group" => cursor(create_target_group::create_target_group(&ports, &payload).await),
+        "register-targets" => cursor(register_targets::register_targets(&ports, &payload).await),
+        "check-targets" => cursor(check_targets::check_targets(&ports, &payload).await),
+        "shift-weight" => cursor(shift_weight::shift_weight(&ports, &payload).await),
+        "check-alarms" => cursor(check_alarms::check_alarms(&ports, &payload).await),
+        "finish-migration" => cursor(finish_migration::finish_migration(&ports, &payload).await),
+        "roll-back" => cursor(roll_back::roll_back(&ports, &payload).await),
+        "react-to-alarm" => react_to_alarm::react_to_alarm(&ports, &payload).await,
+        "sweep-migrations" => sweep_migrations::sweep_migrations(&ports, &payload).await,
+        other => panic!("the simulation does not know the function {other}"),
+    };
+    answer.map_err(|error| named(error.class(), &error.chain()))
+}
+
+fn cursor(answer: Result<Cursor, ActionError>) -> Result<Value, ActionError> {
+    answer.map(|cursor| serde_json::to_value(cursor).unwrap())
+}
+
+/// An error as Step Functions shows one of a function.
+pub(super) fn named(error: &str, message: &str) -> TaskError {
+    let cause = json!({"errorType": error, "errorMessage": message}).to_string();
+    TaskError { error: error.to_owned(), cause }
+}
