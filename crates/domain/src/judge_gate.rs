@@ -65,8 +65,8 @@ mod tests {
     const DURING: u32 = 300;
     const AT_THE_END: u32 = 600;
 
-    fn judged(verdict: Verdict) -> Result<Judgement, String> {
-        Ok(Judgement { verdict, metrics: BTreeMap::new(), sentence: "a sentence".into(), reason: None })
+    fn judged(verdict: Verdict) -> Judgement {
+        Judgement { verdict, metrics: BTreeMap::new(), sentence: "a sentence".into(), reason: None }
     }
 
     #[track_caller]
@@ -88,7 +88,7 @@ mod tests {
     fn a_fail_rolls_back_at_once_whatever_the_policy_says() {
         for policy in EVERY {
             for (percent, elapsed) in [(5.0, DURING), (5.0, AT_THE_END), (100.0, DURING)] {
-                check(&judged(Verdict::Fail), percent, (elapsed, 600), policy, (Says::RollBack, "a sentence"));
+                check(&Ok(judged(Verdict::Fail)), percent, (elapsed, 600), policy, (Says::RollBack, "a sentence"));
             }
         }
     }
@@ -96,14 +96,14 @@ mod tests {
     #[test]
     fn a_pass_says_so() {
         for policy in EVERY {
-            check(&judged(Verdict::Pass), 5.0, (DURING, 600), policy, (Says::GoOn, "a sentence"));
-            check(&judged(Verdict::Pass), 5.0, (AT_THE_END, 600), policy, (Says::GoOn, "a sentence"));
+            check(&Ok(judged(Verdict::Pass)), 5.0, (DURING, 600), policy, (Says::GoOn, "a sentence"));
+            check(&Ok(judged(Verdict::Pass)), 5.0, (AT_THE_END, 600), policy, (Says::GoOn, "a sentence"));
         }
     }
 
     #[test]
     fn without_evidence_either_way_the_policy_decides_at_the_end_of_the_bake() {
-        let read = judged(Verdict::Inconclusive);
+        let read = Ok(judged(Verdict::Inconclusive));
         for policy in EVERY {
             check(&read, 5.0, (DURING, 600), policy, (Says::GoOn, "a sentence"));
         }
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_bake_too_short_to_show_anything_is_held_before_it_is_rolled_back() {
-        let read = judged(Verdict::Inconclusive);
+        let read = Ok(judged(Verdict::Inconclusive));
         let why = "inconclusive at the end of the bake: a sentence";
         check(&read, 5.0, (120, 120), OnInconclusive::Rollback, (Says::Hold, why));
         check(&read, 5.0, (479, 120), OnInconclusive::Rollback, (Says::Hold, why));
@@ -127,7 +127,7 @@ mod tests {
         let silent = "silent at 100 %: there is nothing to compare the new cluster with, only alarms guard it";
         for policy in EVERY {
             for elapsed in [DURING, AT_THE_END] {
-                check(&judged(Verdict::Inconclusive), 100.0, (elapsed, 600), policy, (Says::GoOn, silent));
+                check(&Ok(judged(Verdict::Inconclusive)), 100.0, (elapsed, 600), policy, (Says::GoOn, silent));
             }
         }
     }
