@@ -53,7 +53,8 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         report["did"] = json!(format!("nothing: halted: {reason}"));
         if let Some(alarm) = unheard(ports, head).await? {
             let cause = format!("alarm {} fired at {} while the migration was halted", alarm.name, alarm.at);
-            start(ports, head, &cause, &mut report).await?;
+            // An alarm reaches a halted migration; a sweep alone does not.
+            start(ports, head, Trigger::AlarmEvent, &cause, &mut report).await?;
         }
         return Ok(report);
     }
@@ -72,7 +73,7 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         return Ok(report);
     }
     let cause = format!("execution {} ended without ending the migration", head.execution);
-    start(ports, head, &cause, &mut report).await?;
+    start(ports, head, Trigger::Sweep, &cause, &mut report).await?;
     Ok(report)
 }
 
@@ -95,12 +96,18 @@ async fn unheard(ports: &Ports, head: &Head) -> Result<Option<Firing>, ActionErr
     Ok(firings.into_iter().min_by_key(|firing| firing.at))
 }
 
-async fn start(ports: &Ports, head: &Head, cause: &str, report: &mut Value) -> Result<(), ActionError> {
+async fn start(
+    ports: &Ports,
+    head: &Head,
+    trigger: Trigger,
+    cause: &str,
+    report: &mut Value,
+) -> Result<(), ActionError> {
     let now = ports.clock.now();
     report["did"] = json!("nothing: roll-back-service was started often enough; the next ten minutes are another try");
     for number in 1..=MOST_IN_A_ROUND {
         let name = name(head, now, number);
-        let started = ports.executions.start_roll_back(&head.service, &name, Trigger::Sweep, cause).await;
+        let started = ports.executions.start_roll_back(&head.service, &name, trigger, cause).await;
         let started = started.map_err(|source| ActionError::Port {
             doing: format!("starting the rollback of {}", head.migration),
             source,
