@@ -14,7 +14,8 @@ static DRAWN: LazyLock<Report> = LazyLock::new(|| all(&random::cases(0..random::
 #[track_caller]
 fn check(invariant: usize) {
     for report in [&*LIST, &*DRAWN] {
-        assert!(report.checks[invariant] > 100, "looked at {} times", report.checks[invariant]);
+        // Few drawn runs have a foreign edit; too few looks would mean that nothing is checked at all.
+        assert!(report.checks[invariant] > 50, "looked at {} times", report.checks[invariant]);
         let told = told(report, invariant);
         assert!(told.is_empty(), "{told}");
     }
