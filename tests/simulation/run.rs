@@ -1,5 +1,6 @@
 //! One run: drives functions, machines, events, schedules, traffic and people through virtual time to the end.
 
+use self::invocations::{Invocation, Reply};
 use super::account::{Account, Order};
 use super::breakage::Breakage;
 use super::fault::Fault;
@@ -20,6 +21,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+
+mod events;
+mod invocations;
+mod script;
 
 /// No run may take longer: half an hour of a rollback's retries, and a hold.
 const BOUND: SignedDuration = SignedDuration::from_mins(120);
@@ -49,26 +54,6 @@ pub(super) struct Ending {
     pub(super) before_the_script: usize,
     pub(super) seconds_to_safety: Option<f64>,
     pub(super) story: String,
-}
-
-/// Who waits for an answer.
-#[derive(Debug, Clone)]
-enum Reply {
-    Task(TaskId),
-    Event { target: TargetWiring, input: Value, attempt: u32 },
-    Person,
-}
-
-struct Invocation {
-    future: Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>,
-    waker: Waker,
-    caller: Caller,
-    reply: Reply,
-    /// The execution it works for.
-    execution: Option<String>,
-    /// Its time is over, and its last call is still under way.
-    late: bool,
-    hangs: bool,
 }
 
 enum Due {
@@ -270,241 +255,6 @@ impl Run<'_> {
                 }
                 self.account.tell(|| format!("alarm {alarm} is quiet again"));
             }
-        }
-    }
-
-    /// Takes the events of alarms and executions to whom the template's rules send them.
-    fn hear(&mut self) {
-        let now = self.account.now();
-        let alarms = self.account.world.take_events();
-        let statuses = self.account.states.lock().unwrap().status_events();
-        for event in alarms {
-            let fires = event["detail"]["state"]["value"] == "ALARM";
-            self.account.tell(|| {
-                format!("event: alarm {} is {}", event["detail"]["alarmName"], event["detail"]["state"]["value"])
-            });
-            if fires {
-                self.account.watch.lock().unwrap().alarm_fired(now);
-            }
-            let copies = if fires && std::mem::take(&mut self.lost) { 0 } else { self.copies };
-            for copy in 0..copies {
-                self.send(&event, copy);
-            }
-            if fires {
-                self.copies = 1;
-            }
-        }
-        for event in statuses {
-            self.account
-                .tell(|| format!("event: execution {} is {}", event["detail"]["name"], event["detail"]["status"]));
-            self.send(&event, 0);
-        }
-    }
-
-    fn send(&mut self, event: &Value, copy: u32) {
-        for rule in wiring().rules.iter().filter(|rule| rule.pattern.matches(event)) {
-            for target in &rule.targets {
-                let delay = self.account.draw_seconds(0.1..1.0) + SignedDuration::from_millis(1300 * i64::from(copy));
-                let at = self.account.now() + delay;
-                let input = target.input.of_event(event);
-                self.due(at, Due::Delivery { target: target.clone(), input, attempt: 1 });
-            }
-        }
-    }
-
-    fn deliver(&mut self, target: TargetWiring, input: Value, attempt: u32) {
-        match &target.target {
-            Target::Function(name) => {
-                let function = binary_of(name);
-                self.invoke(function, input.clone(), Reply::Event { target, input, attempt }, None);
-            }
-            Target::Machine(arn) => {
-                let now = self.account.now();
-                self.account.states.lock().unwrap().start_execution(now, arn, None, input).unwrap();
-            }
-        }
-    }
-
-    fn take_up(&mut self, work: Work) {
-        let function = binary_of(&work.function);
-        self.account
-            .tell(|| format!("state {} of {}", work.state, work.execution_arn.rsplit(':').next().unwrap_or_default()));
-        self.invoke(function, work.payload, Reply::Task(work.task), Some(work.execution_arn));
-    }
-
-    fn invoke(&mut self, function: &'static str, payload: Value, reply: Reply, execution: Option<String>) {
-        let (caller, waker) = self.caller(function);
-        let future = wiring::run(function, ports(&self.account, caller.clone()), payload);
-        self.spawn(caller, waker, Box::pin(future), reply, execution);
-    }
-
-    fn caller(&mut self, function: &'static str) -> (Caller, Waker) {
-        self.numbered += 1;
-        let invocation = self.numbered;
-        let started = self.account.now();
-        let deadline = started + SignedDuration::from_secs(timeout_seconds(function));
-        let waker = Waker::from(Arc::new(Invoked { invocation, ready: Arc::clone(&self.ready) }));
-        (Caller { invocation, function, started, deadline }, waker)
-    }
-
-    fn spawn(
-        &mut self,
-        caller: Caller,
-        waker: Waker,
-        future: Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>,
-        reply: Reply,
-        execution: Option<String>,
-    ) {
-        let number = caller.invocation;
-        self.due(caller.deadline, Due::Deadline(number));
-        self.ready.lock().unwrap().push_back(number);
-        let invocation = Invocation { future, waker, reply, execution, late: false, hangs: false, caller };
-        self.tasks.insert(number, invocation);
-    }
-
-    /// Runs a command of a person, whose calls count and fail like all others.
-    pub(super) fn command(&mut self, command: people::Command) {
-        let (caller, waker) = self.caller("command");
-        let future = people::command(ports(&self.account, caller.clone()), command);
-        self.spawn(caller, waker, Box::pin(future), Reply::Person, None);
-    }
-
-    fn poll(&mut self, number: u64) {
-        let Some(invocation) = self.tasks.get_mut(&number) else { return };
-        let waker = invocation.waker.clone();
-        if let Poll::Ready(answer) = invocation.future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            self.ended(number, answer);
-        }
-    }
-
-    fn ended(&mut self, number: u64, answer: Result<Value, TaskError>) {
-        let Some(invocation) = self.tasks.remove(&number) else { return };
-        if invocation.late {
-            return;
-        }
-        let function = invocation.caller.function;
-        self.account.tell(|| match &answer {
-            Ok(value) => format!("answer of {function} #{number}: {} {}", value["verdict"], value["reason"]),
-            Err(error) => format!("failure of {function} #{number}: {} {}", error.error, error.cause),
-        });
-        if function == "check-alarms"
-            && let Ok(value) = &answer
-        {
-            let verdict = value["verdict"].as_str().unwrap_or_default();
-            self.account.watch.lock().unwrap().judged(number, verdict);
-        }
-        self.agenda.retain(|_, due| !matches!(due, Due::Deadline(of) if *of == number));
-        self.reply(invocation.reply, answer);
-    }
-
-    fn reply(&mut self, reply: Reply, answer: Result<Value, TaskError>) {
-        let now = self.account.now();
-        match reply {
-            Reply::Task(task) => {
-                self.account.states.lock().unwrap().task_done(now, task, answer);
-            }
-            Reply::Event { target, input, attempt } if answer.is_err() && attempt < ATTEMPTS => {
-                let delay = FIRST_RETRY * i32::try_from(attempt).unwrap();
-                self.due(now + delay, Due::Delivery { target, input, attempt: attempt + 1 });
-            }
-            // The person's process died; a person tries again.
-            Reply::Person
-                if answer
-                    .is_err_and(|error| matches!(error.error.as_str(), "Runtime.ExitError" | "Sandbox.Timedout")) =>
-            {
-                self.command(people::Command::Abort);
-            }
-            Reply::Event { .. } | Reply::Person => {}
-        }
-    }
-
-    fn time_is_over(&mut self, number: u64) {
-        let Some(invocation) = self.tasks.get_mut(&number) else { return };
-        invocation.late = true;
-        let (reply, hangs, function) = (invocation.reply.clone(), invocation.hangs, invocation.caller.function);
-        if !hangs {
-            self.tasks.remove(&number);
-        }
-        self.account.tell(|| format!("time of {function} #{number} is over"));
-        self.reply(reply, Err(wiring::named("Sandbox.Timedout", "Task timed out after 60.00 seconds")));
-    }
-
-    /// Does what the ports have asked for. True when there was something.
-    fn obey(&mut self) -> bool {
-        let orders = std::mem::take(&mut self.account.calls.lock().unwrap().orders);
-        let any = !orders.is_empty();
-        for order in orders {
-            match order {
-                Order::Kill(number) => {
-                    self.agenda.retain(|_, due| !matches!(due, Due::Deadline(of) if *of == number));
-                    if let Some(invocation) = self.tasks.remove(&number)
-                        && !invocation.late
-                    {
-                        self.reply(invocation.reply, Err(wiring::named("Runtime.ExitError", "signal: killed")));
-                    }
-                }
-                Order::Hang(number) => {
-                    if let Some(invocation) = self.tasks.get_mut(&number) {
-                        invocation.hangs = true;
-                    }
-                }
-                Order::Stop(number) => {
-                    let own = self.tasks.get(&number).and_then(|invocation| invocation.execution.clone());
-                    let execution = own.unwrap_or_else(|| self.execution.clone());
-                    self.stop(&execution);
-                }
-                Order::Alarm(fault) => self.alarm(fault),
-                Order::Recorded(name) => self.act_on(|when| matches!(when, When::Recorded(what) if *what == name)),
-            }
-        }
-        any
-    }
-
-    pub(super) fn stop(&self, execution: &str) {
-        let now = self.account.now();
-        self.account.tell(|| format!("somebody stops {}", execution.rsplit(':').next().unwrap_or_default()));
-        let mut states = self.account.states.lock().unwrap();
-        states.stop(now, execution, None, Some("stopped by a person".to_owned())).unwrap();
-    }
-
-    fn alarm(&mut self, fault: Fault) {
-        use super::scenario::{ERRORS, LATENCY};
-        self.account.tell(|| format!("alarm: {fault}"));
-        self.copies = if fault == Fault::AlarmTwice { 2 } else { 1 };
-        let exists = self.account.world.with(|state| state.cloudwatch.alarm_state(LATENCY).is_some());
-        let first = if exists { LATENCY } else { ERRORS };
-        self.lost = fault == Fault::AlarmUnheard;
-        self.account.world.fire_alarm(first);
-        self.hear();
-        self.lost = false;
-        if fault == Fault::TwoAlarms && exists {
-            self.account.world.fire_alarm(ERRORS);
-        }
-        if fault == Fault::AlarmUnheard {
-            let at = self.account.now() + SignedDuration::from_secs(5);
-            self.due(at, Due::Quiet(first));
-        }
-    }
-
-    fn look_at_states(&mut self) {
-        let entered = self.account.states.lock().unwrap().entered_states(&self.execution);
-        let new = entered[self.entered.min(entered.len())..].to_vec();
-        self.entered = entered.len();
-        for state in new {
-            self.act_on(|when| matches!(when, When::Entered(name) if *name == state));
-        }
-    }
-
-    /// Does what of the script is due.
-    fn act_on(&mut self, due: impl Fn(&When) -> bool) {
-        let script = std::mem::take(&mut self.script);
-        let (now, later): (Vec<_>, Vec<_>) = script.into_iter().partition(|(when, _)| due(when));
-        self.script = later;
-        for (_, act) in now {
-            let calls = self.account.calls.lock().unwrap().made.len();
-            self.acted_at.get_or_insert(calls);
-            self.account.tell(|| format!("script: {act:?}"));
-            people::act(self, &act);
         }
     }
 

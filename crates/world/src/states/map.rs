@@ -3,7 +3,7 @@
 use super::definition::{Kind, MapState};
 use super::engine::StepFunctions;
 use super::execution::{Execution, Mapping, Phase, Strand, StrandId, map_item};
-use super::run::Failure;
+use super::failure::Failure;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -5,9 +5,11 @@
 //! functions that are to be invoked and hands back their results.
 
 mod choice;
+mod closing;
 mod definition;
 mod engine;
 mod execution;
+mod failure;
 mod graph;
 mod map;
 mod parse;
@@ -15,6 +17,7 @@ mod path;
 mod problems;
 mod recovery;
 mod run;
+mod task;
 mod template;
 
 pub use definition::{Kind, Machine, MapState, Scope, State, Task, Transition};

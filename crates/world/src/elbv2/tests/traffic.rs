@@ -1,0 +1,125 @@
+//! Where requests go.
+
+use super::*;
+
+#[test]
+fn every_round_of_requests_gives_each_group_exactly_its_weight() {
+    for (old_weight, new_weight) in [(99, 1), (95, 5), (90, 10), (50, 50), (1, 99), (999, 1), (7, 3)] {
+        let mut scene = scene();
+        let (old, new) = (scene.old.clone(), scene.new.clone());
+        scene.elb.set_weights(start(), &scene.rule, &[(&old, old_weight), (&new, new_weight)]).unwrap();
+        for _ in 0..3 {
+            let sent = scene.send(usize::from(old_weight + new_weight));
+            assert_eq!(sent["old"], usize::from(old_weight));
+            assert_eq!(sent["new"], usize::from(new_weight));
+        }
+    }
+}
+
+#[test]
+fn weight_0_gets_nothing_and_all_weights_0_answer_503() {
+    let mut scene = scene();
+    let (old, new) = (scene.old.clone(), scene.new.clone());
+    scene.elb.set_weights(start(), &scene.rule, &[(&old, 100), (&new, 0)]).unwrap();
+    assert_eq!(scene.send(300), BTreeMap::from([("old".into(), 300)]));
+    scene.elb.set_weights(start(), &scene.rule, &[(&old, 0), (&new, 0)]).unwrap();
+    assert_eq!(scene.send(3), BTreeMap::from([("Unavailable".into(), 3)]));
+}
+
+#[test]
+fn the_share_of_an_empty_group_is_answered_503() {
+    let mut scene = scene();
+    let (old, new) = (scene.old.clone(), scene.new.clone());
+    scene.elb.set_weights(start(), &scene.rule, &[(&old, 75), (&new, 25)]).unwrap();
+    let targets = json!([{"Id": "i-0new1"}, {"Id": "i-0new2"}]);
+    scene.call("DeregisterTargets", &json!({"TargetGroupArn": new, "Targets": targets})).unwrap();
+    assert_eq!(scene.send(100), BTreeMap::from([("old".into(), 75), ("Unavailable".into(), 25)]));
+}
+
+#[test]
+fn a_sticky_client_stays_with_a_group_of_weight_0_until_its_cookie_ends() {
+    let mut scene = scene();
+    let (old, new) = (scene.old.clone(), scene.new.clone());
+    let sticky = json!({"Enabled": true, "DurationSeconds": 60});
+    let to_new = scene.forward(&[(&old, 0), (&new, 1)], sticky.clone());
+    scene.call("ModifyRule", &to_new).unwrap();
+    let request = HttpRequest::get("users.internal", "/");
+    let Decision::Forward { cookies, .. } = scene.elb.route(start(), &scene.listener, &request) else { panic!() };
+    let pair = cookies[0].split(';').next().unwrap().to_owned();
+    assert!(pair.starts_with("AWSALBTG="));
+    let back = scene.forward(&[(&old, 1), (&new, 0)], sticky);
+    scene.call("ModifyRule", &back).unwrap();
+    let stuck = request.clone().with_header("Cookie", &pair);
+    for (seconds, expected) in [(1, &new), (59, &new), (61, &old)] {
+        let decision = scene.elb.route(after(seconds), &scene.listener, &stuck);
+        assert!(
+            matches!(&decision, Decision::Forward { group, .. } if group == expected),
+            "at {seconds}: {decision:?}"
+        );
+    }
+    let without = scene.forward(&[(&old, 1), (&new, 0)], Value::Null);
+    scene.call("ModifyRule", &without).unwrap();
+    let decision = scene.elb.route(after(1), &scene.listener, &stuck);
+    assert!(matches!(decision, Decision::Forward { group, .. } if group == old), "stickiness is off");
+}
+
+#[test]
+fn target_stickiness_keeps_a_client_on_its_target() {
+    let mut scene = scene();
+    let old = scene.old.clone();
+    let sticky = json!({"TargetGroupArn": old, "Attributes": [{"Key": "stickiness.enabled", "Value": "true"}]});
+    scene.call("ModifyTargetGroupAttributes", &sticky).unwrap();
+    let request = HttpRequest::get("users.internal", "/");
+    let Decision::Forward { target, cookies, .. } = scene.elb.route(start(), &scene.listener, &request) else {
+        panic!()
+    };
+    let stuck = request.with_header("cookie", cookies[0].split(';').next().unwrap());
+    for _ in 0..3 {
+        let decision = scene.elb.route(after(5), &scene.listener, &stuck);
+        assert!(matches!(decision, Decision::Forward { target: again, .. } if again == target));
+    }
+}
+
+#[test]
+fn rules_match_by_priority_on_everything_they_name() {
+    let mut scene = scene();
+    let (listener, balancer, new) = (scene.listener.clone(), scene.balancer.clone(), scene.new.clone());
+    let conditions = json!([
+        {"Field": "host-header", "HostHeaderConfig": {"Values": ["*.internal"]}},
+        {"Field": "path-pattern", "Values": ["/v2/*"]},
+        {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Tenant", "Values": ["blue*"]}},
+        {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["GET"]}},
+        {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "beta", "Value": "?"}]}},
+    ]);
+    let rule = json!({"ListenerArn": listener, "Priority": 5, "Conditions": conditions,
+        "Actions": [{"Type": "forward", "TargetGroupArn": new}]});
+    scene.call("CreateRule", &rule).unwrap();
+    let full = HttpRequest { query: "beta=1".into(), ..HttpRequest::get("users.internal:8443", "/v2/x") }
+        .with_header("X-Tenant", "Blue-1");
+    let goes_new = |scene: &mut Scene, request: &HttpRequest| matches!(scene.elb.route(start(), &scene.listener, request), Decision::Forward { group, .. } if group == scene.new);
+    assert!(goes_new(&mut scene, &full));
+    for other in [
+        HttpRequest { method: "POST".into(), ..full.clone() },
+        HttpRequest { path: "/v1/x".into(), ..full.clone() },
+        HttpRequest { query: "beta=10".into(), ..full.clone() },
+        HttpRequest { headers: vec![], ..full.clone() },
+    ] {
+        assert!(!goes_new(&mut scene, &other), "{other:?}");
+    }
+    assert_eq!(scene.elb.load_balancer_of(&listener), Some(balancer.as_str()));
+    let missing = scene.elb.route(start(), &listener, &HttpRequest::get("nobody", "/"));
+    assert!(matches!(missing, Decision::Fixed { status: 404, .. }));
+}
+
+#[test]
+fn random_choice_is_near_the_weights_and_repeats_with_its_seed() {
+    let run = || {
+        let mut scene = scene();
+        let (old, new) = (scene.old.clone(), scene.new.clone());
+        scene.elb.choose_at_random(7);
+        scene.elb.set_weights(start(), &scene.rule, &[(&old, 80), (&new, 20)]).unwrap();
+        scene.send(5000)["new"]
+    };
+    assert_eq!(run(), run());
+    assert!((900..1100).contains(&run()), "{}", run());
+}

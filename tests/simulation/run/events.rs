@@ -1,0 +1,76 @@
+//! Events: how the run hears of alarms and executions, and to whom they are delivered.
+
+use super::*;
+
+impl Run<'_> {
+    /// Takes the events of alarms and executions to whom the template's rules send them.
+    pub(super) fn hear(&mut self) {
+        let now = self.account.now();
+        let alarms = self.account.world.take_events();
+        let statuses = self.account.states.lock().unwrap().status_events();
+        for event in alarms {
+            let fires = event["detail"]["state"]["value"] == "ALARM";
+            self.account.tell(|| {
+                format!("event: alarm {} is {}", event["detail"]["alarmName"], event["detail"]["state"]["value"])
+            });
+            if fires {
+                self.account.watch.lock().unwrap().alarm_fired(now);
+            }
+            let copies = if fires && std::mem::take(&mut self.lost) { 0 } else { self.copies };
+            for copy in 0..copies {
+                self.send(&event, copy);
+            }
+            if fires {
+                self.copies = 1;
+            }
+        }
+        for event in statuses {
+            self.account
+                .tell(|| format!("event: execution {} is {}", event["detail"]["name"], event["detail"]["status"]));
+            self.send(&event, 0);
+        }
+    }
+
+    pub(super) fn send(&mut self, event: &Value, copy: u32) {
+        for rule in wiring().rules.iter().filter(|rule| rule.pattern.matches(event)) {
+            for target in &rule.targets {
+                let delay = self.account.draw_seconds(0.1..1.0) + SignedDuration::from_millis(1300 * i64::from(copy));
+                let at = self.account.now() + delay;
+                let input = target.input.of_event(event);
+                self.due(at, Due::Delivery { target: target.clone(), input, attempt: 1 });
+            }
+        }
+    }
+
+    pub(super) fn deliver(&mut self, target: TargetWiring, input: Value, attempt: u32) {
+        match &target.target {
+            Target::Function(name) => {
+                let function = binary_of(name);
+                self.invoke(function, input.clone(), Reply::Event { target, input, attempt }, None);
+            }
+            Target::Machine(arn) => {
+                let now = self.account.now();
+                self.account.states.lock().unwrap().start_execution(now, arn, None, input).unwrap();
+            }
+        }
+    }
+
+    pub(super) fn alarm(&mut self, fault: Fault) {
+        use crate::simulation::scenario::{ERRORS, LATENCY};
+        self.account.tell(|| format!("alarm: {fault}"));
+        self.copies = if fault == Fault::AlarmTwice { 2 } else { 1 };
+        let exists = self.account.world.with(|state| state.cloudwatch.alarm_state(LATENCY).is_some());
+        let first = if exists { LATENCY } else { ERRORS };
+        self.lost = fault == Fault::AlarmUnheard;
+        self.account.world.fire_alarm(first);
+        self.hear();
+        self.lost = false;
+        if fault == Fault::TwoAlarms && exists {
+            self.account.world.fire_alarm(ERRORS);
+        }
+        if fault == Fault::AlarmUnheard {
+            let at = self.account.now() + SignedDuration::from_secs(5);
+            self.due(at, Due::Quiet(first));
+        }
+    }
+}

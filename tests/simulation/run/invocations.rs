@@ -1,0 +1,129 @@
+//! Functions that run: from the payload to the answer, or to the end of their time.
+
+use super::*;
+
+/// Who waits for an answer.
+#[derive(Debug, Clone)]
+pub(super) enum Reply {
+    Task(TaskId),
+    Event { target: TargetWiring, input: Value, attempt: u32 },
+    Person,
+}
+
+pub(super) struct Invocation {
+    pub(super) future: Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>,
+    pub(super) waker: Waker,
+    pub(super) caller: Caller,
+    pub(super) reply: Reply,
+    /// The execution it works for.
+    pub(super) execution: Option<String>,
+    /// Its time is over, and its last call is still under way.
+    pub(super) late: bool,
+    pub(super) hangs: bool,
+}
+
+impl Run<'_> {
+    pub(super) fn take_up(&mut self, work: Work) {
+        let function = binary_of(&work.function);
+        self.account
+            .tell(|| format!("state {} of {}", work.state, work.execution_arn.rsplit(':').next().unwrap_or_default()));
+        self.invoke(function, work.payload, Reply::Task(work.task), Some(work.execution_arn));
+    }
+
+    pub(super) fn invoke(&mut self, function: &'static str, payload: Value, reply: Reply, execution: Option<String>) {
+        let (caller, waker) = self.caller(function);
+        let future = wiring::run(function, ports(&self.account, caller.clone()), payload);
+        self.spawn(caller, waker, Box::pin(future), reply, execution);
+    }
+
+    pub(super) fn caller(&mut self, function: &'static str) -> (Caller, Waker) {
+        self.numbered += 1;
+        let invocation = self.numbered;
+        let started = self.account.now();
+        let deadline = started + SignedDuration::from_secs(timeout_seconds(function));
+        let waker = Waker::from(Arc::new(Invoked { invocation, ready: Arc::clone(&self.ready) }));
+        (Caller { invocation, function, started, deadline }, waker)
+    }
+
+    pub(super) fn spawn(
+        &mut self,
+        caller: Caller,
+        waker: Waker,
+        future: Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>,
+        reply: Reply,
+        execution: Option<String>,
+    ) {
+        let number = caller.invocation;
+        self.due(caller.deadline, Due::Deadline(number));
+        self.ready.lock().unwrap().push_back(number);
+        let invocation = Invocation { future, waker, reply, execution, late: false, hangs: false, caller };
+        self.tasks.insert(number, invocation);
+    }
+
+    /// Runs a command of a person, whose calls count and fail like all others.
+    pub(in crate::simulation) fn command(&mut self, command: people::Command) {
+        let (caller, waker) = self.caller("command");
+        let future = people::command(ports(&self.account, caller.clone()), command);
+        self.spawn(caller, waker, Box::pin(future), Reply::Person, None);
+    }
+
+    pub(super) fn poll(&mut self, number: u64) {
+        let Some(invocation) = self.tasks.get_mut(&number) else { return };
+        let waker = invocation.waker.clone();
+        if let Poll::Ready(answer) = invocation.future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            self.ended(number, answer);
+        }
+    }
+
+    pub(super) fn ended(&mut self, number: u64, answer: Result<Value, TaskError>) {
+        let Some(invocation) = self.tasks.remove(&number) else { return };
+        if invocation.late {
+            return;
+        }
+        let function = invocation.caller.function;
+        self.account.tell(|| match &answer {
+            Ok(value) => format!("answer of {function} #{number}: {} {}", value["verdict"], value["reason"]),
+            Err(error) => format!("failure of {function} #{number}: {} {}", error.error, error.cause),
+        });
+        if function == "check-alarms"
+            && let Ok(value) = &answer
+        {
+            let verdict = value["verdict"].as_str().unwrap_or_default();
+            self.account.watch.lock().unwrap().judged(number, verdict);
+        }
+        self.agenda.retain(|_, due| !matches!(due, Due::Deadline(of) if *of == number));
+        self.reply(invocation.reply, answer);
+    }
+
+    pub(super) fn reply(&mut self, reply: Reply, answer: Result<Value, TaskError>) {
+        let now = self.account.now();
+        match reply {
+            Reply::Task(task) => {
+                self.account.states.lock().unwrap().task_done(now, task, answer);
+            }
+            Reply::Event { target, input, attempt } if answer.is_err() && attempt < ATTEMPTS => {
+                let delay = FIRST_RETRY * i32::try_from(attempt).unwrap();
+                self.due(now + delay, Due::Delivery { target, input, attempt: attempt + 1 });
+            }
+            // The person's process died; a person tries again.
+            Reply::Person
+                if answer
+                    .is_err_and(|error| matches!(error.error.as_str(), "Runtime.ExitError" | "Sandbox.Timedout")) =>
+            {
+                self.command(people::Command::Abort);
+            }
+            Reply::Event { .. } | Reply::Person => {}
+        }
+    }
+
+    pub(super) fn time_is_over(&mut self, number: u64) {
+        let Some(invocation) = self.tasks.get_mut(&number) else { return };
+        invocation.late = true;
+        let (reply, hangs, function) = (invocation.reply.clone(), invocation.hangs, invocation.caller.function);
+        if !hangs {
+            self.tasks.remove(&number);
+        }
+        self.account.tell(|| format!("time of {function} #{number} is over"));
+        self.reply(reply, Err(wiring::named("Sandbox.Timedout", "Task timed out after 60.00 seconds")));
+    }
+}
