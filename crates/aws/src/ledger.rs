@@ -13,6 +13,7 @@
 //! What is stored is JSON in the attribute `document`; the few attributes beside it are what conditions need. Every
 //! read is consistent. There is no time to live on anything: a lock goes when its migration says so.
 
+mod change;
 mod item;
 mod key;
 mod read;

@@ -38,6 +38,7 @@ pub(super) fn of_event(service: &ServiceName, event: &Event) -> Item {
     let mut item = with_document(&key, u64::from(event.version), event);
     item.insert("generation".to_owned(), number(event.generation));
     item.insert("sequence".to_owned(), number(event.sequence));
+    super::change::tell(&mut item, service, event);
     item
 }
 
