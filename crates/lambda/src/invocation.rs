@@ -44,6 +44,7 @@ pub(crate) async fn run<T: Serialize>(
                 service = told.service.or(asked.service),
                 migration = told.migration.or(asked.migration),
                 step = told.step.or(asked.step),
+                weight = told.weight,
                 verdict = told.verdict,
                 reason = told.reason,
                 summary,
@@ -72,6 +73,8 @@ struct Mention<'a> {
     service: Option<&'a str>,
     migration: Option<&'a str>,
     step: Option<u64>,
+    /// In percent; the template's metrics are made of it.
+    weight: Option<f64>,
     verdict: Option<&'a str>,
     reason: Option<&'a str>,
 }
@@ -83,6 +86,7 @@ impl<'a> Mention<'a> {
             service: text("service"),
             migration: text("migration"),
             step: value.get("step").and_then(Value::as_u64),
+            weight: value.get("weight").and_then(Value::as_f64),
             verdict: text("verdict"),
             reason: text("reason"),
         }
@@ -141,7 +145,8 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_returned_and_logged_in_one_line() {
         let payload = json!({"cursor": {"service": "users", "migration": "users-1", "step": 1}, "execution": "arn"});
-        let answer = json!({"service": "users", "step": 2, "verdict": "proceed", "reason": "users is at 5 %"});
+        let answer =
+            json!({"service": "users", "step": 2, "weight": 5.0, "verdict": "proceed", "reason": "users is at 5 %"});
         let (result, line) = invoke(payload, async |_: &Value| Ok(answer.clone())).await;
         assert_eq!(result, Ok(answer));
         assert!(line["milliseconds"].is_u64());
@@ -151,6 +156,7 @@ mod tests {
             ("service", json!("users")),
             ("migration", json!("users-1")),
             ("step", json!(2)),
+            ("weight", json!(5.0)),
             ("verdict", json!("proceed")),
             ("reason", json!("users is at 5 %")),
         ] {
