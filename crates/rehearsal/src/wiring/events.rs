@@ -113,7 +113,9 @@ pub(super) fn add_rule(wiring: &mut Wiring, resolver: &Resolver<'_>, logical_id:
     let mut targets = Vec::new();
     for (index, target) in properties["Targets"].as_array().into_iter().flatten().enumerate() {
         let path = format!("{path}.Targets[{index}]");
-        targets.push(TargetWiring { target: target_of(target, &path)?, input: input(target, &path)? });
+        if let Some(found) = target_of(target, &path)? {
+            targets.push(TargetWiring { target: found, input: input(target, &path)? });
+        }
     }
     let name = resolver.physical_name(logical_id)?;
     add(wiring, &name, &properties, "EventPattern", "ScheduleExpression", targets, &path)
@@ -153,12 +155,14 @@ fn add(
     Ok(())
 }
 
-fn target_of(target: &Value, path: &str) -> Result<Target, WiringError> {
+/// None for a topic: nobody in the local world has subscribed to it.
+fn target_of(target: &Value, path: &str) -> Result<Option<Target>, WiringError> {
     let arn = target["Arn"].as_str().unwrap_or_default();
     let parts: Vec<&str> = arn.split(':').collect();
     match parts.as_slice() {
-        ["arn", _, "lambda", _, _, "function", name, ..] => Ok(Target::Function((*name).to_owned())),
-        ["arn", _, "states", _, _, "stateMachine", ..] => Ok(Target::Machine(arn.to_owned())),
+        ["arn", _, "lambda", _, _, "function", name, ..] => Ok(Some(Target::Function((*name).to_owned()))),
+        ["arn", _, "states", _, _, "stateMachine", ..] => Ok(Some(Target::Machine(arn.to_owned()))),
+        ["arn", _, "sns", ..] => Ok(None),
         _ => Err(WiringError::unresolved(format!("{path}.Arn"), format!("`{arn}` is no function and no machine"))),
     }
 }

@@ -52,6 +52,9 @@ Resources:
       Targets:
         - { Id: move, Arn: !Ref Move, InputPath: $.detail }
         - { Id: look, Arn: { "Fn::GetAtt": [LookFunction, Arn] } }
+        - { Id: tell, Arn: !Ref Topic, InputTransformer: { InputTemplate: '"it ended"' } }
+  Topic:
+    Type: AWS::SNS::Topic
 "#;
 
 fn read(template: &str) -> Result<Wiring, WiringError> {
@@ -92,6 +95,7 @@ fn rules_and_schedules_know_their_targets() {
     assert_eq!(ended.targets[0].target, Target::Machine(wiring.machines["crossfade-move"].arn.clone()));
     assert_eq!(ended.targets[0].input.of_event(&json!({"detail": {"a": 1}})), json!({"a": 1}));
     assert_eq!(ended.targets[1].target, Target::Function("crossfade-look".into()));
+    assert_eq!(ended.targets.len(), 2, "a topic has no subscriber here");
     assert_eq!(wiring.schedules[0].every, SignedDuration::from_secs(60));
     assert_eq!(wiring.schedules[0].targets[0].input, TargetInput::Constant(json!({"sweep": true})));
 }
