@@ -1,8 +1,11 @@
 //! What no linter sees in the template: that it and the folders tell the same story, that its event patterns match what AWS
 //! sends, and that its rights are no wider than their reasons.
 
+mod dashboard;
 mod event_patterns;
+pub(crate) mod resolved;
 mod rights;
+mod watching;
 
 use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::{Mapping, Value};
@@ -12,7 +15,10 @@ const MACHINES: [&str; 2] = ["migrate-service", "roll-back-service"];
 /// The functions that may start a rollback by starting its machine.
 const STARTERS: [&str; 3] = ["react-to-alarm", "roll-back", "sweep-migrations"];
 
-fn template() -> Value {
+/// Roles that are not a function's or a machine's.
+const OTHER_ROLES: [&str; 3] = ["JournalPipeRole", "CiOnGitHubRole", "CiOnGitLabRole"];
+
+pub(crate) fn template() -> Value {
     serde_yaml_ng::from_str(&read("infra/template.yaml")).expect("the template is YAML")
 }
 
@@ -78,8 +84,12 @@ fn every_function_folder_has_its_resource_its_role_and_its_log_group_and_nothing
         assert!(!at(logs, "Properties.RetentionInDays").is_null(), "{folder}: logs are kept for ever");
     }
     assert_eq!(resources(&template, "AWS::Serverless::Function").len(), folders.len(), "a function without a folder");
-    assert_eq!(resources(&template, "AWS::Logs::LogGroup").len(), folders.len(), "a log group without a function");
-    let roles = folders.len() + MACHINES.len();
+    let log_groups = folders.len() + MACHINES.len();
+    assert_eq!(resources(&template, "AWS::Logs::LogGroup").len(), log_groups, "a log group that nobody has");
+    for role in OTHER_ROLES {
+        resource(&template, role, "AWS::IAM::Role");
+    }
+    let roles = folders.len() + MACHINES.len() + OTHER_ROLES.len();
     assert_eq!(resources(&template, "AWS::IAM::Role").len(), roles, "a role that nobody has, or that two share");
 }
 
@@ -88,12 +98,31 @@ fn every_function_runs_on_arm_and_in_the_runtime_for_binaries() {
     let template = template();
     let globals = at(&template, "Globals.Function");
     assert_eq!(at(globals, "Runtime").as_str(), Some("provided.al2023"));
-    assert_eq!(at(globals, "Architectures.0"), &Value::Null);
     assert_eq!(at(globals, "Architectures").as_sequence().unwrap(), &[Value::from("arm64")]);
     for (name, function) in resources(&template, "AWS::Serverless::Function") {
-        for fixed in ["Runtime", "Architectures", "Handler", "CodeUri", "Timeout"] {
+        for fixed in ["Runtime", "Architectures", "Handler", "CodeUri", "Timeout", "AutoPublishAlias"] {
             assert!(at(function, "Properties").get(fixed).is_none(), "{name}: {fixed} is the same for all");
         }
+    }
+}
+
+#[test]
+fn every_change_of_a_function_publishes_a_version_that_is_kept() {
+    let template = template();
+    let globals = at(&template, "Globals.Function");
+    assert!(at(globals, "AutoPublishAlias").is_string());
+    assert_eq!(at(globals, "AutoPublishAliasAllProperties").as_bool(), Some(true));
+    // The translator's own default is to retain.
+    assert!(at(globals, "VersionDeletionPolicy").is_null());
+}
+
+#[test]
+fn what_rolls_back_has_concurrency_of_its_own_and_nothing_else_has() {
+    let template = template();
+    for folder in names_in("functions") {
+        let function = resource(&template, &format!("{}Function", pascal_case(&folder)), "AWS::Serverless::Function");
+        let reserved = at(function, "Properties.ReservedConcurrentExecutions");
+        assert_eq!(!reserved.is_null(), STARTERS.contains(&folder.as_str()), "{folder}");
     }
 }
 
@@ -127,13 +156,20 @@ fn each_machine_gets_the_substitutions_it_uses_and_no_others() {
         let properties = at(resource, "Properties");
         expect_intrinsic(at(properties, "Name"), "Sub", &format!("${{AWS::StackName}}-{machine}"));
         assert_eq!(at(properties, "Type").as_str(), Some("STANDARD"), "{machine}");
+        assert_eq!(at(properties, "Tracing.Enabled").as_bool(), Some(true), "{machine}");
+        let logging = resolved::resolved(&template, at(properties, "Logging"));
+        assert_eq!(logging["Level"], "ALL", "{machine}: its last lines are counted");
+        let log_group = format!(":log-group:/aws/vendedlogs/states/crossfade-{machine}:*");
+        let destination = logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"].as_str().unwrap();
+        assert!(destination.ends_with(&log_group), "{destination}");
         let path = format!("statemachine/{machine}.asl.json");
         assert_eq!(at(properties, "DefinitionUri").as_str(), Some(format!("../{path}").as_str()));
         let substitutions = at(properties, "DefinitionSubstitutions").as_mapping().unwrap();
         let given: BTreeSet<_> = keys(substitutions).into_iter().map(str::to_owned).collect();
         assert_eq!(given, placeholders(&read(&path)), "{machine}: given on the left, used on the right");
         for (name, value) in substitutions {
-            expect_intrinsic(value, "GetAtt", &format!("{}.Arn", name.as_str().unwrap()));
+            // A version and not the function: a running execution keeps the code it began with.
+            expect_intrinsic(value, "Ref", &format!("{}.Version", name.as_str().unwrap()));
         }
     }
     assert_eq!(resources(&template, "AWS::Serverless::StateMachine").len(), MACHINES.len());
@@ -157,7 +193,28 @@ fn the_table_has_the_keys_of_the_code_and_survives_the_stack() {
         Some(true)
     );
     assert_eq!(at(table, "Properties.SSESpecification.SSEEnabled").as_bool(), Some(true));
+    assert_eq!(at(table, "Properties.DeletionProtectionEnabled").as_bool(), Some(true));
     for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
         assert_eq!(at(table, policy).as_str(), Some("Retain"), "{policy}");
+    }
+}
+
+#[test]
+fn every_parameter_is_explained_bounded_and_shown() {
+    let template = template();
+    let interface = at(&template, "Metadata").get("AWS::CloudFormation::Interface").unwrap();
+    let groups = at(interface, "ParameterGroups").as_sequence().unwrap();
+    let shown: Vec<_> = groups.iter().flat_map(|group| at(group, "Parameters").as_sequence().unwrap()).collect();
+    let parameters = at(&template, "Parameters").as_mapping().unwrap();
+    assert_eq!(shown, parameters.keys().collect::<Vec<_>>(), "in the order in which the console shows them");
+    for (name, parameter) in parameters {
+        let name = name.as_str().unwrap();
+        assert!(at(parameter, "Description").as_str().is_some_and(|text| text.ends_with('.')), "{name}");
+        assert!(!at(parameter, "Default").is_null(), "{name}: the template can be deployed as it is");
+        assert!(at(interface, "ParameterLabels").get(name).is_some(), "{name}");
+        let pattern = at(parameter, "AllowedPattern");
+        assert!(!at(parameter, "AllowedValues").is_null() || !pattern.is_null(), "{name}: anything is allowed");
+        // Without words the console shows the pattern.
+        assert_eq!(pattern.is_null(), at(parameter, "ConstraintDescription").is_null(), "{name}");
     }
 }

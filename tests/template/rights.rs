@@ -1,5 +1,6 @@
 //! Who may do what: every statement in one form, with its reason, and no wider than AWS allows it to be narrow.
 
+use super::resolved::resolved;
 use super::{MACHINES, STARTERS, at, intrinsic, keys, resource, resources, template};
 use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::Value;
@@ -10,7 +11,7 @@ pub(super) const ROLL_BACK_MACHINE: &str =
 
 /// Actions that AWS cannot limit to a resource; only these may stand beside a `*`. `DescribeAlarms` could be limited to
 /// metric alarms, but then composite ones are not listed.
-const UNSCOPEABLE: [&str; 10] = [
+const UNSCOPEABLE: [&str; 22] = [
     "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
@@ -21,6 +22,18 @@ const UNSCOPEABLE: [&str; 10] = [
     "elasticloadbalancing:DescribeTargetGroupAttributes",
     "elasticloadbalancing:DescribeTargetGroups",
     "elasticloadbalancing:DescribeTargetHealth",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
 ];
 
 /// Actions on target groups; each must be limited to groups with our tag.
@@ -35,13 +48,19 @@ const ON_OUR_GROUPS: [&str; 5] = [
 /// The functions that write to routes.
 const ROUTE_WRITERS: [&str; 3] = ["react-to-alarm", "roll-back", "shift-weight"];
 
-fn statements(role: &Value) -> Vec<&Value> {
-    at(role, "Properties.Policies")
-        .as_sequence()
-        .expect("a role has policies")
-        .iter()
-        .flat_map(|policy| at(policy, "PolicyDocument.Statement").as_sequence().expect("a policy has statements"))
+/// The statements that stand in a resource: a role's own, or a policy's.
+pub(super) fn statements(resource: &Value) -> Vec<&Value> {
+    let own = at(resource, "Properties.Policies").as_sequence().into_iter().flatten();
+    own.map(|policy| at(policy, "PolicyDocument.Statement"))
+        .chain([at(resource, "Properties.PolicyDocument.Statement")])
+        .flat_map(|list| list.as_sequence().into_iter().flatten())
         .collect()
+}
+
+/// Everything with statements of ours.
+fn holders_of_rights(template: &Value) -> Vec<(&str, &Value)> {
+    let kinds = ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"];
+    kinds.iter().flat_map(|kind| resources(template, kind)).collect()
 }
 
 fn actions(statement: &Value) -> Vec<&str> {
@@ -63,9 +82,11 @@ fn holders(action: &str) -> Vec<String> {
 #[test]
 fn every_statement_is_written_effect_action_resource() {
     let template = template();
-    for (name, role) in resources(&template, "AWS::IAM::Role") {
+    for (name, role) in holders_of_rights(&template) {
         for statement in statements(role) {
-            let order = keys(statement.as_mapping().unwrap());
+            let mut order = keys(statement.as_mapping().unwrap());
+            // What a queue or a topic allows, it allows to somebody.
+            order.retain(|key| *key != "Principal");
             let expected = ["Effect", "Action", "Resource", "Condition"];
             assert!(order.len() >= 3 && expected.starts_with(&order), "{name}: {order:?}");
             assert_eq!(at(statement, "Effect").as_str(), Some("Allow"), "{name}");
@@ -74,7 +95,10 @@ fn every_statement_is_written_effect_action_resource() {
             assert!(sorted.iter().eq(actions.iter()), "{name}: actions are sorted and appear once: {actions:?}");
             assert!(!actions.iter().any(|action| action.contains('*')), "{name}: {actions:?}");
         }
-        assert!(at(role, "Properties.ManagedPolicyArns").is_null(), "{name}: managed policies change without us");
+        for managed in at(role, "Properties.ManagedPolicyArns").as_sequence().into_iter().flatten() {
+            // AWS's own change without us.
+            assert_eq!(intrinsic(managed), Some(("Ref".to_owned(), "CiPolicy")), "{name}");
+        }
     }
 }
 
@@ -84,21 +108,21 @@ fn every_statement_has_its_reason_above_it() {
     let lines: Vec<_> = text.lines().collect();
     let mut seen = 0;
     for (number, pair) in lines.windows(2).enumerate() {
-        // The statement that lets a service take the role explains itself.
+        // The statement that lets somebody take the role explains itself.
         if pair[1].trim() == "- Effect: Allow" && !lines[number + 2].contains("sts:AssumeRole") {
             assert!(pair[0].trim().starts_with("# "), "line {}: {}", number + 1, pair[0]);
             seen += 1;
         }
     }
     let template = template();
-    let roles = resources(&template, "AWS::IAM::Role");
-    assert_eq!(seen, roles.iter().map(|(_, role)| statements(role).len()).sum::<usize>());
+    let holders = holders_of_rights(&template);
+    assert_eq!(seen, holders.iter().map(|(_, role)| statements(role).len()).sum::<usize>());
 }
 
 #[test]
 fn a_star_stands_only_where_aws_knows_no_resource() {
     let template = template();
-    for (name, role) in resources(&template, "AWS::IAM::Role") {
+    for (name, role) in holders_of_rights(&template) {
         for statement in statements(role) {
             let resource = at(statement, "Resource");
             for action in actions(statement) {
@@ -107,7 +131,9 @@ fn a_star_stands_only_where_aws_knows_no_resource() {
             }
             for one in resource.as_sequence().into_iter().flatten() {
                 let (function, argument) = intrinsic(one).unwrap_or_else(|| panic!("{name}: {one:?}"));
-                let whole = function == "GetAtt" || argument.starts_with("arn:${AWS::Partition}:");
+                // A topic's `Ref` is its ARN, as are the other two.
+                let of_resource = argument.strip_prefix("${").is_some_and(|rest| rest.ends_with(".Arn}:*"));
+                let whole = function != "Sub" || of_resource || argument.starts_with("arn:${AWS::Partition}:");
                 assert!(whole, "{name}: an ARN is spelt with its partition: {argument}");
             }
         }
@@ -161,12 +187,71 @@ fn a_machine_may_call_the_functions_of_its_states_and_no_others() {
     for machine in MACHINES {
         let name = pascal_case(machine);
         let role = resource(&template, &format!("{name}Role"), "AWS::IAM::Role");
-        let statements = statements(role);
-        assert_eq!(statements.len(), 1, "{machine}");
-        assert_eq!(actions(statements[0]), ["lambda:InvokeFunction"], "{machine}");
-        let granted = at(statements[0], "Resource").as_sequence().unwrap();
+        let calls: Vec<_> =
+            statements(role).into_iter().filter(|s| actions(s).contains(&"lambda:InvokeFunction")).collect();
+        assert_eq!(calls.len(), 1, "{machine}");
+        assert_eq!(actions(calls[0]), ["lambda:InvokeFunction"], "{machine}");
+        let granted = at(calls[0], "Resource").as_sequence().unwrap();
         let granted: BTreeSet<_> = granted.iter().map(|one| intrinsic(one).unwrap().1.to_owned()).collect();
         let called = super::placeholders(&read(format!("statemachine/{machine}.asl.json")));
-        assert_eq!(granted, called.iter().map(|function| format!("{function}.Arn")).collect(), "{machine}");
+        assert_eq!(granted, called.iter().map(|function| format!("${{{function}.Arn}}:*")).collect(), "{machine}");
+    }
+}
+
+#[test]
+fn continuous_integration_may_start_watch_and_abort_and_nothing_else() {
+    let template = template();
+    let policy = resource(&template, "CiPolicy", "AWS::IAM::ManagedPolicy");
+    let mut allowed: Vec<_> = statements(policy).into_iter().flat_map(actions).collect();
+    allowed.sort_unstable();
+    let expected = [
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "states:DescribeExecution",
+        "states:GetExecutionHistory",
+        "states:ListExecutions",
+        "states:StartExecution",
+        "states:StopExecution",
+    ];
+    assert_eq!(allowed, expected);
+    for role in ["CiOnGitHubRole", "CiOnGitLabRole"] {
+        let properties = resolved(&template, at(resource(&template, role, "AWS::IAM::Role"), "Properties"));
+        assert!(properties.get("Policies").is_none(), "{role}: the shared policy is all it has");
+        let trust = &properties["AssumeRolePolicyDocument"]["Statement"][0];
+        assert_eq!(trust["Action"], "sts:AssumeRoleWithWebIdentity");
+        // Without both, every repository of the provider could take the role.
+        let conditions = &trust["Condition"];
+        let of = |operator: &str, claim: &str| {
+            let keys = conditions[operator].as_object().unwrap();
+            keys.iter().find(|(key, _)| key.ends_with(claim)).map(|(_, value)| value.clone()).unwrap()
+        };
+        assert!(of("StringEquals", ":aud").is_string(), "{role}");
+        assert!(of("StringLike", ":sub").as_str().unwrap().contains("example/example"), "{role}: nobody, unless told");
+    }
+}
+
+#[test]
+fn a_subject_that_would_let_everybody_in_is_refused() {
+    let template = template();
+    for (parameter, good, bad) in [
+        (
+            "GitHubSubjects",
+            ["repo:acme/users:ref:refs/heads/main", "repo:acme/*:environment:production"],
+            ["*", "repo:*"],
+        ),
+        (
+            "GitLabSubjects",
+            ["project_path:acme/users:ref_type:branch:ref:main", "project_path:acme/shop/*:ref_type:*:ref:release/*"],
+            ["*", "project_path:*/*:ref_type:branch:ref:main"],
+        ),
+    ] {
+        let pattern = at(&template, "Parameters").get(parameter).and_then(|it| it.get("AllowedPattern"));
+        let pattern = regex_lite::Regex::new(pattern.unwrap().as_str().unwrap()).unwrap();
+        for subject in good {
+            assert!(pattern.is_match(subject), "{parameter}: {subject}");
+        }
+        for subject in bad {
+            assert!(!pattern.is_match(subject), "{parameter}: {subject}");
+        }
     }
 }

@@ -148,8 +148,6 @@ pub enum Trigger {
     Operator,
     /// A function failed.
     Failure,
-    /// The sweep found the new side of a halted migration sick.
-    Health,
 }
 
 /// One line of the journal.
