@@ -2,6 +2,7 @@
 
 use super::stage::{Stage, users};
 use crossfade_domain::journal::{Event, Happening, Phase, Trigger};
+use crossfade_world::World;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::fault_injection::Fault;
 use jiff::{SignedDuration, Timestamp};
@@ -126,14 +127,26 @@ fn a_judge_that_is_switched_off_reads_nothing() {
     stage.migrate(unguarded(&json!({"judge": false})));
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
     let calls = stage.faults.calls();
-    assert!(!calls.contains(&"group_minutes") && !calls.contains(&"response_times"), "{calls:?}");
+    assert!(!calls.contains(&"metric_data"), "{calls:?}");
+}
+
+/// Does something to the world when the gates look for the first time.
+fn at_the_first_look(stage: &mut Stage, mut happens: impl FnMut(&World) + 'static) {
+    let mut done = false;
+    stage.before = Some(Box::new(move |world, _, work, _| {
+        if work.state == "Check alarms" && !done {
+            done = true;
+            happens(world);
+        }
+    }));
 }
 
 #[test]
 fn metrics_that_cannot_be_read_hold_at_the_end_of_the_bake_until_a_person_is_needed() {
     for fault in [Fault::Throttled, Fault::Denied] {
         let mut stage = stage(fine);
-        stage.faults.always("group_minutes", fault);
+        let faults = stage.faults.clone();
+        at_the_first_look(&mut stage, move |_| faults.always("metric_data", fault));
         stage.migrate(unguarded(&json!({"maxHold": "1h"})));
         stage.assert_at_rest("users");
         let head = stage.head("users");
@@ -143,9 +156,29 @@ fn metrics_that_cannot_be_read_hold_at_the_end_of_the_bake_until_a_person_is_nee
 }
 
 #[test]
+fn nothing_is_begun_while_metrics_cannot_be_read() {
+    let (mut stage, _) = Stage::with_users();
+    stage.faults.always("metric_data", Fault::Denied);
+    let execution = stage.migrate(unguarded(&json!({})));
+    let (_, error) = stage.ended(&execution);
+    assert_eq!((error.as_str(), stage.heads().len()), ("Refused", 0), "{}", stage.told());
+}
+
+#[test]
+fn one_look_is_one_question_to_cloudwatch() {
+    let mut stage = stage(fine);
+    stage.migrate(unguarded(&json!({})));
+    let looks = stage.story.iter().filter(|line| line.contains("Check alarms: ")).count();
+    let asked = stage.world.calls().into_iter().filter(|call| *call == "GetMetricData").count();
+    assert_eq!(asked, looks + 1, "one more when the plan was made");
+}
+
+#[test]
 fn counts_that_cloudwatch_gives_in_part_are_not_judged() {
     let mut stage = stage(a_tenth_fails);
-    stage.world.with(|state| state.cloudwatch.end_metric_data_with("PartialData"));
+    at_the_first_look(&mut stage, |world| {
+        world.with(|state| state.cloudwatch.end_metric_data_with("PartialData"));
+    });
     stage.migrate(unguarded(&json!({"maxHold": "1h"})));
     let head = stage.head("users");
     assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(1)), "{}", stage.told());

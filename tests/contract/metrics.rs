@@ -2,9 +2,11 @@
 
 use super::on_both_sides;
 use super::samples::at;
-use super::sides::Side;
+use super::sides::{Open, Side};
 use crossfade_actions::ports::PortError;
-use crossfade_domain::comparison::{GroupCounts, GroupPair, PairMinute, ResponseTimes};
+use crossfade_domain::comparison::{
+    ComparedPair, GroupCounts, GroupPair, PairMinute, ResponseTimes, queries, read, response_times,
+};
 use crossfade_domain::ids::{LoadBalancerArn, TargetGroupArn};
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::world::World;
@@ -15,6 +17,7 @@ on_both_sides![
     both_groups_are_counted_minute_by_minute_and_what_was_not_published_is_0,
     without_a_time_nothing_is_slow,
     counts_on_many_pages_are_put_together,
+    more_queries_than_a_call_takes_are_all_answered,
     counts_that_are_not_complete_are_an_error,
     response_times_are_those_of_the_last_whole_hour_and_of_each_minute_since,
 ];
@@ -60,48 +63,67 @@ fn busy_world() -> Arc<World> {
     world
 }
 
-fn counts([requests, server_errors, connection_errors, answers, slow]: [u64; 5]) -> GroupCounts {
-    GroupCounts { requests, server_errors, connection_errors, answers, slow }
+fn counts([requests, server_errors, client_errors, connection_errors, answers, slow]: [u64; 6]) -> GroupCounts {
+    GroupCounts { requests, server_errors, client_errors, connection_errors, answers, slow }
+}
+
+fn compared(slow_above_seconds: Option<f64>) -> ComparedPair {
+    ComparedPair { pair: pair(), slow_above_seconds, sticky: false }
+}
+
+/// The minutes of the pair, as one look reads them.
+async fn minutes(open: &Open, slow_above: Option<f64>, [since, until]: [i64; 2]) -> Result<Vec<PairMinute>, PortError> {
+    let pairs = vec![compared(slow_above)];
+    let answers = open.metrics.data(&queries(&pairs), minute(since), minute(until)).await?;
+    Ok(read(pairs, answers).remove(0).minutes)
 }
 
 async fn both_groups_are_counted_minute_by_minute_and_what_was_not_published_is_0(side: Side) {
     let open = side.open(&busy_world()).await;
-    let minutes = open.metrics.group_minutes(&pair(), Some(0.2), minute(0), minute(3)).await.unwrap();
+    let nothing = counts([0; 6]);
+    let of = |start, old, new, balancer_errors| PairMinute { start: minute(start), old, new, balancer_errors };
     let expected = [
-        PairMinute { start: minute(0), old: counts([4, 1, 0, 4, 1]), new: counts([0; 5]) },
-        PairMinute { start: minute(1), old: counts([2, 0, 0, 2, 0]), new: counts([3, 1, 1, 2, 2]) },
+        of(0, counts([4, 1, 0, 0, 4, 1]), nothing, 0),
+        of(1, counts([2, 0, 1, 0, 2, 0]), counts([3, 1, 0, 1, 2, 2]), 1),
     ];
-    assert_eq!(minutes, expected, "from minute 0 to before minute 3");
-    let later = open.metrics.group_minutes(&pair(), Some(0.2), minute(2), minute(9)).await.unwrap();
-    assert_eq!(later, [PairMinute { start: minute(3), old: counts([0; 5]), new: counts([1, 0, 0, 1, 0]) }]);
+    assert_eq!(minutes(&open, Some(0.2), [0, 3]).await.unwrap(), expected, "from minute 0 to before minute 3");
+    let expected = [of(3, nothing, counts([1, 0, 0, 0, 1, 0]), 0)];
+    assert_eq!(minutes(&open, Some(0.2), [2, 9]).await.unwrap(), expected);
 }
 
 async fn without_a_time_nothing_is_slow(side: Side) {
     let open = side.open(&busy_world()).await;
-    let minutes = open.metrics.group_minutes(&pair(), None, minute(1), minute(2)).await.unwrap();
-    let expected = PairMinute { start: minute(1), old: counts([2, 0, 0, 2, 0]), new: counts([3, 1, 1, 2, 0]) };
-    assert_eq!(minutes, [expected]);
+    let [only] = minutes(&open, None, [1, 2]).await.unwrap().try_into().unwrap();
+    assert_eq!((only.old, only.new), (counts([2, 0, 1, 0, 2, 0]), counts([3, 1, 0, 1, 2, 0])));
 }
 
 async fn counts_on_many_pages_are_put_together(side: Side) {
     let world = busy_world();
-    let whole = side.open(&world).await.metrics.group_minutes(&pair(), Some(0.2), minute(0), minute(9)).await.unwrap();
+    let whole = minutes(&side.open(&world).await, Some(0.2), [0, 9]).await.unwrap();
     world.with(|state| state.cloudwatch.limit_data_points(2));
-    let open = side.open(&world).await;
-    let paged = open.metrics.group_minutes(&pair(), Some(0.2), minute(0), minute(9)).await.unwrap();
+    let paged = minutes(&side.open(&world).await, Some(0.2), [0, 9]).await.unwrap();
     assert_eq!(paged, whole);
     assert_eq!(paged.len(), 3);
+}
+
+async fn more_queries_than_a_call_takes_are_all_answered(side: Side) {
+    let open = side.open(&busy_world()).await;
+    let one = minutes(&open, Some(0.2), [0, 9]).await.unwrap();
+    let pairs = vec![compared(Some(0.2)); 80];
+    let asked = queries(&pairs);
+    assert!(asked.len() > 2 * 500, "{}", asked.len());
+    let answers = open.metrics.data(&asked, minute(0), minute(9)).await.unwrap();
+    assert_eq!(answers.len(), asked.len());
+    assert!(read(pairs, answers).iter().all(|pair| pair.minutes == one));
 }
 
 async fn counts_that_are_not_complete_are_an_error(side: Side) {
     for status in ["PartialData", "InternalError", "Forbidden"] {
         let world = busy_world();
         world.with(|state| state.cloudwatch.end_metric_data_with(status));
-        let open = side.open(&world).await;
-        let error = open.metrics.group_minutes(&pair(), Some(0.2), minute(0), minute(9)).await.unwrap_err();
+        let error = minutes(&side.open(&world).await, Some(0.2), [0, 9]).await.unwrap_err();
         let denied = matches!(error, PortError::Denied { .. });
         assert_eq!((denied, error.is_transient()), (status == "Forbidden", status != "Forbidden"), "{error}");
-        open.metrics.response_times(&pair().load_balancer, &pair().old, minute(9)).await.unwrap_err();
     }
 }
 
@@ -118,9 +140,11 @@ async fn response_times_are_those_of_the_last_whole_hour_and_of_each_minute_sinc
     serve(&world, 20, &pair.new, &[fine(8.0)]);
     world.advance(SignedDuration::from_secs(70 * 60));
     let open = side.open(&world).await;
-    let times = open.metrics.response_times(&pair.load_balancer, &pair.old, minute(62)).await.unwrap();
+    let asked = response_times::queries(&pair.load_balancer, &pair.old);
+    let answers = open.metrics.data(&asked, minute(0), minute(62)).await.unwrap();
+    let times = ResponseTimes::read(&answers[0], &answers[1], minute(62));
     assert_eq!(times, ResponseTimes { hour: Some(0.3), minutes: vec![0.2, 0.3, 0.5] });
-    let none = ResponseTimes { hour: None, minutes: vec![] };
-    assert_eq!(open.metrics.response_times(&pair.load_balancer, &pair.old, minute(1)).await.unwrap().minutes, [9.0]);
-    assert_eq!(open.metrics.response_times(&pair.load_balancer, &pair.new, minute(0)).await.unwrap(), none);
+    let asked = response_times::queries(&pair.load_balancer, &pair.new);
+    let answers = open.metrics.data(&asked, minute(-60), minute(0)).await.unwrap();
+    assert_eq!(ResponseTimes::read(&answers[0], &answers[1], minute(0)), ResponseTimes::default());
 }

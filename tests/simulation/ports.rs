@@ -11,11 +11,11 @@ use crossfade_actions::ports::{
 };
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm::{Alarm, Firing};
-use crossfade_domain::comparison::{GroupPair, PairMinute, ResponseTimes};
 use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Event, Happening, Head, Trigger};
+use crossfade_domain::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::route::{Route, RouteId};
 use crossfade_world::states::Status;
@@ -342,25 +342,14 @@ impl Alarms for Faulty {
 
 #[async_trait::async_trait]
 impl Metrics for Faulty {
-    async fn group_minutes(
+    async fn data(
         &self,
-        pair: &GroupPair,
-        slow_above_seconds: Option<f64>,
+        queries: &[MetricQuery],
         since: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<PairMinute>, PortError> {
-        let read = || at_once(self.account.world.group_minutes(pair, slow_above_seconds, since, until));
-        self.call("group_minutes", pair.old.as_str(), read).await
-    }
-
-    async fn response_times(
-        &self,
-        load_balancer: &LoadBalancerArn,
-        group: &TargetGroupArn,
-        before: Timestamp,
-    ) -> Result<ResponseTimes, PortError> {
-        let read = || at_once(self.account.world.response_times(load_balancer, group, before));
-        self.call("response_times", group.as_str(), read).await
+    ) -> Result<Vec<DataPoints>, PortError> {
+        let read = || at_once(self.account.world.data(queries, since, until));
+        self.call("metric_data", &format!("{} queries", queries.len()), read).await
     }
 }
 

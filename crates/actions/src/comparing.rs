@@ -3,11 +3,13 @@
 use crate::error::ActionError;
 use crate::ports::Ports;
 use crate::standing::Ours;
-use crossfade_domain::comparison::{GroupPair, PairRead, Window, horizon_minutes, series};
+use crossfade_domain::action::{Forward, forward_of};
+use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, horizon_minutes, queries, read, series};
 use crossfade_domain::judge::{Judgement, MetricKind, Parameters, judge};
+use crossfade_domain::plan::PlannedGroup;
 
-/// Judges the whole series since the first shift; nothing is kept between two looks. None before the first traffic and where
-/// the policy wants no judge.
+/// Judges the whole series since the first shift, read at once; nothing is kept between two looks. None before the first
+/// traffic and where the policy wants no judge.
 ///
 /// # Errors
 /// The ledger's and the metrics'. What CloudWatch answers in part is an error.
@@ -22,16 +24,13 @@ pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Judgeme
         source,
     })?;
     let Some(window) = Window::of(&events, ports.clock.now()) else { return Ok(None) };
-    let mut pairs = Vec::new();
-    for planned in &plan.groups {
-        let new = head.new_groups.get(&planned.old).ok_or_else(|| {
-            ActionError::Internal(format!("{} of {} has no new target group", planned.old.name(), head.migration))
-        })?;
-        let pair =
-            GroupPair { load_balancer: planned.load_balancer.clone(), old: planned.old.clone(), new: new.clone() };
-        pairs.push(read(ports, &pair, &window).await?);
-    }
-    let series = series(&window, &pairs);
+    let pairs = plan.groups.iter().map(|planned| pair(ours, planned)).collect::<Result<Vec<_>, _>>()?;
+    let answers = ports.metrics.data(&queries(&pairs), window.since(), window.until).await;
+    let answers = answers.map_err(|source| ActionError::Port {
+        doing: format!("reading the metrics of {} and of what it replaces", head.service),
+        source,
+    })?;
+    let series = series(&window, &read(pairs, answers));
     let mut judgement = judge(&series, &Parameters::new(horizon_minutes(plan)));
     if !series.metrics.contains_key(&MetricKind::Slow) {
         judgement.sentence.push_str("; slowness not compared, the old cluster answered nothing before the first shift");
@@ -39,13 +38,17 @@ pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Judgeme
     Ok(Some(judgement))
 }
 
-async fn read(ports: &Ports, pair: &GroupPair, window: &Window) -> Result<PairRead, ActionError> {
-    let port = |source| ActionError::Port {
-        doing: format!("reading the metrics of {} and {}", pair.old.name(), pair.new.name()),
-        source,
-    };
-    let times = ports.metrics.response_times(&pair.load_balancer, &pair.old, window.first).await.map_err(port)?;
-    let slow_above = times.slow_above();
-    let minutes = ports.metrics.group_minutes(pair, slow_above, window.since(), window.until).await.map_err(port)?;
-    Ok(PairRead { slow_above, minutes })
+fn pair(ours: &Ours, planned: &PlannedGroup) -> Result<ComparedPair, ActionError> {
+    let Ours { head, plan } = ours;
+    let new = head.new_groups.get(&planned.old).ok_or_else(|| {
+        ActionError::Internal(format!("{} of {} has no new target group", planned.old.name(), head.migration))
+    })?;
+    let (load_balancer, old, new) = (planned.load_balancer.clone(), planned.old.clone(), new.clone());
+    #[expect(clippy::cast_precision_loss, reason = "a time in microseconds is far below 2^53")]
+    let slow_above_seconds = planned.slow_above_microseconds.map(|microseconds| microseconds as f64 / 1e6);
+    let sticky = plan.routes.iter().filter(|route| route.old == planned.old).any(|route| {
+        let attached = route.attached_stickiness.is_some_and(|stickiness| stickiness.enabled);
+        attached || forward_of(&route.baseline).is_some_and(Forward::is_sticky)
+    });
+    Ok(ComparedPair { pair: GroupPair { load_balancer, old, new }, slow_above_seconds, sticky })
 }

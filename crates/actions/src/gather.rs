@@ -3,9 +3,12 @@
 use crate::error::ActionError;
 use crate::ports::{PortError, Ports};
 use crossfade_domain::alarm::Alarm;
+use crossfade_domain::comparison::response_times::queries;
+use crossfade_domain::comparison::{ResponseTimes, last_whole_hour};
 use crossfade_domain::group::{Tags, TargetGroup};
 use crossfade_domain::ids::{LoadBalancerArn, ServiceName, TargetGroupArn};
 use crossfade_domain::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crossfade_domain::metric_query::MetricQuery;
 use crossfade_domain::planner::{new_group_name, routes_of};
 use crossfade_domain::policy::ServicePolicy;
 use crossfade_domain::route::RouteId;
@@ -26,6 +29,9 @@ pub(crate) async fn gather(ports: &Ports, policy: &ServicePolicy) -> Result<Inve
     }
     let routes = routes_of(&inventory);
     route_tags(ports, &routes, &mut inventory).await?;
+    if policy.judge {
+        inventory.response_times = response_times(ports, &inventory.old_groups).await?;
+    }
     inventory.name_holders = name_holders(ports, &policy.name, &inventory).await?;
     let holders = ports.ledger.holders(&routes).await;
     inventory.holders = holders.map_err(|source| ActionError::Ledger {
@@ -115,6 +121,25 @@ fn listener_of(route: &RouteId) -> Option<RouteId> {
     let RouteId::Rule(rule) = route else { return None };
     let (listener, _) = rule.as_str().rsplit_once('/')?;
     RouteId::parse(listener.replacen(":listener-rule/", ":listener/", 1)).ok()
+}
+
+/// How long each old group took to answer until now. Not being able to read it is an error: whatever compares the clusters
+/// later could not read either.
+async fn response_times(
+    ports: &Ports,
+    old: &[ObservedGroup],
+) -> Result<BTreeMap<TargetGroupArn, ResponseTimes>, ActionError> {
+    let now = ports.clock.now();
+    let groups: Vec<(&TargetGroupArn, &LoadBalancerArn)> =
+        old.iter().filter_map(|old| Some((&old.group.arn, old.group.load_balancers.first()?))).collect();
+    if groups.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let asked: Vec<MetricQuery> = groups.iter().flat_map(|(group, balancer)| queries(balancer, group)).collect();
+    let (since, _) = last_whole_hour(now);
+    let answers = port("reading how long the old groups take to answer", ports.metrics.data(&asked, since, now).await)?;
+    let times = groups.iter().zip(answers.chunks_exact(2));
+    Ok(times.map(|((group, _), answer)| ((*group).clone(), ResponseTimes::read(&answer[0], &answer[1], now))).collect())
 }
 
 /// The groups that already carry a name which the plan would give to a new one.

@@ -14,7 +14,7 @@ pub use clock::Clock;
 pub use executions::{ExecutionStatus, Executions, Started};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use load_balancers::{Listener, LoadBalancer, LoadBalancers, NewGroup};
-pub use metrics::Metrics;
+pub use metrics::{MetricPages, Metrics};
 
 use std::sync::Arc;
 

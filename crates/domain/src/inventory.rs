@@ -1,6 +1,7 @@
 //! What was observed before a plan is made.
 
 use crate::alarm::Alarm;
+use crate::comparison::ResponseTimes;
 use crate::group::{Attributes, Tags, TargetGroup, TargetHealth};
 use crate::ids::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::route::{Route, RouteId};
@@ -22,6 +23,8 @@ pub struct Inventory {
     pub alarms: Vec<Alarm>,
     /// Groups that already carry a name that the plan would give to a new one, with their tags.
     pub name_holders: BTreeMap<String, (TargetGroupArn, Tags)>,
+    /// How long the old groups took to answer, where that is wanted.
+    pub response_times: BTreeMap<TargetGroupArn, ResponseTimes>,
     /// Who holds routes of the service now.
     pub holders: Vec<RouteHolder>,
 }

@@ -18,6 +18,7 @@ pub mod inventory;
 pub mod journal;
 pub mod judge;
 pub mod judge_gate;
+pub mod metric_query;
 pub mod normal_form;
 pub mod plan;
 pub mod planner;

@@ -53,6 +53,10 @@ pub struct PlannedGroup {
     pub attributes: Attributes,
     /// Healthy targets of the old group when the plan was made; what must be there to take the traffic back.
     pub old_healthy: u32,
+    /// Above what the judge calls an answer slow, in microseconds: the old group's p95 before the plan was made. None where
+    /// it had answered nothing, or nothing is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_above_microseconds: Option<u64>,
 }
 
 /// A route and what it will carry at each step.

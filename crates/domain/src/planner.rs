@@ -12,6 +12,7 @@ mod routes;
 pub use name::new_group_name;
 pub use routes::routes_of;
 
+use crate::comparison::ResponseTimes;
 use crate::ids::{LoadBalancerArn, MigrationId, TargetGroupArn};
 use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::plan::{Finding, Plan, PlannedGroup, Severity};
@@ -87,6 +88,7 @@ fn planned_group(
 ) -> Option<PlannedGroup> {
     let load_balancer = balancer_of(inventory, old)?.arn.clone();
     new_group::warn(policy, old, findings);
+    let times = inventory.response_times.get(&old.group.arn);
     Some(PlannedGroup {
         old: old.group.arn.clone(),
         load_balancer,
@@ -94,6 +96,7 @@ fn planned_group(
         settings: new_group::settings(policy, old),
         attributes: new_group::attributes(old),
         old_healthy: crate::group::healthy_count(&old.health),
+        slow_above_microseconds: times.and_then(ResponseTimes::slow_above_microseconds),
     })
 }
 

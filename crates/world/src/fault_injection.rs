@@ -9,11 +9,11 @@ use crossfade_actions::ports::{
 };
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm::{Alarm, Firing};
-use crossfade_domain::comparison::{GroupPair, PairMinute, ResponseTimes};
 use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Event, Head, Trigger};
+use crossfade_domain::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::route::{Route, RouteId};
 use jiff::Timestamp;
@@ -256,27 +256,14 @@ impl Alarms for Faulty {
 
 #[async_trait::async_trait]
 impl Metrics for Faulty {
-    async fn group_minutes(
+    async fn data(
         &self,
-        pair: &GroupPair,
-        slow_above_seconds: Option<f64>,
+        queries: &[MetricQuery],
         since: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<PairMinute>, PortError> {
-        let inner = &self.inner.metrics;
-        let minutes = || inner.group_minutes(pair, slow_above_seconds, since, until);
-        self.faults.call("group_minutes", pair.old.as_str(), minutes).await
-    }
-
-    async fn response_times(
-        &self,
-        load_balancer: &LoadBalancerArn,
-        group: &TargetGroupArn,
-        before: Timestamp,
-    ) -> Result<ResponseTimes, PortError> {
-        let inner = &self.inner.metrics;
-        let times = || inner.response_times(load_balancer, group, before);
-        self.faults.call("response_times", group.as_str(), times).await
+    ) -> Result<Vec<DataPoints>, PortError> {
+        let object = format!("{} queries", queries.len());
+        self.faults.call("metric_data", &object, || self.inner.metrics.data(queries, since, until)).await
     }
 }
 

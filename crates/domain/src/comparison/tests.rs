@@ -1,5 +1,8 @@
 use super::*;
-use crate::ids::MigrationId;
+use crate::ids::{LoadBalancerArn, MigrationId, TargetGroupArn};
+use crate::journal::{Event, Happening};
+use crate::judge::{MetricKind, Minute};
+use crate::weight::Weight;
 
 fn minute(minute: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
@@ -25,12 +28,28 @@ fn window() -> Window {
 }
 
 fn counts(requests: u64, server_errors: u64, connection_errors: u64, slow: u64) -> GroupCounts {
-    GroupCounts { requests, server_errors, connection_errors, answers: requests - connection_errors, slow }
+    let answers = requests - connection_errors;
+    GroupCounts { requests, server_errors, client_errors: 0, connection_errors, answers, slow }
 }
 
-fn read(slow_above: Option<f64>, minutes: &[(i64, GroupCounts, GroupCounts)]) -> PairRead {
-    let of = |&(number, old, new): &(i64, GroupCounts, GroupCounts)| PairMinute { start: minute(number), old, new };
-    PairRead { slow_above, minutes: minutes.iter().map(of).collect() }
+fn compared(slow_above_seconds: Option<f64>) -> ComparedPair {
+    let arn = |kind: &str| format!("arn:aws:elasticloadbalancing:eu-west-1:1:{kind}");
+    let pair = GroupPair {
+        load_balancer: LoadBalancerArn::parse(arn("loadbalancer/app/public/1")).unwrap(),
+        old: TargetGroupArn::parse(arn("targetgroup/old/1")).unwrap(),
+        new: TargetGroupArn::parse(arn("targetgroup/new/2")).unwrap(),
+    };
+    ComparedPair { pair, slow_above_seconds, sticky: false }
+}
+
+fn pair_read(slow_above: Option<f64>, minutes: &[(i64, GroupCounts, GroupCounts)]) -> PairRead {
+    let of = |&(number, old, new): &(i64, GroupCounts, GroupCounts)| PairMinute {
+        start: minute(number),
+        old,
+        new,
+        balancer_errors: 0,
+    };
+    PairRead { of: compared(slow_above), minutes: minutes.iter().map(of).collect() }
 }
 
 #[test]
@@ -69,7 +88,7 @@ fn a_shift_that_takes_minutes_begins_its_step_again_when_it_is_verified() {
 #[test]
 fn what_was_not_published_is_0_and_what_has_not_settled_is_left_out() {
     let pair =
-        read(None, &[(1, counts(90, 2, 1, 0), counts(10, 1, 2, 0)), (7, counts(9, 9, 0, 0), counts(9, 9, 0, 0))]);
+        pair_read(None, &[(1, counts(90, 2, 1, 0), counts(10, 1, 2, 0)), (7, counts(9, 9, 0, 0), counts(9, 9, 0, 0))]);
     let errors = &series(&window(), &[pair]).metrics[&MetricKind::Errors].minutes;
     assert_eq!(errors.len(), 7);
     assert_eq!(errors[0], Minute::default());
@@ -79,10 +98,10 @@ fn what_was_not_published_is_0_and_what_has_not_settled_is_left_out() {
 
 #[test]
 fn all_pairs_of_a_service_are_added_up_minute_by_minute() {
-    let public = read(Some(0.2), &[(1, counts(90, 1, 0, 5), counts(10, 0, 0, 2))]);
+    let public = pair_read(Some(0.2), &[(1, counts(90, 1, 0, 5), counts(10, 0, 0, 2))]);
     // More connection errors than requests: every request failed, and no more than that.
     let internal =
-        read(Some(0.1), &[(1, counts(50, 1, 0, 3), GroupCounts { connection_errors: 9, ..counts(4, 0, 0, 1) })]);
+        pair_read(Some(0.1), &[(1, counts(50, 1, 0, 3), GroupCounts { connection_errors: 9, ..counts(4, 0, 0, 1) })]);
     let series = series(&window(), &[public, internal]);
     let errors = series.metrics[&MetricKind::Errors].minutes[1];
     assert_eq!(errors, Minute { age: 1, new_bad: 4, new: 14, old_bad: 2, old: 140 });
@@ -92,8 +111,8 @@ fn all_pairs_of_a_service_are_added_up_minute_by_minute() {
 
 #[test]
 fn without_answers_before_the_first_shift_nothing_counts_as_slow() {
-    let measured = read(Some(0.2), &[(1, counts(90, 0, 0, 5), counts(10, 0, 0, 2))]);
-    let unmeasured = read(None, &[(1, counts(50, 0, 0, 0), counts(50, 0, 0, 0))]);
+    let measured = pair_read(Some(0.2), &[(1, counts(90, 0, 0, 5), counts(10, 0, 0, 2))]);
+    let unmeasured = pair_read(None, &[(1, counts(50, 0, 0, 0), counts(50, 0, 0, 0))]);
     let only = series(&window(), std::slice::from_ref(&unmeasured));
     assert!(!only.metrics.contains_key(&MetricKind::Slow));
     let slow = series(&window(), &[measured, unmeasured]).metrics[&MetricKind::Slow].minutes[1];
@@ -107,20 +126,85 @@ fn clumps_are_measured_on_the_old_group_before_the_first_shift() {
         .collect();
     // What happens afterwards changes nothing.
     minutes.push((1, counts(2000, 0, 0, 0), counts(2000, 2000, 0, 0)));
-    let clumped = series(&window(), &[read(None, &minutes)]).metrics[&MetricKind::Errors].phi;
+    let clumped = series(&window(), &[pair_read(None, &minutes)]).metrics[&MetricKind::Errors].phi;
     assert!((clumped - 5.0).abs() < f64::EPSILON, "{clumped}");
-    let alone = series(&window(), &[read(None, &minutes[60..])]).metrics[&MetricKind::Errors].phi;
+    let alone = series(&window(), &[pair_read(None, &minutes[60..])]).metrics[&MetricKind::Errors].phi;
     assert!((alone - 1.0).abs() < f64::EPSILON, "{alone}");
 }
 
 #[test]
+fn refused_answers_are_a_metric_of_their_own() {
+    let refused = |client_errors, counts| GroupCounts { client_errors, ..counts };
+    let pair = pair_read(None, &[(1, refused(9, counts(90, 2, 0, 0)), refused(4, counts(10, 1, 0, 0)))]);
+    let series = series(&window(), &[pair]);
+    let minute = series.metrics[&MetricKind::ClientErrors].minutes[1];
+    assert_eq!(minute, Minute { age: 1, new_bad: 4, new: 10, old_bad: 9, old: 90 });
+    let minute = series.metrics[&MetricKind::Errors].minutes[1];
+    assert_eq!((minute.new_bad, minute.old_bad), (1, 2), "they are no errors");
+}
+
+#[test]
+fn one_look_asks_for_every_count_of_both_groups_and_for_the_load_balancers_own_errors() {
+    let asked =
+        |slow_above| -> Vec<String> { queries(&[compared(slow_above)]).iter().map(ToString::to_string).collect() };
+    let of = |group: &str| {
+        [
+            format!("Sum of RequestCount of {group}"),
+            format!("Sum of HTTPCode_Target_5XX_Count of {group}"),
+            format!("Sum of HTTPCode_Target_4XX_Count of {group}"),
+            format!("Sum of TargetConnectionErrorCount of {group}"),
+            format!("SampleCount of TargetResponseTime of {group}"),
+            format!("TC(0.250000:) of TargetResponseTime of {group}"),
+        ]
+    };
+    let mut expected = [of("old"), of("new")].concat();
+    expected.push("Sum of HTTPCode_ELB_5XX_Count of public".to_owned());
+    assert_eq!(asked(Some(0.25)), expected);
+    expected.retain(|query| !query.starts_with("TC"));
+    assert_eq!(asked(None), expected);
+    assert_eq!(queries(&[compared(None), compared(None)]).len(), 22);
+}
+
+#[test]
+fn answers_are_told_apart_by_their_place() {
+    let pairs = vec![compared(Some(0.2)), compared(None)];
+    let answers: Vec<_> =
+        (0..queries(&pairs).len()).map(|place| vec![(minute(1), f64::from(u8::try_from(place).unwrap()))]).collect();
+    let [first, second] = read(pairs, answers).try_into().unwrap();
+    let of = |[requests, server_errors, client_errors, connection_errors, answers, slow]: [u64; 6]| GroupCounts {
+        requests,
+        server_errors,
+        client_errors,
+        connection_errors,
+        answers,
+        slow,
+    };
+    let (old, new) = (of([0, 1, 2, 3, 4, 5]), of([6, 7, 8, 9, 10, 11]));
+    assert_eq!(first.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 12 }]);
+    let (old, new) = (of([13, 14, 15, 16, 17, 0]), of([18, 19, 20, 21, 22, 0]));
+    assert_eq!(second.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 23 }]);
+}
+
+#[test]
 fn slow_is_above_the_hours_percentile_or_the_median_of_the_minutes() {
-    let times = |hour, minutes: &[f64]| ResponseTimes { hour, minutes: minutes.to_vec() }.slow_above();
-    assert_eq!(times(Some(0.3), &[0.1]), Some(0.3));
-    assert_eq!(times(None, &[0.3, 0.1, 0.2]), Some(0.2));
+    let times = |hour, minutes: &[f64]| ResponseTimes { hour, minutes: minutes.to_vec() }.slow_above_microseconds();
+    assert_eq!(times(Some(0.3), &[0.1]), Some(300_000));
+    assert_eq!(times(None, &[0.3, 0.1, 0.2]), Some(200_000));
     assert_eq!(times(None, &[]), None);
-    assert_eq!(Count::Slow.statistic(Some(0.25)).as_deref(), Some("TC(0.250000:)"));
-    assert_eq!(Count::Slow.statistic(None), None);
+}
+
+#[test]
+fn the_hour_before_is_the_last_whole_one_and_minutes_count_until_the_time_itself() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let points = |points: &[(&str, f64)]| points.iter().map(|(start, seconds)| (at(start), *seconds)).collect();
+    let hours = points(&[("2026-11-02T02:00:00Z", 0.3), ("2026-11-02T03:00:00Z", 9.0)]);
+    let minutes =
+        points(&[("2026-11-02T02:05:00Z", 0.1), ("2026-11-02T03:16:00Z", 0.2), ("2026-11-02T03:17:00Z", 9.0)]);
+    let before = at("2026-11-02T03:17:00Z");
+    let expected = ResponseTimes { hour: Some(0.3), minutes: vec![0.1, 0.2] };
+    assert_eq!(ResponseTimes::read(&hours, &minutes, before), expected);
+    let only_this_hour = points(&[("2026-11-02T03:00:00Z", 9.0)]);
+    assert_eq!(ResponseTimes::read(&only_this_hour, &vec![], before), ResponseTimes::default());
 }
 
 #[test]

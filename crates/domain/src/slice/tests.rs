@@ -68,6 +68,7 @@ impl Scene {
             .unwrap(),
             attributes: std::collections::BTreeMap::new(),
             old_healthy: 3,
+            slow_above_microseconds: None,
         };
         let plan = Plan {
             version: 1,

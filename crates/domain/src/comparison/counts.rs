@@ -1,0 +1,180 @@
+//! The counts of both groups of a pair, minute by minute.
+
+use super::MINUTE_PERIOD;
+use crate::ids::{LoadBalancerArn, TargetGroupArn};
+use crate::metric_query::{DataPoints, MetricQuery};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// An old group and the new one that takes its traffic over, on one load balancer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPair {
+    /// The load balancer.
+    pub load_balancer: LoadBalancerArn,
+    /// The old group.
+    pub old: TargetGroupArn,
+    /// The new group.
+    pub new: TargetGroupArn,
+}
+
+/// A pair, and how it is to be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComparedPair {
+    /// The groups.
+    pub pair: GroupPair,
+    /// Above what an answer counts as slow, in seconds; none where nothing can be.
+    pub slow_above_seconds: Option<f64>,
+    /// Whether clients are pinned to a group on any route of the pair, so that it need not get its share of the requests.
+    pub sticky: bool,
+}
+
+/// What one group did in one minute. What was not published is 0: load balancers publish most counts only when they are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GroupCounts {
+    /// Requests for which a target was chosen.
+    pub requests: u64,
+    /// Answers of targets with 5xx.
+    pub server_errors: u64,
+    /// Answers of targets with 4xx.
+    pub client_errors: u64,
+    /// Targets that could not be connected to.
+    pub connection_errors: u64,
+    /// Answers whose time was measured.
+    pub answers: u64,
+    /// Those of them that took longer than was asked about.
+    pub slow: u64,
+}
+
+/// One minute of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairMinute {
+    /// When it begins: a whole minute.
+    pub start: Timestamp,
+    /// The old group's counts.
+    pub old: GroupCounts,
+    /// The new group's counts.
+    pub new: GroupCounts,
+    /// Answers with 5xx that the load balancer gave itself, whichever of its groups they were for.
+    pub balancer_errors: u64,
+}
+
+/// What was read about one pair.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairRead {
+    /// The pair.
+    pub of: ComparedPair,
+    /// The minutes of which something is known, oldest first.
+    pub minutes: Vec<PairMinute>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Old,
+    New,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Count {
+    Requests,
+    ServerErrors,
+    ClientErrors,
+    ConnectionErrors,
+    Answers,
+    Slow,
+}
+
+const COUNTS: [Count; 6] =
+    [Count::Requests, Count::ServerErrors, Count::ClientErrors, Count::ConnectionErrors, Count::Answers, Count::Slow];
+
+#[derive(Debug, Clone, Copy)]
+enum Question {
+    Of(Side, Count),
+    /// Published for the load balancer alone: it knows no target group.
+    BalancerErrors,
+}
+
+impl Count {
+    const fn metric(self) -> &'static str {
+        match self {
+            Self::Requests => "RequestCount",
+            Self::ServerErrors => "HTTPCode_Target_5XX_Count",
+            Self::ClientErrors => "HTTPCode_Target_4XX_Count",
+            Self::ConnectionErrors => "TargetConnectionErrorCount",
+            Self::Answers | Self::Slow => "TargetResponseTime",
+        }
+    }
+
+    /// None where nothing counts as slow. `TC(x:)` counts the values above x.
+    fn statistic(self, slow_above_seconds: Option<f64>) -> Option<String> {
+        match self {
+            Self::Requests | Self::ServerErrors | Self::ClientErrors | Self::ConnectionErrors => Some("Sum".to_owned()),
+            Self::Answers => Some("SampleCount".to_owned()),
+            Self::Slow => slow_above_seconds.map(|seconds| format!("TC({seconds:.6}:)")),
+        }
+    }
+}
+
+impl ComparedPair {
+    fn questions(&self) -> Vec<(Question, MetricQuery)> {
+        let query = |metric, group: Option<&TargetGroupArn>, statistic| MetricQuery {
+            metric,
+            load_balancer: self.pair.load_balancer.clone(),
+            group: group.cloned(),
+            period_seconds: MINUTE_PERIOD,
+            statistic,
+        };
+        let mut questions = Vec::new();
+        for (side, group) in [(Side::Old, &self.pair.old), (Side::New, &self.pair.new)] {
+            questions.extend(COUNTS.into_iter().filter_map(|count| {
+                let statistic = count.statistic(self.slow_above_seconds)?;
+                Some((Question::Of(side, count), query(count.metric(), Some(group), statistic)))
+            }));
+        }
+        let own = query("HTTPCode_ELB_5XX_Count", None, "Sum".to_owned());
+        questions.push((Question::BalancerErrors, own));
+        questions
+    }
+}
+
+/// Everything that one look asks about these pairs; [`read`] takes the answers in the same order.
+pub fn queries(pairs: &[ComparedPair]) -> Vec<MetricQuery> {
+    pairs.iter().flat_map(ComparedPair::questions).map(|(_, query)| query).collect()
+}
+
+/// Puts the answers to [`queries`] together, pair by pair and minute by minute.
+pub fn read(pairs: Vec<ComparedPair>, answers: Vec<DataPoints>) -> Vec<PairRead> {
+    let mut answers = answers.into_iter();
+    let read_one = |of: ComparedPair| {
+        let mut minutes: BTreeMap<Timestamp, PairMinute> = BTreeMap::new();
+        for (question, _) in of.questions() {
+            for (start, value) in answers.next().unwrap_or_default() {
+                let none = GroupCounts::default();
+                let empty = PairMinute { start, old: none, new: none, balancer_errors: 0 };
+                note(minutes.entry(start).or_insert(empty), question, value);
+            }
+        }
+        PairRead { of, minutes: minutes.into_values().collect() }
+    };
+    pairs.into_iter().map(read_one).collect()
+}
+
+fn note(minute: &mut PairMinute, question: Question, value: f64) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate; counts are whole")]
+    let value = value.round() as u64;
+    let Question::Of(side, count) = question else {
+        minute.balancer_errors = value;
+        return;
+    };
+    let counts = match side {
+        Side::Old => &mut minute.old,
+        Side::New => &mut minute.new,
+    };
+    *match count {
+        Count::Requests => &mut counts.requests,
+        Count::ServerErrors => &mut counts.server_errors,
+        Count::ClientErrors => &mut counts.client_errors,
+        Count::ConnectionErrors => &mut counts.connection_errors,
+        Count::Answers => &mut counts.answers,
+        Count::Slow => &mut counts.slow,
+    } = value;
+}

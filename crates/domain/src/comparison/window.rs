@@ -1,0 +1,49 @@
+//! Which minutes are looked at.
+
+use super::{HOUR_SECONDS, MINUTE_SECONDS, minute_of, plus};
+use crate::journal::{Event, Happening};
+use crate::weight::Weight;
+use jiff::Timestamp;
+
+/// How long after its end the counts of a minute still change much.
+const SETTLING_SECONDS: i64 = 2 * MINUTE_SECONDS;
+
+/// What is looked at: the hour before the first shift, and the time since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// The minute of the first shift: where the comparison begins, and the history ends.
+    pub first: Timestamp,
+    /// The end of the newest settled minute.
+    pub until: Timestamp,
+    /// The minutes in which the weight changed, or began to, in order.
+    changes: Vec<Timestamp>,
+}
+
+impl Window {
+    /// What a journal asks for at a time; none before the first traffic.
+    ///
+    /// The weight changes somewhere between the intent and the verification of a shift, so that both begin a step anew.
+    pub fn of(events: &[Event], now: Timestamp) -> Option<Self> {
+        let change = |event: &Event| match event.what {
+            Happening::ShiftIntended { weight, .. } | Happening::Shifted { weight, .. } if weight > Weight::ZERO => {
+                Some(minute_of(event.at))
+            }
+            _ => None,
+        };
+        let changes: Vec<Timestamp> = events.iter().filter_map(change).collect();
+        let first = *changes.first()?;
+        let since = plus(first, -HOUR_SECONDS);
+        Some(Self { first, until: plus(minute_of(now), -SETTLING_SECONDS).max(plus(since, MINUTE_SECONDS)), changes })
+    }
+
+    /// Where the history begins.
+    pub fn since(&self) -> Timestamp {
+        plus(self.first, -HOUR_SECONDS)
+    }
+
+    /// The minutes since the last change of weight; the minute of the change is 0.
+    pub(super) fn age(&self, minute: Timestamp) -> u32 {
+        let last = self.changes.iter().rev().find(|change| **change <= minute).unwrap_or(&self.first);
+        u32::try_from(minute.duration_since(*last).as_secs() / MINUTE_SECONDS).unwrap_or(0)
+    }
+}
