@@ -4,6 +4,7 @@ mod abandoned;
 mod alarm_events;
 mod every_call;
 mod every_moment;
+mod hooks;
 mod judging;
 mod migrating;
 mod planning;

@@ -19,11 +19,12 @@ const MIGRATE: &str = "migrate-service";
 const ROLL_BACK: &str = "roll-back-service";
 const MACHINES: [&str; 2] = [MIGRATE, ROLL_BACK];
 /// The functions that the machines call.
-const FUNCTIONS: [&str; 8] = [
+const FUNCTIONS: [&str; 9] = [
     "check-alarms",
     "check-targets",
     "create-target-group",
     "finish-migration",
+    "hook-move-consumers",
     "plan-migration",
     "register-targets",
     "roll-back",

@@ -30,6 +30,7 @@ use crossfade_world::states::{Status, StepFunctions, TaskError, Work};
 use crossfade_world::world::ServiceOnBalancer;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -42,6 +43,15 @@ const SWEEP_SECONDS: i64 = 300;
 /// Something that happens before an invocation, which it gets with its number.
 pub(crate) type Happens = Box<dyn FnMut(&World, &Machines, &Work, usize)>;
 
+/// What a call of a hook comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HookDoes {
+    Answers,
+    Fails,
+    /// It does its work, and its time is over before it answers.
+    Hangs,
+}
+
 pub(crate) struct Stage {
     pub(crate) world: Arc<World>,
     pub(crate) ledger: Arc<Ledger>,
@@ -53,6 +63,10 @@ pub(crate) struct Stage {
     pub(crate) plain: Ports,
     /// What each function answered, for the story of a failing test.
     pub(crate) story: Vec<String>,
+    /// What the next calls of hooks come to; when it is used up, they answer.
+    pub(crate) hooks_do: VecDeque<HookDoes>,
+    /// What the hooks were called with.
+    pub(crate) hook_calls: Vec<Value>,
     /// Called before each invocation with its number, counted from 0.
     pub(crate) before: Option<Happens>,
     invocations: usize,
@@ -91,6 +105,8 @@ impl Stage {
             ports,
             plain,
             story: Vec::new(),
+            hooks_do: VecDeque::new(),
+            hook_calls: Vec::new(),
             before: None,
             invocations: 0,
             deliver_alarm_events: true,
@@ -168,11 +184,14 @@ impl Stage {
         panic!("the machines never end\n{}", self.told());
     }
 
-    fn invoke(&mut self, work: &Work) {
+    pub(crate) fn invoke(&mut self, work: &Work) {
         let number = self.invocations;
         self.invocations += 1;
         if let Some(before) = &mut self.before {
             before(&self.world, &self.machines, work, number);
+        }
+        if work.function.starts_with("crossfade-hook-") {
+            return self.invoke_hook(work);
         }
         let first_call = self.faults.calls().len();
         let result = self.call(&work.function, &work.payload);
@@ -185,6 +204,25 @@ impl Stage {
                 cause: json!({"errorType": error.class(), "errorMessage": error.chain()}).to_string(),
             }),
             None => {
+                self.world.advance(SignedDuration::from_secs(FUNCTION_TIMEOUT_SECONDS));
+                Err(TaskError { error: "Sandbox.Timedout".to_owned(), cause: "{}".to_owned() })
+            }
+        };
+        let now = self.world.now();
+        self.machines.with(|engine| engine.task_done(now, work.task, answer));
+    }
+
+    fn invoke_hook(&mut self, work: &Work) {
+        let does = self.hooks_do.pop_front().unwrap_or(HookDoes::Answers);
+        self.story.push(format!("{} {}: {} {does:?}", self.world.now(), work.state, work.function));
+        self.hook_calls.push(work.payload.clone());
+        let answer = match does {
+            HookDoes::Answers => Ok(json!({"verdict": "not ours to read"})),
+            HookDoes::Fails => {
+                let cause = json!({"errorType": "KafkaIsDown", "errorMessage": "no broker answers"}).to_string();
+                Err(TaskError { error: "KafkaIsDown".to_owned(), cause })
+            }
+            HookDoes::Hangs => {
                 self.world.advance(SignedDuration::from_secs(FUNCTION_TIMEOUT_SECONDS));
                 Err(TaskError { error: "Sandbox.Timedout".to_owned(), cause: "{}".to_owned() })
             }

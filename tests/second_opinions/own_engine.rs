@@ -38,7 +38,7 @@ pub(super) fn run(scenario: &Scenario) -> Run {
             calls.push(json!([function, payload]));
             let answer = left.get_mut(function.as_str()).and_then(Iterator::next).cloned();
             let result = match answer.unwrap_or(Answer::Error("Internal")) {
-                Answer::Cursor(cursor) => Ok(cursor),
+                Answer::Cursor(answer) | Answer::Other(answer) => Ok(answer),
                 Answer::Error(class) => Err(TaskError {
                     error: class.to_owned(),
                     cause: json!({ "errorType": class, "errorMessage": Answer::message(class) }).to_string(),

@@ -1,6 +1,6 @@
 //! The table: what the functions answer, and which states the machines must then enter.
 
-use super::script::{Answer, Scenario, fails, says};
+use super::script::{Answer, Scenario, fails, hook, moved, says};
 use super::{MIGRATE, ROLL_BACK};
 
 const PLAN: &[&str] = &["Plan migration", "Planned?"];
@@ -8,6 +8,8 @@ const ATTACH: &[&str] = &["Create target group", "Attach at weight 0", "Attached
 const TARGETS: &[&str] = &["Check targets", "Targets ready?"];
 const SHIFT: &[&str] = &["Shift weight", "Shifted?"];
 const SLICE: &[&str] = &["Bake slice", "Check alarms", "Verdict?"];
+const HOOK: &[&str] = &["Call hook"];
+const HOOK_BACK: &[&str] = &["Call hook after rollback"];
 const FINISH: &[&str] = &["Finish migration", "Finished?", "Migrated"];
 const ROLL_BACK_STATES: &[&str] = &["Roll back", "Rollback verdict?"];
 const VERIFY: &[&str] = &["Settle", "Verify rollback", "Verified?"];
@@ -52,6 +54,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(ends_on_the_way_up());
     all.extend(errors());
     all.extend(rollbacks());
+    all.extend(hooks());
     all
 }
 
@@ -194,5 +197,32 @@ fn rollbacks() -> Vec<Scenario> {
             .of_roll_back_service([fails("Superseded")]),
         scenario("roll-back-service-halts-at-the-second-look", &[ROLL_BACK_STATES, VERIFY, HALTED], Some("Halted"))
             .of_roll_back_service([says("settle"), says("halt")]),
+    ]
+}
+
+fn hooks() -> Vec<Scenario> {
+    const MOVE: &str = "hook-move-consumers";
+    let (first, each, back) = (|| hook("beforeFirstShift"), || hook("afterEachShift"), || hook("afterRollback"));
+    let look = &VERIFY[1..];
+    vec![
+        scenario("hooks-on-the-way-up", &[PLAN, ATTACH, TARGETS, SHIFT, HOOK, SHIFT, HOOK, SHIFT, SLICE, FINISH], None)
+            .attached([first(), each(), says("bake")])
+            .answer(MOVE, [moved(), fails("Transient"), moved()])
+            .answer("check-alarms", [says("finish")])
+            .answer("finish-migration", [says("migrated")]),
+        scenario(
+            "a-hook-fails",
+            &[PLAN, ATTACH, TARGETS, SHIFT, HOOK, ROLL_BACK_STATES, VERIFY, HOOK_BACK, look, ROLLED_BACK],
+            Some("RolledBack"),
+        )
+        .attached([first()])
+        .answer(MOVE, [fails("Runtime.HandlerError"), moved()])
+        .answer("roll-back", [says("settle"), back(), says("rolledBack")]),
+        scenario("roll-back-service-brings-home", &[ROLL_BACK_STATES, VERIFY, HOOK_BACK, look, ROLLED_BACK], None)
+            .of_roll_back_service([says("settle"), back(), says("rolledBack")])
+            .answer(MOVE, [moved()]),
+        scenario("the-last-hook-fails", &[ROLL_BACK_STATES, VERIFY, HOOK_BACK, look, HALTED], Some("Halted"))
+            .of_roll_back_service([says("settle"), back(), says("halt")])
+            .answer(MOVE, [fails("KafkaIsDown")]),
     ]
 }

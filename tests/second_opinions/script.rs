@@ -3,11 +3,16 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// The name of the operator's function, as a policy names it: without the stack's name.
+pub(super) const HOOK: &str = "crossfade-hook-move-consumers";
+
 /// What one call of a function comes to.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Answer {
     /// It returns the next cursor.
     Cursor(Value),
+    /// It returns something else, as a hook may.
+    Other(Value),
     /// It fails with this class.
     Error(&'static str),
 }
@@ -20,7 +25,7 @@ impl Answer {
 
     fn to_json(&self) -> Value {
         match self {
-            Self::Cursor(cursor) => json!({ "cursor": cursor }),
+            Self::Cursor(answer) | Self::Other(answer) => json!({ "cursor": answer }),
             Self::Error(class) => json!({ "error": class, "message": Self::message(class) }),
         }
     }
@@ -36,6 +41,18 @@ pub(super) fn says(verdict: &str) -> Answer {
         cursor["error"] = "Refused".into();
     }
     Answer::Cursor(cursor)
+}
+
+/// The function has the machine call the hook of the scripts.
+pub(super) fn hook(point: &str) -> Answer {
+    let Answer::Cursor(mut cursor) = says("hook") else { unreachable!("it says a cursor") };
+    cursor["hook"] = json!({ "point": point, "function": HOOK });
+    Answer::Cursor(cursor)
+}
+
+/// The hook answers with something that is no cursor, and that must not become one.
+pub(super) fn moved() -> Answer {
+    Answer::Other(json!({ "consumers": ["moved"], "verdict": "finish" }))
 }
 
 /// The function fails with an error of this class.

@@ -116,17 +116,29 @@ pub(super) struct Task {
     comment: String,
     pub(super) resource: String,
     pub(super) parameters: Invocation,
-    pub(super) output_path: String,
+    #[serde(default)]
+    pub(super) output_path: Option<String>,
+    /// Null where the answer is thrown away.
+    #[serde(default = "the_whole")]
+    pub(super) result_path: Value,
     pub(super) timeout_seconds: u64,
     pub(super) retry: Vec<Retrier>,
     pub(super) catch: Vec<Catcher>,
     next: String,
 }
 
+fn the_whole() -> Value {
+    "$".into()
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(super) struct Invocation {
-    pub(super) function_name: String,
+    #[serde(default)]
+    pub(super) function_name: Option<String>,
+    /// Where the cursor names the function.
+    #[serde(default, rename = "FunctionName.$")]
+    pub(super) function_name_path: Option<String>,
     pub(super) payload: serde_json::Map<String, Value>,
 }
 

@@ -45,6 +45,9 @@ const ON_OUR_GROUPS: [&str; 5] = [
     "elasticloadbalancing:RegisterTargets",
 ];
 
+/// What a policy may name as a hook; the decoder of policies refuses every other name.
+const HOOKS: &str = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:crossfade-hook-*";
+
 /// The functions that write to routes.
 const ROUTE_WRITERS: [&str; 3] = ["react-to-alarm", "roll-back", "shift-weight"];
 
@@ -189,8 +192,13 @@ fn a_machine_may_call_the_functions_of_its_states_and_no_others() {
         let role = resource(&template, &format!("{name}Role"), "AWS::IAM::Role");
         let calls: Vec<_> =
             statements(role).into_iter().filter(|s| actions(s).contains(&"lambda:InvokeFunction")).collect();
-        assert_eq!(calls.len(), 1, "{machine}");
-        assert_eq!(actions(calls[0]), ["lambda:InvokeFunction"], "{machine}");
+        assert_eq!(calls.len(), 2, "{machine}: its functions, and the operator's hooks");
+        for call in &calls {
+            assert_eq!(actions(call), ["lambda:InvokeFunction"], "{machine}");
+        }
+        let hooks = at(calls[1], "Resource").as_sequence().unwrap();
+        let hooks: Vec<_> = hooks.iter().map(|one| intrinsic(one).unwrap().1).collect();
+        assert_eq!(hooks, [HOOKS], "{machine}");
         let granted = at(calls[0], "Resource").as_sequence().unwrap();
         let granted: BTreeSet<_> = granted.iter().map(|one| intrinsic(one).unwrap().1.to_owned()).collect();
         let called = super::placeholders(&read(format!("statemachine/{machine}.asl.json")));

@@ -2,6 +2,7 @@
 
 use crate::error::ActionError;
 use crossfade_domain::cursor::Verdict;
+use crossfade_domain::hook::DueHook;
 use crossfade_domain::ids::{MigrationId, ServiceName};
 use crossfade_domain::journal::Trigger;
 use jiff::Timestamp;
@@ -15,6 +16,8 @@ pub(crate) struct StepInput {
     pub(crate) migration: MigrationId,
     pub(crate) generation: u64,
     pub(crate) step: u32,
+    /// The hook that the machine has called since the cursor was answered.
+    pub(crate) hook: Option<DueHook>,
 }
 
 impl StepInput {
@@ -25,9 +28,10 @@ impl StepInput {
         let migration = fields.required("migration");
         let generation = fields.required("generation");
         let step = fields.required("step");
+        let hook = fields.called_hook();
         match (service, migration, generation, step) {
             (Some(service), Some(migration), Some(generation), Some(step)) if fields.problems.is_empty() => {
-                Ok(Self { service, migration, generation, step })
+                Ok(Self { service, migration, generation, step, hook })
             }
             _ => Err(fields.refuse()),
         }
@@ -56,6 +60,8 @@ pub(crate) struct RollBack {
     pub(crate) caused_at: Option<Timestamp>,
     pub(crate) trigger: Option<Trigger>,
     pub(crate) cause: Option<String>,
+    /// The hook that the machine has called since the cursor was answered; `caught` tells whether it failed.
+    pub(crate) hook: Option<DueHook>,
     pub(crate) caught: Option<Caught>,
     pub(crate) execution: String,
     pub(crate) mode: Mode,
@@ -101,6 +107,7 @@ impl RollBack {
             caused_at: fields.lenient("causedAt"),
             trigger: fields.lenient("trigger"),
             cause: fields.lenient("cause"),
+            hook: fields.called_hook(),
             caught: fields.value("error").and_then(Caught::read),
             execution,
             mode,
@@ -178,6 +185,12 @@ impl<'a> Fields<'a> {
     /// A field that is taken where it can be read.
     fn lenient<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_value(self.value(name)?.clone()).ok()
+    }
+
+    /// The hook that a cursor names, where its verdict was to call it.
+    fn called_hook(&self) -> Option<DueHook> {
+        let verdict: Option<Verdict> = self.lenient("verdict");
+        self.lenient("hook").filter(|_| verdict == Some(Verdict::Hook))
     }
 
     /// As `lenient`, in an object that is a field.

@@ -15,6 +15,7 @@ pub mod error;
 pub mod finish_migration;
 mod gather;
 mod halting;
+mod hooks;
 mod input;
 pub mod plan_migration;
 pub mod ports;

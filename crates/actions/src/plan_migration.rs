@@ -223,6 +223,7 @@ fn without_migration(service: &ServiceName, verdict: Verdict, reason: String, pl
         verdict,
         wait_seconds: 0,
         reason,
+        hook: None,
         caused_at: None,
         error: None,
         findings: Vec::new(),

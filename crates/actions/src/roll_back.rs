@@ -1,6 +1,7 @@
 //! `roll-back`: every route back to its baseline, and the second look that releases the locks.
 
 use crate::error::ActionError;
+use crate::hooks::{after_rollback, answered};
 use crate::input::{Mode, RollBack};
 use crate::ports::Ports;
 use crate::recording::release;
@@ -15,6 +16,7 @@ use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::ops::ControlFlow;
 
 /// Second looks that may find a route moved again before a person is asked: somebody else keeps writing to it.
 const LOOKS: usize = 5;
@@ -28,7 +30,9 @@ const LOOKS: usize = 5;
 /// When the table does not answer, it finds the new groups by their tags and goes on.
 ///
 /// Mode `verify`, after settle: looks at every route again. Answers `rolledBack` with the locks released; `settle` when a
-/// route had to be returned once more; `halt` as above.
+/// route had to be returned once more; `hook` where the policy's `afterRollback` has to answer before the locks go: the
+/// machine calls it, and then this function once more, with the error beside the cursor if it failed, which halts; `halt` as
+/// above.
 ///
 /// May run again at any time, and any number of times at once.
 ///
@@ -135,6 +139,7 @@ fn bare(service: &ServiceName, request: &RollBack, verdict: Verdict, reason: Str
         verdict,
         wait_seconds: 0,
         reason,
+        hook: None,
         caused_at: None,
         error: None,
         findings: Vec::new(),
@@ -211,7 +216,11 @@ fn why(request: &RollBack, head: &Head, now: Timestamp) -> Why {
     } else if head.commands.abort {
         (Trigger::Operator, gate.unwrap_or_else(|| "aborted by a person".to_owned()))
     } else if let Some(caught) = &request.caught {
-        (Trigger::Failure, format!("a step failed: {}: {}", caught.error, caught.cause))
+        let what = request
+            .hook
+            .as_ref()
+            .map_or_else(|| "a step".to_owned(), |hook| format!("hook {} ({})", hook.function, hook.point.field()));
+        (Trigger::Failure, format!("{what} failed: {}: {}", caught.error, caught.cause))
     } else if let Some(reason) = gate {
         // Before step 1 the only gate is the health of the new targets.
         let trigger = if request.step == Some(0) { Trigger::Failure } else { Trigger::CheckAlarms };
@@ -254,7 +263,7 @@ async fn verify(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor
         _ => {
             let plan = plan_of(ports, &head.service, &head.migration).await?;
             let mut answer = if head.phase == Phase::Settling {
-                look_again(ports, head, &plan).await?
+                look_again(ports, request, head, &plan).await?
             } else {
                 // The first look was never completed, by whoever began it.
                 roll_back_all(ports, head, &plan, &why(request, head, ports.clock.now())).await?
@@ -268,7 +277,9 @@ async fn verify(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor
 }
 
 /// The second look at every route, once all late writers are dead.
-async fn look_again(ports: &Ports, head: &Head, plan: &Plan) -> Result<Cursor, ActionError> {
+async fn look_again(ports: &Ports, request: &RollBack, head: &Head, plan: &Plan) -> Result<Cursor, ActionError> {
+    let called = request.hook.as_ref().filter(|_| request.caught.is_none());
+    let head = &answered(ports, head, called).await?;
     if let Some(seconds) = still_settling(head, ports.clock.now()) {
         return Ok(settle(head, plan, seconds));
     }
@@ -283,8 +294,12 @@ async fn look_again(ports: &Ports, head: &Head, plan: &Plan) -> Result<Cursor, A
         // A writer that was alive a moment ago may write once more.
         return conclude(ports, head, plan, returned).await;
     }
+    let head = match after_rollback(ports, request, head, plan).await? {
+        ControlFlow::Break(answer) => return Ok(answer),
+        ControlFlow::Continue(head) => head,
+    };
     let rewritten = earlier.iter().skip(1).sum();
-    let head = release(ports, head, plan, |now| {
+    let head = release(ports, &head, plan, |now| {
         (now.phase == Phase::Settling).then_some(Happening::RollbackVerified { rewritten })
     })
     .await?;

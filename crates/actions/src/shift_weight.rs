@@ -3,6 +3,7 @@
 use crate::capacity::{too_few_new, too_few_old};
 use crate::error::ActionError;
 use crate::halting::halt_or_return;
+use crate::hooks::{after_shift, answered, before_first_shift};
 use crate::input::StepInput;
 use crate::ports::Ports;
 use crate::recording::record;
@@ -23,7 +24,8 @@ const ROLLBACK_WAIT_SECONDS: u32 = 15;
 /// Brings every route of a service to the weight of `cursor.step`, as one unit: records the intent, writes what
 /// differs, reads every route back, and only then records the shift. Step 0 attaches the new groups at weight 0.
 ///
-/// Answers `proceed` (step 0) or `bake`; `hold` while a side lacks healthy targets, a person has paused the migration, or
+/// Answers `proceed` (step 0) or `bake`; `hook` where a hook of the policy has to answer first, which the machine calls before
+/// it calls this function once more: the one before the first shift, then the one after the shift; `hold` while a side lacks healthy targets, a person has paused the migration, or
 /// a rollback of any service needs the account's write budget; `rollBack` when a person aborts; `stop` when another
 /// generation has taken over; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
 ///
@@ -45,8 +47,10 @@ pub async fn shift_weight(ports: &Ports, input: &Value) -> Result<Cursor, Action
 }
 
 async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, ActionError> {
-    let Ours { head, plan } = ours;
     let step = input.step;
+    let head = answered(ports, &ours.head, input.hook.as_ref()).await?;
+    let ours = &Ours { head, plan: ours.plan.clone() };
+    let Ours { head, plan } = ours;
     in_order(head, plan, step)?;
 
     let (live, drift) = routes::drift(ports, plan, head).await?;
@@ -54,9 +58,13 @@ async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, 
         return halt_or_return(ports, ours, step, &first.to_string()).await;
     }
     if head.verified_step == Some(step) && head.intended_step.is_none() {
-        return Ok(shifted(ours, step));
+        return shifted(ports, ours, step).await;
     }
     if let Some(answer) = objection(ports, ours, step, &live).await? {
+        return Ok(answer);
+    }
+    // Last of all, so that a hook is called right before the traffic comes, and not before a wait.
+    if let Some(answer) = before_first_shift(ports, ours, step).await? {
         return Ok(answer);
     }
 
@@ -85,7 +93,7 @@ async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, 
         (now.intended_step == Some(step)).then_some(Happening::Shifted { step, weight })
     })
     .await?;
-    Ok(shifted(&Ours { head, plan: plan.clone() }, step))
+    shifted(ports, &Ours { head, plan: plan.clone() }, step).await
 }
 
 /// A step follows the verified one, or is the verified one again, or is the one that was begun.
@@ -171,9 +179,13 @@ async fn hold(ports: &Ports, ours: &Ours, step: u32, wait: u32, why: &str) -> Re
     Ok(ours.answer(step, Verdict::Hold, wait, why))
 }
 
-fn shifted(ours: &Ours, step: u32) -> Cursor {
+/// The answer once every route was read back.
+async fn shifted(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionError> {
+    if let Some(answer) = after_shift(ports, ours, step).await? {
+        return Ok(answer);
+    }
     let routes = ours.plan.routes.len();
-    match ours.plan.step(step) {
+    Ok(match ours.plan.step(step) {
         None => ours.answer(step, Verdict::Proceed, 0, format!("the new groups are attached at 0 %, routes: {routes}")),
         Some(scheduled) => {
             let slice = slice_seconds(&ours.plan.policy, scheduled.bake_seconds);
@@ -181,5 +193,5 @@ fn shifted(ours: &Ours, step: u32) -> Cursor {
             let reason = format!("{all} at {}, read back", scheduled.weight);
             ours.answer(step, Verdict::Bake, slice, reason)
         }
-    }
+    })
 }

@@ -50,6 +50,7 @@ pub(crate) fn answer(
         verdict,
         wait_seconds,
         reason: reason.into(),
+        hook: None,
         caused_at: None,
         error: None,
         findings: Vec::new(),

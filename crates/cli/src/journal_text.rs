@@ -15,6 +15,8 @@ pub fn told(event: &Event) -> String {
         Happening::TargetsRegistered { registered } => format!("registered {}", counted(*registered, "target")),
         Happening::TargetsChecked { reason, .. } => format!("targets: {reason}"),
         Happening::Judged { reason, .. } => format!("gates: {reason}"),
+        Happening::HookCalled { point, function, .. } => format!("calling hook {function} ({})", point.field()),
+        Happening::HookAnswered { point, function, .. } => format!("hook {function} ({}) answered", point.field()),
         Happening::Commanded { reason, .. } => format!("operator: {reason}"),
         Happening::RollbackBegun { trigger, cause, .. } => format!("rolling back ({}): {cause}", begun_by(*trigger)),
         Happening::ForeignEditKept { route, seen } => {

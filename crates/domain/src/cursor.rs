@@ -1,5 +1,6 @@
 //! The small payload that a state machine hands from function to function.
 
+use crate::hook::DueHook;
 use crate::ids::{MigrationId, ServiceName};
 use crate::plan::{Finding, Plan};
 use crate::weight::Weight;
@@ -30,6 +31,9 @@ pub struct Cursor {
     pub wait_seconds: u32,
     /// Why, in one sentence.
     pub reason: String,
+    /// The hook to call, where the verdict is `hook`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<DueHook>,
     /// When the cause of a `rollBack` arose, if that was before the verdict: an alarm's change of state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caused_at: Option<Timestamp>,
@@ -58,6 +62,8 @@ pub enum Verdict {
     Wait,
     /// Targets are healthy.
     Ready,
+    /// Call the function that `hook` names, then the function that said so once more.
+    Hook,
     /// Keep the weight and look again after a slice.
     Bake,
     /// Keep the weight although the bake is over.

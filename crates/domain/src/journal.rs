@@ -4,6 +4,7 @@
 //! nothing else changes a head, and the ledger writes an event and the head it leads to in one transaction.
 
 use crate::cursor::Verdict;
+use crate::hook::{HookCall, HookPoint};
 use crate::ids::{MigrationId, ServiceName, TargetGroupArn};
 use crate::route::RouteId;
 use crate::weight::Weight;
@@ -97,6 +98,9 @@ pub struct Head {
     /// The rollback, once one was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
+    /// The last hook that was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookCall>,
     /// Why the migration rests where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -216,6 +220,26 @@ pub enum Happening {
         /// Which gate decided, and why.
         reason: String,
     },
+    /// A hook is about to be called by a machine.
+    HookCalled {
+        /// When it is called.
+        point: HookPoint,
+        /// The step it belongs to; 0 after a rollback.
+        step: u32,
+        /// The function's name.
+        function: String,
+        /// The execution that calls it.
+        execution: String,
+    },
+    /// The hook answered without an error.
+    HookAnswered {
+        /// When it was called.
+        point: HookPoint,
+        /// The step it belongs to; 0 after a rollback.
+        step: u32,
+        /// The function's name.
+        function: String,
+    },
     /// An operator asked for something.
     Commanded {
         /// The commands in force from now on.
@@ -297,6 +321,7 @@ impl Head {
             new_groups: BTreeMap::new(),
             commands: Commands::default(),
             rollback: None,
+            hook: None,
             reason: None,
         }
     }
@@ -348,10 +373,27 @@ impl Head {
                     _ => None,
                 };
             }
+            (P::Moving | P::Settling, H::HookCalled { point, step, function, execution }) => {
+                next.hook = Some(HookCall {
+                    point: *point,
+                    step: *step,
+                    function: function.clone(),
+                    execution: execution.clone(),
+                    called_at: event.at,
+                    answered: false,
+                });
+            }
+            (P::Moving | P::Settling, H::HookAnswered { point, step, .. })
+                if self.hook.as_ref().is_some_and(|call| call.is(*point, *step)) =>
+            {
+                next.hook = self.hook.clone().map(|call| HookCall { answered: true, ..call });
+            }
             (P::Planned | P::Moving | P::Halted, H::Commanded { commands, .. }) => next.commands = commands.clone(),
             (P::Planned | P::Moving | P::Halted, H::RollbackBegun { trigger, cause, caused_at }) => {
                 next.phase = P::RollingBack;
                 next.generation = self.generation + 1;
+                // Every rollback calls its own; one of the way up is kept, because it may be running still.
+                next.hook = self.hook.clone().filter(|call| call.point != HookPoint::AfterRollback);
                 next.rollback = Some(Rollback {
                     trigger: *trigger,
                     cause: cause.clone(),

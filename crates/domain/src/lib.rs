@@ -13,6 +13,7 @@ pub mod drift;
 pub mod gate;
 pub mod group;
 pub mod health;
+pub mod hook;
 pub mod ids;
 pub mod inventory;
 pub mod journal;
