@@ -2,6 +2,7 @@
 
 use super::stage::{Stage, users};
 use crossfade_domain::journal::{Phase, Trigger};
+use crossfade_world::fault_injection::Fault;
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -56,14 +57,7 @@ fn an_execution_that_is_missing_for_two_minutes_is_dead() {
 
 #[test]
 fn a_halted_migration_is_left_where_it_is_and_reported() {
-    let (mut stage, service) = Stage::with_users();
-    let mut once = false;
-    stage.before = Some(Box::new(move |world, _, work, _| {
-        if work.state == "Check alarms" && !std::mem::replace(&mut once, true) {
-            world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
-        }
-    }));
-    stage.migrate(users());
+    let stage = Stage::halted_by_a_foreign_edit();
     let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
     assert!(report["migrations"][0]["did"].as_str().unwrap().starts_with("nothing: halted: drift: rule"), "{report}");
     assert_eq!(stage.head("users").phase, Phase::Halted);
@@ -72,14 +66,7 @@ fn a_halted_migration_is_left_where_it_is_and_reported() {
 /// The sweep reads the head, then the execution: a migration that halts in between must not lose its halt.
 #[test]
 fn a_sweep_that_looked_before_the_halt_does_not_move_a_halted_migration() {
-    let (mut stage, service) = Stage::with_users();
-    let mut once = false;
-    stage.before = Some(Box::new(move |world, _, work, _| {
-        if work.state == "Check alarms" && !std::mem::replace(&mut once, true) {
-            world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
-        }
-    }));
-    stage.migrate(users());
+    let stage = Stage::halted_by_a_foreign_edit();
     let halted = stage.head("users");
     let late =
         json!({"cursor": {"service": "users", "trigger": "sweep", "cause": "its execution is dead"}, "mode": "act"});
@@ -129,20 +116,38 @@ fn a_rollback_that_was_stopped_is_started_again_by_the_next_sweep_and_a_running_
 
 #[test]
 fn a_halted_migration_with_traffic_is_rolled_back_by_an_alarm_whose_event_was_lost() {
-    let (mut stage, service) = Stage::with_users();
-    let mut once = false;
+    let mut stage = Stage::halted_by_a_foreign_edit();
     stage.deliver_alarm_events = false;
-    stage.before = Some(Box::new(move |world, _, work, _| {
-        if work.state == "Check alarms" && !std::mem::replace(&mut once, true) {
-            world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
-        }
-    }));
-    stage.migrate(users());
-    assert_eq!(stage.head("users").phase, Phase::Halted);
     stage.world.fire_alarm("users-5xx");
     stage.world.quiet_alarm("users-5xx");
     let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
     assert_eq!(report["migrations"][0]["did"], "started roll-back-service");
     stage.run();
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+}
+
+#[test]
+fn a_halted_migration_with_traffic_is_rolled_back_when_its_new_side_becomes_sick() {
+    let mut stage = Stage::halted_by_a_foreign_edit();
+    let new_groups = stage.head("users").new_groups;
+    for group in new_groups.values() {
+        stage.world.make_unhealthy(group.as_str());
+    }
+    let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+    assert_eq!(report["migrations"][0]["did"], "started roll-back-service", "{report}");
+    stage.run();
+    let head = stage.head("users");
+    assert_eq!((head.phase, head.rollback.unwrap().trigger), (Phase::RolledBack, Trigger::Health), "{}", stage.told());
+}
+
+#[test]
+fn what_guards_a_halted_migration_and_cannot_be_read_is_an_error_and_moves_nothing() {
+    for verb in ["firings", "health"] {
+        let stage = Stage::halted_by_a_foreign_edit();
+        let halted = stage.head("users");
+        stage.faults.always(verb, Fault::Denied);
+        let error = stage.call("SweepMigrations", &json!({})).unwrap().unwrap_err();
+        assert_eq!(error.class(), "Denied", "{verb}");
+        assert_eq!(stage.head("users"), halted, "{verb}");
+    }
 }

@@ -94,15 +94,7 @@ fn a_time_that_cannot_be_read_rolls_back_rather_than_not() {
 
 #[test]
 fn a_halted_migration_is_still_rolled_back_by_its_alarm() {
-    let (mut stage, service) = Stage::with_users();
-    let mut once = false;
-    stage.before = Some(Box::new(move |world, _, work, _| {
-        if work.state == "Check alarms" && !std::mem::replace(&mut once, true) {
-            world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
-        }
-    }));
-    stage.migrate(users());
-    assert_eq!(stage.head("users").phase, Phase::Halted, "{}", stage.told());
+    let mut stage = Stage::halted_by_a_foreign_edit();
     stage.world.fire_alarm("users-5xx");
     stage.run_machines();
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());

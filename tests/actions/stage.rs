@@ -123,6 +123,20 @@ impl Stage {
         (stage, service)
     }
 
+    /// `users`, halted on its way up because somebody else changed one of its rules.
+    pub(crate) fn halted_by_a_foreign_edit() -> Self {
+        let (mut stage, service) = Self::with_users();
+        let mut once = false;
+        stage.before = Some(Box::new(move |world, _, work, _| {
+            if work.state == "Check alarms" && !std::mem::replace(&mut once, true) {
+                world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
+            }
+        }));
+        stage.migrate(users());
+        assert_eq!(stage.head("users").phase, Phase::Halted, "{}", stage.told());
+        stage
+    }
+
     /// `payments`: five rules on two load balancers.
     pub(crate) fn with_payments() -> (Self, Vec<ServiceOnBalancer>) {
         let stage = Self::new();

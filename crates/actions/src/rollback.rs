@@ -23,10 +23,10 @@ pub(crate) struct Why {
 }
 
 impl Why {
-    /// Whether this is a reason to move a halted migration's traffic: an alarm or a person is. What merely found the
-    /// execution dead is not, since a halt ends its execution; it may have looked a moment before.
+    /// Whether this is a reason to move a halted migration's traffic: an alarm, a sick new side or a person is. What merely
+    /// found the execution dead is not, since a halt ends its execution; it may have looked a moment before.
     pub(crate) fn reaches_halted(&self) -> bool {
-        matches!(self.trigger, Trigger::AlarmEvent | Trigger::Operator)
+        matches!(self.trigger, Trigger::AlarmEvent | Trigger::Health | Trigger::Operator)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `sweep-migrations`: a migration whose execution has died is rolled back.
 
+use crate::capacity::too_few_new;
 use crate::error::ActionError;
 use crate::ports::{ExecutionStatus, Ports, Started};
 use crate::standing::plan_of;
@@ -18,13 +19,15 @@ const MOST_IN_A_ROUND: u32 = 5;
 
 /// Takes a `Step Functions Execution Status Change` event, or the schedule's. For every open migration whose execution is
 /// dead, or has been missing for two minutes: starts `roll-back-service`. A halted migration is left where it is and
-/// reported, unless one of its alarms fired while it has traffic on the new side: then it is rolled back like the others. An event is only a reason to look at the migration that its execution owns. Answers `{"migrations":
+/// reported, unless one of its alarms fired, or its new side is sick, while that has traffic: then it is rolled back like
+/// the others. An event is only a reason to look at the migration that its execution owns. Answers `{"migrations":
 /// [{"service", "migration", "phase", "did", "execution"?}]}`.
 ///
 /// May run again at any time: while a rollback runs that it started, its name answers for it; and rollbacks join each other.
 ///
 /// # Errors
-/// `Transient` and `Denied` from the table and from Step Functions, after every other migration was looked at.
+/// `Transient` and `Denied` from the table, from Step Functions, and from what a halted migration is guarded by, after
+/// every other migration was looked at.
 pub async fn sweep_migrations(ports: &Ports, event: &Value) -> Result<Value, ActionError> {
     let open = ports.ledger.open_heads().await;
     let open =
@@ -51,10 +54,9 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         let reason = head.reason.as_deref().unwrap_or("no reason was recorded");
         tracing::warn!(migration = %head.migration, reason, "still halted: a person is needed");
         report["did"] = json!(format!("nothing: halted: {reason}"));
-        if let Some(alarm) = unheard(ports, head).await? {
-            let cause = format!("alarm {} fired at {} while the migration was halted", alarm.name, alarm.at);
-            // An alarm reaches a halted migration; a sweep alone does not.
-            start(ports, head, Trigger::AlarmEvent, &cause, &mut report).await?;
+        // These reach a halted migration; a sweep alone does not.
+        if let Some((trigger, cause)) = danger(ports, head).await? {
+            start(ports, head, trigger, &cause, &mut report).await?;
         }
         return Ok(report);
     }
@@ -77,18 +79,32 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
     Ok(report)
 }
 
-/// A firing that no event has told of: a halted migration above weight 0 is still guarded by its alarms, and no slice
-/// looks at them any more. One that a rollback has halted was rolled back as far as it can be.
-async fn unheard(ports: &Ports, head: &Head) -> Result<Option<Firing>, ActionError> {
+/// What endangers the requests of a halted migration: above weight 0 it is still guarded, and no slice looks any more. An
+/// alarm's event may have been lost. One that a rollback has halted was rolled back as far as it can be.
+async fn danger(ports: &Ports, head: &Head) -> Result<Option<(Trigger, String)>, ActionError> {
     let exposed = head.verified_step.max(head.intended_step).is_some_and(|step| step > 0);
     if !exposed || head.rollback.is_some() {
         return Ok(None);
     }
-    let names = plan_of(ports, &head.service, &head.migration).await?.policy.alarms;
+    let plan = plan_of(ports, &head.service, &head.migration).await?;
+    let fired = unheard(ports, head, &plan.policy.alarms).await;
+    if let Ok(Some(alarm)) = &fired {
+        let cause = format!("alarm {} fired at {} while the migration was halted", alarm.name, alarm.at);
+        return Ok(Some((Trigger::AlarmEvent, cause)));
+    }
+    // Unreadable alarms are an error, but only once the other guard was asked.
+    if let Some(sick) = too_few_new(ports, &plan, head).await? {
+        return Ok(Some((Trigger::Health, format!("sick while the migration was halted: {sick}"))));
+    }
+    fired.map(|_| None)
+}
+
+/// The first firing since the locks were taken.
+async fn unheard(ports: &Ports, head: &Head, names: &[String]) -> Result<Option<Firing>, ActionError> {
     if names.is_empty() {
         return Ok(None);
     }
-    let firings = ports.alarms.firings(&names, head.since).await;
+    let firings = ports.alarms.firings(names, head.since).await;
     let firings = firings.map_err(|source| ActionError::Port {
         doing: format!("reading the history of alarms {}", names.join(", ")),
         source,

@@ -152,6 +152,8 @@ pub enum Trigger {
     Operator,
     /// A function failed.
     Failure,
+    /// The sweep found the new side of a halted migration sick.
+    Health,
 }
 
 /// One line of the journal.

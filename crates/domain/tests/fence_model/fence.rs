@@ -175,7 +175,7 @@ fn asks(trigger: Trigger, phase: Phase) -> bool {
     match trigger {
         Trigger::CheckAlarms | Trigger::Failure => matches!(phase, Phase::Planned | Phase::Moving),
         Trigger::Sweep => !phase.is_over() && phase != Phase::Halted,
-        Trigger::AlarmEvent | Trigger::Operator => !phase.is_over(),
+        Trigger::AlarmEvent | Trigger::Health | Trigger::Operator => !phase.is_over(),
     }
 }
 
