@@ -8,6 +8,7 @@ mod hooks;
 mod judging;
 mod migrating;
 mod planning;
+mod resuming;
 mod rolling_back;
 mod shifting;
 mod stage;

@@ -2,9 +2,11 @@
 //! own ports, which most tests use because they are fast. Where the two differed, those tests would prove nothing.
 
 mod alarms;
+mod executions;
 mod ledger;
 mod load_balancers;
 mod metrics;
+mod revisions;
 mod samples;
 mod sides;
 

@@ -312,8 +312,13 @@ impl Stage {
         heads.get(&ServiceName::parse(service).unwrap()).unwrap_or_else(|| panic!("no head of {service}")).clone()
     }
 
+    /// The plan that is in force.
     pub(crate) fn plan(&self, service: &str) -> Plan {
-        self.ledger.snapshot().plans[&self.head(service).migration].clone()
+        let (items, head) = (self.ledger.snapshot(), self.head(service));
+        match head.plan_revision {
+            None => items.plans[&head.migration].clone(),
+            Some(generation) => items.revisions[&(head.migration, generation)].clone(),
+        }
     }
 
     pub(crate) fn events(&self, service: &str) -> Vec<Event> {

@@ -3,16 +3,24 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-use crossfade_actions::ports::{Alarms, Ledger, LoadBalancers, Metrics};
+use crossfade_actions::ports::{Alarms, ExecutionStatus, Executions, Ledger, LoadBalancers, Metrics};
 use crossfade_aws::{Settings, connect_with};
 use crossfade_rehearsal::aws_service::AwsService;
 use crossfade_rehearsal::clock::WorldClock;
 use crossfade_rehearsal::cloudwatch_api::CloudWatchApi;
 use crossfade_rehearsal::elbv2_api::Elbv2Api;
 use crossfade_rehearsal::front_door::{Call, CallObserver, DynamoDb, Fault, FrontDoor};
+use crossfade_rehearsal::lambda_host::Functions;
+use crossfade_rehearsal::orchestrator::Orchestrator;
+use crossfade_rehearsal::stepfunctions_api::StepFunctionsApi;
+use crossfade_rehearsal::wiring::Wiring;
+use crossfade_world::executions::Machines;
+use crossfade_world::states::{StepFunctions, TaskError};
 use crossfade_world::world::World;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// The name of the table in every test.
 pub(crate) const TABLE: &str = "crossfade";
@@ -71,6 +79,86 @@ impl Side {
                 Open { load_balancers: world.clone(), alarms: world.clone(), metrics: world.clone(), _served: None }
             }
         }
+    }
+}
+
+/// Two machines: `roll-back-service` waits for an hour, `migrate-service` succeeds at once.
+pub(crate) struct OpenExecutions {
+    pub(crate) executions: Arc<dyn Executions>,
+    machines: Option<(Arc<Machines>, Arc<World>)>,
+    _served: Option<(Served, Orchestrator)>,
+}
+
+const MACHINES: &str = r"
+Resources:
+  Wait:
+    Type: AWS::Serverless::StateMachine
+    Properties: { Name: roll-back-service, Definition: { StartAt: Wait, States: { Wait: { Type: Wait, Seconds: 3600, Next: End }, End: { Type: Succeed } } } }
+  End:
+    Type: AWS::Serverless::StateMachine
+    Properties: { Name: migrate-service, Definition: { StartAt: End, States: { End: { Type: Succeed } } } }
+";
+const NOW: &str = "2026-11-02T03:00:00Z";
+const REGION: (&str, &str) = ("eu-west-1", "000000000000");
+
+impl Side {
+    /// Step Functions without any execution.
+    pub(crate) async fn executions(self) -> OpenExecutions {
+        let folder = tempfile::tempdir().unwrap();
+        let template = folder.path().join("template.yaml");
+        std::fs::write(&template, MACHINES).unwrap();
+        let wiring = Wiring::read(&template).unwrap();
+        match self {
+            Self::Served => {
+                let clock = WorldClock::starting_at(NOW.parse().unwrap(), 1.0);
+                let orchestrator = Orchestrator::start(&wiring, Arc::new(NoFunctions), clock, 7).unwrap();
+                let api: Arc<dyn AwsService> = Arc::new(StepFunctionsApi::new(orchestrator.executions()));
+                let served = Served::start(vec![("states", api)]).await;
+                let machine = format!("arn:aws:states:{}:{}:stateMachine:roll-back-service", REGION.0, REGION.1);
+                let executions =
+                    connect_with(&served.config, &Settings { roll_back_machine: Some(machine), ..settings() });
+                OpenExecutions {
+                    executions: executions.executions,
+                    machines: None,
+                    _served: Some((served, orchestrator)),
+                }
+            }
+            Self::Direct => {
+                let world = World::new(NOW.parse().unwrap(), 7);
+                let mut engine = StepFunctions::new(REGION.0, REGION.1, 7);
+                for machine in wiring.machines.values() {
+                    engine.create_state_machine(world.now(), &machine.name, &machine.definition).unwrap();
+                }
+                let machines = Machines::new(engine, world.clone());
+                OpenExecutions { executions: machines.clone(), machines: Some((machines, world)), _served: None }
+            }
+        }
+    }
+}
+
+impl OpenExecutions {
+    /// Waits until an execution is as it should be.
+    pub(crate) async fn until(&self, execution: &str, wanted: ExecutionStatus) {
+        for _ in 0..1_000 {
+            if let Some((machines, world)) = &self.machines {
+                assert!(machines.with(|engine| engine.due_work(world.now())).is_empty(), "no state calls a function");
+            }
+            if self.executions.status(execution).await.unwrap() == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{execution} does not come to {wanted:?}");
+    }
+}
+
+/// The machines of these tests call none.
+struct NoFunctions;
+
+#[async_trait::async_trait]
+impl Functions for NoFunctions {
+    async fn invoke(&self, function: &str, _payload: Value) -> Result<Value, TaskError> {
+        panic!("{function} was invoked");
     }
 }
 

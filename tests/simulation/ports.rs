@@ -1,27 +1,26 @@
 //! The ports of one invocation: every call takes time, is counted, may go wrong, and is watched.
 
+mod balancers;
+mod table;
+
 use super::account::{Account, Order};
 use super::breakage::Breakage;
 use super::fault::Fault;
 use super::timers::{Sleep, VirtualClock, at_once};
 use super::wiring::ROLL_BACK;
 use crossfade_actions::ports::{
-    Alarms, ExecutionStatus, Executions, Ledger, LedgerError, Listener, LoadBalancer, LoadBalancers, Metrics, NewGroup,
-    PortError, Ports, Started, TakeError,
+    Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, LoadBalancers, Metrics, PortError, Ports, Started,
 };
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm::{Alarm, Firing};
-use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
-use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
-use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Event, Happening, Head, Trigger};
 use crossfade_domain::metric_query::{DataPoints, MetricQuery};
-use crossfade_domain::plan::Plan;
-use crossfade_domain::route::{Route, RouteId};
+use crossfade_domain::route::RouteId;
+use crossfade_world::executions::machine_and_name;
 use crossfade_world::states::Status;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -107,6 +106,16 @@ impl Faulty {
             account.tell(|| format!("call {number:3}: {}", outcome(&answer)));
         }
         answer
+    }
+
+    fn start(&self, machine: &str, name: &str, input: Value) -> Started {
+        let now = self.account.now();
+        let mut states = self.account.states.lock().unwrap();
+        match states.start_execution(now, machine, Some(name), input) {
+            Ok(arn) => Started::New(arn),
+            Err(refused) if refused.code() == "ExecutionAlreadyExists" => Started::Already,
+            Err(refused) => panic!("{refused}"),
+        }
     }
 
     fn broken(&self, breakage: Breakage) -> bool {
@@ -215,105 +224,6 @@ fn outcome<T: Debug, E: Debug>(answer: &Result<T, E>) -> String {
 }
 
 #[async_trait::async_trait]
-impl LoadBalancers for Faulty {
-    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
-        let object = names_or_arns.join(", ");
-        self.call("target_groups", &object, || at_once(self.balancers().target_groups(names_or_arns))).await
-    }
-
-    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
-        let effect = || at_once(self.balancers().target_groups_of(load_balancer));
-        self.call("target_groups_of", load_balancer.as_str(), effect).await
-    }
-
-    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let effect = || at_once(self.balancers().groups_of_service(service));
-        self.call("groups_of_service", service.as_str(), effect).await
-    }
-
-    async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
-        self.call("load_balancers", "", || at_once(self.balancers().load_balancers(arns))).await
-    }
-
-    async fn listeners(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<Listener>, PortError> {
-        let effect = || at_once(self.balancers().listeners(load_balancer));
-        self.call("listeners", load_balancer.as_str(), effect).await
-    }
-
-    async fn routes(&self, listener: &ListenerArn) -> Result<Vec<Route>, PortError> {
-        self.call("routes", listener.as_str(), || at_once(self.balancers().routes(listener))).await
-    }
-
-    async fn read_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
-        let object = routes.iter().map(RouteId::as_str).collect::<Vec<_>>().join(", ");
-        let effect = || {
-            let mut found = at_once(self.balancers().read_routes(routes))?;
-            let mut watch = self.account.watch.lock().unwrap();
-            watch.read(self.caller.invocation, routes);
-            if let Some(breakage) = self.account.breakage {
-                breakage.of_read(&watch, &mut found);
-            }
-            Ok(found)
-        };
-        self.call("read_routes", &object, effect).await
-    }
-
-    async fn write_route(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
-        self.account.watch.lock().unwrap().meant(route, actions);
-        if self.broken(Breakage::RollbackStopsAtFirstError) && self.account.watch.lock().unwrap().gave_up() {
-            return Ok(());
-        }
-        let answer = self.call("write_route", route.as_str(), || self.write(route, actions)).await;
-        if self.broken(Breakage::RollbackStopsAtFirstError) && answer.is_err() {
-            self.account.watch.lock().unwrap().give_up();
-        }
-        answer
-    }
-
-    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
-        self.call("tags", "", || at_once(self.balancers().tags(arns))).await
-    }
-
-    async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
-        self.call("attributes", group.as_str(), || at_once(self.balancers().attributes(group))).await
-    }
-
-    async fn set_attributes(&self, group: &TargetGroupArn, attributes: &Attributes) -> Result<(), PortError> {
-        let effect = || at_once(self.balancers().set_attributes(group, attributes));
-        self.call("set_attributes", group.as_str(), effect).await
-    }
-
-    async fn health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError> {
-        let effect = || {
-            let mut health = at_once(self.balancers().health(group))?;
-            if let Some(breakage) = self.account.breakage {
-                breakage.of_health(&self.account.watch.lock().unwrap(), group, &mut health);
-            }
-            Ok(health)
-        };
-        self.call("health", group.as_str(), effect).await
-    }
-
-    async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError> {
-        let effect = || {
-            let created = at_once(self.balancers().create_group(group))?;
-            let late = self.account.now() > self.caller.deadline;
-            self.account.watch.lock().unwrap().created(&created.arn, late);
-            Ok(created)
-        };
-        self.call("create_group", &group.name, effect).await
-    }
-
-    async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
-        self.call("delete_group", group.as_str(), || at_once(self.balancers().delete_group(group))).await
-    }
-
-    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
-        self.call("register", group.as_str(), || at_once(self.balancers().register(group, targets))).await
-    }
-}
-
-#[async_trait::async_trait]
 impl Alarms for Faulty {
     async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError> {
         let read = || at_once(Alarms::alarms(&*self.account.world, names));
@@ -353,93 +263,6 @@ impl Metrics for Faulty {
     }
 }
 
-/// A take's errors hold the ledger's, which hold the port's.
-#[derive(Debug)]
-struct Take(TakeError);
-
-impl From<PortError> for Take {
-    fn from(error: PortError) -> Self {
-        Self(TakeError::Ledger(LedgerError::Port(error)))
-    }
-}
-
-#[async_trait::async_trait]
-impl Ledger for Faulty {
-    async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
-        let head = self.call("head", service.as_str(), || at_once(self.account.table.head(service))).await?;
-        Ok(match self.account.breakage {
-            Some(breakage) => breakage.of_head(&self.account, &self.caller, head),
-            None => head,
-        })
-    }
-
-    async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
-        self.call("open_heads", "", || at_once(self.account.table.open_heads())).await
-    }
-
-    async fn plan(&self, service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError> {
-        self.call("plan", migration.as_str(), || at_once(self.account.table.plan(service, migration))).await
-    }
-
-    async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
-        self.call("events", migration.as_str(), || at_once(self.account.table.events(service, migration))).await
-    }
-
-    async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
-        let effect = || {
-            let known = self.knows(event);
-            at_once(self.account.table.take(previous, head, plan, event)).map_err(Take)?;
-            if self.broken(Breakage::OneRouteIsNotLocked) {
-                self.breach(|items| {
-                    items.locks.pop_last();
-                });
-            }
-            if !known {
-                self.recorded(event);
-            }
-            self.after_write();
-            Ok(())
-        };
-        self.call("take", head.migration.as_str(), effect).await.map_err(|Take(error)| error)
-    }
-
-    async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
-        self.call("record", before.migration.as_str(), || self.record_event(before, event, after)).await
-    }
-
-    async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
-        let effect = || {
-            if self.broken(Breakage::LocksAreKept) {
-                return self.record_event(before, event, after);
-            }
-            let known = self.knows(event);
-            at_once(self.account.table.release(before, event, after, plan))?;
-            if !known {
-                self.recorded(event);
-            }
-            self.after_write();
-            Ok(())
-        };
-        self.call("release", before.migration.as_str(), effect).await
-    }
-
-    async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {
-        self.call("holders", "", || at_once(self.account.table.holders(routes))).await
-    }
-
-    async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
-        self.call("guarded_by", alarm, || at_once(self.account.table.guarded_by(alarm))).await
-    }
-
-    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
-        self.call("store_policy", fleet, || at_once(self.account.table.store_policy(fleet, document))).await
-    }
-
-    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
-        self.call("policies", "", || at_once(self.account.table.policies())).await
-    }
-}
-
 #[async_trait::async_trait]
 impl Executions for Faulty {
     async fn start_roll_back(
@@ -449,17 +272,14 @@ impl Executions for Faulty {
         trigger: Trigger,
         cause: &str,
     ) -> Result<Started, PortError> {
-        let effect = || {
-            let now = self.account.now();
-            let input = json!({"service": service, "trigger": trigger, "cause": cause});
-            let mut states = self.account.states.lock().unwrap();
-            match states.start_execution(now, ROLL_BACK, Some(name), input) {
-                Ok(arn) => Ok(Started::New(arn)),
-                Err(refused) if refused.code() == "ExecutionAlreadyExists" => Ok(Started::Already),
-                Err(refused) => panic!("{refused}"),
-            }
-        };
-        self.call("start_roll_back", name, effect).await
+        let input = json!({"service": service, "trigger": trigger, "cause": cause});
+        self.call("start_roll_back", name, || Ok(self.start(ROLL_BACK, name, input.clone()))).await
+    }
+
+    async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {
+        let (machine, name) = machine_and_name(execution);
+        let input = json!({"service": service, "resume": true});
+        self.call("start_resumed", name, || Ok(self.start(machine, name, input.clone()))).await
     }
 
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {

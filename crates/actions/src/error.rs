@@ -18,6 +18,9 @@ pub enum ActionError {
     /// Another generation has taken over.
     #[error("superseded: {0}")]
     Superseded(String),
+    /// What may be done is known, and it is too early for it.
+    #[error("not yet: {0}")]
+    NotYet(String),
     /// A load balancer, CloudWatch or Step Functions could not be used.
     #[error("{doing}")]
     Port {
@@ -54,7 +57,7 @@ impl ActionError {
                 PortError::Denied { .. } => "Denied",
                 PortError::NotFound { .. } | PortError::Refused { .. } => "Internal",
             },
-            Self::Ledger { source: LedgerError::Contended { .. }, .. } => "Transient",
+            Self::NotYet(_) | Self::Ledger { source: LedgerError::Contended { .. }, .. } => "Transient",
             Self::Ledger { source: LedgerError::Unreadable { .. }, .. } | Self::Internal(_) => "Internal",
         }
     }

@@ -31,6 +31,6 @@ pub(crate) async fn halt_or_return(ports: &Ports, ours: &Ours, step: u32, drift:
     if ours.head.phase == Phase::Planned || ours.plan.policy.on_drift == OnDrift::Rollback {
         return Ok(ours.answer(step, Verdict::RollBack, 0, reason));
     }
-    let advice = "; put the route back or roll back, nothing was overwritten";
+    let advice = "; nothing was overwritten: put the route back and resume, resume with acceptDrift, or roll back";
     halt(ports, ours, step, &format!("{reason}{advice}")).await
 }

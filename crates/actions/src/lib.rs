@@ -22,6 +22,7 @@ pub mod ports;
 pub mod react_to_alarm;
 mod recording;
 pub mod register_targets;
+pub mod resume;
 mod return_routes;
 pub mod roll_back;
 mod rollback;
@@ -31,3 +32,5 @@ mod standing;
 pub mod sweep_migrations;
 mod withdraw;
 mod without_table;
+
+pub use resume::{Resume, Resumed, resume};

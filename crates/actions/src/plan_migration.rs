@@ -5,6 +5,7 @@ use crate::gather::{alarms, gather};
 use crate::input::Fields;
 use crate::ports::{Ports, TakeError};
 use crate::recording::release;
+use crate::resume::{Resume, Resumed, take_over};
 use crate::standing::{Ours, head_of, plan_of};
 use crossfade_domain::alarm::AlarmState;
 use crossfade_domain::cursor::{Cursor, Verdict};
@@ -15,14 +16,15 @@ use crossfade_domain::plan::{Finding, Plan, Severity};
 use crossfade_domain::planner::{code, plan};
 use crossfade_domain::policy::ServicePolicy;
 use crossfade_domain::policy_document::decode_fleet;
-use crossfade_domain::request::{PlanRequest, decode_request};
+use crossfade_domain::request::{PlanRequest, ResumeRequest, decode_request};
 use crossfade_domain::weight::Weight;
 use serde_json::Value;
 
 /// Plans a service's migration and takes its locks. `{"request": {"service": ..., "policy"?: ..., "dryRun"?: bool},
-/// "execution": "<arn>"}`.
+/// "execution": "<arn>"}`. With `{"request": {"service": ..., "resume": true, "acceptDrift"?: bool}, ...}` it hands the service's
+/// halted migration to this execution.
 ///
-/// Answers `proceed` with the locks held; `refused` with the findings and the error name `Refused`, `LockHeld` or
+/// Answers `proceed` with the locks held; `advance` where a resumed migration goes on at a step above 0; `refused` with the findings and the error name `Refused`, `LockHeld` or
 /// `InvalidRequest`; `planned` with the plan for a dry run, which writes nothing. The alarms are read again once the
 /// locks are held, so that none that fires in between is lost.
 ///
@@ -37,6 +39,9 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
         && let Some(own) = previous.as_ref().filter(|head| head.execution == execution)
     {
         return again(ports, own).await;
+    }
+    if let Some(how) = request.resume {
+        return take_up(ports, &request.service, how, previous.as_ref(), &execution).await;
     }
     let policy = match policy_of(ports, &request).await? {
         Ok(policy) => policy,
@@ -98,7 +103,7 @@ async fn again(ports: &Ports, head: &Head) -> Result<Cursor, ActionError> {
         let reason = head.reason.clone().unwrap_or_else(|| format!("{} is over", head.migration));
         return Ok(refused(&head.service, "Refused", reason, Vec::new()));
     }
-    let plan = plan_of(ports, &head.service, &head.migration).await?;
+    let plan = plan_of(ports, head).await?;
     confirm(ports, Ours { head: head.clone(), plan }).await
 }
 
@@ -115,12 +120,48 @@ async fn confirm(ports: &Ports, ours: Ours) -> Result<Cursor, ActionError> {
         return Ok(refused(&head.service, "Refused", reason, Vec::new()));
     }
     let (routes, steps) = (ours.plan.routes.len(), ours.plan.last_step());
+    let (step, verdict) = entry(&ours.head);
     let mut reason = format!("{}: {routes} routes in {steps} steps, locks held", ours.head.migration);
+    if verdict == Verdict::Advance {
+        reason = format!("{reason}; goes on at step {step}");
+    }
     let warnings: Vec<&str> = ours.plan.findings.iter().map(|finding| finding.message.as_str()).collect();
     if !warnings.is_empty() {
         reason = format!("{reason}; {}", warnings.join("; "));
     }
-    Ok(ours.answer(0, Verdict::Proceed, 0, reason))
+    Ok(ours.answer(step, verdict, 0, reason))
+}
+
+/// Where the machine goes on: from the beginning until the new groups are attached, then at the step that the journal has.
+fn entry(head: &Head) -> (u32, Verdict) {
+    match head.intended_step.or(head.verified_step) {
+        Some(step) if step > 0 => (step, Verdict::Advance),
+        _ => (0, Verdict::Proceed),
+    }
+}
+
+/// A halted migration goes on in this execution.
+async fn take_up(
+    ports: &Ports,
+    service: &ServiceName,
+    how: ResumeRequest,
+    head: Option<&Head>,
+    execution: &str,
+) -> Result<Cursor, ActionError> {
+    let Some(head) = head else {
+        return Ok(refused(service, "Refused", format!("{service} has no migration to resume"), Vec::new()));
+    };
+    let name = execution.rsplit(':').next().unwrap_or_default();
+    let request = Resume { accept_drift: how.accept_drift, who: format!("whoever started execution {name}") };
+    match take_over(ports, head, &request, execution).await {
+        Ok(Resumed { head, plan, .. }) => confirm(ports, Ours { head, plan }).await,
+        Err(error) => match error.class() {
+            "LockHeld" => Ok(refused(service, "LockHeld", error.chain(), Vec::new())),
+            // The migration rests where it was: this is an answer.
+            "InvalidRequest" | "Drifted" | "Superseded" => Ok(refused(service, "Refused", error.chain(), Vec::new())),
+            _ => Err(error),
+        },
+    }
 }
 
 /// Why the alarms forbid a start. One that fired and cleared since the plan was made counts.

@@ -103,7 +103,7 @@ async fn react(ports: &Ports, service: &ServiceName, change: &Change) -> Result<
         cause: format!("alarm {} fired: {}", change.alarm, change.reason),
         caused_at: change.at,
     };
-    let plan = plan_of(ports, service, &head.migration).await?;
+    let plan = plan_of(ports, &head).await?;
     let answer = match roll_back_all(ports, &head, &plan, &why).await {
         Ok(answer) => answer,
         Err(error) if error.class() == "Superseded" => return Ok(report("nothing: the rollback is over already")),

@@ -195,7 +195,7 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
         }
         _ => {}
     }
-    let plan = match plan_of(ports, &head.service, &head.migration).await {
+    let plan = match plan_of(ports, head).await {
         Ok(plan) => plan,
         Err(error) => return without_table(ports, request, error).await,
     };
@@ -261,7 +261,7 @@ async fn verify(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor
         Phase::RolledBack | Phase::Refused => Verdict::RolledBack,
         Phase::Halted | Phase::Migrated => Verdict::Halt,
         _ => {
-            let plan = plan_of(ports, &head.service, &head.migration).await?;
+            let plan = plan_of(ports, head).await?;
             let mut answer = if head.phase == Phase::Settling {
                 look_again(ports, request, head, &plan).await?
             } else {

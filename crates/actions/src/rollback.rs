@@ -4,7 +4,7 @@ use crate::error::ActionError;
 use crate::ports::{LedgerError, Ports};
 use crate::recording::record;
 use crate::return_routes::{Fence, Returned, return_routes};
-use crate::standing::{answer, head_of};
+use crate::standing::{answer, head_of, plan_of};
 use crate::withdraw::withdraw;
 use crossfade_domain::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase, Trigger};
@@ -50,12 +50,19 @@ pub(crate) async fn roll_back_all(ports: &Ports, head: &Head, plan: &Plan, why: 
         Err(error) if error.class() != "Superseded" => (head, Some(error)),
         Err(error) => return Err(error),
     };
+    // A resume may have come between the reading of the plan and the beginning.
+    let revised = if plan_is_in_force(plan, &head) { None } else { plan_of(ports, &head).await.ok() };
+    let plan = revised.as_ref().unwrap_or(plan);
     let fence = Fence::new(ports, &head, unrecorded.is_some());
     let returned = return_routes(ports, plan, &fence).await?;
     match unrecorded {
         Some(error) => Err(error),
         None => conclude(ports, &head, plan, returned).await,
     }
+}
+
+fn plan_is_in_force(plan: &Plan, head: &Head) -> bool {
+    plan.revision.as_ref().map(|revision| revision.generation) == head.plan_revision
 }
 
 fn refusal(head: &Head, plan: &Plan, reason: &str) -> Cursor {

@@ -63,16 +63,21 @@ pub(crate) async fn drift(ports: &Ports, plan: &Plan, head: &Head) -> Result<(Li
 fn drifted_routes(plan: &Plan, head: &Head, live: &Live) -> Result<Vec<Drift>, ActionError> {
     let mut found = Vec::new();
     for route in &plan.routes {
-        let values = may_carry(route, head)?;
+        let values = may_carry(plan, route, head)?;
         found.extend(drifted(route, live.get(&route.id).map(Vec::as_slice), &values));
     }
     Ok(found)
 }
 
-/// Every value that a route may carry on the way up.
-pub(crate) fn may_carry(route: &PlannedRoute, head: &Head) -> Result<Vec<Vec<Action>>, ActionError> {
-    expected(route, head.new_groups.get(&route.old), head.verified_step, head.intended_step)
-        .map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))
+/// Every value that a route may carry on the way up; after a resume that accepted what others did to it, that too, until
+/// the recorded step is verified anew.
+pub(crate) fn may_carry(plan: &Plan, route: &PlannedRoute, head: &Head) -> Result<Vec<Vec<Action>>, ActionError> {
+    let mut values = expected(route, head.new_groups.get(&route.old), head.verified_step, head.intended_step)
+        .map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))?;
+    if head.accepting {
+        values.extend(plan.accepted(&route.id).map(<[Action]>::to_vec));
+    }
+    Ok(values)
 }
 
 /// What a route carries at a step.
@@ -96,9 +101,15 @@ fn new_group<'a>(route: &PlannedRoute, head: &'a Head) -> Result<&'a TargetGroup
 /// # Errors
 /// `Superseded` when the migration was taken over or moved on, `Drifted` when somebody else changed the route, else the
 /// load balancer's.
-pub(crate) async fn raise(ports: &Ports, head: &Head, route: &PlannedRoute, step: u32) -> Result<(), ActionError> {
+pub(crate) async fn raise(
+    ports: &Ports,
+    plan: &Plan,
+    head: &Head,
+    route: &PlannedRoute,
+    step: u32,
+) -> Result<(), ActionError> {
     let wanted = wanted(route, head, step)?;
-    let values = may_carry(route, head)?;
+    let values = may_carry(plan, route, head)?;
     let name = route.id.describe();
     let mut backoff = FIRST_BACKOFF;
     for attempt in 1.. {

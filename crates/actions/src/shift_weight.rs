@@ -77,7 +77,7 @@ async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, 
     })
     .await?;
     for route in &plan.routes {
-        match routes::raise(ports, &intended, route, step).await {
+        match routes::raise(ports, plan, &intended, route, step).await {
             Err(ActionError::Drifted(seen)) => {
                 // One read is not enough to say so; a read that was merely stale makes the machine run this again.
                 let (_, drift) = routes::drift(ports, plan, &intended).await?;
@@ -96,12 +96,13 @@ async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, 
     shifted(ports, &Ours { head, plan: plan.clone() }, step).await
 }
 
-/// A step follows the verified one, or is the verified one again, or is the one that was begun.
+/// A step follows the verified one, or is the verified one again (which a resume with a revised plan has begun anew), or is
+/// the one that was begun.
 fn in_order(head: &Head, plan: &Plan, step: u32) -> Result<(), ActionError> {
     let next = head.verified_step.map_or(0, |verified| verified + 1);
-    let again = head.verified_step == Some(step) && head.intended_step.is_none();
+    let again = head.verified_step == Some(step);
     let begun = head.intended_step.is_none_or(|intended| intended == step);
-    if step <= plan.last_step() && (again || (step == next && begun)) {
+    if step <= plan.last_step() && begun && (again || step == next) {
         return Ok(());
     }
     Err(ActionError::InvalidRequest(format!(

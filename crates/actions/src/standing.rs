@@ -4,7 +4,7 @@ use crate::error::ActionError;
 use crate::input::StepInput;
 use crate::ports::Ports;
 use crossfade_domain::cursor::{Cursor, Verdict};
-use crossfade_domain::ids::{MigrationId, ServiceName};
+use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Head, Phase, RECORD_VERSION};
 use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 use crossfade_domain::weight::Weight;
@@ -70,7 +70,7 @@ pub(crate) async fn standing(ports: &Ports, step: &StepInput) -> Result<Standing
     if let Some(answer) = objection(&head, step) {
         return Ok(Standing::Over(Box::new(answer)));
     }
-    let plan = plan_of(ports, &head.service, &head.migration).await?;
+    let plan = plan_of(ports, &head).await?;
     Ok(Standing::Ours(Box::new(Ours { head, plan })))
 }
 
@@ -123,16 +123,16 @@ pub(crate) async fn head_of(ports: &Ports, service: &ServiceName) -> Result<Opti
     head.map_err(|source| ActionError::Ledger { doing: format!("reading the head of {service}"), source })
 }
 
-/// A stored plan.
+/// The plan that is in force under a head: as it was made, or as a resume has revised it.
 ///
 /// # Errors
 /// The ledger's; `Internal` where there is none, since head and plan are stored together.
-pub(crate) async fn plan_of(
-    ports: &Ports,
-    service: &ServiceName,
-    migration: &MigrationId,
-) -> Result<Plan, ActionError> {
-    let plan = ports.ledger.plan(service, migration).await;
+pub(crate) async fn plan_of(ports: &Ports, head: &Head) -> Result<Plan, ActionError> {
+    let Head { service, migration, .. } = head;
+    let plan = match head.plan_revision {
+        None => ports.ledger.plan(service, migration).await,
+        Some(generation) => ports.ledger.revised_plan(service, migration, generation).await,
+    };
     plan.map_err(|source| ActionError::Ledger { doing: format!("reading the plan of {migration}"), source })?
         .ok_or_else(|| ActionError::Internal(format!("{migration} has a head and no plan")))
 }

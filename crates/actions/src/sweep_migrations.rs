@@ -68,7 +68,9 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
     let now = ports.clock.now();
     let dead = match status {
         ExecutionStatus::Dead | ExecutionStatus::Succeeded => true,
-        ExecutionStatus::Missing => now.duration_since(head.since).as_secs() >= MISSING_SECONDS,
+        ExecutionStatus::Missing => {
+            now.duration_since(head.resumed_at.unwrap_or(head.since)).as_secs() >= MISSING_SECONDS
+        }
         ExecutionStatus::Running => false,
     };
     if !dead {
@@ -86,7 +88,7 @@ async fn danger(ports: &Ports, head: &Head) -> Result<Option<(Trigger, String)>,
     if !exposed || head.rollback.is_some() {
         return Ok(None);
     }
-    let plan = plan_of(ports, &head.service, &head.migration).await?;
+    let plan = plan_of(ports, head).await?;
     let fired = unheard(ports, head, &plan.policy.alarms).await;
     if let Ok(Some(alarm)) = &fired {
         let cause = format!("alarm {} fired at {} while the migration was halted", alarm.name, alarm.at);

@@ -7,7 +7,9 @@ use aws_sdk_sfn::types::ExecutionStatus as SdkStatus;
 use crossfade_actions::ports::{ExecutionStatus, Executions, PortError, Started};
 use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::Trigger;
-use serde_json::json;
+use serde_json::{Value, json};
+
+const START: &str = "StartExecution";
 
 pub(crate) struct StepFunctions {
     client: Client,
@@ -17,6 +19,15 @@ pub(crate) struct StepFunctions {
 impl StepFunctions {
     pub(crate) fn new(client: Client, roll_back_machine: Option<String>) -> Self {
         Self { client, roll_back_machine }
+    }
+
+    async fn start(&self, machine: &str, name: &str, input: &Value) -> Result<Started, PortError> {
+        let start = self.client.start_execution().state_machine_arn(machine).name(name).input(input.to_string());
+        match start.send().await {
+            Ok(started) => Ok(Started::New(started.execution_arn)),
+            Err(SdkError::ServiceError(context)) if context.err().is_execution_already_exists() => Ok(Started::Already),
+            Err(error) => Err(classify(START, name.to_owned(), &error)),
+        }
     }
 }
 
@@ -29,17 +40,17 @@ impl Executions for StepFunctions {
         trigger: Trigger,
         cause: &str,
     ) -> Result<Started, PortError> {
-        const OPERATION: &str = "StartExecution";
         let Some(machine) = &self.roll_back_machine else {
-            return Err(refused(OPERATION, name, "NotConfigured", "this function was given no roll-back machine"));
+            return Err(refused(START, name, "NotConfigured", "this function was given no roll-back machine"));
         };
-        let input = json!({"service": service, "trigger": trigger, "cause": cause}).to_string();
-        let answer = self.client.start_execution().state_machine_arn(machine).name(name).input(input).send().await;
-        match answer {
-            Ok(started) => Ok(Started::New(started.execution_arn)),
-            Err(SdkError::ServiceError(context)) if context.err().is_execution_already_exists() => Ok(Started::Already),
-            Err(error) => Err(classify(OPERATION, name.to_owned(), &error)),
-        }
+        self.start(machine, name, &json!({"service": service, "trigger": trigger, "cause": cause})).await
+    }
+
+    async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {
+        let Some((machine, name)) = machine_and_name(execution) else {
+            return Err(refused(START, execution, "InvalidArn", "expected the ARN of an execution"));
+        };
+        self.start(&machine, name, &json!({"service": service, "resume": true})).await
     }
 
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {
@@ -67,5 +78,25 @@ impl Executions for StepFunctions {
             Ok(_) | Err(PortError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// `arn:...:execution:<machine>:<name>` is of machine `arn:...:stateMachine:<machine>`.
+fn machine_and_name(execution: &str) -> Option<(String, &str)> {
+    let (machine, name) = execution.rsplit_once(':')?;
+    let (account, machine) = machine.split_once(":execution:")?;
+    Some((format!("{account}:stateMachine:{machine}"), name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_execution_names_its_machine() {
+        let execution = "arn:aws:states:eu-west-1:1:execution:crossfade-migrate-service:users-1-resume-2";
+        let machine = "arn:aws:states:eu-west-1:1:stateMachine:crossfade-migrate-service".to_owned();
+        assert_eq!(machine_and_name(execution), Some((machine, "users-1-resume-2")));
+        assert_eq!(machine_and_name("users-1"), None);
     }
 }

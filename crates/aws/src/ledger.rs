@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `service#<service>` | `head` | the head of the service's latest migration |
 //! | `service#<service>` | `plan#<migration>` | a plan, never changed |
+//! | `service#<service>` | `plan#<migration>#<generation>` | a plan as a resume of that generation has revised it |
 //! | `service#<service>` | `event#<migration>#<sequence>` | one line of a journal; eight digits, so that they sort |
 //! | `route#<arn>` | `lock` | who holds the route, its baseline and planned weights |
 //! | `alarm#<name>` | `service#<service>` | the alarm guards the service's migration |
@@ -56,6 +57,15 @@ impl Ledger for Table {
         self.document(&key::plan(service, migration)).await
     }
 
+    async fn revised_plan(
+        &self,
+        service: &ServiceName,
+        migration: &MigrationId,
+        generation: u64,
+    ) -> Result<Option<Plan>, LedgerError> {
+        self.document(&key::revised_plan(service, migration, generation)).await
+    }
+
     async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
         self.journal(service, migration).await
     }
@@ -68,8 +78,12 @@ impl Ledger for Table {
         self.write_event(before, event, after, Vec::new()).await
     }
 
+    async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        self.write_event(before, event, after, take::revised(after, plan)).await
+    }
+
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
-        self.write_event(before, event, after, take::taken(plan)).await
+        self.write_event(before, event, after, take::released(plan)).await
     }
 
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {

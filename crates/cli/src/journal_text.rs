@@ -31,6 +31,10 @@ pub fn told(event: &Event) -> String {
         }
         Happening::Finished => "finished: all traffic on the new cluster, locks released".to_owned(),
         Happening::Halted { reason } => format!("halted: {reason}"),
+        Happening::Resumed { who, accepted, .. } if accepted.is_empty() => format!("resumed by {who}"),
+        Happening::Resumed { who, accepted, .. } => {
+            format!("resumed by {who}, who accepts what others did to {}", counted(accepted.len(), "route"))
+        }
         Happening::Refused { reason } => format!("refused: {reason}"),
     }
 }

@@ -3,7 +3,12 @@
 //! A migration's state is its *head*: one small item that every event moves on. `Head::after` is the transition table;
 //! nothing else changes a head, and the ledger writes an event and the head it leads to in one transaction.
 
+mod rollback;
+
+pub use rollback::{Rollback, Trigger};
+
 use crate::cursor::Verdict;
+use crate::drift::Drift;
 use crate::hook::{HookCall, HookPoint};
 use crate::ids::{MigrationId, ServiceName, TargetGroupArn};
 use crate::route::RouteId;
@@ -101,6 +106,18 @@ pub struct Head {
     /// The last hook that was called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<HookCall>,
+    /// When it last halted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted_at: Option<Timestamp>,
+    /// When it was last resumed: from then on its present execution counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Timestamp>,
+    /// The generation whose revision of the plan is in force; none for the plan as it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_revision: Option<u64>,
+    /// Routes may still carry what a person accepted at the last resume, until the next shift is verified.
+    #[serde(default)]
+    pub accepting: bool,
     /// Why the migration rests where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -119,41 +136,6 @@ pub struct Commands {
     /// The last step that was approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_step: Option<u32>,
-}
-
-/// A rollback: who began it, why, when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Rollback {
-    /// Who began it.
-    pub trigger: Trigger,
-    /// Why, for people.
-    pub cause: String,
-    /// When the cause arose: the alarm's change of state, else the verdict.
-    pub caused_at: Timestamp,
-    /// When the rollback was begun.
-    pub begun_at: Timestamp,
-    /// When the last route was seen back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub returned_at: Option<Timestamp>,
-}
-
-/// Who began a rollback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Trigger {
-    /// An alarm's event.
-    AlarmEvent,
-    /// The gates at the end of a slice.
-    CheckAlarms,
-    /// The sweep found the execution dead.
-    Sweep,
-    /// A person.
-    Operator,
-    /// A function failed.
-    Failure,
-    /// The sweep found the new side of a halted migration sick.
-    Health,
 }
 
 /// One line of the journal.
@@ -282,6 +264,17 @@ pub enum Happening {
         /// Why, and what to do.
         reason: String,
     },
+    /// A person let a halted migration go on, in an execution of its own.
+    Resumed {
+        /// The ARN of that execution, which is started after this is recorded.
+        execution: String,
+        /// Who, for people.
+        who: String,
+        /// What others did to routes and what from now on belongs to their baselines. Where there is any, the revision of
+        /// the plan that has it is stored with this line, under the generation that this line begins.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accepted: Vec<Drift>,
+    },
     /// Ended before the first change; what was created is removed, locks are released.
     Refused {
         /// Why.
@@ -324,6 +317,10 @@ impl Head {
             commands: Commands::default(),
             rollback: None,
             hook: None,
+            halted_at: None,
+            resumed_at: None,
+            plan_revision: None,
+            accepting: false,
             reason: None,
         }
     }
@@ -361,6 +358,7 @@ impl Head {
                 next.verified_step = Some(*step);
                 next.verified_at = Some(event.at);
                 next.held_since = None;
+                next.accepting = false;
             }
             (P::Moving, H::TargetsRegistered { .. }) => {
                 next.waiting_since = self.waiting_since.or(Some(event.at));
@@ -419,7 +417,12 @@ impl Head {
             (P::Moving, H::Finished) => next.phase = P::Migrated,
             (P::Planned | P::Moving | P::RollingBack | P::Settling, H::Halted { reason }) => {
                 next.phase = P::Halted;
+                next.halted_at = Some(event.at);
                 next.reason = Some(reason.clone());
+            }
+            // What a rollback left is never taken up again.
+            (P::Halted, H::Resumed { execution, accepted, .. }) if self.rollback.is_none() => {
+                next.resume(execution, !accepted.is_empty(), event.at);
             }
             (P::Planned, H::Refused { reason }) => {
                 next.phase = P::Refused;
@@ -435,38 +438,30 @@ impl Head {
         }
         Ok(next)
     }
+
+    /// Fences off what moved the migration before it halted, hands it to another execution and forgets what the halt left.
+    /// The step bakes anew, and new targets are looked at anew: nobody looked while it was halted.
+    fn resume(&mut self, execution: &str, revised: bool, at: Timestamp) {
+        self.generation += 1;
+        execution.clone_into(&mut self.execution);
+        self.resumed_at = Some(at);
+        let touched = self.verified_step.is_some() || self.intended_step.is_some();
+        self.phase = if touched { Phase::Moving } else { Phase::Planned };
+        self.verified_at = self.verified_step.map(|_| at);
+        self.held_since = None;
+        self.waiting_since = None;
+        self.healthy_reads = 0;
+        self.commands.paused = false;
+        self.commands.abort = false;
+        self.reason = None;
+        if revised {
+            self.plan_revision = Some(self.generation);
+            self.accepting = true;
+            // The revised routes have to be brought to the recorded step.
+            self.intended_step = self.intended_step.or(self.verified_step);
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn head() -> Head {
-        Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH)
-    }
-
-    fn after(head: &Head, what: Happening) -> Result<Head, TransitionError> {
-        head.after(&head.next_event(what, Timestamp::UNIX_EPOCH))
-    }
-
-    #[test]
-    fn the_first_rollback_raises_the_generation_and_later_ones_join_it() {
-        let moving = after(&head(), Happening::ShiftIntended { step: 0, weight: Weight::ZERO }).unwrap();
-        let begun = Happening::RollbackBegun {
-            trigger: Trigger::Operator,
-            cause: "asked".into(),
-            caused_at: Timestamp::UNIX_EPOCH,
-        };
-        let rolling = after(&moving, begun.clone()).unwrap();
-        assert_eq!((rolling.phase, rolling.generation), (Phase::RollingBack, 2));
-        assert!(after(&rolling, begun).is_err(), "a rollback is begun once");
-    }
-
-    #[test]
-    fn nothing_can_happen_after_the_end() {
-        let refused = after(&head(), Happening::Refused { reason: "no".into() }).unwrap();
-        assert!(refused.phase.is_over());
-        assert!(after(&refused, Happening::Finished).is_err());
-        assert!(after(&refused, Happening::ShiftIntended { step: 1, weight: Weight::FULL }).is_err());
-    }
-}
+mod tests;

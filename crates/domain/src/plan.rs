@@ -7,6 +7,7 @@ use crate::policy::{ScheduleStep, ServicePolicy};
 use crate::route::RouteId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The longest that a function which writes to a load balancer may run, in seconds; the template sets the same number.
 pub const WRITER_TIMEOUT_SECONDS: u32 = 60;
@@ -35,6 +36,19 @@ pub struct Plan {
     pub routes: Vec<PlannedRoute>,
     /// Warnings that did not refuse the plan.
     pub findings: Vec<Finding>,
+    /// What a resume made of an earlier plan of the same migration; none for the plan as it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+}
+
+/// A plan is never changed; a resume that accepts what others did to routes stores another one beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revision {
+    /// The generation that the resume began.
+    pub generation: u64,
+    /// The live actions of each accepted route at that time, which it may carry until the next shift is verified.
+    pub accepted: BTreeMap<RouteId, Vec<Action>>,
 }
 
 /// A new target group, a copy of an old one.
@@ -124,6 +138,11 @@ impl Plan {
     /// The number of the last step.
     pub fn last_step(&self) -> u32 {
         u32::try_from(self.policy.schedule.steps.len()).expect("a schedule has fewer than 2^32 steps")
+    }
+
+    /// What a person accepted on a route at the last resume.
+    pub fn accepted(&self, route: &RouteId) -> Option<&[Action]> {
+        self.revision.as_ref()?.accepted.get(route).map(Vec::as_slice)
     }
 
     /// The planned group that copies `old`.

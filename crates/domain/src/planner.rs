@@ -7,9 +7,11 @@ mod name;
 mod new_group;
 mod old_groups;
 mod owners;
+mod revision;
 mod routes;
 
 pub use name::new_group_name;
+pub use revision::revise;
 pub use routes::routes_of;
 
 use crate::comparison::ResponseTimes;
@@ -77,6 +79,7 @@ pub fn plan(
         groups,
         routes,
         findings,
+        revision: None,
     })
 }
 

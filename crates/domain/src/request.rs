@@ -1,15 +1,15 @@
 //! What starts a migration: the input of `plan-migration`, small and forgiving.
 
-use crate::decode::{Place, Reader, wrong};
+use crate::decode::{Object, Place, Reader, wrong};
 use crate::ids::ServiceName;
 use crate::policy::ServicePolicy;
 use crate::policy_document::{read_fleet, read_service};
 use crate::problem::{Problems, did_you_mean};
 use serde_json::Value;
 
-const REQUEST_FIELDS: [&str; 3] = ["service", "policy", "dryRun"];
+const REQUEST_FIELDS: [&str; 5] = ["service", "policy", "dryRun", "resume", "acceptDrift"];
 
-/// Which service to plan, and by which policy.
+/// Which service to plan, and by which policy; or which halted migration to take up again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanRequest {
     /// The service.
@@ -18,10 +18,20 @@ pub struct PlanRequest {
     pub policy: Option<ServicePolicy>,
     /// Whether only the plan is wanted.
     pub dry_run: bool,
+    /// The service's halted migration goes on, by the plan that it has.
+    pub resume: Option<ResumeRequest>,
+}
+
+/// How a halted migration goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ResumeRequest {
+    /// Whether what others did to routes becomes part of their baselines.
+    pub accept_drift: bool,
 }
 
 /// Decodes a request: `{"service": "users"}` where a policy is stored, `{"service": "users", "policy": {a fleet's
-/// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`.
+/// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`. A halted migration goes on by
+/// `{"service": "users", "resume": true}` with an optional `"acceptDrift": true`.
 ///
 /// # Errors
 /// Every problem of the document, each with its path.
@@ -33,10 +43,12 @@ pub fn decode_request(document: &Value) -> Result<PlanRequest, Problems> {
 
 fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
     let object = reader.object(place, &REQUEST_FIELDS, "an object such as {\"service\": \"users\"}")?;
-    let dry_run = match object.get("dryRun") {
-        Some(place) => reader.flag(&place),
-        None => Some(false),
-    };
+    let mut flag = |name: &str| object.get(name).map_or(Some(false), |place| reader.flag(&place));
+    let (dry_run, resume, accept_drift) = (flag("dryRun"), flag("resume"), flag("acceptDrift"));
+    if let (Some(dry_run), Some(resume), Some(accept_drift)) = (dry_run, resume, accept_drift) {
+        check_together(reader, &object, dry_run, resume, accept_drift);
+    }
+    let flags = dry_run.zip(resume.zip(accept_drift));
     let fleet = object.get("policy").map(|place| read_fleet(reader, &place));
     let what = "a service's name, or one service's policy";
     let service = reader.required(&object, "service", what)?;
@@ -49,7 +61,7 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
                 );
             }
             let policy = read_service(reader, &service)?;
-            Some(PlanRequest { service: policy.name.clone(), policy: Some(policy), dry_run: dry_run? })
+            Some(planned(policy.name.clone(), Some(policy), flags?))
         }
         Value::String(_) => {
             let name = reader.parsed(&service, what, ServiceName::parse)?;
@@ -67,12 +79,41 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
                     Some(found?)
                 }
             };
-            Some(PlanRequest { service: name, policy, dry_run: dry_run? })
+            Some(planned(name, policy, flags?))
         }
         other => {
             reader.note(&service.path, wrong(other, what));
             None
         }
+    }
+}
+
+fn planned(
+    service: ServiceName,
+    policy: Option<ServicePolicy>,
+    (dry_run, (resume, accept_drift)): (bool, (bool, bool)),
+) -> PlanRequest {
+    let resume = resume.then_some(ResumeRequest { accept_drift });
+    PlanRequest { service, policy, dry_run, resume }
+}
+
+/// A resume goes by the plan that the migration has, and is no rehearsal.
+fn check_together(reader: &mut Reader, object: &Object<'_>, dry_run: bool, resume: bool, accept_drift: bool) {
+    if !resume {
+        if accept_drift {
+            reader.note(object.path_of("acceptDrift"), "true without resume: expected \"resume\": true beside it");
+        }
+        return;
+    }
+    if dry_run {
+        reader.note(object.path_of("dryRun"), "true beside resume: expected one of the two");
+    }
+    let by_plan = "a resumed migration keeps the policy of its plan: expected";
+    if object.has("policy") {
+        reader.note(object.path_of("policy"), format!("{by_plan} no policy beside resume"));
+    }
+    if object.get("service").is_some_and(|service| service.value.is_object()) {
+        reader.note(object.path_of("service"), format!("{by_plan} the service's name alone"));
     }
 }
 
@@ -96,6 +137,17 @@ mod tests {
     }
 
     #[test]
+    fn a_halted_migration_goes_on_by_its_own_plan() {
+        let resumed = |request: Value| decode_request(&request).unwrap().resume;
+        assert_eq!(resumed(json!({ "service": "users" })), None);
+        assert_eq!(resumed(json!({ "service": "users", "resume": false })), None);
+        let plain = Some(ResumeRequest { accept_drift: false });
+        assert_eq!(resumed(json!({ "service": "users", "resume": true })), plain);
+        let accepting = Some(ResumeRequest { accept_drift: true });
+        assert_eq!(resumed(json!({ "service": "users", "resume": true, "acceptDrift": true })), accepting);
+    }
+
+    #[test]
     fn every_problem_of_a_request_has_its_path() {
         #[track_caller]
         fn check(request: &Value, expected: &[&str]) {
@@ -112,6 +164,19 @@ mod tests {
                 "dry_run: unknown field (did you mean \"dryRun\"?)",
                 "dryRun: \"yes\": expected true or false",
                 "service: 7: expected a service's name, or one service's policy",
+            ],
+        );
+        check(
+            &json!({ "service": "users", "acceptDrift": true }),
+            &["acceptDrift: true without resume: expected \"resume\": true beside it"],
+        );
+        check(
+            &json!({ "service": users(), "policy": { "fleet": "f", "services": [users()] }, "dryRun": true, "resume": true }),
+            &[
+                "dryRun: true beside resume: expected one of the two",
+                "policy: a resumed migration keeps the policy of its plan: expected no policy beside resume",
+                "service: a resumed migration keeps the policy of its plan: expected the service's name alone",
+                "policy: service is a policy already: expected its name there, or no policy here",
             ],
         );
         check(

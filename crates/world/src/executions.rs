@@ -4,7 +4,7 @@ use crate::states::{RefusedCall, Status, StepFunctions};
 use crossfade_actions::ports::{Clock, ExecutionStatus, Executions, PortError, Started};
 use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::Trigger;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The machine that rolls a service back.
@@ -27,6 +27,15 @@ impl Machines {
         look(&mut self.locked())
     }
 
+    fn start(&self, machine: &str, name: &str, input: Value) -> Result<Started, PortError> {
+        let started = self.locked().start_execution(self.clock.now(), machine, Some(name), input);
+        match started {
+            Ok(arn) => Ok(Started::New(arn)),
+            Err(RefusedCall::ExecutionAlreadyExists { .. }) => Ok(Started::Already),
+            Err(error) => Err(refused("StartExecution", name, &error)),
+        }
+    }
+
     fn locked(&self) -> MutexGuard<'_, StepFunctions> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -41,13 +50,12 @@ impl Executions for Machines {
         trigger: Trigger,
         cause: &str,
     ) -> Result<Started, PortError> {
-        let input = json!({"service": service, "trigger": trigger, "cause": cause});
-        let started = self.locked().start_execution(self.clock.now(), ROLL_BACK_MACHINE, Some(name), input);
-        match started {
-            Ok(arn) => Ok(Started::New(arn)),
-            Err(RefusedCall::ExecutionAlreadyExists { .. }) => Ok(Started::Already),
-            Err(error) => Err(refused("StartExecution", name, &error)),
-        }
+        self.start(ROLL_BACK_MACHINE, name, json!({"service": service, "trigger": trigger, "cause": cause}))
+    }
+
+    async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {
+        let (machine, name) = machine_and_name(execution);
+        self.start(machine, name, json!({"service": service, "resume": true}))
     }
 
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {
@@ -70,6 +78,12 @@ impl Executions for Machines {
             Err(error) => Err(refused("StopExecution", execution, &error)),
         }
     }
+}
+
+/// The names of a machine and of its execution: the last parts of the execution's ARN.
+pub fn machine_and_name(execution: &str) -> (&str, &str) {
+    let (machine, name) = execution.rsplit_once(':').unwrap_or(("", execution));
+    (machine.rsplit(':').next().unwrap_or_default(), name)
 }
 
 fn refused(operation: &'static str, object: &str, error: &RefusedCall) -> PortError {

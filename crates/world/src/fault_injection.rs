@@ -281,6 +281,17 @@ impl Ledger for Faulty {
         self.faults.call("plan", migration.as_str(), || self.inner.ledger.plan(service, migration)).await
     }
 
+    async fn revised_plan(
+        &self,
+        service: &ServiceName,
+        migration: &MigrationId,
+        generation: u64,
+    ) -> Result<Option<Plan>, LedgerError> {
+        let inner = &self.inner.ledger;
+        let read = || inner.revised_plan(service, migration, generation);
+        self.faults.call("revised_plan", migration.as_str(), read).await
+    }
+
     async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
         self.faults.call("events", migration.as_str(), || self.inner.ledger.events(service, migration)).await
     }
@@ -294,6 +305,11 @@ impl Ledger for Faulty {
     async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
         let inner = &self.inner.ledger;
         self.faults.call("record", before.migration.as_str(), || inner.record(before, event, after)).await
+    }
+
+    async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        let inner = &self.inner.ledger;
+        self.faults.call("revise", before.migration.as_str(), || inner.revise(before, event, after, plan)).await
     }
 
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
@@ -329,6 +345,11 @@ impl Executions for Faulty {
     ) -> Result<Started, PortError> {
         let inner = &self.inner.executions;
         self.faults.call("start_roll_back", name, || inner.start_roll_back(service, name, trigger, cause)).await
+    }
+
+    async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {
+        let inner = &self.inner.executions;
+        self.faults.call("start_resumed", execution, || inner.start_resumed(service, execution)).await
     }
 
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {

@@ -25,8 +25,10 @@ pub struct Ledger {
 pub struct Items {
     /// Head of each service.
     pub heads: BTreeMap<ServiceName, Head>,
-    /// Every plan.
+    /// Every plan, as it was made.
     pub plans: BTreeMap<MigrationId, Plan>,
+    /// Every revision of a plan, by the generation that it began with.
+    pub revisions: BTreeMap<(MigrationId, u64), Plan>,
     /// Every journal, in order.
     pub journals: BTreeMap<MigrationId, Vec<Event>>,
     /// Who holds which route.
@@ -133,6 +135,14 @@ impl Items {
         Ok(())
     }
 
+    fn revise(&mut self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        within_limit(3 + plan.routes.len())?;
+        self.record(before, event, after)?;
+        let generation = plan.revision.as_ref().map_or(after.generation, |revision| revision.generation);
+        self.revisions.insert((plan.migration.clone(), generation), plan.clone());
+        Ok(())
+    }
+
     fn append(&mut self, event: &Event, head: &Head) {
         self.journals.entry(head.migration.clone()).or_default().push(event.clone());
         self.heads.insert(head.service.clone(), head.clone());
@@ -169,6 +179,15 @@ impl ports::Ledger for Ledger {
         Ok(self.items().plans.get(migration).cloned())
     }
 
+    async fn revised_plan(
+        &self,
+        _service: &ServiceName,
+        migration: &MigrationId,
+        generation: u64,
+    ) -> Result<Option<Plan>, LedgerError> {
+        Ok(self.items().revisions.get(&(migration.clone(), generation)).cloned())
+    }
+
     async fn events(&self, _service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
         Ok(self.items().journals.get(migration).cloned().unwrap_or_default())
     }
@@ -179,6 +198,10 @@ impl ports::Ledger for Ledger {
 
     async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
         self.items().record(before, event, after)
+    }
+
+    async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        self.items().revise(before, event, after, plan)
     }
 
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {

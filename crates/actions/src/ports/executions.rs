@@ -17,6 +17,11 @@ pub trait Executions: Send + Sync {
         cause: &str,
     ) -> Result<Started, PortError>;
 
+    /// Starts the execution of `migrate-service` whose ARN is given, under the name and on the machine that the ARN names,
+    /// with the input `{"service": ..., "resume": true}`. As with `start_roll_back`, one that runs is `Started::New` once
+    /// more, and one that is over is `Started::Already`.
+    async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError>;
+
     /// How an execution is.
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError>;
 

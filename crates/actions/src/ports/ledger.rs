@@ -67,8 +67,16 @@ pub trait Ledger: Send + Sync {
     /// The heads of all migrations that are not over, halted ones included.
     async fn open_heads(&self) -> Result<Vec<Head>, LedgerError>;
 
-    /// A stored plan.
+    /// A stored plan, as it was made.
     async fn plan(&self, service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError>;
+
+    /// A plan as a resume has revised it, by the generation that the resume began.
+    async fn revised_plan(
+        &self,
+        service: &ServiceName,
+        migration: &MigrationId,
+        generation: u64,
+    ) -> Result<Option<Plan>, LedgerError>;
 
     /// A migration's journal, in order.
     async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError>;
@@ -81,6 +89,10 @@ pub trait Ledger: Send + Sync {
     /// Writes an event and the head it leads to, on the condition that the stored head still is `before` (generation
     /// and sequence).
     async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError>;
+
+    /// As `record`, and stores a revision of the plan beside it, and what it says of each route in the route's lock, in
+    /// the same transaction.
+    async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;
 
     /// As `record`, and releases every lock and index entry of the plan in the same transaction.
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;

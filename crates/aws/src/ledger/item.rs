@@ -43,7 +43,12 @@ pub(super) fn of_event(service: &ServiceName, event: &Event) -> Item {
 }
 
 pub(super) fn of_plan(plan: &Plan) -> Item {
-    with_document(&key::plan(&plan.service, &plan.migration), u64::from(plan.version), plan)
+    let Plan { service, migration, .. } = plan;
+    let key = match &plan.revision {
+        None => key::plan(service, migration),
+        Some(revision) => key::revised_plan(service, migration, revision.generation),
+    };
+    with_document(&key, u64::from(plan.version), plan)
 }
 
 pub(super) fn of_lock(head: &Head, route: &PlannedRoute) -> Item {

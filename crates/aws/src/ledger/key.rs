@@ -45,6 +45,11 @@ pub(super) fn plan(service: &ServiceName, migration: &MigrationId) -> Key {
     Key { pk: partition(service), sk: format!("plan#{migration}") }
 }
 
+/// The `#` keeps `users-1` apart from `users-11`.
+pub(super) fn revised_plan(service: &ServiceName, migration: &MigrationId, generation: u64) -> Key {
+    Key { pk: partition(service), sk: format!("plan#{migration}#{generation:08}") }
+}
+
 pub(super) fn event(service: &ServiceName, migration: &MigrationId, sequence: u64) -> Key {
     Key { pk: partition(service), sk: format!("{}{sequence:08}", events(migration)) }
 }

@@ -5,22 +5,44 @@ use super::key::{self, Key};
 use super::take::still;
 use super::transact::{Condition, Outcome, Unmet, delete, put};
 use super::{Table, item::Item};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use crossfade_actions::ports::LedgerError;
 use crossfade_domain::journal::{Event, Head};
 
 /// The positions among the writes.
 const HEAD: usize = 0;
 const EVENT: usize = 1;
-const FIRST_FREED: usize = 2;
+const FIRST_BESIDE: usize = 2;
+
+/// What is written in the same transaction as an event.
+#[derive(Debug, Clone)]
+pub(super) enum Beside {
+    /// An item that nobody else can have written.
+    New(Item),
+    /// An item that is replaced, as far as it is this migration's.
+    Put(Item),
+    /// An item that goes, as far as it is this migration's.
+    Delete(Key),
+}
+
+impl Beside {
+    fn write(&self, table: &str, head: &Head) -> TransactWriteItem {
+        match self {
+            Self::New(item) => put(table, item.clone(), None),
+            Self::Put(item) => put(table, item.clone(), Some(ours_or_absent(head))),
+            Self::Delete(key) => delete(table, key.attributes(), ours_or_absent(head)),
+        }
+    }
+}
 
 impl Table {
-    /// `freed` are the keys that go in the same transaction, as far as they are this migration's.
+    /// Writes an event, the head it leads to, and what else belongs to it.
     pub(super) async fn write_event(
         &self,
         before: &Head,
         event: &Event,
         after: &Head,
-        mut freed: Vec<Key>,
+        mut beside: Vec<Beside>,
     ) -> Result<(), LedgerError> {
         let service = &before.service;
         loop {
@@ -28,7 +50,7 @@ impl Table {
                 put(&self.name, item::of_head(after), Some(still(before))),
                 put(&self.name, item::of_event(service, event), Some(Condition::absent())),
             ];
-            writes.extend(freed.iter().map(|key| delete(&self.name, key.attributes(), ours_or_absent(before))));
+            writes.extend(beside.iter().map(|write| write.write(&self.name, before)));
             let unmet = match self.transact(service.as_str(), writes).await? {
                 Outcome::Done => return Ok(()),
                 Outcome::ConditionsFailed(unmet) => unmet,
@@ -39,9 +61,9 @@ impl Table {
                 return self.why_not_recorded(before, event, head, recorded).await;
             }
             // Only what is not ours was in the way: another migration has taken it since, and keeps it.
-            let kept: Vec<usize> = unmet.iter().map(|unmet| unmet.write - FIRST_FREED).collect();
+            let kept: Vec<usize> = unmet.iter().map(|unmet| unmet.write - FIRST_BESIDE).collect();
             let mut index = 0..;
-            freed.retain(|_| !kept.contains(&index.next().expect("an open range has no end")));
+            beside.retain(|_| !kept.contains(&index.next().expect("an open range has no end")));
         }
     }
 

@@ -1,7 +1,8 @@
 //! Takes a service and everything its migration needs, or nothing.
 
 use super::item;
-use super::key::{self, Key};
+use super::key;
+use super::record::Beside;
 use super::transact::{Condition, Outcome, Unmet, put};
 use super::{Table, item::number, item::text};
 use crossfade_actions::ports::{LedgerError, TakeError};
@@ -52,12 +53,19 @@ pub(super) fn still(head: &Head) -> Condition {
     ])
 }
 
-/// The keys of everything that `take` stores for the time of the migration.
-pub(super) fn taken(plan: &Plan) -> Vec<Key> {
+/// What goes when a migration is over: everything that `take` stored for the time of it.
+pub(super) fn released(plan: &Plan) -> Vec<Beside> {
     let mut keys = vec![key::open(&plan.service)];
     keys.extend(plan.routes.iter().map(|route| key::lock(&route.id)));
     keys.extend(alarms(plan).into_iter().map(|alarm| key::alarm(alarm, &plan.service)));
-    keys
+    keys.into_iter().map(Beside::Delete).collect()
+}
+
+/// What a revision of a plan stores: itself, and each route's baseline and weights in its lock.
+pub(super) fn revised(head: &Head, plan: &Plan) -> Vec<Beside> {
+    let mut writes = vec![Beside::New(item::of_plan(plan))];
+    writes.extend(plan.routes.iter().map(|route| Beside::Put(item::of_lock(head, route))));
+    writes
 }
 
 /// A policy may name an alarm twice, a transaction may not.

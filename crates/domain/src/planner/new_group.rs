@@ -50,10 +50,10 @@ pub(super) fn attributes(old: &ObservedGroup) -> Attributes {
 /// target stickiness unless it is on. It lasts for the shortest bake, so that clients follow the steps.
 pub(super) fn attached_stickiness(
     policy: &ServicePolicy,
-    old: &ObservedGroup,
+    old: &Attributes,
     forward: &Forward,
 ) -> Option<GroupStickiness> {
-    let is = |key: &str, value: &str| old.attributes.get(key).is_some_and(|found| found == value);
+    let is = |key: &str, value: &str| old.get(key).is_some_and(|found| found == value);
     // With an application's cookie the plan is refused.
     let pins_to_targets = is("stickiness.enabled", "true") && !is("stickiness.type", "app_cookie");
     if !pins_to_targets || forward.is_sticky() {

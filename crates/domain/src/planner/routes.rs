@@ -101,9 +101,29 @@ fn plan_route(
             ),
         );
     }
+    let steps = weights(policy, route, &old.group.arn, findings)?;
+    let attached_stickiness = new_group::attached_stickiness(policy, &old.attributes, forward);
+    warn_of_stickiness(route, old, forward, attached_stickiness.is_some(), findings);
+    Some(PlannedRoute {
+        id: route.id.clone(),
+        load_balancer: route.load_balancer.clone(),
+        old: old.group.arn.clone(),
+        baseline: route.actions.clone(),
+        attached_stickiness,
+        steps,
+    })
+}
+
+/// The integer weights of each step, the attach first, of a route whose actions are its baseline.
+pub(super) fn weights(
+    policy: &ServicePolicy,
+    route: &Route,
+    old: &TargetGroupArn,
+    findings: &mut Findings,
+) -> Option<Vec<StepWeights>> {
     let weights = std::iter::once(Weight::ZERO).chain(policy.schedule.steps.iter().map(|step| step.weight));
     let steps: Result<Vec<StepWeights>, EditError> =
-        weights.map(|weight| step_weights(&route.actions, &old.group.arn, weight)).collect();
+        weights.map(|weight| step_weights(&route.actions, old, weight)).collect();
     let steps = match steps {
         Ok(steps) => steps,
         Err(error) => {
@@ -118,22 +138,13 @@ fn plan_route(
             format!(
                 "{} names {} at weight 0, so that the new group gets nothing here either; it is planned with the others",
                 route.id.describe(),
-                old.group.name
+                old.name()
             ),
         );
     } else {
         refuse_equal_steps(policy, route, &steps, findings);
     }
-    let attached_stickiness = new_group::attached_stickiness(policy, old, forward);
-    warn_of_stickiness(route, old, forward, attached_stickiness.is_some(), findings);
-    Some(PlannedRoute {
-        id: route.id.clone(),
-        load_balancer: route.load_balancer.clone(),
-        old: old.group.arn.clone(),
-        baseline: route.actions.clone(),
-        attached_stickiness,
-        steps,
-    })
+    Some(steps)
 }
 
 fn refuse_edit(route: &Route, error: &EditError, findings: &mut Findings) {

@@ -79,6 +79,7 @@ impl Scene {
             groups: vec![old],
             routes: vec![],
             findings: vec![],
+            revision: None,
         };
         let mut head = Head::first(service, 1, 1, "execution".into(), second(0));
         head.phase = Phase::Moving;

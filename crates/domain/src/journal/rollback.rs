@@ -1,0 +1,39 @@
+//! A rollback, as the head of its migration keeps it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A rollback: who began it, why, when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollback {
+    /// Who began it.
+    pub trigger: Trigger,
+    /// Why, for people.
+    pub cause: String,
+    /// When the cause arose: the alarm's change of state, else the verdict.
+    pub caused_at: Timestamp,
+    /// When the rollback was begun.
+    pub begun_at: Timestamp,
+    /// When the last route was seen back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_at: Option<Timestamp>,
+}
+
+/// Who began a rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Trigger {
+    /// An alarm's event.
+    AlarmEvent,
+    /// The gates at the end of a slice.
+    CheckAlarms,
+    /// The sweep found the execution dead.
+    Sweep,
+    /// A person.
+    Operator,
+    /// A function failed.
+    Failure,
+    /// The sweep found the new side of a halted migration sick.
+    Health,
+}

@@ -1,0 +1,91 @@
+use super::*;
+
+fn head() -> Head {
+    Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH)
+}
+
+fn after(head: &Head, what: Happening) -> Result<Head, TransitionError> {
+    head.after(&head.next_event(what, Timestamp::UNIX_EPOCH))
+}
+
+#[test]
+fn the_first_rollback_raises_the_generation_and_later_ones_join_it() {
+    let moving = after(&head(), Happening::ShiftIntended { step: 0, weight: Weight::ZERO }).unwrap();
+    let begun = Happening::RollbackBegun {
+        trigger: Trigger::Operator,
+        cause: "asked".into(),
+        caused_at: Timestamp::UNIX_EPOCH,
+    };
+    let rolling = after(&moving, begun.clone()).unwrap();
+    assert_eq!((rolling.phase, rolling.generation), (Phase::RollingBack, 2));
+    assert!(after(&rolling, begun).is_err(), "a rollback is begun once");
+}
+
+#[test]
+fn nothing_can_happen_after_the_end() {
+    let refused = after(&head(), Happening::Refused { reason: "no".into() }).unwrap();
+    assert!(refused.phase.is_over());
+    assert!(after(&refused, Happening::Finished).is_err());
+    assert!(after(&refused, Happening::ShiftIntended { step: 1, weight: Weight::FULL }).is_err());
+}
+
+fn moving() -> Head {
+    let moving = after(&head(), Happening::ShiftIntended { step: 0, weight: Weight::ZERO }).unwrap();
+    let attached = after(&moving, Happening::Shifted { step: 0, weight: Weight::ZERO }).unwrap();
+    let shifting = after(&attached, Happening::ShiftIntended { step: 1, weight: Weight::FULL }).unwrap();
+    after(&shifting, Happening::Shifted { step: 1, weight: Weight::FULL }).unwrap()
+}
+
+fn halted() -> Happening {
+    Happening::Halted { reason: "drift".into() }
+}
+
+fn resumed(accepted: Vec<Drift>) -> Happening {
+    Happening::Resumed { execution: "second".into(), who: "a person".into(), accepted }
+}
+
+#[test]
+fn a_resume_raises_the_generation_and_clears_what_the_halt_left() {
+    let mut before = after(&moving(), halted()).unwrap();
+    before.held_since = Some(Timestamp::UNIX_EPOCH);
+    before.commands = Commands { paused: true, abort: true, approved_step: Some(1) };
+    let now = Timestamp::from_second(900).unwrap();
+    let head = before.after(&before.next_event(resumed(vec![]), now)).unwrap();
+    assert_eq!((head.phase, head.generation, head.execution.as_str()), (Phase::Moving, 2, "second"));
+    assert_eq!((head.verified_step, head.intended_step, head.plan_revision), (Some(1), None, None));
+    assert_eq!((head.verified_at, head.resumed_at), (Some(now), Some(now)), "the step bakes anew");
+    assert_eq!((head.held_since, head.reason), (None, None));
+    assert_eq!(head.commands, Commands { approved_step: Some(1), ..Commands::default() });
+}
+
+#[test]
+fn accepted_drift_puts_a_revision_in_force_and_the_recorded_step_is_written_again() {
+    let route = RouteId::parse("arn:aws:elasticloadbalancing:eu-west-1:1:listener-rule/app/public/1/2/3").unwrap();
+    let drift = Drift { route, expected: "old".into(), seen: "other".into() };
+    let head = after(&after(&moving(), halted()).unwrap(), resumed(vec![drift])).unwrap();
+    assert_eq!((head.plan_revision, head.accepting), (Some(2), true));
+    assert_eq!((head.verified_step, head.intended_step), (Some(1), Some(1)));
+    let shifted = after(&head, Happening::Shifted { step: 1, weight: Weight::FULL }).unwrap();
+    assert!(!shifted.accepting, "from then on it is drift again");
+    assert_eq!(shifted.plan_revision, Some(2));
+}
+
+#[test]
+fn only_a_halt_on_the_way_up_is_resumed() {
+    assert!(after(&moving(), resumed(vec![])).is_err());
+    let begun = Happening::RollbackBegun {
+        trigger: Trigger::Operator,
+        cause: "asked".into(),
+        caused_at: Timestamp::UNIX_EPOCH,
+    };
+    let rolling = after(&moving(), begun).unwrap();
+    assert!(after(&after(&rolling, halted()).unwrap(), resumed(vec![])).is_err());
+}
+
+#[test]
+fn heads_that_were_stored_before_resume_was_known_are_readable() {
+    let stored = serde_json::json!({"version": 1, "service": "users", "migration": "users-1", "attempt": 1,
+        "generation": 1, "sequence": 4, "phase": "halted", "execution": "arn", "since": "2026-01-01T00:00:00Z"});
+    let head: Head = serde_json::from_value(stored).unwrap();
+    assert_eq!((head.resumed_at, head.plan_revision, head.accepting), (None, None, false));
+}

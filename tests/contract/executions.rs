@@ -1,0 +1,79 @@
+//! What Step Functions promises to those who start rollbacks and resumes.
+
+use super::on_both_sides;
+use super::samples::service;
+use super::sides::{OpenExecutions, Side};
+use crossfade_actions::ports::{ExecutionStatus, Started};
+use crossfade_domain::journal::Trigger;
+
+on_both_sides![
+    a_rollback_is_started_under_its_name,
+    a_start_that_is_repeated_while_it_runs_finds_it,
+    a_name_that_was_used_for_something_else_is_taken,
+    a_name_of_an_execution_that_is_over_is_taken,
+    a_resumed_execution_has_the_arn_that_was_written_before_it_was_started,
+    a_stopped_execution_is_dead_and_may_be_stopped_again,
+    an_unknown_execution_is_missing_and_can_be_stopped,
+];
+
+const RESUMED: &str = "arn:aws:states:eu-west-1:000000000000:execution:migrate-service:users-1-resume-2";
+
+async fn start(open: &OpenExecutions, name: &str, cause: &str) -> Started {
+    open.executions.start_roll_back(&service("users"), name, Trigger::Sweep, cause).await.unwrap()
+}
+
+fn arn(started: Started) -> String {
+    let Started::New(arn) = started else { panic!("{started:?}") };
+    arn
+}
+
+async fn a_rollback_is_started_under_its_name(side: Side) {
+    let open = side.executions().await;
+    let execution = arn(start(&open, "users-1-2", "dead").await);
+    assert!(execution.ends_with(":execution:roll-back-service:users-1-2"), "{execution}");
+    assert_eq!(open.executions.status(&execution).await.unwrap(), ExecutionStatus::Running);
+}
+
+async fn a_start_that_is_repeated_while_it_runs_finds_it(side: Side) {
+    let open = side.executions().await;
+    let first = start(&open, "users-1-2", "dead").await;
+    assert_eq!(start(&open, "users-1-2", "dead").await, first);
+}
+
+async fn a_name_that_was_used_for_something_else_is_taken(side: Side) {
+    let open = side.executions().await;
+    start(&open, "users-1-2", "dead").await;
+    assert_eq!(start(&open, "users-1-2", "an alarm").await, Started::Already);
+}
+
+async fn a_name_of_an_execution_that_is_over_is_taken(side: Side) {
+    let open = side.executions().await;
+    let execution = arn(start(&open, "users-1-2", "dead").await);
+    open.executions.stop(&execution, "a test").await.unwrap();
+    assert_eq!(start(&open, "users-1-2", "dead").await, Started::Already);
+}
+
+async fn a_resumed_execution_has_the_arn_that_was_written_before_it_was_started(side: Side) {
+    let open = side.executions().await;
+    assert_eq!(open.executions.status(RESUMED).await.unwrap(), ExecutionStatus::Missing);
+    let started = open.executions.start_resumed(&service("users"), RESUMED).await.unwrap();
+    assert_eq!(started, Started::New(RESUMED.to_owned()));
+    open.until(RESUMED, ExecutionStatus::Succeeded).await;
+    assert_eq!(open.executions.start_resumed(&service("users"), RESUMED).await.unwrap(), Started::Already);
+}
+
+async fn a_stopped_execution_is_dead_and_may_be_stopped_again(side: Side) {
+    let open = side.executions().await;
+    let execution = arn(start(&open, "users-1-2", "dead").await);
+    for _ in 0..2 {
+        open.executions.stop(&execution, "a test").await.unwrap();
+        assert_eq!(open.executions.status(&execution).await.unwrap(), ExecutionStatus::Dead);
+    }
+}
+
+async fn an_unknown_execution_is_missing_and_can_be_stopped(side: Side) {
+    let open = side.executions().await;
+    assert_eq!(open.executions.status(RESUMED).await.unwrap(), ExecutionStatus::Missing);
+    open.executions.stop(RESUMED, "a test").await.unwrap();
+    assert_eq!(open.executions.status(RESUMED).await.unwrap(), ExecutionStatus::Missing);
+}

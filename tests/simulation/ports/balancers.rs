@@ -1,0 +1,110 @@
+//! The load balancers.
+
+use super::super::breakage::Breakage;
+use super::super::timers::at_once;
+use super::Faulty;
+use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
+use crossfade_domain::action::Action;
+use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
+use crossfade_domain::route::{Route, RouteId};
+use std::collections::BTreeMap;
+
+#[async_trait::async_trait]
+impl LoadBalancers for Faulty {
+    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
+        let object = names_or_arns.join(", ");
+        self.call("target_groups", &object, || at_once(self.balancers().target_groups(names_or_arns))).await
+    }
+
+    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
+        let effect = || at_once(self.balancers().target_groups_of(load_balancer));
+        self.call("target_groups_of", load_balancer.as_str(), effect).await
+    }
+
+    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let effect = || at_once(self.balancers().groups_of_service(service));
+        self.call("groups_of_service", service.as_str(), effect).await
+    }
+
+    async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
+        self.call("load_balancers", "", || at_once(self.balancers().load_balancers(arns))).await
+    }
+
+    async fn listeners(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<Listener>, PortError> {
+        let effect = || at_once(self.balancers().listeners(load_balancer));
+        self.call("listeners", load_balancer.as_str(), effect).await
+    }
+
+    async fn routes(&self, listener: &ListenerArn) -> Result<Vec<Route>, PortError> {
+        self.call("routes", listener.as_str(), || at_once(self.balancers().routes(listener))).await
+    }
+
+    async fn read_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
+        let object = routes.iter().map(RouteId::as_str).collect::<Vec<_>>().join(", ");
+        let effect = || {
+            let mut found = at_once(self.balancers().read_routes(routes))?;
+            let mut watch = self.account.watch.lock().unwrap();
+            watch.read(self.caller.invocation, routes);
+            if let Some(breakage) = self.account.breakage {
+                breakage.of_read(&watch, &mut found);
+            }
+            Ok(found)
+        };
+        self.call("read_routes", &object, effect).await
+    }
+
+    async fn write_route(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
+        self.account.watch.lock().unwrap().meant(route, actions);
+        if self.broken(Breakage::RollbackStopsAtFirstError) && self.account.watch.lock().unwrap().gave_up() {
+            return Ok(());
+        }
+        let answer = self.call("write_route", route.as_str(), || self.write(route, actions)).await;
+        if self.broken(Breakage::RollbackStopsAtFirstError) && answer.is_err() {
+            self.account.watch.lock().unwrap().give_up();
+        }
+        answer
+    }
+
+    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        self.call("tags", "", || at_once(self.balancers().tags(arns))).await
+    }
+
+    async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
+        self.call("attributes", group.as_str(), || at_once(self.balancers().attributes(group))).await
+    }
+
+    async fn set_attributes(&self, group: &TargetGroupArn, attributes: &Attributes) -> Result<(), PortError> {
+        let effect = || at_once(self.balancers().set_attributes(group, attributes));
+        self.call("set_attributes", group.as_str(), effect).await
+    }
+
+    async fn health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError> {
+        let effect = || {
+            let mut health = at_once(self.balancers().health(group))?;
+            if let Some(breakage) = self.account.breakage {
+                breakage.of_health(&self.account.watch.lock().unwrap(), group, &mut health);
+            }
+            Ok(health)
+        };
+        self.call("health", group.as_str(), effect).await
+    }
+
+    async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError> {
+        let effect = || {
+            let created = at_once(self.balancers().create_group(group))?;
+            let late = self.account.now() > self.caller.deadline;
+            self.account.watch.lock().unwrap().created(&created.arn, late);
+            Ok(created)
+        };
+        self.call("create_group", &group.name, effect).await
+    }
+
+    async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
+        self.call("delete_group", group.as_str(), || at_once(self.balancers().delete_group(group))).await
+    }
+
+    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.call("register", group.as_str(), || at_once(self.balancers().register(group, targets))).await
+    }
+}

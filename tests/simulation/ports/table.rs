@@ -1,0 +1,122 @@
+//! The table.
+
+use super::super::breakage::Breakage;
+use super::super::timers::at_once;
+use super::Faulty;
+use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
+use crossfade_domain::ids::{MigrationId, ServiceName};
+use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::journal::{Event, Head};
+use crossfade_domain::plan::Plan;
+use crossfade_domain::route::RouteId;
+use serde_json::Value;
+
+/// A take's errors hold the ledger's, which hold the port's.
+#[derive(Debug)]
+struct Take(TakeError);
+
+impl From<PortError> for Take {
+    fn from(error: PortError) -> Self {
+        Self(TakeError::Ledger(LedgerError::Port(error)))
+    }
+}
+
+#[async_trait::async_trait]
+impl Ledger for Faulty {
+    async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
+        let head = self.call("head", service.as_str(), || at_once(self.account.table.head(service))).await?;
+        Ok(match self.account.breakage {
+            Some(breakage) => breakage.of_head(&self.account, &self.caller, head),
+            None => head,
+        })
+    }
+
+    async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
+        self.call("open_heads", "", || at_once(self.account.table.open_heads())).await
+    }
+
+    async fn plan(&self, service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError> {
+        self.call("plan", migration.as_str(), || at_once(self.account.table.plan(service, migration))).await
+    }
+
+    async fn revised_plan(
+        &self,
+        service: &ServiceName,
+        migration: &MigrationId,
+        generation: u64,
+    ) -> Result<Option<Plan>, LedgerError> {
+        let read = || at_once(self.account.table.revised_plan(service, migration, generation));
+        self.call("revised_plan", migration.as_str(), read).await
+    }
+
+    async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
+        self.call("events", migration.as_str(), || at_once(self.account.table.events(service, migration))).await
+    }
+
+    async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
+        let effect = || {
+            let known = self.knows(event);
+            at_once(self.account.table.take(previous, head, plan, event)).map_err(Take)?;
+            if self.broken(Breakage::OneRouteIsNotLocked) {
+                self.breach(|items| {
+                    items.locks.pop_last();
+                });
+            }
+            if !known {
+                self.recorded(event);
+            }
+            self.after_write();
+            Ok(())
+        };
+        self.call("take", head.migration.as_str(), effect).await.map_err(|Take(error)| error)
+    }
+
+    async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
+        self.call("record", before.migration.as_str(), || self.record_event(before, event, after)).await
+    }
+
+    async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        let effect = || {
+            let known = self.knows(event);
+            at_once(self.account.table.revise(before, event, after, plan))?;
+            if !known {
+                self.recorded(event);
+            }
+            self.after_write();
+            Ok(())
+        };
+        self.call("revise", before.migration.as_str(), effect).await
+    }
+
+    async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
+        let effect = || {
+            if self.broken(Breakage::LocksAreKept) {
+                return self.record_event(before, event, after);
+            }
+            let known = self.knows(event);
+            at_once(self.account.table.release(before, event, after, plan))?;
+            if !known {
+                self.recorded(event);
+            }
+            self.after_write();
+            Ok(())
+        };
+        self.call("release", before.migration.as_str(), effect).await
+    }
+
+    async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {
+        self.call("holders", "", || at_once(self.account.table.holders(routes))).await
+    }
+
+    async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
+        self.call("guarded_by", alarm, || at_once(self.account.table.guarded_by(alarm))).await
+    }
+
+    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
+        self.call("store_policy", fleet, || at_once(self.account.table.store_policy(fleet, document))).await
+    }
+
+    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
+        self.call("policies", "", || at_once(self.account.table.policies())).await
+    }
+}
