@@ -122,6 +122,31 @@ fn a_cluster_like_the_old_one_arrives_and_the_journal_says_what_was_compared() {
 }
 
 #[test]
+fn a_bake_ends_early_when_the_policy_allows_it_and_the_judge_has_seen_enough() {
+    let minutes = |fields: &Value| {
+        let mut stage = stage(fine);
+        let schedule = json!([{"weight": 50, "bake": "30m"}, {"weight": 100, "bake": "12m"}]);
+        let mut fields = fields.clone();
+        fields["schedule"] = schedule;
+        stage.migrate(unguarded(&fields));
+        assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+        let shifts: Vec<Timestamp> = stage
+            .events("users")
+            .iter()
+            .filter(|event| matches!(event.what, Happening::Shifted { .. } | Happening::Finished))
+            .map(|event| event.at)
+            .collect();
+        let [_, half, full, finished] = shifts[..] else { panic!("{}", stage.told()) };
+        (full.duration_since(half).as_mins(), finished.duration_since(full).as_mins())
+    };
+    assert_eq!(minutes(&json!({})), (30, 12));
+    assert_eq!(minutes(&json!({"minBake": "20m"})), (20, 12), "not before its minimum, and never the final bake");
+    let (earliest, last) = minutes(&json!({"minBake": "1m"}));
+    assert!((7..=12).contains(&earliest), "not before the judge has seen enough: {earliest}");
+    assert_eq!(last, 12);
+}
+
+#[test]
 fn a_judge_that_is_switched_off_reads_nothing() {
     let mut stage = stage(a_tenth_fails);
     stage.migrate(unguarded(&json!({"judge": false})));

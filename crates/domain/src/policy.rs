@@ -38,6 +38,9 @@ pub struct ServicePolicy {
     /// Whether the new cluster is compared with the old one.
     #[serde(default = "is_judged")]
     pub judge: bool,
+    /// After how many seconds a bake may end early, when the judge says that the new cluster is fine; none for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_bake_seconds: Option<u32>,
     /// What happens at the end of a bake without evidence either way.
     pub on_inconclusive: OnInconclusive,
     /// What happens when somebody else changes a route.
@@ -54,6 +57,16 @@ pub struct ServicePolicy {
     pub targets_timeout_seconds: u32,
     /// Functions called at certain points.
     pub hooks: Hooks,
+}
+
+impl ServicePolicy {
+    /// After how many seconds a PASS of the judge ends the bake of a step (from 1) early. None where nothing does: without
+    /// `minBake`, where it is no shorter than the bake, and at the last step, whose bake is the final one.
+    pub fn early_end_seconds(&self, step: u32) -> Option<u32> {
+        let (_, before_the_last) = self.schedule.steps.split_last()?;
+        let step = before_the_last.get(usize::try_from(step).ok()?.checked_sub(1)?)?;
+        step.min_bake_seconds.or(self.min_bake_seconds).filter(|least| *least < step.bake_seconds)
+    }
 }
 
 /// A policy that was stored before there was a choice.
@@ -104,6 +117,9 @@ pub struct ScheduleStep {
     /// Whether a person must approve before the next step.
     #[serde(default)]
     pub approve: bool,
+    /// After how many seconds the bake may end early, where that is not what the policy says for all steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_bake_seconds: Option<u32>,
 }
 
 /// What happens at the end of a bake without evidence either way.

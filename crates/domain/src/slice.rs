@@ -1,7 +1,7 @@
 //! The verdict at the end of each bake slice.
 //!
 //! Every gate is asked, the strongest opinion wins: roll back, then halt, then hold; only when none objects does the bake
-//! count. Among equals the operator speaks first, then alarms, health, drift, judge, capacity. A pause therefore holds
+//! count. Among equals the operator speaks first, then alarms, health, capacity, drift, judge. A pause therefore holds
 //! the weight and never holds back a rollback.
 
 use crate::alarm_gate::{AlarmsRead, alarms_opinion};
@@ -12,7 +12,7 @@ use crate::group::{TargetHealth, healthy_count};
 use crate::health::{capacity_verdict, targets_verdict};
 use crate::ids::TargetGroupArn;
 use crate::journal::{Head, Phase, Trigger};
-use crate::judge::Judgement;
+use crate::judge::{self, Judgement};
 use crate::judge_gate::{Moment, judge_opinion};
 use crate::plan::Plan;
 use crate::policy::{OnDrift, ScheduleStep, ServicePolicy};
@@ -120,9 +120,9 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
         Err(error) => Opinion::unreadable(Gate::Alarms, error),
     });
     opinions.push(new_side(inputs));
+    opinions.push(old_side(inputs));
     opinions.push(drift(inputs));
     opinions.extend(judge(inputs));
-    opinions.push(old_side(inputs));
     opinions
 }
 
@@ -230,8 +230,13 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     let (weight, bake_seconds, approve) =
         current(inputs).map_or((Weight::ZERO, 0, false), |step| (step.weight, step.bake_seconds, step.approve));
     let elapsed = seconds_between(verified_at, inputs.now);
-    if elapsed < bake_seconds {
-        let wait = slice_seconds(&plan.policy, bake_seconds - elapsed);
+    // The bake's end, and before it the moment from which the judge may end it.
+    let early_end = plan.policy.early_end_seconds(number);
+    let passed = matches!(&inputs.judge, Some(Ok(judgement)) if judgement.verdict == judge::Verdict::Pass);
+    let ends_early = passed && early_end.is_some_and(|least| elapsed >= least);
+    if elapsed < bake_seconds && !ends_early {
+        let next = early_end.filter(|least| elapsed < *least).unwrap_or(bake_seconds);
+        let wait = slice_seconds(&plan.policy, next - elapsed);
         let reason = format!(
             "baking at {weight}: {} of {}, nothing against it",
             written_duration(elapsed),
@@ -240,7 +245,12 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
         return decided(Verdict::Bake, wait, reason);
     }
     let approved = head.commands.approved_step.is_some_and(|step| step >= number);
-    let baked = format!("baked {} at {weight}", written_duration(bake_seconds));
+    let baked = if elapsed < bake_seconds {
+        let (elapsed, of) = (written_duration(elapsed), written_duration(bake_seconds));
+        format!("baked {elapsed} of {of} at {weight}, ended early because the judge passed it")
+    } else {
+        format!("baked {} at {weight}", written_duration(bake_seconds))
+    };
     if approve && !approved {
         return held(inputs, Verdict::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
     }

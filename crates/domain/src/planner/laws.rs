@@ -13,6 +13,7 @@ fn schedule(tenths: &[u16]) -> Schedule {
         weight: Weight::try_new(f64::from(tenths) / 10.0).unwrap(),
         bake_seconds: 600,
         approve: false,
+        min_bake_seconds: None,
     };
     Schedule { steps: tenths.iter().copied().chain([1000]).map(step).collect() }
 }

@@ -208,8 +208,12 @@ fn an_equal_step_is_named_with_the_weights_that_cause_it() {
     let mut inventory = inventory();
     inventory.load_balancers[0].routes[0].actions = forward(&[("users-public", 50), ("a", 999)]);
     let mut policy = policy();
-    let step =
-        |weight: f64| ScheduleStep { weight: Weight::try_new(weight).unwrap(), bake_seconds: 60, approve: false };
+    let step = |weight: f64| ScheduleStep {
+        weight: Weight::try_new(weight).unwrap(),
+        bake_seconds: 60,
+        approve: false,
+        min_bake_seconds: None,
+    };
     policy.schedule = Schedule { steps: vec![step(0.5), step(50.0), step(50.5), step(100.0)] };
     let findings = planned(&policy, &inventory).unwrap_err();
     assert_eq!(

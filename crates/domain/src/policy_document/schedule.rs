@@ -1,14 +1,14 @@
 //! Schedules: `canary`, `linear`, or a list of steps.
 
-use super::duration::{BAKE, seconds};
-use crate::decode::{Place, Reader, wrong};
+use super::duration::{BAKE, seconds, written};
+use crate::decode::{Object, Place, Reader, wrong};
 use crate::policy::{Schedule, ScheduleStep};
 use crate::problem::did_you_mean;
 use crate::weight::Weight;
 use serde_json::Value;
 
 /// The fields of a step.
-pub(super) const STEP_FIELDS: [&str; 3] = ["weight", "bake", "approve"];
+pub(super) const STEP_FIELDS: [&str; 4] = ["weight", "bake", "approve", "minBake"];
 /// The schedules that have a name.
 pub(super) const NAMES: [&str; 2] = ["canary", "linear"];
 /// More steps than this would be more than the history of one execution holds.
@@ -29,6 +29,7 @@ fn of(percents: &[u32], bake_seconds: u32) -> Schedule {
         weight: Weight::try_new(f64::from(*percent)).expect("whole percents up to 100 are weights"),
         bake_seconds,
         approve: false,
+        min_bake_seconds: None,
     };
     Schedule { steps: percents.iter().map(step).collect() }
 }
@@ -74,6 +75,12 @@ fn steps(reader: &mut Reader, place: &Place<'_>) -> Option<Schedule> {
         last = weight;
         steps.extend(step);
     }
+    if let (Some(step), Some(item)) = (steps.last(), items.last())
+        && step.min_bake_seconds.is_some()
+    {
+        let path = format!("{}.minBake", item.path);
+        reader.note(path, "the last step's bake is the final one and never ends early; leave it out".to_owned());
+    }
     if let Some(last) = last.filter(|last| *last != Weight::FULL) {
         let message = format!("never reaches 100 %: the last step is {last}; add a step of 100 % with the final bake");
         reader.note(&place.path, message);
@@ -104,11 +111,24 @@ fn one_step(reader: &mut Reader, item: &Place<'_>) -> (Option<Weight>, Option<Sc
         Some(place) => reader.flag(&place),
         None => Some(false),
     };
+    let min_bake_seconds = min_bake(reader, &object, bake_seconds);
     let step = match (weight, bake_seconds, approve) {
-        (Some(weight), Some(bake_seconds), Some(approve)) => Some(ScheduleStep { weight, bake_seconds, approve }),
+        (Some(weight), Some(bake_seconds), Some(approve)) => {
+            Some(ScheduleStep { weight, bake_seconds, approve, min_bake_seconds })
+        }
         _ => None,
     };
     (weight, step)
+}
+
+/// A wrong one leaves a problem behind, so that the step is refused.
+fn min_bake(reader: &mut Reader, object: &Object<'_>, bake_seconds: Option<u32>) -> Option<u32> {
+    let place = object.get("minBake")?;
+    let least = seconds(reader, &place, BAKE)?;
+    if let Some(bake) = bake_seconds.filter(|bake| least > *bake) {
+        reader.note(&place.path, format!("{}: longer than the bake, {}", written(least), written(bake)));
+    }
+    Some(least)
 }
 
 fn weight(reader: &mut Reader, place: &Place<'_>) -> Option<Weight> {

@@ -86,6 +86,7 @@ fn setting_properties() -> Value {
             "type": "boolean", "default": true,
             "description": "Whether the new cluster's errors and response times are compared with the old one's.",
         },
+        "minBake": duration("After how long the judge's PASS ends a bake early; never if left out, and never the last one."),
         "onInconclusive": { "enum": words(&ON_INCONCLUSIVE), "default": "advance" },
         "onDrift": { "enum": words(&ON_DRIFT), "default": "halt" },
         "allowManagedBy": { "type": "array", "items": { "enum": words(&MANAGED_BY) } },
@@ -118,6 +119,7 @@ fn step() -> Value {
             "weight": { "type": "number", "minimum": 0.1, "maximum": 100, "description": "The new cluster's share in percent." },
             "bake": { "$ref": "#/$defs/duration", "description": "How long the gates watch this weight." },
             "approve": { "type": "boolean", "default": false, "description": "Whether a person must approve the next step." },
+            "minBake": { "$ref": "#/$defs/duration", "description": "After how long the judge's PASS ends this bake early." },
         },
     })
 }

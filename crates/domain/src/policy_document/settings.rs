@@ -1,17 +1,18 @@
 //! The fields that a fleet's defaults and a service share.
 
-use super::duration::{HOLD, SLICE, TARGETS, seconds};
+use super::duration::{BAKE, HOLD, SLICE, TARGETS, seconds};
 use super::schedule::{canary, schedule};
 use crate::decode::{Object, Place, Reader};
 use crate::ids::ServiceName;
 use crate::policy::{Hooks, ManagedBy, OnDrift, OnInconclusive, Schedule};
 
 /// The fields of `defaults`; a service may have each of them too.
-pub(super) const SETTING_FIELDS: [&str; 12] = [
+pub(super) const SETTING_FIELDS: [&str; 13] = [
     "schedule",
     "alarms",
     "minHealthy",
     "judge",
+    "minBake",
     "onInconclusive",
     "onDrift",
     "allowManagedBy",
@@ -40,6 +41,7 @@ pub(super) struct Settings {
     alarms: Option<Vec<String>>,
     min_healthy: Option<u32>,
     judge: Option<bool>,
+    min_bake_seconds: Option<u32>,
     on_inconclusive: Option<OnInconclusive>,
     on_drift: Option<OnDrift>,
     allow_managed_by: Option<Vec<ManagedBy>>,
@@ -56,6 +58,7 @@ pub(super) struct Complete {
     pub(super) alarms: Vec<String>,
     pub(super) min_healthy: u32,
     pub(super) judge: bool,
+    pub(super) min_bake_seconds: Option<u32>,
     pub(super) on_inconclusive: OnInconclusive,
     pub(super) on_drift: OnDrift,
     pub(super) allow_managed_by: Vec<ManagedBy>,
@@ -75,6 +78,7 @@ impl Settings {
             alarms: self.alarms.or(defaults.alarms),
             min_healthy: self.min_healthy.or(defaults.min_healthy),
             judge: self.judge.or(defaults.judge),
+            min_bake_seconds: self.min_bake_seconds.or(defaults.min_bake_seconds),
             on_inconclusive: self.on_inconclusive.or(defaults.on_inconclusive),
             on_drift: self.on_drift.or(defaults.on_drift),
             allow_managed_by: self.allow_managed_by.or(defaults.allow_managed_by),
@@ -105,6 +109,7 @@ impl Settings {
             alarms,
             min_healthy: self.min_healthy.unwrap_or(1),
             judge: self.judge.unwrap_or(true),
+            min_bake_seconds: self.min_bake_seconds,
             on_inconclusive: self.on_inconclusive.unwrap_or_default(),
             on_drift: self.on_drift.unwrap_or_default(),
             allow_managed_by: self.allow_managed_by.unwrap_or_default(),
@@ -125,6 +130,7 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         alarms: field("alarms").and_then(|place| alarms(reader, &place)),
         min_healthy: field("minHealthy").and_then(|place| reader.whole(&place, 1, 1000)),
         judge: field("judge").and_then(|place| reader.flag(&place)),
+        min_bake_seconds: field("minBake").and_then(|place| seconds(reader, &place, BAKE)),
         on_inconclusive: field("onInconclusive").and_then(|place| reader.word(&place, &ON_INCONCLUSIVE)),
         on_drift: field("onDrift").and_then(|place| reader.word(&place, &ON_DRIFT)),
         allow_managed_by: field("allowManagedBy").and_then(|place| allow_managed_by(reader, &place)),

@@ -44,11 +44,11 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
                 "name": "bookings", "after": ["users"], "oldTargetGroups": "bookings-swarm",
                 "newTargets": { "ips": [{ "ip": "10.0.0.1", "port": 80 }, { "id": "10.0.0.2" }, "10.0.0.3"] },
                 "schedule": [
-                    { "weight": 0.5, "bake": "5m" },
+                    { "weight": 0.5, "bake": "5m", "minBake": "4m" },
                     { "weight": 50, "bake": 600, "approve": true },
                     { "weight": 100, "bake": "1h30m" },
                 ],
-                "alarms": "bookings-lag", "judge": false, "slice": "30s", "maxHold": "2h", "targetsTimeout": 60, "oldHealthyShare": 80,
+                "alarms": "bookings-lag", "judge": false, "minBake": "8m", "slice": "30s", "maxHold": "2h", "targetsTimeout": 60, "oldHealthyShare": 80,
                 "onDrift": "rollback", "onInconclusive": "hold", "allowManagedBy": ["cloudformation"],
                 "hooks": { "afterRollback": "crossfade-hook-return-consumers" },
             },
@@ -79,6 +79,8 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
     assert_eq!((bookings.targets_timeout_seconds, bookings.old_healthy_share), (60, 80));
     assert_eq!((bookings.on_drift, bookings.on_inconclusive), (OnDrift::Rollback, OnInconclusive::Hold));
     assert_eq!((users.judge, bookings.judge), (true, false));
+    assert_eq!((users.min_bake_seconds, bookings.min_bake_seconds), (None, Some(480)));
+    assert_eq!(bookings.schedule.steps[0].min_bake_seconds, Some(240));
     assert_eq!(bookings.alarms, ["bookings-lag"]);
     assert_eq!(bookings.hooks.after_each_shift.as_deref(), Some("crossfade-hook-note"));
     assert_eq!(bookings.hooks.after_rollback.as_deref(), Some("crossfade-hook-return-consumers"));
@@ -113,6 +115,20 @@ fn the_judge_is_on_unless_it_is_switched_off() {
 }
 
 #[test]
+fn no_bake_ends_early_unless_that_is_asked_for() {
+    let ends = |fields: &Value| {
+        let policy = decode_service(&with("users", fields)).unwrap();
+        [0, 1, 2, 3, 4].map(|step| policy.early_end_seconds(step))
+    };
+    let step = |weight: u32, bake: &str| json!({ "weight": weight, "bake": bake });
+    let schedule = json!([step(5, "10m"), { "weight": 50, "bake": "10m", "minBake": "5m" }, step(100, "1h")]);
+    assert_eq!(ends(&json!({})), [None; 5]);
+    assert_eq!(ends(&json!({ "schedule": schedule })), [None, None, Some(300), None, None]);
+    assert_eq!(ends(&json!({ "schedule": schedule, "minBake": "8m" })), [None, Some(480), Some(300), None, None]);
+    assert_eq!(ends(&json!({ "schedule": schedule, "minBake": "10m" })), [None, None, Some(300), None, None]);
+}
+
+#[test]
 fn every_problem_is_named_at_once_with_its_path() {
     let document = json!({
         "fleet": "",
@@ -129,8 +145,8 @@ fn every_problem_is_named_at_once_with_its_path() {
         [
             "default: unknown field (did you mean \"defaults\"?)",
             "fleet: empty: expected the fleet's name",
-            "defaults.name: unknown field; expected one of schedule, alarms, minHealthy, judge, onInconclusive, \
-             onDrift, allowManagedBy, oldHealthyShare, slice, maxHold, targetsTimeout, hooks",
+            "defaults.name: unknown field; expected one of schedule, alarms, minHealthy, judge, minBake, \
+             onInconclusive, onDrift, allowManagedBy, oldHealthyShare, slice, maxHold, targetsTimeout, hooks",
             "defaults.scedule: unknown field (did you mean \"schedule\"?)",
             "defaults.schedule: \"canari\": expected canary, linear or a list of steps (did you mean \"canary\"?)",
             "defaults.minHealthy: 0: expected a whole number from 1 to 1000",
@@ -202,6 +218,15 @@ fn impossible_schedules_are_refused_step_by_step() {
     check(
         &[json!({ "weight": 100, "bake": 0, "approve": "yes" })],
         &["[0].bake: 0: expected 1s to 7d", "[0].approve: \"yes\": expected true or false"],
+    );
+    let ends_early = |weight: f64, least: &str| json!({ "weight": weight, "bake": "10m", "minBake": least });
+    check(
+        &[ends_early(5.0, "11m"), ends_early(10.0, "soon"), ends_early(100.0, "8m")],
+        &[
+            "[0].minBake: 11m: longer than the bake, 10m",
+            "[1].minBake: \"soon\": expected a duration such as 90s, 10m or 1h30m, or a number of seconds",
+            "[2].minBake: the last step's bake is the final one and never ends early; leave it out",
+        ],
     );
 }
 

@@ -311,6 +311,48 @@ fn the_judge_is_heard_like_every_gate() {
 }
 
 #[test]
+fn a_pass_ends_a_bake_early_after_its_minimum_and_never_the_final_one() {
+    fn at(seconds: u32, step: u32, verdict: judge::Verdict) -> impl FnOnce(&mut Scene) {
+        let judgement =
+            Judgement { verdict, metrics: BTreeMap::new(), sentence: "as counted".to_owned(), reason: None };
+        move |scene: &mut Scene| {
+            scene.now = 1000 + seconds;
+            scene.head.verified_step = Some(step);
+            scene.plan.policy.min_bake_seconds = Some(470);
+            scene.judge = Some(Ok(judgement));
+        }
+    }
+    use judge::Verdict::{Inconclusive, Pass};
+    let baking = |text: &str| format!("baking at 5 %: {text} of 10m, nothing against it (judge: as counted)");
+    check(at(300, 1, Pass), Verdict::Bake, 60, &baking("5m"));
+    // The look before the minimum is followed by one exactly at it.
+    check(at(450, 1, Pass), Verdict::Bake, 20, &baking("7m30s"));
+    check(at(470, 1, Inconclusive), Verdict::Bake, 60, &baking("7m50s"));
+    check(at(590, 1, Inconclusive), Verdict::Bake, 10, &baking("9m50s"));
+    let early = "baked 7m50s of 10m at 5 %, ended early because the judge passed it, on to 50 % (judge: as counted)";
+    check(at(470, 1, Pass), Verdict::Advance, 0, early);
+    let full = "baked 10m at 5 %, on to 50 % (judge: as counted)";
+    check(at(600, 1, Pass), Verdict::Advance, 0, full);
+    // An early end still waits for the person who was asked for.
+    let waits =
+        "baked 8m of 10m at 50 %, ended early because the judge passed it; waits for approval (judge: as counted)";
+    check(at(480, 2, Pass), Verdict::Approval, 60, waits);
+    let last = "baking at 100 %: 8m of 10m, nothing against it (judge: as counted)";
+    check(at(480, 3, Pass), Verdict::Bake, 60, last);
+    // Unless it is asked for, and whenever another gate objects, nothing ends early.
+    let unasked = |scene: &mut Scene| {
+        at(480, 1, Pass)(scene);
+        scene.plan.policy.min_bake_seconds = None;
+    };
+    check(unasked, Verdict::Bake, 60, &baking("8m"));
+    let paused = |scene: &mut Scene| {
+        at(480, 1, Pass)(scene);
+        scene.head.commands.paused = true;
+    };
+    check(paused, Verdict::Hold, 60, "operator: paused until continue");
+}
+
+#[test]
 fn a_pause_holds_the_weight_and_never_holds_back_the_judge() {
     let failed = Judgement {
         verdict: judge::Verdict::Fail,
