@@ -4,6 +4,7 @@
 mod account;
 mod breakage;
 mod breakages;
+mod consumers;
 mod fault;
 mod invariants;
 mod people;

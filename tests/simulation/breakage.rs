@@ -43,6 +43,10 @@ pub(super) enum Breakage {
     RollbackIsNotVerified,
     /// The machine tries nothing again.
     NothingIsTriedAgain,
+    /// The machine says that the hook after a rollback has answered, and does not call it.
+    LastHookIsSkipped,
+    /// The machine goes on although a hook of the way up was not called.
+    FirstHookIsSkipped,
 }
 
 impl Breakage {
@@ -58,9 +62,14 @@ impl Breakage {
                     state.as_object_mut().unwrap().remove("Retry");
                 }
             }
+            Self::LastHookIsSkipped => {
+                states["Call hook after rollback"] = json!({"Type": "Pass", "Next": "Verify rollback"});
+            }
+            Self::FirstHookIsSkipped => states["Call hook"] = json!({"Type": "Pass", "Next": "Shift weight"}),
             _ => {}
         }
         if self == Self::RollbackIsNotVerified {
+            states.remove("Call hook after rollback");
             states.remove("Verify rollback");
             states.remove("Verified?");
         }

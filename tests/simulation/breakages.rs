@@ -102,3 +102,9 @@ fn a_rollback_without_a_second_look_is_caught() {
 fn a_machine_that_tries_nothing_again_is_caught() {
     check(Breakage::NothingIsTriedAgain, "straight", Some((Fault::Throttled, "health", 2)), 14);
 }
+
+#[test]
+fn a_hook_that_is_skipped_is_caught() {
+    check(Breakage::FirstHookIsSkipped, "hooks", None, 13);
+    check(Breakage::LastHookIsSkipped, "hooks-and-an-alarm", None, 13);
+}

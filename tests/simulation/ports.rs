@@ -33,9 +33,9 @@ pub(super) struct Caller {
     pub(super) deadline: Timestamp,
 }
 
-struct Faulty {
-    account: Arc<Account>,
-    caller: Caller,
+pub(super) struct Faulty {
+    pub(super) account: Arc<Account>,
+    pub(super) caller: Caller,
 }
 
 /// The ports of an invocation.
@@ -52,7 +52,7 @@ pub(super) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
 }
 
 impl Faulty {
-    async fn call<T, E>(
+    pub(super) async fn call<T, E>(
         &self,
         verb: &'static str,
         object: &str,

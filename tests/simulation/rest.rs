@@ -1,5 +1,6 @@
 //! The invariants about rest: how a run ended, and whether everything says so.
 
+use super::consumers;
 use super::run::Run;
 use super::scenario::WEIGHTS;
 use super::scenario::{Outcome, group_exists};
@@ -41,6 +42,7 @@ pub(super) fn look(run: &Run<'_>, ended: bool) {
         format!("rests in phase {:?}", head.as_ref().map(|head| (head.phase, head.reason.clone())))
     });
     drop(watch);
+    consumers::at_rest(run, outcome);
     executions(run, outcome);
     routes(run, outcome);
     locks(run, &items, outcome);

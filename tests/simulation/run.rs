@@ -3,6 +3,7 @@
 use self::invocations::{Invocation, Reply};
 use super::account::{Account, Order};
 use super::breakage::Breakage;
+use super::consumers;
 use super::fault::Fault;
 use super::people;
 use super::ports::{Caller, ports};
@@ -11,7 +12,7 @@ use super::scenario::{Act, Outcome, Scenario, When};
 use super::story::Story;
 use super::timers::{Invoked, Ready};
 use super::watch::Violation;
-use super::wiring::{self, MIGRATE, binary_of, timeout_seconds, wiring};
+use super::wiring::{self, HOOK, MIGRATE, binary_of, timeout_seconds, wiring};
 use crossfade_rehearsal::wiring::{Target, TargetWiring};
 use crossfade_world::states::{TaskError, TaskId, Work};
 use jiff::{SignedDuration, Timestamp};
@@ -137,6 +138,9 @@ impl Run<'_> {
             watch.stage.untouchable(&self.account.world)
         };
         self.account.watch.lock().unwrap().stage.policy["onDrift"] = json!(self.case.scenario.on_drift);
+        if self.case.scenario.hooks {
+            consumers::follow(&mut self.account.watch.lock().unwrap());
+        }
         self.account.watch.lock().unwrap().stage.policy["untouchable"] = json!(untouchable);
         self.execution = self.start("first").expect("the first start is never refused");
     }

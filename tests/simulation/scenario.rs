@@ -96,6 +96,8 @@ pub(super) struct Scenario {
     /// How else it may end when something else goes wrong at a bad moment.
     pub(super) or: Vec<Outcome>,
     pub(super) on_drift: &'static str,
+    /// Whether the policy has hooks, which move the service's consumers.
+    pub(super) hooks: bool,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -117,7 +119,16 @@ pub(super) const STATES: [&str; 12] = [
 ];
 
 fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) -> Scenario {
-    Scenario { name: name.into(), shape: Shape::TwoRules, script, ends, or: Vec::new(), on_drift: "halt", about: 13 }
+    Scenario {
+        name: name.into(),
+        shape: Shape::TwoRules,
+        script,
+        ends,
+        or: Vec::new(),
+        on_drift: "halt",
+        hooks: false,
+        about: 13,
+    }
 }
 
 /// The list.
@@ -193,6 +204,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     list.push(scenario("alarm-is-missing", O::Refused, vec![(When::Before, Act::DeleteAlarm(LATENCY))]));
     list.push(scenario("alarm-fires-already", O::Refused, vec![(When::Before, Act::FireAlarm(LATENCY))]));
     list.push(scenario("alarm-is-deleted", O::Halted, vec![(When::Recorded("shifted 1"), Act::DeleteAlarm(LATENCY))]));
+    list.extend(with_hooks());
     for scenario in &mut list {
         let is = |part: &str| scenario.name.contains(part);
         scenario.about = if is("alarm") || is("new-side-fails") {
@@ -206,6 +218,19 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         };
     }
     list
+}
+
+/// A hook that fails rolls back on the way up, and halts after a rollback.
+fn with_hooks() -> Vec<Scenario> {
+    use Outcome as O;
+    let hooked =
+        |name, ends, or: &[O], script| Scenario { hooks: true, or: or.to_vec(), ..scenario(name, ends, script) };
+    let fire = || Act::FireAlarm(LATENCY);
+    vec![
+        hooked("hooks", O::Migrated, &[O::RolledBack], vec![]),
+        hooked("hooks-and-an-alarm", O::RolledBack, &[O::Halted], vec![(When::Recorded("shifted 1"), fire())]),
+        hooked("hooks-and-an-alarm-in-one", O::RolledBack, &[O::Halted], vec![(When::Entered("Call hook"), fire())]),
+    ]
 }
 
 fn slug(state: &str) -> String {

@@ -2,6 +2,7 @@
 //! health were, and takes nobody's word for it.
 
 use super::account::Account;
+use super::consumers::{self, Consumers};
 use super::ports::Caller;
 use super::scenario::{Stage, WEIGHTS};
 use super::timers::at_once;
@@ -55,6 +56,7 @@ pub(super) struct Watch {
     /// When an alarm fired first.
     pub(super) alarm_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
+    pub(super) consumers: Consumers,
 }
 
 struct Watched {
@@ -97,6 +99,7 @@ impl Watch {
             seconds_to_safety: None,
             alarm_at: None,
             finished_at: None,
+            consumers: Consumers::default(),
         }
     }
 
@@ -199,6 +202,7 @@ impl Watch {
     }
 
     pub(super) fn recorded(&mut self, what: &Happening, at: Timestamp) {
+        consumers::look_at(self, what);
         if matches!(what, Happening::Finished) {
             self.finished_at = Some(at);
             self.exposed_since_alarm = None;

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 pub(super) const MIGRATE: &str = "crossfade-migrate-service";
+/// Every hook; the template has none of them.
+pub(super) const HOOK: &str = "hook";
 pub(super) const ROLL_BACK: &str = "crossfade-roll-back-service";
 
 static WIRING: LazyLock<Wiring> = LazyLock::new(|| Wiring::read(&root().join("infra/template.yaml")).unwrap());
@@ -46,6 +48,9 @@ pub(super) fn step_functions(now: Timestamp, seed: u64, broken: Option<Breakage>
 
 /// The function's name in the repository, for what a machine or a rule calls it.
 pub(super) fn binary_of(function: &str) -> &'static str {
+    if function.starts_with("crossfade-hook-") {
+        return HOOK;
+    }
     let name = match function.strip_prefix("arn:") {
         Some(_) => function.split(':').nth(6).unwrap_or_default(),
         None => function.split(':').next().unwrap_or_default(),

@@ -10,8 +10,10 @@ pub(super) enum Reply {
     Person,
 }
 
+type Running = Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>;
+
 pub(super) struct Invocation {
-    pub(super) future: Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>,
+    pub(super) future: Running,
     pub(super) waker: Waker,
     pub(super) caller: Caller,
     pub(super) reply: Reply,
@@ -32,8 +34,12 @@ impl Run<'_> {
 
     pub(super) fn invoke(&mut self, function: &'static str, payload: Value, reply: Reply, execution: Option<String>) {
         let (caller, waker) = self.caller(function);
-        let future = wiring::run(function, ports(&self.account, caller.clone()), payload);
-        self.spawn(caller, waker, Box::pin(future), reply, execution);
+        let future: Running = if function == HOOK {
+            Box::pin(consumers::hook(Arc::clone(&self.account), caller.clone(), payload))
+        } else {
+            Box::pin(wiring::run(function, ports(&self.account, caller.clone()), payload))
+        };
+        self.spawn(caller, waker, future, reply, execution);
     }
 
     pub(super) fn caller(&mut self, function: &'static str) -> (Caller, Waker) {
@@ -49,7 +55,7 @@ impl Run<'_> {
         &mut self,
         caller: Caller,
         waker: Waker,
-        future: Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>,
+        future: Running,
         reply: Reply,
         execution: Option<String>,
     ) {

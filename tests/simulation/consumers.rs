@@ -1,0 +1,75 @@
+//! What the hooks of a run move: the consumers of the service's events. Each call of a hook is a call like all others: it takes
+//! time and may go wrong.
+
+use super::account::Account;
+use super::ports::{Caller, Faulty};
+use super::run::Run;
+use super::scenario::Outcome;
+use super::watch::Watch;
+use super::wiring::named;
+use crossfade_actions::ports::PortError;
+use crossfade_domain::journal::Happening;
+use crossfade_world::states::TaskError;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Where the consumers are.
+#[derive(Debug, Default)]
+pub(super) struct Consumers {
+    /// Whether the policy has hooks that move them.
+    pub(super) follow: bool,
+    on_the_new_side: bool,
+    /// Calls of hooks that took effect.
+    moves: u32,
+}
+
+/// Gives the policy its hooks.
+pub(super) fn follow(watch: &mut Watch) {
+    watch.consumers.follow = true;
+    watch.stage.policy["hooks"] = json!({"beforeFirstShift": "crossfade-hook-consumers",
+        "afterEachShift": "crossfade-hook-consumers", "afterRollback": "crossfade-hook-consumers"});
+}
+
+/// Runs the hook on its payload. A hook knows that a throttled call is worth another try, and gives up at every other error.
+pub(super) async fn hook(account: Arc<Account>, caller: Caller, payload: Value) -> Result<Value, TaskError> {
+    let faulty = Faulty { account: Arc::clone(&account), caller };
+    let point = payload["cursor"]["hook"]["point"].as_str().unwrap_or_default().to_owned();
+    let effect = || -> Result<(), PortError> {
+        let mut watch = account.watch.lock().unwrap();
+        watch.consumers.on_the_new_side = point != "afterRollback";
+        watch.consumers.moves += 1;
+        Ok(())
+    };
+    match faulty.call("hook", &point, effect).await {
+        Ok(()) => Ok(json!({"reason": format!("{point} moved the consumers")})),
+        Err(PortError::Throttled { .. }) => Err(named("Transient", "Kafka asks for patience")),
+        Err(_) => Err(named("KafkaIsDown", "no broker answers")),
+    }
+}
+
+/// Traffic is raised only when the first hook has moved the consumers.
+pub(super) fn look_at(watch: &mut Watch, what: &Happening) {
+    let raises = matches!(what, Happening::ShiftIntended { step, .. } if *step > 0);
+    if watch.consumers.follow && raises {
+        let there = watch.consumers.on_the_new_side;
+        watch.expect(13, there, || "a shift began before the hook had moved the consumers".to_owned());
+    }
+}
+
+/// At rest the consumers are where the traffic is. Only a hook that failed leaves them, and that halts.
+pub(super) fn at_rest(run: &Run<'_>, outcome: Option<Outcome>) {
+    let mut watch = run.account.watch.lock().unwrap();
+    if !watch.consumers.follow {
+        return;
+    }
+    let there = watch.consumers.on_the_new_side;
+    let expected = match outcome {
+        Some(Outcome::Migrated) => true,
+        Some(Outcome::RolledBack | Outcome::Refused) => false,
+        Some(Outcome::Halted) | None => there,
+    };
+    let moves = watch.consumers.moves;
+    watch.expect(13, there == expected, || {
+        format!("{outcome:?}, and the consumers are on the new side: {there}, after {moves} moves")
+    });
+}
