@@ -9,6 +9,7 @@ pub mod elbv2_api;
 pub mod event_bus;
 pub mod front_door;
 pub mod functions_build;
+mod hooks;
 pub mod lambda_host;
 pub mod load;
 pub mod orchestrator;

@@ -15,6 +15,7 @@ use crate::cloudwatch_api::CloudWatchApi;
 use crate::data_plane::{DataPlane, DataPlaneSettings};
 use crate::elbv2_api::Elbv2Api;
 use crate::front_door::{DynamoDb, FrontDoor};
+use crate::hooks::WithHooks;
 use crate::lambda_host::{FunctionSpec, HostSettings, LambdaHost, StartError};
 use crate::load::{Entry, Load, LoadSettings};
 use crate::orchestrator::{Executions, Orchestrator};
@@ -142,7 +143,8 @@ impl Rehearsal {
         let host = Arc::new(LambdaHost::new(settings, functions(&wiring, binaries)?));
         faults.may_kill(&host);
         warm(&host, &wiring).await?;
-        let orchestrator = Orchestrator::start(&wiring, host.clone(), clock, scenario.seed)?;
+        let functions = Arc::new(WithHooks::new(host.clone(), scenario.hooks.clone()));
+        let orchestrator = Orchestrator::start(&wiring, functions, clock, scenario.seed)?;
         let executions = orchestrator.executions();
         front_door.add("states", Arc::new(StepFunctionsApi::new(executions.clone())));
         let (alarm_events, bridge) = bridge(&orchestrator);

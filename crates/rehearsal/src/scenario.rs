@@ -3,10 +3,12 @@
 //! Written in YAML; `docs/rehearsal.md` explains every field, `crossfade schema scenario` prints its JSON Schema.
 
 mod decode;
+mod hooks;
 mod names;
 mod schema;
 
 pub use decode::{ScenarioError, decode_scenario};
+pub use hooks::HookDoes;
 pub use names::{NEW_PORT, new_target_id, old_group_name};
 pub use schema::scenario_schema;
 
@@ -16,6 +18,7 @@ use crossfade_domain::policy::ServicePolicy;
 use crossfade_domain::weight::Weight;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The scenario that `crossfade rehearse` runs when none is named.
 pub const DEFAULT_SCENARIO: &str = include_str!("../../../examples/rehearsals/default.yaml");
@@ -33,6 +36,8 @@ pub struct Scenario {
     pub policy: Value,
     /// Faults of AWS itself.
     pub aws_faults: Vec<AwsFault>,
+    /// What the hooks do that the policies name, by their names; one that is not here answers.
+    pub hooks: BTreeMap<String, HookDoes>,
 }
 
 /// One service.

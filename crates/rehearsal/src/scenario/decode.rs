@@ -1,5 +1,6 @@
 //! Reading a scenario, with every problem at once.
 
+use super::hooks::hook;
 use super::names::{NEW_PORT, new_target_id, old_group_name};
 use super::{
     AwsEffect, AwsFault, Begin, Deed, Disturbance, Match, Outcome, RouteScenario, Scenario, ServiceScenario, Sides,
@@ -27,7 +28,7 @@ pub enum ScenarioError {
     Problems(Problems),
 }
 
-pub(super) const SCENARIO_FIELDS: [&str; 4] = ["seed", "scale", "services", "awsFaults"];
+pub(super) const SCENARIO_FIELDS: [&str; 5] = ["seed", "scale", "services", "awsFaults", "hooks"];
 pub(super) const SERVICE_FIELDS: [&str; 10] = [
     "name",
     "loadBalancers",
@@ -64,6 +65,7 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     let seed = fields.get("seed").map_or(Some(1), |place| reader.whole(&place, 0, u32::MAX).map(u64::from));
     let scale = fields.get("scale").map_or(Some(120.0), |place| number(reader, &place, 1.0, 3600.0));
     let aws_faults = list(reader, &fields, "awsFaults", aws_fault);
+    let hooks = list(reader, &fields, "hooks", hook);
     let places = reader
         .required(&fields, "services", "a list of services")
         .and_then(|place| reader.list(&place, "a list of services"));
@@ -85,7 +87,8 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     let services: Vec<Option<Unguarded>> = places.iter().map(|place| service(reader, place)).collect();
     let services = services.into_iter().collect::<Option<Vec<_>>>()?;
     let services = services.into_iter().zip(policies?).map(|(service, policy)| service.with(policy)).collect();
-    Some(Scenario { seed: seed?, scale: scale?, services, policy, aws_faults: aws_faults? })
+    let hooks = hooks?.into_iter().collect();
+    Some(Scenario { seed: seed?, scale: scale?, services, policy, aws_faults: aws_faults?, hooks })
 }
 
 /// A service before its policy is known to be right.

@@ -1,5 +1,6 @@
 //! The JSON Schema of a scenario, for editors.
 
+use super::hooks::DOES;
 use serde_json::{Value, json};
 
 /// The schema, in draft 2020-12. Fields under `policy` are those of a service's policy.
@@ -16,6 +17,11 @@ pub fn scenario_schema() -> Value {
             "scale": {"type": "number", "minimum": 1, "maximum": 3600, "default": 120, "description": "World seconds to one real second."},
             "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
             "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
+            "hooks": {"type": "array", "items": {
+                "type": "object", "additionalProperties": false, "required": ["name", "does"],
+                "description": "What a hook does that a policy names; one that is not here answers.",
+                "properties": {"name": {"type": "string"}, "does": {"enum": DOES.map(|(word, _)| word)}},
+            }},
         },
         "$defs": {
             "service": {

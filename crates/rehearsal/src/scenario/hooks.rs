@@ -1,0 +1,27 @@
+//! What comes of calling an operator's hooks.
+
+use crossfade_domain::decode::{Place, Reader};
+
+/// What a hook does, each time it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookDoes {
+    /// It answers at once.
+    Answer,
+    /// It fails with an error of its own.
+    Fail,
+    /// It runs until Lambda ends it.
+    TimeOut,
+}
+
+/// The words of `does`.
+pub(super) const DOES: [(&str, HookDoes); 3] =
+    [("ok", HookDoes::Answer), ("fails", HookDoes::Fail), ("slow", HookDoes::TimeOut)];
+
+/// `{ name: crossfade-hook-move, does: fails }`
+pub(super) fn hook(reader: &mut Reader, place: &Place<'_>) -> Option<(String, HookDoes)> {
+    let fields = reader.object(place, &["name", "does"], "a hook: its name, and what it does")?;
+    let what = "a hook's name, crossfade-hook-<name>";
+    let name = reader.required(&fields, "name", what).and_then(|place| reader.text(&place, what));
+    let does = reader.required(&fields, "does", "ok, fails or slow").and_then(|place| reader.word(&place, &DOES));
+    Some((name?, does?))
+}
