@@ -8,6 +8,7 @@ mod contract;
 mod repository;
 
 mod bad_input;
+mod hook_example;
 mod lambda_host;
 mod rehearse;
 mod second_opinions;
