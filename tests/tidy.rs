@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// What each crate may build on: `domain <- actions <- aws <- lambda <- functions, cli` and
-/// `domain, actions <- world <- rehearsal <- cli`. The tests may use everything.
+/// `domain, actions <- world <- rehearsal <- cli`. The command takes the one clock from `lambda`. The tests may use everything.
 const LAYERS: [(&str, &[&str]); 7] = [
     ("crossfade-domain", &[]),
     ("crossfade-actions", &["domain"]),
@@ -15,7 +15,7 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("crossfade-lambda", &["domain", "actions", "aws"]),
     ("crossfade-world", &["domain", "actions"]),
     ("crossfade-rehearsal", &["domain", "actions", "world"]),
-    ("crossfade-cli", &["domain", "actions", "aws", "world", "rehearsal"]),
+    ("crossfade-cli", &["domain", "actions", "aws", "lambda", "world", "rehearsal"]),
 ];
 /// What a function's crate may build on.
 const FUNCTION_LAYER: &[&str] = &["domain", "actions", "aws", "lambda"];

@@ -17,6 +17,7 @@ mod gather;
 mod halting;
 mod hooks;
 mod input;
+pub mod observe;
 pub mod plan_migration;
 pub mod ports;
 pub mod react_to_alarm;

@@ -10,9 +10,13 @@ mod elb;
 mod executions;
 mod ledger;
 mod local;
+mod machines;
 mod metrics;
+mod sign_in;
 
 pub use local::connect_local;
+pub use machines::{Answer, Begun, Machines, Run, RunState};
+pub use sign_in::{Access, Caller, SignInError, SignedIn, sign_in};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sfn::config::AppName;

@@ -7,6 +7,20 @@ use std::fmt::Write;
 pub const FAILED: u8 = 1;
 /// Bad input, or the plan was refused.
 pub const BAD_INPUT: u8 = 2;
+/// Rolled back by a gate.
+pub const ROLLED_BACK: u8 = 3;
+/// Aborted by a person.
+pub const ABORTED: u8 = 4;
+/// Another migration holds a route.
+pub const HELD: u8 = 5;
+/// Only the wait timed out; the migration goes on.
+pub const WAIT_TIMED_OUT: u8 = 6;
+/// Halted: a person is needed.
+pub const HALTED: u8 = 7;
+/// Access denied, or AWS unreachable.
+pub const NO_ACCESS: u8 = 8;
+/// Waiting for approval.
+pub const WAITS_FOR_APPROVAL: u8 = 9;
 
 /// Why a command ends without having done its work.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,6 +35,11 @@ impl Failure {
     /// What the user gave is wrong.
     pub fn bad_input(message: impl Into<String>) -> Self {
         Self { code: BAD_INPUT, message: message.into() }
+    }
+
+    /// Standard output cannot be written.
+    pub fn of_output(error: &std::io::Error) -> Self {
+        Self { code: FAILED, message: format!("cannot write to standard output: {error}") }
     }
 
     /// The tool failed; the chain of causes is told in one line.

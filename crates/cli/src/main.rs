@@ -1,17 +1,42 @@
 //! The `crossfade` command.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use crossfade_cli::abort_command::{self, AbortArguments, RollbackArguments};
+use crossfade_cli::apply_command::{self, ApplyArguments};
+use crossfade_cli::check_command::{self, CheckArguments};
+use crossfade_cli::completions_command::{self, CompletionsArguments};
+use crossfade_cli::console::{Console, Output};
+use crossfade_cli::doctor_command::{self, DoctorArguments};
+use crossfade_cli::environment::Environment;
+use crossfade_cli::failure::Failure;
+use crossfade_cli::history_command::{self, HistoryArguments};
 use crossfade_cli::judge_command::{self, JudgeArguments};
+use crossfade_cli::plan_command::{self, PlanArguments};
 use crossfade_cli::rehearse_command::{self, RehearseArguments};
+use crossfade_cli::resume_command::{self, ResumeArguments};
 use crossfade_cli::schema_command::{self, SchemaArguments};
+use crossfade_cli::session::{Connection, Session};
+use crossfade_cli::start_command::{self, StartArguments};
+use crossfade_cli::status_command::{self, StatusArguments};
+use crossfade_cli::steer_command::{self, ApproveArguments, ContinueArguments, PauseArguments, Steer};
+use crossfade_cli::wait_command::{self, WaitArguments};
+use crossfade_cli::watch_command::{self, WatchArguments};
 use jiff::Timestamp;
 use std::io;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 /// Move services from an old cluster to a new one, a few percent of the traffic at a time.
+///
+/// A first look, without an AWS account:  crossfade rehearse --keep
+/// One service:  crossfade plan users, crossfade start users, crossfade watch users
+/// Back, now:    crossfade abort users
+///
+/// Exit codes: 0 done and verified; 1 the tool failed; 2 bad input, or refused; 3 rolled back by
+/// a gate; 4 aborted by a person; 5 another migration holds a route; 6 only the wait timed out;
+/// 7 halted, a person is needed; 8 access denied, or AWS unreachable; 9 waiting for approval.
 #[derive(Debug, Parser)]
-#[command(name = "crossfade", version)]
+#[command(name = "crossfade", version, verbatim_doc_comment, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -19,22 +44,103 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(CheckArguments),
+    Plan(PlanArguments),
+    Apply(ApplyArguments),
+    Start(StartArguments),
+    Watch(WatchArguments),
+    Status(StatusArguments),
+    Wait(WaitArguments),
+    Pause(PauseArguments),
+    Continue(ContinueArguments),
+    Approve(ApproveArguments),
+    Resume(ResumeArguments),
+    Abort(AbortArguments),
+    Rollback(RollbackArguments),
+    History(HistoryArguments),
+    Doctor(DoctorArguments),
     Rehearse(RehearseArguments),
     Judge(JudgeArguments),
     Schema(SchemaArguments),
+    Completions(CompletionsArguments),
+}
+
+/// Runs a verb of one who has signed in.
+macro_rules! online {
+    ($at:ident, $arguments:ident, $connection:expr, $run:path) => {
+        $at(&$connection).online(&$connection, async |session, console| $run(&$arguments, session, console).await)
+    };
 }
 
 fn main() -> ExitCode {
     let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
     // What the parts log is for whoever looks for a fault: `RUST_LOG=crossfade=debug`.
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).init();
+    let environment = environment();
+    let at = |connection: &Connection| At { output: connection.output, environment: &environment };
     ExitCode::from(match Arguments::parse().command {
+        Command::Check(arguments) => {
+            let mut console = Console::new(arguments.output, &environment, &mut stdout, &mut stderr);
+            let result = check_command::run(&arguments, &mut console);
+            result.unwrap_or_else(|failure| console.fail(&failure))
+        }
+        Command::Plan(arguments) => online!(at, arguments, arguments.connection, plan_command::run),
+        Command::Apply(arguments) => online!(at, arguments, arguments.connection, apply_command::run),
+        Command::Start(arguments) => online!(at, arguments, arguments.connection, start_command::run),
+        Command::Watch(arguments) => online!(at, arguments, arguments.connection, watch_command::run),
+        Command::Status(arguments) => online!(at, arguments, arguments.connection, status_command::run),
+        Command::Wait(arguments) => online!(at, arguments, arguments.connection, wait_command::run),
+        Command::Pause(arguments) => at(arguments.connection()).steer(&arguments),
+        Command::Continue(arguments) => at(arguments.connection()).steer(&arguments),
+        Command::Approve(arguments) => at(arguments.connection()).steer(&arguments),
+        Command::Resume(arguments) => online!(at, arguments, arguments.connection, resume_command::run),
+        Command::Abort(arguments) => online!(at, arguments, arguments.connection(), abort_command::abort),
+        Command::Rollback(arguments) => online!(at, arguments, arguments.connection(), abort_command::rollback),
+        Command::History(arguments) => online!(at, arguments, arguments.connection, history_command::run),
+        Command::Doctor(arguments) => at(&arguments.connection)
+            .run(async |environment, console| doctor_command::run(&arguments, environment, console).await),
         Command::Rehearse(arguments) => {
-            rehearse_command::run(&arguments, now(), may_colour(), &mut stdout, &mut stderr)
+            rehearse_command::run(&arguments, now(), environment.may_colour(), &mut stdout, &mut stderr)
         }
         Command::Judge(arguments) => judge_command::run(&arguments, &mut stdout, &mut stderr),
         Command::Schema(arguments) => schema_command::run(&arguments, &mut stdout),
+        Command::Completions(arguments) => completions_command::run(&arguments, Arguments::command(), &mut stdout),
     })
+}
+
+/// Where a verb speaks.
+struct At<'a> {
+    output: Output,
+    environment: &'a Environment,
+}
+
+impl At<'_> {
+    /// Runs a verb of one who has signed in.
+    fn online<F>(&self, connection: &Connection, verb: F) -> u8
+    where
+        F: AsyncFnOnce(&Session, &mut Console<'_>) -> Result<u8, Failure>,
+    {
+        self.run(async |environment, console| verb(&Session::open(connection, environment).await?, console).await)
+    }
+
+    fn steer<S: Steer>(&self, arguments: &S) -> u8 {
+        let connection = arguments.connection();
+        self.online(connection, async |session, console| steer_command::run(arguments, session, console).await)
+    }
+
+    fn run<F>(&self, verb: F) -> u8
+    where
+        F: AsyncFnOnce(&Environment, &mut Console<'_>) -> Result<u8, Failure>,
+    {
+        let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
+        let mut console = Console::new(self.output, self.environment, &mut stdout, &mut stderr);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let result = match runtime {
+            Ok(runtime) => runtime.block_on(verb(self.environment, &mut console)),
+            Err(error) => Err(Failure::of(&error)),
+        };
+        result.unwrap_or_else(|failure| console.fail(&failure))
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command's one look at the clock")]
@@ -42,8 +148,7 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// Whether colours are welcome where there is a terminal (<https://no-color.org>).
 #[expect(clippy::disallowed_methods, reason = "the command's one look at the environment")]
-fn may_colour() -> bool {
-    std::env::var("NO_COLOR").map_or(true, |value| value.is_empty())
+fn environment() -> Environment {
+    Environment::of(std::env::vars())
 }

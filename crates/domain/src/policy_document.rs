@@ -12,7 +12,7 @@ mod schema;
 mod settings;
 mod targets;
 
-pub use duration::written as written_duration;
+pub use duration::{parse as parsed_duration, written as written_duration};
 pub use schedule::{canary, linear};
 pub use schema::policy_schema;
 

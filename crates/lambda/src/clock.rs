@@ -37,6 +37,11 @@ impl ScaledClock {
         sensible.then_some(Self { world_epoch, real_epoch, scale })
     }
 
+    /// World seconds to one real second.
+    pub(crate) fn scale(&self) -> f64 {
+        self.scale
+    }
+
     /// World time at a real time; before the real epoch the world stands still.
     fn world_at(&self, real: Timestamp) -> Timestamp {
         let elapsed_seconds = real.duration_since(self.real_epoch).as_secs_f64().max(0.0);

@@ -1,7 +1,6 @@
 //! What a function is told by its environment, read once.
 
-use crate::clock::{RealClock, ScaledClock};
-use crate::loopback::is_loopback;
+use crate::chosen_clock::{ClockError, chosen_clock};
 use crossfade_actions::ports::Clock;
 use crossfade_aws::Settings;
 use std::sync::Arc;
@@ -9,8 +8,6 @@ use std::sync::Arc;
 const TABLE: &str = "CROSSFADE_TABLE";
 const STACK: &str = "CROSSFADE_STACK";
 const ROLL_BACK_MACHINE: &str = "CROSSFADE_ROLL_BACK_MACHINE";
-const CLOCK: &str = "CROSSFADE_CLOCK";
-const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// What a function is told.
 pub(crate) struct Configuration {
@@ -23,11 +20,8 @@ pub(crate) struct Configuration {
 pub(crate) enum ConfigurationError {
     #[error("environment variable {0} is not set")]
     Missing(&'static str),
-    #[error("{CLOCK} is {0:?}: expected <world epoch in ms>,<real epoch in ms>,<scale above 0>")]
-    Clock(String),
-    /// A scaled clock would let bakes pass in seconds, so it must never run against production.
-    #[error("{CLOCK} is set but {name} is {value:?}: a scaled clock runs only against a loopback address")]
-    ScaledAwayFromHome { name: String, value: String },
+    #[error(transparent)]
+    Clock(#[from] ClockError),
 }
 
 impl Configuration {
@@ -42,32 +36,14 @@ impl Configuration {
         let required = |name: &'static str| value(name).ok_or(ConfigurationError::Missing(name));
         let settings =
             Settings { table: required(TABLE)?, stack: required(STACK)?, roll_back_machine: value(ROLL_BACK_MACHINE) };
-        let clock: Arc<dyn Clock> = match value(CLOCK) {
-            None => Arc::new(RealClock),
-            Some(text) => {
-                at_home(&variables)?;
-                Arc::new(ScaledClock::parse(&text).ok_or(ConfigurationError::Clock(text))?)
-            }
-        };
-        Ok(Self { settings, clock })
-    }
-}
-
-/// Every endpoint that was given is on this machine, and the one that stands for all services was given.
-fn at_home(variables: &[(String, String)]) -> Result<(), ConfigurationError> {
-    if !variables.iter().any(|(name, _)| name == ENDPOINT) {
-        return Err(ConfigurationError::ScaledAwayFromHome { name: ENDPOINT.to_owned(), value: String::new() });
-    }
-    let mut endpoints = variables.iter().filter(|(name, _)| name.starts_with(ENDPOINT));
-    match endpoints.find(|(_, value)| !is_loopback(value)) {
-        None => Ok(()),
-        Some((name, value)) => Err(ConfigurationError::ScaledAwayFromHome { name: name.clone(), value: value.clone() }),
+        Ok(Self { settings, clock: chosen_clock(&variables)?.clock })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chosen_clock::{CLOCK, ENDPOINT};
     use jiff::Timestamp;
 
     fn read(variables: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {

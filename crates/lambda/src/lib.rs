@@ -2,10 +2,13 @@
 //!
 //! A function's `main.rs` calls [`serve`] with its name and its action; everything else is here.
 
+mod chosen_clock;
 mod clock;
 mod configuration;
 mod invocation;
 mod loopback;
+
+pub use chosen_clock::{ChosenClock, ClockError, chosen_clock};
 
 use configuration::Configuration;
 use crossfade_actions::error::ActionError;

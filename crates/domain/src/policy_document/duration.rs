@@ -42,7 +42,8 @@ pub(super) fn seconds(reader: &mut Reader, place: &Place<'_>, bounds: Bounds) ->
     fitting
 }
 
-fn parse(text: &str) -> Option<u64> {
+/// Seconds of a duration as people write it; none where it is none.
+pub fn parse(text: &str) -> Option<u64> {
     let mut rest = text.trim();
     let mut total: u64 = 0;
     let mut last_unit = u64::MAX;

@@ -1,0 +1,161 @@
+//! Step Functions as a person's command uses it: machines by ARN, executions by name, what a function last answered.
+
+use crate::classify::{classify, failed, malformed};
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::error::SdkError;
+use aws_sdk_sfn::primitives::DateTime;
+use aws_sdk_sfn::types::ExecutionStatus;
+use crossfade_actions::ports::PortError;
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Events that are looked at for the last answer of a function: a wait, a choice and a task are fewer.
+const EVENTS_OF_A_LOOK: i32 = 30;
+
+/// The state machines of a stack.
+#[derive(Debug, Clone)]
+pub struct Machines {
+    client: Client,
+}
+
+/// An execution as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// How it is.
+    pub state: RunState,
+    /// The error name of a `Fail` state.
+    pub error: Option<String>,
+    /// The cause of a `Fail` state.
+    pub cause: Option<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub stopped: Option<Timestamp>,
+}
+
+/// How an execution is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// It runs.
+    Running,
+    /// It came to a `Succeed`.
+    Succeeded,
+    /// It came to a `Fail`.
+    Failed,
+    /// Somebody stopped it, or its time was up.
+    Stopped,
+}
+
+/// What a start came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// It runs under this ARN; perhaps since an earlier start with the same name and input.
+    Running(String),
+    /// An execution of that name was there and is over, or has another input: names are blocked for 90 days.
+    NameUsed,
+}
+
+/// The last answer of a function of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// When it was given.
+    pub at: Timestamp,
+    /// The answer: a cursor.
+    pub payload: Value,
+}
+
+impl Machines {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Looks whether a state machine is there.
+    ///
+    /// # Errors
+    /// `NotFound` where it is not, else Step Functions'.
+    pub async fn look_at(&self, machine: &str) -> Result<(), PortError> {
+        let answer = self.client.describe_state_machine().state_machine_arn(machine).send().await;
+        answer.map(drop).map_err(failed("DescribeStateMachine", machine))
+    }
+
+    /// Starts an execution.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such machine, else Step Functions'.
+    pub async fn start(&self, machine: &str, name: &str, input: &Value) -> Result<Begun, PortError> {
+        let start = self.client.start_execution().state_machine_arn(machine).name(name).input(input.to_string());
+        match start.send().await {
+            Ok(started) => Ok(Begun::Running(started.execution_arn)),
+            Err(SdkError::ServiceError(context)) if context.err().is_execution_already_exists() => Ok(Begun::NameUsed),
+            Err(error) => Err(classify("StartExecution", machine.to_owned(), &error)),
+        }
+    }
+
+    /// An execution; none where Step Functions does not know it (any more).
+    ///
+    /// # Errors
+    /// Step Functions'.
+    pub async fn run(&self, execution: &str) -> Result<Option<Run>, PortError> {
+        const OPERATION: &str = "DescribeExecution";
+        let described = match self.client.describe_execution().execution_arn(execution).send().await {
+            Ok(described) => described,
+            Err(SdkError::ServiceError(context)) if context.err().is_execution_does_not_exist() => return Ok(None),
+            Err(error) => return Err(classify(OPERATION, execution.to_owned(), &error)),
+        };
+        let state = match described.status {
+            ExecutionStatus::Running => RunState::Running,
+            ExecutionStatus::Succeeded => RunState::Succeeded,
+            ExecutionStatus::Failed | ExecutionStatus::PendingRedrive => RunState::Failed,
+            ExecutionStatus::Aborted | ExecutionStatus::TimedOut => RunState::Stopped,
+            other => return Err(malformed(OPERATION, execution, format!("unknown status {other}"))),
+        };
+        let stopped = described.stop_date.map(|at| timestamp(OPERATION, execution, at)).transpose()?;
+        Ok(Some(Run {
+            arn: described.execution_arn,
+            name: described.name.unwrap_or_default(),
+            state,
+            error: described.error,
+            cause: described.cause,
+            started: timestamp(OPERATION, execution, described.start_date)?,
+            stopped,
+        }))
+    }
+
+    /// Stops an execution; one that is over or unknown is left alone.
+    ///
+    /// # Errors
+    /// Step Functions'.
+    pub async fn stop(&self, execution: &str, cause: &str) -> Result<(), PortError> {
+        let stop = self.client.stop_execution().execution_arn(execution).error("Stopped").cause(cause);
+        match stop.send().await.map_err(failed("StopExecution", execution)) {
+            Ok(_) | Err(PortError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a function of the execution last answered; none before the first answer.
+    ///
+    /// # Errors
+    /// Step Functions'.
+    pub async fn last_answer(&self, execution: &str) -> Result<Option<Answer>, PortError> {
+        const OPERATION: &str = "GetExecutionHistory";
+        let history = self.client.get_execution_history().execution_arn(execution);
+        let history = history.reverse_order(true).max_results(EVENTS_OF_A_LOOK).send().await;
+        for event in history.map_err(failed(OPERATION, execution))?.events {
+            let output = event.task_succeeded_event_details().and_then(|details| details.output());
+            let Some(payload) = output.and_then(|text| serde_json::from_str::<Value>(text).ok()) else { continue };
+            let payload = payload.get("Payload").cloned().unwrap_or(payload);
+            return Ok(Some(Answer { at: timestamp(OPERATION, execution, event.timestamp)?, payload }));
+        }
+        Ok(None)
+    }
+}
+
+fn timestamp(operation: &'static str, object: &str, at: DateTime) -> Result<Timestamp, PortError> {
+    let nanoseconds = i32::try_from(at.subsec_nanos()).expect("a second has fewer nanoseconds");
+    Timestamp::new(at.secs(), nanoseconds).map_err(|error| malformed(operation, object, error.to_string()))
+}

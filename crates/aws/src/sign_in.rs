@@ -1,0 +1,167 @@
+//! How a person's command reaches AWS: region, credentials and endpoint as every AWS tool finds them, and who they are.
+//!
+//! Everything here is impatient: nobody waits minutes to hear that a laptop is offline.
+
+use crate::classify::failed;
+use crate::machines::Machines;
+use crate::{Connections, Settings, clients, connect_with};
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::{AppName, ProvideCredentials as _, retry::RetryConfig, timeout::TimeoutConfig};
+use crossfade_actions::ports::PortError;
+use std::error::Error;
+use std::time::Duration;
+
+/// Where a stack is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// The stack's name, from which all others derive.
+    pub stack: String,
+    /// The region, where it was given.
+    pub region: Option<String>,
+    /// The profile, where it was given.
+    pub profile: Option<String>,
+    /// One endpoint for every service, such as a rehearsal's.
+    pub endpoint_url: Option<String>,
+}
+
+/// A person at a stack.
+pub struct SignedIn {
+    /// Who.
+    pub caller: Caller,
+    /// In which region.
+    pub region: String,
+    /// The ports.
+    pub connections: Connections,
+    /// The state machines.
+    pub machines: Machines,
+}
+
+/// Who STS says is calling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The ARN of the user or of the role's session.
+    pub arn: String,
+    /// The account.
+    pub account: String,
+}
+
+/// Why nobody could sign in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// No region was given.
+    #[error("no region is set")]
+    NoRegion,
+    /// No credentials were found.
+    #[error("no AWS credentials were found")]
+    NoCredentials(
+        /// Where they were looked for.
+        #[source]
+        Box<dyn Error + Send + Sync>,
+    ),
+    /// STS did not say who is calling.
+    #[error("cannot find out who is calling")]
+    NoIdentity(#[from] PortError),
+}
+
+impl Caller {
+    /// `aws`, or another partition.
+    pub fn partition(&self) -> &str {
+        self.arn.split(':').nth(1).unwrap_or("aws")
+    }
+}
+
+impl SignedIn {
+    /// The ARN of a state machine of the stack: `<stack>-<name>`.
+    pub fn machine(&self, stack: &str, name: &str) -> String {
+        machine_arn(&self.caller, &self.region, stack, name)
+    }
+}
+
+fn machine_arn(caller: &Caller, region: &str, stack: &str, name: &str) -> String {
+    format!("arn:{}:states:{region}:{}:stateMachine:{stack}-{name}", caller.partition(), caller.account)
+}
+
+/// Finds region and credentials, asks STS who is calling, and builds the clients.
+///
+/// # Errors
+/// No region, no credentials, or STS does not answer within seconds.
+pub async fn sign_in(access: &Access) -> Result<SignedIn, SignInError> {
+    let region = region(access).await.ok_or(SignInError::NoRegion)?;
+    let config = load(access, region.clone()).await;
+    let provider = config.credentials_provider().ok_or_else(|| SignInError::NoCredentials("no provider".into()))?;
+    provider.provide_credentials().await.map_err(|error| SignInError::NoCredentials(Box::new(error)))?;
+    let caller = identity(&config).await?;
+    let region = region.to_string();
+    let settings = Settings {
+        table: access.stack.clone(),
+        roll_back_machine: Some(machine_arn(&caller, &region, &access.stack, "roll-back-service")),
+        stack: access.stack.clone(),
+    };
+    let machines = Machines::new(clients::step_functions(&config));
+    Ok(SignedIn { caller, region, connections: connect_with(&config, &settings), machines })
+}
+
+/// The metadata service of an instance is not asked: it lets everybody else wait for seconds.
+async fn region(access: &Access) -> Option<Region> {
+    let mut profile = ProfileFileRegionProvider::builder();
+    if let Some(name) = &access.profile {
+        profile = profile.profile_name(name);
+    }
+    RegionProviderChain::first_try(access.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(profile.build())
+        .region()
+        .await
+}
+
+async fn load(access: &Access, region: Region) -> SdkConfig {
+    let metadata = imds::Client::builder().max_attempts(1).connect_timeout(Duration::from_millis(500));
+    let mut credentials = DefaultCredentialsChain::builder().imds_client(metadata.build()).region(region.clone());
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region);
+    if let Some(name) = &access.profile {
+        credentials = credentials.profile_name(name);
+        loader = loader.profile_name(name);
+    }
+    if let Some(url) = &access.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    let config = loader.credentials_provider(credentials.build().await).load().await;
+    match AppName::new(format!("crossfade-{}", access.stack)) {
+        Ok(name) if config.app_name().is_none() => config.into_builder().app_name(name).build(),
+        _ => config,
+    }
+}
+
+async fn identity(config: &SdkConfig) -> Result<Caller, PortError> {
+    let patience = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(4))
+        .operation_timeout(Duration::from_secs(7))
+        .build();
+    let config = aws_sdk_sts::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(2))
+        .timeout_config(patience)
+        .build();
+    let answer = aws_sdk_sts::Client::from_conf(config).get_caller_identity().send().await;
+    let identity = answer.map_err(failed("GetCallerIdentity", "STS"))?;
+    Ok(Caller { arn: identity.arn.unwrap_or_default(), account: identity.account.unwrap_or_default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_in_the_callers_partition_and_account() {
+        let caller = Caller { arn: "arn:aws-cn:sts::123:assumed-role/ops/me".into(), account: "123".into() };
+        assert_eq!(
+            machine_arn(&caller, "cn-north-1", "crossfade", "migrate-service"),
+            "arn:aws-cn:states:cn-north-1:123:stateMachine:crossfade-migrate-service"
+        );
+    }
+}

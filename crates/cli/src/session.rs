@@ -1,0 +1,259 @@
+//! A person at a stack: how a command reaches it, and what it says when it cannot.
+
+use crate::console::Output;
+use crate::environment::Environment;
+use crate::failure::{BAD_INPUT, FAILED, Failure, HALTED, HELD, NO_ACCESS, chain};
+use clap::Args;
+use crossfade_actions::error::ActionError;
+use crossfade_actions::ports::{LedgerError, PortError, Ports};
+use crossfade_aws::{Access, Caller, Machines, SignInError, sign_in};
+use crossfade_domain::ids::ServiceName;
+use crossfade_domain::journal::Head;
+use crossfade_domain::policy_document::decode_fleet;
+use crossfade_domain::problem::did_you_mean;
+use crossfade_lambda::chosen_clock;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Real seconds between two looks at AWS; a rehearsal on this machine is looked at more often.
+const PERIOD: Duration = Duration::from_secs(5);
+const LOCAL_PERIOD: Duration = Duration::from_millis(250);
+
+/// Which stack, and how its data is printed. Credentials come from where every AWS tool takes them.
+#[derive(Debug, Clone, Args)]
+pub struct Connection {
+    /// The stack's name, from which the names of table and state machines derive.
+    #[arg(
+        long,
+        env = "CROSSFADE_STACK",
+        default_value = "crossfade",
+        value_name = "NAME",
+        help_heading = "Connection"
+    )]
+    pub stack: String,
+    /// The region, instead of `AWS_REGION` and the profile's.
+    #[arg(long, value_name = "REGION", help_heading = "Connection")]
+    pub region: Option<String>,
+    /// The profile, instead of `AWS_PROFILE`.
+    #[arg(long, value_name = "NAME", help_heading = "Connection")]
+    pub profile: Option<String>,
+    /// One endpoint for every AWS service, such as a kept rehearsal's, instead of `AWS_ENDPOINT_URL`.
+    #[arg(long, value_name = "URL", help_heading = "Connection")]
+    pub endpoint_url: Option<String>,
+    /// How data is printed on standard output.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Connection")]
+    pub output: Output,
+}
+
+/// A person at a stack.
+pub struct Session {
+    /// The ports, with the one clock.
+    pub ports: Ports,
+    /// The state machines.
+    pub machines: Machines,
+    /// Who.
+    pub caller: Caller,
+    /// Which stack, where.
+    pub place: Place,
+    /// Real time between two looks.
+    pub period: Duration,
+}
+
+/// Where a command looks, for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The stack.
+    pub stack: String,
+    /// The region.
+    pub region: String,
+    /// The endpoint, where it is not AWS's own.
+    pub endpoint: Option<String>,
+}
+
+impl Session {
+    /// Signs in.
+    ///
+    /// # Errors
+    /// A scaled clock away from this machine, no region, no credentials, or no answer from AWS.
+    pub async fn open(connection: &Connection, environment: &Environment) -> Result<Self, Failure> {
+        let endpoint =
+            connection.endpoint_url.clone().or_else(|| environment.get("AWS_ENDPOINT_URL").map(str::to_owned));
+        let variables = environment.with_endpoint(connection.endpoint_url.as_deref());
+        let chosen = chosen_clock(&variables).map_err(|error| Failure::bad_input(error.to_string()))?;
+        let access = Access {
+            stack: connection.stack.clone(),
+            region: connection.region.clone(),
+            profile: connection.profile.clone(),
+            endpoint_url: connection.endpoint_url.clone(),
+        };
+        let signed_in = sign_in(&access).await.map_err(|error| not_signed_in(&error, endpoint.as_deref()))?;
+        let place = Place { stack: connection.stack.clone(), region: signed_in.region, endpoint };
+        let local = chosen.scale > 1.0;
+        Ok(Self {
+            ports: signed_in.connections.with_clock(chosen.clock),
+            machines: signed_in.machines,
+            caller: signed_in.caller,
+            place,
+            period: if local { LOCAL_PERIOD } else { PERIOD },
+        })
+    }
+
+    /// Now; in a rehearsal, world time.
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// The ARN of one of the stack's state machines.
+    pub fn machine(&self, name: &str) -> String {
+        let Place { stack, region, .. } = &self.place;
+        let Caller { account, .. } = &self.caller;
+        format!("arn:{}:states:{region}:{account}:stateMachine:{stack}-{name}", self.caller.partition())
+    }
+
+    /// What a failed action comes to.
+    pub fn failed(&self, error: &ActionError) -> Failure {
+        match error {
+            ActionError::InvalidRequest(message) => Failure::bad_input(message.clone()),
+            ActionError::LockHeld(message) => Failure { code: HELD, message: message.clone() },
+            // Nothing moves over a route that somebody else has changed: it stays halted until a person decides.
+            ActionError::Drifted(message) | ActionError::NotYet(message) => {
+                Failure { code: HALTED, message: message.clone() }
+            }
+            ActionError::Port { doing, source } | ActionError::Ledger { doing, source: LedgerError::Port(source) } => {
+                self.port_failed(doing, source)
+            }
+            ActionError::Superseded(_) | ActionError::Ledger { .. } | ActionError::Internal(_) => {
+                Failure { code: FAILED, message: error.chain() }
+            }
+        }
+    }
+
+    /// What a failed read or write of the table comes to.
+    pub fn ledger_failed(&self, doing: &str, source: LedgerError) -> Failure {
+        self.failed(&ActionError::Ledger { doing: doing.to_owned(), source })
+    }
+
+    /// What a failed call comes to.
+    pub fn port_failed(&self, doing: &str, error: &PortError) -> Failure {
+        let Place { stack, region, endpoint } = &self.place;
+        let account = &self.caller.account;
+        match error {
+            PortError::Denied { .. } => Failure {
+                code: NO_ACCESS,
+                message: format!(
+                    "{doing}: {error}\n  you are {}; `crossfade doctor` shows what you may do",
+                    self.caller.arn
+                ),
+            },
+            PortError::Throttled { .. } | PortError::Unavailable { .. } => Failure {
+                code: NO_ACCESS,
+                message: format!("{doing}: {error}\n  {}", unreachable(endpoint.as_deref())),
+            },
+            PortError::NotFound { operation: "GetItem" | "Query" | "PutItem" | "TransactWriteItems", .. } => Failure {
+                code: BAD_INPUT,
+                message: format!(
+                    "there is no table {stack} in {region} of account {account}\n  is the stack called {stack}, and is \
+                     it in {region}? give --stack and --region; `crossfade doctor` shows what is there"
+                ),
+            },
+            PortError::NotFound { operation: "StartExecution" | "DescribeStateMachine", object } => Failure {
+                code: BAD_INPUT,
+                message: format!(
+                    "there is no state machine {} in {region} of account {account}\n  is the stack called {stack}, and is \
+                     it in {region}? give --stack and --region; `crossfade doctor` shows what is there",
+                    object.rsplit(':').next().unwrap_or(object)
+                ),
+            },
+            PortError::NotFound { .. } | PortError::Refused { .. } => {
+                Failure { code: FAILED, message: format!("{doing}: {error}") }
+            }
+        }
+    }
+
+    /// Every service of the stored policies, with its fleet.
+    ///
+    /// # Errors
+    /// The table's; a stored policy that this version cannot read.
+    pub async fn stored_services(&self) -> Result<Vec<(String, ServiceName)>, Failure> {
+        let stored = self.ports.ledger.policies().await;
+        let stored = stored.map_err(|source| self.ledger_failed("reading the stored policies", source))?;
+        let mut services = Vec::new();
+        for (fleet, document) in stored {
+            let policy = decode_fleet(&document).map_err(|problems| {
+                Failure::bad_input(format!(
+                    "the stored policy of fleet {fleet} is wrong: {problems}; apply a right one"
+                ))
+            })?;
+            services.extend(policy.services.into_iter().map(|service| (fleet.clone(), service.name)));
+        }
+        Ok(services)
+    }
+
+    /// The head of a service's latest migration.
+    ///
+    /// # Errors
+    /// The service never migrated, or nobody knows it; the table's.
+    pub async fn head_of(&self, service: &ServiceName) -> Result<Head, Failure> {
+        let head = self.ports.ledger.head(service).await;
+        match head.map_err(|source| self.ledger_failed(&format!("reading the head of {service}"), source))? {
+            Some(head) => Ok(head),
+            None => Err(self.unknown_or_never_started(service).await),
+        }
+    }
+
+    /// The failure of a service without a migration.
+    pub async fn unknown_or_never_started(&self, service: &ServiceName) -> Failure {
+        match self.stored_services().await {
+            Err(failure) => failure,
+            Ok(known) if known.iter().any(|(_, name)| name == service) => Failure::bad_input(format!(
+                "{service} has no migration yet\n  `crossfade plan {service}` shows what would happen, `crossfade start \
+                 {service}` begins"
+            )),
+            Ok(known) => self.unknown(service, &known),
+        }
+    }
+
+    /// The failure of a service that nobody knows.
+    pub fn unknown(&self, service: &ServiceName, known: &[(String, ServiceName)]) -> Failure {
+        let names: Vec<&str> = known.iter().map(|(_, name)| name.as_str()).collect();
+        let near = did_you_mean(service.as_str(), names.iter().copied());
+        let stored = if names.is_empty() {
+            "no policy is stored; `crossfade apply policy.yaml` stores one".to_owned()
+        } else {
+            format!("the stored policies name {}", names.join(", "))
+        };
+        Failure::bad_input(format!("there is no service {service}{near}\n  {stored}"))
+    }
+}
+
+fn unreachable(endpoint: Option<&str>) -> String {
+    match endpoint {
+        Some(url) => format!(
+            "the endpoint is {url} (--endpoint-url or AWS_ENDPOINT_URL): is it still up? unset it to reach AWS itself"
+        ),
+        None => "is this machine online, and may it reach AWS (proxy, VPN)? the call is safe to repeat".to_owned(),
+    }
+}
+
+fn not_signed_in(error: &SignInError, endpoint: Option<&str>) -> Failure {
+    match error {
+        SignInError::NoRegion => Failure::bad_input(
+            "no region is set\n  give --region, set AWS_REGION, or name one in the profile of ~/.aws/config",
+        ),
+        SignInError::NoCredentials(_) => Failure {
+            code: NO_ACCESS,
+            message: format!(
+                "{}\n  set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; after `aws sso login`, run \
+                 eval \"$(aws configure export-credentials --format env)\"",
+                chain(error)
+            ),
+        },
+        SignInError::NoIdentity(PortError::Denied { .. }) => Failure {
+            code: NO_ACCESS,
+            message: format!("{}\n  the credentials are wrong or have expired: sign in again", chain(error)),
+        },
+        SignInError::NoIdentity(_) => {
+            Failure { code: NO_ACCESS, message: format!("{}\n  {}", chain(error), unreachable(endpoint)) }
+        }
+    }
+}
