@@ -116,7 +116,7 @@ fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
     files
 }
 
-fn all_rust_files() -> Vec<PathBuf> {
+pub(crate) fn all_rust_files() -> Vec<PathBuf> {
     rust_files(&["crates", "functions", "tests"])
 }
 

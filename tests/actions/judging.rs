@@ -190,12 +190,60 @@ fn nothing_is_begun_while_metrics_cannot_be_read() {
 }
 
 #[test]
+fn a_new_cluster_that_gets_nothing_of_its_share_holds_and_does_not_go_on() {
+    // Traffic for the old group alone, long after the shift.
+    let (mut stage, service) = Stage::with_users();
+    let started = stage.world.now();
+    for minute in 0..90 {
+        let at = started + SignedDuration::from_secs(60 * minute + 30);
+        serve(&stage, at, &service.load_balancer, &service.old_group, fine);
+    }
+    stage.migrate(unguarded(&json!({"maxHold": "30m"})));
+    stage.assert_at_rest("users");
+    let head = stage.head("users");
+    assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(1)), "{}", stage.told());
+    let reason = head.reason.unwrap();
+    assert!(reason.contains("requests at this step, less than half of its share of 50 %"), "{reason}");
+}
+
+#[test]
 fn one_look_is_one_question_to_cloudwatch() {
     let mut stage = stage(fine);
     stage.migrate(unguarded(&json!({})));
     let looks = stage.story.iter().filter(|line| line.contains("Check alarms: ")).count();
     let asked = stage.world.calls().into_iter().filter(|call| *call == "GetMetricData").count();
     assert_eq!(asked, looks + 1, "one more when the plan was made");
+}
+
+#[test]
+fn a_rollback_that_was_recorded_stays_decided_although_its_function_died_and_what_it_saw_is_over() {
+    let (mut stage, service) = Stage::with_users();
+    let faults = stage.faults.clone();
+    let mut looks = 0;
+    let old = service.old_group;
+    stage.before = Some(Box::new(move |world, _, work, _| {
+        if work.state != "Check alarms" {
+            return;
+        }
+        looks += 1;
+        let groups = world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+        let new = groups.into_iter().map(|(group, _)| group).find(|group| *group != old).unwrap();
+        if looks == 1 {
+            world.make_unhealthy(&new);
+            faults.always("record", Fault::DiesAfter);
+        } else {
+            world.make_healthy(&new);
+            faults.clear();
+        }
+    }));
+    stage.migrate(users());
+    stage.assert_at_rest("users");
+    let head = stage.head("users");
+    assert_eq!(head.phase, Phase::RolledBack, "{}", stage.told());
+    let cause = head.rollback.unwrap().cause;
+    assert!(cause.contains("health: ") && cause.contains("0 of 2 targets healthy"), "{cause}");
+    let recorded = stage.events("users").iter().filter(|event| matches!(event.what, Happening::Judged { .. })).count();
+    assert_eq!(recorded, 1, "decided once");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 on_both_sides![
     alarms_of_every_kind_are_found_and_missing_ones_left_out,
+    an_alarm_whose_actions_are_disabled_has_its_state_all_the_same,
     more_alarms_than_a_call_takes_are_found,
     an_alarm_that_cleared_again_has_still_fired,
     only_changes_to_alarm_since_a_time_count,
@@ -42,19 +43,47 @@ async fn alarms_of_every_kind_are_found_and_missing_ones_left_out(side: Side) {
         let composite = json!({"AlarmName": "users-any", "AlarmRule": "ALARM(users-5xx) OR ALARM(users-latency)"});
         state.cloudwatch.call(state.now, "PutCompositeAlarm", &composite).unwrap();
     });
+    world.add_log_alarm("users-traces");
     let fired_at = pass(&world, 600);
     world.fire_alarm("users-5xx");
+    world.fire_alarm("users-traces");
     let open = side.open(&world).await;
-    let asked = names(&["users-any", "ghost", "users-5xx", "users-latency"]);
+    let asked = names(&["users-any", "ghost", "users-5xx", "users-latency", "users-traces"]);
     let mut alarms = open.alarms.alarms(&asked).await.unwrap();
     alarms.sort_by(|a, b| a.name.cmp(&b.name));
     let seen: Vec<(&str, AlarmState)> = alarms.iter().map(|alarm| (alarm.name.as_str(), alarm.state)).collect();
-    let expected =
-        [("users-5xx", AlarmState::Alarm), ("users-any", AlarmState::Alarm), ("users-latency", AlarmState::Ok)];
+    let expected = [
+        ("users-5xx", AlarmState::Alarm),
+        ("users-any", AlarmState::Alarm),
+        ("users-latency", AlarmState::Ok),
+        ("users-traces", AlarmState::Alarm),
+    ];
     assert_eq!(seen, expected);
+    let mut fired = open.alarms.firings(&asked, at(1)).await.unwrap();
+    fired.sort_by(|a, b| a.name.cmp(&b.name));
+    let fired: Vec<(&str, Timestamp)> = fired.iter().map(|firing| (firing.name.as_str(), firing.at)).collect();
+    assert_eq!(fired, ["users-5xx", "users-any", "users-traces"].map(|name| (name, fired_at)));
     assert_eq!((alarms[0].since, alarms[2].since), (fired_at, at(0)));
     assert!(!alarms[0].reason.is_empty());
     assert_eq!(open.alarms.alarms(&[]).await.unwrap(), vec![]);
+}
+
+async fn an_alarm_whose_actions_are_disabled_has_its_state_all_the_same(side: Side) {
+    let world = world_with(&["users-5xx"]);
+    world.with(|state| {
+        let alarm = json!({
+            "AlarmName": "muted", "Namespace": "Shop", "MetricName": "Lag", "Statistic": "Sum", "Period": 60,
+            "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "ignore", "ActionsEnabled": false,
+        });
+        state.cloudwatch.call(state.now, "PutMetricAlarm", &alarm).unwrap();
+    });
+    world.fire_alarm("muted");
+    let open = side.open(&world).await;
+    let mut alarms = open.alarms.alarms(&names(&["muted", "users-5xx"])).await.unwrap();
+    alarms.sort_by(|a, b| a.name.cmp(&b.name));
+    let seen: Vec<(AlarmState, bool)> = alarms.iter().map(|alarm| (alarm.state, alarm.actions_enabled)).collect();
+    assert_eq!(seen, [(AlarmState::Alarm, false), (AlarmState::Ok, true)]);
 }
 
 async fn more_alarms_than_a_call_takes_are_found(side: Side) {

@@ -111,6 +111,7 @@ impl Breakage {
             state: AlarmState::Ok,
             since: Timestamp::UNIX_EPOCH,
             reason: "quiet, says the breakage".to_owned(),
+            actions_enabled: true,
         };
         match (self, answer) {
             (Self::UnreadableAlarmIsQuiet, Err(_)) => Ok(names.iter().map(quiet).collect()),

@@ -94,6 +94,7 @@ fn judged(head: &Head, said: &SliceVerdict) -> Option<Happening> {
     let news = match said.verdict {
         Verdict::Hold | Verdict::Approval => head.held_since.is_none(),
         Verdict::Bake => head.held_since.is_some(),
+        Verdict::RollBack => head.condemned.is_none(),
         _ => true,
     };
     let judged = Happening::Judged { verdict: said.verdict, reason: said.reason.clone() };

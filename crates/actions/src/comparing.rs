@@ -4,16 +4,20 @@ use crate::error::ActionError;
 use crate::ports::Ports;
 use crate::standing::Ours;
 use crossfade_domain::action::{Forward, forward_of};
-use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, horizon_minutes, queries, read, series};
-use crossfade_domain::judge::{Judgement, MetricKind, Parameters, judge};
+use crossfade_domain::comparison::{
+    ComparedPair, GroupPair, Window, horizon_minutes, objections, queries, read, series,
+};
+use crossfade_domain::judge::{MetricKind, Parameters, judge};
+use crossfade_domain::judge_gate::Comparison;
 use crossfade_domain::plan::PlannedGroup;
+use crossfade_domain::weight::Weight;
 
-/// Judges the whole series since the first shift, read at once; nothing is kept between two looks. None before the first
+/// Judges the whole series since the first shift, read at once, and looks where the requests went; nothing is kept between two looks. None before the first
 /// traffic and where the policy wants no judge.
 ///
 /// # Errors
 /// The ledger's and the metrics'. What CloudWatch answers in part is an error.
-pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Judgement>, ActionError> {
+pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Comparison>, ActionError> {
     let Ours { head, plan } = ours;
     if !plan.policy.judge || head.verified_step.unwrap_or(0) == 0 {
         return Ok(None);
@@ -30,12 +34,14 @@ pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Judgeme
         doing: format!("reading the metrics of {} and of what it replaces", head.service),
         source,
     })?;
-    let series = series(&window, &read(pairs, answers));
+    let pairs = read(pairs, answers);
+    let series = series(&window, &pairs);
     let mut judgement = judge(&series, &Parameters::new(horizon_minutes(plan)));
     if !series.metrics.contains_key(&MetricKind::Slow) {
         judgement.sentence.push_str("; slowness not compared, the old cluster answered nothing before the first shift");
     }
-    Ok(Some(judgement))
+    let weight = head.verified_step.and_then(|step| plan.step(step)).map_or(Weight::ZERO, |step| step.weight);
+    Ok(Some(Comparison { judgement, objections: objections(&window, weight, &pairs) }))
 }
 
 fn pair(ours: &Ours, planned: &PlannedGroup) -> Result<ComparedPair, ActionError> {

@@ -97,6 +97,7 @@ fn observed(
         transitioned: alarm.state_transitioned_timestamp,
         updated: alarm.state_updated_timestamp,
         reason: alarm.state_reason,
+        actions_enabled: alarm.actions_enabled,
     });
     let composite = page.composite_alarms.unwrap_or_default().into_iter().map(|alarm| Parts {
         name: alarm.alarm_name,
@@ -105,6 +106,7 @@ fn observed(
         transitioned: alarm.state_transitioned_timestamp,
         updated: alarm.state_updated_timestamp,
         reason: alarm.state_reason,
+        actions_enabled: alarm.actions_enabled,
     });
     let log = page.log_alarms.unwrap_or_default().into_iter().map(|alarm| Parts {
         name: alarm.alarm_name,
@@ -113,6 +115,7 @@ fn observed(
         transitioned: alarm.state_transitioned_timestamp,
         updated: alarm.state_updated_timestamp,
         reason: alarm.state_reason,
+        actions_enabled: alarm.actions_enabled,
     });
     metric.chain(composite).chain(log).map(Parts::alarm).collect()
 }
@@ -125,6 +128,7 @@ struct Parts {
     transitioned: Option<DateTime>,
     updated: Option<DateTime>,
     reason: Option<String>,
+    actions_enabled: Option<bool>,
 }
 
 impl Parts {
@@ -146,7 +150,7 @@ impl Parts {
             },
             _ => AlarmState::InsufficientData,
         };
-        Ok(Alarm { name, state, since, reason })
+        Ok(Alarm { name, state, since, reason, actions_enabled: self.actions_enabled.unwrap_or(true) })
     }
 }
 
@@ -167,6 +171,7 @@ mod tests {
             transitioned: Some(DateTime::from_secs(10)),
             updated: Some(DateTime::from_secs(20)),
             reason: Some("why".to_owned()),
+            actions_enabled: Some(true),
         }
     }
 

@@ -15,6 +15,14 @@ pub struct Alarm {
     pub since: Timestamp,
     /// `StateReason`, for people.
     pub reason: String,
+    /// Whether its own actions are enabled. Its state, which is all that the gates read, changes either way.
+    #[serde(default = "are_enabled")]
+    pub actions_enabled: bool,
+}
+
+/// An alarm that was stored before this was read.
+fn are_enabled() -> bool {
+    true
 }
 
 /// The state of an alarm.

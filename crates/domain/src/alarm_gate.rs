@@ -56,7 +56,7 @@ mod tests {
     }
 
     fn alarm(name: &str, state: AlarmState) -> Alarm {
-        Alarm { name: name.into(), state, since: second(50), reason: "2 of 3".into() }
+        Alarm { name: name.into(), state, since: second(50), reason: "2 of 3".into(), actions_enabled: true }
     }
 
     #[track_caller]
@@ -100,6 +100,12 @@ mod tests {
             "a is firing: 2 of 3, b fired at 1970-01-01T00:00:10Z and is quiet again",
             Some(10),
         );
+    }
+
+    #[test]
+    fn an_alarm_whose_own_actions_are_disabled_counts_like_any_other() {
+        let muted = Alarm { actions_enabled: false, ..alarm("a", AlarmState::Alarm) };
+        check(&[muted, alarm("b", AlarmState::Ok)], &[], Says::RollBack, "a is firing: 2 of 3", Some(50));
     }
 
     #[test]

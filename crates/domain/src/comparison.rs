@@ -3,15 +3,18 @@
 //! - [`window`]: which minutes are looked at.
 //! - [`counts`]: what is asked about each pair of groups, and the counts that the answers hold.
 //! - [`response_times`]: above what an answer counts as slow; asked once, when the plan is made.
+//! - [`routing`]: what the counts say about where the requests went.
 //! - [`series`]: the judge's series.
 
 pub mod counts;
 pub mod response_times;
+pub mod routing;
 pub mod series;
 pub mod window;
 
 pub use counts::{ComparedPair, GroupCounts, GroupPair, PairMinute, PairRead, queries, read};
 pub use response_times::{ResponseTimes, last_whole_hour};
+pub use routing::objections;
 pub use series::series;
 pub use window::Window;
 

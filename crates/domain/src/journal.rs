@@ -88,6 +88,9 @@ pub struct Head {
     /// When the current run of `hold` or `approval` verdicts began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Timestamp>,
+    /// Why the gates decided to roll back: a decision that is recorded stays, even if nobody acted on it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condemned: Option<String>,
     /// When the new targets were first waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_since: Option<Timestamp>,
@@ -311,6 +314,7 @@ impl Head {
             verified_at: None,
             intended_step: None,
             held_since: None,
+            condemned: None,
             waiting_since: None,
             healthy_reads: 0,
             new_groups: BTreeMap::new(),
@@ -367,7 +371,10 @@ impl Head {
                 next.waiting_since = self.waiting_since.or(Some(event.at));
                 next.healthy_reads = if *healthy { self.healthy_reads + 1 } else { 0 };
             }
-            (P::Moving, H::Judged { verdict, .. }) => {
+            (P::Moving, H::Judged { verdict, reason }) => {
+                if *verdict == Verdict::RollBack {
+                    next.condemned.get_or_insert_with(|| reason.clone());
+                }
                 next.held_since = match verdict {
                     Verdict::Hold | Verdict::Approval => self.held_since.or(Some(event.at)),
                     _ => None,
@@ -449,6 +456,7 @@ impl Head {
         self.phase = if touched { Phase::Moving } else { Phase::Planned };
         self.verified_at = self.verified_step.map(|_| at);
         self.held_since = None;
+        self.condemned = None;
         self.waiting_since = None;
         self.healthy_reads = 0;
         self.commands.paused = false;

@@ -9,6 +9,22 @@ use crate::weight::Weight;
 /// two until they have settled, and the rest of the minute of the shift.
 pub const EARLIEST_PASS_SECONDS: u32 = 8 * 60;
 
+/// What a look at the metrics found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// What the judge says.
+    pub judgement: Judgement,
+    /// What speaks against going on beside it, from [`crate::comparison::objections`]. It holds, and never rolls back.
+    pub objections: Vec<String>,
+}
+
+impl Comparison {
+    /// Whether a bake may end early.
+    pub fn passes(&self) -> bool {
+        self.judgement.verdict == Verdict::Pass && self.objections.is_empty()
+    }
+}
+
 /// Where in a bake the judge is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
@@ -22,16 +38,21 @@ pub struct Moment {
 
 /// Says what a judgement means here: FAIL rolls back at once, PASS says so; INCONCLUSIVE says so during the bake and does what
 /// the policy says at its end. At a weight of 100 there is nothing to compare, and the judge says that; but a FAIL of
-/// minutes that settled only after the shift still counts. A comparison that could not be read holds at the end of the bake.
-pub fn judge_opinion(read: &Result<Judgement, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
+/// minutes that settled only after the shift still counts. A comparison that could not be read holds at the end of the bake,
+/// and so does whatever speaks against going on although no comparison shows it.
+pub fn judge_opinion(read: &Result<Comparison, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
     let baked = moment.elapsed_seconds >= moment.bake_seconds;
-    let judgement = match read {
-        Ok(judgement) => judgement,
+    let Comparison { judgement, objections } = match read {
+        Ok(comparison) => comparison,
         Err(error) => {
             let says = if baked { Says::Hold } else { Says::GoOn };
             return Opinion { says, ..Opinion::unreadable(Gate::Judge, error) };
         }
     };
+    if !objections.is_empty() && judgement.verdict != Verdict::Fail {
+        let says = if baked { Says::Hold } else { Says::GoOn };
+        return Opinion::new(Gate::Judge, says, format!("{}; {}", objections.join("; "), judgement.sentence));
+    }
     let says = match judgement.verdict {
         Verdict::Fail => Says::RollBack,
         Verdict::Pass => Says::GoOn,
@@ -65,13 +86,14 @@ mod tests {
     const DURING: u32 = 300;
     const AT_THE_END: u32 = 600;
 
-    fn judged(verdict: Verdict) -> Judgement {
-        Judgement { verdict, metrics: BTreeMap::new(), sentence: "a sentence".into(), reason: None }
+    fn judged(verdict: Verdict) -> Comparison {
+        let judgement = Judgement { verdict, metrics: BTreeMap::new(), sentence: "a sentence".into(), reason: None };
+        Comparison { judgement, objections: vec![] }
     }
 
     #[track_caller]
     fn check(
-        read: &Result<Judgement, String>,
+        read: &Result<Comparison, String>,
         percent: f64,
         (elapsed_seconds, bake_seconds): (u32, u32),
         on_inconclusive: OnInconclusive,
@@ -130,6 +152,27 @@ mod tests {
                 check(&Ok(judged(Verdict::Inconclusive)), 100.0, (elapsed, 600), policy, (Says::GoOn, silent));
             }
         }
+    }
+
+    #[test]
+    fn what_no_comparison_shows_holds_at_the_end_of_the_bake_and_never_rolls_back() {
+        let objected = |verdict| {
+            let objections = vec!["starved".to_owned(), "answers itself".to_owned()];
+            Ok(Comparison { objections, ..judged(verdict) })
+        };
+        let why = "starved; answers itself; a sentence";
+        for policy in EVERY {
+            for verdict in [Verdict::Pass, Verdict::Inconclusive] {
+                for percent in [5.0, 100.0] {
+                    check(&objected(verdict), percent, (DURING, 600), policy, (Says::GoOn, why));
+                    check(&objected(verdict), percent, (AT_THE_END, 600), policy, (Says::Hold, why));
+                }
+            }
+            check(&objected(Verdict::Fail), 5.0, (DURING, 600), policy, (Says::RollBack, "a sentence"));
+        }
+        assert!(judged(Verdict::Pass).passes());
+        assert!(!judged(Verdict::Inconclusive).passes());
+        assert!(!objected(Verdict::Pass).unwrap().passes());
     }
 
     #[test]

@@ -12,8 +12,7 @@ use crate::group::{TargetHealth, healthy_count};
 use crate::health::{capacity_verdict, targets_verdict};
 use crate::ids::TargetGroupArn;
 use crate::journal::{Head, Phase, Trigger};
-use crate::judge::{self, Judgement};
-use crate::judge_gate::{Moment, judge_opinion};
+use crate::judge_gate::{Comparison, Moment, judge_opinion};
 use crate::plan::Plan;
 use crate::policy::{OnDrift, ScheduleStep, ServicePolicy};
 use crate::policy_document::written_duration;
@@ -45,7 +44,7 @@ pub struct SliceInputs<'a> {
     /// Routes that were found changed in two reads.
     pub drift: Result<Vec<Drift>, String>,
     /// What the comparison says; none before the first traffic and where the policy wants none.
-    pub judge: Option<Result<Judgement, String>>,
+    pub judge: Option<Result<Comparison, String>>,
 }
 
 /// What comes next, and why.
@@ -88,6 +87,13 @@ pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
         Phase::Planned | Phase::Moving | Phase::Migrated | Phase::Refused => {}
     }
     let opinions = opinions(inputs);
+    if let Some(reason) = &head.condemned
+        && opinions.iter().all(|opinion| opinion.says < Says::RollBack)
+    {
+        // A function that recorded a rollback and died before it answered is run again, and what it saw may be over.
+        let trigger = Some(Trigger::CheckAlarms);
+        return SliceVerdict { trigger, ..decided(Verdict::RollBack, Gate::Judge, 0, reason.clone()) };
+    }
     let strongest = opinions.iter().map(|opinion| opinion.says).max().unwrap_or(Says::GoOn);
     if strongest == Says::GoOn {
         return bake(inputs, &opinions);
@@ -232,7 +238,7 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     let elapsed = seconds_between(verified_at, inputs.now);
     // The bake's end, and before it the moment from which the judge may end it.
     let early_end = plan.policy.early_end_seconds(number);
-    let passed = matches!(&inputs.judge, Some(Ok(judgement)) if judgement.verdict == judge::Verdict::Pass);
+    let passed = matches!(&inputs.judge, Some(Ok(comparison)) if comparison.passes());
     let ends_early = passed && early_end.is_some_and(|least| elapsed >= least);
     if elapsed < bake_seconds && !ends_early {
         let next = early_end.filter(|least| elapsed < *least).unwrap_or(bake_seconds);

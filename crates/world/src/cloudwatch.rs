@@ -30,7 +30,8 @@ use std::collections::BTreeMap;
 pub struct CloudWatch {
     /// The metric data.
     pub store: Store,
-    /// World seconds between the end of a period and the moment an alarm sees its data.
+    /// World seconds between the end of a period and the moment an alarm sees what AWS services published in it. What an
+    /// application puts is seen at once.
     pub delay_seconds: i64,
     alarms: BTreeMap<String, Alarm>,
     history: Vec<alarm::Transition>,
@@ -90,6 +91,7 @@ impl CloudWatch {
         match operation {
             "PutMetricAlarm" => self.put_metric_alarm(now, input),
             "PutCompositeAlarm" => self.put_composite_alarm(now, input),
+            "PutLogAlarm" => self.put_log_alarm(now, input),
             "DescribeAlarms" => self.describe_alarms(input),
             "DescribeAlarmHistory" => self.describe_alarm_history(input),
             "DeleteAlarms" => Ok(self.delete_alarms(input)),

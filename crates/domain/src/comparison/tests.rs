@@ -214,3 +214,84 @@ fn the_last_whole_hour_is_one_of_the_clock() {
     assert_eq!(last_whole_hour(at("2026-11-02T03:17:00Z")), hour);
     assert_eq!(last_whole_hour(at("2026-11-02T03:00:00Z")), hour);
 }
+
+/// Shifts to 10 % in minute 0, looked at in minute 10: minutes 2 to 7 are the step past its warm-up.
+fn objected(
+    before: GroupCounts,
+    old: GroupCounts,
+    new: GroupCounts,
+    own: [u64; 2],
+    sticky: bool,
+    percent: f64,
+) -> String {
+    let window = Window::of(&shift(10, percent), minute(10)).unwrap();
+    let [own_before, own_since] = own;
+    let of = |number: i64| {
+        let (old, new, balancer_errors) =
+            if number < 0 { (before, GroupCounts::default(), own_before) } else { (old, new, own_since) };
+        PairMinute { start: minute(number), old, new, balancer_errors }
+    };
+    let pair = PairRead { of: ComparedPair { sticky, ..compared(None) }, minutes: (-60..10).map(of).collect() };
+    objections(&window, Weight::try_new(percent).unwrap(), &[pair]).join(" | ")
+}
+
+#[test]
+fn a_group_without_its_share_is_starved_unless_clients_are_pinned() {
+    let check = |new: u64, sticky: bool, percent: f64, expected: &str| {
+        let (old, new) = (counts(900, 1, 0, 0), counts(new, 0, 0, 0));
+        assert_eq!(objected(old, old, new, [0, 0], sticky, percent), expected, "{new:?} {sticky} {percent}");
+    };
+    let starved = "new got 0 of 5400 requests at this step, less than half of its share of 10 %";
+    check(0, false, 10.0, starved);
+    check(10, false, 10.0, "new got 60 of 5460 requests at this step, less than half of its share of 10 %");
+    // Between a fifth and a half of the share nothing is claimed: the bet is that hardly anything arrives.
+    check(30, false, 10.0, "");
+    check(100, false, 10.0, "");
+    check(60, false, 10.0, "");
+    check(0, true, 10.0, "");
+    check(0, false, 100.0, "");
+}
+
+#[test]
+fn the_load_balancers_own_errors_count_only_beside_those_of_our_group() {
+    let check = |own: [u64; 2], connection_errors: [u64; 2], new_requests: u64, sticky: bool, expected: &str| {
+        let [old_errors, new_errors] = connection_errors;
+        let (old, new) = (counts(900, 0, old_errors, 0), counts(new_requests, 0, new_errors, 0));
+        assert_eq!(
+            objected(old, old, new, own, sticky, 10.0),
+            expected,
+            "{own:?} {connection_errors:?} {new_requests}"
+        );
+    };
+    let ours = "load balancer public answered 120 requests with 5xx itself in 6 minutes of this step (0 in the hour before the \
+                first shift), while new had 12 connection errors in 600 requests";
+    check([0, 20], [0, 2], 100, false, ours);
+    // A neighbour's outage: our group connects as well as ever, or as badly as the old one.
+    check([0, 20], [0, 0], 100, false, "");
+    check([0, 20], [9, 1], 100, false, "");
+    // As many as ever, or hardly any.
+    check([20, 20], [0, 2], 100, false, "");
+    check([0, 1], [0, 1], 100, false, "");
+    // An empty group: its share is answered with 503, and no group counts them.
+    let starved = "new got 0 of 5400 requests at this step, less than half of its share of 10 % | load balancer public answered \
+                   600 requests with 5xx itself in 6 minutes of this step (0 in the hour before the first shift), while new \
+                   gets too few requests";
+    check([0, 100], [0, 0], 0, false, starved);
+    check([0, 100], [0, 0], 0, true, "");
+}
+
+#[test]
+fn at_100_percent_the_load_balancers_own_errors_still_count() {
+    let (before, gone) = (counts(900, 0, 0, 0), GroupCounts::default());
+    let found = objected(before, gone, counts(900, 0, 3, 0), [0, 20], false, 100.0);
+    assert!(found.contains("while new had 18 connection errors in 5400 requests"), "{found}");
+}
+
+#[test]
+fn the_warm_up_of_a_step_and_what_has_not_settled_say_nothing_about_routing() {
+    let window = Window::of(&shift(10, 10.0), minute(4)).unwrap();
+    let old = counts(900, 0, 0, 0);
+    let of = |number| PairMinute { start: minute(number), old, new: GroupCounts::default(), balancer_errors: 50 };
+    let pair = PairRead { of: compared(None), minutes: (0..4).map(of).collect() };
+    assert_eq!(objections(&window, Weight::try_new(10.0).unwrap(), &[pair]), Vec::<String>::new());
+}

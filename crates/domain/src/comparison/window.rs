@@ -2,8 +2,10 @@
 
 use super::{HOUR_SECONDS, MINUTE_SECONDS, minute_of, plus};
 use crate::journal::{Event, Happening};
+use crate::judge::harm::WARM_UP_MINUTES;
 use crate::weight::Weight;
 use jiff::Timestamp;
+use std::ops::Range;
 
 /// How long after its end the counts of a minute still change much.
 const SETTLING_SECONDS: i64 = 2 * MINUTE_SECONDS;
@@ -39,6 +41,12 @@ impl Window {
     /// Where the history begins.
     pub fn since(&self) -> Timestamp {
         plus(self.first, -HOUR_SECONDS)
+    }
+
+    /// The settled minutes of the current step past its warm-up, which may be none.
+    pub(super) fn step(&self) -> Range<Timestamp> {
+        let last = self.changes.last().unwrap_or(&self.first);
+        plus(*last, i64::from(WARM_UP_MINUTES) * MINUTE_SECONDS)..self.until
     }
 
     /// The minutes since the last change of weight; the minute of the change is 0.

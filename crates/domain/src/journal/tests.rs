@@ -48,13 +48,14 @@ fn resumed(accepted: Vec<Drift>) -> Happening {
 fn a_resume_raises_the_generation_and_clears_what_the_halt_left() {
     let mut before = after(&moving(), halted()).unwrap();
     before.held_since = Some(Timestamp::UNIX_EPOCH);
+    before.condemned = Some("alarms: users-5xx fires".to_owned());
     before.commands = Commands { paused: true, abort: true, approved_step: Some(1) };
     let now = Timestamp::from_second(900).unwrap();
     let head = before.after(&before.next_event(resumed(vec![]), now)).unwrap();
     assert_eq!((head.phase, head.generation, head.execution.as_str()), (Phase::Moving, 2, "second"));
     assert_eq!((head.verified_step, head.intended_step, head.plan_revision), (Some(1), None, None));
     assert_eq!((head.verified_at, head.resumed_at), (Some(now), Some(now)), "the step bakes anew");
-    assert_eq!((head.held_since, head.reason), (None, None));
+    assert_eq!((head.held_since, head.condemned, head.reason), (None, None, None));
     assert_eq!(head.commands, Commands { approved_step: Some(1), ..Commands::default() });
 }
 

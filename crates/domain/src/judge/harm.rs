@@ -9,7 +9,7 @@ use super::series::{Minute, add};
 const BETS: [f64; 4] = [2.0, 4.0, 10.0, 30.0];
 
 /// The youngest age at which a minute counts in full.
-pub(super) const WARM_UP_MINUTES: u32 = 2;
+pub(crate) const WARM_UP_MINUTES: u32 = 2;
 
 /// What one minute may multiply the evidence by, at most. Lowering a payment keeps it valid, and so no single minute decides,
 /// however bad: this is the "M out of N" of alarms, in evidence.

@@ -10,6 +10,7 @@
 //! - [`pass`]: the evidence that it is fine, over the current step; it may end a bake early.
 //! - [`dispersion`]: how many bad requests count as one, from the hour before the migration.
 //! - [`starved`]: does the new cluster get the share of the traffic that it should?
+//! - [`more_often`]: does something happen more often than before?
 //! - [`verdict`]: all metrics together.
 //!
 //! **Invariant:** the judge keeps nothing between two looks. It reads the whole series each time, so that a count which
@@ -20,6 +21,7 @@
 pub mod dispersion;
 pub mod harm;
 mod ln_sum;
+pub mod more_often;
 pub mod one_minute;
 pub mod parameters;
 pub mod pass;
@@ -34,6 +36,7 @@ mod laws;
 mod vectors;
 
 pub use dispersion::dispersion;
+pub use more_often::ln_more_often;
 pub use parameters::{MetricKind, Parameters, Tolerance};
 pub use series::{MetricSeries, Minute, Series};
 pub use starved::{is_starved, ln_starved};

@@ -6,8 +6,8 @@
 use super::one_minute::{Counts, ln_e};
 use crate::weight::Weight;
 
-/// Evidence from which on the new cluster counts as starved: about 1 in 1,100.
-const ENOUGH: f64 = 7.0;
+/// Evidence from which on something holds a migration that no comparison shows: about 1 in 1,100.
+pub const ENOUGH: f64 = 7.0;
 
 /// The evidence that the new cluster gets less than half of its share: of `new` and `old` requests over the judged minutes of
 /// one step at `weight`. 0 at the weights 0 and 100, where there is no share to compare.

@@ -23,6 +23,13 @@ pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mu
             );
             continue;
         };
+        if !alarm.actions_enabled {
+            findings.warn(
+                code::ALARM_ACTIONS_DISABLED,
+                name,
+                "the alarm's own actions are disabled: it stops the migration all the same, but tells nobody else; enable them",
+            );
+        }
         match alarm.state {
             AlarmState::Ok => {}
             AlarmState::Alarm => findings.refuse(

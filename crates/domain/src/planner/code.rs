@@ -54,6 +54,8 @@ pub const ALARM_MISSING: &str = "alarm-missing";
 pub const ALARM_FIRING: &str = "alarm-firing";
 /// An alarm has no data.
 pub const ALARM_WITHOUT_DATA: &str = "alarm-without-data";
+/// An alarm's own actions are disabled.
+pub const ALARM_ACTIONS_DISABLED: &str = "alarm-actions-disabled";
 /// The health check probes a fixed port.
 pub const FIXED_HEALTH_CHECK_PORT: &str = "fixed-health-check-port";
 /// An absolute number of healthy targets may be out of the new group's reach.

@@ -113,7 +113,13 @@ pub(super) fn inventory() -> Inventory {
 }
 
 pub(super) fn alarm(name: &str, state: AlarmState) -> Alarm {
-    Alarm { name: name.into(), state, since: Timestamp::UNIX_EPOCH, reason: "threshold crossed".into() }
+    Alarm {
+        name: name.into(),
+        state,
+        since: Timestamp::UNIX_EPOCH,
+        reason: "threshold crossed".into(),
+        actions_enabled: true,
+    }
 }
 
 pub(super) fn policy() -> ServicePolicy {

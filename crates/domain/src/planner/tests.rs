@@ -104,12 +104,13 @@ fn every_reason_against_a_plan_is_given_at_once() {
 }
 
 #[test]
-fn alarms_without_data_and_no_alarms_are_warnings() {
+fn alarms_without_data_or_actions_and_no_alarms_are_warnings() {
     check(
         |_, inventory| inventory.alarms = vec![alarm("users-5xx", AlarmState::InsufficientData)],
         &[("~alarm-without-data", "users-5xx")],
     );
     check(|policy, _| policy.alarms.clear(), &[("~no-alarms", "users")]);
+    check(|_, inventory| inventory.alarms[0].actions_enabled = false, &[("~alarm-actions-disabled", "users-5xx")]);
 }
 
 #[test]

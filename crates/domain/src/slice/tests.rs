@@ -1,9 +1,10 @@
+mod judging;
+
 use super::*;
 use crate::alarm::{Alarm, AlarmState};
 use crate::group::{HealthState, Target};
 use crate::ids::{MigrationId, ServiceName};
 use crate::journal::{Commands, Rollback};
-use crate::judge;
 use crate::plan::PlannedGroup;
 use crate::policy::OnInconclusive;
 use crate::policy_document::decode_service;
@@ -38,7 +39,7 @@ struct Scene {
     new_healthy: Result<usize, String>,
     old_healthy: Result<usize, String>,
     drift: Result<Vec<Drift>, String>,
-    judge: Option<Result<Judgement, String>>,
+    judge: Option<Result<Comparison, String>>,
 }
 
 impl Scene {
@@ -86,7 +87,13 @@ impl Scene {
         head.verified_step = Some(1);
         head.verified_at = Some(second(1000));
         head.new_groups = [(group("old"), group("new"))].into();
-        let quiet = Alarm { name: "a".into(), state: AlarmState::Ok, since: second(0), reason: String::new() };
+        let quiet = Alarm {
+            name: "a".into(),
+            state: AlarmState::Ok,
+            since: second(0),
+            reason: String::new(),
+            actions_enabled: true,
+        };
         Self {
             now: 1120,
             plan,
@@ -100,7 +107,13 @@ impl Scene {
     }
 
     fn fire(&mut self, at: u32) {
-        let alarm = Alarm { name: "a".into(), state: AlarmState::Alarm, since: second(at), reason: "2 of 3".into() };
+        let alarm = Alarm {
+            name: "a".into(),
+            state: AlarmState::Alarm,
+            since: second(at),
+            reason: "2 of 3".into(),
+            actions_enabled: true,
+        };
         self.alarms = Ok(AlarmsRead { found: vec![alarm], firings: vec![] });
     }
 
@@ -286,98 +299,21 @@ fn what_cannot_be_read_is_never_quiet() {
 }
 
 #[test]
-fn the_judge_is_heard_like_every_gate() {
-    let judged = |verdict| {
-        let judgement =
-            Judgement { verdict, metrics: BTreeMap::new(), sentence: "as counted".to_owned(), reason: None };
-        move |scene: &mut Scene| scene.judge = Some(Ok(judgement))
-    };
-    check(judged(judge::Verdict::Fail), Verdict::RollBack, 0, "judge: as counted");
-    let noted = "baking at 5 %: 2m of 10m, nothing against it (judge: as counted)";
-    check(judged(judge::Verdict::Pass), Verdict::Bake, 60, noted);
-    check(judged(judge::Verdict::Inconclusive), Verdict::Bake, 60, noted);
-    let at_the_end = |on_inconclusive| {
-        move |scene: &mut Scene| {
-            scene.now = 1600;
-            scene.plan.policy.on_inconclusive = on_inconclusive;
-            judged(judge::Verdict::Inconclusive)(scene);
-        }
-    };
-    let advance = "baked 10m at 5 %, on to 50 % (judge: as counted)";
-    check(at_the_end(OnInconclusive::Advance), Verdict::Advance, 0, advance);
-    let why = "judge: inconclusive at the end of the bake: as counted";
-    check(at_the_end(OnInconclusive::Hold), Verdict::Hold, 60, why);
-    check(at_the_end(OnInconclusive::Rollback), Verdict::RollBack, 0, why);
-}
-
-#[test]
-fn a_pass_ends_a_bake_early_after_its_minimum_and_never_the_final_one() {
-    fn at(seconds: u32, step: u32, verdict: judge::Verdict) -> impl FnOnce(&mut Scene) {
-        let judgement =
-            Judgement { verdict, metrics: BTreeMap::new(), sentence: "as counted".to_owned(), reason: None };
-        move |scene: &mut Scene| {
-            scene.now = 1000 + seconds;
-            scene.head.verified_step = Some(step);
-            scene.plan.policy.min_bake_seconds = Some(470);
-            scene.judge = Some(Ok(judgement));
-        }
-    }
-    use judge::Verdict::{Inconclusive, Pass};
-    let baking = |text: &str| format!("baking at 5 %: {text} of 10m, nothing against it (judge: as counted)");
-    check(at(300, 1, Pass), Verdict::Bake, 60, &baking("5m"));
-    // The look before the minimum is followed by one exactly at it.
-    check(at(450, 1, Pass), Verdict::Bake, 20, &baking("7m30s"));
-    check(at(470, 1, Inconclusive), Verdict::Bake, 60, &baking("7m50s"));
-    check(at(590, 1, Inconclusive), Verdict::Bake, 10, &baking("9m50s"));
-    let early = "baked 7m50s of 10m at 5 %, ended early because the judge passed it, on to 50 % (judge: as counted)";
-    check(at(470, 1, Pass), Verdict::Advance, 0, early);
-    let full = "baked 10m at 5 %, on to 50 % (judge: as counted)";
-    check(at(600, 1, Pass), Verdict::Advance, 0, full);
-    // An early end still waits for the person who was asked for.
-    let waits =
-        "baked 8m of 10m at 50 %, ended early because the judge passed it; waits for approval (judge: as counted)";
-    check(at(480, 2, Pass), Verdict::Approval, 60, waits);
-    let last = "baking at 100 %: 8m of 10m, nothing against it (judge: as counted)";
-    check(at(480, 3, Pass), Verdict::Bake, 60, last);
-    // Unless it is asked for, and whenever another gate objects, nothing ends early.
-    let unasked = |scene: &mut Scene| {
-        at(480, 1, Pass)(scene);
-        scene.plan.policy.min_bake_seconds = None;
-    };
-    check(unasked, Verdict::Bake, 60, &baking("8m"));
-    let paused = |scene: &mut Scene| {
-        at(480, 1, Pass)(scene);
+fn a_rollback_that_was_decided_and_recorded_stays_decided() {
+    let condemned = |scene: &mut Scene| scene.head.condemned = Some("health: new: no targets registered".into());
+    check(condemned, Verdict::RollBack, 0, "health: new: no targets registered");
+    let held = |scene: &mut Scene| {
+        condemned(scene);
         scene.head.commands.paused = true;
+        scene.drift();
     };
-    check(paused, Verdict::Hold, 60, "operator: paused until continue");
-}
-
-#[test]
-fn a_pause_holds_the_weight_and_never_holds_back_the_judge() {
-    let failed = Judgement {
-        verdict: judge::Verdict::Fail,
-        metrics: BTreeMap::new(),
-        sentence: "new cluster fails".to_owned(),
-        reason: None,
+    check(held, Verdict::RollBack, 0, "health: new: no targets registered");
+    // What speaks for it now is heard instead.
+    let firing = |scene: &mut Scene| {
+        condemned(scene);
+        scene.fire(1100);
     };
-    let change = |scene: &mut Scene| {
-        scene.head.commands.paused = true;
-        scene.judge = Some(Ok(failed));
-    };
-    check(change, Verdict::RollBack, 0, "judge: new cluster fails");
-}
-
-#[test]
-fn a_comparison_that_cannot_be_read_is_never_quiet() {
-    let unreadable = |now| {
-        move |scene: &mut Scene| {
-            scene.now = now;
-            scene.judge = Some(Err("throttled".to_owned()));
-        }
-    };
-    let noted = "baking at 5 %: 2m of 10m, nothing against it (judge: could not be read: throttled)";
-    check(unreadable(1120), Verdict::Bake, 60, noted);
-    check(unreadable(1600), Verdict::Hold, 60, "judge: could not be read: throttled");
+    check(firing, Verdict::RollBack, 0, "alarms: a is firing: 2 of 3");
 }
 
 #[test]

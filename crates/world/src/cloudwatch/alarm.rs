@@ -1,7 +1,7 @@
 //! An alarm: what it watches, and the state it is in.
 
 use super::composite::Rule;
-use super::query::Query;
+use super::query::{Query, Source};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -87,10 +87,32 @@ pub(super) struct Condition {
     pub(super) missing: Missing,
 }
 
+impl Condition {
+    /// Whether an AWS service publishes any of it.
+    pub(super) fn reads_a_service(&self) -> bool {
+        self.queries
+            .iter()
+            .any(|query| matches!(&query.source, Source::Metric { metric, .. } if metric.namespace.starts_with("AWS/")))
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Watch {
     Metric(Condition),
     Composite(Rule),
+    /// Decided by what a query of logs finds. There are no logs here: only `SetAlarmState` changes it.
+    Log,
+}
+
+impl Watch {
+    /// `MetricAlarm`, `CompositeAlarm` or `LogAlarm`.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Metric(_) => "MetricAlarm",
+            Self::Composite(_) => "CompositeAlarm",
+            Self::Log => "LogAlarm",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -119,5 +141,5 @@ pub(super) struct Transition {
     pub(super) reason: String,
     /// The event, until it is taken.
     pub(super) event: Option<Value>,
-    pub(super) composite: bool,
+    pub(super) kind: &'static str,
 }

@@ -30,6 +30,11 @@ impl CloudWatch {
         Ok(answer)
     }
 
+    /// An alarm on a query of logs, of which nothing is run here.
+    pub(super) fn put_log_alarm(&mut self, now: Timestamp, input: &Value) -> Result<Value, AwsError> {
+        self.put(now, input, Watch::Log)
+    }
+
     /// A new alarm starts with insufficient data; one that exists keeps its state.
     fn put(&mut self, now: Timestamp, input: &Value, watch: Watch) -> Result<Value, AwsError> {
         let name = required_text(input, "AlarmName")?.to_owned();
@@ -76,14 +81,18 @@ impl CloudWatch {
             .filter(|alarm| names.is_empty() || names.contains(&alarm.name))
             .filter(|alarm| prefix.is_none_or(|prefix| alarm.name.starts_with(prefix)))
             .filter(|alarm| state.is_none_or(|state| alarm.state.as_str() == state))
-            .filter(|alarm| types.iter().any(|kind| kind == type_of(alarm)))
+            .filter(|alarm| types.iter().any(|kind| kind == alarm.watch.kind()))
             .collect();
         let size = integer(input, "MaxRecords").and_then(|most| usize::try_from(most).ok()).unwrap_or(50);
         let (shown, next) = page(&found, input, size.clamp(1, self.page_limit))?;
         let of_type = |kind: &str| -> Vec<Value> {
-            shown.iter().filter(|alarm| type_of(alarm) == kind).map(|alarm| describe(alarm)).collect()
+            shown.iter().filter(|alarm| alarm.watch.kind() == kind).map(|alarm| describe(alarm)).collect()
         };
-        let mut answer = json!({"MetricAlarms": of_type("MetricAlarm"), "CompositeAlarms": of_type("CompositeAlarm")});
+        let mut answer = json!({
+            "MetricAlarms": of_type("MetricAlarm"),
+            "CompositeAlarms": of_type("CompositeAlarm"),
+            "LogAlarms": of_type("LogAlarm"),
+        });
         if let Some(next) = next {
             answer["NextToken"] = next.into();
         }
@@ -101,9 +110,7 @@ impl CloudWatch {
             .history
             .iter()
             .filter(|item| name.is_none_or(|name| item.alarm == name))
-            .filter(|item| {
-                types.iter().any(|kind| kind == if item.composite { "CompositeAlarm" } else { "MetricAlarm" })
-            })
+            .filter(|item| types.iter().any(|kind| kind == item.kind))
             .filter(|item| start.is_none_or(|start| item.at.as_second() >= start))
             .filter(|item| end.is_none_or(|end| item.at.as_second() <= end))
             .filter(|_| text(input, "HistoryItemType").is_none_or(|kind| kind == "StateUpdate"))
@@ -115,7 +122,7 @@ impl CloudWatch {
                 });
                 json!({
                     "AlarmName": item.alarm,
-                    "AlarmType": if item.composite { "CompositeAlarm" } else { "MetricAlarm" },
+                    "AlarmType": item.kind,
                     "Timestamp": epoch(item.at),
                     "HistoryItemType": "StateUpdate",
                     "HistorySummary": format!("Alarm updated from {} to {}", item.from.as_str(), item.to.as_str()),
@@ -236,13 +243,6 @@ fn condition(input: &Value) -> Result<Condition, AwsError> {
             .ok_or_else(|| AwsError::validation(format!("ComparisonOperator {operator} is not known")))?,
         missing,
     })
-}
-
-fn type_of(alarm: &Alarm) -> &'static str {
-    match alarm.watch {
-        Watch::Metric(_) => "MetricAlarm",
-        Watch::Composite(_) => "CompositeAlarm",
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this century are exact in a double")]

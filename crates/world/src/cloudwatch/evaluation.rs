@@ -16,7 +16,8 @@ impl CloudWatch {
         let names: Vec<String> = self.alarms.keys().cloned().collect();
         for name in &names {
             let Watch::Metric(condition) = &self.alarms[name].watch else { continue };
-            if tick_seconds.rem_euclid(condition.period_seconds.min(60)) != 0 {
+            // High-resolution alarms are looked at every ten seconds, the others every minute.
+            if condition.period_seconds >= 60 && tick_seconds.rem_euclid(60) != 0 {
                 continue;
             }
             let points = self.points(condition, tick_seconds);
@@ -31,7 +32,7 @@ impl CloudWatch {
 
     /// The newest points first, `N + 2` of them; none where data is missing.
     fn points(&self, condition: &Condition, tick_seconds: i64) -> Vec<Option<f64>> {
-        let end = tick_seconds - self.delay_seconds;
+        let end = tick_seconds - if condition.reads_a_service() { self.delay_seconds } else { 0 };
         let end = end - end.rem_euclid(condition.period_seconds);
         let wanted = condition.periods + EXTRA_POINTS;
         let span = condition.period_seconds * i64::try_from(wanted).expect("few periods");
@@ -106,7 +107,7 @@ impl CloudWatch {
             to: state,
             reason,
             event: Some(event),
-            composite: matches!(alarm.watch, Watch::Composite(_)),
+            kind: alarm.watch.kind(),
         });
     }
 

@@ -45,6 +45,7 @@ pub(super) fn state_change(
 
 fn configuration(alarm: &Alarm) -> Value {
     let mut configuration = match &alarm.watch {
+        Watch::Log => json!({"scheduledQueryConfiguration": alarm.request["ScheduledQueryConfiguration"]}),
         Watch::Composite(_) => json!({"alarmRule": alarm.request["AlarmRule"]}),
         Watch::Metric(condition) => json!({"metrics": condition.queries.iter().map(metric).collect::<Vec<_>>()}),
     };

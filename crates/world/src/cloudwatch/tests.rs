@@ -1,3 +1,5 @@
+mod early_signal;
+
 use super::*;
 use serde_json::json;
 

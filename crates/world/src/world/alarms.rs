@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 /// `DescribeAlarms` takes no more names in one call.
 const NAMES_IN_A_CALL: usize = 100;
+/// Without asking for them, only metric alarms are returned.
+const ALARM_TYPES: [&str; 3] = ["MetricAlarm", "CompositeAlarm", "LogAlarm"];
 
 impl World {
     fn every_page(
@@ -36,9 +38,8 @@ impl Alarms for World {
     async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError> {
         let mut alarms = Vec::new();
         for portion in names.chunks(NAMES_IN_A_CALL) {
-            let input =
-                json!({"AlarmNames": portion, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": 100});
-            let lists = ["MetricAlarms", "CompositeAlarms"];
+            let input = json!({"AlarmNames": portion, "AlarmTypes": ALARM_TYPES, "MaxRecords": 100});
+            let lists = ["MetricAlarms", "CompositeAlarms", "LogAlarms"];
             let found = self.every_page("DescribeAlarms", &portion.join(", "), input, &lists)?;
             alarms.extend(found.iter().map(alarm));
         }
@@ -49,7 +50,7 @@ impl Alarms for World {
         let mut firings = Vec::new();
         for name in names {
             let input = json!({
-                "AlarmName": name, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "HistoryItemType": "StateUpdate",
+                "AlarmName": name, "AlarmTypes": ALARM_TYPES, "HistoryItemType": "StateUpdate",
                 "StartDate": since.as_second(), "MaxRecords": 100,
             });
             let items = self.every_page("DescribeAlarmHistory", name, input, &["AlarmHistoryItems"])?;
@@ -75,6 +76,7 @@ fn alarm(item: &Value) -> Alarm {
         },
         since: timestamp(&item["StateTransitionedTimestamp"]).unwrap_or_default(),
         reason: text("StateReason"),
+        actions_enabled: item["ActionsEnabled"].as_bool().unwrap_or(true),
     }
 }
 

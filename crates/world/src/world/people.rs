@@ -20,6 +20,14 @@ impl World {
         state.set_alarm(name, "OK", "quiet from the start");
     }
 
+    /// Makes an alarm on a query of logs that is quiet.
+    pub fn add_log_alarm(&self, name: &str) {
+        let mut state = self.locked();
+        let now = state.now;
+        state.cloudwatch.call(now, "PutLogAlarm", &json!({"AlarmName": name})).expect("the alarm has a name");
+        state.set_alarm(name, "OK", "quiet from the start");
+    }
+
     /// The alarm changes to ALARM; its event follows.
     pub fn fire_alarm(&self, name: &str) {
         self.locked().set_alarm(name, "ALARM", "Threshold Crossed: fired by hand");
