@@ -5,6 +5,7 @@
 mod actions;
 mod aws_world;
 mod contract;
+mod machine;
 mod repository;
 
 mod bad_input;

@@ -2,6 +2,7 @@
 
 mod command;
 mod default_scenario;
+mod faults;
 mod hooks;
 mod interruptions;
 mod side_by_side;

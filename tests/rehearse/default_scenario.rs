@@ -7,7 +7,9 @@ use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum};
 use serde_json::{Value, json};
 
 #[test]
-fn three_services_end_as_promised_and_only_weights_have_changed() {
+fn eleven_services_end_as_promised_and_only_weights_have_changed() {
+    // A rollback of one minute is half a second of this machine.
+    let _alone = crate::machine::alone();
     let mut running = Running::start(["rehearse", "--output", "json", "--keep"]);
     let endpoint = running.until_it_says("export AWS_ENDPOINT_URL=");
     let endpoint = endpoint.split("AWS_ENDPOINT_URL=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
@@ -26,20 +28,56 @@ fn three_services_end_as_promised_and_only_weights_have_changed() {
     assert!(report["wallSeconds"].as_f64().unwrap() < 120.0, "{}", report["wallSeconds"]);
     let services = report["services"].as_array().unwrap();
     let names: Vec<&str> = services.iter().map(|service| service["service"].as_str().unwrap()).collect();
-    assert_eq!(names, ["users", "bookings", "payments"]);
+    let others = ["orders", "invoices", "reports", "search", "catalog", "shipping", "archive", "accounts"];
+    assert_eq!(names, [&["users", "bookings", "payments"][..], &others].concat());
     for service in services {
         assert_served_well(service);
+        // What is expected of each stands in the scenario.
+        assert_eq!(service["unmet"], json!([]), "{service:#}");
+        assert!(!service["decision"]["sentence"].as_str().unwrap().is_empty(), "{service:#}");
     }
+    assert_eq!(report["withoutEffect"], json!([]));
     assert_arrived(&services[0], 1);
     assert_went_back(&services[1]);
     assert_arrived(&services[2], 5);
+    assert_drawn(services);
+    assert_return_times(&report);
     assert_only_weights_changed(&actions);
 }
 
 fn assert_served_well(service: &Value) {
     let requests = &service["requests"];
-    assert!(requests["served"].as_u64().unwrap() >= 1000, "{service:#}");
+    let least = if service["service"] == "archive" { 50 } else { 1000 };
+    assert!(requests["sent"].as_u64().unwrap() >= least, "{service:#}");
+    assert!(requests["served"].as_u64().unwrap() >= least, "{service:#}");
     assert_eq!(requests["spoiled"], 0, "{service:#}");
+}
+
+/// Whoever needs more requests than can be sent has them drawn, and only they.
+fn assert_drawn(services: &[Value]) {
+    for service in services {
+        let drawn = service["requests"]["drawn"].as_u64().unwrap();
+        let least = match service["service"].as_str().unwrap() {
+            "search" | "catalog" | "shipping" | "accounts" => 10_000,
+            "archive" => 100,
+            _ => {
+                assert_eq!(drawn, 0, "{service:#}");
+                continue;
+            }
+        };
+        assert!(drawn >= least, "{service:#}");
+    }
+}
+
+fn assert_return_times(report: &Value) {
+    let times = report["returnTimes"].as_array().unwrap();
+    let routes: Vec<u64> = times.iter().map(|time| time["routes"].as_u64().unwrap()).collect();
+    assert_eq!(routes, [1, 5], "{times:#?}");
+    for time in times {
+        let seconds = |field: &str| time[field].as_f64().unwrap();
+        assert!(seconds("realSeconds") > 0.0 && seconds("bareSeconds") > 0.0, "{time}");
+        assert!((seconds("ratio") * seconds("bareSeconds") - seconds("realSeconds")).abs() < 1e-6, "{time}");
+    }
 }
 
 fn assert_arrived(service: &Value, routes: usize) {
@@ -61,7 +99,7 @@ fn assert_went_back(service: &Value) {
     assert!(service["requests"]["harmed"].as_u64().unwrap() > 0, "{service:#}");
     assert!(service["routes"].as_array().unwrap().iter().all(|route| route["atBaseline"] == true), "{service:#}");
     let rollback = &service["rollback"];
-    assert!(["alarmEvent", "checkAlarms"].contains(&rollback["trigger"].as_str().unwrap()), "{rollback}");
+    assert_eq!(rollback["trigger"], "alarmEvent", "{rollback}");
     assert!(rollback["cause"].as_str().unwrap().contains("bookings-5xx"), "{rollback}");
     let (world, real) = (rollback["worldSeconds"].as_f64().unwrap(), rollback["realSeconds"].as_f64().unwrap());
     assert!(world > 0.0 && (world / real - 120.0).abs() < 1.0, "{rollback}");

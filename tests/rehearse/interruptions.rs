@@ -13,7 +13,7 @@ fn ctrl_c_says_where_everything_stood_and_leaves_no_process() {
     let finished = running.finish();
     assert_eq!(finished.code, Some(130), "{}", finished.stderr);
     assert!(finished.stderr.contains("interrupted at 00:"), "{}", finished.stderr);
-    for service in ["users was at ", "bookings was at ", "payments was at "] {
+    for service in ["users was at ", "bookings was at ", "accounts was at "] {
         assert!(finished.stderr.contains(service), "{service} is not in\n{}", finished.stderr);
     }
     assert_eq!(finished.stdout, "");

@@ -138,6 +138,7 @@ pub(super) fn exhaust(wanted: impl Fn(&Scenario) -> bool) -> Report {
 
 /// Runs cases side by side; each of them is alone in its world.
 pub(super) fn all(cases: &[Case]) -> Report {
+    let _busy = crate::machine::busy();
     let next = AtomicUsize::new(0);
     let report = Mutex::new(Report::default());
     let workers = std::thread::available_parallelism().map_or(1, usize::from);

@@ -12,7 +12,7 @@ use crossfade_aws::{Settings, connect_local};
 use crossfade_domain::problem::Problems;
 use crossfade_rehearsal::functions_build::workspace;
 use crossfade_rehearsal::report::Report;
-use crossfade_rehearsal::run::{Rehearsal, RehearsalError, Snapshot};
+use crossfade_rehearsal::run::{Access, Afterwards, Rehearsal, RehearsalError, Snapshot};
 use crossfade_rehearsal::scenario::{DEFAULT_SCENARIO, Scenario, ScenarioError, decode_scenario};
 use jiff::Timestamp;
 use live::Live;
@@ -28,11 +28,12 @@ const LAST_BREATH: Duration = Duration::from_secs(2);
 /// Rehearse migrations on this machine, under live load, without an AWS account.
 ///
 /// The same state machines run the same function binaries as in production, against a local
-/// world of load balancers, alarms, clusters and clients. Without a scenario three services
-/// move: two arrive, and one is rolled back by its alarm.
+/// world of load balancers, alarms, clusters and clients. Without a scenario eleven services
+/// move: some arrive, others are rolled back by an alarm, by the judge or by the sweep, and
+/// one halts because somebody else edits its route.
 ///
-/// Exit code: 0 when every service ended as its scenario expects and no answer was spoiled,
-/// 1 when not, 2 for bad input (a plan that was refused unexpectedly included), 130 when
+/// Exit code: 0 when every expectation of the scenario is met and no answer was spoiled, 1
+/// when not, 2 for bad input (a plan that was refused unexpectedly included), 130 when
 /// interrupted.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -154,22 +155,30 @@ async fn rehearse(
         say(stderr, &endpoints_text::told(rehearsal.endpoints()))?;
     }
     let result = move_services(&rehearsal, &mut interruption, stderr).await;
-    let code = result.and_then(|report| {
+    let mut code = result.and_then(|(report, afterwards)| {
         let colours = may_colour && stdout.is_terminal();
         print(arguments.output, &report, colours, stdout).map_err(|error| Failure::of(&error))?;
         if let Some(refused) = summary::refusals(&report) {
             say(stderr, &format!("error: {refused}"))?;
         }
-        Ok(exit_code(&report))
+        Ok((exit_code(&report), afterwards))
     });
-    if arguments.keep && code.is_ok() {
-        say(stderr, "The world stays up until Ctrl-C; how to look around stands above.")?;
-        interruption.wait().await;
+    if arguments.keep
+        && let Ok((_, afterwards)) = &mut code
+    {
+        say(stderr, "The world stays up, under load, until Ctrl-C; how to look around stands above.")?;
+        tokio::select! {
+            ended = afterwards.go_on(&rehearsal) => match ended {
+                Ok(never) => match never {},
+                Err(error) => return Err(Failure::of(&error)),
+            },
+            () = interruption.wait() => {}
+        }
     }
     if tokio::time::timeout(LAST_BREATH, rehearsal.close()).await.is_err() {
         tracing::warn!("the functions' processes were killed and are not gone yet");
     }
-    code
+    code.map(|(code, _)| code)
 }
 
 /// Runs the rehearsal while its progress is shown, until it is over or interrupted.
@@ -177,7 +186,7 @@ async fn move_services(
     rehearsal: &Rehearsal,
     interruption: &mut Interruption,
     stderr: &mut (impl Write + IsTerminal),
-) -> Result<Report, Failure> {
+) -> Result<(Report, Afterwards), Failure> {
     let mut live = Live::new(stderr.is_terminal());
     let endpoints = rehearsal.endpoints();
     let settings = Settings {
@@ -185,10 +194,11 @@ async fn move_services(
         roll_back_machine: Some(endpoints.roll_back_machine.clone()),
         stack: "crossfade".to_owned(),
     };
-    let ledger = connect_local(&endpoints.aws, &endpoints.region, &settings).ledger;
+    let connections = connect_local(&endpoints.aws, &endpoints.region, &settings);
+    let access = Access { ledger: connections.ledger, load_balancers: connections.load_balancers };
     let (progress, mut shown) = watch::channel(Snapshot::default());
     let result = tokio::select! {
-        report = rehearsal.run(ledger, &progress) => report.map_err(|error| Failure::of(&error)),
+        report = rehearsal.run(&access, &progress) => report.map_err(|error| Failure::of(&error)),
         never = live.follow(&mut shown, stderr) => match never {},
         () = interruption.wait() => Err(interrupted(&live::standing(&progress.borrow()))),
     };

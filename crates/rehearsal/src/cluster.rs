@@ -6,9 +6,11 @@
 mod fault;
 mod server;
 
-pub use fault::{Fault, FaultSwitch};
+pub use fault::{Fault, FaultKey, FaultSwitch};
 
 use crate::clock::WorldClock;
+use http::StatusCode;
+use jiff::Timestamp;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -36,10 +38,20 @@ pub struct ClusterSettings {
     pub seed: u64,
 }
 
+/// How one request to a cluster ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DrawnAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// How long it took, in world milliseconds.
+    pub latency_ms: f64,
+}
+
 /// A running cluster; dropped, its servers are gone.
 pub struct Cluster {
     addresses: Vec<SocketAddr>,
     faults: Arc<FaultSwitch>,
+    answers: Arc<server::Answers>,
     _servers: JoinSet<()>,
 }
 
@@ -55,12 +67,18 @@ impl Cluster {
             addresses.push(listener.local_addr()?);
             servers.spawn(server::serve(listener, answers.clone()));
         }
-        Ok(Self { addresses, faults, _servers: servers })
+        Ok(Self { addresses, faults, answers, _servers: servers })
     }
 
     /// Where the servers listen.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The answer of one of the servers to a request that is not sent but drawn: it fails, is slow or stays without an answer
+    /// (none) exactly as a request over a connection would.
+    pub fn draw(&self, now: Timestamp) -> Option<DrawnAnswer> {
+        self.answers.draw(now).ok()
     }
 
     /// The faults, to be switched on and off while the cluster runs.

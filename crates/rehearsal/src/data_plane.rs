@@ -7,8 +7,10 @@ mod directory;
 mod listener;
 mod prober;
 mod publisher;
+mod tally;
 
 pub use directory::Directory;
+pub(crate) use tally::{Tally, ending};
 
 use crate::clock::WorldClock;
 use crate::cluster::LATENCY_HEADER;

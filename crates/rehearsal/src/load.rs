@@ -1,8 +1,10 @@
-//! The load generator: open-loop arrivals, and a count of every answer that a client saw.
+//! The load: open-loop arrivals, sent over connections or drawn, and a count of every answer that a client saw.
 
 mod counts;
+mod drawn;
 
-pub use counts::{Answer, Counts};
+pub use counts::{Answer, Counts, Origin};
+pub use drawn::{DrawnEntry, DrawnLoad, DrawnSettings};
 
 use bytes::Bytes;
 use http::Request;
@@ -58,9 +60,8 @@ pub trait FaultFlag: Send + Sync + std::fmt::Debug {
     fn is_on(&self) -> bool;
 }
 
-/// Running load; stop it to get the counts.
+/// Running load; dropped, it stops at once.
 pub struct Load {
-    counts: Arc<Mutex<Counts>>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     arrivals: JoinHandle<()>,
 }
@@ -68,21 +69,15 @@ pub struct Load {
 type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 
 impl Load {
-    /// Starts sending.
-    pub fn start(settings: LoadSettings) -> Self {
-        let counts = Arc::new(Mutex::new(Counts::default()));
+    /// Starts sending; what comes of it is added to `counts`.
+    pub fn start(settings: LoadSettings, counts: &Arc<Mutex<Counts>>) -> Self {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let arrivals = tokio::spawn(arrive(settings, counts.clone(), stopped));
-        Self { counts, stop: Some(stop), arrivals }
+        Self { stop: Some(stop), arrivals }
     }
 
-    /// What was counted until now.
-    pub fn counts(&self) -> Counts {
-        self.counts.lock().expect("no holder of the lock panics").clone()
-    }
-
-    /// Stops sending, waits for the answers under way, and gives the counts.
-    pub async fn stop(mut self) -> Counts {
+    /// Stops sending, and waits for the answers under way.
+    pub async fn stop(mut self) {
         if let Some(stop) = self.stop.take() {
             // The arrivals may have ended by themselves; then there is nobody to tell.
             let _told = stop.send(());
@@ -90,7 +85,6 @@ impl Load {
         if let Err(error) = (&mut self.arrivals).await {
             tracing::error!(%error, "the load generator ended early");
         }
-        self.counts()
     }
 }
 
@@ -156,5 +150,5 @@ async fn send(client: HttpClient, settings: LoadSettings, entry: usize, counts: 
         Ok(None) | Err(_) => Answer::Lost,
     };
     let excused = fault_before || settings.fault_is_on.is_on();
-    counts.lock().expect("no holder of the lock panics").add(answer, excused);
+    counts.lock().expect("no holder of the lock panics").add(Origin::Sent, answer, excused);
 }

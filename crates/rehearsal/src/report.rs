@@ -1,8 +1,13 @@
 //! What came of a rehearsal.
 
+mod decision;
+mod unmet;
+
+pub use decision::Decision;
+
 use crate::load::Counts;
-use crate::run::{Rehearsal, RehearsalError, share};
-use crate::scenario::Outcome;
+use crate::run::{Happenings, Rehearsal, RehearsalError, share};
+use crate::scenario::{Expectation, Outcome};
 use crate::stage::StagedRoute;
 use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Event, Happening, Head, Phase, Trigger};
@@ -11,20 +16,53 @@ use crossfade_domain::weight::Weight;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What a run leaves for its report.
+pub(crate) struct Run<'a> {
+    pub(crate) arns: &'a [Option<String>],
+    pub(crate) heads: Vec<Option<Head>>,
+    pub(crate) counts: Vec<Counts>,
+    pub(crate) happenings: &'a Happenings,
+    /// What the bare calls took that an alarm's rollback makes too, by service.
+    pub(crate) bare: BTreeMap<usize, Duration>,
+    pub(crate) wall_seconds: f64,
+    pub(crate) world_seconds: f64,
+}
 
 /// The whole report; serialised, it is the object that `crossfade rehearse --output json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whether every service ended as expected and the tool spoiled no answer.
+    /// Whether every expectation was met, everything that was to go wrong did, and the tool spoiled no answer.
     pub ok: bool,
     /// Real seconds from the first execution to the last route at rest.
     pub wall_seconds: f64,
     /// The services, in the scenario's order.
     pub services: Vec<ServiceReport>,
+    /// From an alarm's event to every route verified, for each service that was rolled back so.
+    pub return_times: Vec<ReturnTime>,
+    /// What the scenario wants to go wrong and did not, each by its place in it; must be empty.
+    pub without_effect: Vec<String>,
     /// World seconds of the same.
     #[serde(skip)]
     pub world_seconds: f64,
+}
+
+/// How long it took from an alarm's event until every route was seen back, beside the same calls without Crossfade.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReturnTime {
+    /// The service.
+    pub service: String,
+    /// How many routes it has.
+    pub routes: usize,
+    /// Real seconds from the alarm's change of state until every route was read back.
+    pub real_seconds: f64,
+    /// Real seconds of reading, writing and reading back the same routes, one after the other, with AWS's client alone.
+    pub bare_seconds: f64,
+    /// How many times as long it took.
+    pub ratio: f64,
 }
 
 /// What came of one service.
@@ -41,6 +79,16 @@ pub struct ServiceReport {
     pub steps: Vec<Weight>,
     /// What clients saw.
     pub requests: Requests,
+    /// The gate that decided, and its sentence.
+    pub decision: Decision,
+    /// World seconds from the first thing that went wrong until a rollback began or the migration halted.
+    pub noticed_seconds: Option<f64>,
+    /// World seconds for which steps were held.
+    pub held_seconds: f64,
+    /// The longest of the holds.
+    pub longest_hold: Option<Decision>,
+    /// Where it did not end as the scenario expects, in words; must be empty.
+    pub unmet: Vec<String>,
     /// The rollback, if there was one.
     pub rollback: Option<RollbackReport>,
     /// The routes as they are now.
@@ -49,7 +97,7 @@ pub struct ServiceReport {
     pub states: Vec<String>,
     /// What the scenario expected.
     #[serde(skip)]
-    pub expected: Outcome,
+    pub expected: Expectation,
     /// Why it ended so, in one sentence.
     #[serde(skip)]
     pub reason: String,
@@ -67,6 +115,10 @@ pub struct ServiceReport {
 /// What clients saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Requests {
+    /// Requests that were sent over a connection.
+    pub sent: u64,
+    /// Requests that were drawn instead, each on its own.
+    pub drawn: u64,
     /// All answers that clients received.
     pub served: u64,
     /// Bad answers from the new side.
@@ -104,46 +156,63 @@ pub struct RouteReport {
 impl Report {
     pub(crate) async fn of(
         rehearsal: &Rehearsal,
-        arns: &[String],
-        heads: Vec<Option<Head>>,
-        counts: Vec<Counts>,
-        wall_seconds: f64,
-        world_seconds: f64,
+        run: Run<'_>,
         ledger: &Arc<dyn Ledger>,
     ) -> Result<Self, RehearsalError> {
         let mut services = Vec::new();
-        for (index, (head, counts)) in heads.into_iter().zip(counts).enumerate() {
-            let journal = match &head {
+        for (index, (head, counts)) in run.heads.iter().zip(&run.counts).enumerate() {
+            let journal = match head {
                 Some(head) => ledger.events(&head.service, &head.migration).await?,
                 None => Vec::new(),
             };
-            services.push(service(rehearsal, index, &arns[index], head.as_ref(), counts, journal)?);
+            let mut service = service(rehearsal, &run, index, head.as_ref(), counts, journal)?;
+            service.unmet = unmet::unmet(&service);
+            if service.outcome == Outcome::Halted {
+                service.unmet.extend(run.happenings.overwritten(rehearsal, index)?);
+            }
+            services.push(service);
         }
-        let ok = services.iter().all(|service| service.outcome == service.expected && service.requests.spoiled == 0);
-        Ok(Self { ok, wall_seconds, services, world_seconds })
+        let without_effect = rehearsal.without_effect(run.happenings);
+        let fine = |service: &ServiceReport| service.unmet.is_empty() && service.requests.spoiled == 0;
+        Ok(Self {
+            ok: services.iter().all(fine) && without_effect.is_empty(),
+            wall_seconds: run.wall_seconds,
+            return_times: return_times(&services, &run.bare),
+            services,
+            without_effect,
+            world_seconds: run.world_seconds,
+        })
     }
 
     /// Whether a plan was refused that was not expected to be: the input is at fault, not the run.
     pub fn was_refused(&self) -> bool {
-        self.services.iter().any(|service| service.outcome == Outcome::Refused && service.expected != Outcome::Refused)
+        self.services.iter().any(ServiceReport::was_refused)
+    }
+}
+
+impl ServiceReport {
+    /// Whether its plan was refused and was not expected to be.
+    pub fn was_refused(&self) -> bool {
+        self.outcome == Outcome::Refused && self.expected.outcome != Outcome::Refused
     }
 }
 
 fn service(
     rehearsal: &Rehearsal,
+    run: &Run<'_>,
     index: usize,
-    arn: &str,
     head: Option<&Head>,
-    counts: Counts,
+    counts: &Counts,
     journal: Vec<Event>,
 ) -> Result<ServiceReport, RehearsalError> {
     let scenario = &rehearsal.scenario().services[index];
     let staged = &rehearsal.stage().services[index];
     let routes: Vec<RouteReport> =
         staged.routes.iter().map(|route| route_report(rehearsal, route)).collect::<Result<_, _>>()?;
-    let (reason, _) = rehearsal.executions().last_reason(arn);
-    let payload = rehearsal.executions().last_payload(arn);
-    let findings = payload
+    let (executions, arn) = (rehearsal.executions(), run.arns[index].as_deref());
+    let (reason, _) = arn.map(|arn| executions.last_reason(arn)).unwrap_or_default();
+    let findings = arn
+        .and_then(|arn| executions.last_payload(arn))
         .and_then(|mut payload| payload.get_mut("findings").map(serde_json::Value::take))
         .and_then(|findings| serde_json::from_value(findings).ok())
         .unwrap_or_default();
@@ -151,21 +220,47 @@ fn service(
         Happening::Shifted { weight, step } if step > 0 => Some(weight),
         _ => None,
     });
+    let outcome = if arn.is_some() { outcome(head) } else { Outcome::NotStarted };
+    let Counts { sent, drawn, served, harmed, spoiled, .. } = *counts;
     Ok(ServiceReport {
         service: scenario.name.to_string(),
-        outcome: outcome(head),
+        outcome,
         final_weight: final_weight(&staged.routes, &routes),
         steps: steps.collect(),
-        requests: Requests { served: counts.served, harmed: counts.harmed, spoiled: counts.spoiled },
+        requests: Requests { sent, drawn, served, harmed, spoiled },
+        decision: decision::decision(outcome, head, &journal, &reason, scenario.expect.held_for_seconds.is_some()),
+        noticed_seconds: decision::noticed_seconds(run.happenings.first(index), &journal),
+        held_seconds: decision::held_seconds(&journal),
+        longest_hold: decision::longest_hold(&journal),
+        unmet: Vec::new(),
         rollback: head.and_then(|head| rollback(head, rehearsal.scale())),
         routes,
-        states: rehearsal.executions().entered_states(arn),
-        expected: scenario.expect,
+        states: arn.map(|arn| executions.entered_states(arn)).unwrap_or_default(),
+        expected: scenario.expect.clone(),
         reason,
         findings,
         journal,
-        by_status: counts.by_status,
+        by_status: counts.by_status.clone(),
     })
+}
+
+fn return_times(services: &[ServiceReport], bare: &BTreeMap<usize, Duration>) -> Vec<ReturnTime> {
+    let mut times: Vec<ReturnTime> = bare
+        .iter()
+        .filter_map(|(index, bare)| {
+            let service = &services[*index];
+            let (real_seconds, bare_seconds) = (service.rollback.as_ref()?.real_seconds, bare.as_secs_f64());
+            Some(ReturnTime {
+                service: service.service.clone(),
+                routes: service.routes.len(),
+                real_seconds,
+                bare_seconds,
+                ratio: real_seconds / bare_seconds.max(1e-9),
+            })
+        })
+        .collect();
+    times.sort_by_key(|time| time.routes);
+    times
 }
 
 /// A migration that is not at rest when everything has ended needs a person.

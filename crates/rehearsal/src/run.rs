@@ -1,11 +1,16 @@
 //! A rehearsal: the world of a scenario, the migrations in it, and what came of them.
 
 mod aws_faults;
+mod beginning;
 mod cluster_faults;
 mod disturbances;
+mod happenings;
 mod progress;
+mod return_times;
 mod settle;
+mod traffic;
 
+pub(crate) use happenings::Happenings;
 pub(crate) use progress::share;
 pub use progress::{ServiceProgress, Snapshot};
 
@@ -17,27 +22,26 @@ use crate::elbv2_api::Elbv2Api;
 use crate::front_door::{DynamoDb, FrontDoor};
 use crate::hooks::WithHooks;
 use crate::lambda_host::{FunctionSpec, HostSettings, LambdaHost, StartError};
-use crate::load::{Entry, Load, LoadSettings};
 use crate::orchestrator::{Executions, Orchestrator};
-use crate::report::Report;
-use crate::scenario::{Match, Scenario};
+use crate::report::{Report, Run};
+use crate::scenario::Scenario;
 use crate::stage::{Stage, StageError};
 use crate::stepfunctions_api::StepFunctionsApi;
 use crate::sts_api::StsApi;
 use crate::wiring::{REGION, STACK, Wiring, WiringError};
-use aws_faults::AwsFaults;
-use cluster_faults::ClusterFaults;
-use crossfade_actions::ports::{Ledger, LedgerError};
+use aws_faults::{AwsFaults, Reach};
+use crossfade_actions::ports::{Ledger, LedgerError, LoadBalancers, PortError};
 use crossfade_world::states::RefusedCall;
-use disturbances::Disturbances;
 use jiff::Timestamp;
+use return_times::ReturnTimes;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use traffic::{NewGroups, Traffic};
 
 /// A target that has not answered by then, in real time, gives its client 504. Generous: it guards work.
 const TARGET_TIMEOUT: Duration = Duration::from_secs(15);
@@ -66,12 +70,24 @@ pub enum RehearsalError {
     /// The table cannot be used.
     #[error("cannot use the table")]
     Ledger(#[from] LedgerError),
+    /// The load balancers cannot be used.
+    #[error("cannot use the load balancers")]
+    Port(#[from] PortError),
     /// The table cannot be made.
     #[error("cannot create the table: {0}")]
     Table(String),
     /// A port or a server of this machine.
     #[error("cannot open a port on this machine")]
     Io(#[from] std::io::Error),
+}
+
+/// The world as the functions know it, through AWS's own client.
+#[derive(Clone)]
+pub struct Access {
+    /// The table.
+    pub ledger: Arc<dyn Ledger>,
+    /// The load balancers.
+    pub load_balancers: Arc<dyn LoadBalancers>,
 }
 
 /// Where the running world is reached.
@@ -87,6 +103,8 @@ pub struct Endpoints {
     pub table: String,
     /// The ARN of `roll-back-service`.
     pub roll_back_machine: String,
+    /// The services whose policies are stored; those that the scenario does not start come last.
+    pub services: Vec<String>,
     /// Live HTTP: each load balancer's name and its listener's address.
     pub load_balancers: Vec<(String, String)>,
 }
@@ -101,6 +119,7 @@ pub struct Rehearsal {
     host: Arc<LambdaHost>,
     endpoints: Endpoints,
     machine: String,
+    aws_faults: Arc<AwsFaults>,
     _orchestrator: Orchestrator,
     _front_door: FrontDoor,
     _bridge: JoinSet<()>,
@@ -121,7 +140,7 @@ impl Rehearsal {
         let wiring = Wiring::read(template)?;
         let clock = WorldClock::starting_at(started, scenario.scale);
         let stage = Stage::set(&scenario, clock).await?;
-        let faults = Arc::new(AwsFaults::new(scenario.aws_faults.clone()));
+        let aws_faults = Arc::new(AwsFaults::new(&scenario));
         let table = Arc::new(DynamoDb::start().await?);
         create_tables(&table, &wiring).await?;
         let front_door = FrontDoor::bind(
@@ -131,7 +150,7 @@ impl Rehearsal {
                 ("dynamodb", table),
                 ("sts", Arc::new(StsApi)),
             ],
-            faults.clone(),
+            aws_faults.clone(),
         )
         .await?;
         let settings = HostSettings {
@@ -141,11 +160,17 @@ impl Rehearsal {
             log_directory: logs,
         };
         let host = Arc::new(LambdaHost::new(settings, functions(&wiring, binaries)?));
-        faults.may_kill(&host);
         warm(&host, &wiring).await?;
         let functions = Arc::new(WithHooks::new(host.clone(), scenario.hooks.clone()));
         let orchestrator = Orchestrator::start(&wiring, functions, clock, scenario.seed)?;
         let executions = orchestrator.executions();
+        aws_faults.may_reach(Reach {
+            host: Arc::downgrade(&host),
+            executions: executions.clone(),
+            events: orchestrator.events(),
+            cloudwatch: stage.cloudwatch.clone(),
+            clock,
+        });
         front_door.add("states", Arc::new(StepFunctionsApi::new(executions.clone())));
         let (alarm_events, bridge) = bridge(&orchestrator);
         let plane_settings = DataPlaneSettings {
@@ -158,7 +183,7 @@ impl Rehearsal {
         };
         let listeners: Vec<String> = stage.listeners.values().cloned().collect();
         let plane = DataPlane::start(plane_settings, &listeners).await?;
-        let endpoints = endpoints(&wiring, &front_door, &clock, &stage, &plane);
+        let endpoints = endpoints(&wiring, &front_door, &clock, &stage, &plane, &scenario);
         Ok(Self {
             machine: format!("{STACK}-migrate-service"),
             scenario,
@@ -168,6 +193,7 @@ impl Rehearsal {
             executions,
             host,
             endpoints,
+            aws_faults,
             _orchestrator: orchestrator,
             _front_door: front_door,
             _bridge: bridge,
@@ -214,68 +240,63 @@ impl Rehearsal {
         self.host.last_lines(function)
     }
 
-    /// Stores the policy, sends load, moves every service of the scenario at once, waits until each is at rest, and reports.
-    /// `ledger` is the table as the functions know it; `progress` is told what happens.
+    /// Stores the policy, sends load, moves every service that the scenario starts, waits until each is at rest, and
+    /// reports. `progress` is told what happens. The load ends with the report; [`Afterwards`] begins it anew.
     pub async fn run(
         &self,
-        ledger: Arc<dyn Ledger>,
+        access: &Access,
         progress: &watch::Sender<Snapshot>,
-    ) -> Result<Report, RehearsalError> {
+    ) -> Result<(Report, Afterwards), RehearsalError> {
         let began = Instant::now();
-        ledger.store_policy("rehearsal", &self.scenario.policy).await?;
+        access.ledger.store_policy("rehearsal", &self.scenario.policy).await?;
         self.wait_for_old_targets().await;
-        let new_groups: Arc<RwLock<HashSet<String>>> = Arc::default();
-        let loads: Vec<Option<Load>> = self.loads(&new_groups);
+        let new_groups = NewGroups::default();
+        let traffic = Traffic::start(self, &new_groups);
         let world_began = self.clock.now();
-        let mut arns = Vec::new();
-        for service in &self.scenario.services {
-            let input = json!({"service": service.name});
-            let name = format!("{}-rehearsal", service.name);
-            arns.push(self.executions.start_execution(&self.machine, Some(&name), input)?);
-        }
-        let follower = progress::Follower::new(self, &loads, &arns, &new_groups);
-        let mut faults = ClusterFaults::new(&self.scenario, &self.stage, world_began);
-        let mut disturbances = Disturbances::new(self, world_began);
-        let happenings = (&mut faults, &mut disturbances);
-        let ends = self.until_at_rest(&arns, &ledger, happenings, &follower, progress).await?;
-        let mut counts = Vec::new();
-        for load in loads {
-            counts.push(match load {
-                Some(load) => load.stop().await,
-                None => crate::load::Counts::default(),
-            });
-        }
-        let world_seconds = self.clock.now().duration_since(world_began).as_secs_f64();
-        Report::of(self, &arns, ends, counts, began.elapsed().as_secs_f64(), world_seconds, &ledger).await
+        let mut arns = vec![None; self.scenario.services.len()];
+        let mut happenings = Happenings::new(self, world_began);
+        let mut return_times = ReturnTimes::default();
+        let follower = progress::Follower::new(self, &traffic, &new_groups);
+        let heads =
+            self.until_at_rest(&mut arns, access, &mut happenings, &mut return_times, &follower, progress).await?;
+        let run = Run {
+            arns: &arns,
+            heads,
+            counts: traffic.stop().await,
+            happenings: &happenings,
+            bare: return_times.finish().await?,
+            wall_seconds: began.elapsed().as_secs_f64(),
+            world_seconds: self.clock.now().duration_since(world_began).as_secs_f64(),
+        };
+        let report = Report::of(self, run, &access.ledger).await?;
+        Ok((report, Afterwards { happenings, arns, new_groups }))
     }
 
-    fn loads(&self, new_groups: &Arc<RwLock<HashSet<String>>>) -> Vec<Option<Load>> {
-        let services = self.scenario.services.iter().zip(&self.stage.services);
-        services
-            .enumerate()
-            .map(|(number, (service, staged))| {
-                if service.requests_per_second <= 0.0 {
-                    return None;
-                }
-                let entries = staged.routes.iter().filter_map(|route| {
-                    let (host, path) = match &route.scenario.matches {
-                        Match::Default => (format!("{}.example.com", service.name), "/".to_owned()),
-                        Match::Host(host) => (host.clone(), "/".to_owned()),
-                        Match::Path(pattern) => (format!("{}.example.com", service.name), pattern.replace('*', "1")),
-                    };
-                    let cookie = if route.scenario.oidc { "AWSELBAuthSessionCookie-0=rehearsal" } else { "" };
-                    let address = self.plane.address_of(&route.listener)?;
-                    Some(Entry { address, host, path, cookie: cookie.to_owned() })
-                });
-                Some(Load::start(LoadSettings {
-                    requests_per_second: service.requests_per_second,
-                    entries: entries.collect(),
-                    new_groups: new_groups.clone(),
-                    fault_is_on: Arc::new(cluster_faults::Switches::of(staged)),
-                    seed: self.scenario.seed + u64::try_from(number).unwrap_or_default(),
-                }))
-            })
-            .collect()
+    /// What the scenario wants to go wrong and did not, each by its place in the scenario.
+    pub(crate) fn without_effect(&self, happenings: &Happenings) -> Vec<String> {
+        let mut found = happenings.without_effect();
+        found.extend(self.aws_faults.without_effect());
+        found
+    }
+}
+
+/// A world that stays up after its rehearsal.
+pub struct Afterwards {
+    happenings: Happenings,
+    arns: Vec<Option<String>>,
+    new_groups: NewGroups,
+}
+
+impl Afterwards {
+    /// Sends load again and lets faults begin and end, until it is dropped: whoever starts a service now finds the world at
+    /// work.
+    pub async fn go_on(&mut self, rehearsal: &Rehearsal) -> Result<std::convert::Infallible, RehearsalError> {
+        let _traffic = Traffic::start(rehearsal, &self.new_groups);
+        loop {
+            let weights = rehearsal.weights(&self.new_groups);
+            self.happenings.update(rehearsal, &self.arns, &weights)?;
+            tokio::time::sleep(settle::LOOK_EVERY).await;
+        }
     }
 }
 
@@ -339,7 +360,10 @@ fn endpoints(
     clock: &WorldClock,
     stage: &Stage,
     plane: &DataPlane,
+    scenario: &Scenario,
 ) -> Endpoints {
+    let mut services: Vec<_> = scenario.services.iter().collect();
+    services.sort_by_key(|service| !service.start);
     let machine = wiring.machines.get(&format!("{STACK}-roll-back-service"));
     let addresses = stage.listeners.iter().filter_map(|(name, listener)| {
         plane.address_of(listener).map(|address| (name.clone(), format!("http://{address}")))
@@ -350,6 +374,7 @@ fn endpoints(
         clock: clock.environment_value(),
         table: wiring.tables.first().map_or_else(|| STACK.to_owned(), |table| table.name.clone()),
         roll_back_machine: machine.map(|machine| machine.arn.clone()).unwrap_or_default(),
+        services: services.iter().map(|service| service.name.to_string()).collect(),
         load_balancers: addresses.collect(),
     }
 }

@@ -13,7 +13,9 @@ pub use names::{NEW_PORT, new_target_id, old_group_name};
 pub use schema::scenario_schema;
 
 use crate::cluster::Fault;
+use crossfade_domain::gate::Gate;
 use crossfade_domain::ids::ServiceName;
+use crossfade_domain::journal::Trigger;
 use crossfade_domain::policy::ServicePolicy;
 use crossfade_domain::weight::Weight;
 use serde::{Deserialize, Serialize};
@@ -57,6 +59,12 @@ pub struct ServiceScenario {
     pub new_targets: u16,
     /// Live requests in a real second.
     pub requests_per_second: f64,
+    /// Requests in a world minute that are drawn instead of sent.
+    pub drawn_per_minute: f64,
+    /// Whether its migration is started; else it only stands there, under load.
+    pub start: bool,
+    /// When it is started, in world minutes after the load began.
+    pub start_minute: f64,
     /// Alarms that exist before the plan.
     pub existing_alarms: Vec<String>,
     /// What goes wrong in its clusters, and when.
@@ -64,7 +72,26 @@ pub struct ServiceScenario {
     /// What somebody else does to it, and when.
     pub disturbances: Vec<Disturbance>,
     /// How it should end.
-    pub expect: Outcome,
+    pub expect: Expectation,
+}
+
+/// How a service should end; what is none is not looked at.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Expectation {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Who begins the rollback.
+    pub trigger: Option<Trigger>,
+    /// The gate that decides.
+    pub gate: Option<Gate>,
+    /// Words of the sentence that decides.
+    pub says: Option<String>,
+    /// World seconds in which a rollback has every route back, from the alarm's change of state, else from the verdict.
+    pub within_seconds: Option<f64>,
+    /// World seconds from the first thing that goes wrong until a rollback begins or the migration halts.
+    pub noticed_within_seconds: Option<f64>,
+    /// World seconds for which a step is held, at the least.
+    pub held_for_seconds: Option<f64>,
 }
 
 /// One route.
@@ -142,8 +169,8 @@ pub enum Deed {
 pub enum Begin {
     /// World minutes after the load began.
     Minute(f64),
-    /// When the new cluster first has this weight, verified.
-    Weight(Weight),
+    /// So many world minutes after the new cluster first had this weight on every route.
+    Weight(Weight, f64),
 }
 
 /// A fault of AWS itself, once.
@@ -155,6 +182,8 @@ pub struct AwsFault {
     pub call: u32,
     /// Counted over the calls of this function only; over all calls, if none.
     pub by: Option<String>,
+    /// Counted over the calls that name this service only; over all calls, if none.
+    pub service: Option<String>,
     /// What happens.
     pub effect: AwsEffect,
 }
@@ -174,6 +203,12 @@ pub enum AwsEffect {
     Hang,
     /// Takes effect; the process that called is killed before the answer.
     Kill,
+    /// The service's execution is stopped as in the console; the call goes on.
+    StopExecution,
+    /// The service's first alarm fires, and its event is delivered; the call goes on.
+    AlarmEvent,
+    /// As before, and the event is delivered twice.
+    AlarmEventTwice,
 }
 
 /// How a migration ends.
@@ -189,6 +224,8 @@ pub enum Outcome {
     Halted,
     /// It did not begin.
     Refused,
+    /// The scenario did not start it.
+    NotStarted,
 }
 
 impl Outcome {
@@ -199,6 +236,7 @@ impl Outcome {
             Self::RolledBack => "rolledBack",
             Self::Halted => "halted",
             Self::Refused => "refused",
+            Self::NotStarted => "notStarted",
         }
     }
 }

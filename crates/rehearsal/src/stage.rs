@@ -62,9 +62,9 @@ pub struct Stage {
 /// One service on the stage.
 pub struct StagedService {
     /// Its servers on the old cluster.
-    pub old: Cluster,
+    pub old: Arc<Cluster>,
     /// Its servers on the new cluster.
-    pub new: Cluster,
+    pub new: Arc<Cluster>,
     /// Its routes.
     pub routes: Vec<StagedRoute>,
 }
@@ -149,7 +149,7 @@ impl Stage {
         let alarms = self.alarms(service, now);
         alarms.map_err(refused(format!("alarms of {name}")))?;
         self.history(service, seed + 2, now);
-        Ok(StagedService { old, new, routes: staged })
+        Ok(StagedService { old: Arc::new(old), new: Arc::new(new), routes: staged })
     }
 
     /// The alarms have stood through the history: they know their state before anything begins. Nobody hears of it.

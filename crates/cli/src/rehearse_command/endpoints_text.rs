@@ -12,6 +12,8 @@ pub(super) fn told(endpoints: &Endpoints) -> String {
   export AWS_ENDPOINT_URL={aws} AWS_REGION={region} AWS_DEFAULT_REGION={region}
   export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_EC2_METADATA_DISABLED=true
   export CROSSFADE_CLOCK={clock}
+  crossfade status
+  crossfade start {service} --wait
   aws elbv2 describe-target-groups
   aws cloudwatch describe-alarms
   aws dynamodb scan --table-name {table}
@@ -19,6 +21,7 @@ pub(super) fn told(endpoints: &Endpoints) -> String {
 
 Live traffic goes through
 ",
+        service = endpoints.services.last().map_or("SERVICE", String::as_str),
         table = endpoints.table,
         machine = endpoints.roll_back_machine.replace("roll-back-service", "migrate-service"),
     );

@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 use std::io::Write;
 use tokio::sync::watch;
 
+/// Characters of a line of a log after its time, so that it fits into a hundred columns.
+const LINE_CHARACTERS: usize = 88;
+
 /// What is shown of a rehearsal.
 pub(super) enum Live {
     /// Bars on a terminal.
@@ -95,15 +98,24 @@ impl Bars {
 
 /// A line about a service when its weight, or what is said about it, has changed.
 ///
-/// A reason counts minutes and targets; only its words without digits make it new, else every slice of a bake would be a
-/// line.
+/// A reason counts minutes and targets, and tells in brackets what the gates think of it; only its words before those, without
+/// digits, make it new, else every slice of a bake would be a line.
 fn news(told: &mut BTreeMap<String, String>, service: &ServiceProgress) -> Option<String> {
-    let line = format!("{} {}  {}", service.service, service.weight, phase_and_reason(service));
+    let line = short(format!("{} {}  {}", service.service, service.weight, phase_and_reason(service)));
     let is_word = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
-    let words: Vec<&str> = service.reason.split_whitespace().filter(is_word).collect();
+    let words: Vec<&str> =
+        service.reason.split(" (").next().unwrap_or_default().split_whitespace().filter(is_word).collect();
     let gist = format!("{} {} {}", service.weight, words.join(" "), service.over);
     let last = told.insert(service.service.clone(), gist.clone());
     (last != Some(gist)).then_some(line)
+}
+
+/// What fits into a line of a log; the whole sentence stands in the report.
+fn short(line: String) -> String {
+    match line.char_indices().nth(LINE_CHARACTERS) {
+        None => line,
+        Some((end, _)) => format!("{}…", &line[..end]),
+    }
 }
 
 fn phase_and_reason(service: &ServiceProgress) -> String {

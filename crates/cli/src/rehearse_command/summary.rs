@@ -1,36 +1,49 @@
-//! The report as a table, with the last lines of each journal.
+//! The report for people: tables that fit into a hundred columns, and the journals of services that ended otherwise.
 
 use crate::journal_text;
 use crate::rehearse_command::live::clock_text;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use crossfade_domain::plan::{Finding, Severity};
-use crossfade_rehearsal::report::{Report, RollbackReport, ServiceReport};
+use crossfade_rehearsal::report::{Report, ReturnTime, ServiceReport};
 use crossfade_rehearsal::scenario::Outcome;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Lines of each journal.
-const LAST_LINES: usize = 6;
+/// Lines of a journal that is shown.
+const LAST_LINES: usize = 12;
+/// Columns of everything that is written.
+const WIDTH: u16 = 100;
 
-/// Writes the table, the times, and each journal's end. `colours` says whether the reader's terminal shows them.
+/// Writes what came of every service, why, how long rollbacks took, and the end of each journal that was not expected.
+/// `colours` says whether the reader's terminal shows them.
 pub(super) fn write(report: &Report, colours: bool, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}\n", table(report, colours))?;
-    writeln!(out, "{:.1} s of wall time, {} of world time", report.wall_seconds, clock_text(report.world_seconds))?;
-    for service in &report.services {
-        writeln!(out, "\n{}: {}", service.service, ending(service))?;
+    writeln!(out, "{}\n", outcomes(report, colours))?;
+    for line in reasons(report, colours).to_string().lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    writeln!(out)?;
+    if !report.return_times.is_empty() {
+        writeln!(
+            out,
+            "From an alarm's event to every route read back at its baseline, and the same reads and writes bare:"
+        )?;
+        writeln!(out, "{}\n", return_times(&report.return_times, colours))?;
+    }
+    for service in report.services.iter().filter(|service| !service.unmet.is_empty()) {
+        writeln!(out, "The journal of {} ends so:", service.service)?;
         for event in service.journal.iter().skip(service.journal.len().saturating_sub(LAST_LINES)) {
             writeln!(out, "  {}  {}", event.at.strftime("%H:%M:%S"), journal_text::told(event))?;
         }
+        writeln!(out)?;
     }
-    writeln!(out, "\n{}", verdict(report))
+    writeln!(out, "{:.1} s of wall time, {} of world time", report.wall_seconds, clock_text(report.world_seconds))?;
+    writeln!(out, "{}", verdict(report))
 }
 
 /// What every unexpectedly refused plan was refused for; none when there is no such plan.
 pub(super) fn refusals(report: &Report) -> Option<String> {
-    let unexpected =
-        |service: &&ServiceReport| service.outcome == Outcome::Refused && service.expected != Outcome::Refused;
     let mut text = String::new();
-    for service in report.services.iter().filter(unexpected) {
+    for service in report.services.iter().filter(|service| service.was_refused()) {
         let separator = if text.is_empty() { "" } else { "\n" };
         write!(text, "{separator}the plan of {} was refused", service.service)
             .expect("a string takes whatever is written");
@@ -46,81 +59,127 @@ pub(super) fn refusals(report: &Report) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn table(report: &Report, colours: bool) -> Table {
+fn empty_table(colours: bool, preset: comfy_table::TableStyle, heading: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.load_style(preset);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     if colours {
         table.enforce_styling();
     } else {
         table.force_no_tty();
     }
-    let heading = ["service", "outcome", "new cluster", "served", "harmed", "spoiled", "rollback"];
-    table.set_header(heading.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+    if !heading.is_empty() {
+        table.set_header(heading.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+    }
+    table
+}
+
+fn right(value: impl std::fmt::Display) -> Cell {
+    Cell::new(value.to_string()).set_alignment(CellAlignment::Right)
+}
+
+fn outcomes(report: &Report, colours: bool) -> Table {
+    let heading = ["service", "outcome", "new cluster", "sent", "drawn", "harmed", "spoiled", "back in"];
+    let mut table = empty_table(colours, presets::UTF8_FULL_CONDENSED, &heading);
     for service in &report.services {
-        let number = |number: u64| Cell::new(number).set_alignment(CellAlignment::Right);
-        let spoiled = number(service.requests.spoiled);
-        let clean = service.requests.spoiled == 0;
+        let requests = &service.requests;
+        let spoiled = right(requests.spoiled);
         table.add_row([
             Cell::new(&service.service),
-            Cell::new(outcome_text(service)).fg(colour(service)),
-            Cell::new(service.final_weight).set_alignment(CellAlignment::Right),
-            number(service.requests.served),
-            number(service.requests.harmed),
-            if clean { spoiled } else { spoiled.fg(Color::Red) },
-            Cell::new(service.rollback.as_ref().map_or_else(String::new, rollback_text)),
+            Cell::new(service.outcome.name()).fg(colour(service)),
+            right(service.final_weight),
+            right(requests.sent),
+            right(requests.drawn),
+            right(requests.harmed),
+            if requests.spoiled == 0 { spoiled } else { spoiled.fg(Color::Red) },
+            right(service.rollback.as_ref().map_or_else(String::new, |back| format!("{:.3} s", back.real_seconds))),
         ]);
     }
     table
 }
 
-fn outcome_text(service: &ServiceReport) -> String {
-    if service.outcome == service.expected {
-        service.outcome.name().to_owned()
-    } else {
-        format!("{}, expected {}", service.outcome.name(), service.expected.name())
+/// Who decided, in which words, and what was expected instead.
+fn reasons(report: &Report, colours: bool) -> Table {
+    let mut table = empty_table(colours, presets::NOTHING, &[]);
+    for service in &report.services {
+        let mut text = reason(service);
+        for unmet in &service.unmet {
+            write!(text, "\nNOT as expected: {unmet}").expect("a string takes whatever is written");
+        }
+        table.add_row([Cell::new(&service.service).fg(colour(service)), Cell::new(text)]);
+    }
+    table
+}
+
+fn reason(service: &ServiceReport) -> String {
+    let noticed =
+        service.noticed_seconds.map_or_else(String::new, |seconds| format!(", noticed after {}", span(seconds)));
+    let sentence = &service.decision.sentence;
+    match (&service.rollback, service.outcome) {
+        (Some(rollback), Outcome::RolledBack) => format!(
+            "rolled back by {}{noticed}, every route back {} later: {sentence}",
+            journal_text::begun_by(rollback.trigger),
+            span(rollback.world_seconds)
+        ),
+        (_, Outcome::Halted) => format!("halted{noticed}: {sentence}"),
+        (_, Outcome::Migrated) => match &service.longest_hold {
+            Some(hold) if hold == &service.decision => {
+                format!("held for {}, then migrated: {sentence}", span(service.held_seconds))
+            }
+            Some(hold) => {
+                format!("migrated: {sentence}; was held for {}: {}", span(service.held_seconds), hold.sentence)
+            }
+            None => format!("migrated: {sentence}"),
+        },
+        (_, Outcome::NotStarted) => "not started: `crossfade start` may".to_owned(),
+        _ => format!("{}: {sentence}", service.outcome.name()),
     }
 }
 
+/// A span of world time.
+fn span(seconds: f64) -> String {
+    if seconds < 120.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
+}
+
+fn return_times(times: &[ReturnTime], colours: bool) -> Table {
+    let heading = ["routes", "service", "Crossfade", "bare calls", "ratio"];
+    let mut table = empty_table(colours, presets::UTF8_FULL_CONDENSED, &heading);
+    for time in times {
+        table.add_row([
+            right(time.routes),
+            Cell::new(&time.service),
+            right(format!("{:.3} s", time.real_seconds)),
+            right(format!("{:.3} s", time.bare_seconds)),
+            right(format!("{:.1}", time.ratio)),
+        ]);
+    }
+    table
+}
+
 fn colour(service: &ServiceReport) -> Color {
-    match (service.outcome == service.expected, service.outcome) {
+    match (service.unmet.is_empty(), service.outcome) {
         (false, _) => Color::Red,
         (true, Outcome::Migrated) => Color::Green,
         (true, _) => Color::Yellow,
     }
 }
 
-fn rollback_text(rollback: &RollbackReport) -> String {
-    format!(
-        "{}: back in {:.1} s ({:.0} s of world time)",
-        journal_text::begun_by(rollback.trigger),
-        rollback.real_seconds,
-        rollback.world_seconds
-    )
-}
-
-/// Why it ended so, without the service's name, which stands before it.
-fn ending(service: &ServiceReport) -> &str {
-    let reason = service.rollback.as_ref().map_or(service.reason.as_str(), |rollback| &rollback.cause);
-    reason.strip_prefix(service.service.as_str()).unwrap_or(reason).trim_start()
-}
-
 fn verdict(report: &Report) -> String {
     if report.ok {
         return "Every service ended as expected, and the tool spoiled no answer.".to_owned();
     }
-    let unexpected: Vec<&str> = report
-        .services
-        .iter()
-        .filter(|service| service.outcome != service.expected)
-        .map(|service| service.service.as_str())
-        .collect();
-    let spoiled: u64 = report.services.iter().map(|service| service.requests.spoiled).sum();
     let mut text = "NOT as expected:".to_owned();
-    if !unexpected.is_empty() {
-        write!(text, " {} ended otherwise.", unexpected.join(", ")).expect("a string takes whatever is written");
+    for service in &report.services {
+        for unmet in &service.unmet {
+            write!(text, "\n  {} {unmet}", service.service).expect("a string takes whatever is written");
+        }
     }
+    for what in &report.without_effect {
+        write!(text, "\n  {what}").expect("a string takes whatever is written");
+    }
+    let spoiled: u64 = report.services.iter().map(|service| service.requests.spoiled).sum();
     if spoiled > 0 {
-        write!(text, " The tool spoiled {spoiled} answers.").expect("a string takes whatever is written");
+        write!(text, "\n  the tool spoiled {spoiled} answers").expect("a string takes whatever is written");
     }
     text
 }

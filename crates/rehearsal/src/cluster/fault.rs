@@ -14,6 +14,9 @@ pub enum Fault {
     SlowFactor(f64),
     /// Connections are closed without an answer, health checks included.
     Refuse,
+    /// Requests are taken and never answered, while health checks pass: something behind the service is down that its
+    /// health check does not look at.
+    Unanswered,
     /// The share of failing requests grows by this much each world minute since the fault was switched on.
     Leak {
         /// Added share each world minute, 0 to 1.
@@ -28,24 +31,38 @@ pub enum Fault {
     },
 }
 
-/// The faults of a cluster that are on.
+/// The faults of a cluster, those that are on and those that were.
 #[derive(Debug)]
 pub struct FaultSwitch {
     state: Mutex<State>,
 }
 
+/// Names a fault that was switched on, so that it can be switched off again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultKey(usize);
+
 #[derive(Debug)]
 struct State {
-    faults: Vec<(Fault, Timestamp)>,
+    faults: Vec<Switched>,
     requests: u64,
     first_request: Option<Timestamp>,
     created: Timestamp,
+}
+
+#[derive(Debug)]
+struct Switched {
+    fault: Fault,
+    since: Timestamp,
+    on: bool,
+    /// Requests, and refused connections, that came while it was on.
+    met: u64,
 }
 
 /// What the faults make of one request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Effect {
     pub(super) fails_certainly: bool,
+    pub(super) unanswered: bool,
     pub(super) error_share: f64,
     pub(super) slow_factor: f64,
 }
@@ -60,24 +77,42 @@ impl FaultSwitch {
     }
 
     /// Switches a fault on; the count for `ErrorEvery` starts anew.
-    pub fn set(&self, fault: Fault, now: Timestamp) {
+    pub fn set(&self, fault: Fault, now: Timestamp) -> FaultKey {
         let mut state = self.locked();
         state.requests = 0;
-        state.faults.push((fault, now));
+        state.faults.push(Switched { fault, since: now, on: true, met: 0 });
+        FaultKey(state.faults.len() - 1)
+    }
+
+    /// Switches one fault off; the others stay as they are.
+    pub fn unset(&self, key: FaultKey) {
+        if let Some(switched) = self.locked().faults.get_mut(key.0) {
+            switched.on = false;
+        }
     }
 
     /// Switches every fault off.
     pub fn clear(&self) {
-        self.locked().faults.clear();
+        self.locked().faults.iter_mut().for_each(|switched| switched.on = false);
     }
 
     /// Whether any fault is on.
     pub fn is_on(&self) -> bool {
-        !self.locked().faults.is_empty()
+        self.locked().faults.iter().any(|switched| switched.on)
+    }
+
+    /// How many requests, or refused connections, a fault has met; one that has met none has changed nothing.
+    pub fn met(&self, key: FaultKey) -> u64 {
+        self.locked().faults.get(key.0).map_or(0, |switched| switched.met)
     }
 
     pub(super) fn refuses(&self) -> bool {
-        self.locked().faults.iter().any(|(fault, _)| *fault == Fault::Refuse)
+        let mut state = self.locked();
+        let refusing = state.faults.iter_mut().find(|switched| switched.on && switched.fault == Fault::Refuse);
+        refusing.is_some_and(|switched| {
+            switched.met += 1;
+            true
+        })
     }
 
     /// Counts one request and says what happens to it.
@@ -85,20 +120,23 @@ impl FaultSwitch {
         let mut state = self.locked();
         state.requests += 1;
         let first = *state.first_request.get_or_insert(now);
+        let State { faults, requests, created, .. } = &mut *state;
         let minutes_since = |then: Timestamp| now.duration_since(then).as_secs_f64() / 60.0;
-        let mut effect = Effect { fails_certainly: false, error_share: 0.0, slow_factor: 1.0 };
-        for (fault, since) in &state.faults {
-            match *fault {
-                Fault::ErrorEvery(n) => effect.fails_certainly |= state.requests.is_multiple_of(u64::from(n.max(1))),
+        let mut effect = Effect { fails_certainly: false, unanswered: false, error_share: 0.0, slow_factor: 1.0 };
+        for switched in faults.iter_mut().filter(|switched| switched.on) {
+            match switched.fault {
+                Fault::ErrorEvery(n) => effect.fails_certainly |= requests.is_multiple_of(u64::from(n.max(1))),
                 Fault::ErrorShare(share) => effect.error_share += share,
                 Fault::SlowFactor(factor) => effect.slow_factor *= factor,
+                Fault::Unanswered => effect.unanswered = true,
                 Fault::Leak { share_per_minute } => {
-                    effect.error_share += share_per_minute * minutes_since((*since).max(state.created));
+                    effect.error_share += share_per_minute * minutes_since(switched.since.max(*created));
                 }
                 Fault::ColdStart { minutes, share } if minutes_since(first) < minutes => effect.error_share += share,
                 // Refusing is done before a request is read; a cold start that is over does nothing.
-                Fault::Refuse | Fault::ColdStart { .. } => {}
+                Fault::Refuse | Fault::ColdStart { .. } => continue,
             }
+            switched.met += 1;
         }
         effect.error_share = effect.error_share.clamp(0.0, 1.0);
         effect
@@ -118,6 +156,22 @@ mod tests {
         assert_eq!(failed, [10, 20, 30]);
         faults.clear();
         assert!(!faults.is_on());
+    }
+
+    #[test]
+    fn a_fault_is_switched_off_alone_and_knows_what_it_has_met() {
+        let now = Timestamp::UNIX_EPOCH;
+        let faults = FaultSwitch::new(now);
+        let (slow, silent) = (faults.set(Fault::SlowFactor(2.0), now), faults.set(Fault::Unanswered, now));
+        assert!(faults.next(now).unanswered);
+        faults.unset(silent);
+        let effect = faults.next(now);
+        assert!(!effect.unanswered && effect.slow_factor > 1.9, "{effect:?}");
+        assert_eq!((faults.met(slow), faults.met(silent)), (2, 1));
+        let refuse = faults.set(Fault::Refuse, now);
+        assert_eq!(faults.met(refuse), 0);
+        assert!(faults.refuses());
+        assert_eq!(faults.met(refuse), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One server of a cluster.
 
 use super::fault::FaultSwitch;
-use super::{ClusterSettings, HEALTH_PATH, LATENCY_HEADER};
+use super::{ClusterSettings, DrawnAnswer, HEALTH_PATH, LATENCY_HEADER};
 use crate::clock::WorldClock;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -9,6 +9,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::{Arc, Mutex};
@@ -27,8 +28,8 @@ pub(super) struct Answers {
 
 /// Ends a connection without an answer.
 #[derive(Debug, thiserror::Error)]
-#[error("the server refuses connections")]
-struct Refused;
+#[error("the server gives no answer")]
+pub(super) struct Unanswered;
 
 impl Answers {
     pub(super) fn new(settings: &ClusterSettings, faults: Arc<FaultSwitch>, clock: WorldClock) -> Self {
@@ -42,14 +43,23 @@ impl Answers {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Refused> {
-        if self.faults.refuses() {
-            return Err(Refused);
-        }
-        if request.uri().path() == HEALTH_PATH {
+    fn answer(&self, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Unanswered> {
+        if request.uri().path() == HEALTH_PATH && !self.faults.refuses() {
             return Ok(self.response(StatusCode::OK, 1.0));
         }
-        let effect = self.faults.next(self.clock.now());
+        let drawn = self.draw(self.clock.now())?;
+        Ok(self.response(drawn.status, drawn.latency_ms))
+    }
+
+    /// What becomes of one request, whether it was sent or is only drawn.
+    pub(super) fn draw(&self, now: Timestamp) -> Result<DrawnAnswer, Unanswered> {
+        if self.faults.refuses() {
+            return Err(Unanswered);
+        }
+        let effect = self.faults.next(now);
+        if effect.unanswered {
+            return Err(Unanswered);
+        }
         let (chance, spread): (f64, f64) = {
             let mut random = self.random.lock().expect("no holder of the lock panics");
             // The sum of twelve uniform draws, less six, is close enough to a normal draw for latencies.
@@ -57,7 +67,7 @@ impl Answers {
         };
         let fails = effect.fails_certainly || chance < self.base_error_share + effect.error_share;
         let status = if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
-        Ok(self.response(status, self.median_latency_ms * (0.5 * spread).exp() * effect.slow_factor))
+        Ok(DrawnAnswer { status, latency_ms: self.median_latency_ms * (0.5 * spread).exp() * effect.slow_factor })
     }
 
     fn response(&self, status: StatusCode, latency_ms: f64) -> Response<Full<Bytes>> {

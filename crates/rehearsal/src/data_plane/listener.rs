@@ -1,10 +1,11 @@
 //! One listener: takes requests, asks the world where they go, sends them there, and counts how they ended.
 
-use super::{DataPlaneSettings, dimension, locked, world_latency};
+use super::tally::{Tally, ending};
+use super::{DataPlaneSettings, locked, world_latency};
 use crate::cluster::LATENCY_HEADER;
 use crate::load::GROUP_HEADER;
 use bytes::Bytes;
-use crossfade_world::cloudwatch::{Metric, Outcome, RequestRecord};
+use crossfade_world::cloudwatch::Outcome;
 use crossfade_world::elbv2::{Decision, HttpRequest};
 use http::header::{CONTENT_TYPE, HOST, HeaderName, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
@@ -24,8 +25,6 @@ use tokio::task::JoinSet;
 pub(super) type TargetClient = Client<HttpConnector, Incoming>;
 type Body = BoxBody<Bytes, hyper::Error>;
 
-/// An answer slower than this in world time is a 504, as with the idle timeout of a load balancer.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Headers that belong to one connection and are not passed on.
 const HOP_BY_HOP: [&str; 6] = ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 
@@ -37,7 +36,7 @@ pub(super) fn target_client() -> TargetClient {
 
 pub(super) struct ListenerDoor {
     listener: String,
-    load_balancer: String,
+    tally: Tally,
     settings: DataPlaneSettings,
     client: TargetClient,
 }
@@ -53,8 +52,8 @@ struct Chosen {
 
 impl ListenerDoor {
     pub(super) fn new(listener: &str, settings: DataPlaneSettings, client: TargetClient) -> Self {
-        let load_balancer = dimension(locked(&settings.elbv2).load_balancer_of(listener).unwrap_or_default());
-        Self { listener: listener.to_owned(), load_balancer, settings, client }
+        let tally = Tally::of(listener, &settings.elbv2, settings.cloudwatch.clone());
+        Self { listener: listener.to_owned(), tally, settings, client }
     }
 
     pub(super) async fn accept(self, socket: TcpListener) {
@@ -112,7 +111,7 @@ impl ListenerDoor {
 
     async fn forward(&self, request: Request<Incoming>, chosen: Chosen) -> Response<Body> {
         if chosen.fails_open {
-            self.count_fail_open(&chosen.group);
+            self.tally.count_fail_open(self.settings.clock.now(), &chosen.group);
         }
         let Some(address) = self.settings.directory.find(&chosen.target, chosen.port) else {
             self.count(Some(&chosen.group), Outcome::ConnectionError(502), Duration::ZERO);
@@ -131,31 +130,16 @@ impl ListenerDoor {
         // A server that does not say took as long as it really did, in world time.
         let latency = world_latency(response.headers())
             .unwrap_or_else(|| begun.elapsed().mul_f64(self.settings.clock.scale().max(0.0)));
-        if latency > IDLE_TIMEOUT {
-            self.count(Some(&chosen.group), Outcome::TimedOut, Duration::ZERO);
+        let outcome = ending(response.status().as_u16(), latency);
+        self.count(Some(&chosen.group), outcome, latency);
+        if outcome == Outcome::TimedOut {
             return own_answer(StatusCode::GATEWAY_TIMEOUT);
         }
-        self.count(Some(&chosen.group), Outcome::Target(response.status().as_u16()), latency);
         with_marks(response, &chosen)
     }
 
     fn count(&self, group: Option<&str>, outcome: Outcome, latency: Duration) {
-        let record = RequestRecord {
-            load_balancer: self.load_balancer.clone(),
-            target_group: group.map(dimension),
-            outcome,
-            latency_seconds: latency.as_secs_f64(),
-        };
-        let now = self.settings.clock.now();
-        locked(&self.settings.cloudwatch).record_request(now, &record);
-    }
-
-    fn count_fail_open(&self, group: &str) {
-        let group = dimension(group);
-        let dimensions = [("LoadBalancer", self.load_balancer.as_str()), ("TargetGroup", group.as_str())];
-        let metric = Metric::new("AWS/ApplicationELB", "UnhealthyRoutingRequestCount", &dimensions);
-        let now = self.settings.clock.now();
-        locked(&self.settings.cloudwatch).store.record(&metric, now.as_second(), 60, 1.0);
+        self.tally.count(self.settings.clock.now(), group, outcome, latency);
     }
 }
 

@@ -12,6 +12,23 @@ pub struct Call {
     pub operation: String,
     /// The function that calls, by the application id of its user agent; none for other callers.
     pub caller: Option<String>,
+    /// The body as it came, in the service's own protocol.
+    pub body: Bytes,
+}
+
+impl Call {
+    /// Whether the call is about something that has `name` in its name: the text stands in the body and neither letters nor
+    /// digits touch it, as in an ARN, a key of the table or the name of an alarm.
+    pub fn names(&self, name: &str) -> bool {
+        let body: Vec<u8> = percent_encoding::percent_decode(&self.body).collect();
+        let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let found = |at: usize, found: &[u8]| {
+            found == name.as_bytes()
+                && !is_part(at.checked_sub(1).and_then(|before| body.get(before)))
+                && !is_part(body.get(at + name.len()))
+        };
+        !name.is_empty() && body.windows(name.len()).enumerate().any(|(at, window)| found(at, window))
+    }
 }
 
 /// What happens to a call.
@@ -65,6 +82,7 @@ impl Call {
                 }),
             operation: operation_of(request, target),
             caller: header(headers, "user-agent").and_then(application_of),
+            body: request.body().clone(),
         }
     }
 }
@@ -123,6 +141,7 @@ mod tests {
             service: "elasticloadbalancing".into(),
             operation: "ModifyRule".into(),
             caller: Some("shift-weight".into()),
+            body: Bytes::from_static(b"Action=ModifyRule&Version=2015-12-01"),
         };
         assert_eq!(Call::of(&request), expected);
         let cbor = Request::builder()
@@ -131,5 +150,17 @@ mod tests {
             .unwrap();
         assert_eq!(Call::of(&cbor).service, "monitoring");
         assert_eq!(Call::of(&cbor).operation, "DescribeAlarms");
+    }
+
+    #[test]
+    fn a_call_names_what_its_body_is_about() {
+        let call = |body: &'static [u8]| {
+            let (service, operation) = (String::new(), String::new());
+            Call { service, operation, caller: None, body: Bytes::from_static(body) }
+        };
+        let arn = call(b"Action=ModifyRule&RuleArn=arn%3Aaws%3Aapp%2Forders-public%2F12ab");
+        assert!(arn.names("orders") && arn.names("orders-public"));
+        assert!(!arn.names("order") && !arn.names("rders") && !arn.names("invoices") && !arn.names(""));
+        assert!(call(br#"{"pk":{"S":"SERVICE#orders"}}"#).names("orders"));
     }
 }

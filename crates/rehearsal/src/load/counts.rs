@@ -19,10 +19,23 @@ pub enum Answer {
     Lost,
 }
 
+/// How a request came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Over a connection.
+    Sent,
+    /// Not sent: how it went was drawn.
+    Drawn,
+}
+
 /// Requests by how they ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
+    /// Requests that were sent over a connection.
+    pub sent: u64,
+    /// Requests that were drawn, each on its own.
+    pub drawn: u64,
     /// All answers that clients received.
     pub served: u64,
     /// Those that the new side answered.
@@ -38,7 +51,11 @@ pub struct Counts {
 
 impl Counts {
     /// Counts one request. `excused` says that a fault was on which explains a missing answer.
-    pub fn add(&mut self, answer: Answer, excused: bool) {
+    pub fn add(&mut self, origin: Origin, answer: Answer, excused: bool) {
+        match origin {
+            Origin::Sent => self.sent += 1,
+            Origin::Drawn => self.drawn += 1,
+        }
         let (status, spoiled) = match answer {
             Answer::Lost => (0, true),
             Answer::Received { status, from_target, from_new } => {
@@ -61,13 +78,13 @@ mod tests {
     fn harm_is_the_new_sides_and_spoiling_is_the_tools() {
         let mut counts = Counts::default();
         let received = |status, from_target, from_new| Answer::Received { status, from_target, from_new };
-        counts.add(received(200, true, true), false);
-        counts.add(received(500, true, true), false);
-        counts.add(received(500, true, false), false);
-        counts.add(received(503, false, false), false);
-        counts.add(received(503, false, false), true);
-        counts.add(Answer::Lost, false);
+        counts.add(Origin::Sent, received(200, true, true), false);
+        counts.add(Origin::Sent, received(500, true, true), false);
+        counts.add(Origin::Sent, received(500, true, false), false);
+        counts.add(Origin::Sent, received(503, false, false), false);
+        counts.add(Origin::Sent, received(503, false, false), true);
+        counts.add(Origin::Drawn, Answer::Lost, false);
         assert_eq!((counts.served, counts.harmed, counts.spoiled, counts.served_by_new), (5, 1, 2, 2));
-        assert_eq!(counts.by_status[&0], 1);
+        assert_eq!((counts.sent, counts.drawn, counts.by_status[&0]), (5, 1, 1));
     }
 }

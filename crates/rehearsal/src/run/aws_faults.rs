@@ -1,73 +1,174 @@
 //! Faults of AWS itself, as a scenario asks for them: the k-th call of an operation.
 
+use crate::clock::WorldClock;
+use crate::event_bus::EventSender;
 use crate::front_door::{Call, CallObserver, Fault};
 use crate::lambda_host::LambdaHost;
-use crate::scenario::{AwsEffect, AwsFault};
+use crate::orchestrator::Executions;
+use crate::scenario::{AwsEffect, AwsFault, Scenario};
+use crossfade_world::cloudwatch::CloudWatch;
+use crossfade_world::states::Status;
+use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 /// Counts calls and asks for each fault once.
 pub(super) struct AwsFaults {
     faults: Mutex<Vec<Counted>>,
-    host: OnceLock<Weak<LambdaHost>>,
-    /// Operation and caller of calls whose process is to be killed once they took effect.
-    to_kill: Mutex<Vec<Call>>,
+    reach: OnceLock<Reach>,
+    /// The executions of the services.
+    executions: Mutex<BTreeMap<String, String>>,
+    /// Calls whose process is to be killed once they took effect, each with the number of its fault.
+    to_kill: Mutex<Vec<(usize, Call)>>,
+}
+
+/// What faults may reach besides the call itself.
+pub(super) struct Reach {
+    pub(super) host: Weak<LambdaHost>,
+    pub(super) executions: Executions,
+    pub(super) events: EventSender,
+    pub(super) cloudwatch: Arc<Mutex<CloudWatch>>,
+    pub(super) clock: WorldClock,
 }
 
 struct Counted {
     fault: AwsFault,
+    /// The first of the alarms that guard the fault's service and exist.
+    alarm: Option<String>,
     calls: u32,
+    happened: bool,
 }
 
 impl AwsFaults {
-    pub(super) fn new(faults: Vec<AwsFault>) -> Self {
-        let faults = faults.into_iter().map(|fault| Counted { fault, calls: 0 }).collect();
-        Self { faults: Mutex::new(faults), host: OnceLock::new(), to_kill: Mutex::default() }
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let counted = |fault: &AwsFault| {
+            let named = |name: &String| scenario.services.iter().find(|service| service.name.as_str() == name);
+            let alarm = fault.service.as_ref().and_then(named).and_then(|service| {
+                service.policy.alarms.iter().find(|alarm| service.existing_alarms.contains(alarm)).cloned()
+            });
+            Counted { fault: fault.clone(), alarm, calls: 0, happened: false }
+        };
+        Self {
+            faults: Mutex::new(scenario.aws_faults.iter().map(counted).collect()),
+            reach: OnceLock::new(),
+            executions: Mutex::default(),
+            to_kill: Mutex::default(),
+        }
     }
 
-    /// Names the host whose processes a fault may kill.
-    pub(super) fn may_kill(&self, host: &Arc<LambdaHost>) {
-        // It is named once, before the first call.
-        let _named_before = self.host.set(Arc::downgrade(host));
+    /// Says what faults may reach.
+    pub(super) fn may_reach(&self, reach: Reach) {
+        // It is said once, before the first call.
+        let _said_before = self.reach.set(reach);
+    }
+
+    /// Says which execution moves a service.
+    pub(super) fn may_stop(&self, service: &str, execution: &str) {
+        self.executions.lock().expect("no holder of the lock panics").insert(service.to_owned(), execution.to_owned());
+    }
+
+    /// The faults that never happened, each by its place in the scenario.
+    pub(super) fn without_effect(&self) -> Vec<String> {
+        let faults = self.faults.lock().expect("no holder of the lock panics");
+        let told = |(index, counted): (usize, &Counted)| {
+            let AwsFault { operation, call, by, service, .. } = &counted.fault;
+            let by = by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+            let about = service.as_ref().map_or_else(String::new, |service| format!(" about {service}"));
+            let made = match counted.calls {
+                calls if calls >= *call => "the call was made, and there was nothing left to reach".to_owned(),
+                0 => "no such call was made".to_owned(),
+                calls => format!("only {calls} of them were made"),
+            };
+            format!("awsFaults[{index}] never happened, at call {call} of {operation}{by}{about}: {made}")
+        };
+        faults.iter().enumerate().filter(|(_, counted)| !counted.happened).map(told).collect()
+    }
+
+    fn note_happened(&self, fault: usize, happened: bool) {
+        self.faults.lock().expect("no holder of the lock panics")[fault].happened |= happened;
+    }
+
+    /// The first fault whose turn this call is, by its number.
+    fn due(&self, call: &Call) -> Option<(usize, AwsFault, Option<String>)> {
+        let mut faults = self.faults.lock().expect("no holder of the lock panics");
+        let mut due = None;
+        for (index, counted) in faults.iter_mut().enumerate() {
+            let fault = &counted.fault;
+            // Functions are deployed as `<stack>-<name>`.
+            let caller = |name: &String| call.caller.as_ref().is_some_and(|caller| caller.ends_with(name.as_str()));
+            let is_meant = fault.operation == call.operation
+                && fault.by.as_ref().is_none_or(caller)
+                && fault.service.as_ref().is_none_or(|service| call.names(service));
+            if is_meant {
+                counted.calls += 1;
+                if counted.calls == fault.call && due.is_none() {
+                    due = Some((index, fault.clone(), counted.alarm.clone()));
+                }
+            }
+        }
+        due
+    }
+
+    /// Stops the execution that moves a service; false where none runs.
+    fn stop(&self, service: Option<&String>) -> bool {
+        let executions = self.executions.lock().expect("no holder of the lock panics");
+        let Some((reach, arn)) = self.reach.get().zip(service.and_then(|service| executions.get(service))) else {
+            return false;
+        };
+        let running = reach.executions.describe(arn).is_ok_and(|shown| shown.status == Status::Running);
+        let cause = "somebody stopped it in the console".to_owned();
+        running && reach.executions.stop(arn, None, Some(cause)).is_ok()
+    }
+
+    /// Lets an alarm fire and delivers the event so many times; false where there is none to fire.
+    fn fire(&self, alarm: Option<&String>, times: usize) -> bool {
+        let Some((reach, alarm)) = self.reach.get().zip(alarm) else { return false };
+        let now = reach.clock.now();
+        let mut cloudwatch = reach.cloudwatch.lock().expect("no holder of the lock panics");
+        let state = json!({"AlarmName": alarm, "StateValue": "ALARM", "StateReason": "the scenario lets it fire here"});
+        let fired = cloudwatch.call(now, "SetAlarmState", &state).is_ok();
+        for event in cloudwatch.evaluate(now) {
+            let ours = event.pointer("/detail/alarmName").and_then(serde_json::Value::as_str) == Some(alarm);
+            for _ in 0..if ours { times } else { 1 } {
+                reach.events.put(event.clone());
+            }
+        }
+        fired
     }
 }
 
 impl CallObserver for AwsFaults {
     fn before(&self, call: &Call) -> Fault {
-        let mut faults = self.faults.lock().expect("no holder of the lock panics");
-        for counted in faults.iter_mut() {
-            let fault = &counted.fault;
-            // Functions are deployed as `<stack>-<name>`.
-            let caller = |name: &String| call.caller.as_ref().is_some_and(|caller| caller.ends_with(name.as_str()));
-            if fault.operation != call.operation || !fault.by.as_ref().is_none_or(caller) {
-                continue;
+        let Some((index, fault, alarm)) = self.due(call) else { return Fault::None };
+        let (answer, happened) = match fault.effect {
+            AwsEffect::Throttle => (Fault::Throttle, true),
+            AwsEffect::FailBefore => (Fault::FailBefore, true),
+            AwsEffect::FailAfter => (Fault::FailAfter, true),
+            AwsEffect::LoseAnswer => (Fault::DropAfter, true),
+            AwsEffect::Hang => (Fault::Hang, true),
+            AwsEffect::Kill => {
+                self.to_kill.lock().expect("no holder of the lock panics").push((index, call.clone()));
+                (Fault::DropAfter, false)
             }
-            counted.calls += 1;
-            if counted.calls != fault.call {
-                continue;
-            }
-            return match fault.effect {
-                AwsEffect::Throttle => Fault::Throttle,
-                AwsEffect::FailBefore => Fault::FailBefore,
-                AwsEffect::FailAfter => Fault::FailAfter,
-                AwsEffect::LoseAnswer => Fault::DropAfter,
-                AwsEffect::Hang => Fault::Hang,
-                AwsEffect::Kill => {
-                    self.to_kill.lock().expect("no holder of the lock panics").push(call.clone());
-                    Fault::DropAfter
-                }
-            };
-        }
-        Fault::None
+            AwsEffect::StopExecution => (Fault::None, self.stop(fault.service.as_ref())),
+            AwsEffect::AlarmEvent => (Fault::None, self.fire(alarm.as_ref(), 1)),
+            AwsEffect::AlarmEventTwice => (Fault::None, self.fire(alarm.as_ref(), 2)),
+        };
+        self.note_happened(index, happened);
+        answer
     }
 
     fn after(&self, call: &Call) {
-        let mut to_kill = self.to_kill.lock().expect("no holder of the lock panics");
-        let Some(index) = to_kill.iter().position(|doomed| doomed == call) else { return };
-        to_kill.swap_remove(index);
-        let host = self.host.get().and_then(Weak::upgrade);
-        if let (Some(host), Some(caller)) = (host, &call.caller) {
+        let doomed = {
+            let mut to_kill = self.to_kill.lock().expect("no holder of the lock panics");
+            let index = to_kill.iter().position(|(_, doomed)| doomed == call);
+            index.map(|index| to_kill.swap_remove(index))
+        };
+        let host = self.reach.get().and_then(|reach| reach.host.upgrade());
+        if let (Some((index, _)), Some(host), Some(caller)) = (doomed, host, &call.caller) {
             let killed = host.kill_instance(caller);
             tracing::info!(caller, killed, "killed a function in the middle of its work");
+            self.note_happened(index, killed);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Switches the faults of clusters on and off when a scenario says so.
 
-use crate::cluster::{Fault, FaultSwitch};
+use super::beginning::Beginning;
+use crate::cluster::{FaultKey, FaultSwitch};
 use crate::load::FaultFlag;
-use crate::scenario::{Begin, Scenario, Sides, TimedFault};
+use crate::scenario::{Scenario, Sides, TimedFault};
 use crate::stage::{Stage, StagedService};
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
@@ -17,7 +18,9 @@ pub(super) struct ClusterFaults {
 
 struct Pending {
     fault: TimedFault,
+    beginning: Beginning,
     since: Option<Timestamp>,
+    on: Vec<(Arc<FaultSwitch>, FaultKey)>,
     over: bool,
 }
 
@@ -53,7 +56,13 @@ impl FaultFlag for Switches {
 
 impl ClusterFaults {
     pub(super) fn new(scenario: &Scenario, stage: &Stage, world_began: Timestamp) -> Self {
-        let pending = |fault: &TimedFault| Pending { fault: *fault, since: None, over: false };
+        let pending = |fault: &TimedFault| Pending {
+            fault: *fault,
+            beginning: Beginning::new(fault.begin),
+            since: None,
+            on: Vec::new(),
+            over: false,
+        };
         Self {
             services: scenario.services.iter().map(|service| service.faults.iter().map(pending).collect()).collect(),
             switches: stage.services.iter().map(Switches::of).collect(),
@@ -65,44 +74,42 @@ impl ClusterFaults {
     pub(super) fn update(&mut self, now: Timestamp, weights: &[Weight]) {
         let minutes_since = |then: Timestamp| now.duration_since(then).as_secs_f64() / 60.0;
         for ((pending, switches), weight) in self.services.iter_mut().zip(&self.switches).zip(weights) {
-            let mut ended = false;
             for fault in pending.iter_mut().filter(|fault| !fault.over) {
-                let due = match fault.fault.begin {
-                    Begin::Minute(minute) => minutes_since(self.world_began) >= minute,
-                    Begin::Weight(from) => *weight >= from && *weight > Weight::ZERO,
-                };
                 match fault.since {
-                    None if due => {
+                    None if fault.beginning.is_due(self.world_began, now, *weight) => {
                         fault.since = Some(now);
-                        switch_on(switches, fault.fault.sides, fault.fault.fault, now);
+                        let switches = switches.of_sides(fault.fault.sides).into_iter();
+                        fault.on =
+                            switches.map(|switch| (switch.clone(), switch.set(fault.fault.fault, now))).collect();
                     }
                     Some(since) if fault.fault.minutes.is_some_and(|minutes| minutes_since(since) >= minutes) => {
                         fault.over = true;
-                        ended = true;
+                        fault.on.iter().for_each(|(switch, key)| switch.unset(*key));
                     }
                     _ => {}
                 }
             }
-            if ended {
-                restart(switches, pending, now);
+        }
+    }
+
+    /// When the first fault of a service began.
+    pub(super) fn first(&self, service: usize) -> Option<Timestamp> {
+        self.services[service].iter().filter_map(|fault| fault.since).min()
+    }
+
+    /// The faults that changed nothing, each by its place in the scenario.
+    pub(super) fn without_effect(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (service, pending) in self.services.iter().enumerate() {
+            for (index, fault) in pending.iter().enumerate() {
+                let place = format!("services[{service}].faults[{index}]");
+                if fault.since.is_none() {
+                    found.push(format!("{place} never began: {}", fault.beginning.not_yet()));
+                } else if fault.on.iter().all(|(switch, key)| switch.met(*key) == 0) {
+                    found.push(format!("{place} began and no request met it"));
+                }
             }
         }
-    }
-}
-
-fn switch_on(switches: &Switches, sides: Sides, fault: Fault, now: Timestamp) {
-    for switch in switches.of_sides(sides) {
-        switch.set(fault, now);
-    }
-}
-
-/// Switches hold no names for their faults: when one ends, those that go on are switched on anew.
-fn restart(switches: &Switches, pending: &[Pending], now: Timestamp) {
-    switches.old.clear();
-    switches.new.clear();
-    for fault in pending.iter().filter(|fault| !fault.over) {
-        if let Some(since) = fault.since {
-            switch_on(switches, fault.fault.sides, fault.fault.fault, since.min(now));
-        }
+        found
     }
 }

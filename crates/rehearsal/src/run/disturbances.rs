@@ -1,55 +1,139 @@
 //! What somebody else does to a migration while it runs.
 
+use super::beginning::Beginning;
 use super::{Rehearsal, RehearsalError};
-use crate::scenario::{Begin, Deed, Disturbance};
+use crate::scenario::{Deed, Disturbance};
 use crate::stage::{StageError, StagedRoute};
 use crossfade_domain::weight::Weight;
+use crossfade_world::states::Status;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The weight that somebody writes for the new group; no plan of a scenario holds it beside these others.
 const FOREIGN_WEIGHT: u32 = 7;
 
-/// The disturbances that have not happened yet, by service.
+/// The disturbances, by service, and what came of them.
 pub(super) struct Disturbances {
-    due: Vec<Vec<Disturbance>>,
+    services: Vec<Vec<Pending>>,
     world_began: Timestamp,
+}
+
+struct Pending {
+    deed: Deed,
+    beginning: Beginning,
+    done: Done,
+}
+
+/// What came of a disturbance.
+enum Done {
+    NotYet,
+    At(Timestamp),
+    /// The route is as somebody left it.
+    Edited(Timestamp, Value),
+    /// There was nothing left to disturb.
+    TooLate(&'static str),
 }
 
 impl Disturbances {
     pub(super) fn new(rehearsal: &Rehearsal, world_began: Timestamp) -> Self {
-        let due = rehearsal.scenario.services.iter().map(|service| service.disturbances.clone()).collect();
-        Self { due, world_began }
+        let pending = |disturbance: &Disturbance| Pending {
+            deed: disturbance.deed,
+            beginning: Beginning::new(disturbance.begin),
+            done: Done::NotYet,
+        };
+        let services = rehearsal.scenario.services.iter();
+        Self {
+            services: services.map(|service| service.disturbances.iter().map(pending).collect()).collect(),
+            world_began,
+        }
     }
 
     /// Does what is due. `weights` is each service's weight that every route carries now.
     pub(super) fn update(
         &mut self,
         rehearsal: &Rehearsal,
-        arns: &[String],
+        arns: &[Option<String>],
         weights: &[Weight],
     ) -> Result<(), RehearsalError> {
-        let minutes = rehearsal.clock.now().duration_since(self.world_began).as_secs_f64() / 60.0;
-        for (service, due) in self.due.iter_mut().enumerate() {
-            let is_due = |disturbance: &mut Disturbance| match disturbance.begin {
-                Begin::Minute(minute) => minutes >= minute,
-                Begin::Weight(from) => weights[service] >= from && weights[service] > Weight::ZERO,
-            };
-            for disturbance in due.extract_if(.., is_due) {
-                match disturbance.deed {
-                    Deed::StopExecution => {
-                        let cause = Some("somebody stopped it in the console".to_owned());
-                        rehearsal.executions.stop(&arns[service], None, cause)?;
-                    }
-                    Deed::EditRoute(number) => {
-                        if let Some(route) = rehearsal.stage.services[service].routes.get(number - 1) {
-                            edit(rehearsal, route)?;
-                        }
-                    }
+        let now = rehearsal.clock.now();
+        for (service, pending) in self.services.iter_mut().enumerate() {
+            for pending in pending.iter_mut().filter(|pending| matches!(pending.done, Done::NotYet)) {
+                if pending.beginning.is_due(self.world_began, now, weights[service]) {
+                    pending.done = disturb(rehearsal, service, arns[service].as_deref(), pending.deed, now)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// When a service was first disturbed.
+    pub(super) fn first(&self, service: usize) -> Option<Timestamp> {
+        let done = self.services[service].iter().filter_map(|pending| match pending.done {
+            Done::At(at) | Done::Edited(at, _) => Some(at),
+            Done::NotYet | Done::TooLate(_) => None,
+        });
+        done.min()
+    }
+
+    /// The disturbances that changed nothing, each by its place in the scenario.
+    pub(super) fn without_effect(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (service, pending) in self.services.iter().enumerate() {
+            for (index, pending) in pending.iter().enumerate() {
+                let place = format!("services[{service}].disturbances[{index}]");
+                match pending.done {
+                    Done::NotYet => {
+                        found.push(format!("{place} never happened: {}", pending.beginning.not_yet()));
+                    }
+                    Done::TooLate(why) => found.push(format!("{place} changed nothing: {why}")),
+                    Done::At(_) | Done::Edited(..) => {}
+                }
+            }
+        }
+        found
+    }
+
+    /// The edits of a service's routes that are not there any more, in words.
+    pub(super) fn overwritten(&self, rehearsal: &Rehearsal, service: usize) -> Result<Vec<String>, RehearsalError> {
+        let mut found = Vec::new();
+        for pending in &self.services[service] {
+            if let (Deed::EditRoute(number), Done::Edited(_, left)) = (pending.deed, &pending.done)
+                && rehearsal.actions_of(&rehearsal.stage.services[service].routes[number - 1].arn)? != *left
+            {
+                found.push(format!("somebody's edit of route {number} was overwritten"));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn disturb(
+    rehearsal: &Rehearsal,
+    service: usize,
+    execution: Option<&str>,
+    deed: Deed,
+    now: Timestamp,
+) -> Result<Done, RehearsalError> {
+    match deed {
+        Deed::StopExecution => {
+            let Some(execution) = execution else { return Ok(Done::TooLate("there is no execution to stop")) };
+            if rehearsal.executions.describe(execution)?.status != Status::Running {
+                return Ok(Done::TooLate("the execution had ended"));
+            }
+            rehearsal.executions.stop(execution, None, Some("somebody stopped it in the console".to_owned()))?;
+            Ok(Done::At(now))
+        }
+        Deed::EditRoute(number) => {
+            let route = &rehearsal.stage.services[service].routes[number - 1];
+            let before = rehearsal.actions_of(&route.arn)?;
+            edit(rehearsal, route)?;
+            let after = rehearsal.actions_of(&route.arn)?;
+            Ok(if before == after {
+                Done::TooLate("the route carried that weight already")
+            } else {
+                Done::Edited(now, after)
+            })
+        }
     }
 }
 

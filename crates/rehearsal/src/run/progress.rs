@@ -1,10 +1,9 @@
 //! What a rehearsal shows while it runs.
 
 use super::Rehearsal;
-use crate::load::{Counts, Load};
+use super::traffic::{NewGroups, Traffic};
+use crate::load::Counts;
 use crossfade_domain::weight::Weight;
-use std::collections::HashSet;
-use std::sync::RwLock;
 
 /// The state of a rehearsal at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -35,35 +34,29 @@ pub struct ServiceProgress {
 /// Looks at the world from outside.
 pub(super) struct Follower<'a> {
     rehearsal: &'a Rehearsal,
-    loads: &'a [Option<Load>],
-    arns: &'a [String],
-    new_groups: &'a RwLock<HashSet<String>>,
-    world_began: jiff::Timestamp,
+    traffic: &'a Traffic,
+    new_groups: &'a NewGroups,
+    pub(super) world_began: jiff::Timestamp,
 }
 
 impl<'a> Follower<'a> {
-    pub(super) fn new(
-        rehearsal: &'a Rehearsal,
-        loads: &'a [Option<Load>],
-        arns: &'a [String],
-        new_groups: &'a RwLock<HashSet<String>>,
-    ) -> Self {
-        Self { rehearsal, loads, arns, new_groups, world_began: rehearsal.clock.now() }
+    pub(super) fn new(rehearsal: &'a Rehearsal, traffic: &'a Traffic, new_groups: &'a NewGroups) -> Self {
+        Self { rehearsal, traffic, new_groups, world_began: rehearsal.clock.now() }
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self, arns: &[Option<String>]) -> Snapshot {
         let weights = self.weights();
         let services = self.rehearsal.scenario.services.iter().enumerate().map(|(index, service)| {
-            let arn = &self.arns[index];
-            let (reason, over) = self.rehearsal.executions.last_reason(arn);
-            ServiceProgress {
-                service: service.name.to_string(),
-                weight: weights[index],
-                state: self.rehearsal.executions.entered_states(arn).pop().unwrap_or_default(),
-                reason,
-                over,
-                counts: self.loads[index].as_ref().map(Load::counts).unwrap_or_default(),
-            }
+            let executions = &self.rehearsal.executions;
+            let shown = |arn: &String| {
+                let (reason, over) = executions.last_reason(arn);
+                (executions.entered_states(arn).pop().unwrap_or_default(), reason, over)
+            };
+            let arn = arns[index].as_ref();
+            let (state, reason, over) =
+                arn.map_or_else(|| ("Not started".to_owned(), String::new(), !service.start), shown);
+            let (service, weight) = (service.name.to_string(), weights[index]);
+            ServiceProgress { service, weight, state, reason, over, counts: self.traffic.counts(index) }
         });
         Snapshot {
             services: services.collect(),
@@ -71,9 +64,16 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Each service's lowest live weight over its routes; learns the new groups on the way.
+    /// Each service's lowest live weight over its routes.
     pub(super) fn weights(&self) -> Vec<Weight> {
-        let elbv2 = self.rehearsal.stage.elbv2.lock().expect("no holder of the lock panics");
+        self.rehearsal.weights(self.new_groups)
+    }
+}
+
+impl Rehearsal {
+    /// Each service's lowest live weight over its routes; learns the new groups on the way.
+    pub(super) fn weights(&self, new_groups: &NewGroups) -> Vec<Weight> {
+        let elbv2 = self.stage.elbv2.lock().expect("no holder of the lock panics");
         let of_service = |service: &crate::stage::StagedService| {
             let of_route = |route: &crate::stage::StagedRoute| {
                 let (mut old, mut new) = (0, 0);
@@ -82,21 +82,21 @@ impl<'a> Follower<'a> {
                         old += weight;
                     } else if !route.groups.contains(&group) {
                         new += weight;
-                        self.learn(group);
+                        learn(new_groups, group);
                     }
                 }
                 share(old, new)
             };
             service.routes.iter().map(of_route).min().unwrap_or(Weight::ZERO)
         };
-        self.rehearsal.stage.services.iter().map(of_service).collect()
+        self.stage.services.iter().map(of_service).collect()
     }
+}
 
-    fn learn(&self, group: String) {
-        let known = self.new_groups.read().expect("no holder of the lock panics").contains(&group);
-        if !known {
-            self.new_groups.write().expect("no holder of the lock panics").insert(group);
-        }
+fn learn(new_groups: &NewGroups, group: String) {
+    let known = new_groups.read().expect("no holder of the lock panics").contains(&group);
+    if !known {
+        new_groups.write().expect("no holder of the lock panics").insert(group);
     }
 }
 

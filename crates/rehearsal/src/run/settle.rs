@@ -1,19 +1,19 @@
 //! Waiting until every service is at rest.
 
-use super::cluster_faults::ClusterFaults;
-use super::disturbances::Disturbances;
+use super::happenings::Happenings;
 use super::progress::{Follower, Snapshot};
-use super::{Rehearsal, RehearsalError};
-use crossfade_actions::ports::Ledger;
+use super::return_times::ReturnTimes;
+use super::{Access, Rehearsal, RehearsalError};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_world::states::Status;
-use std::sync::Arc;
+use jiff::Timestamp;
+use serde_json::json;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// How often the world is looked at, in real time.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How often progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
 /// After the last execution has ended, how long a service may take to come to rest by the sweep, in world minutes.
@@ -46,28 +46,30 @@ impl Rehearsal {
     /// Looks on until every execution is over and every migration rests; gives the services' heads.
     pub(super) async fn until_at_rest(
         &self,
-        arns: &[String],
-        ledger: &Arc<dyn Ledger>,
-        (faults, disturbances): (&mut ClusterFaults, &mut Disturbances),
+        arns: &mut [Option<String>],
+        access: &Access,
+        happenings: &mut Happenings,
+        return_times: &mut ReturnTimes,
         follower: &Follower<'_>,
         progress: &watch::Sender<Snapshot>,
     ) -> Result<Vec<Option<Head>>, RehearsalError> {
         let mut shown = Instant::now();
         let mut over_since: Option<Instant> = None;
         loop {
-            let weights = follower.weights();
-            faults.update(self.clock.now(), &weights);
-            disturbances.update(self, arns, &weights)?;
+            let all_started = self.start_due(arns, follower.world_began)?;
+            happenings.update(self, arns, &follower.weights())?;
             if shown.elapsed() >= SHOW_EVERY {
                 shown = Instant::now();
-                progress.send_replace(follower.snapshot());
+                progress.send_replace(follower.snapshot(arns));
+                self.look_at_ended(arns, access, return_times).await?;
             }
-            if self.executions_are_over(arns)? {
+            if all_started && self.executions_are_over(arns)? {
                 let since = *over_since.get_or_insert_with(Instant::now);
-                let heads = self.heads(ledger).await?;
+                let heads = self.heads(access).await?;
                 let late = since.elapsed().as_secs_f64() * self.clock.scale() > REST_WITHIN_MINUTES * 60.0;
                 if late || heads.iter().flatten().all(|head| head.phase.is_over() || head.phase == Phase::Halted) {
-                    progress.send_replace(follower.snapshot());
+                    self.look_at_ended(arns, access, return_times).await?;
+                    progress.send_replace(follower.snapshot(arns));
                     return Ok(heads);
                 }
                 tokio::time::sleep(SHOW_EVERY).await;
@@ -78,9 +80,44 @@ impl Rehearsal {
         }
     }
 
+    /// Starts the services whose time has come; tells whether all are started that are to be.
+    fn start_due(&self, arns: &mut [Option<String>], world_began: Timestamp) -> Result<bool, RehearsalError> {
+        let minutes = self.clock.now().duration_since(world_began).as_secs_f64() / 60.0;
+        let mut all = true;
+        for (service, arn) in self.scenario.services.iter().zip(arns).filter(|(service, _)| service.start) {
+            if arn.is_none() && minutes >= service.start_minute {
+                let input = json!({"service": service.name});
+                let name = format!("{}-rehearsal", service.name);
+                let started = self.executions.start_execution(&self.machine, Some(&name), input)?;
+                self.aws_faults.may_stop(service.name.as_str(), &started);
+                *arn = Some(started);
+            }
+            all &= arn.is_some();
+        }
+        Ok(all)
+    }
+
+    /// Looks at the services whose executions have ended, and of which the bare calls are not measured yet.
+    async fn look_at_ended(
+        &self,
+        arns: &[Option<String>],
+        access: &Access,
+        return_times: &mut ReturnTimes,
+    ) -> Result<(), RehearsalError> {
+        for (service, arn) in arns.iter().enumerate() {
+            let Some(arn) = arn.as_ref().filter(|_| !return_times.knows(service)) else { continue };
+            // A migration that succeeded was not rolled back.
+            if self.executions.describe(arn)?.status == Status::Failed {
+                let head = access.ledger.head(&self.scenario.services[service].name).await?;
+                return_times.look(self, access, service, head.as_ref());
+            }
+        }
+        Ok(())
+    }
+
     /// Whether no migration and no rollback is running.
-    fn executions_are_over(&self, arns: &[String]) -> Result<bool, RehearsalError> {
-        for arn in arns {
+    fn executions_are_over(&self, arns: &[Option<String>]) -> Result<bool, RehearsalError> {
+        for arn in arns.iter().flatten() {
             if self.executions.describe(arn)?.status == Status::Running {
                 return Ok(false);
             }
@@ -89,10 +126,10 @@ impl Rehearsal {
         Ok(rolling_back == 0)
     }
 
-    async fn heads(&self, ledger: &Arc<dyn Ledger>) -> Result<Vec<Option<Head>>, RehearsalError> {
+    async fn heads(&self, access: &Access) -> Result<Vec<Option<Head>>, RehearsalError> {
         let mut heads = Vec::new();
         for service in &self.scenario.services {
-            heads.push(ledger.head(&service.name).await?);
+            heads.push(access.ledger.head(&service.name).await?);
         }
         Ok(heads)
     }

@@ -1,17 +1,24 @@
 //! Reading a scenario, with every problem at once.
 
+mod expectation;
+mod faults;
+mod routes;
+
+#[cfg(test)]
+pub(super) use expectation::EXPECTATION_FIELDS;
+pub(super) use expectation::words as expectation_words;
+#[cfg(test)]
+pub(super) use faults::{AWS_FAULT_FIELDS, FAULT_FIELDS};
+#[cfg(test)]
+pub(super) use routes::ROUTE_FIELDS;
+
 use super::hooks::hook;
 use super::names::{NEW_PORT, new_target_id, old_group_name};
-use super::{
-    AwsEffect, AwsFault, Begin, Deed, Disturbance, Match, Outcome, RouteScenario, Scenario, ServiceScenario, Sides,
-    TimedFault,
-};
-use crate::cluster::Fault;
+use super::{AwsEffect, AwsFault, Deed, Scenario, ServiceScenario};
 use crossfade_domain::decode::{Object, Place, Reader};
 use crossfade_domain::ids::ServiceName;
 use crossfade_domain::policy_document::decode_fleet;
 use crossfade_domain::problem::{Problem, Problems};
-use crossfade_domain::weight::Weight;
 use serde_json::{Map, Value, json};
 
 /// Why a scenario cannot be run.
@@ -29,23 +36,22 @@ pub enum ScenarioError {
 }
 
 pub(super) const SCENARIO_FIELDS: [&str; 5] = ["seed", "scale", "services", "awsFaults", "hooks"];
-pub(super) const SERVICE_FIELDS: [&str; 10] = [
+pub(super) const SERVICE_FIELDS: [&str; 14] = [
     "name",
     "loadBalancers",
     "routes",
     "old",
     "new",
     "requestsPerSecond",
+    "drawnPerMinute",
     "policy",
     "alarms",
     "faults",
     "disturbances",
+    "start",
+    "startMinute",
+    "expect",
 ];
-pub(super) const ROUTE_FIELDS: [&str; 8] =
-    ["loadBalancer", "default", "host", "path", "oidc", "stickiness", "oldWeight", "others"];
-pub(super) const FAULT_FIELDS: [&str; 9] =
-    ["errorsEvery", "errorShare", "slowFactor", "refuse", "leak", "coldStart", "in", "from", "minutes"];
-
 /// Decodes a scenario document.
 ///
 /// # Errors
@@ -64,7 +70,7 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     let fields = reader.object(root, &SCENARIO_FIELDS, "a scenario: an object with services")?;
     let seed = fields.get("seed").map_or(Some(1), |place| reader.whole(&place, 0, u32::MAX).map(u64::from));
     let scale = fields.get("scale").map_or(Some(120.0), |place| number(reader, &place, 1.0, 3600.0));
-    let aws_faults = list(reader, &fields, "awsFaults", aws_fault);
+    let aws_faults = list(reader, &fields, "awsFaults", faults::aws_fault);
     let hooks = list(reader, &fields, "hooks", hook);
     let places = reader
         .required(&fields, "services", "a list of services")
@@ -86,9 +92,33 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     };
     let services: Vec<Option<Unguarded>> = places.iter().map(|place| service(reader, place)).collect();
     let services = services.into_iter().collect::<Option<Vec<_>>>()?;
-    let services = services.into_iter().zip(policies?).map(|(service, policy)| service.with(policy)).collect();
+    let services: Vec<ServiceScenario> =
+        services.into_iter().zip(policies?).map(|(service, policy)| service.with(policy)).collect();
+    note_strangers(reader, aws_faults.as_deref().unwrap_or_default(), &services);
     let hooks = hooks?.into_iter().collect();
     Some(Scenario { seed: seed?, scale: scale?, services, policy, aws_faults: aws_faults?, hooks })
+}
+
+/// A fault of AWS that is about a service needs that service, and an alarm's event needs an alarm.
+fn note_strangers(reader: &mut Reader, faults: &[AwsFault], services: &[ServiceScenario]) {
+    for (index, fault) in faults.iter().enumerate() {
+        let named = fault.service.as_ref();
+        let service = named.and_then(|named| services.iter().find(|service| service.name.as_str() == named));
+        let path = format!("awsFaults[{index}].service");
+        let about_one =
+            matches!(fault.effect, AwsEffect::StopExecution | AwsEffect::AlarmEvent | AwsEffect::AlarmEventTwice);
+        match (named, service) {
+            (Some(name), None) => reader.note(path, format!("{name:?} is none of the scenario's services")),
+            (None, _) if about_one => reader.note(path, "missing: expected the service whose execution or alarm it is"),
+            (_, Some(service))
+                if matches!(fault.effect, AwsEffect::AlarmEvent | AwsEffect::AlarmEventTwice)
+                    && !service.policy.alarms.iter().any(|alarm| service.existing_alarms.contains(alarm)) =>
+            {
+                reader.note(path, format!("{} has no alarm that exists and guards it", service.name));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A service before its policy is known to be right.
@@ -144,8 +174,7 @@ fn note_policy_problems(reader: &mut Reader, problems: Vec<Problem>) {
 }
 
 fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
-    let known: Vec<&str> = SERVICE_FIELDS.iter().copied().chain(["expect"]).collect();
-    let fields = reader.object(place, &known, "a service")?;
+    let fields = reader.object(place, &SERVICE_FIELDS, "a service")?;
     let text = fields.get("name")?.value.as_str()?.to_owned();
     let name = ServiceName::parse(text.clone()).ok();
     if let Some(policy) = fields.get("policy").filter(|policy| !policy.value.is_object()) {
@@ -159,32 +188,42 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
     let new_targets = fields.get("new").map_or(Some(3), |place| reader.whole(&place, 0, 200));
     let requests_per_second =
         fields.get("requestsPerSecond").map_or(Some(100.0), |place| number(reader, &place, 0.0, 2000.0));
+    let drawn_per_minute =
+        fields.get("drawnPerMinute").map_or(Some(0.0), |place| number(reader, &place, 0.0, 20_000.0));
     let existing_alarms = match fields.get("alarms") {
         Some(place) => reader.texts(&place, "the name of an alarm that exists"),
         None => Some(vec![format!("{text}-5xx")]),
     };
-    let faults = list(reader, &fields, "faults", fault);
-    let disturbances = list(reader, &fields, "disturbances", disturbance);
-    let outcomes = [
-        ("migrated", Outcome::Migrated),
-        ("rolledBack", Outcome::RolledBack),
-        ("halted", Outcome::Halted),
-        ("refused", Outcome::Refused),
-    ];
-    let expect = fields.get("expect").map_or(Some(Outcome::Migrated), |place| reader.word(&place, &outcomes));
+    let start = fields.get("start").map_or(Some(true), |place| reader.flag(&place));
+    let start_minute = fields.get("startMinute").map_or(Some(0.0), |place| number(reader, &place, 0.0, 1e6));
+    let faults = list(reader, &fields, "faults", faults::fault);
+    let disturbances = list(reader, &fields, "disturbances", faults::disturbance);
+    let expect = expectation::expectation(reader, &fields, start.unwrap_or(true));
     let load_balancers = load_balancers?;
     let routes = match fields.get("routes") {
-        None => Some(vec![plain_route(&load_balancers[0])]),
-        Some(_) => list(reader, &fields, "routes", |reader, place| route(reader, place, &load_balancers)),
-    };
+        None => Some(vec![routes::plain(&load_balancers[0])]),
+        Some(_) => list(reader, &fields, "routes", |reader, place| routes::routes(reader, place, &load_balancers))
+            .map(|routes| routes.into_iter().flatten().collect()),
+    }?;
+    for (index, disturbance) in disturbances.iter().flatten().enumerate() {
+        if let Deed::EditRoute(number) = disturbance.deed
+            && number > routes.len()
+        {
+            let path = format!("{}.disturbances[{index}].editRoute", place.path);
+            reader.note(path, format!("{number}: the service has {} routes", routes.len()));
+        }
+    }
     Some(Unguarded(ServiceScenario {
         name: name?,
         policy: placeholder_policy(),
         load_balancers,
-        routes: routes?,
+        routes,
         old_targets: narrow(old_targets?),
         new_targets: narrow(new_targets?),
         requests_per_second: requests_per_second?,
+        drawn_per_minute: drawn_per_minute?,
+        start: start?,
+        start_minute: start_minute?,
         existing_alarms: existing_alarms?,
         faults: faults?,
         disturbances: disturbances?,
@@ -200,172 +239,6 @@ fn placeholder_policy() -> crossfade_domain::policy::ServicePolicy {
 
 fn narrow(count: u32) -> u16 {
     u16::try_from(count).expect("counts of targets are at most 200")
-}
-
-fn plain_route(load_balancer: &str) -> RouteScenario {
-    RouteScenario {
-        load_balancer: load_balancer.to_owned(),
-        matches: Match::Default,
-        oidc: false,
-        stickiness_seconds: None,
-        old_weight: 1,
-        others: Vec::new(),
-    }
-}
-
-fn route(reader: &mut Reader, place: &Place<'_>, load_balancers: &[String]) -> Option<RouteScenario> {
-    let fields = reader.object(place, &ROUTE_FIELDS, "a route")?;
-    let load_balancer = match fields.get("loadBalancer") {
-        None => Some(load_balancers[0].clone()),
-        Some(place) => reader.text(&place, "the name of a load balancer").filter(|name| {
-            let known = load_balancers.contains(name);
-            if !known {
-                reader.note(
-                    &place.path,
-                    format!("{name:?} is none of the service's load balancers: {}", load_balancers.join(", ")),
-                );
-            }
-            known
-        }),
-    };
-    let host = fields.get("host").map(|place| reader.text(&place, "a host name").map(Match::Host));
-    let path = fields.get("path").map(|place| reader.text(&place, "a path pattern").map(Match::Path));
-    let default = fields.get("default").map(|place| reader.flag(&place).map(|_| Match::Default));
-    let mut matches = [host, path, default].into_iter().flatten();
-    let (condition, more) = (matches.next(), matches.next().is_some());
-    if condition.is_none() || more {
-        reader.note(&place.path, "expected exactly one of `default: true`, `host` or `path`");
-    }
-    let oidc = fields.get("oidc").map_or(Some(false), |place| reader.flag(&place));
-    let stickiness = fields.get("stickiness").map(|place| reader.whole(&place, 1, 604_800));
-    let old_weight = fields.get("oldWeight").map_or(Some(1), |place| reader.whole(&place, 0, 999));
-    let others = list(reader, &fields, "others", |reader, place| {
-        let fields = reader.object(place, &["name", "weight"], "a target group beside ours")?;
-        let name =
-            reader.required(&fields, "name", "a target group's name").and_then(|place| reader.text(&place, "a name"));
-        let weight = reader.required(&fields, "weight", "0 to 999").and_then(|place| reader.whole(&place, 0, 999));
-        Some((name?, narrow(weight?)))
-    });
-    Some(RouteScenario {
-        load_balancer: load_balancer?,
-        matches: condition??,
-        oidc: oidc?,
-        stickiness_seconds: match stickiness {
-            None => None,
-            Some(seconds) => Some(seconds?),
-        },
-        old_weight: narrow(old_weight?),
-        others: others?,
-    })
-}
-
-fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault> {
-    let fields = reader.object(place, &FAULT_FIELDS, "a fault of a cluster")?;
-    let before = reader.count();
-    let mut kinds = Vec::new();
-    if let Some(place) = fields.get("errorsEvery") {
-        kinds.extend(reader.whole(&place, 1, 1_000_000).map(Fault::ErrorEvery));
-    }
-    if let Some(place) = fields.get("errorShare") {
-        kinds.extend(number(reader, &place, 0.0, 1.0).map(Fault::ErrorShare));
-    }
-    if let Some(place) = fields.get("slowFactor") {
-        kinds.extend(number(reader, &place, 0.01, 1000.0).map(Fault::SlowFactor));
-    }
-    if let Some(place) = fields.get("refuse") {
-        kinds.extend(reader.flag(&place).map(|_| Fault::Refuse));
-    }
-    if let Some(place) = fields.get("leak") {
-        kinds.extend(number(reader, &place, 0.0, 1.0).map(|share_per_minute| Fault::Leak { share_per_minute }));
-    }
-    if let Some(place) = fields.get("coldStart") {
-        let inner = reader.object(&place, &["minutes", "share"], "minutes and share of failing requests");
-        if let Some(inner) = inner {
-            let minutes =
-                reader.required(&inner, "minutes", "minutes").and_then(|place| number(reader, &place, 0.0, 1e6));
-            let share = reader.required(&inner, "share", "a share").and_then(|place| number(reader, &place, 0.0, 1.0));
-            kinds.extend(minutes.zip(share).map(|(minutes, share)| Fault::ColdStart { minutes, share }));
-        }
-    }
-    if kinds.len() != 1 && reader.count() == before {
-        reader.note(&place.path, format!("expected exactly one kind of fault, found {}", kinds.len()));
-    }
-    let sides = [("new", Sides::New), ("old", Sides::Old), ("both", Sides::Both)];
-    let sides = fields.get("in").map_or(Some(Sides::New), |place| reader.word(&place, &sides));
-    let begin = fields.get("from").map_or(Some(Begin::Minute(0.0)), |place| begin(reader, &place));
-    let minutes = fields.get("minutes").map(|place| number(reader, &place, 0.0, 1e6));
-    Some(TimedFault {
-        fault: kinds.pop()?,
-        sides: sides?,
-        begin: begin?,
-        minutes: match minutes {
-            None => None,
-            Some(minutes) => Some(minutes?),
-        },
-    })
-}
-
-fn disturbance(reader: &mut Reader, place: &Place<'_>) -> Option<Disturbance> {
-    let fields = reader.object(place, &["stopExecution", "editRoute", "from"], "something that somebody else does")?;
-    let stop = fields.get("stopExecution").map(|place| reader.flag(&place).map(|_| Deed::StopExecution));
-    let edit = fields.get("editRoute").map(|place| {
-        reader.whole(&place, 1, 90).map(|number| Deed::EditRoute(usize::try_from(number).expect("at most 90")))
-    });
-    let deed = match (stop, edit) {
-        (Some(deed), None) | (None, Some(deed)) => deed,
-        _ => {
-            reader.note(&place.path, "expected exactly one of `stopExecution: true` or `editRoute` (a route's number)");
-            None
-        }
-    };
-    let begin = fields.get("from").map_or(Some(Begin::Minute(0.0)), |place| begin(reader, &place));
-    Some(Disturbance { deed: deed?, begin: begin? })
-}
-
-fn begin(reader: &mut Reader, place: &Place<'_>) -> Option<Begin> {
-    let fields = reader.object(place, &["weight", "minute"], "`{weight: 25}` or `{minute: 10}`")?;
-    match (fields.get("weight"), fields.get("minute")) {
-        (Some(place), None) => {
-            let percent = number(reader, &place, 0.0, 100.0)?;
-            let weight = Weight::try_new(percent);
-            if let Err(error) = &weight {
-                reader.note(&place.path, error.to_string());
-            }
-            weight.ok().map(Begin::Weight)
-        }
-        (None, Some(place)) => number(reader, &place, 0.0, 1e6).map(Begin::Minute),
-        _ => {
-            reader.note(&place.path, "expected exactly one of `weight` or `minute`");
-            None
-        }
-    }
-}
-
-fn aws_fault(reader: &mut Reader, place: &Place<'_>) -> Option<AwsFault> {
-    let fields = reader.object(place, &["operation", "call", "by", "effect"], "a fault of AWS")?;
-    let operation = reader
-        .required(&fields, "operation", "an operation such as ModifyRule")
-        .and_then(|place| reader.text(&place, "an operation"));
-    let call = fields.get("call").map_or(Some(1), |place| reader.whole(&place, 1, 1_000_000));
-    let by = fields.get("by").map(|place| reader.text(&place, "a function such as shift-weight"));
-    let effects = [
-        ("throttle", AwsEffect::Throttle),
-        ("failBefore", AwsEffect::FailBefore),
-        ("failAfter", AwsEffect::FailAfter),
-        ("loseAnswer", AwsEffect::LoseAnswer),
-        ("hang", AwsEffect::Hang),
-        ("kill", AwsEffect::Kill),
-    ];
-    let effect = reader.required(&fields, "effect", "what happens").and_then(|place| reader.word(&place, &effects));
-    Some(AwsFault {
-        operation: operation?,
-        call: call?,
-        by: match by {
-            None => None,
-            Some(by) => Some(by?),
-        },
-        effect: effect?,
-    })
 }
 
 fn list<T>(
@@ -390,18 +263,23 @@ fn number(reader: &mut Reader, place: &Place<'_>, least: f64, most: f64) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use super::super::Outcome;
     use super::*;
 
     #[test]
-    fn the_default_scenario_is_three_services_that_end_as_promised() {
+    fn the_default_scenario_is_eleven_services_within_the_machines_means() {
         let scenario = decode_scenario(super::super::DEFAULT_SCENARIO).unwrap();
-        let ends: Vec<_> = scenario.services.iter().map(|service| (service.name.as_str(), service.expect)).collect();
+        let ends: Vec<_> =
+            scenario.services.iter().map(|service| (service.name.as_str(), service.expect.outcome)).collect();
         assert_eq!(
-            ends,
+            ends[..3],
             [("users", Outcome::Migrated), ("bookings", Outcome::RolledBack), ("payments", Outcome::Migrated)]
         );
+        assert_eq!(ends.len(), 11);
         assert_eq!(scenario.services[2].routes.len(), 5);
         assert_eq!(scenario.services[2].policy.old_target_groups.len(), 2);
+        let live: f64 = scenario.services.iter().map(|service| service.requests_per_second).sum();
+        assert!(live <= 1_100.0, "{live} live requests a second");
     }
 
     #[test]
@@ -416,7 +294,10 @@ services:
   - name: orders
     policy: { after: [nobody] }
     expect: rolledback
-awsFaults: [{ operation: ModifyRule, effect: explode }]
+  - name: parcels
+    disturbances: [{ editRoute: 2 }]
+    expect: { outcome: migrated, trigger: sweep, gate: weather, withinSecond: 5 }
+awsFaults: [{ operation: ModifyRule, effect: explode }, { operation: ModifyRule, effect: kill, service: users }]
 ";
         let Err(ScenarioError::Problems(problems)) = decode_scenario(yaml) else { panic!("it has problems") };
         let text = problems.to_string();
@@ -429,7 +310,27 @@ awsFaults: [{ operation: ModifyRule, effect: explode }]
             "services[0].faults[0].from: expected exactly one of",
             "services[1].policy.after",
             "services[1].expect",
+            "services[2].disturbances[0].editRoute: 2: the service has 1 routes",
+            "services[2].expect.withinSecond: unknown field (did you mean \"withinSeconds\"?)",
+            "services[2].expect.gate",
+            "services[2].expect.trigger: only a service that is expected to be `rolledBack` has one",
             "awsFaults[0].effect",
+        ] {
+            assert!(text.contains(expected), "{expected} is not in: {}", text.replace("; ", "\n"));
+        }
+        let strangers = "
+services: [{ name: users, alarms: [], policy: { alarms: [] } }]
+awsFaults:
+  - { operation: ModifyRule, effect: kill, service: nobody }
+  - { operation: ModifyRule, effect: stopExecution }
+  - { operation: ModifyRule, effect: alarmEvent, service: users }
+";
+        let Err(ScenarioError::Problems(problems)) = decode_scenario(strangers) else { panic!("it has problems") };
+        let text = problems.to_string();
+        for expected in [
+            "awsFaults[0].service: \"nobody\" is none of the scenario's services",
+            "awsFaults[1].service: missing",
+            "awsFaults[2].service: users has no alarm that exists and guards it",
         ] {
             assert!(text.contains(expected), "{expected} is not in: {}", text.replace("; ", "\n"));
         }

@@ -1,11 +1,74 @@
 //! The JSON Schema of a scenario, for editors.
 
+use super::decode::expectation_words;
 use super::hooks::DOES;
 use serde_json::{Value, json};
 
 /// The schema, in draft 2020-12. Fields under `policy` are those of a service's policy.
 pub fn scenario_schema() -> Value {
+    let mut schema = without_faults();
+    if let (Some(definitions), Value::Object(faults)) = (schema["$defs"].as_object_mut(), fault_definitions()) {
+        definitions.extend(faults);
+    }
+    schema
+}
+
+/// What goes wrong: in clusters, by other people, at AWS.
+fn fault_definitions() -> Value {
+    let from = json!({
+        "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 2,
+        "properties": {
+            "weight": {"type": "number", "description": "When the new cluster first has this weight on every route."},
+            "plusMinutes": {"type": "number", "minimum": 0, "description": "So many world minutes after it had the weight."},
+            "minute": {"type": "number", "description": "World minutes after the load began."},
+        },
+    });
     let share = json!({"type": "number", "minimum": 0, "maximum": 1});
+    json!({
+        "fault": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "errorsEvery": {"type": "integer", "minimum": 1, "description": "Exactly every n-th request fails."},
+                "errorShare": share,
+                "slowFactor": {"type": "number", "description": "Latencies are this many times as long."},
+                "refuse": {"const": true, "description": "Connections are refused, health checks included."},
+                "unanswered": {"const": true, "description": "Requests get no answer while health checks pass."},
+                "leak": {"type": "number", "description": "Added share of failing requests each world minute."},
+                "coldStart": {"type": "object", "additionalProperties": false, "required": ["minutes", "share"],
+                    "properties": {"minutes": {"type": "number"}, "share": share}},
+                "in": {"enum": ["new", "old", "both"], "default": "new"},
+                "from": from,
+                "minutes": {"type": "number", "description": "Ends after so many world minutes."},
+            },
+        },
+        "disturbance": {
+            "type": "object",
+            "additionalProperties": false,
+            "description": "What somebody else does to the migration, once.",
+            "properties": {
+                "stopExecution": {"const": true, "description": "Stops the execution, as in the console."},
+                "editRoute": {"type": "integer", "minimum": 1, "maximum": 90, "description": "Writes another weight into the route of this number."},
+                "from": from,
+            },
+        },
+        "awsFault": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["operation", "effect"],
+            "properties": {
+                "operation": {"type": "string", "description": "Such as ModifyRule."},
+                "call": {"type": "integer", "minimum": 1, "default": 1, "description": "Which call of it."},
+                "by": {"type": "string", "description": "Counted over this function's calls only."},
+                "service": {"type": "string", "description": "Counted over the calls that name this service only."},
+                "effect": {"enum": ["throttle", "failBefore", "failAfter", "loseAnswer", "hang", "kill", "stopExecution", "alarmEvent", "alarmEventTwice"]},
+            },
+        },
+    })
+}
+
+fn without_faults() -> Value {
+    let (outcomes, triggers) = expectation_words();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Crossfade rehearsal scenario",
@@ -35,11 +98,28 @@ pub fn scenario_schema() -> Value {
                     "old": {"type": "integer", "minimum": 0, "maximum": 200, "default": 3, "description": "Servers on the old cluster."},
                     "new": {"type": "integer", "minimum": 0, "maximum": 200, "default": 3, "description": "Servers on the new cluster."},
                     "requestsPerSecond": {"type": "number", "minimum": 0, "maximum": 2000, "default": 100, "description": "Live requests in a real second."},
+                    "drawnPerMinute": {"type": "number", "minimum": 0, "maximum": 20000, "default": 0, "description": "Requests in a world minute that are drawn, each on its own, instead of sent."},
+                    "start": {"type": "boolean", "default": true, "description": "Whether its migration is started; else it only stands there, under load."},
+                    "startMinute": {"type": "number", "minimum": 0, "default": 0, "description": "World minutes after the load began at which it is started."},
                     "policy": {"type": "object", "description": "Fields of the service's policy: schedule, alarms, minHealthy, after, ..."},
                     "alarms": {"type": "array", "items": {"type": "string"}, "description": "Alarms that exist; by default `<service>-5xx`."},
                     "faults": {"type": "array", "items": {"$ref": "#/$defs/fault"}},
                     "disturbances": {"type": "array", "items": {"$ref": "#/$defs/disturbance"}},
-                    "expect": {"enum": ["migrated", "rolledBack", "halted", "refused"], "default": "migrated"},
+                    "expect": {"oneOf": [{"enum": outcomes}, {"$ref": "#/$defs/expectation"}], "default": "migrated"},
+                },
+            },
+            "expectation": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["outcome"],
+                "properties": {
+                    "outcome": {"enum": outcomes},
+                    "trigger": {"enum": triggers, "description": "Who begins the rollback."},
+                    "gate": {"type": "string", "description": "The gate that decides: operator, alarms, health, capacity, drift, judge, schedule, ..."},
+                    "says": {"type": "string", "description": "Words of the sentence that decides."},
+                    "withinSeconds": {"type": "number", "description": "World seconds from the alarm's change of state, else from the verdict, until a rollback has every route back."},
+                    "noticedWithinSeconds": {"type": "number", "description": "World seconds from the first thing that goes wrong until a rollback begins or the migration halts."},
+                    "heldForSeconds": {"type": "number", "description": "World seconds for which a step is held, at the least."},
                 },
             },
             "route": {
@@ -50,6 +130,7 @@ pub fn scenario_schema() -> Value {
                     "default": {"const": true, "description": "The listener's default action."},
                     "host": {"type": "string"},
                     "path": {"type": "string"},
+                    "count": {"type": "integer", "minimum": 1, "maximum": 90, "default": 1, "description": "So many routes; `{n}` in `host` or `path` is the number of each."},
                     "oidc": {"type": "boolean", "default": false, "description": "An OIDC action stands before the forward."},
                     "stickiness": {"type": "integer", "minimum": 1, "maximum": 604_800, "description": "Group stickiness of the rule, in seconds."},
                     "oldWeight": {"type": "integer", "minimum": 0, "maximum": 999, "default": 1},
@@ -59,52 +140,15 @@ pub fn scenario_schema() -> Value {
                     }},
                 },
             },
-            "fault": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                    "errorsEvery": {"type": "integer", "minimum": 1, "description": "Exactly every n-th request fails."},
-                    "errorShare": share,
-                    "slowFactor": {"type": "number", "description": "Latencies are this many times as long."},
-                    "refuse": {"const": true, "description": "Connections are refused, health checks included."},
-                    "leak": {"type": "number", "description": "Added share of failing requests each world minute."},
-                    "coldStart": {"type": "object", "additionalProperties": false, "required": ["minutes", "share"],
-                        "properties": {"minutes": {"type": "number"}, "share": share}},
-                    "in": {"enum": ["new", "old", "both"], "default": "new"},
-                    "from": {"type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
-                        "properties": {"weight": {"type": "number"}, "minute": {"type": "number"}}},
-                    "minutes": {"type": "number", "description": "Ends after so many world minutes."},
-                },
-            },
-            "disturbance": {
-                "type": "object",
-                "additionalProperties": false,
-                "description": "What somebody else does to the migration, once.",
-                "properties": {
-                    "stopExecution": {"const": true, "description": "Stops the execution, as in the console."},
-                    "editRoute": {"type": "integer", "minimum": 1, "maximum": 90, "description": "Writes another weight into the route of this number."},
-                    "from": {"type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
-                        "properties": {"weight": {"type": "number"}, "minute": {"type": "number"}}},
-                },
-            },
-            "awsFault": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["operation", "effect"],
-                "properties": {
-                    "operation": {"type": "string", "description": "Such as ModifyRule."},
-                    "call": {"type": "integer", "minimum": 1, "default": 1, "description": "Which call of it."},
-                    "by": {"type": "string", "description": "Counted over this function's calls only."},
-                    "effect": {"enum": ["throttle", "failBefore", "failAfter", "loseAnswer", "hang", "kill"]},
-                },
-            },
         },
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::decode::{FAULT_FIELDS, ROUTE_FIELDS, SCENARIO_FIELDS, SERVICE_FIELDS};
+    use super::super::decode::{
+        AWS_FAULT_FIELDS, EXPECTATION_FIELDS, FAULT_FIELDS, ROUTE_FIELDS, SCENARIO_FIELDS, SERVICE_FIELDS,
+    };
     use super::*;
 
     #[test]
@@ -114,12 +158,17 @@ mod tests {
             for field in fields {
                 assert!(properties.get(field).is_some(), "{field} is not in the schema");
             }
+            assert_eq!(properties.as_object().unwrap().len(), fields.len());
         };
         check(&schema["properties"], &SCENARIO_FIELDS);
-        check(&schema["$defs"]["service"]["properties"], &SERVICE_FIELDS);
-        check(&schema["$defs"]["route"]["properties"], &ROUTE_FIELDS);
-        check(&schema["$defs"]["fault"]["properties"], &FAULT_FIELDS);
-        assert_eq!(schema["$defs"]["route"]["properties"].as_object().unwrap().len(), ROUTE_FIELDS.len());
-        assert_eq!(schema["$defs"]["fault"]["properties"].as_object().unwrap().len(), FAULT_FIELDS.len());
+        for (definition, fields) in [
+            ("service", &SERVICE_FIELDS[..]),
+            ("expectation", &EXPECTATION_FIELDS),
+            ("route", &ROUTE_FIELDS),
+            ("fault", &FAULT_FIELDS),
+            ("awsFault", &AWS_FAULT_FIELDS),
+        ] {
+            check(&schema["$defs"][definition]["properties"], fields);
+        }
     }
 }

@@ -4,7 +4,8 @@ use super::*;
 use crossfade_domain::ids::MigrationId;
 use crossfade_domain::journal::{Event, Happening, RECORD_VERSION, Trigger};
 use crossfade_domain::weight::Weight;
-use crossfade_rehearsal::report::Requests;
+use crossfade_rehearsal::report::{Decision, Requests, RollbackReport};
+use crossfade_rehearsal::scenario::Expectation;
 use std::collections::BTreeMap;
 
 fn service(name: &str, outcome: Outcome, expected: Outcome) -> ServiceReport {
@@ -13,11 +14,16 @@ fn service(name: &str, outcome: Outcome, expected: Outcome) -> ServiceReport {
         outcome,
         final_weight: Weight::ZERO,
         steps: Vec::new(),
-        requests: Requests { served: 1234, harmed: 5, spoiled: 0 },
+        requests: Requests { sent: 1234, drawn: 98_765, served: 99_999, harmed: 5, spoiled: 0 },
+        decision: Decision { gate: None, sentence: format!("{name} is where it is") },
+        noticed_seconds: None,
+        held_seconds: 0.0,
+        longest_hold: None,
+        unmet: Vec::new(),
         rollback: None,
         routes: Vec::new(),
         states: Vec::new(),
-        expected,
+        expected: Expectation { outcome: expected, ..Expectation::default() },
         reason: format!("{name} is where it is"),
         findings: Vec::new(),
         journal: Vec::new(),
@@ -26,8 +32,9 @@ fn service(name: &str, outcome: Outcome, expected: Outcome) -> ServiceReport {
 }
 
 fn report(services: Vec<ServiceReport>) -> Report {
-    let ok = services.iter().all(|service| service.outcome == service.expected && service.requests.spoiled == 0);
-    Report { ok, wall_seconds: 38.84, services, world_seconds: 4652.0 }
+    let ok = services.iter().all(|service| service.unmet.is_empty() && service.requests.spoiled == 0);
+    let (return_times, without_effect) = (Vec::new(), Vec::new());
+    Report { ok, wall_seconds: 38.84, services, return_times, without_effect, world_seconds: 4652.0 }
 }
 
 fn written(report: &Report, colours: bool) -> String {
@@ -37,7 +44,7 @@ fn written(report: &Report, colours: bool) -> String {
 }
 
 #[test]
-fn a_rollback_is_told_with_its_journal() {
+fn everything_is_told_within_a_hundred_columns() {
     let mut bookings = service("bookings", Outcome::RolledBack, Outcome::RolledBack);
     bookings.rollback = Some(RollbackReport {
         trigger: Trigger::AlarmEvent,
@@ -45,35 +52,56 @@ fn a_rollback_is_told_with_its_journal() {
         world_seconds: 60.0,
         real_seconds: 0.5,
     });
-    bookings.journal.push(Event {
-        version: RECORD_VERSION,
-        sequence: 1,
-        at: "2026-11-02T03:04:05Z".parse().unwrap(),
-        migration: MigrationId::parse("bookings-1").unwrap(),
-        generation: 1,
-        what: Happening::RollbackVerified { rewritten: 0 },
+    bookings.noticed_seconds = Some(150.0);
+    bookings.decision.sentence = "alarm bookings-5xx fired ".repeat(12);
+    let mut shipping = service("shipping", Outcome::Migrated, Outcome::Migrated);
+    shipping.held_seconds = 660.0;
+    shipping.decision = Decision { gate: None, sentence: "judge: inconclusive".into() };
+    shipping.longest_hold = Some(shipping.decision.clone());
+    let mut report = report(vec![bookings, shipping]);
+    report.return_times.push(ReturnTime {
+        service: "bookings".into(),
+        routes: 50,
+        real_seconds: 0.5,
+        bare_seconds: 0.25,
+        ratio: 2.0,
     });
-    let text = written(&report(vec![bookings]), false);
+    let text = written(&report, false);
     for line in [
-        "│ bookings ┆ rolledBack ┆         0 % ┆   1234 ┆      5 ┆       0 ┆ alarm event: back in 0.5 s (60 s of world time) │",
+        "│ bookings ┆ rolledBack ┆         0 % ┆ 1234 ┆ 98765 ┆      5 ┆       0 ┆ 0.500 s │",
+        " bookings  rolled back by alarm event, noticed after 2.5 min, every route back 60 s later: alarm",
+        " shipping  held for 11.0 min, then migrated: judge: inconclusive",
+        "│     50 ┆ bookings ┆   0.500 s ┆    0.250 s ┆   2.0 │",
         "38.8 s of wall time, 01:17:32 of world time",
-        "bookings: alarm bookings-5xx fired",
-        "  03:04:05  second look: every route is back, locks released",
         "Every service ended as expected, and the tool spoiled no answer.",
     ] {
         assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
     }
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     assert!(!text.contains('\u{1b}'), "no colours where nobody asked for them");
 }
 
 #[test]
-fn what_is_not_as_expected_stands_out() {
+fn what_is_not_as_expected_stands_out_with_its_journal() {
     let mut users = service("users", Outcome::Halted, Outcome::Migrated);
     users.requests.spoiled = 3;
-    let text = written(&report(vec![users]), true);
-    assert!(text.contains("halted, expected migrated"), "{text}");
-    assert!(text.contains("users: is where it is"), "{text}");
-    assert!(text.ends_with("NOT as expected: users ended otherwise. The tool spoiled 3 answers.\n"), "{text}");
+    users.unmet.push("ended halted, expected migrated".to_owned());
+    users.journal.push(Event {
+        version: RECORD_VERSION,
+        sequence: 1,
+        at: "2026-11-02T03:04:05Z".parse().unwrap(),
+        migration: MigrationId::parse("users-1").unwrap(),
+        generation: 1,
+        what: Happening::RollbackVerified { rewritten: 0 },
+    });
+    let mut report = report(vec![users]);
+    report.without_effect.push("awsFaults[0] never happened".to_owned());
+    let text = written(&report, true);
+    assert!(text.contains("halted: users is where it is"), "{text}");
+    assert!(text.contains("  03:04:05  second look: every route is back, locks released"), "{text}");
+    let end = "NOT as expected:\n  users ended halted, expected migrated\n  awsFaults[0] never happened\n  \
+               the tool spoiled 3 answers\n";
+    assert!(text.ends_with(end), "{text}");
     assert!(text.contains('\u{1b}'), "colours where they are welcome");
 }
 

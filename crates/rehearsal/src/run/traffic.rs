@@ -1,0 +1,113 @@
+//! What clients ask of every service, sent and drawn.
+
+use super::Rehearsal;
+use super::cluster_faults::Switches;
+use crate::load::{Counts, DrawnEntry, DrawnLoad, DrawnSettings, Entry, Load, LoadSettings};
+use crate::scenario::{Match, ServiceScenario};
+use crate::stage::{StagedRoute, StagedService};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, RwLock};
+
+/// The new target groups of a rehearsal, as they come to be.
+pub(super) type NewGroups = Arc<RwLock<HashSet<String>>>;
+
+/// The load of every service; dropped, it stops.
+pub(super) struct Traffic {
+    services: Vec<ServiceTraffic>,
+}
+
+struct ServiceTraffic {
+    counts: Arc<Mutex<Counts>>,
+    sent: Option<Load>,
+    drawn: Option<DrawnLoad>,
+}
+
+impl Traffic {
+    pub(super) fn start(rehearsal: &Rehearsal, new_groups: &NewGroups) -> Self {
+        let services = rehearsal.scenario.services.iter().zip(&rehearsal.stage.services).enumerate();
+        let start = |(number, (service, staged)): (usize, (&ServiceScenario, &StagedService))| {
+            let seed = rehearsal.scenario.seed + u64::try_from(number).unwrap_or_default();
+            ServiceTraffic::start(rehearsal, service, staged, new_groups, seed)
+        };
+        Self { services: services.map(start).collect() }
+    }
+
+    /// What was counted until now, by service.
+    pub(super) fn counts(&self, service: usize) -> Counts {
+        self.services[service].counts()
+    }
+
+    /// Stops all of it, waits for the answers under way, and gives the counts of each service.
+    pub(super) async fn stop(self) -> Vec<Counts> {
+        let mut counts = Vec::new();
+        for mut service in self.services {
+            drop(service.drawn.take());
+            if let Some(load) = service.sent.take() {
+                load.stop().await;
+            }
+            counts.push(service.counts());
+        }
+        counts
+    }
+}
+
+impl ServiceTraffic {
+    fn start(
+        rehearsal: &Rehearsal,
+        service: &ServiceScenario,
+        staged: &StagedService,
+        new_groups: &NewGroups,
+        seed: u64,
+    ) -> Self {
+        let counts = Arc::new(Mutex::new(Counts::default()));
+        let entries: Vec<(Entry, &StagedRoute)> =
+            staged.routes.iter().filter_map(|route| Some((entry(rehearsal, service, route)?, route))).collect();
+        let fault_is_on = Arc::new(Switches::of(staged));
+        let sent = (service.requests_per_second > 0.0).then(|| {
+            let settings = LoadSettings {
+                requests_per_second: service.requests_per_second,
+                entries: entries.iter().map(|(entry, _)| entry.clone()).collect(),
+                new_groups: new_groups.clone(),
+                fault_is_on: fault_is_on.clone(),
+                seed,
+            };
+            Load::start(settings, &counts)
+        });
+        let stage = &rehearsal.stage;
+        let drawn = (service.drawn_per_minute > 0.0).then(|| {
+            let drawn_entry = |(entry, route): &(Entry, &StagedRoute)| {
+                DrawnEntry::new(entry, &route.listener, &stage.elbv2, stage.cloudwatch.clone())
+            };
+            let settings = DrawnSettings {
+                requests_per_minute: service.drawn_per_minute,
+                entries: entries.iter().map(drawn_entry).collect(),
+                elbv2: stage.elbv2.clone(),
+                directory: stage.directory.clone(),
+                clusters: vec![staged.old.clone(), staged.new.clone()],
+                clock: rehearsal.clock,
+                new_groups: new_groups.clone(),
+                fault_is_on,
+                // Another sequence than that of the live arrivals.
+                seed: !seed,
+            };
+            DrawnLoad::start(settings, counts.clone())
+        });
+        Self { counts, sent, drawn }
+    }
+
+    fn counts(&self) -> Counts {
+        self.counts.lock().expect("no holder of the lock panics").clone()
+    }
+}
+
+/// How clients come to a route.
+fn entry(rehearsal: &Rehearsal, service: &ServiceScenario, route: &StagedRoute) -> Option<Entry> {
+    let (host, path) = match &route.scenario.matches {
+        Match::Default => (format!("{}.example.com", service.name), "/".to_owned()),
+        Match::Host(host) => (host.clone(), "/".to_owned()),
+        Match::Path(pattern) => (format!("{}.example.com", service.name), pattern.replace('*', "1")),
+    };
+    let cookie = if route.scenario.oidc { "AWSELBAuthSessionCookie-0=rehearsal" } else { "" };
+    let address = rehearsal.plane.address_of(&route.listener)?;
+    Some(Entry { address, host, path, cookie: cookie.to_owned() })
+}

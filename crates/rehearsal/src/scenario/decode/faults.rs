@@ -1,0 +1,132 @@
+//! What goes wrong: in clusters, by other people, at AWS.
+
+use super::number;
+use crate::cluster::Fault;
+use crate::scenario::{AwsEffect, AwsFault, Begin, Deed, Disturbance, Sides, TimedFault};
+use crossfade_domain::decode::{Place, Reader};
+use crossfade_domain::weight::Weight;
+
+pub(in crate::scenario) const FAULT_FIELDS: [&str; 10] =
+    ["errorsEvery", "errorShare", "slowFactor", "refuse", "unanswered", "leak", "coldStart", "in", "from", "minutes"];
+pub(in crate::scenario) const AWS_FAULT_FIELDS: [&str; 5] = ["operation", "call", "by", "service", "effect"];
+
+pub(super) fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault> {
+    let fields = reader.object(place, &FAULT_FIELDS, "a fault of a cluster")?;
+    let before = reader.count();
+    let mut kinds = Vec::new();
+    if let Some(place) = fields.get("errorsEvery") {
+        kinds.extend(reader.whole(&place, 1, 1_000_000).map(Fault::ErrorEvery));
+    }
+    if let Some(place) = fields.get("errorShare") {
+        kinds.extend(number(reader, &place, 0.0, 1.0).map(Fault::ErrorShare));
+    }
+    if let Some(place) = fields.get("slowFactor") {
+        kinds.extend(number(reader, &place, 0.01, 1000.0).map(Fault::SlowFactor));
+    }
+    if let Some(place) = fields.get("refuse") {
+        kinds.extend(reader.flag(&place).map(|_| Fault::Refuse));
+    }
+    if let Some(place) = fields.get("unanswered") {
+        kinds.extend(reader.flag(&place).map(|_| Fault::Unanswered));
+    }
+    if let Some(place) = fields.get("leak") {
+        kinds.extend(number(reader, &place, 0.0, 1.0).map(|share_per_minute| Fault::Leak { share_per_minute }));
+    }
+    if let Some(place) = fields.get("coldStart") {
+        let inner = reader.object(&place, &["minutes", "share"], "minutes and share of failing requests");
+        if let Some(inner) = inner {
+            let minutes =
+                reader.required(&inner, "minutes", "minutes").and_then(|place| number(reader, &place, 0.0, 1e6));
+            let share = reader.required(&inner, "share", "a share").and_then(|place| number(reader, &place, 0.0, 1.0));
+            kinds.extend(minutes.zip(share).map(|(minutes, share)| Fault::ColdStart { minutes, share }));
+        }
+    }
+    if kinds.len() != 1 && reader.count() == before {
+        reader.note(&place.path, format!("expected exactly one kind of fault, found {}", kinds.len()));
+    }
+    let sides = [("new", Sides::New), ("old", Sides::Old), ("both", Sides::Both)];
+    let sides = fields.get("in").map_or(Some(Sides::New), |place| reader.word(&place, &sides));
+    let begin = fields.get("from").map_or(Some(Begin::Minute(0.0)), |place| begin(reader, &place));
+    let minutes = fields.get("minutes").map(|place| number(reader, &place, 0.0, 1e6));
+    Some(TimedFault {
+        fault: kinds.pop()?,
+        sides: sides?,
+        begin: begin?,
+        minutes: match minutes {
+            None => None,
+            Some(minutes) => Some(minutes?),
+        },
+    })
+}
+
+pub(super) fn disturbance(reader: &mut Reader, place: &Place<'_>) -> Option<Disturbance> {
+    let fields = reader.object(place, &["stopExecution", "editRoute", "from"], "something that somebody else does")?;
+    let stop = fields.get("stopExecution").map(|place| reader.flag(&place).map(|_| Deed::StopExecution));
+    let edit = fields.get("editRoute").map(|place| {
+        reader.whole(&place, 1, 90).map(|number| Deed::EditRoute(usize::try_from(number).expect("at most 90")))
+    });
+    let deed = match (stop, edit) {
+        (Some(deed), None) | (None, Some(deed)) => deed,
+        _ => {
+            reader.note(&place.path, "expected exactly one of `stopExecution: true` or `editRoute` (a route's number)");
+            None
+        }
+    };
+    let begin = fields.get("from").map_or(Some(Begin::Minute(0.0)), |place| begin(reader, &place));
+    Some(Disturbance { deed: deed?, begin: begin? })
+}
+
+fn begin(reader: &mut Reader, place: &Place<'_>) -> Option<Begin> {
+    let fields = reader.object(place, &["weight", "plusMinutes", "minute"], "`{weight: 25}` or `{minute: 10}`")?;
+    let plus = fields.get("plusMinutes").map_or(Some(0.0), |place| number(reader, &place, 0.0, 1e6));
+    match (fields.get("weight"), fields.get("minute")) {
+        (Some(place), None) => {
+            let percent = number(reader, &place, 0.0, 100.0)?;
+            let weight = Weight::try_new(percent);
+            if let Err(error) = &weight {
+                reader.note(&place.path, error.to_string());
+            }
+            weight.ok().zip(plus).map(|(weight, plus)| Begin::Weight(weight, plus))
+        }
+        (None, Some(place)) if !fields.has("plusMinutes") => number(reader, &place, 0.0, 1e6).map(Begin::Minute),
+        _ => {
+            reader.note(&place.path, "expected exactly one of `weight` (with `plusMinutes` if later) or `minute`");
+            None
+        }
+    }
+}
+
+pub(super) fn aws_fault(reader: &mut Reader, place: &Place<'_>) -> Option<AwsFault> {
+    let fields = reader.object(place, &AWS_FAULT_FIELDS, "a fault of AWS")?;
+    let operation = reader
+        .required(&fields, "operation", "an operation such as ModifyRule")
+        .and_then(|place| reader.text(&place, "an operation"));
+    let call = fields.get("call").map_or(Some(1), |place| reader.whole(&place, 1, 1_000_000));
+    let by = fields.get("by").map(|place| reader.text(&place, "a function such as shift-weight"));
+    let service = fields.get("service").map(|place| reader.text(&place, "a service of the scenario"));
+    let effects = [
+        ("throttle", AwsEffect::Throttle),
+        ("failBefore", AwsEffect::FailBefore),
+        ("failAfter", AwsEffect::FailAfter),
+        ("loseAnswer", AwsEffect::LoseAnswer),
+        ("hang", AwsEffect::Hang),
+        ("kill", AwsEffect::Kill),
+        ("stopExecution", AwsEffect::StopExecution),
+        ("alarmEvent", AwsEffect::AlarmEvent),
+        ("alarmEventTwice", AwsEffect::AlarmEventTwice),
+    ];
+    let effect = reader.required(&fields, "effect", "what happens").and_then(|place| reader.word(&place, &effects));
+    Some(AwsFault {
+        operation: operation?,
+        call: call?,
+        by: match by {
+            None => None,
+            Some(by) => Some(by?),
+        },
+        service: match service {
+            None => None,
+            Some(service) => Some(service?),
+        },
+        effect: effect?,
+    })
+}

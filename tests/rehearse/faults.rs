@@ -1,0 +1,78 @@
+//! A sample of the simulation's list with the real binaries: a fault of AWS at the first step above weight 0, each in a service
+//! of its own, all side by side; and what happens to a rehearsal in which something that was to go wrong did not.
+
+use super::{crossfade, scenario_file};
+use serde_json::json;
+
+/// The second write of `shift-weight` is the first step above weight 0, the first is the attach.
+const SERVICES: [(&str, &str, &str); 8] = [
+    ("otter", "ModifyListener, by: shift-weight, call: 2, effect: throttle", "migrated"),
+    ("heron", "ModifyListener, by: shift-weight, call: 2, effect: failBefore", "migrated"),
+    ("lynx", "ModifyListener, by: shift-weight, call: 2, effect: failAfter", "migrated"),
+    // Its client gives the call up after five real seconds, twenty minutes of this world.
+    ("mole", "ModifyListener, by: shift-weight, call: 2, effect: hang", "migrated"),
+    ("raven", "TransactWriteItems, by: shift-weight, call: 3, effect: loseAnswer", "migrated"),
+    ("stoat", "ModifyListener, by: shift-weight, call: 2, effect: kill", "migrated"),
+    ("crane", "ModifyListener, by: shift-weight, call: 2, effect: stopExecution", "rolledBack, trigger: sweep"),
+    (
+        "finch",
+        "ModifyListener, by: shift-weight, call: 2, effect: alarmEventTwice",
+        "rolledBack, trigger: alarmEvent, gate: alarms",
+    ),
+];
+
+#[test]
+fn faults_of_aws_at_a_shift_end_as_in_the_simulation() {
+    let services = SERVICES.map(|(name, _, outcome)| {
+        format!(
+            "  - {{ name: {name}, requestsPerSecond: 10, expect: {{ outcome: {outcome} }}, \
+             policy: {{ schedule: [{{ weight: 20, bake: 2m }}, {{ weight: 100, bake: 2m }}] }} }}\n"
+        )
+    });
+    let faults = SERVICES.map(|(name, fault, _)| format!("  - {{ service: {name}, operation: {fault} }}\n"));
+    let yaml = format!("scale: 240\nservices:\n{}awsFaults:\n{}", services.concat(), faults.concat());
+    let folder = tempfile::tempdir().unwrap();
+    let file = scenario_file(folder.path(), &yaml);
+    let finished = crossfade(["rehearse", "--output", "json", "--scenario", file.to_str().unwrap()]);
+    assert_eq!(finished.code, Some(0), "{}\n{}", finished.stdout, finished.stderr);
+    let report = finished.report();
+    assert_eq!(report["withoutEffect"], json!([]), "every fault happened");
+    for service in report["services"].as_array().unwrap() {
+        let weight = if service["outcome"] == "migrated" { 100.0 } else { 0.0 };
+        assert_eq!(service["finalWeight"], weight, "{service:#}");
+        assert_eq!(service["requests"]["spoiled"], 0, "{service:#}");
+    }
+}
+
+#[test]
+fn what_was_to_go_wrong_and_did_not_fails_the_rehearsal_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "
+scale: 600
+services:
+  - name: orders
+    requestsPerSecond: 20
+    policy: { schedule: [{ weight: 50, bake: 2m }, { weight: 100, bake: 1m }] }
+    faults: [{ errorShare: 0.5, from: { minute: 9000 } }, { slowFactor: 2, from: { weight: 50 } }]
+    disturbances: [{ stopExecution: true, from: { weight: 100, plusMinutes: 600 } }]
+  - { name: invoices, start: false, requestsPerSecond: 5 }
+awsFaults:
+  - { operation: ModifyRule, by: shift-weight, call: 2, effect: kill }
+  - { operation: ModifyListener, by: shift-weight, service: orders, call: 40, effect: throttle }
+";
+    let file = scenario_file(folder.path(), yaml);
+    let finished = crossfade(["rehearse", "--output", "json", "--scenario", file.to_str().unwrap()]);
+    assert_eq!(finished.code, Some(1), "{}\n{}", finished.stdout, finished.stderr);
+    let report = finished.report();
+    assert_eq!(report["ok"], false);
+    let expected = json!([
+        "services[0].faults[0] never began: the rehearsal ended before minute 9000",
+        "services[0].disturbances[0] never happened: the rehearsal ended within 600 minutes after the new cluster had 100 %",
+        "awsFaults[0] never happened, at call 2 of ModifyRule by shift-weight: no such call was made",
+        "awsFaults[1] never happened, at call 40 of ModifyListener by shift-weight about orders: only 3 of them were made",
+    ]);
+    assert_eq!(report["withoutEffect"], expected);
+    let outcomes = [("orders", "migrated"), ("invoices", "notStarted")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(finished.outcomes(), outcomes);
+    assert_eq!(report["services"][1]["unmet"], json!([]), "nothing is expected of a service that is not started");
+}
