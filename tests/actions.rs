@@ -5,6 +5,7 @@ mod alarm_answers;
 mod alarm_events;
 mod every_call;
 mod every_moment;
+mod guarding;
 mod hooks;
 mod judging;
 mod migrating;

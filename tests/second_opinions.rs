@@ -19,9 +19,10 @@ const MIGRATE: &str = "migrate-service";
 const ROLL_BACK: &str = "roll-back-service";
 const MACHINES: [&str; 2] = [MIGRATE, ROLL_BACK];
 /// The functions that the machines call.
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 10] = [
     "check-alarms",
     "check-targets",
+    "create-guard-alarms",
     "create-target-group",
     "finish-migration",
     "hook-move-consumers",

@@ -6,6 +6,7 @@
 use crate::repository;
 use crossfade_actions::check_alarms::check_alarms;
 use crossfade_actions::check_targets::check_targets;
+use crossfade_actions::create_guard_alarms::create_guard_alarms;
 use crossfade_actions::create_target_group::create_target_group;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::finish_migration::finish_migration;
@@ -252,6 +253,7 @@ impl Stage {
         once(async {
             let cursor = match name {
                 "PlanMigration" => plan_migration(ports, input).await,
+                "CreateGuardAlarms" => create_guard_alarms(ports, input).await,
                 "CreateTargetGroup" => create_target_group(ports, input).await,
                 "ShiftWeight" => shift_weight(ports, input).await,
                 "RegisterTargets" => register_targets(ports, input).await,

@@ -2,9 +2,13 @@
 
 use super::on_both_sides;
 use super::samples::at;
-use super::sides::Side;
+use super::sides::{Open, Side};
 use crossfade_domain::alarm::AlarmState;
-use crossfade_world::world::World;
+use crossfade_domain::ids::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use crossfade_domain::planner::guard::{GuardKind, NewAlarm, PlannedGuard, definition};
+use crossfade_world::World;
+use crossfade_world::cloudwatch::{Outcome, RequestRecord};
+use crossfade_world::world::State;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
@@ -16,6 +20,8 @@ on_both_sides![
     an_alarm_that_cleared_again_has_still_fired,
     only_changes_to_alarm_since_a_time_count,
     an_alarm_that_is_gone_has_not_fired,
+    an_alarm_that_is_put_is_found_with_its_tags_and_deleted,
+    an_alarm_that_is_put_again_keeps_its_state_and_its_tags,
 ];
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -138,4 +144,98 @@ async fn an_alarm_that_is_gone_has_not_fired(side: Side) {
     let open = side.open(&world).await;
     let firings = open.alarms.firings(&names(&["ghost", "users-5xx"]), at(0)).await.unwrap();
     assert_eq!(firings.len(), 1);
+}
+
+const GUARD: &str = "crossfade-guard-users-1-errors";
+
+/// The guard alarm of a kind on the group `targetgroup/new/1` of `app/public/1`.
+fn guard(kind: GuardKind) -> NewAlarm {
+    let arn = |rest: &str| format!("arn:aws:elasticloadbalancing:eu-west-1:000000000000:{rest}");
+    let group = |name: &str| TargetGroupArn::parse(arn(&format!("targetgroup/{name}/1"))).unwrap();
+    let service = ServiceName::parse("users").unwrap();
+    let migration = MigrationId::of(&service, 1);
+    let balancer = LoadBalancerArn::parse(arn("loadbalancer/app/public/1")).unwrap();
+    let planned = PlannedGuard { name: GUARD.to_owned(), kind, old: group("old") };
+    definition(&planned, &service, &migration, &balancer, &group("new"))
+}
+
+async fn state_of(open: &Open, name: &str) -> Option<AlarmState> {
+    open.alarms.alarms(&names(&[name])).await.unwrap().first().map(|alarm| alarm.state)
+}
+
+async fn an_alarm_that_is_put_is_found_with_its_tags_and_deleted(side: Side) {
+    let world = world_with(&["users-5xx"]);
+    let open = side.open(&world).await;
+    assert!(open.alarms.guard_prefix().ends_with("-guard-"));
+    let asked = names(&[GUARD, "ghost", "users-5xx"]);
+    assert_eq!(open.alarms.alarm_tags(&asked).await.unwrap().into_keys().collect::<Vec<_>>(), ["users-5xx"]);
+    let alarm = guard(GuardKind::Errors);
+    open.alarms.put_alarm(&alarm).await.unwrap();
+    let tags = open.alarms.alarm_tags(&asked).await.unwrap();
+    assert_eq!(tags[GUARD], alarm.tags);
+    assert!(tags["users-5xx"].is_empty());
+    assert_eq!(state_of(&open, GUARD).await, Some(AlarmState::InsufficientData));
+    for _ in 0..2 {
+        open.alarms.delete_alarms(&names(&[GUARD, "ghost"])).await.unwrap();
+    }
+    assert_eq!(state_of(&open, GUARD).await, None);
+    assert!(state_of(&open, "users-5xx").await.is_some());
+}
+
+async fn an_alarm_that_is_put_again_keeps_its_state_and_its_tags(side: Side) {
+    let world = world_with(&[GUARD]);
+    let open = side.open(&world).await;
+    open.alarms.put_alarm(&guard(GuardKind::Errors)).await.unwrap();
+    assert_eq!(state_of(&open, GUARD).await, Some(AlarmState::Ok), "it was quiet before");
+    assert!(open.alarms.alarm_tags(&names(&[GUARD])).await.unwrap()[GUARD].is_empty(), "it had none before");
+}
+
+/// The world's own evaluation; a rehearsal shows the same through the SDK and from live traffic.
+#[tokio::test]
+async fn a_guard_alarm_fires_on_its_share_and_not_below_its_volume() {
+    for (kind, requests, bad, fires) in [
+        (GuardKind::Errors, 50, 5, true),
+        (GuardKind::Errors, 50, 4, false),
+        (GuardKind::Errors, 49, 49, false),
+        (GuardKind::Connections, 60, 6, true),
+        (GuardKind::Connections, 60, 0, false),
+        (GuardKind::Hosts, 50, 2, true),
+        (GuardKind::Hosts, 50, 1, false),
+        // Starting targets, before the first request.
+        (GuardKind::Hosts, 0, 3, false),
+    ] {
+        let world = world_with(&[]);
+        let open = Side::Direct.open(&world).await;
+        open.alarms.put_alarm(&guard(kind)).await.unwrap();
+        for minute in 0..4 {
+            world.with(|state| of_a_minute(state, kind, requests, bad));
+            pass(&world, 60);
+            let quiet_so_far = minute < 1 || !fires;
+            let state = state_of(&open, GUARD).await;
+            assert!(!quiet_so_far || state != Some(AlarmState::Alarm), "{kind:?} {bad} of {requests}: {state:?}");
+        }
+        let expected = if fires { AlarmState::Alarm } else { AlarmState::Ok };
+        assert_eq!(state_of(&open, GUARD).await, Some(expected), "{kind:?} {bad} of {requests}");
+    }
+}
+
+/// What the load balancer publishes of one minute. Of four targets `bad` are unhealthy, where those are watched.
+fn of_a_minute(state: &mut State, kind: GuardKind, requests: u32, bad: u32) {
+    let (now, balancer, group) = (state.now, "app/public/1", "targetgroup/new/1");
+    for number in 0..requests {
+        let outcome = match kind {
+            GuardKind::Errors if number < bad => Outcome::Target(500),
+            GuardKind::Connections if number < bad => Outcome::ConnectionError(502),
+            _ => Outcome::Target(200),
+        };
+        let request = RequestRecord {
+            load_balancer: balancer.to_owned(),
+            target_group: Some(group.to_owned()),
+            outcome,
+            latency_seconds: 0.1,
+        };
+        state.cloudwatch.record_request(now, &request);
+    }
+    let unhealthy = if kind == GuardKind::Hosts { bad } else { 0 };
+    state.cloudwatch.record_hosts(now, balancer, group, 4 - unhealthy, unhealthy);
 }

@@ -5,7 +5,7 @@ use crossfade_domain::ids::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, 
 use crossfade_domain::journal::{Event, Happening, Head};
 use crossfade_domain::plan::{Plan, PlannedRoute, StepWeights};
 use crossfade_domain::policy::{
-    Binding, Hooks, NewTargets, OnDrift, OnInconclusive, Schedule, ScheduleStep, ServicePolicy,
+    Binding, GuardAlarms, Hooks, NewTargets, OnDrift, OnInconclusive, Schedule, ScheduleStep, ServicePolicy,
 };
 use crossfade_domain::route::RouteId;
 use crossfade_domain::weight::Weight;
@@ -73,6 +73,7 @@ fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -
         policy: policy(name, alarms),
         groups: Vec::new(),
         routes: routes.iter().map(planned).collect(),
+        guards: Vec::new(),
         findings: Vec::new(),
         revision: None,
     }
@@ -94,6 +95,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
             }],
         },
         alarms: alarms.iter().map(|alarm| (*alarm).to_owned()).collect(),
+        guard_alarms: GuardAlarms::None,
         min_healthy: 1,
         judge: true,
         min_bake_seconds: None,

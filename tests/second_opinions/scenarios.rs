@@ -4,7 +4,8 @@ use super::script::{Answer, Scenario, fails, hook, moved, says};
 use super::{MIGRATE, ROLL_BACK};
 
 const PLAN: &[&str] = &["Plan migration", "Planned?"];
-const ATTACH: &[&str] = &["Create target group", "Attach at weight 0", "Attached?", "Register targets"];
+const ATTACH: &[&str] =
+    &["Create target group", "Create guard alarms", "Attach at weight 0", "Attached?", "Register targets"];
 const TARGETS: &[&str] = &["Check targets", "Targets ready?"];
 const SHIFT: &[&str] = &["Shift weight", "Shifted?"];
 const SLICE: &[&str] = &["Bake slice", "Check alarms", "Verdict?"];
@@ -33,6 +34,7 @@ impl Scenario {
         let mut this = self
             .answer("plan-migration", [says("proceed")])
             .answer("create-target-group", [says("proceed")])
+            .answer("create-guard-alarms", [says("proceed")])
             .answer("register-targets", [says("proceed")])
             .answer("check-targets", [says("ready")]);
         this.answers.insert("shift-weight", std::iter::once(says("proceed")).chain(shifts).collect());
@@ -130,9 +132,10 @@ fn ends_on_the_way_up() -> Vec<Scenario> {
         .attached([])
         .answer("check-targets", [says("rollBack")])
         .rolls_back(),
-        scenario("fenced-at-the-attach", &[PLAN, &ATTACH[..3], VERIFY, ROLLED_BACK], Some("RolledBack"))
+        scenario("fenced-at-the-attach", &[PLAN, &ATTACH[..4], VERIFY, ROLLED_BACK], Some("RolledBack"))
             .answer("plan-migration", [says("proceed")])
             .answer("create-target-group", [says("proceed")])
+            .answer("create-guard-alarms", [says("proceed")])
             .answer("shift-weight", [says("stop")])
             .answer("roll-back", [says("rolledBack")]),
     ]

@@ -13,14 +13,17 @@ use crossfade_actions::ports::{
 };
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm::{Alarm, Firing};
+use crossfade_domain::group::Tags;
 use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Event, Happening, Head, Trigger};
 use crossfade_domain::metric_query::{DataPoints, MetricQuery};
+use crossfade_domain::planner::guard::NewAlarm;
 use crossfade_domain::route::RouteId;
 use crossfade_world::executions::machine_and_name;
 use crossfade_world::states::Status;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -235,6 +238,24 @@ impl Alarms for Faulty {
             Some(breakage) => breakage.of_alarms(names, answer),
             None => answer,
         }
+    }
+
+    fn guard_prefix(&self) -> String {
+        self.account.world.guard_prefix()
+    }
+
+    async fn alarm_tags(&self, names: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        let read = || at_once(self.account.world.alarm_tags(names));
+        self.call("alarm_tags", &names.join(", "), read).await
+    }
+
+    async fn put_alarm(&self, alarm: &NewAlarm) -> Result<(), PortError> {
+        self.call("put_alarm", &alarm.name, || at_once(self.account.world.put_alarm(alarm))).await
+    }
+
+    async fn delete_alarms(&self, names: &[String]) -> Result<(), PortError> {
+        let delete = || at_once(self.account.world.delete_alarms(names));
+        self.call("delete_alarms", &names.join(", "), delete).await
     }
 
     async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {

@@ -349,12 +349,11 @@ impl Watch {
             self.expect(8, locks == wanted, || {
                 format!("{migration} in phase {:?} has {locks} locks, expected {wanted}", head.phase)
             });
-            let guarded = plan
-                .policy
-                .alarms
+            let alarms = plan.alarms();
+            let guarded = alarms
                 .iter()
                 .filter(|alarm| items.guards.get(*alarm).is_some_and(|services| services.contains(&plan.service)));
-            let (guarded, wanted) = (guarded.count(), if head.phase.is_over() { 0 } else { plan.policy.alarms.len() });
+            let (guarded, wanted) = (guarded.count(), if head.phase.is_over() { 0 } else { alarms.len() });
             self.expect(13, guarded == wanted, || {
                 format!("{guarded} alarms guard {migration} in phase {:?}, expected {wanted}", head.phase)
             });

@@ -5,8 +5,8 @@ use crate::repository::root;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::ports::Ports;
 use crossfade_actions::{
-    check_alarms, check_targets, create_target_group, finish_migration, plan_migration, react_to_alarm,
-    register_targets, roll_back, shift_weight, sweep_migrations,
+    check_alarms, check_targets, create_guard_alarms, create_target_group, finish_migration, plan_migration,
+    react_to_alarm, register_targets, roll_back, shift_weight, sweep_migrations,
 };
 use crossfade_domain::cursor::Cursor;
 use crossfade_domain::ids::ServiceName;
@@ -69,6 +69,7 @@ pub(super) async fn run(function: &'static str, ports: Ports, payload: Value) ->
     let answer = match function {
         "plan-migration" => cursor(plan_migration::plan_migration(&ports, &payload).await),
         "create-target-group" => cursor(create_target_group::create_target_group(&ports, &payload).await),
+        "create-guard-alarms" => cursor(create_guard_alarms::create_guard_alarms(&ports, &payload).await),
         "register-targets" => cursor(register_targets::register_targets(&ports, &payload).await),
         "check-targets" => cursor(check_targets::check_targets(&ports, &payload).await),
         "shift-weight" => cursor(shift_weight::shift_weight(&ports, &payload).await),

@@ -48,6 +48,10 @@ const ON_OUR_GROUPS: [&str; 5] = [
 /// What a policy may name as a hook; the decoder of policies refuses every other name.
 const HOOKS: &str = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:crossfade-hook-*";
 
+/// The alarms that we create; their names begin with the prefix that the code is told.
+const GUARD_ALARMS: &str =
+    "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${AWS::StackName}-guard-*";
+
 /// The functions that write to routes.
 const ROUTE_WRITERS: [&str; 3] = ["react-to-alarm", "roll-back", "shift-weight"];
 
@@ -161,6 +165,24 @@ fn only_target_groups_of_ours_can_be_changed() {
     }
     assert_eq!(crossfade_domain::group::tag::MANAGED_BY, "managed-by");
     assert_eq!(crossfade_domain::group::tag::MANAGED_BY_US, "crossfade");
+}
+
+#[test]
+fn only_alarms_of_ours_can_be_changed() {
+    let template = template();
+    for (name, role) in resources(&template, "AWS::IAM::Role") {
+        for statement in statements(role) {
+            let ours = ["PutMetricAlarm", "DeleteAlarms", "TagResource", "ListTagsForResource"];
+            let ours = ours.map(|action| format!("cloudwatch:{action}"));
+            if actions(statement).iter().any(|action| ours.iter().any(|ours| ours == action)) {
+                let resources = at(statement, "Resource").as_sequence().unwrap();
+                let resources: Vec<_> = resources.iter().map(|one| intrinsic(one).unwrap().1).collect();
+                assert_eq!(resources, [GUARD_ALARMS], "{name}");
+            }
+        }
+    }
+    assert_eq!(holders("cloudwatch:PutMetricAlarm"), ["create-guard-alarms"]);
+    assert_eq!(holders("cloudwatch:DeleteAlarms"), ["finish-migration", "react-to-alarm", "roll-back"]);
 }
 
 #[test]

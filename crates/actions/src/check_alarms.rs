@@ -47,7 +47,7 @@ async fn check(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
     let inputs = SliceInputs {
         plan,
         head,
-        alarms: alarms(ports, &plan.policy.alarms, head).await.map_err(|error| error.chain()),
+        alarms: alarms(ports, &plan.alarms(), head).await.map_err(|error| error.chain()),
         new_side: side(ports, &new).await.map_err(|error| error.chain()),
         old_side: side(ports, &old).await.map_err(|error| error.chain()),
         drift: drift(ports, ours).await.map_err(|error| error.chain()),

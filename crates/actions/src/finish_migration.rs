@@ -1,17 +1,18 @@
 //! `finish-migration`: the final record, and the locks released.
 
 use crate::error::ActionError;
+use crate::guards::removed;
 use crate::halting::halt_or_return;
 use crate::input::StepInput;
 use crate::ports::Ports;
 use crate::recording::release;
 use crate::routes;
-use crate::standing::{Ours, Standing, answer, head_of, standing, stopped};
+use crate::standing::{Ours, Standing, answer, head_of, plan_of, standing, stopped};
 use crossfade_domain::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase};
 use serde_json::Value;
 
-/// Reads every route back at 100 %, records the end and releases the locks and the alarms. Answers `migrated`; `stop`
+/// Reads every route back at 100 %, records the end, releases the locks and the alarms, and deletes those that we created. Answers `migrated`; `stop`
 /// when an alarm or a person came first; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
 ///
 /// May run again at any time: a migration that has ended stays so.
@@ -25,7 +26,9 @@ pub async fn finish_migration(ports: &Ports, input: &Value) -> Result<Cursor, Ac
         && head.migration == step.migration
         && head.phase == Phase::Migrated
     {
-        return Ok(migrated(&head, step.step));
+        let answer = migrated(&head, step.step);
+        // A run before this one may have died between its record and the end of the guard alarms.
+        return Ok(removed(ports, &plan_of(ports, &head).await?, answer).await);
     }
     match standing(ports, &step).await? {
         Standing::Over(answer) => Ok(*answer),
@@ -63,7 +66,7 @@ async fn finish(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
     }
     let mut answer = migrated(&head, last);
     answer.weight = ours.answer(last, Verdict::Migrated, 0, "").weight;
-    Ok(answer)
+    Ok(removed(ports, plan, answer).await)
 }
 
 fn migrated(head: &Head, step: u32) -> Cursor {

@@ -13,6 +13,7 @@ use crossfade_domain::ids::{MigrationId, ServiceName};
 use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Happening, Head, Phase, RECORD_VERSION};
 use crossfade_domain::plan::{Finding, Plan, Severity};
+use crossfade_domain::planner::guard::guard_alarms;
 use crossfade_domain::planner::{code, plan};
 use crossfade_domain::policy::ServicePolicy;
 use crossfade_domain::policy_document::decode_fleet;
@@ -55,7 +56,7 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
     let migration = MigrationId::of(&request.service, attempt);
     let inventory = gather(ports, &policy).await?;
     let plan = match plan(&policy, &inventory, migration, ports.clock.now()) {
-        Ok(plan) => plan,
+        Ok(plan) => guarded(ports, plan, attempt),
         Err(findings) => return Ok(refused_by(&request.service, findings)),
     };
     if request.dry_run {
@@ -75,6 +76,13 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
             Err(ActionError::Ledger { doing: format!("taking the locks of {}", plan.migration), source })
         }
     }
+}
+
+/// The plan with the alarms that we create; their names are known before their groups are.
+fn guarded(ports: &Ports, mut plan: Plan, attempt: u32) -> Plan {
+    let prefix = ports.alarms.guard_prefix();
+    plan.guards = guard_alarms(plan.policy.guard_alarms, &prefix, &plan.service, attempt, &plan.groups);
+    plan
 }
 
 fn decode(input: &Value) -> Result<(PlanRequest, String), ActionError> {

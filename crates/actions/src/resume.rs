@@ -143,7 +143,8 @@ fn may_be_resumed(head: &Head) -> Result<(), ActionError> {
 /// Everything that an alarm says against it. One that has fired since the locks were taken would roll the migration back at
 /// the next look, whether or not it is quiet again.
 async fn not_quiet(ports: &Ports, plan: &Plan, head: &Head) -> Result<Vec<String>, ActionError> {
-    let names = &plan.policy.alarms;
+    // Before they are created there is nothing that they could say.
+    let names = &if head.guarded { plan.alarms() } else { plan.policy.alarms.clone() };
     if names.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,6 +1,7 @@
 //! `roll-back`: every route back to its baseline, and the second look that releases the locks.
 
 use crate::error::ActionError;
+use crate::guards::removed;
 use crate::hooks::{after_rollback, answered};
 use crate::input::{Mode, RollBack};
 use crate::ports::Ports;
@@ -258,7 +259,11 @@ async fn without_table(ports: &Ports, request: &RollBack, table: ActionError) ->
 async fn verify(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, ActionError> {
     let reason = || head.reason.clone().unwrap_or_default();
     let verdict = match head.phase {
-        Phase::RolledBack | Phase::Refused => Verdict::RolledBack,
+        Phase::RolledBack | Phase::Refused => {
+            // A run before this one may have died between its record and the end of the guard alarms.
+            let plan = plan_of(ports, head).await?;
+            return Ok(removed(ports, &plan, answer(head, None, 0, Verdict::RolledBack, 0, reason())).await);
+        }
         Phase::Halted | Phase::Migrated => Verdict::Halt,
         _ => {
             let plan = plan_of(ports, head).await?;
@@ -303,8 +308,11 @@ async fn look_again(ports: &Ports, request: &RollBack, head: &Head, plan: &Plan)
         (now.phase == Phase::Settling).then_some(Happening::RollbackVerified { rewritten })
     })
     .await?;
-    let verdict = if head.phase == Phase::RolledBack { Verdict::RolledBack } else { Verdict::Halt };
-    Ok(answer(&head, Some(plan), 0, verdict, 0, head.reason.clone().unwrap_or_default()))
+    let reason = head.reason.clone().unwrap_or_default();
+    if head.phase != Phase::RolledBack {
+        return Ok(answer(&head, Some(plan), 0, Verdict::Halt, 0, reason));
+    }
+    Ok(removed(ports, plan, answer(&head, Some(plan), 0, Verdict::RolledBack, 0, reason)).await)
 }
 
 /// Seconds until the longest writer that the rollback fenced off is dead.

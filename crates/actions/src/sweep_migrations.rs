@@ -89,7 +89,7 @@ async fn danger(ports: &Ports, head: &Head) -> Result<Option<(Trigger, String)>,
         return Ok(None);
     }
     let plan = plan_of(ports, head).await?;
-    let fired = unheard(ports, head, &plan.policy.alarms).await;
+    let fired = unheard(ports, head, &plan.alarms()).await;
     if let Ok(Some(alarm)) = &fired {
         let cause = format!("alarm {} fired at {} while the migration was halted", alarm.name, alarm.at);
         return Ok(Some((Trigger::AlarmEvent, cause)));

@@ -2,22 +2,29 @@
 
 use crate::create_target_group::is_ours;
 use crate::error::ActionError;
+use crate::guards::remove;
 use crate::ports::Ports;
 use crate::recording::release;
 use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::plan::Plan;
 
-/// Deletes the groups that were created, releases the locks and records the refusal. The head that is returned is in
+/// Deletes the groups and the guard alarms that were created, releases the locks and records the refusal. The head that is returned is in
 /// phase `Moving` where the attach was begun meanwhile: then it takes a rollback.
 ///
 /// # Errors
 /// The ledger's and the load balancer's.
 pub(crate) async fn withdraw(ports: &Ports, head: &Head, plan: &Plan, reason: &str) -> Result<Head, ActionError> {
     delete_groups(ports, plan).await?;
-    release(ports, head, plan, |now| {
+    let head = release(ports, head, plan, |now| {
         (now.phase == Phase::Planned).then(|| Happening::Refused { reason: reason.to_owned() })
     })
-    .await
+    .await?;
+    if head.phase == Phase::Refused
+        && let Err(error) = remove(ports, plan).await
+    {
+        tracing::warn!(migration = %plan.migration, error = error.chain(), "guard alarms were left behind");
+    }
+    Ok(head)
 }
 
 /// Found by name and not by the journal, which does not know what was created by a function that died after it.

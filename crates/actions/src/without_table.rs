@@ -124,7 +124,8 @@ async fn old_side_is_dead(ports: &Ports, old: &TargetGroupArn, new: &TargetGroup
     healthy_for_sure(ports, old).await == Some(0) && matches!(healthy_for_sure(ports, new).await, Some(1..))
 }
 
-async fn retried<T, F>(ports: &Ports, doing: &str, call: impl Fn() -> F) -> Result<T, ActionError>
+/// A call that is tried again while another try may help.
+pub(crate) async fn retried<T, F>(ports: &Ports, doing: &str, call: impl Fn() -> F) -> Result<T, ActionError>
 where
     F: Future<Output = Result<T, PortError>>,
 {

@@ -1,5 +1,6 @@
 //! CloudWatch alarms.
 
+mod guards;
 mod history;
 
 use crate::classify::{failed, malformed};
@@ -8,7 +9,10 @@ use aws_sdk_cloudwatch::types::{AlarmType, EvaluationState, HistoryItemType, Sca
 use aws_smithy_types::DateTime;
 use crossfade_actions::ports::{Alarms, PortError};
 use crossfade_domain::alarm::{Alarm, AlarmState, Firing};
+use crossfade_domain::group::Tags;
+use crossfade_domain::planner::guard::NewAlarm;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// `DescribeAlarms` takes no more names in one call.
 const NAMES_IN_A_CALL: usize = 100;
@@ -17,11 +21,12 @@ const DESCRIBE_HISTORY: &str = "DescribeAlarmHistory";
 
 pub(crate) struct CloudWatch {
     client: Client,
+    stack: String,
 }
 
 impl CloudWatch {
-    pub(crate) fn new(client: Client) -> Self {
-        Self { client }
+    pub(crate) fn new(client: Client, stack: String) -> Self {
+        Self { client, stack }
     }
 }
 
@@ -79,6 +84,22 @@ impl Alarms for CloudWatch {
             }
         }
         Ok(firings)
+    }
+
+    fn guard_prefix(&self) -> String {
+        format!("{}-guard-", self.stack)
+    }
+
+    async fn alarm_tags(&self, names: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        self.tags_by_name(names).await
+    }
+
+    async fn put_alarm(&self, alarm: &NewAlarm) -> Result<(), PortError> {
+        self.put(alarm).await
+    }
+
+    async fn delete_alarms(&self, names: &[String]) -> Result<(), PortError> {
+        self.delete(names).await
     }
 }
 

@@ -67,9 +67,13 @@ fn points(object: &str, result: &MetricDataResult) -> Result<DataPoints, PortErr
 }
 
 fn converted(place: usize, query: &MetricQuery) -> MetricDataQuery {
+    MetricDataQuery::builder().id(MetricPages::id(place)).metric_stat(statistic(query)).build()
+}
+
+/// A query in the SDK's types, as data and alarms take it.
+pub(crate) fn statistic(query: &MetricQuery) -> MetricStat {
     let dimensions = query.dimensions().into_iter();
     let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect();
     let metric = Metric::builder().namespace(NAMESPACE).metric_name(query.metric).set_dimensions(Some(dimensions));
-    let stat = MetricStat::builder().metric(metric.build()).period(query.period_seconds.into()).stat(&query.statistic);
-    MetricDataQuery::builder().id(MetricPages::id(place)).metric_stat(stat.build()).build()
+    MetricStat::builder().metric(metric.build()).period(query.period_seconds.into()).stat(&query.statistic).build()
 }

@@ -7,6 +7,7 @@ pub fn told(event: &Event) -> String {
     match &event.what {
         Happening::Planned { routes } => format!("planned: {} locked", counted(*routes, "route")),
         Happening::GroupsCreated { groups } => format!("created {}", counted(groups.len(), "target group")),
+        Happening::GuardsCreated { alarms } => format!("created {}", counted(alarms.len(), "guard alarm")),
         Happening::ShiftIntended { step: 0, .. } => "attaching the new groups at weight 0".to_owned(),
         Happening::Shifted { step: 0, .. } => "attached: every route read back at weight 0".to_owned(),
         Happening::ShiftIntended { weight, .. } => format!("shifting to {weight}"),

@@ -100,6 +100,9 @@ pub struct Head {
     /// The new group of each old one, once created.
     #[serde(default)]
     pub new_groups: BTreeMap<TargetGroupArn, TargetGroupArn>,
+    /// Whether our own alarms were created.
+    #[serde(default)]
+    pub guarded: bool,
     /// What an operator asked for.
     #[serde(default)]
     pub commands: Commands,
@@ -173,6 +176,11 @@ pub enum Happening {
     GroupsCreated {
         /// New group of each old one.
         groups: BTreeMap<TargetGroupArn, TargetGroupArn>,
+    },
+    /// Our own alarms on the new groups exist, tagged as ours.
+    GuardsCreated {
+        /// Their names.
+        alarms: Vec<String>,
     },
     /// A shift is about to be written.
     ShiftIntended {
@@ -318,6 +326,7 @@ impl Head {
             waiting_since: None,
             healthy_reads: 0,
             new_groups: BTreeMap::new(),
+            guarded: false,
             commands: Commands::default(),
             rollback: None,
             hook: None,
@@ -353,6 +362,7 @@ impl Head {
         match (self.phase, &event.what) {
             (P::Planned, H::Planned { .. }) | (P::RollingBack | P::Settling, H::ForeignEditKept { .. }) => {}
             (P::Planned, H::GroupsCreated { groups }) => next.new_groups.clone_from(groups),
+            (P::Planned, H::GuardsCreated { .. }) => next.guarded = true,
             (P::Planned | P::Moving, H::ShiftIntended { step, .. }) => {
                 next.phase = P::Moving;
                 next.intended_step = Some(*step);

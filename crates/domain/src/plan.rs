@@ -3,6 +3,7 @@
 use crate::action::{Action, GroupStickiness};
 use crate::group::{Attributes, GroupSettings};
 use crate::ids::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use crate::planner::guard::PlannedGuard;
 use crate::policy::{ScheduleStep, ServicePolicy};
 use crate::route::RouteId;
 use jiff::Timestamp;
@@ -34,6 +35,9 @@ pub struct Plan {
     pub groups: Vec<PlannedGroup>,
     /// Every route of the service, which move as one unit.
     pub routes: Vec<PlannedRoute>,
+    /// The alarms that we create once the new groups exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<PlannedGuard>,
     /// Warnings that did not refuse the plan.
     pub findings: Vec<Finding>,
     /// What a resume made of an earlier plan of the same migration; none for the plan as it was made.

@@ -3,6 +3,7 @@
 mod alarms;
 pub mod code;
 mod findings;
+pub mod guard;
 mod name;
 mod new_group;
 mod old_groups;
@@ -78,6 +79,7 @@ pub fn plan(
         policy: policy.clone(),
         groups,
         routes,
+        guards: Vec::new(),
         findings,
         revision: None,
     })

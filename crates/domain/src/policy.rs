@@ -33,6 +33,9 @@ pub struct ServicePolicy {
     pub schedule: Schedule,
     /// Names of the alarms that guard the migration.
     pub alarms: Vec<String>,
+    /// Whether we create alarms on the new groups.
+    #[serde(default)]
+    pub guard_alarms: GuardAlarms,
     /// Healthy targets that each new group must have before it gets traffic.
     pub min_healthy: u32,
     /// Whether the new cluster is compared with the old one.
@@ -120,6 +123,17 @@ pub struct ScheduleStep {
     /// After how many seconds the bake may end early, where that is not what the policy says for all steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_bake_seconds: Option<u32>,
+}
+
+/// Whether we create alarms on the new groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GuardAlarms {
+    /// The operator's own are all there are.
+    #[default]
+    None,
+    /// One set for each new group, for as long as the migration lasts.
+    Auto,
 }
 
 /// What happens at the end of a bake without evidence either way.

@@ -1,7 +1,7 @@
 //! The policy as people write it, decoded with every problem at once.
 //!
 //! YAML is turned into JSON before it comes here. Defaults are merged into each service; what neither gives has these
-//! values: schedule `canary`, no alarms, `minHealthy` 1, `judge` true, no `minBake`, `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 100,
+//! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 1, `judge` true, no `minBake`, `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 100,
 //! `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A service's field replaces the default as a whole, but hooks are
 //! merged one by one. `{service}` in an alarm's name is the service's name.
 
@@ -132,6 +132,7 @@ fn service(
             new_targets: new_targets?,
             schedule: settings.schedule,
             alarms: settings.alarms,
+            guard_alarms: settings.guard_alarms,
             min_healthy: settings.min_healthy,
             judge: settings.judge,
             min_bake_seconds: settings.min_bake_seconds,

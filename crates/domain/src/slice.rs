@@ -122,7 +122,7 @@ fn reasons<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> String {
 fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
     let mut opinions = vec![operator(inputs.head)];
     opinions.push(match &inputs.alarms {
-        Ok(read) => alarms_opinion(&inputs.plan.policy.alarms, read, inputs.head.since),
+        Ok(read) => alarms_opinion(&inputs.plan.alarms(), read, inputs.head.since),
         Err(error) => Opinion::unreadable(Gate::Alarms, error),
     });
     opinions.push(new_side(inputs));

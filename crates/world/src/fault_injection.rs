@@ -15,6 +15,7 @@ use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Event, Head, Trigger};
 use crossfade_domain::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::plan::Plan;
+use crossfade_domain::planner::guard::NewAlarm;
 use crossfade_domain::route::{Route, RouteId};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -251,6 +252,22 @@ impl Alarms for Faulty {
 
     async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
         self.faults.call("firings", &names.join(", "), || self.inner.alarms.firings(names, since)).await
+    }
+
+    fn guard_prefix(&self) -> String {
+        self.inner.alarms.guard_prefix()
+    }
+
+    async fn alarm_tags(&self, names: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        self.faults.call("alarm_tags", &names.join(", "), || self.inner.alarms.alarm_tags(names)).await
+    }
+
+    async fn put_alarm(&self, alarm: &NewAlarm) -> Result<(), PortError> {
+        self.faults.call("put_alarm", &alarm.name, || self.inner.alarms.put_alarm(alarm)).await
+    }
+
+    async fn delete_alarms(&self, names: &[String]) -> Result<(), PortError> {
+        self.faults.call("delete_alarms", &names.join(", "), || self.inner.alarms.delete_alarms(names)).await
     }
 }
 

@@ -59,7 +59,7 @@ impl Ledger {
 impl Items {
     fn take(&mut self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
         // Head, plan, event and the marker of an open migration; a lock for each route; an entry for each alarm.
-        let alarms: BTreeSet<&String> = plan.policy.alarms.iter().collect();
+        let alarms: BTreeSet<String> = plan.alarms().into_iter().collect();
         within_limit(4 + plan.routes.len() + alarms.len())?;
         if let Some(stored) = self.heads.get(&head.service) {
             if stored.migration == head.migration && stored.execution == head.execution {
@@ -94,7 +94,7 @@ impl Items {
             self.locks.insert(route.id.clone(), holder);
         }
         for alarm in alarms {
-            self.guards.entry(alarm.clone()).or_default().insert(head.service.clone());
+            self.guards.entry(alarm).or_default().insert(head.service.clone());
         }
         self.plans.insert(head.migration.clone(), plan.clone());
         self.append(event, head);
@@ -125,7 +125,7 @@ impl Items {
     }
 
     fn release(&mut self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
-        within_limit(3 + plan.routes.len() + plan.policy.alarms.len())?;
+        within_limit(3 + plan.routes.len() + plan.alarms().len())?;
         self.record(before, event, after)?;
         self.locks.retain(|_, holder| holder.migration != before.migration);
         for services in self.guards.values_mut() {

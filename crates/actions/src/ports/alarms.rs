@@ -1,6 +1,9 @@
 use super::PortError;
 use crossfade_domain::alarm::{Alarm, Firing};
+use crossfade_domain::group::Tags;
+use crossfade_domain::planner::guard::NewAlarm;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// CloudWatch alarms: metric, composite and log alarms alike.
 #[async_trait::async_trait]
@@ -10,4 +13,16 @@ pub trait Alarms: Send + Sync {
 
     /// Changes to ALARM of these alarms at or after `since`, whether or not they are still firing.
     async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError>;
+
+    /// What the names of our own alarms begin with: `<stack>-guard-`. The functions' roles may change no others.
+    fn guard_prefix(&self) -> String;
+
+    /// The tags of those metric alarms that exist among `names`.
+    async fn alarm_tags(&self, names: &[String]) -> Result<BTreeMap<String, Tags>, PortError>;
+
+    /// Creates an alarm without actions, or gives one of the same name this definition; that one keeps its state and tags.
+    async fn put_alarm(&self, alarm: &NewAlarm) -> Result<(), PortError>;
+
+    /// Deletes alarms; those that are gone are fine.
+    async fn delete_alarms(&self, names: &[String]) -> Result<(), PortError>;
 }

@@ -34,7 +34,7 @@ impl Table {
             plan.routes.iter().map(|route| put(&self.name, item::of_lock(head, route), Some(Condition::absent()))),
         );
         writes.extend(alarms(plan).into_iter().map(|alarm| {
-            let key = key::alarm(alarm, &head.service);
+            let key = key::alarm(&alarm, &head.service);
             put(&self.name, item::of_index(&key, &head.service, &head.migration), None)
         }));
         match self.transact(head.service.as_str(), writes).await.map_err(LedgerError::from)? {
@@ -57,7 +57,7 @@ pub(super) fn still(head: &Head) -> Condition {
 pub(super) fn released(plan: &Plan) -> Vec<Beside> {
     let mut keys = vec![key::open(&plan.service)];
     keys.extend(plan.routes.iter().map(|route| key::lock(&route.id)));
-    keys.extend(alarms(plan).into_iter().map(|alarm| key::alarm(alarm, &plan.service)));
+    keys.extend(alarms(plan).into_iter().map(|alarm| key::alarm(&alarm, &plan.service)));
     keys.into_iter().map(Beside::Delete).collect()
 }
 
@@ -69,8 +69,8 @@ pub(super) fn revised(head: &Head, plan: &Plan) -> Vec<Beside> {
 }
 
 /// A policy may name an alarm twice, a transaction may not.
-fn alarms(plan: &Plan) -> BTreeSet<&str> {
-    plan.policy.alarms.iter().map(String::as_str).collect()
+fn alarms(plan: &Plan) -> BTreeSet<String> {
+    plan.alarms().into_iter().collect()
 }
 
 fn why_not(head: &Head, unmet: &[Unmet]) -> Result<(), TakeError> {

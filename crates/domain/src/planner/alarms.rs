@@ -4,14 +4,15 @@ use super::code;
 use super::findings::Findings;
 use crate::alarm::AlarmState;
 use crate::inventory::Inventory;
-use crate::policy::ServicePolicy;
+use crate::policy::{GuardAlarms, ServicePolicy};
 
 pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mut Findings) {
-    if policy.alarms.is_empty() {
+    if policy.alarms.is_empty() && policy.guard_alarms == GuardAlarms::None {
         findings.warn(
             code::NO_ALARMS,
             policy.name.as_str(),
-            "no alarm guards this migration, so that only health and drift can stop it; name some under alarms",
+            "no alarm guards this migration, so that only health, drift and the judge can stop it, once a minute; name some under \
+             alarms, or write guardAlarms: auto to have alarms on the new target group created for the migration",
         );
     }
     for name in &policy.alarms {

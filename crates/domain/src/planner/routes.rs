@@ -1,6 +1,7 @@
 //! Every route that forwards to an old group, with the integer weights of each step.
 
 use super::findings::Findings;
+use super::guard::guard_count;
 use super::{MOST_LOCKS, MOST_ROUTES, balancer_of, code, new_group, new_group_name};
 use crate::action::{Forward, forward_of};
 use crate::ids::TargetGroupArn;
@@ -58,7 +59,8 @@ pub(super) fn plan(
             );
         }
     }
-    let locks = count + policy.alarms.len();
+    let alarms = policy.alarms.len() + guard_count(policy.guard_alarms, old_groups.len());
+    let locks = count + alarms;
     if count > MOST_ROUTES {
         findings.refuse(
             code::TOO_MANY_ROUTES,
@@ -73,9 +75,8 @@ pub(super) fn plan(
             code::TOO_MANY_LOCKS,
             policy.name.as_str(),
             format!(
-                "{count} routes and {} alarms are {locks} items to take at once, which {MOST_LOCKS} can be at most; bundle \
-                 alarms in a composite alarm",
-                policy.alarms.len()
+                "{count} routes and {alarms} alarms are {locks} items to take at once, which {MOST_LOCKS} can be at most; bundle \
+                 alarms in a composite alarm"
             ),
         );
     }

@@ -1,7 +1,7 @@
 //! The JSON Schema of a fleet's policy, for editors. The decoder decides; a test holds the two to the same fields.
 
 use super::schedule::{MOST_STEPS, NAMES};
-use super::settings::{HOOK_PREFIX, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE};
+use super::settings::{GUARD_ALARMS, HOOK_PREFIX, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE};
 use serde_json::{Value, json};
 
 /// The JSON Schema (draft 2020-12) of the document that `decode_fleet` reads. `$defs.service` is the schema of the
@@ -78,6 +78,10 @@ fn setting_properties() -> Value {
             ],
         },
         "alarms": { "$ref": "#/$defs/texts", "description": "Alarms that roll the service back; {service} is its name." },
+        "guardAlarms": {
+            "enum": words(&GUARD_ALARMS), "default": "none",
+            "description": "auto: alarms on the new target group's errors, connections and targets, created for the migration.",
+        },
         "minHealthy": {
             "type": "integer", "minimum": 1, "maximum": 1000, "default": 1,
             "description": "Healthy targets that a new group must have before and while it gets traffic.",

@@ -4,12 +4,13 @@ use super::duration::{BAKE, HOLD, SLICE, TARGETS, seconds};
 use super::schedule::{canary, schedule};
 use crate::decode::{Object, Place, Reader};
 use crate::ids::ServiceName;
-use crate::policy::{Hooks, ManagedBy, OnDrift, OnInconclusive, Schedule};
+use crate::policy::{GuardAlarms, Hooks, ManagedBy, OnDrift, OnInconclusive, Schedule};
 
 /// The fields of `defaults`; a service may have each of them too.
-pub(super) const SETTING_FIELDS: [&str; 13] = [
+pub(super) const SETTING_FIELDS: [&str; 14] = [
     "schedule",
     "alarms",
+    "guardAlarms",
     "minHealthy",
     "judge",
     "minBake",
@@ -26,6 +27,8 @@ pub(super) const SETTING_FIELDS: [&str; 13] = [
 pub(super) const HOOK_FIELDS: [&str; 4] = ["beforeFirstShift", "afterEachShift", "afterRollback", "beforeRetire"];
 /// What every hook's name begins with: the functions' role may invoke nothing else.
 pub(super) const HOOK_PREFIX: &str = "crossfade-hook-";
+/// The words of `guardAlarms`.
+pub(super) const GUARD_ALARMS: [(&str, GuardAlarms); 2] = [("none", GuardAlarms::None), ("auto", GuardAlarms::Auto)];
 /// The words of `onInconclusive`.
 pub(super) const ON_INCONCLUSIVE: [(&str, OnInconclusive); 3] =
     [("advance", OnInconclusive::Advance), ("hold", OnInconclusive::Hold), ("rollback", OnInconclusive::Rollback)];
@@ -39,6 +42,7 @@ pub(super) const MANAGED_BY: [(&str, ManagedBy); 1] = [("cloudformation", Manage
 pub(super) struct Settings {
     schedule: Option<Schedule>,
     alarms: Option<Vec<String>>,
+    guard_alarms: Option<GuardAlarms>,
     min_healthy: Option<u32>,
     judge: Option<bool>,
     min_bake_seconds: Option<u32>,
@@ -56,6 +60,7 @@ pub(super) struct Settings {
 pub(super) struct Complete {
     pub(super) schedule: Schedule,
     pub(super) alarms: Vec<String>,
+    pub(super) guard_alarms: GuardAlarms,
     pub(super) min_healthy: u32,
     pub(super) judge: bool,
     pub(super) min_bake_seconds: Option<u32>,
@@ -76,6 +81,7 @@ impl Settings {
         Self {
             schedule: self.schedule.or(defaults.schedule),
             alarms: self.alarms.or(defaults.alarms),
+            guard_alarms: self.guard_alarms.or(defaults.guard_alarms),
             min_healthy: self.min_healthy.or(defaults.min_healthy),
             judge: self.judge.or(defaults.judge),
             min_bake_seconds: self.min_bake_seconds.or(defaults.min_bake_seconds),
@@ -107,6 +113,7 @@ impl Settings {
         Complete {
             schedule: self.schedule.unwrap_or_else(canary),
             alarms,
+            guard_alarms: self.guard_alarms.unwrap_or_default(),
             min_healthy: self.min_healthy.unwrap_or(1),
             judge: self.judge.unwrap_or(true),
             min_bake_seconds: self.min_bake_seconds,
@@ -128,6 +135,7 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
     Settings {
         schedule: field("schedule").and_then(|place| schedule(reader, &place)),
         alarms: field("alarms").and_then(|place| alarms(reader, &place)),
+        guard_alarms: field("guardAlarms").and_then(|place| reader.word(&place, &GUARD_ALARMS)),
         min_healthy: field("minHealthy").and_then(|place| reader.whole(&place, 1, 1000)),
         judge: field("judge").and_then(|place| reader.flag(&place)),
         min_bake_seconds: field("minBake").and_then(|place| seconds(reader, &place, BAKE)),

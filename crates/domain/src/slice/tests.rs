@@ -79,6 +79,7 @@ impl Scene {
             policy,
             groups: vec![old],
             routes: vec![],
+            guards: vec![],
             findings: vec![],
             revision: None,
         };

@@ -3,8 +3,11 @@
 use super::World;
 use crossfade_actions::ports::{Alarms, PortError};
 use crossfade_domain::alarm::{Alarm, AlarmState, Firing};
+use crossfade_domain::group::Tags;
+use crossfade_domain::planner::guard::NewAlarm;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// `DescribeAlarms` takes no more names in one call.
 const NAMES_IN_A_CALL: usize = 100;
@@ -63,6 +66,66 @@ impl Alarms for World {
         }
         Ok(firings)
     }
+
+    fn guard_prefix(&self) -> String {
+        "crossfade-guard-".to_owned()
+    }
+
+    async fn alarm_tags(&self, names: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        let mut tags = BTreeMap::new();
+        for portion in names.chunks(NAMES_IN_A_CALL) {
+            let input = json!({"AlarmNames": portion, "AlarmTypes": ["MetricAlarm"], "MaxRecords": 100});
+            for found in self.every_page("DescribeAlarms", &portion.join(", "), input, &["MetricAlarms"])? {
+                let name = found["AlarmName"].as_str().unwrap_or_default();
+                let input = json!({"ResourceARN": found["AlarmArn"]});
+                let answer = self.call("ListTagsForResource", name, |state| {
+                    state.cloudwatch.call(state.now, "ListTagsForResource", &input)
+                })?;
+                let text = |tag: &Value, key: &str| tag[key].as_str().unwrap_or_default().to_owned();
+                let of_alarm = answer["Tags"].as_array().into_iter().flatten();
+                tags.insert(name.to_owned(), of_alarm.map(|tag| (text(tag, "Key"), text(tag, "Value"))).collect());
+            }
+        }
+        Ok(tags)
+    }
+
+    async fn put_alarm(&self, alarm: &NewAlarm) -> Result<(), PortError> {
+        let input = put_input(alarm);
+        self.call("PutMetricAlarm", &alarm.name, |state| state.cloudwatch.call(state.now, "PutMetricAlarm", &input))?;
+        Ok(())
+    }
+
+    async fn delete_alarms(&self, names: &[String]) -> Result<(), PortError> {
+        for portion in names.chunks(NAMES_IN_A_CALL) {
+            let input = json!({ "AlarmNames": portion });
+            let delete = |state: &mut super::State| state.cloudwatch.call(state.now, "DeleteAlarms", &input);
+            self.call("DeleteAlarms", &portion.join(", "), delete)?;
+        }
+        Ok(())
+    }
+}
+
+fn put_input(alarm: &NewAlarm) -> Value {
+    let pairs = |pairs: Vec<(&str, &str)>| -> Vec<Value> {
+        pairs.into_iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect()
+    };
+    let mut metrics: Vec<Value> = alarm
+        .metrics
+        .iter()
+        .map(|(id, query)| {
+            let metric = json!({"Namespace": "AWS/ApplicationELB", "MetricName": query.metric,
+                "Dimensions": pairs(query.dimensions())});
+            let stat = json!({"Metric": metric, "Period": query.period_seconds, "Stat": query.statistic});
+            json!({"Id": id, "MetricStat": stat, "ReturnData": false})
+        })
+        .collect();
+    metrics.push(json!({"Id": "share", "Expression": alarm.expression, "ReturnData": true}));
+    let tags: Vec<Value> = alarm.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+    json!({
+        "AlarmName": alarm.name, "AlarmDescription": alarm.description, "ActionsEnabled": false, "Metrics": metrics,
+        "EvaluationPeriods": alarm.periods, "DatapointsToAlarm": alarm.bad_periods, "Threshold": alarm.threshold,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "notBreaching", "Tags": tags,
+    })
 }
 
 fn alarm(item: &Value) -> Alarm {

@@ -1,0 +1,119 @@
+//! Guard alarms: created before the first change, indexed like the others, gone at the end.
+
+use super::stage::{Stage, once, users};
+use crossfade_domain::journal::{Happening, Phase, Trigger};
+use crossfade_world::fault_injection::Fault;
+use crossfade_world::states::Work;
+use serde_json::{Value, json};
+
+const ERRORS: &str = "crossfade-guard-users-1-errors";
+
+/// `users`, without an alarm of its own.
+fn guarded() -> (Stage, Value) {
+    let (stage, _) = Stage::with_users();
+    (stage, policy())
+}
+
+fn policy() -> Value {
+    let mut policy = users();
+    policy["service"]["alarms"] = json!([]);
+    policy["service"]["guardAlarms"] = json!("auto");
+    policy
+}
+
+/// The guard alarms that exist.
+fn existing(stage: &Stage) -> Vec<String> {
+    let names = stage.plan("users").guard_names();
+    let found = once(stage.plain.alarms.alarms(&names)).unwrap().unwrap();
+    found.into_iter().map(|alarm| alarm.name).collect()
+}
+
+/// Something happens when a state is about to run for the first time.
+fn at_state(stage: &mut Stage, moment: &'static str, mut happens: impl FnMut(&crossfade_world::World) + 'static) {
+    let mut done = false;
+    stage.before = Some(Box::new(move |world, _, work: &Work, _| {
+        if work.state == moment && !std::mem::replace(&mut done, true) {
+            happens(world);
+        }
+    }));
+}
+
+#[test]
+fn they_are_there_before_the_first_change_and_gone_at_the_end() {
+    let (mut stage, policy) = guarded();
+    at_state(&mut stage, "Attach at weight 0", |world| {
+        let names = ["errors", "connections", "hosts"].map(|kind| format!("crossfade-guard-users-1-{kind}"));
+        let states = world.with(|state| names.map(|name| state.cloudwatch.alarm_state(&name)));
+        assert!(states.iter().all(Option::is_some), "{states:?}");
+    });
+    stage.migrate(policy);
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    let created = stage.events("users").into_iter().filter_map(|event| match event.what {
+        Happening::GuardsCreated { alarms } => Some(alarms.len()),
+        _ => None,
+    });
+    assert_eq!(created.collect::<Vec<_>>(), [3]);
+    assert_eq!(existing(&stage), Vec::<String>::new());
+    assert!(stage.ledger.snapshot().guards.is_empty());
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn one_that_fires_rolls_back_at_once_and_then_they_are_gone() {
+    let (mut stage, policy) = guarded();
+    at_state(&mut stage, "Check alarms", |world| world.fire_alarm(ERRORS));
+    stage.migrate(policy);
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    let rollback = stage.head("users").rollback.unwrap();
+    assert_eq!(rollback.trigger, Trigger::AlarmEvent);
+    assert!(rollback.cause.contains(ERRORS), "{}", rollback.cause);
+    assert_eq!(existing(&stage), Vec::<String>::new());
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn the_gates_see_one_whose_event_was_lost() {
+    let (mut stage, policy) = guarded();
+    stage.deliver_alarm_events = false;
+    at_state(&mut stage, "Check alarms", |world| world.fire_alarm(ERRORS));
+    stage.migrate(policy);
+    let rollback = stage.head("users").rollback.unwrap();
+    assert_eq!(rollback.trigger, Trigger::CheckAlarms);
+    assert!(rollback.cause.contains(ERRORS), "{}", rollback.cause);
+    assert_eq!(existing(&stage), Vec::<String>::new());
+}
+
+#[test]
+fn a_halted_migration_keeps_them() {
+    let (mut stage, service) = Stage::with_users();
+    at_state(&mut stage, "Check alarms", move |world| {
+        let other = world.add_service("internal", "other", &[]).old_group;
+        world.someone_sets_weight(&service.rules[0], &other, 50).unwrap();
+    });
+    stage.migrate(policy());
+    assert_eq!(stage.head("users").phase, Phase::Halted, "{}", stage.told());
+    assert_eq!(existing(&stage).len(), 3);
+}
+
+#[test]
+fn somebody_elses_alarm_of_the_same_name_refuses_the_migration_and_stays() {
+    let (mut stage, policy) = guarded();
+    stage.world.add_alarm(ERRORS);
+    stage.migrate(policy);
+    assert_eq!(stage.head("users").phase, Phase::Refused, "{}", stage.told());
+    assert_eq!(existing(&stage), [ERRORS]);
+    let reason = stage.head("users").reason.unwrap();
+    assert!(reason.contains(&format!("alarm {ERRORS} exists and is not ours")), "{reason}");
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn what_cannot_be_deleted_is_named_and_changes_no_outcome() {
+    let (mut stage, policy) = guarded();
+    stage.faults.always("delete_alarms", Fault::Denied);
+    let execution = stage.migrate(policy);
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    assert_eq!(stage.ended(&execution).1, "");
+    assert_eq!(existing(&stage).len(), 3);
+    assert!(stage.told().contains("delete the guard alarms by hand"), "{}", stage.told());
+}
