@@ -1,13 +1,17 @@
 //! The invariants about rest: how a run ended, and whether everything says so.
 
 use super::consumers;
+use super::fault::Fault;
 use super::run::Run;
 use super::scenario::WEIGHTS;
 use super::scenario::{Outcome, group_exists};
+use super::timers::at_once;
 use super::value::{alike, carries, taken_out};
 use super::wiring::{MIGRATE, ROLL_BACK};
+use crossfade_actions::ports::Alarms;
 use crossfade_domain::drift::describe;
 use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::plan::Plan;
 use crossfade_domain::route_edit::same;
 use crossfade_world::ledger::Items;
 use crossfade_world::states::Status;
@@ -43,6 +47,7 @@ pub(super) fn look(run: &Run<'_>, ended: bool) {
     });
     drop(watch);
     consumers::at_rest(run, outcome);
+    guards(run, &items, outcome);
     executions(run, outcome);
     routes(run, outcome);
     locks(run, &items, outcome);
@@ -120,6 +125,20 @@ fn locks(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
     watch.expect(8, held == wanted, || format!("{outcome:?} with {held} locks, expected {wanted}"));
     let guarded = items.guards.len();
     watch.expect(13, (guarded > 0) == kept, || format!("{outcome:?} with {guarded} alarms that guard it"));
+}
+
+/// Our own alarms go with the migration, unless it halted. What a call that hung puts after its caller's end is for nobody to
+/// know, and two faults may keep the end from being tried again.
+fn guards(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
+    let faults = &run.case.faults;
+    if faults.len() > 1 || faults.values().any(|fault| *fault == Fault::Hangs) {
+        return;
+    }
+    let names: Vec<String> = items.plans.values().flat_map(Plan::guard_names).collect();
+    let left = at_once(Alarms::alarms(&*run.account.world, &names)).unwrap();
+    let wanted = if outcome == Some(Outcome::Halted) { names.len() } else { 0 };
+    let mut watch = run.account.watch.lock().unwrap();
+    watch.expect(13, left.len() == wanted, || format!("{outcome:?} with {} guard alarms of {names:?}", left.len()));
 }
 
 /// Every line told again leads to the stored head.

@@ -68,7 +68,7 @@ enum Due {
 
 pub(super) struct Run<'a> {
     pub(super) account: Arc<Account>,
-    case: &'a Case,
+    pub(super) case: &'a Case,
     tasks: BTreeMap<u64, Invocation>,
     ready: Ready,
     agenda: BTreeMap<(Timestamp, u64), Due>,
@@ -138,6 +138,9 @@ impl Run<'_> {
             watch.stage.untouchable(&self.account.world)
         };
         self.account.watch.lock().unwrap().stage.policy["onDrift"] = json!(self.case.scenario.on_drift);
+        if self.case.scenario.guards {
+            self.account.watch.lock().unwrap().stage.policy["guardAlarms"] = json!("auto");
+        }
         if self.case.scenario.hooks {
             consumers::follow(&mut self.account.watch.lock().unwrap());
         }

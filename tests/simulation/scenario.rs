@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 pub(super) const WEIGHTS: [f64; 3] = [0.0, 20.0, 100.0];
 /// Watches the answers of the public load balancer's targets; evaluated every minute.
 pub(super) const ERRORS: &str = "users-5xx";
+/// One of our own alarms, where the policy asks for them; fires only by hand.
+pub(super) const GUARD: &str = "crossfade-guard-users-1-errors";
 /// Fires only by hand.
 pub(super) const LATENCY: &str = "users-latency";
 
@@ -98,6 +100,8 @@ pub(super) struct Scenario {
     pub(super) on_drift: &'static str,
     /// Whether the policy has hooks, which move the service's consumers.
     pub(super) hooks: bool,
+    /// Whether the policy asks for guard alarms.
+    pub(super) guards: bool,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -127,6 +131,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         or: Vec::new(),
         on_drift: "halt",
         hooks: false,
+        guards: false,
         about: 13,
     }
 }
@@ -156,7 +161,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     list.push(Scenario { shape: Shape::FiveRoutes, ..scenario("five-routes-fail", O::RolledBack, failing.clone()) });
     list.push(Scenario { shape: Shape::Sticky, ..scenario("sticky-fails", O::RolledBack, failing) });
     for state in STATES {
-        let ends = if state == "Create target group" { O::Refused } else { O::RolledBack };
+        let unchanged = matches!(state, "Create target group" | "Attach at weight 0");
+        let ends = if unchanged { O::Refused } else { O::RolledBack };
         let mut aborted = scenario(format!("abort-in-{}", slug(state)), ends, vec![(When::Entered(state), Act::Abort)]);
         if matches!(state, "Plan migration" | "Create target group" | "Attach at weight 0") {
             aborted.or = vec![O::Refused, O::RolledBack];
@@ -205,6 +211,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     list.push(scenario("alarm-fires-already", O::Refused, vec![(When::Before, Act::FireAlarm(LATENCY))]));
     list.push(scenario("alarm-is-deleted", O::Halted, vec![(When::Recorded("shifted 1"), Act::DeleteAlarm(LATENCY))]));
     list.extend(with_hooks());
+    let guard = vec![(When::Recorded("shifted 1"), Act::FireAlarm(GUARD))];
+    list.push(Scenario { guards: true, ..scenario("guards", O::Migrated, vec![]) });
+    list.push(Scenario { guards: true, ..scenario("guard-alarm-fires", O::RolledBack, guard) });
     for scenario in &mut list {
         let is = |part: &str| scenario.name.contains(part);
         scenario.about = if is("alarm") || is("new-side-fails") {
