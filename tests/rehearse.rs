@@ -3,6 +3,7 @@
 mod command;
 mod default_scenario;
 mod faults;
+mod guards;
 mod hooks;
 mod interruptions;
 mod side_by_side;
