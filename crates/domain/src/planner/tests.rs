@@ -110,6 +110,13 @@ fn alarms_without_data_or_actions_and_no_alarms_are_warnings() {
         &[("~alarm-without-data", "users-5xx")],
     );
     check(|policy, _| policy.alarms.clear(), &[("~no-alarms", "users")]);
+    check(
+        |policy, _| {
+            policy.alarms.clear();
+            policy.guard_alarms = crate::policy::GuardAlarms::Auto;
+        },
+        &[],
+    );
     check(|_, inventory| inventory.alarms[0].actions_enabled = false, &[("~alarm-actions-disabled", "users-5xx")]);
 }
 

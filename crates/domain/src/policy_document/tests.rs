@@ -145,7 +145,7 @@ fn every_problem_is_named_at_once_with_its_path() {
         [
             "default: unknown field (did you mean \"defaults\"?)",
             "fleet: empty: expected the fleet's name",
-            "defaults.name: unknown field; expected one of schedule, alarms, minHealthy, judge, minBake, \
+            "defaults.name: unknown field; expected one of schedule, alarms, guardAlarms, minHealthy, judge, minBake, \
              onInconclusive, onDrift, allowManagedBy, oldHealthyShare, slice, maxHold, targetsTimeout, hooks",
             "defaults.scedule: unknown field (did you mean \"schedule\"?)",
             "defaults.schedule: \"canari\": expected canary, linear or a list of steps (did you mean \"canary\"?)",
