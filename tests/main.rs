@@ -10,6 +10,7 @@ mod repository;
 
 mod bad_input;
 mod hook_example;
+mod judge_replay;
 mod lambda_host;
 mod rehearse;
 mod second_opinions;

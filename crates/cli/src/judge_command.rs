@@ -263,7 +263,49 @@ mod tests {
     }
 
     #[test]
+    fn more_bad_requests_than_requests_are_refused_and_so_are_fractions_and_negative_counts() {
+        let minute = |new_bad: &str, new: &str| {
+            format!(
+                r#"{{"horizonMinutes": 60, "metrics": {{"errors": {{"minutes": [
+                    {{"age": 0, "newBad": 1, "new": 2, "oldBad": 0, "old": 9}},
+                    {{"age": 1, "newBad": {new_bad}, "new": {new}, "oldBad": 12, "old": 10}}]}}}}}}"#
+            )
+        };
+        check_refusal(
+            &minute("8", "7"),
+            "error: cannot judge series.json: 2 problems\n\
+             \x20 $.metrics.errors.minutes[1].newBad: 8, expected at most new, 7\n\
+             \x20 $.metrics.errors.minutes[1].oldBad: 12, expected at most old, 10\n",
+        );
+        let count = "a whole number from 0 to 9007199254740992";
+        check_refusal(
+            &minute("-8", "7.5"),
+            &format!(
+                "error: cannot judge series.json: 2 problems\n\
+                 \x20 $.metrics.errors.minutes[1].newBad: -8, expected {count}\n\
+                 \x20 $.metrics.errors.minutes[1].new: 7.5, expected {count}\n"
+            ),
+        );
+    }
+
+    #[test]
+    fn more_minutes_than_any_schedule_has_are_refused() {
+        let minutes = vec!["0"; 1_008_001].join(",");
+        check_refusal(
+            &format!(r#"{{"horizonMinutes": 60, "metrics": {{"slow": {{"minutes": [{minutes}]}}}}}}"#),
+            "error: cannot judge series.json: $.metrics.slow.minutes: 1008001 minutes, expected at most 1008000\n",
+        );
+    }
+
+    #[test]
     fn what_is_no_json_is_refused_with_its_place() {
+        for empty in ["", " \n"] {
+            check_refusal(
+                empty,
+                "error: cannot judge series.json: empty, expected a JSON object with horizonMinutes and metrics\n",
+            );
+        }
+        check_refusal("[]", "error: cannot judge series.json: $: an array, expected an object\n");
         check_refusal(
             "{\"horizonMinutes\": 60,",
             "error: cannot judge series.json: not JSON: EOF while parsing a value at line 1 column 22\n",

@@ -9,6 +9,9 @@ use std::fmt;
 /// The largest count that a floating-point number holds exactly.
 const LARGEST_COUNT: u64 = 1 << 53;
 
+/// More minutes than the longest schedule has: a hundred steps of a week each.
+const MOST_MINUTES: usize = 100 * 7 * 24 * 60;
+
 /// What is wrong with a file, all of it.
 #[derive(Debug)]
 pub(super) struct Problems(Vec<String>);
@@ -27,6 +30,9 @@ impl fmt::Display for Problems {
 
 /// Reads a file: the series and the planned minutes of the migration.
 pub(super) fn parse(text: &str) -> Result<(Series, u32), Problems> {
+    if text.trim().is_empty() {
+        return Err(Problems(vec!["empty, expected a JSON object with horizonMinutes and metrics".to_owned()]));
+    }
     let file: Value = serde_json::from_str(text).map_err(|error| Problems(vec![format!("not JSON: {error}")]))?;
     let mut reader = Reader::default();
     let read = reader.file(&file);
@@ -72,6 +78,10 @@ impl Reader {
             }
         }
         match self.field(fields, "minutes", path, "an array") {
+            Some(Value::Array(minutes)) if minutes.len() > MOST_MINUTES => {
+                let found = format!("{} minutes", minutes.len());
+                self.problem(&format!("{path}.minutes"), &found, &format!("at most {MOST_MINUTES}"));
+            }
             Some(Value::Array(minutes)) => {
                 for (index, minute) in minutes.iter().enumerate() {
                     series.minutes.push(self.minute(minute, &format!("{path}.minutes[{index}]")));
@@ -88,8 +98,16 @@ impl Reader {
             return Minute::default();
         };
         let age = self.whole_number(fields, "age", path, 0, u64::from(u32::MAX));
+        let before = self.problems.len();
         let [new_bad, new, old_bad, old] =
             ["newBad", "new", "oldBad", "old"].map(|name| self.whole_number(fields, name, path, 0, LARGEST_COUNT));
+        if self.problems.len() == before {
+            for (bad, bad_name, all, name) in [(new_bad, "newBad", new, "new"), (old_bad, "oldBad", old, "old")] {
+                if bad > all {
+                    self.problem(&format!("{path}.{bad_name}"), &bad.to_string(), &format!("at most {name}, {all}"));
+                }
+            }
+        }
         Minute { age: u32::try_from(age).unwrap_or(0), new_bad, new, old_bad, old }
     }
 

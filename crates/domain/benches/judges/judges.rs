@@ -54,12 +54,20 @@ fn crossfade(trace: &Trace, last: usize) -> Option<usize> {
     let parameters = Parameters::new(u32::try_from(trace.minutes()).expect("a migration takes a few hours"));
     let empty = |history: &[(u64, u64)]| MetricSeries { phi: dispersion(history), minutes: Vec::new() };
     let mut series = Series {
-        metrics: [(MetricKind::Errors, empty(&trace.error_history)), (MetricKind::Slow, empty(&trace.slow_history))]
-            .into(),
+        metrics: [
+            (MetricKind::Errors, empty(&trace.error_history)),
+            (MetricKind::Slow, empty(&trace.slow_history)),
+            (MetricKind::ClientErrors, empty(&trace.refused_history)),
+        ]
+        .into(),
     };
     (1..=last).find(|&seen| {
         for (kind, metric) in &mut series.metrics {
-            let minutes = if *kind == MetricKind::Errors { &trace.errors } else { &trace.slow };
+            let minutes = match kind {
+                MetricKind::Errors => &trace.errors,
+                MetricKind::ClientErrors => &trace.refused,
+                MetricKind::Slow | MetricKind::VerySlow => &trace.slow,
+            };
             metric.minutes.push(minutes[seen - 1]);
         }
         judge_series(&series, &parameters).verdict == Verdict::Fail

@@ -14,7 +14,7 @@ use judges::Judge;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use score::Score;
-use service::{Fault, Service};
+use service::{Fault, Service, Trouble};
 use std::error::Error;
 use std::io::{self, Write};
 
@@ -86,6 +86,7 @@ fn migrate(service: &Service, fault: Option<Fault>, runs: u64, draws: &mut Draws
 fn random_services(options: &Options, draws: &mut Draws, out: &mut impl Write) -> io::Result<()> {
     let mut healthy: [Vec<Score>; Judge::ALL.len()] = Default::default();
     let mut faulty: [Vec<Score>; Judge::ALL.len()] = Default::default();
+    let mut services = Vec::new();
     for _ in 0..options.services {
         let mut generator = draws.next();
         let service = scenarios::random_service(&mut generator);
@@ -96,6 +97,7 @@ fn random_services(options: &Options, draws: &mut Draws, out: &mut impl Write) -
         for (judge, score) in migrate(&service, Some(fault), options.runs, draws).into_iter().enumerate() {
             faulty[judge].push(score);
         }
+        services.push(service);
     }
     writeln!(out, "### Random services: healthy, and the same with a fault\n")?;
     writeln!(
@@ -120,6 +122,33 @@ fn random_services(options: &Options, draws: &mut Draws, out: &mut impl Write) -
             all.mean_harmed(),
             all.mean_harm_percent(),
         )?;
+    }
+    writeln!(out)?;
+    let ours = Judge::ALL.iter().position(|judge| matches!(judge, Judge::Crossfade)).expect("it is one of them");
+    sources(&services, &healthy[ours], out)
+}
+
+/// Where this project's false rollbacks come from: by what happens to a service, and by how far its clusters wander apart.
+fn sources(services: &[Service], scores: &[Score], out: &mut impl Write) -> io::Result<()> {
+    const BANDS: [(f64, &str); 3] = [(0.1, "below 0.1"), (0.2, "0.1 to 0.2"), (0.3, "0.2 to 0.3")];
+    writeln!(out, "### Crossfade's false rollbacks by their source: mean % (worst service %, services)\n")?;
+    let bands: Vec<String> = BANDS.iter().map(|(_, name)| format!("own noise {name}")).collect();
+    writeln!(out, "| service | {} |\n|---|{}", bands.join(" | "), "---:|".repeat(BANDS.len()))?;
+    for trouble in Trouble::NAMES {
+        let mut cells = Vec::new();
+        let mut least = 0.0;
+        for (most, _) in BANDS {
+            let band = least..most;
+            let of = services.iter().zip(scores);
+            let rates: Vec<f64> = of
+                .filter(|(service, _)| service.trouble.name() == trouble && band.contains(&service.noise.own))
+                .map(|(_, score)| score.rolled_back_percent())
+                .collect();
+            let worst = rates.iter().copied().fold(0.0, f64::max);
+            cells.push(format!("{:.2} ({worst:.1}, {})", score::mean(&rates), rates.len()));
+            least = most;
+        }
+        writeln!(out, "| {trouble} | {} |", cells.join(" | "))?;
     }
     writeln!(out)
 }

@@ -41,6 +41,24 @@ pub(crate) enum Trouble {
     Incident(f64, usize),
 }
 
+impl Trouble {
+    /// The names of all kinds; clumps beyond what the judge takes for one failure are a kind of their own.
+    pub(crate) const NAMES: [&'static str; 6] =
+        ["nothing", "hiccups of pods", "clumps of 2 to 5", "clumps of 6 to 10", "cold start", "incident of both"];
+
+    pub(crate) fn name(self) -> &'static str {
+        let [nothing, hiccups, clumps, larger_clumps, cold_start, incident] = Self::NAMES;
+        match self {
+            Self::None => nothing,
+            Self::Hiccups => hiccups,
+            Self::Clumps(size) if size > 5.0 => larger_clumps,
+            Self::Clumps(_) => clumps,
+            Self::ColdStart(_) => cold_start,
+            Self::Incident(..) => incident,
+        }
+    }
+}
+
 /// What is wrong with the new cluster, from a minute on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fault {

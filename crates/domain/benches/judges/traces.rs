@@ -25,11 +25,14 @@ pub(crate) struct Trace {
     pub(crate) errors: Vec<Minute>,
     /// Requests slower than the old cluster's 95th percentile.
     pub(crate) slow: Vec<Minute>,
+    /// Requests answered with 4xx. Only this project's judge looks at them, and no fault raises them: a third metric costs it evidence.
+    pub(crate) refused: Vec<Minute>,
     /// Requests that failed or were slow for the fault alone.
     pub(crate) harmed: Vec<u64>,
     /// `(bad, requests)` of the old cluster in the hour before.
     pub(crate) error_history: Vec<(u64, u64)>,
     pub(crate) slow_history: Vec<(u64, u64)>,
+    pub(crate) refused_history: Vec<(u64, u64)>,
     /// The minute from which the fault is there.
     pub(crate) onset: Option<usize>,
 }
@@ -100,9 +103,11 @@ pub(crate) fn draw(service: &Service, fault: Option<Fault>, rng: &mut impl Rng) 
         step: plan.iter().map(|minute| minute.0).collect(),
         errors: Vec::new(),
         slow: Vec::new(),
+        refused: Vec::new(),
         harmed: Vec::new(),
         error_history: Vec::new(),
         slow_history: Vec::new(),
+        refused_history: Vec::new(),
         onset: fault.map(|fault| fault.onset),
     };
     for _ in 0..HISTORY_MINUTES {
@@ -145,7 +150,24 @@ pub(crate) fn draw(service: &Service, fault: Option<Fault>, rng: &mut impl Rng) 
         trace.slow.push(minute(slow));
         trace.harmed.push(harmed);
     }
+    // Drawn last, so that the other metrics are what they were without it.
+    draw_refused(service, &mut trace, rng);
     trace
+}
+
+/// Five times as many refusals as errors, wandering by themselves.
+fn draw_refused(service: &Service, trace: &mut Trace, rng: &mut impl Rng) {
+    let usual = (5.0 * service.base_errors).min(0.1);
+    let mut rates = Wander::new(service.noise, rng);
+    for &(_, requests) in &trace.error_history {
+        let [_, rate] = rates.step(rng);
+        trace.refused_history.push((binomial(requests, usual * rate.exp(), rng), requests));
+    }
+    for minute in &trace.errors {
+        let [new, old] = rates.step(rng).map(|rate| usual * rate.exp());
+        let (new_bad, old_bad) = (binomial(minute.new, new, rng), binomial(minute.old, old, rng));
+        trace.refused.push(Minute { new_bad, old_bad, ..*minute });
+    }
 }
 
 fn lost_to_hiccups(service: &Service, hiccup: &mut Hiccup, pods: f64, minutes: f64, rng: &mut impl Rng) -> f64 {
