@@ -27,7 +27,7 @@ use settings::{SETTING_FIELDS, Settings};
 pub const POLICY_VERSION: u32 = 1;
 
 /// The fields of a fleet's policy.
-const FLEET_FIELDS: [&str; 3] = ["fleet", "defaults", "services"];
+const FLEET_FIELDS: [&str; 4] = ["version", "fleet", "defaults", "services"];
 /// The fields that only a service has; the others may be in `defaults` too.
 const OWN_FIELDS: [&str; 4] = ["name", "after", "oldTargetGroups", "newTargets"];
 
@@ -74,6 +74,7 @@ pub(crate) fn read_fleet(reader: &mut Reader, place: &Place<'_>) -> Option<Fleet
 
 fn fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
     let object = reader.object(place, &FLEET_FIELDS, "a fleet's policy with fleet and services")?;
+    let version = object.get("version").is_none_or(|place| is_known(reader, &place));
     let name =
         reader.required(&object, "fleet", "the fleet's name").and_then(|place| reader.text(&place, "the fleet's name"));
     let defaults = match object.get("defaults") {
@@ -103,7 +104,25 @@ fn fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
         items.iter().flatten().zip(&names).map(|(item, (_, name))| (item.clone(), name.clone())).collect();
     after::check(reader, &links);
     let services: Option<Vec<ServicePolicy>> = services.into_iter().collect();
+    if !version {
+        return None;
+    }
     Some(FleetPolicy { version: POLICY_VERSION, fleet: name?, services: services.filter(|_| items.is_some())? })
+}
+
+/// A document without a version is of the first. A later one may mean something that this decoder does not know.
+fn is_known(reader: &mut Reader, place: &Place<'_>) -> bool {
+    let known = place.value.as_u64() == Some(u64::from(POLICY_VERSION));
+    if !known {
+        let found = place.value;
+        reader.note(
+            &place.path,
+            format!(
+                "{found}: expected {POLICY_VERSION}, the only version there is; a later one needs a newer crossfade"
+            ),
+        );
+    }
+    known
 }
 
 /// The name is returned even where another field is wrong, so that the services can be compared with each other.

@@ -1,5 +1,6 @@
 //! The JSON Schema of a fleet's policy, for editors. The decoder decides; a test holds the two to the same fields.
 
+use super::POLICY_VERSION;
 use super::schedule::{MOST_STEPS, NAMES};
 use super::settings::{GUARD_ALARMS, HOOK_PREFIX, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ pub fn policy_schema() -> Value {
         "additionalProperties": false,
         "required": ["fleet", "services"],
         "properties": {
+            "version": { "const": POLICY_VERSION, "description": "Version of this format; 1 if left out." },
             "fleet": { "type": "string", "minLength": 1, "description": "The fleet's name." },
             "defaults": {
                 "type": "object",

@@ -1,0 +1,88 @@
+//! What was stored once stays readable: an item of each kind as version 1 wrote it. A change of a format keeps these files
+//! and adds others.
+
+use crate::repository::root;
+use crossfade_domain::cursor::Cursor;
+use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::journal::{Event, Head, Phase};
+use crossfade_domain::plan::Plan;
+use crossfade_domain::policy_document::decode_fleet;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+fn stored(name: &str) -> Value {
+    let file = root().join("tests/compatibility").join(format!("{name}.json"));
+    serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
+        .unwrap()
+}
+
+/// Reads a stored item; nothing that stands in it is lost when it is written again.
+#[track_caller]
+fn check<T: DeserializeOwned + Serialize>(name: &str) -> T {
+    let before = stored(name);
+    assert_eq!(before["version"], json!(1), "{name} has no version");
+    let read: T = serde_json::from_value(before.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    holds(&before, &serde_json::to_value(&read).unwrap(), name);
+    read
+}
+
+/// Every field of `before` stands in `after` with the same value.
+#[track_caller]
+fn holds(before: &Value, after: &Value, path: &str) {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            for (name, value) in before {
+                holds(value, after.get(name).unwrap_or(&Value::Null), &format!("{path}.{name}"));
+            }
+        }
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (index, (before, after)) in before.iter().zip(after).enumerate() {
+                holds(before, after, &format!("{path}[{index}]"));
+            }
+        }
+        _ => assert_eq!(before, after, "{path}"),
+    }
+}
+
+#[test]
+fn heads_plans_and_cursors_of_version_1_are_read() {
+    assert_eq!(check::<Head>("head").phase, Phase::RolledBack);
+    check::<Head>("head-resumed");
+    check::<Plan>("plan");
+    check::<Cursor>("cursor");
+}
+
+#[test]
+fn every_event_of_version_1_is_read() {
+    let events = stored("events");
+    let kinds: BTreeSet<&str> =
+        events.as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert!(kinds.len() >= 16, "{kinds:?}");
+    for event in events.as_array().unwrap() {
+        assert_eq!(event["version"], json!(1));
+        let read: Event = serde_json::from_value(event.clone()).unwrap_or_else(|error| panic!("{event}: {error}"));
+        holds(event, &serde_json::to_value(&read).unwrap(), "event");
+    }
+}
+
+#[test]
+fn a_lock_of_version_1_is_read() {
+    let lock = stored("lock");
+    let read: RouteHolder = serde_json::from_value(lock.clone()).unwrap();
+    holds(&lock, &serde_json::to_value(&read).unwrap(), "lock");
+}
+
+#[test]
+fn a_policy_with_and_without_its_version_is_the_same_policy() {
+    let first = stored("policy-without-version");
+    let mut second = first.clone();
+    second["version"] = json!(1);
+    assert_eq!(decode_fleet(&first).unwrap(), decode_fleet(&second).unwrap());
+    for later in [json!(2), json!("1"), json!(null)] {
+        second["version"] = later.clone();
+        let problems = decode_fleet(&second).unwrap_err().to_string();
+        assert!(problems.starts_with(&format!("version: {later}: expected 1")), "{problems}");
+    }
+}
