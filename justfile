@@ -11,7 +11,7 @@ default:
     @just --list --unsorted
 
 # Everything that CI checks, in its order.
-check: format spelling machines template clippy test
+check: format spelling machines template ci clippy test
 
 # Is every file formatted?
 format:
@@ -33,6 +33,10 @@ template:
     {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
     {{ bin }}/cfn-lint --template {{ tools }}/expanded.json
 
+# The integrations with GitHub and GitLab, with their examples.
+ci:
+    {{ bin }}/python ci/tools/lint.py
+
 # Every lint is an error.
 clippy:
     cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -40,6 +44,10 @@ clippy:
 # The tests, all of them.
 test:
     cargo test --workspace --locked
+
+# Runs the command's transcripts and stores what it says now; look at the difference before you commit it.
+transcripts:
+    INSTA_UPDATE=always cargo test --workspace --locked --test all -- command_line::verbs
 
 # Whole migrations with faults at drawn calls, for as long as asked: `just soak 10m` (s, m or h).
 soak for:

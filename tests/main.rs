@@ -9,6 +9,8 @@ mod machine;
 mod repository;
 
 mod bad_input;
+mod command_line;
+mod compatibility;
 mod hook_example;
 mod judge_replay;
 mod lambda_host;

@@ -8,4 +8,4 @@ mod hooks;
 mod interruptions;
 mod side_by_side;
 
-pub(crate) use command::{crossfade, scenario_file};
+pub(crate) use command::{Running, binary, crossfade, scenario_file};

@@ -33,6 +33,11 @@ fn binaries() -> &'static Binaries {
     })
 }
 
+/// One of them.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    binaries().path(name).unwrap().to_owned()
+}
+
 /// Runs `crossfade` to its end.
 pub(crate) fn crossfade<const N: usize>(arguments: [&str; N]) -> Finished {
     Running::start(arguments).finish()

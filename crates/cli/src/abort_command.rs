@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// How long the table may keep a rollback waiting, in real time: it needs neither head nor journal.
 const TABLE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a rollback may take to begin, in real time, before the execution that it fences off is stopped all the same.
+const FENCE_PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Roll back a migration that is under way. Beats every other command.
 ///
@@ -141,6 +144,9 @@ async fn go_back(
     }
     let name = format!("{service}-by-hand-{}", session.now().as_millisecond());
     let started = session.ports.executions.start_roll_back(service, &name, Trigger::Operator, &cause).await;
+    if started.is_ok() {
+        until_fenced(head, session).await;
+    }
     let stopped = stop_what_runs(head, session, &cause).await;
     let execution = match started {
         Ok(Started::New(execution)) => execution,
@@ -170,6 +176,21 @@ async fn go_back(
         }
         Reached::There { code, .. } => Ok(code),
     }
+}
+
+/// Waits, shortly, until the rollback has begun: a stop's status event then finds it under way, and starts no second one.
+async fn until_fenced(head: Option<&Head>, session: &Session) {
+    let Some(head) = head.filter(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) else { return };
+    let begun = async {
+        while let Ok(Some(now)) = session.ports.ledger.head(&head.service).await {
+            if now.migration != head.migration || !matches!(now.phase, Phase::Planned | Phase::Moving) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    // Fenced or not, the execution is stopped after this.
+    let _in_time = tokio::time::timeout(FENCE_PATIENCE, begun).await;
 }
 
 /// Whether the migration's own execution was stopped. Its status event makes the sweep look, which joins the rollback.

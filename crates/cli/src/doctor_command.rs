@@ -18,8 +18,9 @@ const MACHINES: [&str; 2] = ["migrate-service", "roll-back-service"];
 /// Target groups on a load balancer from which on there is not room for many more copies.
 const CROWDED: usize = GROUPS_PER_LOAD_BALANCER * 9 / 10;
 
-/// Check credentials, stack, permissions, quotas and versions; each line says what to do. Reads
-/// only: a permission to write shows when it is used.
+/// Check credentials, stack, permissions, quotas and versions; each line says what to do.
+///
+/// Reads only: a permission to write shows when it is used.
 ///
 /// Examples:
 ///   crossfade doctor
@@ -90,7 +91,10 @@ pub async fn run(
                 State::Missing => "MISSING",
                 State::Denied => "DENIED ",
             };
-            console.data(&format!("{mark}  {what:<18} {}", told.replace("\n  ", "\n                             ")))?;
+            console.data(&format!(
+                "{mark}  {what:<25} {}",
+                told.replace("\n  ", "\n                                   ")
+            ))?;
         }
     }
     Ok(code)
@@ -105,21 +109,27 @@ async fn examine(session: &Session, lines: &mut Vec<Line>) {
     lines.push(line("credentials", State::Ok, format!("{} in account {}", session.caller.arn, session.caller.account)));
     let endpoint = place.endpoint.as_ref().map_or_else(|| "AWS".to_owned(), |url| format!("{url} instead of AWS"));
     lines.push(line("region", State::Ok, format!("{}, {endpoint}", place.region)));
-    table(session, lines).await;
+    if table(session, lines).await {
+        migrations(session, lines).await;
+        load_balancers(session, lines).await;
+    }
     for machine in MACHINES {
         let found = session.machines.look_at(&session.machine(machine)).await;
         let well = format!("{}-{machine} is there", place.stack);
         lines.push(judged(session, &format!("machine {machine}"), found, &well));
     }
-    load_balancers(session, lines).await;
     let alarms = session.ports.alarms.alarms(&["crossfade-doctor".to_owned()]).await.map(drop);
     lines.push(judged(session, "alarms", alarms, "may be read"));
 }
 
-/// Policies and heads are read one by one: a stored item of a newer version is found here and not at three in the morning.
-async fn table(session: &Session, lines: &mut Vec<Line>) {
+/// Policies are read one by one: one of a newer version is found here and not at three in the morning. Answers whether there
+/// is a table.
+async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
     match session.ports.ledger.policies().await {
-        Err(error) => lines.push(of_ledger(session, "table", error)),
+        Err(error) => {
+            lines.push(of_ledger(session, "table", error));
+            false
+        }
         Ok(stored) => {
             lines.push(line("table", State::Ok, format!("{} may be read", session.place.stack)));
             if stored.is_empty() {
@@ -139,8 +149,12 @@ async fn table(session: &Session, lines: &mut Vec<Line>) {
                     ),
                 });
             }
+            true
         }
     }
+}
+
+async fn migrations(session: &Session, lines: &mut Vec<Line>) {
     match session.ports.ledger.open_heads().await {
         Err(error) => lines.push(of_ledger(session, "migrations", error)),
         Ok(heads) => {

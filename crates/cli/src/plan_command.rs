@@ -18,8 +18,10 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Show what a migration would do: every route before and after each step, findings, duration,
-/// cost, API calls, and the requests harmed in the worst case. Changes nothing.
+/// Show what a migration would do and cost; changes nothing.
+///
+/// Every route before and after each step, findings, duration, cost, writes to routes, and the
+/// requests harmed in the worst case.
 ///
 /// Examples:
 ///   crossfade plan users
@@ -54,8 +56,8 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
         request["policy"] = document;
     } else {
         let known = session.stored_services().await?;
-        if !known.iter().any(|(_, name)| name == service) {
-            return Err(session.unknown(service, &known));
+        if !known.has(service) {
+            return Err(Session::unknown(service, &known));
         }
     }
     let input = json!({"request": request, "execution": "crossfade plan"});

@@ -59,6 +59,22 @@ pub struct Session {
     pub period: Duration,
 }
 
+/// What the stored policies name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredServices {
+    /// Each service with its fleet.
+    pub known: Vec<(String, ServiceName)>,
+    /// What is wrong with the policies that cannot be read.
+    pub unreadable: Vec<String>,
+}
+
+impl StoredServices {
+    /// Whether a service is among them.
+    pub fn has(&self, service: &ServiceName) -> bool {
+        self.known.iter().any(|(_, name)| name == service)
+    }
+}
+
 /// Where a command looks, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -170,21 +186,23 @@ impl Session {
         }
     }
 
-    /// Every service of the stored policies, with its fleet.
+    /// Every service of the stored policies. A policy that this version cannot read hides its own services and no others.
     ///
     /// # Errors
-    /// The table's; a stored policy that this version cannot read.
-    pub async fn stored_services(&self) -> Result<Vec<(String, ServiceName)>, Failure> {
+    /// The table's.
+    pub async fn stored_services(&self) -> Result<StoredServices, Failure> {
         let stored = self.ports.ledger.policies().await;
         let stored = stored.map_err(|source| self.ledger_failed("reading the stored policies", source))?;
-        let mut services = Vec::new();
+        let mut services = StoredServices::default();
         for (fleet, document) in stored {
-            let policy = decode_fleet(&document).map_err(|problems| {
-                Failure::bad_input(format!(
-                    "the stored policy of fleet {fleet} is wrong: {problems}; apply a right one"
-                ))
-            })?;
-            services.extend(policy.services.into_iter().map(|service| (fleet.clone(), service.name)));
+            match decode_fleet(&document) {
+                Ok(policy) => services.known.extend(policy.services.into_iter().map(|one| (fleet.clone(), one.name))),
+                Err(problems) => {
+                    let told =
+                        format!("the stored policy of fleet {fleet} cannot be used: {problems}; apply a right one");
+                    services.unreadable.push(told);
+                }
+            }
         }
         Ok(services)
     }
@@ -205,24 +223,25 @@ impl Session {
     pub async fn unknown_or_never_started(&self, service: &ServiceName) -> Failure {
         match self.stored_services().await {
             Err(failure) => failure,
-            Ok(known) if known.iter().any(|(_, name)| name == service) => Failure::bad_input(format!(
+            Ok(known) if known.has(service) => Failure::bad_input(format!(
                 "{service} has no migration yet\n  `crossfade plan {service}` shows what would happen, `crossfade start \
                  {service}` begins"
             )),
-            Ok(known) => self.unknown(service, &known),
+            Ok(known) => Self::unknown(service, &known),
         }
     }
 
     /// The failure of a service that nobody knows.
-    pub fn unknown(&self, service: &ServiceName, known: &[(String, ServiceName)]) -> Failure {
-        let names: Vec<&str> = known.iter().map(|(_, name)| name.as_str()).collect();
+    pub fn unknown(service: &ServiceName, stored: &StoredServices) -> Failure {
+        let names: Vec<&str> = stored.known.iter().map(|(_, name)| name.as_str()).collect();
         let near = did_you_mean(service.as_str(), names.iter().copied());
-        let stored = if names.is_empty() {
+        let listed = if names.is_empty() && stored.unreadable.is_empty() {
             "no policy is stored; `crossfade apply policy.yaml` stores one".to_owned()
         } else {
             format!("the stored policies name {}", names.join(", "))
         };
-        Failure::bad_input(format!("there is no service {service}{near}\n  {stored}"))
+        let unreadable: Vec<String> = stored.unreadable.iter().map(|told| format!("\n  {told}")).collect();
+        Failure::bad_input(format!("there is no service {service}{near}\n  {listed}{}", unreadable.concat()))
     }
 }
 

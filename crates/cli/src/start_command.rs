@@ -68,8 +68,8 @@ pub async fn run(arguments: &StartArguments, session: &Session, console: &mut Co
     let (input, wanted) = request(service, arguments.policy.as_ref())?;
     if wanted.is_none() {
         let known = session.stored_services().await?;
-        if !known.iter().any(|(_, name)| name == service) {
-            return Err(session.unknown(service, &known));
+        if !known.has(service) {
+            return Err(Session::unknown(service, &known));
         }
     }
     let head = session.ports.ledger.head(service).await;

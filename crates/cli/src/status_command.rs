@@ -93,7 +93,10 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
     // A migration that was started with a policy of its own is in no stored one.
     let mut services: BTreeMap<ServiceName, String> =
         open.into_iter().map(|head| (head.service, "-".to_owned())).collect();
-    services.extend(stored.into_iter().map(|(fleet, service)| (service, fleet)));
+    for told in &stored.unreadable {
+        console.say(&format!("warning: {told}"));
+    }
+    services.extend(stored.known.into_iter().map(|(fleet, service)| (service, fleet)));
     let mut rows = Vec::new();
     for (service, fleet) in services {
         let head = session.ports.ledger.head(&service).await;

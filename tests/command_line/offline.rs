@@ -1,0 +1,130 @@
+//! What goes wrong before anything is reached, and what needs nothing to be reached.
+
+use super::terminal::{Said, bare, policy_file, said};
+use std::time::{Duration, Instant};
+
+/// Runs a command that must fail at once: nobody waits for minutes to hear that something is not there.
+#[track_caller]
+fn refused(command: &mut std::process::Command, code: i32, words: &[&str]) -> Said {
+    let began = Instant::now();
+    let said = said(command.output().unwrap());
+    assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
+    assert_eq!(said.code, code, "{said:#?}");
+    assert_eq!(said.stdout, "");
+    assert!(said.stderr.starts_with("error: "), "{said:#?}");
+    for word in words {
+        assert!(said.stderr.contains(word), "{word:?} is not in {said:#?}");
+    }
+    said
+}
+
+#[test]
+fn a_policy_with_ten_mistakes_gets_ten_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = policy_file(
+        folder.path(),
+        "policy.yaml",
+        "
+fleet: ''
+deafults: {}
+defaults: { minHealthy: 0, onDrift: ignore }
+services:
+  - { name: 9lives, oldTargetGroups: [], newTargets: { instances: [i-1], ips: [10.0.0.1] } }
+  - { name: users, oldTargetGroups: g, newTargets: { instances: [i-1] }, schedule: [{ weight: 50, bake: 1x }, { weight: 101, bake: 5m }] }
+  - { name: users, oldTargetGroups: h, newTargets: {}, after: [nobody] }
+",
+    );
+    let said = refused(&mut bare(&format!("check {file}")), 2, &["deafults", "did you mean \"defaults\"", "9lives"]);
+    let problems = said.stderr.lines().filter(|line| line.starts_with("  ")).count();
+    assert!(problems >= 10, "{problems}: {}", said.stderr);
+    assert!(said.stderr.lines().next().unwrap().ends_with(&format!("has {problems} problems")), "{}", said.stderr);
+}
+
+#[test]
+fn a_policy_from_standard_input_is_shown_with_its_defaults() {
+    use std::io::Write as _;
+    let mut child = bare("check - --output json")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let policy =
+        b"version: 1\nfleet: f\nservices: [{ name: users, oldTargetGroups: g, newTargets: { instances: [i-1] } }]\n";
+    child.stdin.take().unwrap().write_all(policy).unwrap();
+    let said = said(child.wait_with_output().unwrap());
+    assert_eq!(said.code, 0, "{said:#?}");
+    let shown: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(shown["services"][0]["schedule"].as_array().unwrap().len(), 7);
+}
+
+#[test]
+fn without_region_or_credentials_the_message_says_what_to_set() {
+    refused(&mut bare("status"), 2, &["no region is set", "AWS_REGION"]);
+    refused(&mut bare("status --region eu-west-1"), 8, &["no AWS credentials", "AWS_PROFILE"]);
+}
+
+#[test]
+fn an_endpoint_that_is_down_is_named_at_once() {
+    let mut command = bare("status --region eu-west-1 --endpoint-url http://127.0.0.1:1");
+    let command = command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+    refused(command, 8, &["http://127.0.0.1:1", "is it still up?"]);
+}
+
+#[test]
+fn a_scaled_clock_is_refused_away_from_this_machine() {
+    let mut command = bare("status --region eu-west-1 --endpoint-url https://example.com");
+    refused(command.env("CROSSFADE_CLOCK", "0,0,120"), 2, &["CROSSFADE_CLOCK", "https://example.com"]);
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    let help = |words: &str| said(bare(words).output().unwrap());
+    let all = help("help");
+    assert_eq!(all.code, 0);
+    let verbs: Vec<&str> = all
+        .stdout
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| line.as_bytes()[2] != b' ')
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    assert!(verbs.len() >= 19, "{verbs:?}");
+    for verb in verbs.into_iter().filter(|verb| !["rehearse", "judge", "schema"].contains(verb)) {
+        let text = help(&format!("{verb} --help")).stdout;
+        assert!(text.contains("Example") && text.contains(&format!("crossfade {verb} ")) || verb == "doctor", "{text}");
+    }
+    assert_eq!(said(bare("").output().unwrap()).code, 2);
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let said = said(bare(&format!("completions {shell}")).output().unwrap());
+        assert_eq!(said.code, 0, "{said:#?}");
+        assert!(said.stdout.contains("crossfade") && said.stdout.contains("rollback"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_line_of_the_documents_exists_with_exactly_these_flags() {
+    let mut lines = 0;
+    for document in
+        ["README.md", "docs/command-line.md", "docs/operations.md", "docs/rehearsal.md", "docs/ci.md", "docs/hooks.md"]
+    {
+        let text = crate::repository::read(std::path::Path::new(document));
+        for line in text.lines() {
+            let words = line.strip_prefix("$ crossfade ").or_else(|| line.strip_prefix("$ cargo run -- "));
+            let Some(words) = words else { continue };
+            let words = words.split(['#', '|']).next().unwrap().trim();
+            // Help is asked for last: whatever stands before it has to be right.
+            let words = if words == "help" { words.to_owned() } else { format!("{words} --help") };
+            let said = said(bare(&words).output().unwrap());
+            assert_eq!(said.code, 0, "{document}: {line}\n{}", said.stderr);
+            lines += 1;
+        }
+    }
+    assert!(lines >= 12, "{lines}");
+}

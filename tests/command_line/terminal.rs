@@ -1,0 +1,103 @@
+//! A terminal next to a rehearsal that is kept.
+
+use crate::rehearse::{Running, binary, scenario_file};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// A rehearsal that stays up while its services move; dropped, it is gone.
+pub(crate) struct Kept {
+    _running: Running,
+    exports: Vec<(String, String)>,
+    _folder: tempfile::TempDir,
+}
+
+/// A command that is over.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Kept {
+    /// Starts a scenario and takes over what it tells people to export.
+    pub(crate) fn start(scenario: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = scenario_file(folder.path(), scenario);
+        let mut running = Running::start(["rehearse", "--keep", "--scenario", file.to_str().unwrap()]);
+        let mut exports = Vec::new();
+        for last in ["AWS_ENDPOINT_URL=", "AWS_ACCESS_KEY_ID=", "CROSSFADE_CLOCK="] {
+            let line = running.until_it_says(last);
+            let words = line.split_whitespace().filter_map(|word| word.split_once('='));
+            exports.extend(words.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        Self { _running: running, exports, _folder: folder }
+    }
+
+    /// `crossfade` with these words, as typed in a terminal where the lines were exported.
+    pub(crate) fn command(&self, words: &str) -> Command {
+        let mut command = bare(words);
+        command.envs(self.exports.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, words: &str) -> Said {
+        said(self.command(words).output().unwrap())
+    }
+
+    /// Begins a command.
+    pub(crate) fn begin(&self, words: &str) -> Child {
+        self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs a command until it ends with this code: what it waits for is the world's to bring about.
+    pub(crate) fn run_until(&self, code: i32, words: &str) -> Said {
+        let mut last = None;
+        for _ in 0..40 {
+            let said = self.run(words);
+            if said.code == code {
+                return said;
+            }
+            last = Some(said);
+        }
+        panic!("crossfade {words} never ended with {code}: {last:#?}");
+    }
+}
+
+/// `crossfade` in an environment that knows nothing of AWS.
+pub(crate) fn bare(words: &str) -> Command {
+    let mut command = Command::new(binary("crossfade"));
+    command.args(words_of(words)).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nowhere");
+    command.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
+    command
+}
+
+/// Words as a shell splits them, with double quotes.
+fn words_of(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (number, part) in text.split('"').enumerate() {
+        if number % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+/// What a finished command said.
+pub(crate) fn said(output: Output) -> Said {
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A policy in a file.
+pub(crate) fn policy_file(folder: &Path, name: &str, text: &str) -> String {
+    let file = folder.join(name);
+    std::fs::write(&file, text).unwrap();
+    file.to_str().unwrap().to_owned()
+}

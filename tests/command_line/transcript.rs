@@ -1,0 +1,81 @@
+//! A transcript: what was typed, what was said, how it ended; without what differs from run to run.
+
+use super::terminal::Said;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// What one terminal shows.
+#[derive(Default)]
+pub(crate) struct Transcript {
+    text: String,
+    pub(crate) codes: BTreeSet<i32>,
+}
+
+impl Transcript {
+    /// Notes a command. Lines of talk that begin with a time are the journal as it grows: how many of them a waiting command
+    /// is in time for differs, and `history` has them all.
+    pub(crate) fn note(&mut self, words: &str, said: &Said) {
+        self.codes.insert(said.code);
+        writeln!(self.text, "$ crossfade {words}").unwrap();
+        for line in said.stderr.lines().filter(|line| !begins_with_a_time(line)) {
+            writeln!(self.text, "! {line}").unwrap();
+        }
+        for line in said.stdout.lines() {
+            writeln!(self.text, "{line}").unwrap();
+        }
+        writeln!(self.text, "[exit {}]\n", said.code).unwrap();
+    }
+
+    /// Compares it with the one that is stored under a name.
+    pub(crate) fn check(self, name: &str) -> BTreeSet<i32> {
+        let filters = vec![
+            (r"127\.0\.0\.1:\d+", "[endpoint]"),
+            (r"\d{4}-\d\d-\d\d \(UTC\)", "[day]"),
+            (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)?", "[when]"),
+            (r"\d\d:\d\d:\d\d", "[time]"),
+            (r"\b(since|for|in|after|later|halts in) (\d+[dhms])+", "$1 [age]"),
+            (r"\b(\d+[dhms])+ ago", "[age] ago"),
+            (r"route back \d+s", "route back [age]"),
+            (r"secondsToSafe\W+[\d.]+", "secondsToSafe\": [age]"),
+            (r"by-hand-\d+", "by-hand-[number]"),
+            (r"\b[0-9a-f]{16}\b", "[id]"),
+            (r"-[0-9a-f]{8}\b", "-[hash]"),
+            (r"\[\d[\d., e-]*\]", "[data points]"),
+            (r"\d+ out of the last \d+ datapoints", "[n] out of the last [m] datapoints"),
+            (r"\d+\.\d requests a second now", "[rate] requests a second now"),
+            (r"\d+ harmed", "[n] harmed"),
+            (r"(?m)^(  \[time\]  targets: .*\n)+", "  [time]  targets: [healthy enough]\n"),
+            (r"/tmp/[^ \n]*/", "[folder]/"),
+            // Whether another service's rollback was under way at that moment is no matter here.
+            (r"(?m)^  \[time\]  gates: makes way for .*\n", ""),
+            // The sweep may have joined the rollback.
+            (
+                r"(?m)^(  \[time\]  every route read back at its baseline, \d written\n)+",
+                "  [time]  every route read back at its baseline\n",
+            ),
+            (r"second look: .*locks released", "second look: all back, locks released"),
+            (r"every route back after \| \d+ s", "every route back after | [age]"),
+            // Columns are as wide as the ages in them.
+            (r"SINCE +WHY", "SINCE  WHY"),
+            (r"(\[age\] ago) +", "$1  "),
+            // Whether the edit is met in the middle of a shift or at the next look is the moment's.
+            (
+                r"(somebody else changed a route|drift): (default action of listener \[id\] of orders): expected [^;\n]*(; nothing was overwritten[^\n]*)?",
+                "[$2 was changed]",
+            ),
+            (r"(default action of listener \[id\] of orders): expected [^;\n]*", "$1: [expected and found]"),
+            (r"(HALTED) at \d+ %", "$1 at [weight]"),
+            (r"(?m)^(  default action of listener \[id\] of orders  ).*$", "$1 [weights]"),
+            (r"(?m)[ ]+$", ""),
+        ];
+        insta::with_settings!({filters => filters, omit_expression => true, prepend_module_to_snapshot => false}, {
+            insta::assert_snapshot!(name, self.text);
+        });
+        self.codes
+    }
+}
+
+fn begins_with_a_time(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    line.len() > 8 && bytes[2] == b':' && bytes[5] == b':' && bytes[..2].iter().all(u8::is_ascii_digit)
+}

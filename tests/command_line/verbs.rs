@@ -1,0 +1,207 @@
+//! Every verb and every exit code against one kept rehearsal, in the order of a person's day.
+
+use super::terminal::{Kept, bare, policy_file, said};
+use super::transcript::Transcript;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::time::Duration;
+
+/// `bookings` is rolled back by its alarm, `orders` halts because somebody edits a route, the others wait for an approval.
+const SCENARIO: &str = "
+seed: 5
+scale: 120
+services:
+  - name: users
+    requestsPerSecond: 5
+    policy: { judge: false, schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }] }
+  - name: bookings
+    requestsPerSecond: 40
+    policy: { judge: false, schedule: [{ weight: 25, bake: 20m }, { weight: 100, bake: 2m }] }
+    faults: [{ errorsEvery: 2, in: new }]
+    expect: rolledBack
+  - name: orders
+    requestsPerSecond: 5
+    policy: { judge: false, schedule: [{ weight: 10, bake: 20m }, { weight: 100, bake: 2m }] }
+    disturbances: [{ editRoute: 1, from: { weight: 10 } }]
+    expect: halted
+  - name: payments
+    requestsPerSecond: 5
+    policy: { judge: false, schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }] }
+    expect: rolledBack
+";
+
+/// Another service that wants the route of `payments`.
+const SAME_ROUTE: &str = "
+fleet: copies
+services:
+  - { name: checkout, oldTargetGroups: payments-swarm, newTargets: { ips: [10.0.0.1] } }
+";
+
+/// Another policy for `payments`.
+const OTHER_POLICY: &str = "
+fleet: hasty
+services:
+  - { name: payments, oldTargetGroups: payments-swarm, newTargets: { ips: [10.0.0.1] }, schedule: linear }
+";
+
+#[test]
+fn every_verb_and_every_exit_code_against_a_kept_rehearsal() {
+    let kept = Kept::start(SCENARIO);
+    for service in ["users", "bookings", "orders", "payments"] {
+        kept.run_until(0, &format!("status {service}"));
+    }
+    let mut codes = BTreeSet::new();
+    codes.extend(rolled_back_by_a_gate(&kept));
+    codes.extend(paused_and_approved(&kept));
+    codes.extend(aborted(&kept));
+    codes.extend(halted(&kept));
+    codes.extend(policies(&kept));
+    codes.extend(looking_around(&kept));
+    let full = bare("schema policy").stdout(File::create("/dev/full").unwrap()).output().unwrap();
+    codes.insert(said(full).code);
+    assert_eq!(codes, (0..=9).collect(), "every exit code has a cause here");
+}
+
+fn rolled_back_by_a_gate(kept: &Kept) -> BTreeSet<i32> {
+    let mut shown = Transcript::default();
+    for words in ["wait bookings --timeout 5h", "status bookings", "history bookings", "wait bookings --output json"] {
+        shown.note(words, &kept.run(words));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (summary, outputs) = (folder.path().join("summary.md"), folder.path().join("outputs"));
+    let mut github = kept.command("wait bookings --output github");
+    let github = github.env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_OUTPUT", &outputs).output().unwrap();
+    shown.note("wait bookings --output github", &said(github));
+    for file in [&summary, &outputs] {
+        let stdout = std::fs::read_to_string(file).unwrap();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        shown.note(
+            &format!("# what it wrote to {name}"),
+            &super::terminal::Said { code: 3, stdout, stderr: String::new() },
+        );
+    }
+    shown.check("rolled_back_by_a_gate")
+}
+
+fn paused_and_approved(kept: &Kept) -> BTreeSet<i32> {
+    let mut shown = Transcript::default();
+    for words in [
+        "wait users --until approval --timeout 3h",
+        "wait users --until 10",
+        "status users",
+        "pause users",
+        "pause users",
+        "wait users --timeout 1m",
+        "continue users",
+        "start users",
+        "approve users",
+        "wait users --timeout 3h",
+        "approve users",
+        "start users",
+        "rollback users",
+        "abort users",
+        "history users",
+        "history users --attempt 7",
+    ] {
+        shown.note(words, &kept.run(words));
+    }
+    shown.check("paused_and_approved")
+}
+
+fn aborted(kept: &Kept) -> BTreeSet<i32> {
+    let mut shown = Transcript::default();
+    let folder = tempfile::tempdir().unwrap();
+    let same_route = policy_file(folder.path(), "same-route.yaml", SAME_ROUTE);
+    let other = policy_file(folder.path(), "other.yaml", OTHER_POLICY);
+    shown.note("wait payments --until approval", &kept.run("wait payments --until approval --timeout 3h"));
+    for words in [
+        format!("start payments --policy {other}"),
+        format!("start checkout --policy {same_route} --wait"),
+        format!("plan checkout --policy {same_route}"),
+    ] {
+        shown.note(&words, &kept.run(&words));
+    }
+    // A second terminal waits while the first one aborts.
+    let waiting = kept.begin("wait payments");
+    let words = "abort payments --reason \"checkout is slow\"";
+    shown.note(words, &kept.run(words));
+    shown.note("wait payments", &said(waiting.wait_with_output().unwrap()));
+    shown.note("history payments", &kept.run("history payments"));
+
+    // Two terminals start the same service at once: they meet in one execution.
+    let both = [kept.begin("start payments"), kept.begin("start payments")];
+    let both = both.map(|child| said(child.wait_with_output().unwrap()));
+    for said in &both {
+        assert_eq!((said.code, said.stdout.as_str()), (0, "payments-2\n"), "{said:#?}");
+    }
+    let watching = kept.begin("watch payments");
+    // It has said its first word when the signal is heard by itself.
+    std::thread::sleep(Duration::from_millis(700));
+    let interrupted = std::process::Command::new("kill").args(["-INT", &watching.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let interrupted = said(watching.wait_with_output().unwrap());
+    assert_eq!(interrupted.code, 130, "{interrupted:#?}");
+    assert!(interrupted.stderr.contains("payments-2 goes on by itself"), "{interrupted:#?}");
+    assert!(interrupted.stderr.contains("crossfade abort payments"), "{interrupted:#?}");
+    let back = kept.run("rollback payments");
+    assert_eq!(back.code, 0, "{back:#?}");
+    shown.check("aborted")
+}
+
+fn halted(kept: &Kept) -> BTreeSet<i32> {
+    let mut shown = Transcript::default();
+    for words in ["wait orders --timeout 5h", "status orders", "pause orders", "start orders", "resume orders"] {
+        shown.note(words, &kept.run(words));
+    }
+    shown.note("resume orders --accept-drift", &kept.run_until(0, "resume orders --accept-drift"));
+    shown.note("resume orders", &kept.run("resume orders"));
+    shown.note("rollback orders", &kept.run("rollback orders"));
+    shown.note("wait orders", &kept.run("wait orders"));
+    shown.check("halted")
+}
+
+fn policies(kept: &Kept) -> BTreeSet<i32> {
+    let mut shown = Transcript::default();
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = "fleet: shops\ndefaults: { alarms: [\"{service}-5xx\"] }\nservices:\n  - { name: carts, oldTargetGroups: carts-old, \
+                 newTargets: { instances: [i-1] } }\n";
+    let first = policy_file(folder.path(), "first.yaml", fleet);
+    let second = policy_file(
+        folder.path(),
+        "second.yaml",
+        &format!("{fleet}    \n").replace("i-1", "i-2").replace("carts-old", "carts-swarm"),
+    );
+    let taken = policy_file(folder.path(), "taken.yaml", OTHER_POLICY);
+    for words in [
+        format!("check {first}"),
+        format!("apply {first} --dry-run"),
+        format!("apply {first}"),
+        format!("apply {first}"),
+        format!("apply {second}"),
+        format!("apply {taken}"),
+        "plan carts".to_owned(),
+        "start carts".to_owned(),
+        "start carts".to_owned(),
+    ] {
+        shown.note(&words, &kept.run(&words));
+    }
+    shown.check("policies")
+}
+
+fn looking_around(kept: &Kept) -> BTreeSet<i32> {
+    let mut shown = Transcript::default();
+    for words in [
+        "plan bookings",
+        "status",
+        "doctor",
+        "status usres",
+        "wait carts",
+        "status --stack crossfade-staging",
+        "start users --stack crossfade-staging",
+        "doctor --stack crossfade-staging",
+        "status --endpoint-url http://127.0.0.1:1",
+    ] {
+        shown.note(words, &kept.run(words));
+    }
+    shown.check("looking_around")
+}
