@@ -58,7 +58,7 @@ fn assert_drawn(services: &[Value]) {
     for service in services {
         let drawn = service["requests"]["drawn"].as_u64().unwrap();
         let least = match service["service"].as_str().unwrap() {
-            "search" | "catalog" | "shipping" | "accounts" => 10_000,
+            "search" | "catalog" | "shipping" | "accounts" => 3_000,
             "archive" => 100,
             _ => {
                 assert_eq!(drawn, 0, "{service:#}");

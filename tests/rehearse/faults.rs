@@ -51,7 +51,7 @@ fn what_was_to_go_wrong_and_did_not_fails_the_rehearsal_and_is_named() {
 scale: 600
 services:
   - name: orders
-    requestsPerSecond: 20
+    requestsPerSecond: 200
     policy: { schedule: [{ weight: 50, bake: 2m }, { weight: 100, bake: 1m }] }
     faults: [{ errorShare: 0.5, from: { minute: 9000 } }, { slowFactor: 2, from: { weight: 50 } }]
     disturbances: [{ stopExecution: true, from: { weight: 100, plusMinutes: 600 } }]

@@ -50,8 +50,11 @@ impl Report {
 }
 
 /// A case by its name: `straight`, or `straight/Throttled@17`, several faults apart by commas, the seed at the end:
-/// `straight/Throttled@17,Stopped@40/7`.
+/// `straight/Throttled@17,Stopped@40/7`. A number alone is the seed of a drawn case.
 pub(super) fn named(name: &str) -> Option<Case> {
+    if let Ok(seed) = name.parse() {
+        return super::random::cases(seed..seed + 1).pop();
+    }
     let mut parts = name.split('/');
     let scenario = parts.next()?;
     let scenario = scenarios().into_iter().find(|known| known.name == scenario)?;
@@ -173,6 +176,6 @@ pub(super) fn told(report: &Report, invariant: usize) -> String {
 
 pub(super) fn replay_of(name: &str) -> String {
     format!(
-        "CROSSFADE_SIMULATION_CASE='{name}' cargo test -p crossfade-tests simulation::invariants::replay -- --exact --nocapture"
+        "CROSSFADE_SIMULATION_CASE='{name}' cargo test --workspace --test all simulation::invariants::replay -- --exact --nocapture"
     )
 }

@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -68,12 +69,19 @@ pub struct DrawnSettings {
 /// Requests that are being drawn; dropped, no more are.
 pub struct DrawnLoad {
     arrivals: JoinHandle<()>,
+    on: Arc<AtomicBool>,
 }
 
 impl DrawnLoad {
     /// Starts drawing; what comes of it is added to `counts`.
     pub fn start(settings: DrawnSettings, counts: Arc<Mutex<Counts>>) -> Self {
-        Self { arrivals: tokio::spawn(arrive(settings, counts)) }
+        let on = Arc::new(AtomicBool::new(true));
+        Self { arrivals: tokio::spawn(arrive(settings, counts, on.clone())), on }
+    }
+
+    /// Lets no more requests arrive, or lets them arrive again.
+    pub fn switch(&self, on: bool) {
+        self.on.store(on, Ordering::Relaxed);
     }
 }
 
@@ -83,7 +91,7 @@ impl Drop for DrawnLoad {
     }
 }
 
-async fn arrive(settings: DrawnSettings, counts: Arc<Mutex<Counts>>) {
+async fn arrive(settings: DrawnSettings, counts: Arc<Mutex<Counts>>, on: Arc<AtomicBool>) {
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -92,6 +100,10 @@ async fn arrive(settings: DrawnSettings, counts: Arc<Mutex<Counts>>) {
     loop {
         ticks.tick().await;
         let now = settings.clock.now();
+        if !on.load(Ordering::Relaxed) {
+            next_arrival = now;
+            continue;
+        }
         while next_arrival <= now {
             entry = (entry + 1) % settings.entries.len();
             let fault_before = settings.fault_is_on.is_on();

@@ -34,7 +34,7 @@ pub struct ServiceProgress {
 /// Looks at the world from outside.
 pub(super) struct Follower<'a> {
     rehearsal: &'a Rehearsal,
-    traffic: &'a Traffic,
+    pub(super) traffic: &'a Traffic,
     new_groups: &'a NewGroups,
     pub(super) world_began: jiff::Timestamp,
 }

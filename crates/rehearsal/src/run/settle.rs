@@ -16,6 +16,8 @@ use tokio::time::Instant;
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How often progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
+/// How long the table may be silent at the end, in real time.
+const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
 /// After the last execution has ended, how long a service may take to come to rest by the sweep, in world minutes.
 const REST_WITHIN_MINUTES: f64 = 15.0;
 
@@ -61,14 +63,22 @@ impl Rehearsal {
             if shown.elapsed() >= SHOW_EVERY {
                 shown = Instant::now();
                 progress.send_replace(follower.snapshot(arns));
-                self.look_at_ended(arns, access, return_times).await?;
+                self.look_at_ended(arns, access, return_times, follower).await?;
             }
             if all_started && self.executions_are_over(arns)? {
                 let since = *over_since.get_or_insert_with(Instant::now);
-                let heads = self.heads(access).await?;
                 let late = since.elapsed().as_secs_f64() * self.clock.scale() > REST_WITHIN_MINUTES * 60.0;
+                let heads = match self.heads(access).await {
+                    // A machine that is busy with other work may be late with an answer; that is no end of the rehearsal.
+                    Err(error) if since.elapsed() < ANSWERS_WITHIN => {
+                        tracing::warn!(%error, "the table did not answer; looking again");
+                        tokio::time::sleep(SHOW_EVERY).await;
+                        continue;
+                    }
+                    heads => heads?,
+                };
                 if late || heads.iter().flatten().all(|head| head.phase.is_over() || head.phase == Phase::Halted) {
-                    self.look_at_ended(arns, access, return_times).await?;
+                    self.look_at_ended(arns, access, return_times, follower).await?;
                     progress.send_replace(follower.snapshot(arns));
                     return Ok(heads);
                 }
@@ -97,18 +107,22 @@ impl Rehearsal {
         Ok(all)
     }
 
-    /// Looks at the services whose executions have ended, and of which the bare calls are not measured yet.
+    /// Draws requests for the services whose executions run alone, and looks at those that have ended and of which the bare
+    /// calls are not measured yet.
     async fn look_at_ended(
         &self,
         arns: &[Option<String>],
         access: &Access,
         return_times: &mut ReturnTimes,
+        follower: &Follower<'_>,
     ) -> Result<(), RehearsalError> {
         for (service, arn) in arns.iter().enumerate() {
-            let Some(arn) = arn.as_ref().filter(|_| !return_times.knows(service)) else { continue };
+            let status = arn.as_ref().map(|arn| self.executions.describe(arn)).transpose()?.map(|shown| shown.status);
+            follower.traffic.draw(service, status == Some(Status::Running));
             // A migration that succeeded was not rolled back.
-            if self.executions.describe(arn)?.status == Status::Failed {
-                let head = access.ledger.head(&self.scenario.services[service].name).await?;
+            if status == Some(Status::Failed) && !return_times.knows(service) {
+                // No answer now is an answer at the next look.
+                let head = access.ledger.head(&self.scenario.services[service].name).await.ok().flatten();
                 return_times.look(self, access, service, head.as_ref());
             }
         }

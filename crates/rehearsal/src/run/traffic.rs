@@ -37,6 +37,13 @@ impl Traffic {
         self.services[service].counts()
     }
 
+    /// Draws requests of a service, or no more: who needs dense traffic is a migration on its way.
+    pub(super) fn draw(&self, service: usize, on: bool) {
+        if let Some(drawn) = &self.services[service].drawn {
+            drawn.switch(on);
+        }
+    }
+
     /// Stops all of it, waits for the answers under way, and gives the counts of each service.
     pub(super) async fn stop(self) -> Vec<Counts> {
         let mut counts = Vec::new();
