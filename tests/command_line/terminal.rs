@@ -34,6 +34,11 @@ impl Kept {
         Self { _running: running, exports, _folder: folder }
     }
 
+    /// The address of the world's AWS.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").unwrap().1
+    }
+
     /// `crossfade` with these words, as typed in a terminal where the lines were exported.
     pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = bare(words);

@@ -1,9 +1,12 @@
 //! Every verb and every exit code against one kept rehearsal, in the order of a person's day.
 
+use super::shaky_line::ShakyLine;
 use super::terminal::{Kept, bare, policy_file, said};
 use super::transcript::Transcript;
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 /// `bookings` is rolled back by its alarm, `orders` halts because somebody edits a route, the others wait for an approval.
@@ -143,9 +146,35 @@ fn aborted(kept: &Kept) -> BTreeSet<i32> {
     assert_eq!(interrupted.code, 130, "{interrupted:#?}");
     assert!(interrupted.stderr.contains("payments-2 goes on by itself"), "{interrupted:#?}");
     assert!(interrupted.stderr.contains("crossfade abort payments"), "{interrupted:#?}");
-    let back = kept.run("rollback payments");
-    assert_eq!(back.code, 0, "{back:#?}");
+    outlives_a_lost_connection(kept);
     shown.check("aborted")
+}
+
+/// A command that waits hears how it ended although its connection was gone in between.
+fn outlives_a_lost_connection(kept: &Kept) {
+    let line = ShakyLine::to(kept.endpoint());
+    let mut waiting = kept.command("wait payments");
+    let waiting = waiting.env("AWS_ENDPOINT_URL", &line.url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut waiting = waiting.spawn().unwrap();
+    let (heard, mut lines) = (BufReader::new(waiting.stderr.take().unwrap()).lines(), Vec::new());
+    // It looks a few times before the line is cut; all further steps wait for its own words.
+    std::thread::sleep(Duration::from_millis(700));
+    line.cut();
+    let mut is_back = false;
+    for said in heard {
+        let said = said.unwrap();
+        if said.contains("no answer, trying again; the migration goes on") {
+            line.join();
+        }
+        if said == "connected again" && !is_back {
+            is_back = true;
+            let back = kept.run("rollback payments");
+            assert_eq!(back.code, 0, "{back:#?}");
+        }
+        lines.push(said);
+    }
+    assert!(is_back, "{lines:#?}");
+    assert_eq!(waiting.wait().unwrap().code(), Some(4), "{lines:#?}");
 }
 
 fn halted(kept: &Kept) -> BTreeSet<i32> {

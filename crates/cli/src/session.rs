@@ -12,7 +12,7 @@ use crossfade_domain::journal::Head;
 use crossfade_domain::policy_document::decode_fleet;
 use crossfade_domain::problem::did_you_mean;
 use crossfade_lambda::chosen_clock;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 /// Real seconds between two looks at AWS; a rehearsal on this machine is looked at more often.
@@ -57,6 +57,7 @@ pub struct Session {
     pub place: Place,
     /// Real time between two looks.
     pub period: Duration,
+    scale: f64,
 }
 
 /// What the stored policies name.
@@ -111,12 +112,18 @@ impl Session {
             caller: signed_in.caller,
             place,
             period: if local { LOCAL_PERIOD } else { PERIOD },
+            scale: chosen.scale,
         })
     }
 
     /// Now; in a rehearsal, world time.
     pub fn now(&self) -> Timestamp {
         self.ports.clock.now()
+    }
+
+    /// The world time in which a real time passes.
+    pub fn in_world(&self, real: Duration) -> SignedDuration {
+        SignedDuration::from_secs_f64(real.as_secs_f64() * self.scale)
     }
 
     /// The ARN of one of the stack's state machines.

@@ -20,12 +20,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Executions of one attempt that may have ended before it had its locks: each was refused, and its name stays blocked for
 /// 90 days.
 const MOST_TRIES: u32 = 100;
-/// How long the plan may take, in world time, before `start` leaves without its verdict.
-const PLANNING: SignedDuration = SignedDuration::from_mins(5);
+/// How long the plan may take, in real time since it works and does not wait, before `start` leaves without its verdict.
+const PLANNING: Duration = Duration::from_mins(5);
 
 /// Begin a service's migration, or attach to the one that is under way.
 ///
@@ -90,7 +91,8 @@ pub async fn run(arguments: &StartArguments, session: &Session, console: &mut Co
     if let Some(url) = console_url(session, &execution) {
         console.say(&format!("  {url}"));
     }
-    follow(arguments, Follow::execution(session, service, &execution), console).await
+    let planning = session.in_world(PLANNING);
+    follow(arguments, Follow::execution(session, service, &execution), planning, console).await
 }
 
 /// The execution's input, and the policy in it.
@@ -150,7 +152,7 @@ async fn attach(
     }
     console.say(&format!("{migration} is under way since {}; attached to it", moment(head.since)));
     let follow_it = Follow::migration(session, service, Some(migration.clone())).after_event(head.sequence);
-    follow(arguments, follow_it, console).await
+    follow(arguments, follow_it, session.in_world(PLANNING), console).await
 }
 
 /// The name of an execution is made of service, attempt and content, so that two starts of the same meet in one execution.
@@ -173,7 +175,12 @@ async fn begin(session: &Session, service: &ServiceName, attempt: u32, input: &V
     ))))
 }
 
-async fn follow(arguments: &StartArguments, mut follow: Follow<'_>, console: &mut Console<'_>) -> Result<u8, Failure> {
+async fn follow(
+    arguments: &StartArguments,
+    mut follow: Follow<'_>,
+    planning: SignedDuration,
+    console: &mut Console<'_>,
+) -> Result<u8, Failure> {
     let service = &arguments.service;
     if arguments.wait {
         return match follow.until(Until::End, arguments.timeout, console).await? {
@@ -181,7 +188,7 @@ async fn follow(arguments: &StartArguments, mut follow: Follow<'_>, console: &mu
             Reached::There { code, .. } => Ok(code),
         };
     }
-    match follow.until(Until::Taken, Some(PLANNING), console).await? {
+    match follow.until(Until::Taken, Some(planning), console).await? {
         Reached::There { migration, told, .. } => {
             console.say(&format!("{told}; `crossfade watch {service}` shows it"));
             console.data(migration.as_str())?;
