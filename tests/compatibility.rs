@@ -50,8 +50,12 @@ fn holds(before: &Value, after: &Value, path: &str) {
 fn heads_plans_and_cursors_of_version_1_are_read() {
     assert_eq!(check::<Head>("head").phase, Phase::RolledBack);
     check::<Head>("head-resumed");
+    let hooked = check::<Head>("head-hook");
+    assert!(hooked.guarded && hooked.hook.is_some_and(|call| !call.answered));
     check::<Plan>("plan");
+    assert_eq!(check::<Plan>("plan-guarded").alarms().len(), 3 + check::<Plan>("plan").alarms().len());
     check::<Cursor>("cursor");
+    assert!(check::<Cursor>("cursor-hook").hook.is_some());
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn every_event_of_version_1_is_read() {
     let events = stored("events");
     let kinds: BTreeSet<&str> =
         events.as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert!(kinds.len() >= 16, "{kinds:?}");
+    assert!(kinds.len() >= 19, "{kinds:?}");
     for event in events.as_array().unwrap() {
         assert_eq!(event["version"], json!(1));
         let read: Event = serde_json::from_value(event.clone()).unwrap_or_else(|error| panic!("{event}: {error}"));
