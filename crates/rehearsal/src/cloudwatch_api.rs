@@ -29,6 +29,11 @@ impl CloudWatchApi {
     }
 }
 
+/// The members of a request in either of its encodings; none of them where it is in neither.
+pub(crate) fn decoded(body: &[u8]) -> Value {
+    serde_json::from_slice(body).ok().or_else(|| cbor::decode(body).ok()).unwrap_or_default()
+}
+
 #[async_trait::async_trait]
 impl AwsService for CloudWatchApi {
     async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {

@@ -56,7 +56,7 @@ fn xml_response(status: u16, body: String) -> Response<Bytes> {
 }
 
 /// The pairs of an `application/x-www-form-urlencoded` body.
-fn form_pairs(body: &str) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn form_pairs(body: &str) -> impl Iterator<Item = (String, String)> {
     body.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decoded(name), decoded(value))

@@ -102,6 +102,7 @@ impl Services {
         };
         let request = Request::from_parts(parts, body);
         let call = Call::of(&request);
+        self.observer.asked(&call, &request);
         let known = self.by_name.read().expect("no holder of the lock panics").clone();
         let Some(service) = known.get(call.service.as_str()) else {
             let known: Vec<_> = known.keys().copied().collect();

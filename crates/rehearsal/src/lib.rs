@@ -1,5 +1,6 @@
 //! HTTP in front of the world: endpoints for the SDK, the data plane, function processes, clusters, load.
 
+pub mod access;
 pub mod aws_service;
 pub mod clock;
 pub mod cloudwatch_api;

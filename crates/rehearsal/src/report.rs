@@ -5,6 +5,7 @@ mod unmet;
 
 pub use decision::Decision;
 
+use crate::access::{Access, Calls};
 use crate::load::Counts;
 use crate::run::{Happenings, Rehearsal, RehearsalError, share};
 use crate::scenario::{Expectation, Outcome};
@@ -14,7 +15,7 @@ use crossfade_domain::journal::{Event, Happening, Head, Phase, Trigger};
 use crossfade_domain::plan::Finding;
 use crossfade_domain::weight::Weight;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,10 @@ pub struct Report {
     pub return_times: Vec<ReturnTime>,
     /// What the scenario wants to go wrong and did not, each by its place in it; must be empty.
     pub without_effect: Vec<String>,
+    /// How often each function called each AWS operation.
+    pub calls: Calls,
+    /// What each function asked for in the words of IAM, each once.
+    pub accesses: BTreeMap<String, BTreeSet<Access>>,
     /// World seconds of the same.
     #[serde(skip)]
     pub world_seconds: f64,
@@ -180,6 +185,8 @@ impl Report {
             return_times: return_times(&services, &run.bare),
             services,
             without_effect,
+            calls: rehearsal.access_log().calls(),
+            accesses: rehearsal.access_log().accesses(),
             world_seconds: run.world_seconds,
         })
     }

@@ -14,6 +14,7 @@ pub(crate) use happenings::Happenings;
 pub(crate) use progress::share;
 pub use progress::{ServiceProgress, Snapshot};
 
+use crate::access::AccessLog;
 use crate::aws_service::AwsService;
 use crate::clock::WorldClock;
 use crate::cloudwatch_api::CloudWatchApi;
@@ -115,6 +116,7 @@ pub struct Rehearsal {
     clock: WorldClock,
     stage: Stage,
     plane: DataPlane,
+    accesses: Arc<AccessLog>,
     executions: Executions,
     host: Arc<LambdaHost>,
     endpoints: Endpoints,
@@ -141,6 +143,7 @@ impl Rehearsal {
         let clock = WorldClock::starting_at(started, scenario.scale);
         let stage = Stage::set(&scenario, clock).await?;
         let aws_faults = Arc::new(AwsFaults::new(&scenario));
+        let accesses = Arc::new(AccessLog::around(aws_faults.clone(), stage.elbv2.clone()));
         let table = Arc::new(DynamoDb::start().await?);
         create_tables(&table, &wiring).await?;
         let front_door = FrontDoor::bind(
@@ -150,7 +153,7 @@ impl Rehearsal {
                 ("dynamodb", table),
                 ("sts", Arc::new(StsApi)),
             ],
-            aws_faults.clone(),
+            accesses.clone(),
         )
         .await?;
         let settings = HostSettings {
@@ -190,6 +193,7 @@ impl Rehearsal {
             clock,
             stage,
             plane,
+            accesses,
             executions,
             host,
             endpoints,
@@ -222,6 +226,11 @@ impl Rehearsal {
 
     pub(crate) fn executions(&self) -> &Executions {
         &self.executions
+    }
+
+    /// Who asked AWS for what, so far.
+    pub(crate) fn access_log(&self) -> &AccessLog {
+        &self.accesses
     }
 
     pub(crate) fn scale(&self) -> f64 {

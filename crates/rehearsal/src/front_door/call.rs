@@ -52,6 +52,9 @@ pub enum Fault {
 
 /// Sees every call and may ask for a fault.
 pub trait CallObserver: Send + Sync {
+    /// Before anything else, with the whole request.
+    fn asked(&self, _call: &Call, _request: &Request<Bytes>) {}
+
     /// Before the call is carried out.
     fn before(&self, call: &Call) -> Fault;
 

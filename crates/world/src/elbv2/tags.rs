@@ -3,6 +3,7 @@
 use super::Elbv2;
 use crate::aws_error::AwsError;
 use crate::tree::Tree;
+use std::collections::BTreeMap;
 
 impl Elbv2 {
     fn require_resource(&self, arn: &str) -> Result<(), AwsError> {
@@ -30,6 +31,11 @@ impl Elbv2 {
         }
         arns.iter().try_for_each(|arn| self.require_resource(arn))?;
         Ok(arns)
+    }
+
+    /// The tags of an ARN, without the ways of an API call.
+    pub fn tags_of(&self, arn: &str) -> BTreeMap<String, String> {
+        self.tags.get(arn).cloned().unwrap_or_default()
     }
 
     pub(super) fn describe_tags(&self, input: &Tree) -> Result<Tree, AwsError> {

@@ -34,7 +34,16 @@ fn service(name: &str, outcome: Outcome, expected: Outcome) -> ServiceReport {
 fn report(services: Vec<ServiceReport>) -> Report {
     let ok = services.iter().all(|service| service.unmet.is_empty() && service.requests.spoiled == 0);
     let (return_times, without_effect) = (Vec::new(), Vec::new());
-    Report { ok, wall_seconds: 38.84, services, return_times, without_effect, world_seconds: 4652.0 }
+    Report {
+        ok,
+        wall_seconds: 38.84,
+        services,
+        return_times,
+        without_effect,
+        calls: BTreeMap::new(),
+        accesses: BTreeMap::new(),
+        world_seconds: 4652.0,
+    }
 }
 
 fn written(report: &Report, colours: bool) -> String {
