@@ -1,0 +1,142 @@
+//! Measures function binaries: the time from the start of the process to its first poll of the Runtime API, the memory it has
+//! needed until then, and its size.
+//!
+//! ```text
+//! measure FOLDER [--runs N] [--goals] [NAME ...]
+//! ```
+//!
+//! `FOLDER` holds the binaries, `hello-world` among them; without names, all of `functions/` are measured. With `--goals` it
+//! fails where a function misses one. Every process is started `N` times (21 if left out), in turns, so that whatever else the machine
+//! does hits all of them alike.
+
+mod process;
+mod table;
+
+use process::{Measured, Runtime, measure};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What everything is compared with.
+const HELLO_WORLD: &str = "hello-world";
+const USAGE: &str = "usage: measure FOLDER [--runs N] [--goals] [NAME ...]";
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Request {
+    folder: PathBuf,
+    runs: usize,
+    goals: bool,
+    names: Vec<String>,
+}
+
+impl Request {
+    fn parse(arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let mut request = Self { folder: PathBuf::new(), runs: 21, goals: false, names: Vec::new() };
+        let mut places = Vec::new();
+        let mut arguments = arguments;
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--runs" => request.runs = arguments.next()?.parse().ok().filter(|runs| *runs > 0)?,
+                "--goals" => request.goals = true,
+                other if other.starts_with('-') => return None,
+                _ => places.push(argument),
+            }
+        }
+        let mut places = places.into_iter();
+        request.folder = places.next()?.into();
+        request.names = places.collect();
+        Some(request)
+    }
+}
+
+fn main() -> ExitCode {
+    let Some(mut request) = Request::parse(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    if request.names.is_empty() {
+        request.names = functions();
+    }
+    request.names.retain(|name| name != HELLO_WORLD);
+    request.names.insert(0, HELLO_WORLD.to_owned());
+    let missing: Vec<&str> =
+        request.names.iter().filter(|name| !request.folder.join(name).is_file()).map(String::as_str).collect();
+    if !missing.is_empty() {
+        eprintln!("{} has no {}; build with --release first", request.folder.display(), missing.join(", "));
+        return ExitCode::from(2);
+    }
+    match all(&request) {
+        Ok(measured) => {
+            let (text, missed) = table::of(&measured);
+            say(&text);
+            for miss in &missed {
+                eprintln!("{miss}");
+            }
+            if request.goals && !missed.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what the command is for")]
+fn say(text: &str) {
+    print!("{text}");
+}
+
+/// The names of the deployed functions.
+fn functions() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn all(request: &Request) -> Result<Vec<(String, Measured)>, process::MeasureError> {
+    let runtime = Runtime::bind()?;
+    let mut starts: BTreeMap<&str, Vec<process::Start>> = BTreeMap::new();
+    // The first round warms the page cache and does not count.
+    for round in 0..=request.runs {
+        for name in &request.names {
+            let start = measure(&runtime, &request.folder.join(name))?;
+            if round > 0 {
+                starts.entry(name).or_default().push(start);
+            }
+        }
+    }
+    let measured = |name: &String| {
+        let starts = starts.remove(name.as_str()).unwrap_or_default();
+        Ok((name.clone(), Measured::of(&request.folder.join(name), &starts)?))
+    };
+    request.names.iter().map(measured).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Option<Request> {
+        Request::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_request_names_a_folder_and_perhaps_functions() {
+        let expected =
+            Request { folder: "target/release".into(), runs: 5, goals: true, names: vec!["roll-back".into()] };
+        assert_eq!(parse("target/release --runs 5 --goals roll-back"), Some(expected));
+        assert_eq!(parse("folder").map(|request| request.runs), Some(21));
+        for bad in ["", "--runs", "folder --runs 0", "folder --fast"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_deployed_function_is_measured() {
+        let functions = functions();
+        assert!(functions.len() >= 10 && functions.contains(&"shift-weight".to_owned()), "{functions:?}");
+    }
+}
