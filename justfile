@@ -3,8 +3,9 @@
 tools := justfile_directory() / ".tools"
 bin := tools / "venv/bin"
 
-# Without a region the linter refuses to start; nothing is sent there.
-export AWS_DEFAULT_REGION := env("AWS_DEFAULT_REGION", "eu-west-1")
+# Without a region the linters refuse to start; nothing is sent there.
+lint_region := env("AWS_DEFAULT_REGION", "eu-west-1")
+export SAM_CLI_TELEMETRY := "0"
 
 # Lists the recipes.
 default:
@@ -28,10 +29,14 @@ machines:
         --json-path statemachine/roll-back-service.asl.json
     {{ bin }}/python statemachine/tools/picture.py --check
 
-# The template, expanded first: cfn-lint sees a SAM template only from outside.
+# The template, offline: as SAM sees it, then expanded, since cfn-lint sees a SAM template only from outside; then its policies.
 template:
-    {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
-    {{ bin }}/cfn-lint --template {{ tools }}/expanded.json
+    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/sam validate --template infra/template.yaml
+    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/sam validate --lint --template infra/template.yaml
+    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
+    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/cfn-lint --template {{ tools }}/expanded.json
+    {{ bin }}/python infra/tools/audit.py {{ tools }}/expanded.json
+    {{ bin }}/python infra/tools/permissions.py --check
 
 # The integrations with GitHub and GitLab, with their examples.
 ci:
@@ -61,3 +66,34 @@ picture:
 # Three services under live load, on this machine.
 rehearse *arguments:
     cargo run -- rehearse {{ arguments }}
+
+# How fast, large and hungry every function is, beside one that does nothing: the table of docs/performance.md.
+measure *arguments:
+    cargo build --release --locked --workspace --bins --exclude crossfade-cli
+    cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release {{ arguments }}
+
+# The same for one function, held to its goals: what CI can afford.
+measure-one function="check-alarms":
+    cargo build --release --locked --package {{ function }} --package crossfade-measure --bin {{ function }} --bin hello-world
+    cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release --goals {{ function }}
+
+# Installs what builds for arm64, from PyPI.
+packaging-tools:
+    test -x {{ tools }}/packaging/bin/cargo-lambda || python3 -m venv {{ tools }}/packaging
+    {{ tools }}/packaging/bin/pip install --quiet --disable-pip-version-check --requirement infra/tools/packaging.txt
+
+# The functions for Lambda; says so and goes on where the compiler has no target for arm64.
+build-arm64: packaging-tools
+    {{ bin }}/python infra/tools/deploy.py build
+
+# Deploys the stack: `just deploy`, `just deploy --stack blue NotificationEmail=ops@example.com`, `just deploy --guided`.
+deploy *arguments: packaging-tools
+    {{ bin }}/python infra/tools/deploy.py deploy {{ arguments }}
+
+# What a deployment needs and does not find.
+deploy-check *arguments:
+    {{ bin }}/python infra/tools/deploy.py check {{ arguments }}
+
+# Writes the permissions of the template into infra/README.md.
+permissions:
+    {{ bin }}/python infra/tools/permissions.py
