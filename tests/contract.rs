@@ -7,8 +7,10 @@ mod ledger;
 mod load_balancers;
 mod metrics;
 mod revisions;
-mod samples;
-mod sides;
+pub(crate) mod samples;
+pub(crate) mod sides;
+
+pub(crate) use load_balancers::new_group;
 
 /// Makes two tests of every case: one against the served world, one against the direct one.
 macro_rules! on_both_sides {

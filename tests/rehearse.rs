@@ -1,6 +1,7 @@
 //! The whole thing: the built command moves services on this machine, under live load.
 
 mod command;
+mod counts;
 mod default_scenario;
 mod faults;
 mod guards;

@@ -19,3 +19,5 @@ mod timers;
 mod value;
 mod watch;
 mod wiring;
+
+pub(crate) use sweep::{Callers, callers};

@@ -13,7 +13,9 @@ use std::collections::BTreeSet;
 
 const MACHINES: [&str; 2] = ["migrate-service", "roll-back-service"];
 /// The functions that may start a rollback by starting its machine.
-const STARTERS: [&str; 3] = ["react-to-alarm", "roll-back", "sweep-migrations"];
+const STARTERS: [&str; 2] = ["react-to-alarm", "sweep-migrations"];
+/// The functions that a rollback waits for.
+const OF_A_ROLLBACK: [&str; 3] = ["react-to-alarm", "roll-back", "sweep-migrations"];
 
 /// Roles that are not a function's or a machine's.
 const OTHER_ROLES: [&str; 3] = ["JournalPipeRole", "CiOnGitHubRole", "CiOnGitLabRole"];
@@ -111,9 +113,14 @@ fn every_change_of_a_function_publishes_a_version_that_is_kept() {
     let template = template();
     let globals = at(&template, "Globals.Function");
     assert!(at(globals, "AutoPublishAlias").is_string());
-    assert_eq!(at(globals, "AutoPublishAliasAllProperties").as_bool(), Some(true));
     // The translator's own default is to retain.
     assert!(at(globals, "VersionDeletionPolicy").is_null());
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        // Among the globals `sam validate --lint` does not know it.
+        let all = at(function, "Properties.AutoPublishAliasAllProperties");
+        assert_eq!(all.as_bool(), Some(true), "{name}: without it a new timeout would reach no machine");
+        assert!(at(function, "Properties.VersionDeletionPolicy").is_null(), "{name}");
+    }
 }
 
 #[test]
@@ -122,7 +129,7 @@ fn what_rolls_back_has_concurrency_of_its_own_and_nothing_else_has() {
     for folder in names_in("functions") {
         let function = resource(&template, &format!("{}Function", pascal_case(&folder)), "AWS::Serverless::Function");
         let reserved = at(function, "Properties.ReservedConcurrentExecutions");
-        assert_eq!(!reserved.is_null(), STARTERS.contains(&folder.as_str()), "{folder}");
+        assert_eq!(!reserved.is_null(), OF_A_ROLLBACK.contains(&folder.as_str()), "{folder}");
     }
 }
 
@@ -196,6 +203,22 @@ fn the_table_has_the_keys_of_the_code_and_survives_the_stack() {
     assert_eq!(at(table, "Properties.DeletionProtectionEnabled").as_bool(), Some(true));
     for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
         assert_eq!(at(table, policy).as_str(), Some("Retain"), "{policy}");
+    }
+}
+
+#[test]
+fn the_page_says_what_the_template_allows() {
+    let (template, page) = (template(), read("infra/README.md"));
+    let mut lines = page.lines().filter(|line| line.starts_with("| `")).collect::<BTreeSet<_>>();
+    for (name, holder) in rights::holders_of_rights(&template) {
+        for statement in rights::statements(holder) {
+            let actions: Vec<String> = rights::actions(statement).iter().map(|action| format!("`{action}`")).collect();
+            let beginning = format!("| {} | ", actions.join(", "));
+            let found = lines.iter().find(|line| line.starts_with(&beginning)).copied();
+            assert!(found.is_some(), "{name}: {beginning}\nis not in infra/README.md: run `just permissions`");
+            // The same actions may stand there for another role; what is left over is looked at below.
+            lines.retain(|line| line.contains("` | ") && (Some(*line) != found || page.matches(*line).count() > 1));
+        }
     }
 }
 

@@ -375,7 +375,8 @@ async fn an_empty_group_has_no_health_and_an_unused_one_is_unused(side: Side) {
     assert!(matches!(port.health(&gone).await, Err(PortError::NotFound { .. })));
 }
 
-fn new_group(path: &str) -> NewGroup {
+/// A group to create, whose health is asked for at `path`.
+pub(crate) fn new_group(path: &str) -> NewGroup {
     let health_check = HealthCheck {
         enabled: true,
         protocol: "HTTP".to_owned(),

@@ -209,10 +209,19 @@ impl Served {
     }
 
     /// Serves the table and these services.
-    pub(crate) async fn start(mut services: Vec<(&'static str, Arc<dyn AwsService>)>) -> Self {
-        services.push(("dynamodb", Arc::new(DynamoDb::start().await.unwrap())));
+    pub(crate) async fn start(services: Vec<(&'static str, Arc<dyn AwsService>)>) -> Self {
         let calls = Arc::new(Calls::default());
-        let front_door = FrontDoor::bind(services, calls.clone()).await.unwrap();
+        Self::start_observed(services, calls.clone(), calls).await
+    }
+
+    /// The same, seen by `observer` instead of `calls`.
+    pub(crate) async fn start_observed(
+        mut services: Vec<(&'static str, Arc<dyn AwsService>)>,
+        observer: Arc<dyn CallObserver>,
+        calls: Arc<Calls>,
+    ) -> Self {
+        services.push(("dynamodb", Arc::new(DynamoDb::start().await.unwrap())));
+        let front_door = FrontDoor::bind(services, observer).await.unwrap();
         let credentials = Credentials::new("local", "local", None, None, "tests");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())

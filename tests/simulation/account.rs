@@ -19,7 +19,7 @@ use crossfade_world::states::StepFunctions;
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// The region and account of everything.
@@ -41,6 +41,8 @@ pub(super) struct Account {
 pub(super) struct Calls {
     /// The verbs so far.
     pub(super) made: Vec<&'static str>,
+    /// Who called what; a call on a route says of which kind.
+    pub(super) callers: BTreeSet<(&'static str, &'static str)>,
     pub(super) faults: BTreeMap<usize, Fault>,
     /// Faults that were reached.
     pub(super) injected: usize,
@@ -80,6 +82,7 @@ impl Account {
             watch: Mutex::new(watch),
             calls: Mutex::new(Calls {
                 made: Vec::new(),
+                callers: BTreeSet::new(),
                 faults,
                 injected: 0,
                 orders: Vec::new(),

@@ -82,6 +82,13 @@ fn invariant_14_throttling_never_changes_how_a_migration_ends() {
 }
 
 #[test]
+fn no_call_of_the_list_is_denied() {
+    for report in [&*LIST, &*DRAWN] {
+        crate::least_privilege::check_callers(&report.callers);
+    }
+}
+
+#[test]
 fn every_scenario_ends_as_it_should_when_nothing_else_goes_wrong() {
     for scenario in scenarios() {
         let case = named(&scenario.name).unwrap();

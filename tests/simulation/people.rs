@@ -47,7 +47,8 @@ pub(super) fn act(run: &mut Run<'_>, act: &Act) {
         Act::Abort => run.command(Command::Abort),
         Act::RollBack => {
             let now = run.account.now();
-            let input = json!({"service": "users", "trigger": "operator", "cause": "asked for by a person"});
+            // As little as the console needs.
+            let input = json!({"service": "users"});
             run.account.states.lock().unwrap().start_execution(now, ROLL_BACK, Some("by-hand"), input).unwrap();
             run.stop(&run.execution.clone());
         }

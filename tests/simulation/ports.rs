@@ -67,6 +67,7 @@ impl Faulty {
     {
         let account = &self.account;
         let (number, fault, half) = account.begin_call(verb);
+        self.note(verb, object);
         account.tell(|| {
             let what = fault.map(|fault| format!("  <-- {fault}")).unwrap_or_default();
             let Caller { invocation, function, .. } = self.caller;
@@ -118,6 +119,26 @@ impl Faulty {
             Ok(arn) => Started::New(arn),
             Err(refused) if refused.code() == "ExecutionAlreadyExists" => Started::Already,
             Err(refused) => panic!("{refused}"),
+        }
+    }
+
+    /// A rule and a default action are different things to whoever allows a call.
+    fn note(&self, verb: &'static str, object: &str) {
+        let mut calls = self.account.calls.lock().unwrap();
+        let mut note = |what| calls.callers.insert((self.caller.function, what));
+        match verb {
+            "read_routes" | "write_route" => {
+                let write = verb == "write_route";
+                if object.contains(":listener-rule/") {
+                    note(if write { "write_route of a rule" } else { "read_routes of rules" });
+                }
+                if object.contains(":listener/") {
+                    note(if write { "write_route of a default action" } else { "read_routes of default actions" });
+                }
+            }
+            other => {
+                note(other);
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crossfade_rehearsal::wiring::{Target, TargetWiring};
 use crossfade_world::states::{TaskError, TaskId, Work};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -50,6 +50,7 @@ pub(super) struct Ending {
     pub(super) violations: Vec<Violation>,
     pub(super) checks: [u64; 15],
     pub(super) calls: Vec<&'static str>,
+    pub(super) callers: BTreeSet<(&'static str, &'static str)>,
     pub(super) injected: usize,
     /// Calls that were made before the script began to act; all of them where it never did.
     pub(super) before_the_script: usize,
@@ -275,6 +276,7 @@ impl Run<'_> {
             violations: watch.violations.clone(),
             checks: watch.checks,
             calls: calls.made.clone(),
+            callers: calls.callers.clone(),
             injected: calls.injected,
             before_the_script: self.acted_at.unwrap_or(0),
             seconds_to_safety: watch.seconds_to_safety,
@@ -291,6 +293,7 @@ impl Ending {
             violations: vec![violation],
             checks: [0; 15],
             calls: Vec::new(),
+            callers: BTreeSet::new(),
             injected: 0,
             before_the_script: 0,
             seconds_to_safety: None,

@@ -4,7 +4,7 @@ use super::fault::{FAULTS, Fault};
 use super::run::{Case, Ending, run};
 use super::scenario::{Outcome, Scenario, Shape, scenarios};
 use super::watch::Violation;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,12 +18,17 @@ const SAFE_AFTER_A_FAULT_SECONDS: f64 = 240.0;
 /// As the latter, for an alarm whose event is lost: a step that is held is looked at every quarter of an hour.
 const SAFE_UNHEARD_SECONDS: f64 = 960.0;
 
+/// Functions with the verbs of their ports that they called.
+pub(crate) type Callers = BTreeSet<(&'static str, &'static str)>;
+
 /// What came of many runs.
 #[derive(Default)]
 pub(super) struct Report {
     pub(super) runs: usize,
     pub(super) faults: usize,
     pub(super) checks: [u64; 15],
+    /// Which function called which verb of its ports.
+    pub(super) callers: Callers,
     /// What went wrong, by the case's name.
     pub(super) violations: Vec<(String, Violation)>,
 }
@@ -36,6 +41,7 @@ impl Report {
         for (sum, count) in self.checks.iter_mut().zip(other.checks) {
             *sum += count;
         }
+        self.callers.extend(other.callers);
         self.violations.extend(other.violations);
     }
 
@@ -45,6 +51,7 @@ impl Report {
         for (sum, count) in self.checks.iter_mut().zip(ending.checks) {
             *sum += count;
         }
+        self.callers.extend(ending.callers);
         self.violations.extend(ending.violations.into_iter().map(|violation| (name.to_owned(), violation)));
     }
 }
@@ -137,6 +144,26 @@ pub(super) fn exhaust(wanted: impl Fn(&Scenario) -> bool) -> Report {
         cases.push(alone);
     }
     all(&cases)
+}
+
+/// Which function called which verb of its ports: in every scenario as it is and with a call without effect here and there,
+/// and in the plainest with an alarm at every call.
+pub(crate) fn callers() -> Callers {
+    let mut cases = Vec::new();
+    for scenario in scenarios() {
+        let alone = Case { scenario, faults: BTreeMap::new(), seed: SEED, breakage: None };
+        for call in (0..run(&alone, false).calls.len()).step_by(3) {
+            cases.push(Case { faults: BTreeMap::from([(call, Fault::FailsBefore)]), ..alone.clone() });
+        }
+        if alone.scenario.name == "straight" {
+            for call in 0..run(&alone, false).calls.len() {
+                let alarms = [Fault::Alarm, Fault::AlarmUnheard];
+                cases.extend(alarms.map(|alarm| Case { faults: BTreeMap::from([(call, alarm)]), ..alone.clone() }));
+            }
+        }
+        cases.push(alone);
+    }
+    all(&cases).callers
 }
 
 /// Runs cases side by side; each of them is alone in its world.

@@ -24,6 +24,9 @@ pub(super) struct Invocation {
     pub(super) hangs: bool,
 }
 
+/// What fits beside a state in the console.
+const LONGEST_REASON: usize = 1200;
+
 impl Run<'_> {
     pub(super) fn take_up(&mut self, work: Work) {
         let function = binary_of(&work.function);
@@ -91,6 +94,13 @@ impl Run<'_> {
             Ok(value) => format!("answer of {function} #{number}: {} {}", value["verdict"], value["reason"]),
             Err(error) => format!("failure of {function} #{number}: {} {}", error.error, error.cause),
         });
+        if let (Reply::Task(_), Ok(value)) = (&invocation.reply, &answer)
+            && function != "hook"
+        {
+            let reason = value["reason"].as_str().unwrap_or_default();
+            let told = !reason.is_empty() && !reason.contains('\n') && reason.len() < LONGEST_REASON;
+            assert!(told, "{function} does not tell a person why, in one line: {value}");
+        }
         if function == "check-alarms"
             && let Ok(value) = &answer
         {

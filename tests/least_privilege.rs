@@ -1,0 +1,247 @@
+//! Least privilege, proven: what each role of the template allows is held against what was really asked for.
+//!
+//! What was asked for comes from four places. The simulation says which function calls which verb of its ports, in every
+//! scenario with every fault at every call. The verbs, called through `crates/aws` against the served world, say what each
+//! is in the words of IAM. A rehearsal with the built binaries says the same directly. The template says what AWS does with a
+//! role of its own accord: it writes logs, starts the functions of a machine, moves the records of a pipe.
+
+mod asked;
+mod policy;
+mod ports;
+mod roles;
+
+use self::asked::Asked;
+use self::policy::{Statement, allows};
+use self::roles::Holder;
+use crate::simulation::{self, Callers};
+use crate::template::template;
+use crossfade_rehearsal::access::Access;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+/// What is allowed although nothing in the local world asks for it: whose it is, the action, and the reason.
+const EXCEPTIONS: [(&str, &str, &str); 9] = [
+    (
+        "CheckAlarmsRole",
+        "cloudwatch:GetMetricData",
+        "the simulation's policy has no judge; a rehearsal's has, see below",
+    ),
+    ("CheckAlarmsRole", "dynamodb:Query", "the judge looks in the journal for its pauses; see below"),
+    ("PlanMigrationRole", "cloudwatch:GetMetricData", "how long the old groups take, for the judge; see below"),
+    (
+        "PlanMigrationRole",
+        "dynamodb:Query",
+        "the simulation gives its policy inline; a rehearsal has stored it, see below",
+    ),
+    (
+        "ReactToAlarmRole",
+        "elasticloadbalancing:DescribeTags",
+        "finds groups by their tags where the table does not answer",
+    ),
+    ("ReactToAlarmRole", "elasticloadbalancing:DescribeTargetGroups", "finds groups where the table does not answer"),
+    (
+        "PlanMigrationRole",
+        "cloudwatch:DescribeAlarmHistory",
+        "an alarm that fires and clears while the locks are taken",
+    ),
+    ("ReactToAlarmRole", "elasticloadbalancing:DeleteTargetGroup", "an alarm between the locks and the first change"),
+    ("ReactToAlarmRole", "dynamodb:DeleteItem", "frees the locks of a migration that had not changed a route yet"),
+];
+/// Exceptions of the list that a rehearsal with the built binaries asks for, so that they are proven there.
+const SEEN_IN_A_REHEARSAL: [(&str, &str); 4] = [
+    ("CheckAlarmsRole", "cloudwatch:GetMetricData"),
+    ("CheckAlarmsRole", "dynamodb:Query"),
+    ("PlanMigrationRole", "cloudwatch:GetMetricData"),
+    ("PlanMigrationRole", "dynamodb:Query"),
+];
+
+/// Everything that is asked for in this repository, by whoever holds the right to it.
+fn asked() -> Vec<Asked> {
+    let template = template();
+    // Run once for all tests that look at it.
+    static CALLERS: LazyLock<Callers> = LazyLock::new(simulation::callers);
+    let mut all = asked::by_functions(&CALLERS, &ports::accesses());
+    all.extend(asked::by_lambda(&template));
+    all.extend(asked::by_machines(&template));
+    all.extend(asked::by_events(&template));
+    all.extend(asked::by_integrations());
+    all
+}
+
+/// What of the list is refused, in words.
+fn refused(holders: &[Holder], asked: &[Asked]) -> Vec<String> {
+    let of = |holder: &str| holders.iter().find(|known| known.name == holder);
+    let refused = |one: &&Asked| !of(&one.holder).is_some_and(|holder| allows(&holder.statements, &one.access));
+    asked.iter().filter(refused).map(|one| format!("{} may not {:?} ({})", one.holder, one.access, one.why)).collect()
+}
+
+/// The rights that nothing in the list needs: holder, action, resource.
+fn unused(holders: &[Holder], asked: &[Asked]) -> Vec<String> {
+    let mut unused = Vec::new();
+    for holder in holders {
+        let own: Vec<&Asked> = asked.iter().filter(|one| one.holder == holder.name).collect();
+        for statement in &holder.statements {
+            for part in statement.parts() {
+                let excepted =
+                    EXCEPTIONS.iter().any(|(name, action, _)| *name == holder.name && *action == part.actions[0]);
+                if !excepted && !own.iter().any(|one| part.matches(&one.access)) {
+                    unused.push(format!("{}: {} on {}", holder.name, part.actions[0], part.resources[0]));
+                }
+            }
+        }
+    }
+    unused
+}
+
+/// Actions of which each is one that nobody here may ever do.
+const NOBODY: [&str; 12] = [
+    "dynamodb:DeleteTable",
+    "dynamodb:Scan",
+    "elasticloadbalancing:CreateListener",
+    "elasticloadbalancing:DeleteListener",
+    "elasticloadbalancing:DeleteLoadBalancer",
+    "elasticloadbalancing:DeleteRule",
+    "elasticloadbalancing:RemoveTags",
+    "iam:PassRole",
+    "lambda:UpdateFunctionCode",
+    "s3:GetObject",
+    "states:UpdateStateMachine",
+    "sts:AssumeRole",
+];
+
+#[test]
+fn every_call_that_was_made_is_allowed_and_every_right_is_used() {
+    let template = template();
+    let (holders, asked) = (roles::holders(&template), asked());
+    let refused = refused(&holders, &asked);
+    assert!(refused.is_empty(), "calls that are made and not allowed:\n{}", refused.join("\n"));
+    let unused = unused(&holders, &asked);
+    assert!(
+        unused.is_empty(),
+        "rights that nothing uses; take them away, or give the reason in EXCEPTIONS:\n{}",
+        unused.join("\n")
+    );
+    let held: BTreeSet<&str> = holders.iter().map(|holder| holder.name.as_str()).collect();
+    for (holder, action, reason) in EXCEPTIONS {
+        assert!(held.contains(holder) && reason.len() > 20, "{holder} {action}");
+    }
+}
+
+#[test]
+fn without_any_one_statement_something_is_refused() {
+    let template = template();
+    let (holders, asked) = (roles::holders(&template), asked());
+    assert_eq!(refused(&holders, &asked), Vec::<String>::new(), "with all of them nothing is");
+    let mut tried = 0;
+    for (index, holder) in holders.iter().enumerate() {
+        for statement in 0..holder.statements.len() {
+            let mut fewer = holders.clone();
+            let removed = fewer[index].statements.remove(statement);
+            let excepted = |action: &String| {
+                EXCEPTIONS.iter().any(|(name, excepted, _)| *name == holder.name && *excepted == action)
+            };
+            let noticed = !refused(&fewer, &asked).is_empty() || removed.actions.iter().all(excepted);
+            assert!(noticed, "{} does not need {removed:?}", holder.name);
+            tried += 1;
+        }
+    }
+    assert!(tried > 40, "{tried} statements");
+}
+
+#[test]
+fn what_nobody_asked_for_is_denied() {
+    let template = template();
+    let (holders, asked) = (roles::holders(&template), asked());
+    let denied = |holder: &Holder, access: &Access| {
+        assert!(!allows(&holder.statements, access), "{} may {access:?}", holder.name);
+    };
+    for holder in &holders {
+        for action in NOBODY {
+            denied(holder, &Access::new(action, "*"));
+            denied(holder, &Access::new(action, "arn:aws:dynamodb:eu-west-1:000000000000:table/crossfade"));
+        }
+        for one in asked.iter().filter(|one| one.holder == holder.name && one.access.resource != "*") {
+            // The same in another account, in another region, and on another thing of the same kind.
+            let access = |resource: String| Access { resource, ..one.access.clone() };
+            denied(holder, &access(one.access.resource.replace(":000000000000:", ":111111111111:")));
+            denied(holder, &access(one.access.resource.replace(":eu-west-1:", ":us-east-1:")));
+            if one.access.resource.contains("crossfade") {
+                denied(holder, &access(one.access.resource.replace("crossfade", "another")));
+            }
+            // What a condition looks at, missing or different.
+            for (key, _) in one.access.context.iter().filter(|(key, _)| statement_looks_at(holder, &one.access, key)) {
+                let mut without = one.access.clone();
+                without.context.remove(key);
+                denied(holder, &without);
+                denied(holder, &one.access.clone().with(key, "another"));
+            }
+        }
+    }
+}
+
+fn statement_looks_at(holder: &Holder, access: &Access, key: &str) -> bool {
+    let own = holder.statements.iter().filter(|statement| statement.matches(access));
+    own.flat_map(|statement| &statement.conditions).any(|condition| condition.key == key)
+}
+
+/// What functions called somewhere else in the simulation, held against the roles.
+#[track_caller]
+pub(crate) fn check_callers(callers: &Callers) {
+    let holders = roles::holders(&template());
+    let refused = refused(&holders, &asked::by_functions(callers, &ports::accesses()));
+    assert!(refused.is_empty(), "calls that are made and not allowed:\n{}", refused.join("\n"));
+}
+
+/// What a rehearsal with the built binaries reported, held against the roles.
+#[track_caller]
+pub(crate) fn check_report(report: &Json) {
+    let template = template();
+    let holders = roles::holders(&template);
+    let accesses: BTreeMap<String, BTreeSet<Access>> = serde_json::from_value(report["accesses"].clone()).unwrap();
+    let (mut of_functions, mut seen) = (0, BTreeSet::new());
+    for (caller, accesses) in accesses {
+        // The command itself is not a function.
+        let Some(holder) = roles::of_function(&template, &caller) else { continue };
+        let holder = holders.iter().find(|known| known.name == holder).unwrap();
+        of_functions += 1;
+        for access in accesses {
+            assert!(allows(&holder.statements, &access), "{caller} asked for what it may not: {access:?}");
+            seen.insert((holder.name.as_str(), access.action));
+        }
+    }
+    assert!(of_functions >= 9, "only {of_functions} functions called AWS");
+    for (holder, action) in SEEN_IN_A_REHEARSAL {
+        assert!(seen.contains(&(holder, action.to_owned())), "no rehearsal asks for {action} of {holder}");
+    }
+}
+
+#[test]
+fn a_statement_is_read_as_aws_reads_it() {
+    let statement = |json: &str| Statement::of(&serde_json::from_str(json).unwrap());
+    let on_ours = statement(
+        r#"{"Effect": "Allow", "Action": ["elasticloadbalancing:DeleteTargetGroup"],
+            "Resource": ["arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/*/*"],
+            "Condition": {"StringEquals": {"aws:ResourceTag/managed-by": "crossfade"}}}"#,
+    );
+    let group = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/users/0";
+    let delete = Access::new("elasticloadbalancing:DeleteTargetGroup", group);
+    assert!(on_ours.matches(&delete.clone().with("aws:ResourceTag/managed-by", "crossfade")));
+    assert!(!on_ours.matches(&delete.clone().with("aws:ResourceTag/managed-by", "Crossfade")), "case counts");
+    assert!(!on_ours.matches(&delete), "a key that is missing is not equal");
+    let elsewhere = Access::new("elasticloadbalancing:DeleteTargetGroup", group.replace(":1:", ":2:"));
+    assert!(!on_ours.matches(&elsewhere.with("aws:ResourceTag/managed-by", "crossfade")));
+
+    let one = statement(
+        r#"{"Effect": "Allow", "Action": "states:StartExecution", "Resource": "arn:aws:states:r:1:stateMachine:a"}"#,
+    );
+    assert!(one.matches(&Access::new("states:StartExecution", "arn:aws:states:r:1:stateMachine:a")));
+    assert!(!one.matches(&Access::new("states:StartExecution", "*")), "a right on one thing is none on all");
+    let all = statement(r#"{"Effect": "Allow", "Action": "elasticloadbalancing:DescribeRules", "Resource": "*"}"#);
+    assert!(all.matches(&Access::new("elasticloadbalancing:DescribeRules", "*")));
+
+    let deny = statement(r#"{"Effect": "Deny", "Action": "states:StartExecution", "Resource": "*"}"#);
+    let start = Access::new("states:StartExecution", "arn:aws:states:r:1:stateMachine:a");
+    assert!(allows(std::slice::from_ref(&one), &start));
+    assert!(!allows(&[one, deny], &start), "a refusal beats every right");
+}

@@ -1,0 +1,220 @@
+//! What each verb of a port is in the words of IAM: every one is called through `crates/aws` against the served world, and what
+//! reaches the endpoint is written down.
+
+use crate::contract::new_group;
+use crate::contract::samples;
+use crate::contract::sides::{Served, TABLE};
+use crossfade_actions::ports::{Executions, Ledger, LoadBalancers, NewGroup};
+use crossfade_aws::{Connections, Settings, connect_with};
+use crossfade_domain::group::{Attributes, Tags, Target, tag};
+use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, RuleArn, TargetGroupArn};
+use crossfade_domain::journal::{Happening, Trigger};
+use crossfade_domain::metric_query::MetricQuery;
+use crossfade_domain::plan::{Plan, Revision};
+use crossfade_domain::route::RouteId;
+use crossfade_rehearsal::access::{Access, AccessLog};
+use crossfade_rehearsal::aws_service::AwsService;
+use crossfade_rehearsal::clock::WorldClock;
+use crossfade_rehearsal::cloudwatch_api::CloudWatchApi;
+use crossfade_rehearsal::elbv2_api::Elbv2Api;
+use crossfade_rehearsal::front_door::NoFaults;
+use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
+use crossfade_world::world::{ServiceOnBalancer, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock, Mutex};
+
+/// Verbs as the simulation names them, with what each asks for.
+pub(super) type Verbs = BTreeMap<&'static str, BTreeSet<Access>>;
+
+/// All of them, asked once.
+pub(super) fn accesses() -> Verbs {
+    static VERBS: LazyLock<Verbs> = LazyLock::new(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // A thread of its own: a test may have a runtime.
+        std::thread::scope(|scope| scope.spawn(|| runtime.block_on(ask())).join().unwrap())
+    });
+    VERBS.clone()
+}
+
+struct Recorder {
+    log: Arc<AccessLog>,
+    verbs: Verbs,
+}
+
+impl Recorder {
+    /// What was asked for since the last look is what `verb` asks for.
+    fn was(&mut self, verb: &'static str) {
+        let asked: BTreeSet<Access> = self.log.take().into_values().flatten().collect();
+        assert!(!asked.is_empty(), "{verb} asked AWS for nothing");
+        self.verbs.insert(verb, asked);
+    }
+
+    /// What was asked for since the last look is asked for by `verb` too.
+    fn and(&mut self, verb: &'static str) {
+        self.verbs.entry(verb).or_default().extend(self.log.take().into_values().flatten());
+    }
+}
+
+async fn ask() -> Verbs {
+    let world = World::new(samples::at(0), 7);
+    let users = world.add_service("public", "users-swarm", &["users.test"]);
+    world.add_alarm("users-5xx");
+    let clock = WorldClock::starting_at(world.now(), 1.0);
+    let (elbv2, cloudwatch) = world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone()));
+    let elbv2 = Arc::new(Mutex::new(elbv2));
+    let log = Arc::new(AccessLog::around(Arc::new(NoFaults), elbv2.clone()));
+    let services: Vec<(&'static str, Arc<dyn AwsService>)> = vec![
+        ("elasticloadbalancing", Arc::new(Elbv2Api::new(elbv2, clock))),
+        ("monitoring", Arc::new(CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock))),
+    ];
+    let served = Served::start_observed(services, log.clone(), Arc::default()).await;
+    // Creates the table.
+    let _ledger = served.ledger().await;
+    log.take();
+    let connections = connect_with(&served.config, &settings());
+    let mut recorder = Recorder { log, verbs: Verbs::new() };
+    let own = groups(&mut recorder, &connections.load_balancers).await;
+    routes(&mut recorder, &connections.load_balancers, &users).await;
+    watching(&mut recorder, &connections, &users, &own).await;
+    ledger(&mut recorder, &connections.ledger).await;
+    executions(&mut recorder, &connections.executions).await;
+    recorder.verbs
+}
+
+fn settings() -> Settings {
+    let machine = format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:crossfade-roll-back-service");
+    Settings { table: TABLE.to_owned(), roll_back_machine: Some(machine), stack: "crossfade".to_owned() }
+}
+
+/// A group of ours from its creation to its end, and one that stays.
+async fn groups(recorder: &mut Recorder, port: &Arc<dyn LoadBalancers>) -> TargetGroupArn {
+    let tags = Tags::from([(tag::MANAGED_BY.to_owned(), tag::MANAGED_BY_US.to_owned())]);
+    let stays = port.create_group(&NewGroup { tags: tags.clone(), ..new_group("/ready") }).await.unwrap().arn;
+    recorder.was("create_group");
+    port.target_groups(&["users-swarm".to_owned()]).await.unwrap();
+    recorder.was("target_groups");
+    port.groups_of_service(&samples::service("users")).await.unwrap();
+    recorder.was("groups_of_service");
+    port.tags(&[stays.to_string()]).await.unwrap();
+    recorder.was("tags");
+    port.attributes(&stays).await.unwrap();
+    recorder.was("attributes");
+    let attributes = Attributes::from([("deregistration_delay.timeout_seconds".to_owned(), "30".to_owned())]);
+    port.set_attributes(&stays, &attributes).await.unwrap();
+    recorder.was("set_attributes");
+    port.health(&stays).await.unwrap();
+    recorder.was("health");
+    let target = Target { id: "10.0.0.7".to_owned(), port: Some(8080) };
+    port.register(&stays, &[target]).await.unwrap();
+    recorder.was("register");
+    let goes = port.create_group(&NewGroup { name: "goes".to_owned(), tags, ..new_group("/ready") }).await.unwrap().arn;
+    recorder.was("create_group");
+    port.delete_group(&goes).await.unwrap();
+    recorder.was("delete_group");
+    stays
+}
+
+async fn routes(recorder: &mut Recorder, port: &Arc<dyn LoadBalancers>, users: &ServiceOnBalancer) {
+    let balancer = LoadBalancerArn::parse(users.load_balancer.as_str()).unwrap();
+    let listener = ListenerArn::parse(users.listener.as_str()).unwrap();
+    let rule = RouteId::Rule(RuleArn::parse(users.rules[0].as_str()).unwrap());
+    let default = RouteId::Default(listener.clone());
+    port.load_balancers(std::slice::from_ref(&balancer)).await.unwrap();
+    recorder.was("load_balancers");
+    port.target_groups_of(&balancer).await.unwrap();
+    recorder.was("target_groups_of");
+    port.listeners(&balancer).await.unwrap();
+    recorder.was("listeners");
+    port.routes(&listener).await.unwrap();
+    recorder.was("routes");
+    let read = port.read_routes(std::slice::from_ref(&rule)).await.unwrap();
+    recorder.was("read_routes of rules");
+    port.read_routes(std::slice::from_ref(&default)).await.unwrap();
+    recorder.was("read_routes of default actions");
+    port.write_route(&rule, &read[0].actions).await.unwrap();
+    recorder.was("write_route of a rule");
+    port.write_route(&default, &read[0].actions).await.unwrap();
+    recorder.was("write_route of a default action");
+}
+
+async fn watching(recorder: &mut Recorder, ports: &Connections, users: &ServiceOnBalancer, new: &TargetGroupArn) {
+    let names = ["users-5xx".to_owned()];
+    ports.alarms.alarms(&names).await.unwrap();
+    recorder.was("alarms");
+    ports.alarms.firings(&names, samples::at(-60)).await.unwrap();
+    recorder.was("firings");
+    let query = MetricQuery {
+        metric: "RequestCount",
+        load_balancer: LoadBalancerArn::parse(users.load_balancer.as_str()).unwrap(),
+        group: Some(new.clone()),
+        period_seconds: 60,
+        statistic: "Sum".to_owned(),
+    };
+    ports.metrics.data(&[query], samples::at(-600), samples::at(0)).await.unwrap();
+    recorder.was("metric_data");
+}
+
+async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
+    let start = samples::start("users", 1, &[samples::route(1)], &["users-5xx"]);
+    let (service, migration) = (start.head.service.clone(), start.head.migration.clone());
+    port.take(None, &start.head, &start.plan, &start.event).await.unwrap();
+    recorder.was("take");
+    let (event, after) = samples::next(&start.head, samples::intent(0), 1);
+    port.record(&start.head, &event, &after).await.unwrap();
+    recorder.was("record");
+    port.head(&service).await.unwrap();
+    recorder.was("head");
+    port.open_heads().await.unwrap();
+    recorder.was("open_heads");
+    port.plan(&service, &migration).await.unwrap();
+    recorder.was("plan");
+    port.events(&service, &migration).await.unwrap();
+    recorder.was("events");
+    port.holders(&[samples::route(1)]).await.unwrap();
+    recorder.was("holders");
+    port.guarded_by("users-5xx").await.unwrap();
+    recorder.was("guarded_by");
+    let halted = Happening::Halted { reason: "a test".to_owned() };
+    let (event, before) = samples::next(&after, halted, 2);
+    port.record(&after, &event, &before).await.unwrap();
+    recorder.and("record");
+    let accepted = Vec::new();
+    let resumed = Happening::Resumed { execution: "second".to_owned(), who: "ana".to_owned(), accepted };
+    let (event, after) = samples::next(&before, resumed, 3);
+    let revision = Some(Revision { generation: after.generation, accepted: BTreeMap::new() });
+    let revised = Plan { revision, ..start.plan.clone() };
+    port.revise(&before, &event, &after, &revised).await.unwrap();
+    recorder.was("revise");
+    port.revised_plan(&service, &migration, after.generation).await.unwrap();
+    recorder.was("revised_plan");
+    let (event, over) = samples::next(&after, Happening::Finished, 4);
+    port.release(&after, &event, &over, &start.plan).await.unwrap();
+    recorder.was("release");
+    // A write whose answer was lost looks for its own event.
+    port.release(&after, &event, &over, &start.plan).await.unwrap();
+    recorder.and("release");
+    let (event, again) = samples::next(&start.head, samples::intent(0), 1);
+    port.record(&start.head, &event, &again).await.unwrap();
+    recorder.and("record");
+    port.store_policy("fleet", &serde_json::json!({"version": 1})).await.unwrap();
+    recorder.was("store_policy");
+    port.policies().await.unwrap();
+    recorder.was("policies");
+}
+
+/// Nobody answers here: what is asked for is all that counts.
+async fn executions(recorder: &mut Recorder, port: &Arc<dyn Executions>) {
+    let execution = |machine: &str| format!("arn:aws:states:{REGION}:{ACCOUNT}:execution:crossfade-{machine}:users-1");
+    let started = port.start_roll_back(&samples::service("users"), "users-1", Trigger::Sweep, "a test").await;
+    assert!(started.is_err());
+    recorder.was("start_roll_back");
+    // Asked for by the command line alone, which has a person's rights.
+    assert!(port.start_resumed(&samples::service("users"), &execution("migrate-service")).await.is_err());
+    recorder.was("start_resumed");
+    for machine in ["migrate-service", "roll-back-service"] {
+        assert!(port.status(&execution(machine)).await.is_err());
+        recorder.and("status");
+        assert!(port.stop(&execution(machine), "a test").await.is_err());
+        recorder.and("stop");
+    }
+}
