@@ -34,7 +34,7 @@ template:
     AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/sam validate --template infra/template.yaml
     AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/sam validate --lint --template infra/template.yaml
     AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
-    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/cfn-lint --template {{ tools }}/expanded.json
+    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/lint.py --template {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/audit.py {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/permissions.py --check
 

@@ -149,7 +149,8 @@ async fn an_alarm_that_is_gone_has_not_fired(side: Side) {
 const GUARD: &str = "crossfade-guard-users-1-errors";
 
 /// The guard alarm of a kind on the group `targetgroup/new/1` of `app/public/1`.
-fn guard(kind: GuardKind) -> NewAlarm {
+/// An alarm of ours, to create.
+pub(crate) fn guard(kind: GuardKind) -> NewAlarm {
     let arn = |rest: &str| format!("arn:aws:elasticloadbalancing:eu-west-1:000000000000:{rest}");
     let group = |name: &str| TargetGroupArn::parse(arn(&format!("targetgroup/{name}/1"))).unwrap();
     let service = ServiceName::parse("users").unwrap();

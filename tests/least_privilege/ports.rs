@@ -1,7 +1,7 @@
 //! What each verb of a port is in the words of IAM: every one is called through `crates/aws` against the served world, and what
 //! reaches the endpoint is written down.
 
-use crate::contract::new_group;
+use crate::contract::{guard, new_group};
 use crate::contract::samples;
 use crate::contract::sides::{Served, TABLE};
 use crossfade_actions::ports::{Executions, Ledger, LoadBalancers, NewGroup};
@@ -11,6 +11,7 @@ use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, RuleArn, TargetGroupAr
 use crossfade_domain::journal::{Happening, Trigger};
 use crossfade_domain::metric_query::MetricQuery;
 use crossfade_domain::plan::{Plan, Revision};
+use crossfade_domain::planner::guard::GuardKind;
 use crossfade_domain::route::RouteId;
 use crossfade_rehearsal::access::{Access, AccessLog};
 use crossfade_rehearsal::aws_service::AwsService;
@@ -143,6 +144,13 @@ async fn watching(recorder: &mut Recorder, ports: &Connections, users: &ServiceO
     recorder.was("alarms");
     ports.alarms.firings(&names, samples::at(-60)).await.unwrap();
     recorder.was("firings");
+    let alarm = guard(GuardKind::Errors);
+    ports.alarms.put_alarm(&alarm).await.unwrap();
+    recorder.was("put_alarm");
+    ports.alarms.alarm_tags(std::slice::from_ref(&alarm.name)).await.unwrap();
+    recorder.was("alarm_tags");
+    ports.alarms.delete_alarms(std::slice::from_ref(&alarm.name)).await.unwrap();
+    recorder.was("delete_alarms");
     let query = MetricQuery {
         metric: "RequestCount",
         load_balancer: LoadBalancerArn::parse(users.load_balancer.as_str()).unwrap(),

@@ -124,7 +124,11 @@ fn of_states(call: &Call, body: &[u8]) -> Access {
 
 fn of_cloudwatch(call: &Call, body: &[u8]) -> Vec<Access> {
     let action = format!("cloudwatch:{}", call.operation);
-    // Reads are on `*`: composite alarms are listed under nothing else, and metric data knows no resource.
+    if call.operation == "ListTagsForResource" {
+        let body = crate::cloudwatch_api::decoded(body);
+        return vec![Access::new(action, body["ResourceARN"].as_str().unwrap_or("*"))];
+    }
+    // Other reads are on `*`: composite alarms are listed under nothing else, and metric data knows no resource.
     if call.operation.starts_with("Describe") || call.operation.starts_with("Get") {
         return vec![Access::new(action, "*")];
     }
