@@ -240,7 +240,7 @@ mod tests {
     use crossfade_world::elbv2;
 
     fn asked(service: &str, operation: &str, body: &str) -> Vec<Access> {
-        let call = Call { service: service.into(), operation: operation.into(), caller: None };
+        let call = Call { service: service.into(), operation: operation.into(), caller: None, body: Bytes::new() };
         let tags = |arn: &str| BTreeMap::from([("of".to_owned(), arn.to_owned())]);
         Access::of(&call, &Request::new(Bytes::copy_from_slice(body.as_bytes())), tags)
     }
