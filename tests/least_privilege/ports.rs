@@ -1,9 +1,9 @@
 //! What each verb of a port is in the words of IAM: every one is called through `crates/aws` against the served world, and what
 //! reaches the endpoint is written down.
 
-use crate::contract::{guard, new_group};
 use crate::contract::samples;
 use crate::contract::sides::{Served, TABLE};
+use crate::contract::{guard, new_group};
 use crossfade_actions::ports::{Executions, Ledger, LoadBalancers, NewGroup};
 use crossfade_aws::{Connections, Settings, connect_with};
 use crossfade_domain::group::{Attributes, Tags, Target, tag};
