@@ -31,14 +31,20 @@ machines:
 
 # The template, offline: as SAM sees it, then expanded, since cfn-lint sees a SAM template only from outside; then its policies.
 template:
-    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/sam validate --template infra/template.yaml
-    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/sam validate --lint --template infra/template.yaml
+    AWS_DEFAULT_REGION={{ lint_region }} {{ tools }}/sam/bin/sam validate --template infra/template.yaml
+    AWS_DEFAULT_REGION={{ lint_region }} {{ tools }}/sam/bin/sam validate --lint --template infra/template.yaml
     AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
     AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/lint.py --template {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/audit.py {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/permissions.py --check
 
-check: format spelling machines template stack ci clippy test measure-one
+# The template, deployed by CloudFormation into an AWS that is not ours.
+stack: template
+    {{ tools }}/ministack/bin/python infra/tools/stack.py {{ tools }}/expanded.json
+
+# The integrations with GitHub and GitLab, with their examples.
+ci:
+    {{ bin }}/python ci/tools/lint.py
 
 # Every lint is an error.
 clippy:
@@ -82,15 +88,15 @@ packaging-tools:
 
 # The functions for Lambda; says so and goes on where the compiler has no target for arm64.
 build-arm64: packaging-tools
-    {{ bin }}/python infra/tools/deploy.py build
+    {{ tools }}/sam/bin/python infra/tools/deploy.py build
 
 # Deploys the stack: `just deploy`, `just deploy --stack blue NotificationEmail=ops@example.com`, `just deploy --guided`.
 deploy *arguments: packaging-tools
-    {{ bin }}/python infra/tools/deploy.py deploy {{ arguments }}
+    {{ tools }}/sam/bin/python infra/tools/deploy.py deploy {{ arguments }}
 
 # What a deployment needs and does not find.
 deploy-check *arguments:
-    {{ bin }}/python infra/tools/deploy.py check {{ arguments }}
+    {{ tools }}/sam/bin/python infra/tools/deploy.py check {{ arguments }}
 
 # Writes the permissions of the template into infra/README.md.
 permissions:

@@ -32,7 +32,7 @@ def functions():
 
 def environment():
     """With cargo-lambda, zig and sam on the path, and nothing told to anybody."""
-    path = [str(PACKAGING / "bin"), str(TOOLS / "venv/bin"), os.environ.get("PATH", "")]
+    path = [str(PACKAGING / "bin"), str(TOOLS / "sam/bin"), os.environ.get("PATH", "")]
     return {**os.environ, "PATH": os.pathsep.join(path), "SAM_CLI_TELEMETRY": "0"}
 
 
@@ -73,7 +73,7 @@ def missing_for_deployment(stack):
             f"a name for the stack that fits: {stack!r} has to begin with a letter and to have 3 to 40 letters, digits and hyphens"
         )
     if not found("sam"):
-        missing.append("the SAM command line: run `.ci/run --tools`, which installs it from PyPI into .tools/venv")
+        missing.append("the SAM command line: run `.ci/run --tools`, which installs it from PyPI into .tools/sam")
     return missing + missing_of_account()
 
 
@@ -83,7 +83,7 @@ def missing_of_account():
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
-        return ["boto3, to ask AWS who you are: it comes with the SAM command line, so run this with .tools/venv/bin/python"]
+        return ["boto3, to ask AWS who you are: it comes with the SAM command line, so run this with .tools/sam/bin/python"]
     try:
         session = boto3.Session()
         region, credentials = session.region_name, session.get_credentials()
