@@ -45,9 +45,9 @@ const SEEN_IN_A_REHEARSAL: [(&str, &str); 4] = [
 
 /// Everything that is asked for in this repository, by whoever holds the right to it.
 fn asked() -> Vec<Asked> {
-    let template = template();
     // Run once for all tests that look at it.
     static CALLERS: LazyLock<Callers> = LazyLock::new(simulation::callers);
+    let template = template();
     let mut callers = CALLERS.clone();
     callers.extend(ELSEWHERE.iter().flat_map(|(function, verbs, _)| verbs.iter().map(move |verb| (*function, *verb))));
     let mut all = asked::by_functions(&callers, &ports::accesses());

@@ -73,8 +73,8 @@ fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<S
         let tag = tag.with("elasticloadbalancing:CreateAction", "CreateTargetGroup");
         return if create.context.is_empty() { vec![create] } else { vec![create, tag] };
     }
-    let names = ["RuleArn", "ListenerArn", "TargetGroupArn", "LoadBalancerArn"];
-    let named = names.iter().find_map(|name| pairs.get(*name)).cloned();
+    let members = ["RuleArn", "ListenerArn", "TargetGroupArn", "LoadBalancerArn"];
+    let named = members.iter().find_map(|member| pairs.get(*member)).cloned();
     let arns = pairs.iter().filter(|(name, _)| name.starts_with("ResourceArns.member.")).map(|(_, arn)| arn.clone());
     let mut arns: Vec<String> = named.into_iter().chain(arns).collect();
     if arns.is_empty() {
