@@ -67,7 +67,7 @@ soak for:
 picture:
     python3 statemachine/tools/picture.py
 
-# Three services under live load, on this machine.
+# Eleven services under live load, on this machine.
 rehearse *arguments:
     cargo run -- rehearse {{ arguments }}
 
