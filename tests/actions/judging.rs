@@ -147,6 +147,26 @@ fn a_bake_ends_early_when_the_policy_allows_it_and_the_judge_has_seen_enough() {
 }
 
 #[test]
+fn that_one_step_was_fine_never_ends_the_next_one_early() {
+    let mut stage = stage(fine);
+    let schedule = json!([
+        {"weight": 50, "bake": "30m"}, {"weight": 60, "bake": "30m"}, {"weight": 100, "bake": "2m"},
+    ]);
+    stage.migrate(unguarded(&json!({"schedule": schedule, "minBake": "1m"})));
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    let shifts: Vec<Timestamp> = stage
+        .events("users")
+        .iter()
+        .filter(|event| matches!(event.what, Happening::Shifted { .. }))
+        .map(|event| event.at)
+        .collect();
+    let [_, first, second, full] = shifts[..] else { panic!("{}", stage.told()) };
+    for bake in [second.duration_since(first), full.duration_since(second)] {
+        assert!((7..=12).contains(&bake.as_mins()), "{bake}\n{}", stage.told());
+    }
+}
+
+#[test]
 fn a_judge_that_is_switched_off_reads_nothing() {
     let mut stage = stage(a_tenth_fails);
     stage.migrate(unguarded(&json!({"judge": false})));

@@ -37,6 +37,9 @@ pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Compari
     let pairs = read(pairs, answers);
     let series = series(&window, &pairs);
     let mut judgement = judge(&series, &Parameters::new(horizon_minutes(plan)));
+    if !window.has_reached_the_step() {
+        judgement = judgement.before_its_step();
+    }
     if !series.metrics.contains_key(&MetricKind::Slow) {
         judgement.sentence.push_str("; slowness not compared, the old cluster answered nothing before the first shift");
     }

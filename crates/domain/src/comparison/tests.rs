@@ -69,6 +69,17 @@ fn a_minute_is_looked_at_from_the_third_minute_on() {
 }
 
 #[test]
+fn a_step_is_reached_when_its_first_minute_has_settled() {
+    let events: Vec<Event> = [shift(10, 5.0), shift(250, 50.0)].concat();
+    let at = |second: i64| {
+        let now = minute(0) + jiff::SignedDuration::from_secs(second);
+        Window::of(&events, now).unwrap().has_reached_the_step()
+    };
+    // The weight changed in minute 4, which settles at the end of minute 6.
+    assert_eq!([at(255), at(419), at(420), at(600)], [false, false, true, true]);
+}
+
+#[test]
 fn ages_count_from_the_last_change_of_weight() {
     let minutes = &series(&window(), &[]).metrics[&MetricKind::Errors].minutes;
     let ages: Vec<u32> = minutes.iter().map(|minute| minute.age).collect();

@@ -43,6 +43,11 @@ impl Window {
         plus(self.first, -HOUR_SECONDS)
     }
 
+    /// Whether a minute of the current step has settled. Before that, everything that is read is of earlier steps.
+    pub fn has_reached_the_step(&self) -> bool {
+        self.changes.last().is_some_and(|last| *last < self.until)
+    }
+
     /// The settled minutes of the current step past its warm-up, which may be none.
     pub(super) fn step(&self) -> Range<Timestamp> {
         let last = self.changes.last().unwrap_or(&self.first);

@@ -96,6 +96,26 @@ pub struct Judgement {
     pub reason: Option<Inconclusive>,
 }
 
+impl Judgement {
+    /// What is left of a judgement while no minute of the current step has settled, so that all its minutes are of an earlier one:
+    /// evidence of harm is of the whole migration and stays; that a step was fine says nothing about the next.
+    #[must_use]
+    pub fn before_its_step(self) -> Self {
+        let harmed = self.verdict == Verdict::Fail || matches!(self.reason, Some(Inconclusive::Suspicious { .. }));
+        if harmed {
+            return self;
+        }
+        let needed = pass::MINUTES_NEEDED;
+        let fresh = |(kind, evidence)| (kind, Evidence { ln_pass: 0.0, pass_minutes: 0, ..evidence });
+        Self {
+            verdict: Verdict::Inconclusive,
+            metrics: self.metrics.into_iter().map(fresh).collect(),
+            sentence: format!("too early: 0 of {needed} minutes judged at this step"),
+            reason: Some(Inconclusive::TooFewMinutes { judged: 0, needed }),
+        }
+    }
+}
+
 /// Weighs the whole series, from the first shift to the newest settled minute.
 ///
 /// FAIL is what the evidence says now; the workflow latches it.
@@ -320,6 +340,22 @@ mod tests {
         assert!(evidence.ln_pass > 3.0 && evidence.pass_minutes > 3, "{evidence:?}");
         assert!((0.0..6.9).contains(&evidence.ln_fail.unwrap()), "{evidence:?}");
         assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn that_a_step_was_fine_says_nothing_about_the_next() {
+        let of = |minutes: &[Minute]| {
+            judge(&series(&[(MetricKind::Errors, minutes)]), &Parameters::new(60)).before_its_step()
+        };
+        let fine = of(&minutes(0..8, [0, 500, 2, 1500]));
+        assert_eq!(fine.verdict, Verdict::Inconclusive);
+        assert_eq!(fine.reason, Some(Inconclusive::TooFewMinutes { judged: 0, needed: 3 }));
+        assert_eq!(fine.sentence, "too early: 0 of 3 minutes judged at this step");
+        assert_eq!(fine.metrics[&MetricKind::Errors].pass_minutes, 0);
+        assert!(fine.metrics[&MetricKind::Errors].ln_fail.unwrap() < 0.0, "evidence of harm is kept");
+        assert_eq!(of(&minutes(0..10, [20, 100, 2, 1900])).verdict, Verdict::Fail);
+        let suspicious = of(&minutes(0..20, [5, 1000, 1, 1000]));
+        assert!(matches!(suspicious.reason, Some(Inconclusive::Suspicious { .. })), "{suspicious:?}");
     }
 
     #[test]
