@@ -76,10 +76,10 @@ measure *arguments:
     cargo build --release --locked --workspace --bins --exclude crossfade-cli
     cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release {{ arguments }}
 
-# The same for one function, held to its goals: what CI can afford.
+# The same for one function, held to its bounds: what CI can afford.
 measure-one function="check-alarms":
     cargo build --release --locked --package {{ function }} --package crossfade-measure --bin {{ function }} --bin hello-world
-    cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release --goals {{ function }}
+    cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release --bounds {{ function }}
 
 # Installs what builds for arm64, from PyPI.
 packaging-tools:

@@ -4,14 +4,26 @@ use crate::process::Measured;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// How many times as long as `hello-world` a function may take to its first poll. Compared are the best starts: the others say
-/// what else the machine did.
-const LONGEST_START: f64 = 1.5;
-const MOST_MEMORY: u64 = 12_000_000;
-const LARGEST_ZIP: u64 = 2_600_000;
+/// What a function may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// How many times as long as `hello-world` to its first poll. Compared are the best starts: the others say what else the
+    /// machine did.
+    longest_start: f64,
+    /// Bytes that are resident until then.
+    most_memory: u64,
+    /// Bytes of the zip file.
+    largest_zip: u64,
+}
 
-/// The table and, in words, every goal that was missed. The first row is what the others are compared with.
-pub(crate) fn of(measured: &[(String, Measured)]) -> (String, Vec<String>) {
+/// What is aimed at.
+pub(crate) const GOALS: Limits = Limits { longest_start: 1.5, most_memory: 12_000_000, largest_zip: 2_600_000 };
+/// What it is, with a tenth to spare for size and more for time on a loaded machine: a change that makes it worse is noticed.
+pub(crate) const BOUNDS: Limits = Limits { longest_start: 8.0, most_memory: 12_000_000, largest_zip: 4_800_000 };
+
+/// The table and, in words, every limit that was missed. The first row is what the others are compared with.
+pub(crate) fn of(measured: &[(String, Measured)], limits: Limits) -> (String, Vec<String>) {
+    let Limits { longest_start, most_memory, largest_zip } = limits;
     let mut text = String::from(
         "| binary | start, best (ms) | start, median (ms) | of hello-world | peak memory (MB) | size (MB) | zipped (MB) |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
@@ -27,14 +39,14 @@ pub(crate) fn of(measured: &[(String, Measured)]) -> (String, Vec<String>) {
         if index == 0 {
             continue;
         }
-        if ratio > LONGEST_START {
-            missed.push(format!("{name} starts in {ratio:.2} times the time of hello-world, at most {LONGEST_START}"));
+        if ratio > longest_start {
+            missed.push(format!("{name} starts in {ratio:.2} times the time of hello-world, at most {longest_start}"));
         }
-        if one.peak_memory > MOST_MEMORY {
-            missed.push(format!("{name} needs {memory:.1} MB, at most {:.1}", megabytes(MOST_MEMORY)));
+        if one.peak_memory > most_memory {
+            missed.push(format!("{name} needs {memory:.1} MB, at most {:.1}", megabytes(most_memory)));
         }
-        if one.zipped > LARGEST_ZIP {
-            missed.push(format!("{name} is {zip:.2} MB zipped, at most {:.1}", megabytes(LARGEST_ZIP)));
+        if one.zipped > largest_zip {
+            missed.push(format!("{name} is {zip:.2} MB zipped, at most {:.1}", megabytes(largest_zip)));
         }
     }
     (text, missed)
@@ -62,10 +74,11 @@ mod tests {
     fn every_goal_that_is_missed_is_said() {
         let hello = ("hello-world".to_owned(), measured(4, 4_000_000, 600_000));
         let good = ("roll-back".to_owned(), measured(6, 7_000_000, 2_400_000));
-        let (text, missed) = of(&[hello.clone(), good]);
+        let (text, missed) = of(&[hello.clone(), good], GOALS);
         assert!(text.ends_with("| `roll-back` | 6.0 | 7.0 | 1.50 | 7.0 | 5.00 | 2.40 |\n"), "{text}");
         assert!(missed.is_empty(), "{missed:?}");
         let bad = ("roll-back".to_owned(), measured(7, 13_000_000, 2_700_000));
-        assert_eq!(of(&[hello, bad]).1.len(), 3);
+        assert_eq!(of(&[hello.clone(), bad.clone()], GOALS).1.len(), 3);
+        assert_eq!(of(&[hello, bad], BOUNDS).1.len(), 1, "the memory");
     }
 }
