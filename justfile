@@ -42,6 +42,11 @@ template:
 stack: template
     {{ tools }}/ministack/bin/python infra/tools/stack.py {{ tools }}/expanded.json
 
+# The same with the functions' packages, and a service that is moved there by the command line.
+stack-run: template
+    cargo build --locked --workspace --bins
+    {{ tools }}/ministack/bin/python infra/tools/stack_run.py {{ tools }}/expanded.json target/debug
+
 # The integrations with GitHub and GitLab, with their examples.
 ci:
     {{ bin }}/python ci/tools/lint.py

@@ -5,7 +5,7 @@
 
 Offline and without credentials. What `tools/expand.py` made of the template is what CloudFormation gets on AWS too. What ministack cannot do is
 named, with the reason, and changed as little as it takes; everything else has to be there in the end, with the names, targets and versions
-that the template gives it. The functions' packages are empty here: what they do is the rehearsal's to show.
+that the template gives it. The functions' packages are empty here: `stack_run.py` brings theirs and moves a service.
 """
 
 import collections
@@ -31,7 +31,7 @@ STACK, REGION, ACCOUNT = "crossfade", "us-east-1", "000000000000"
 PATIENCE_SECONDS = 120
 
 
-def start(folder):
+def start(folder, settings=None):
     """ministack in a process group of its own, once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -47,6 +47,7 @@ def start(folder):
         "AWS_ENDPOINT_URL": url,
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
+        **(settings or {}),
     }
     log = (folder / "ministack.log").open("w")
     command = [sys.executable, "-m", "ministack"]
