@@ -90,7 +90,7 @@ fn invariant_7_what_a_late_writer_moved_is_returned_before_the_locks_go() {
     stage.world.advance(SignedDuration::from_secs(30));
     let looked = stage.call("RollBack", &verify()).unwrap().unwrap();
     assert_eq!(looked["verdict"], "settle");
-    assert!(stage.is_at_baseline("users") && !stage.ledger.snapshot().locks.is_empty());
+    assert!(stage.is_at_baseline("users") && stage.ledger.snapshot().held().count() > 0);
     stage.world.advance(SignedDuration::from_secs(90));
     assert_eq!(stage.call("RollBack", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
     let last = stage.events("users").pop().unwrap().what;
@@ -111,7 +111,7 @@ fn invariant_5_a_foreign_edit_is_kept_without_our_group() {
     let kept =
         stage.events("users").iter().filter(|event| matches!(event.what, Happening::ForeignEditKept { .. })).count();
     assert_eq!(kept, 1);
-    assert!(stage.ledger.snapshot().locks.is_empty());
+    assert_eq!(stage.ledger.snapshot().held().count(), 0);
 }
 
 #[test]
@@ -257,4 +257,48 @@ fn a_start_that_failed_early_cannot_roll_back_somebody_elses_migration() {
     });
     assert_eq!(stage.call("RollBack", &input).unwrap().unwrap()["verdict"], "refused");
     assert_eq!((stage.head("users").phase, stage.step("users")), (Phase::Moving, Some(1)));
+}
+
+/// `payments` at 5 % on five routes, of which one is at 100 % and one is half somebody else's; both by their rules.
+fn unevenly_loaded() -> (Stage, String, String) {
+    let (mut stage, services) = Stage::with_payments();
+    stage.deliver_status_events = false;
+    stage.before = Some(Box::new(|world, machines, work, _| {
+        if work.state == "Check alarms" {
+            let now = world.now();
+            machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
+        }
+    }));
+    stage.start("first", payments());
+    stage.run_machines();
+    let (most, least) = (services[1].rules[1].clone(), services[0].rules[0].clone());
+    let new = stage.new_group("payments", &services[1].old_group);
+    let weights = [(services[1].old_group.as_str(), 0), (new.as_str(), 999)];
+    stage.world.with(|state| state.elbv2.set_weights(state.now, &most, &weights)).unwrap();
+    let other = stage.world.add_service("public", "other", &[]).old_group;
+    stage.world.someone_sets_weight(&least, &other, 999).unwrap();
+    (stage, most, least)
+}
+
+#[test]
+fn invariant_14_the_most_loaded_routes_are_returned_first() {
+    let act = json!({"cursor": {"service": "payments", "cause": "slow"}, "execution": "by-hand", "mode": "act"});
+    let (stage, ..) = unevenly_loaded();
+    let before = stage.faults.calls().len();
+    assert_eq!(stage.call("RollBack", &act).unwrap().unwrap()["verdict"], "settle");
+    let writes = stage.faults.calls().into_iter().enumerate().skip(before).filter(|(_, verb)| *verb == "write_route");
+    let writes: Vec<usize> = writes.map(|(number, _)| number).collect();
+    assert_eq!(writes.len(), 5);
+    let still_loaded_when_it_dies_at = |write: usize| {
+        let (stage, most, least) = unevenly_loaded();
+        stage.faults.at(writes[write], Fault::DiesBefore);
+        assert!(stage.call("RollBack", &act).is_none(), "the function died");
+        let new: Vec<String> = stage.head("payments").new_groups.values().map(ToString::to_string).collect();
+        [most, least].map(|rule| {
+            let weights = stage.world.with(|state| state.elbv2.weights_of(&rule));
+            weights.iter().any(|(group, _)| new.contains(group))
+        })
+    };
+    assert_eq!(still_loaded_when_it_dies_at(1), [false, true], "the first write was to the most loaded route");
+    assert_eq!(still_loaded_when_it_dies_at(4), [false, true], "the last one is to the least loaded");
 }

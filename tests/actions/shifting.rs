@@ -60,7 +60,7 @@ fn a_route_changed_between_plan_and_attach_refuses_the_migration() {
     });
     assert_eq!(stage.ended(&execution).1, "Refused", "{}", stage.told());
     assert_eq!(stage.head("users").phase, Phase::Refused);
-    assert!(stage.ledger.snapshot().locks.is_empty());
+    assert_eq!(stage.ledger.snapshot().held().count(), 0);
     let weights = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
     assert_eq!(weights.len(), 2, "the foreign edit is still there");
 }

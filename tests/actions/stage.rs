@@ -377,7 +377,7 @@ impl Stage {
     /// What holds at rest: locks say how it ended, and routes are where it says.
     pub(crate) fn assert_at_rest(&self, service: &str) {
         let head = self.head(service);
-        let locked = !self.ledger.snapshot().locks.is_empty();
+        let locked = self.ledger.snapshot().held().count() > 0;
         let story = || self.told();
         assert_eq!(
             usize::try_from(head.sequence),

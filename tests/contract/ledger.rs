@@ -65,7 +65,7 @@ fn begun() -> Happening {
 
 fn holder(start: &Start, number: usize) -> RouteHolder {
     let Head { service, migration, since, .. } = start.head.clone();
-    RouteHolder { route: route(number), service, migration, since }
+    RouteHolder { route: route(number), service, migration, since, free_at: None }
 }
 
 async fn an_empty_ledger_knows_nothing(side: Side) {

@@ -25,14 +25,15 @@ use serde_json::Value;
 /// "execution": "<arn>"}`. With `{"request": {"service": ..., "resume": true, "acceptDrift"?: bool}, ...}` it hands the service's
 /// halted migration to this execution.
 ///
-/// Answers `proceed` with the locks held; `advance` where a resumed migration goes on at a step above 0; `refused` with the findings and the error name `Refused`, `LockHeld` or
-/// `InvalidRequest`; `planned` with the plan for a dry run, which writes nothing. The alarms are read again once the
-/// locks are held, so that none that fires in between is lost.
+/// Answers `proceed` with the locks held; `advance` where a resumed migration goes on at a step above 0; `refused` with the
+/// findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `planned` with the plan for a dry run, which writes
+/// nothing. The alarms are read again once the locks are held, so that none that fires in between is lost.
 ///
 /// May run again at any time: the execution finds the migration that it has begun.
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the ports.
+/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the ports, and `Transient` while a writer of a
+/// migration that is over may live.
 pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     let (request, execution) = decode(input)?;
     let previous = head_of(ports, &request.service).await?;
@@ -70,6 +71,10 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
     let head = start.after(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
     match ports.ledger.take(previous.as_ref(), &head, &plan, &event).await {
         Ok(()) => confirm(ports, Ours { head, plan }).await,
+        // Nobody holds a route any more: it is only too early, and the machine tries again.
+        Err(TakeError::Held(holders)) if holders.iter().all(|holder| holder.free_at.is_some()) => {
+            Err(ActionError::NotYet(held_by(&holders)))
+        }
         Err(TakeError::Held(holders)) => Ok(refused(&plan.service, "LockHeld", held_by(&holders), Vec::new())),
         Err(TakeError::Busy(busy)) => Ok(refused(&plan.service, "LockHeld", busy_with(&busy), Vec::new())),
         Err(TakeError::Ledger(source)) => {
@@ -286,7 +291,14 @@ fn busy_with(head: &Head) -> String {
 
 fn held_by(holders: &[RouteHolder]) -> String {
     let one = |holder: &RouteHolder| {
-        format!("{} is held by {} since {}", holder.route.describe(), holder.migration, holder.since)
+        let RouteHolder { migration, since, .. } = holder;
+        let route = holder.route.describe();
+        match holder.free_at {
+            None => format!("{route} is held by {migration} since {since}"),
+            Some(free_at) => format!(
+                "{route} is free at {free_at}: {migration} is over, and a function that was writing may live until then"
+            ),
+        }
     };
     holders.iter().map(one).collect::<Vec<_>>().join("; ")
 }

@@ -13,6 +13,7 @@ use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::route::RouteId;
 use crossfade_domain::route_edit::{WithoutGroup, at_step, same, without_group};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -88,7 +89,7 @@ pub(crate) async fn return_routes(ports: &Ports, plan: &Plan, fence: &Fence<'_>)
         let (live, unread) = read_each(ports, plan).await;
         let mut found = Returned { failed: unread, ..Returned::default() };
         let mut wrote = Vec::new();
-        for route in &plan.routes {
+        for route in most_loaded_first(plan, fence.head, &live) {
             if found.failed.contains_key(&route.id) {
                 continue;
             }
@@ -128,6 +129,27 @@ pub(crate) async fn return_routes(ports: &Ports, plan: &Plan, fence: &Fence<'_>)
         }
     }
     unreachable!("the last round returns")
+}
+
+/// The routes in the order of the share of their traffic that goes to our group: the account's budget of writes goes where
+/// most is to be saved (invariant 14).
+fn most_loaded_first<'a>(plan: &'a Plan, head: &Head, live: &Live) -> Vec<&'a PlannedRoute> {
+    let mut routes: Vec<&PlannedRoute> = plan.routes.iter().collect();
+    let load = |route: &PlannedRoute| {
+        let new = head.new_groups.get(&route.old)?;
+        Some(share_of(live.get(&route.id)?, new))
+    };
+    routes.sort_by_key(|route| Reverse(load(route)));
+    routes
+}
+
+/// The share of a route's traffic that goes to a group, in millionths.
+pub(crate) fn share_of(actions: &[Action], group: &TargetGroupArn) -> u32 {
+    let share = forward_of(actions).and_then(|forward| {
+        let weight = u32::from(forward.weight_of(group)?);
+        (weight * 1_000_000).checked_div(forward.total())
+    });
+    share.unwrap_or(0)
 }
 
 fn at_rest(plan: &Plan, head: &Head, id: &RouteId, live: &Live) -> bool {

@@ -73,4 +73,15 @@ pub struct RouteHolder {
     pub migration: MigrationId,
     /// Since when.
     pub since: Timestamp,
+    /// The migration is over, and the route can be taken from then on: a function that was writing to it may live until
+    /// then (invariant 8). None while the migration holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_at: Option<Timestamp>,
+}
+
+impl RouteHolder {
+    /// Whether a migration that begins `now` has to leave the route alone.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.free_at.is_none_or(|free_at| free_at > now)
+    }
 }

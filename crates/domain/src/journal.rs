@@ -11,9 +11,10 @@ use crate::cursor::Verdict;
 use crate::drift::Drift;
 use crate::hook::{HookCall, HookPoint};
 use crate::ids::{MigrationId, ServiceName, TargetGroupArn};
+use crate::plan::SETTLE_SECONDS;
 use crate::route::RouteId;
 use crate::weight::Weight;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -348,6 +349,14 @@ impl Head {
             generation: self.generation,
             what,
         }
+    }
+
+    /// When the routes of a migration that ended with `event`, which led to this head, can be taken by another: when the
+    /// longest writer that passed a fence before the end is dead, with what settle has to spare. None where no route was
+    /// ever written to, so that they are free at once.
+    pub fn routes_free_at(&self, event: &Event) -> Option<Timestamp> {
+        let written = matches!(self.phase, Phase::RolledBack | Phase::Migrated);
+        written.then(|| event.at + SignedDuration::from_secs(i64::from(SETTLE_SECONDS)))
     }
 
     /// The transition table: the head that an event leads to.

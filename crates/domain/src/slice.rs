@@ -13,7 +13,7 @@ use crate::health::{capacity_verdict, targets_verdict};
 use crate::ids::TargetGroupArn;
 use crate::journal::{Head, Phase, Trigger};
 use crate::judge_gate::{Comparison, Moment, judge_opinion};
-use crate::plan::Plan;
+use crate::plan::{Plan, SETTLE_SECONDS};
 use crate::policy::{OnDrift, ScheduleStep, ServicePolicy};
 use crate::policy_document::written_duration;
 use crate::weight::Weight;
@@ -233,8 +233,11 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     let (Some(number), Some(verified_at), None) = (head.verified_step, head.verified_at, head.intended_step) else {
         return held(inputs, Verdict::Hold, Gate::Schedule, noted("the shift is not verified yet".to_owned()));
     };
-    let (weight, bake_seconds, approve) =
+    let (weight, asked_seconds, approve) =
         current(inputs).map_or((Weight::ZERO, 0, false), |step| (step.weight, step.bake_seconds, step.approve));
+    // Nobody looks at the routes after the end, so every shift that may have been invoked twice is dead before it.
+    let least_seconds = if number == plan.last_step() { SETTLE_SECONDS } else { 0 };
+    let bake_seconds = asked_seconds.max(least_seconds);
     let elapsed = seconds_between(verified_at, inputs.now);
     // The bake's end, and before it the moment from which the judge may end it.
     let early_end = plan.policy.early_end_seconds(number);

@@ -31,7 +31,7 @@ pub struct Items {
     pub revisions: BTreeMap<(MigrationId, u64), Plan>,
     /// Every journal, in order.
     pub journals: BTreeMap<MigrationId, Vec<Event>>,
-    /// Who holds which route.
+    /// Who holds which route, or held it last.
     pub locks: BTreeMap<RouteId, RouteHolder>,
     /// The services that each alarm guards.
     pub guards: BTreeMap<String, BTreeSet<ServiceName>>,
@@ -57,6 +57,11 @@ impl Ledger {
 }
 
 impl Items {
+    /// The locks of migrations that are not over.
+    pub fn held(&self) -> impl Iterator<Item = &RouteHolder> {
+        self.locks.values().filter(|holder| holder.free_at.is_none())
+    }
+
     fn take(&mut self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
         // Head, plan, event and the marker of an open migration; a lock for each route; an entry for each alarm.
         let alarms: BTreeSet<String> = plan.alarms().into_iter().collect();
@@ -73,7 +78,7 @@ impl Items {
             .routes
             .iter()
             .filter_map(|route| self.locks.get(&route.id))
-            .filter(|holder| holder.migration != head.migration)
+            .filter(|holder| holder.migration != head.migration && holder.holds(head.since))
             .cloned()
             .collect();
         if !others.is_empty() {
@@ -90,6 +95,7 @@ impl Items {
                 service: head.service.clone(),
                 migration: head.migration.clone(),
                 since: head.since,
+                free_at: None,
             };
             self.locks.insert(route.id.clone(), holder);
         }
@@ -127,7 +133,11 @@ impl Items {
     fn release(&mut self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
         within_limit(3 + plan.routes.len() + plan.alarms().len())?;
         self.record(before, event, after)?;
-        self.locks.retain(|_, holder| holder.migration != before.migration);
+        let free_at = after.routes_free_at(event);
+        self.locks.retain(|_, holder| free_at.is_some() || holder.migration != before.migration);
+        for holder in self.locks.values_mut().filter(|holder| holder.migration == before.migration) {
+            holder.free_at = free_at;
+        }
         for services in self.guards.values_mut() {
             services.remove(&before.service);
         }

@@ -82,7 +82,8 @@ pub trait Ledger: Send + Sync {
     async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError>;
 
     /// Takes the service, every route of the plan and the index of its alarms, or nothing, in one transaction, and
-    /// stores plan, head and first event. `previous` is the head that was read before (which must be over). The same
+    /// stores plan, head and first event. A route is in the way while a migration holds it, and after that for as long as a
+    /// function that was writing to it may live ([`RouteHolder::holds`], at `head.since`). `previous` is the head that was read before (which must be over). The same
     /// migration taken again by the same execution succeeds.
     async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError>;
 
@@ -94,13 +95,14 @@ pub trait Ledger: Send + Sync {
     /// the same transaction.
     async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;
 
-    /// As `record`, and releases every lock and index entry of the plan in the same transaction.
+    /// As `record`, and releases every lock and index entry of the plan in the same transaction; the locks say from then on
+    /// when the routes can be taken ([`Head::routes_free_at`]).
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;
 
-    /// Who holds these routes.
+    /// Who holds these routes, or held them last.
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError>;
 
-    /// The services that an alarm guards.
+    /// The services that an alarm guards. Answers or fails within 2 s of real time, as `head` does.
     async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError>;
 
     /// Stores a fleet's policy document; a newer one of the same fleet replaces it.

@@ -7,6 +7,7 @@ use crossfade_domain::ids::{MigrationId, ServiceName};
 use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Event, Head, RECORD_VERSION};
 use crossfade_domain::plan::{Plan, PlannedRoute};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -20,6 +21,13 @@ pub(super) fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
 
 pub(super) fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+/// From when on the route of a migration that is over can be taken, in milliseconds since the epoch.
+pub(super) const FREE_AT: &str = "freeAt";
+
+pub(super) fn milliseconds(at: Timestamp) -> AttributeValue {
+    AttributeValue::N(at.as_millisecond().to_string())
 }
 
 /// The attributes beside the document are for conditions and for people; readers take the document.
@@ -51,17 +59,21 @@ pub(super) fn of_plan(plan: &Plan) -> Item {
     with_document(&key, u64::from(plan.version), plan)
 }
 
-pub(super) fn of_lock(head: &Head, route: &PlannedRoute) -> Item {
+pub(super) fn of_lock(head: &Head, route: &PlannedRoute, free_at: Option<Timestamp>) -> Item {
     let holder = RouteHolder {
         route: route.id.clone(),
         service: head.service.clone(),
         migration: head.migration.clone(),
         since: head.since,
+        free_at,
     };
     let mut item = with_document(&key::lock(&route.id), u64::from(RECORD_VERSION), &holder);
     item.insert("service".to_owned(), text(&head.service));
     item.insert("migration".to_owned(), text(&head.migration));
     item.insert("since".to_owned(), text(&head.since));
+    if let Some(free_at) = free_at {
+        item.insert(FREE_AT.to_owned(), milliseconds(free_at));
+    }
     item.insert("baseline".to_owned(), AttributeValue::S(json_text(&route.baseline)));
     item.insert("weights".to_owned(), AttributeValue::S(json_text(&route.steps)));
     item

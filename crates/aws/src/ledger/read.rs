@@ -61,7 +61,12 @@ impl Table {
     }
 
     pub(super) async fn services_under(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
-        self.query(&key::alarm_partition(alarm), None).await?.iter().map(item::service).collect()
+        let partition = key::alarm_partition(alarm);
+        let found = tokio::time::timeout(HEAD_PATIENCE, self.query(&partition, None)).await.unwrap_or_else(|_| {
+            let detail = format!("no answer within {} ms", HEAD_PATIENCE.as_millis());
+            Err(malformed("Query", &partition, detail))
+        });
+        found?.iter().map(item::service).collect()
     }
 
     pub(super) async fn put_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {

@@ -31,7 +31,7 @@ impl Table {
             put(&self.name, item::of_index(&key::open(&head.service), &head.service, &head.migration), None),
         ];
         writes.extend(
-            plan.routes.iter().map(|route| put(&self.name, item::of_lock(head, route), Some(Condition::absent()))),
+            plan.routes.iter().map(|route| put(&self.name, item::of_lock(head, route, None), Some(free_at(head)))),
         );
         writes.extend(alarms(plan).into_iter().map(|alarm| {
             let key = key::alarm(&alarm, &head.service);
@@ -44,6 +44,11 @@ impl Table {
     }
 }
 
+/// Nobody holds the route, and whoever held it last can have no writer alive.
+fn free_at(head: &Head) -> Condition {
+    Condition::absent().or_at_most(item::FREE_AT, item::milliseconds(head.since))
+}
+
 /// The head is still the one that was read.
 pub(super) fn still(head: &Head) -> Condition {
     Condition::equal(vec![
@@ -53,18 +58,24 @@ pub(super) fn still(head: &Head) -> Condition {
     ])
 }
 
-/// What goes when a migration is over: everything that `take` stored for the time of it.
-pub(super) fn released(plan: &Plan) -> Vec<Beside> {
-    let mut keys = vec![key::open(&plan.service)];
-    keys.extend(plan.routes.iter().map(|route| key::lock(&route.id)));
-    keys.extend(alarms(plan).into_iter().map(|alarm| key::alarm(&alarm, &plan.service)));
-    keys.into_iter().map(Beside::Delete).collect()
+/// What goes when a migration is over: everything that `take` stored for the time of it. A lock says from then on when the
+/// route can be taken.
+pub(super) fn released(after: &Head, event: &Event, plan: &Plan) -> Vec<Beside> {
+    let mut writes = vec![Beside::Delete(key::open(&plan.service))];
+    let free_at = after.routes_free_at(event);
+    writes.extend(plan.routes.iter().map(|route| match free_at {
+        Some(_) => Beside::Put(item::of_lock(after, route, free_at)),
+        None => Beside::Delete(key::lock(&route.id)),
+    }));
+    let alarms = alarms(plan).into_iter().map(|alarm| Beside::Delete(key::alarm(&alarm, &plan.service)));
+    writes.extend(alarms);
+    writes
 }
 
 /// What a revision of a plan stores: itself, and each route's baseline and weights in its lock.
 pub(super) fn revised(head: &Head, plan: &Plan) -> Vec<Beside> {
     let mut writes = vec![Beside::New(item::of_plan(plan))];
-    writes.extend(plan.routes.iter().map(|route| Beside::Put(item::of_lock(head, route))));
+    writes.extend(plan.routes.iter().map(|route| Beside::Put(item::of_lock(head, route, None))));
     writes
 }
 

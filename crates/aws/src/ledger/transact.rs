@@ -148,6 +148,14 @@ impl Condition {
         }
     }
 
+    /// This holds, or the attribute is a number of at most that.
+    pub(super) fn or_at_most(mut self, name: &str, most: aws_sdk_dynamodb::types::AttributeValue) -> Self {
+        self.expression = format!("{} OR #{name} <= :{name}", self.expression);
+        self.names.extend(alias(&[name]));
+        self.values.get_or_insert_default().insert(format!(":{name}"), most);
+        self
+    }
+
     /// This holds, or there is no such item.
     pub(super) fn or_absent(mut self) -> Self {
         self.expression = format!("attribute_not_exists(#pk) OR ({})", self.expression);

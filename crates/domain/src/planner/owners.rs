@@ -5,7 +5,7 @@ use super::routes::routes_to;
 use super::{balancer_of, code};
 use crate::group::Tags;
 use crate::ids::MigrationId;
-use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer, RouteHolder};
 use crate::policy::{ManagedBy, ServicePolicy};
 use crate::route::{Route, RouteId};
 
@@ -91,7 +91,9 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
 }
 
 fn holder(inventory: &Inventory, route: &Route, migration: &MigrationId, findings: &mut Findings) {
-    let holder = inventory.holders.iter().find(|holder| holder.route == route.id && holder.migration != *migration);
+    // One that is over is no reason to refuse: whoever takes the locks waits for its last writer.
+    let others = |holder: &&RouteHolder| holder.migration != *migration && holder.free_at.is_none();
+    let holder = inventory.holders.iter().filter(others).find(|holder| holder.route == route.id);
     if let Some(holder) = holder {
         findings.refuse(
             code::ROUTE_HELD,

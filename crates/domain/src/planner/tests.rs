@@ -312,6 +312,7 @@ fn the_refused_one_learns_who_holds_a_route_since_when() {
         service: ServiceName::parse("bookings").unwrap(),
         migration: MigrationId::parse(migration).unwrap(),
         since: Timestamp::UNIX_EPOCH,
+        free_at: None,
     };
     let mut inventory = inventory();
     inventory.holders = vec![holder("bookings-3")];
@@ -323,6 +324,9 @@ fn the_refused_one_learns_who_holds_a_route_since_when() {
         "rule 1 of public is held by migration bookings-3 of service bookings since 1970-01-01T00:00:00Z; wait for it, \
          or abort it"
     );
+    // Whoever takes the locks waits for the last writer of one that is over.
+    inventory.holders = vec![RouteHolder { free_at: Some(Timestamp::UNIX_EPOCH), ..holder("bookings-3") }];
+    assert!(planned(&policy(), &inventory).is_ok());
     // A plan that is made again finds its own locks.
     inventory.holders = vec![holder("users-1")];
     assert!(planned(&policy(), &inventory).is_ok());

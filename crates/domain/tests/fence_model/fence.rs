@@ -84,7 +84,7 @@ impl Model for Fence {
             Happens::Halt => {
                 (state.head.phase == Phase::Moving).then(|| self.record(&mut next.head, Record::Halted)).flatten()
             }
-            Happens::Resume => self.extent.resumes.then(|| resume(&mut next)).flatten(),
+            Happens::Resume => self.extent.resumes.then(|| self.resume(&mut next)).flatten(),
             Happens::Finish => self.finish(&mut next),
             Happens::OtherGoesOn => self.other_goes_on(&mut next),
         };
@@ -107,6 +107,19 @@ impl Fence {
         *head = self.transitions.after(*head, record)?;
         if self.rules.rollback_keeps_the_generation && record == Record::RollbackBegun {
             head.generation = generation;
+        }
+        Some(())
+    }
+
+    /// A person lets a halted migration go on, in an execution of its own.
+    fn resume(&self, state: &mut State) -> Option<()> {
+        let generation = state.head.generation;
+        if self.rules.what_a_rollback_left_is_resumed {
+            state.head.rolls_back = false;
+        }
+        self.record(&mut state.head, Record::Resumed)?;
+        if self.rules.resume_keeps_the_generation {
+            state.head.generation = generation;
         }
         Some(())
     }
@@ -177,14 +190,4 @@ fn asks(trigger: Trigger, phase: Phase) -> bool {
         Trigger::Sweep => !phase.is_over() && phase != Phase::Halted,
         Trigger::AlarmEvent | Trigger::Health | Trigger::Operator => !phase.is_over(),
     }
-}
-
-/// Not in the table of transitions: a resume writes generation and execution at once.
-fn resume(state: &mut State) -> Option<()> {
-    if state.head.phase != Phase::Halted {
-        return None;
-    }
-    state.head.generation += 1;
-    state.head.phase = Phase::Moving;
-    Some(())
 }

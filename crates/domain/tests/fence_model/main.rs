@@ -116,6 +116,12 @@ fn a_rollback_that_keeps_the_generation_is_not_seen_by_a_fence_of_generations_ag
     is_caught(rules, RESUMED, INVARIANT_7_IN_FLIGHT);
 }
 
+#[test]
+fn a_resume_that_keeps_the_generation_lets_a_writer_of_before_the_halt_go_on_against_invariant_7() {
+    let rules = Rules { resume_keeps_the_generation: true, ..Rules::default() };
+    is_caught(rules, RESUMED, INVARIANT_7_IN_FLIGHT);
+}
+
 /// The fence compares generation, phase and intended step: against a rollback either half is enough.
 #[test]
 fn the_generation_alone_and_phase_and_intended_step_alone_each_keep_invariants_1_6_7_and_8() {

@@ -12,6 +12,10 @@ pub(crate) struct Rules {
     pub(crate) fence_by_generation_alone: bool,
     /// A rollback leaves the generation as it is.
     pub(crate) rollback_keeps_the_generation: bool,
+    /// A resume leaves the generation as it is.
+    pub(crate) resume_keeps_the_generation: bool,
+    /// A halt in a rollback is resumed as one on the way up.
+    pub(crate) what_a_rollback_left_is_resumed: bool,
     /// The second look does not wait for late writers to die.
     pub(crate) no_settle: bool,
     /// The locks go when the routes were seen back for the first time.

@@ -20,7 +20,7 @@ impl Fence {
         let slot = state.shifters.iter_mut().rev().take(self.extent.shifters).find(|slot| slot.is_none())?;
         // A step that was begun already is not recorded again.
         let at = if head.intended == Some(step) { ShifterAt::Look(0) } else { ShifterAt::Intend };
-        *slot = Some(Shifter { generation, step, at, late_writes: 0, awaited: false });
+        *slot = Some(Shifter { generation, takeovers: head.takeovers, step, at, late_writes: 0, awaited: false });
         Some(())
     }
 
@@ -43,7 +43,7 @@ impl Fence {
                 None
             }
         };
-        let fenced = was_taken_over(state, shifter.generation);
+        let fenced = was_taken_over(state, &shifter);
         let late = u8::from(fenced && matches!(shifter.at, ShifterAt::Write(_)));
         let late_writes = (shifter.late_writes + late).min(2);
         state.shifters[slot] = goes_to.map(|at| Shifter { at, late_writes, ..shifter });
@@ -90,6 +90,8 @@ fn beyond(route: usize) -> ShifterAt {
 }
 
 /// Whether a rollback or a resume has begun since a shifter was invoked.
-fn was_taken_over(state: &State, generation: u64) -> bool {
-    state.head.generation != generation || state.head.phase.is_returning() || state.head.phase == Phase::RolledBack
+fn was_taken_over(state: &State, shifter: &Shifter) -> bool {
+    state.head.takeovers != shifter.takeovers
+        || state.head.phase.is_returning()
+        || state.head.phase == Phase::RolledBack
 }

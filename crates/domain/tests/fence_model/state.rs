@@ -36,6 +36,10 @@ pub(crate) struct Head {
     pub(crate) phase: Phase,
     pub(crate) verified: Option<u32>,
     pub(crate) intended: Option<u32>,
+    /// A rollback was begun: what it leaves is never resumed.
+    pub(crate) rolls_back: bool,
+    /// How often the migration was taken over, by a rollback or by a resume: what the generation stands for.
+    pub(crate) takeovers: u64,
 }
 
 /// An invocation of `shift-weight`.
@@ -43,9 +47,11 @@ pub(crate) struct Head {
 pub(crate) struct Shifter {
     /// Of the cursor that it was invoked with.
     pub(crate) generation: u64,
+    /// Takeovers of the head when it was invoked.
+    pub(crate) takeovers: u64,
     pub(crate) step: u32,
     pub(crate) at: ShifterAt,
-    /// Writes that it made under a generation that was over; 2 stands for more.
+    /// Writes that it made after the migration was taken over; 2 stands for more.
     pub(crate) late_writes: u8,
     /// It was alive when the current settle began, or the current bake: dead when that ends.
     pub(crate) awaited: bool,
@@ -115,7 +121,14 @@ impl State {
     /// The locks were just taken.
     pub(crate) fn first(locks: [Owner; ROUTES]) -> Self {
         Self {
-            head: Head { generation: 1, phase: Phase::Planned, verified: None, intended: None },
+            head: Head {
+                generation: 1,
+                phase: Phase::Planned,
+                verified: None,
+                intended: None,
+                rolls_back: false,
+                takeovers: 1,
+            },
             locks,
             routes: [Value::Baseline; ROUTES],
             shifters: [None; 2],
@@ -150,12 +163,14 @@ impl State {
     }
 
     /// The same moment, named as all that are like it: two invocations of one kind are alike, and of a generation all
-    /// that ever matters is whether it is the head's (1) or an older one (0).
+    /// that ever matters is whether it is the head's (1) or an older one (0); so with takeovers.
     pub(crate) fn in_normal_form(mut self) -> Self {
         let current = self.head.generation;
-        self.head.generation = 1;
+        let takeovers = self.head.takeovers;
+        (self.head.generation, self.head.takeovers) = (1, 1);
         for shifter in self.shifters.iter_mut().flatten() {
             shifter.generation = u64::from(shifter.generation == current);
+            shifter.takeovers = u64::from(shifter.takeovers == takeovers);
         }
         for returner in self.returners.iter_mut().flatten() {
             returner.generation = u64::from(returner.generation == current);

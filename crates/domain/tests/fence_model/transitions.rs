@@ -2,7 +2,7 @@
 
 use crate::state::{Head, LAST_STEP};
 use crossfade_domain::ids::ServiceName;
-use crossfade_domain::journal::{Happening, Head as RealHead, Phase, Trigger};
+use crossfade_domain::journal::{Happening, Head as RealHead, Phase, Rollback, Trigger};
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -17,6 +17,7 @@ pub(crate) enum Record {
     RollbackVerified,
     Finished,
     Halted,
+    Resumed,
     Refused,
 }
 
@@ -32,15 +33,17 @@ impl Transitions {
         let records: Vec<Record> = (0..=LAST_STEP)
             .flat_map(|step| [Record::ShiftIntended(step), Record::Shifted(step)])
             .chain([Record::RollbackBegun, Record::RoutesReturned, Record::RollbackVerified])
-            .chain([Record::Finished, Record::Halted, Record::Refused])
+            .chain([Record::Finished, Record::Halted, Record::Resumed, Record::Refused])
             .collect();
         let mut table = HashMap::new();
         for phase in phases {
             for verified in steps() {
                 for intended in steps() {
-                    let head = Head { generation: 1, phase, verified, intended };
-                    for record in &records {
-                        table.extend(after(head, *record).map(|next| ((head, *record), next)));
+                    for rolls_back in [false, true] {
+                        let head = Head { generation: 1, phase, verified, intended, rolls_back, takeovers: 1 };
+                        for record in &records {
+                            table.extend(after(head, *record).map(|next| ((head, *record), next)));
+                        }
                     }
                 }
             }
@@ -50,8 +53,9 @@ impl Transitions {
 
     /// The head that a record leads to; none where it cannot happen.
     pub(crate) fn after(&self, head: Head, record: Record) -> Option<Head> {
-        let next = *self.0.get(&(Head { generation: 1, ..head }, record))?;
-        Some(Head { generation: head.generation + next.generation - 1, ..next })
+        let next = *self.0.get(&(Head { generation: 1, takeovers: 1, ..head }, record))?;
+        let takeovers = head.takeovers + u64::from(matches!(record, Record::RollbackBegun | Record::Resumed));
+        Some(Head { generation: head.generation + next.generation - 1, takeovers, ..next })
     }
 }
 
@@ -59,6 +63,14 @@ fn after(head: Head, record: Record) -> Option<Head> {
     let service = ServiceName::parse("users").unwrap();
     let mut real = RealHead::first(service, 1, head.generation, "execution".into(), Timestamp::UNIX_EPOCH);
     (real.phase, real.verified_step, real.intended_step) = (head.phase, head.verified, head.intended);
+    let begun = Rollback {
+        trigger: Trigger::Operator,
+        cause: "asked".to_owned(),
+        caused_at: Timestamp::UNIX_EPOCH,
+        begun_at: Timestamp::UNIX_EPOCH,
+        returned_at: None,
+    };
+    real.rollback = head.rolls_back.then_some(begun);
     let reason = || "because".to_owned();
     let what = match record {
         Record::ShiftIntended(step) => Happening::ShiftIntended { step, weight: Weight::ZERO },
@@ -70,6 +82,9 @@ fn after(head: Head, record: Record) -> Option<Head> {
         Record::RollbackVerified => Happening::RollbackVerified { rewritten: 0 },
         Record::Finished => Happening::Finished,
         Record::Halted => Happening::Halted { reason: reason() },
+        Record::Resumed => {
+            Happening::Resumed { execution: "second".into(), who: "a person".into(), accepted: Vec::new() }
+        }
         Record::Refused => Happening::Refused { reason: reason() },
     };
     let next = real.after(&real.next_event(what, Timestamp::UNIX_EPOCH)).ok()?;
@@ -78,5 +93,7 @@ fn after(head: Head, record: Record) -> Option<Head> {
         phase: next.phase,
         verified: next.verified_step,
         intended: next.intended_step,
+        rolls_back: next.rollback.is_some(),
+        takeovers: head.takeovers,
     })
 }
