@@ -130,6 +130,10 @@ impl Account {
         read.unwrap().pop().map(|route| route.actions)
     }
 
+    pub(super) fn has_alarm(&self, name: &str) -> bool {
+        self.world.with(|state| state.cloudwatch.alarm_state(name).is_some())
+    }
+
     pub(super) fn healthy(&self, group: &TargetGroupArn) -> u32 {
         at_once(self.world.health(group)).map_or(0, |health| healthy_count(&health))
     }

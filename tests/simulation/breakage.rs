@@ -47,6 +47,18 @@ pub(super) enum Breakage {
     LastHookIsSkipped,
     /// The machine goes on although a hook of the way up was not called.
     FirstHookIsSkipped,
+    /// A resume leaves the generation as it is.
+    ResumeKeepsGeneration,
+    /// What a person accepts at a resume is not stored.
+    AcceptedDriftIsForgotten,
+    /// A resume does not see what somebody else changed.
+    ResumeOverlooksDrift,
+    /// A resume does not see that an alarm is gone.
+    ResumeOverlooksAlarms,
+    /// Routes can be taken by the next migration as soon as one is over.
+    LocksAreFreeAtOnce,
+    /// Metrics that cannot be read are taken for an hour without requests.
+    UnreadableMetricsAreQuiet,
 }
 
 impl Breakage {
@@ -75,11 +87,12 @@ impl Breakage {
         }
     }
 
-    pub(super) fn of_read(self, watch: &Watch, routes: &mut [Route]) {
+    pub(super) fn of_read(self, function: &str, watch: &Watch, routes: &mut [Route]) {
         for route in routes {
             let shown = match self {
                 Self::NoReadBack => watch.last_meant(&route.id),
                 Self::DriftIsOverwritten => watch.unedited(&route.id),
+                Self::ResumeOverlooksDrift if function == "resume" => watch.unedited(&route.id),
                 _ => None,
             };
             if let Some(actions) = shown {
@@ -103,6 +116,7 @@ impl Breakage {
 
     pub(super) fn of_alarms(
         self,
+        function: &str,
         names: &[String],
         answer: Result<Vec<Alarm>, PortError>,
     ) -> Result<Vec<Alarm>, PortError> {
@@ -115,7 +129,8 @@ impl Breakage {
         };
         match (self, answer) {
             (Self::UnreadableAlarmIsQuiet, Err(_)) => Ok(names.iter().map(quiet).collect()),
-            (Self::MissingAlarmIsQuiet, Ok(mut found)) => {
+            (Self::ResumeOverlooksAlarms, answer) if function != "resume" => answer,
+            (Self::MissingAlarmIsQuiet | Self::ResumeOverlooksAlarms, Ok(mut found)) => {
                 let missing: Vec<&String> =
                     names.iter().filter(|name| !found.iter().any(|alarm| alarm.name == **name)).collect();
                 found.extend(missing.into_iter().map(quiet));

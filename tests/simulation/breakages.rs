@@ -108,3 +108,33 @@ fn a_hook_that_is_skipped_is_caught() {
     check(Breakage::FirstHookIsSkipped, "hooks", None, 13);
     check(Breakage::LastHookIsSkipped, "hooks-and-an-alarm", None, 13);
 }
+
+#[test]
+fn a_resume_that_does_not_raise_the_generation_is_caught() {
+    check(Breakage::ResumeKeepsGeneration, "resumed-after-group-was-put-back", None, 13);
+}
+
+#[test]
+fn accepted_drift_that_is_forgotten_is_caught() {
+    check(Breakage::AcceptedDriftIsForgotten, "resumed-with-the-new-group", None, 5);
+}
+
+#[test]
+fn a_resume_that_overlooks_drift_is_caught() {
+    check(Breakage::ResumeOverlooksDrift, "not-resumed-against-a-new-group", None, 5);
+}
+
+#[test]
+fn a_resume_without_its_alarms_is_caught() {
+    check(Breakage::ResumeOverlooksAlarms, "not-resumed-without-its-alarm", None, 9);
+}
+
+#[test]
+fn locks_that_are_free_at_once_are_caught() {
+    check(Breakage::LocksAreFreeAtOnce, "started-anew", None, 7);
+}
+
+#[test]
+fn unreadable_metrics_taken_for_quiet_are_caught() {
+    check(Breakage::UnreadableMetricsAreQuiet, "judged", Some((Fault::Throttled, "metric_data", 3)), 9);
+}

@@ -7,6 +7,8 @@ use std::fmt;
 pub(super) enum Fault {
     /// Refused for its rate.
     Throttled,
+    /// The role may not do this: no effect.
+    Denied,
     /// No effect, no answer.
     FailsBefore,
     /// It takes effect, the answer is lost.
@@ -31,8 +33,9 @@ pub(super) enum Fault {
     AlarmUnheard,
 }
 
-pub(super) const FAULTS: [Fault; 12] = [
+pub(super) const FAULTS: [Fault; 13] = [
     Fault::Throttled,
+    Fault::Denied,
     Fault::FailsBefore,
     Fault::FailsAfter,
     Fault::Twice,
@@ -50,7 +53,7 @@ impl Fault {
     /// Whether a migration must end as if it had not happened: AWS or a process had a bad moment, nobody asked for
     /// anything.
     pub(super) fn is_a_bad_moment(self) -> bool {
-        !self.is_alarm() && self != Self::Stopped
+        !self.is_alarm() && !matches!(self, Self::Stopped | Self::Denied)
     }
 
     pub(super) fn is_alarm(self) -> bool {

@@ -15,7 +15,7 @@ static DRAWN: LazyLock<Report> = LazyLock::new(|| all(&random::cases(0..random::
 fn check(invariant: usize) {
     for report in [&*LIST, &*DRAWN] {
         // Few drawn runs have a foreign edit; too few looks would mean that nothing is checked at all.
-        assert!(report.checks[invariant] > 50, "looked at {} times", report.checks[invariant]);
+        assert!(report.checks[invariant] > 100, "looked at {} times", report.checks[invariant]);
         let told = told(report, invariant);
         assert!(told.is_empty(), "{told}");
     }

@@ -4,34 +4,73 @@ use super::account::Account;
 use super::run::Run;
 use super::scenario::Act;
 use super::wiring::{ROLL_BACK, named, service};
-use crossfade_actions::commands;
+use crossfade_actions::error::ActionError;
 use crossfade_actions::ports::Ports;
+use crossfade_actions::{Resume, commands, resume};
 use crossfade_domain::action::forward_of;
 use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::journal::Head;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::states::TaskError;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Requests in a minute on each route.
 const REQUESTS: u32 = 10;
+const WHO: &str = "a person";
 
 /// What a person asks for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Command {
     Abort,
+    Pause,
+    Resume { accept_drift: bool },
+}
+
+impl Command {
+    /// As the story calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Abort | Self::Pause => "command",
+            Self::Resume { .. } => "resume",
+        }
+    }
+
+    async fn give(self, ports: &Ports) -> Result<String, ActionError> {
+        let commanded = |head: Head| format!("{:?}", head.commands);
+        match self {
+            Self::Abort => commands::command(ports, &service(), commands::Command::Abort, WHO).await.map(commanded),
+            Self::Pause => commands::command(ports, &service(), commands::Command::Pause, WHO).await.map(commanded),
+            Self::Resume { accept_drift } => {
+                let request = Resume { accept_drift, who: WHO.to_owned() };
+                resume(ports, &service(), &request).await.map(|resumed| resumed.head.execution)
+            }
+        }
+    }
+
+    /// Whether somebody who is told that there is no migration yet asks again.
+    fn waits_for_a_migration(self) -> bool {
+        matches!(self, Self::Abort | Self::Pause)
+    }
+
+    fn patience(self) -> Duration {
+        match self {
+            Self::Abort | Self::Pause => Duration::from_millis(500),
+            Self::Resume { .. } => Duration::from_secs(10),
+        }
+    }
 }
 
 /// Asks until it is taken, as a person at the keyboard would.
 pub(super) async fn command(ports: Ports, command: Command) -> Result<Value, TaskError> {
-    let Command::Abort = command;
     for _ in 0..20 {
-        match commands::command(&ports, &service(), commands::Command::Abort, "a person").await {
-            Ok(head) => return Ok(json!({"verdict": "taken", "reason": format!("{:?}", head.commands)})),
-            Err(error) if error.class() == "InvalidRequest" && error.chain().contains("has no migration") => {}
+        match command.give(&ports).await {
+            Ok(reason) => return Ok(json!({"verdict": "taken", "reason": reason})),
+            Err(error) if command.waits_for_a_migration() && error.chain().contains("has no migration") => {}
             Err(error) if error.class() == "Transient" => {}
             Err(error) => return Err(named(error.class(), &error.chain())),
         }
-        ports.clock.pause(std::time::Duration::from_millis(500)).await;
+        ports.clock.pause(command.patience()).await;
     }
     Err(named("GaveUp", "the person gave up"))
 }
@@ -45,6 +84,8 @@ pub(super) fn act(run: &mut Run<'_>, act: &Act) {
         Act::QuietAlarm(name) => world.quiet_alarm(name),
         Act::DeleteAlarm(name) => world.delete_alarm(name),
         Act::Abort => run.command(Command::Abort),
+        Act::Pause => run.command(Command::Pause),
+        Act::Resume { accept_drift } => run.command(Command::Resume { accept_drift: *accept_drift }),
         Act::RollBack => {
             let now = run.account.now();
             // As little as the console needs.
@@ -56,9 +97,14 @@ pub(super) fn act(run: &mut Run<'_>, act: &Act) {
         Act::StartAgain => {
             let _second = run.start("second");
         }
+        Act::StartAnew => run.execution = run.start("anew").expect("its name was never used"),
         Act::AddGroup(index) => {
             let other = run.account.watch.lock().unwrap().stage.other.clone();
             edit(run, *index, |route| world.someone_sets_weight(route, &other, 100).unwrap());
+        }
+        Act::TakeOtherOut(index) => {
+            let other = run.account.watch.lock().unwrap().stage.other.clone();
+            edit(run, *index, |route| world.someone_removes_group(route, &other).unwrap());
         }
         Act::SetNewWeight(index, weight) => {
             let new = our_group(&run.account);

@@ -94,6 +94,10 @@ impl Faulty {
         Sleep::lasting(account, half).await;
         let answer = match fault {
             Some(Fault::Throttled) => Err(PortError::Throttled { operation: verb, object: object.to_owned() }.into()),
+            Some(Fault::Denied) => {
+                let detail = "not authorized to perform this".to_owned();
+                Err(PortError::Denied { operation: verb, object: object.to_owned(), detail }.into())
+            }
             Some(Fault::FailsBefore) => Err(lost().into()),
             Some(Fault::FailsAfter) => effect().and_then(|_| Err(lost().into())),
             Some(Fault::Twice) => effect().and_then(|_| effect()),
@@ -164,6 +168,7 @@ impl Faulty {
             Happening::RoutesReturned { .. } => "routes returned".to_owned(),
             Happening::TargetsChecked { .. } => "targets checked".to_owned(),
             Happening::Halted { .. } => "halted".to_owned(),
+            Happening::RollbackVerified { .. } => "rolled back".to_owned(),
             _ => String::new(),
         };
         self.account.tell(|| format!("          journal {}: {:?}", event.sequence, event.what));
@@ -172,8 +177,16 @@ impl Faulty {
             watch.shift_counted(&self.caller, *step);
         }
         watch.recorded(&event.what, event.at);
+        if matches!(event.what, Happening::Resumed { .. }) {
+            let missing = watch.stage.alarms().find(|alarm| !self.account.has_alarm(alarm)).map(str::to_owned);
+            watch.expect(9, missing.is_none(), || format!("resumed without alarm {missing:?}"));
+        }
         drop(watch);
         self.account.order(Order::Recorded(name));
+        let in_rollback = self.account.head().is_some_and(|head| head.rollback.is_some());
+        if in_rollback && matches!(event.what, Happening::Halted { .. }) {
+            self.account.order(Order::Recorded("halted in a rollback".to_owned()));
+        }
     }
 
     fn write(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
@@ -202,12 +215,27 @@ impl Faulty {
             self.record_without_generation(event, after);
             return Ok(());
         }
+        let mut after = after.clone();
+        if self.broken(Breakage::ResumeKeepsGeneration) && matches!(event.what, Happening::Resumed { .. }) {
+            after.generation = before.generation;
+        }
+        let after = &after;
         at_once(self.account.table.record(before, event, after))?;
         if !known {
             self.recorded(event);
         }
         self.after_write();
         Ok(())
+    }
+
+    /// As if nobody had asked to accept anything.
+    fn record_without_revision(&self, before: &Head, event: &Event) -> Result<(), LedgerError> {
+        let mut event = event.clone();
+        if let Happening::Resumed { accepted, .. } = &mut event.what {
+            accepted.clear();
+        }
+        let after = before.after(&event).expect("a halted migration is resumed");
+        self.record_event(before, &event, &after)
     }
 
     fn record_without_generation(&self, event: &Event, after: &Head) {
@@ -256,7 +284,7 @@ impl Alarms for Faulty {
             self.account.watch.lock().unwrap().alarms_unread(self.caller.invocation);
         }
         match self.account.breakage {
-            Some(breakage) => breakage.of_alarms(names, answer),
+            Some(breakage) => breakage.of_alarms(self.caller.function, names, answer),
             None => answer,
         }
     }
@@ -301,7 +329,14 @@ impl Metrics for Faulty {
         until: Timestamp,
     ) -> Result<Vec<DataPoints>, PortError> {
         let read = || at_once(self.account.world.data(queries, since, until));
-        self.call("metric_data", &format!("{} queries", queries.len()), read).await
+        let answer = self.call("metric_data", &format!("{} queries", queries.len()), read).await;
+        if answer.is_err() {
+            self.account.watch.lock().unwrap().metrics_unread(self.caller.invocation);
+        }
+        match answer {
+            Err(_) if self.broken(Breakage::UnreadableMetricsAreQuiet) => Ok(vec![DataPoints::new(); queries.len()]),
+            answer => answer,
+        }
     }
 }
 

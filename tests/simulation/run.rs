@@ -13,6 +13,7 @@ use super::story::Story;
 use super::timers::{Invoked, Ready};
 use super::watch::Violation;
 use super::wiring::{self, HOOK, MIGRATE, binary_of, timeout_seconds, wiring};
+use crossfade_domain::journal::Phase;
 use crossfade_rehearsal::wiring::{Target, TargetWiring};
 use crossfade_world::states::{TaskError, TaskId, Work};
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +43,15 @@ pub(super) struct Case {
     pub(super) faults: BTreeMap<usize, Fault>,
     pub(super) seed: u64,
     pub(super) breakage: Option<Breakage>,
+    /// Somebody resumes, whether or not the migration has halted.
+    pub(super) resumes: Option<Resumes>,
+}
+
+/// When somebody resumes, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Resumes {
+    pub(super) after_seconds: i64,
+    pub(super) accept_drift: bool,
 }
 
 /// What came of it.
@@ -55,6 +65,8 @@ pub(super) struct Ending {
     /// Calls that were made before the script began to act; all of them where it never did.
     pub(super) before_the_script: usize,
     pub(super) seconds_to_safety: Option<f64>,
+    /// A person asked in vain and gave up.
+    pub(super) gave_up: bool,
     pub(super) story: String,
 }
 
@@ -79,6 +91,8 @@ pub(super) struct Run<'a> {
     pub(super) execution: String,
     pub(super) new_side_fails: bool,
     entered: usize,
+    /// A person asked in vain and gave up.
+    gave_up: bool,
     /// The number of the call at which the script first did something.
     acted_at: Option<usize>,
     copies: u32,
@@ -86,6 +100,18 @@ pub(super) struct Run<'a> {
     began: Timestamp,
     /// When something happened last that is not merely periodic.
     busy_at: Timestamp,
+}
+
+impl Case {
+    fn script(&self) -> Vec<(When, Act)> {
+        let mut script = self.scenario.script.clone();
+        script.extend(
+            self.resumes.map(|resumes| {
+                (When::After(resumes.after_seconds), Act::Resume { accept_drift: resumes.accept_drift })
+            }),
+        );
+        script
+    }
 }
 
 /// Runs a case; `told` keeps its story.
@@ -100,10 +126,11 @@ pub(super) fn run(case: &Case, told: bool) -> Ending {
         ready: Ready::default(),
         agenda: BTreeMap::new(),
         numbered: 0,
-        script: case.scenario.script.clone(),
+        script: case.script(),
         execution: String::new(),
         new_side_fails: false,
         entered: 0,
+        gave_up: false,
         acted_at: None,
         copies: 1,
         lost: false,
@@ -145,6 +172,7 @@ impl Run<'_> {
         if self.case.scenario.hooks {
             consumers::follow(&mut self.account.watch.lock().unwrap());
         }
+        self.account.watch.lock().unwrap().stage.policy["judge"] = json!(self.case.scenario.judge);
         self.account.watch.lock().unwrap().stage.policy["untouchable"] = json!(untouchable);
         self.execution = self.start("first").expect("the first start is never refused");
     }
@@ -183,7 +211,8 @@ impl Run<'_> {
         }
     }
 
-    /// Nothing runs, and nothing but what is periodic is to come.
+    /// Nothing runs, and nothing but what is periodic is to come. A migration that is neither over nor halted is still to be
+    /// found by the sweep, which takes two minutes when its execution was never started.
     fn is_quiet(&self) -> bool {
         let swept = |number: &u64| self.tasks.get(number).is_some_and(|it| it.caller.function == "sweep-migrations");
         let periodic = |due: &Due| match due {
@@ -195,6 +224,7 @@ impl Run<'_> {
         self.tasks.values().all(sweeps)
             && self.agenda.values().all(periodic)
             && self.account.states.lock().unwrap().next_deadline().is_none()
+            && self.account.head().is_none_or(|head| head.phase.is_over() || head.phase == Phase::Halted)
     }
 
     /// Everything that happens now.
@@ -280,6 +310,7 @@ impl Run<'_> {
             injected: calls.injected,
             before_the_script: self.acted_at.unwrap_or(0),
             seconds_to_safety: watch.seconds_to_safety,
+            gave_up: self.gave_up,
             story: self.account.story.lock().unwrap().text(),
         }
     }
@@ -297,6 +328,7 @@ impl Ending {
             injected: 0,
             before_the_script: 0,
             seconds_to_safety: None,
+            gave_up: false,
             story: String::new(),
         }
     }

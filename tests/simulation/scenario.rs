@@ -70,13 +70,21 @@ pub(super) enum Act {
     DeleteAlarm(&'static str),
     /// `abort`, as a command in the journal.
     Abort,
+    Pause,
+    Resume {
+        accept_drift: bool,
+    },
     /// `rollback`: starts `roll-back-service`, then stops the execution.
     RollBack,
     Stop,
     /// A second start of the same service.
     StartAgain,
+    /// Another migration of the service, when the first is over.
+    StartAnew,
     /// Somebody adds a group to a route.
     AddGroup(usize),
+    /// Somebody takes that group out of the route again.
+    TakeOtherOut(usize),
     /// Somebody sets the weight of the new group in a route.
     SetNewWeight(usize, u16),
     /// Somebody takes the new group out of a route.
@@ -102,6 +110,8 @@ pub(super) struct Scenario {
     pub(super) hooks: bool,
     /// Whether the policy asks for guard alarms.
     pub(super) guards: bool,
+    /// Whether the new side is compared with the old one.
+    pub(super) judge: bool,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -132,6 +142,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         on_drift: "halt",
         hooks: false,
         guards: false,
+        judge: false,
         about: 13,
     }
 }
@@ -166,11 +177,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         let mut aborted = scenario(format!("abort-in-{}", slug(state)), ends, vec![(When::Entered(state), Act::Abort)]);
         if matches!(state, "Plan migration" | "Create target group" | "Attach at weight 0") {
             aborted.or = vec![O::Refused, O::RolledBack];
-        }
-        if state == "Plan migration" {
-            // Before the plan is stored there is nothing to abort: the person is told so, gives up after a while, and
-            // the migration goes on.
-            aborted.or.push(O::Migrated);
         }
         if state == "Finish migration" {
             aborted.or = vec![O::Migrated];
@@ -214,6 +220,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let guard = vec![(When::Recorded("shifted 1"), Act::FireAlarm(GUARD))];
     list.push(Scenario { guards: true, ..scenario("guards", O::Migrated, vec![]) });
     list.push(Scenario { guards: true, ..scenario("guard-alarm-fires", O::RolledBack, guard) });
+    list.extend(resumed());
+    list.push(Scenario { judge: true, ..scenario("judged", O::Migrated, vec![]) });
+    let anew = vec![(When::Recorded("shifted 1"), Act::RollBack), (When::Recorded("rolled back"), Act::StartAnew)];
+    let mut anew = scenario("started-anew", O::Migrated, anew);
+    // The second one may be stopped before it begins, or be the one that a fault rolls back.
+    anew.or = vec![O::RolledBack, O::Refused];
+    list.push(anew);
     for scenario in &mut list {
         let is = |part: &str| scenario.name.contains(part);
         scenario.about = if is("alarm") || is("new-side-fails") {
@@ -239,6 +252,30 @@ fn with_hooks() -> Vec<Scenario> {
         hooked("hooks", O::Migrated, &[O::RolledBack], vec![]),
         hooked("hooks-and-an-alarm", O::RolledBack, &[O::Halted], vec![(When::Recorded("shifted 1"), fire())]),
         hooked("hooks-and-an-alarm-in-one", O::RolledBack, &[O::Halted], vec![(When::Entered("Call hook"), fire())]),
+    ]
+}
+
+/// Halted migrations, and people who let them go on.
+fn resumed() -> Vec<Scenario> {
+    use Outcome as O;
+    let edited = || (When::Recorded("shifted 1"), Act::AddGroup(1));
+    let resumes = |accept_drift| (When::Recorded("halted"), Act::Resume { accept_drift });
+    let put_back = (When::Recorded("halted"), Act::TakeOtherOut(1));
+    let alarm = (When::Recorded("shifted 2"), Act::FireAlarm(LATENCY));
+    let in_rollback = vec![
+        (When::Recorded("shifted 2"), Act::TakeOldOut(0)),
+        (When::Recorded("halted"), Act::FireAlarm(LATENCY)),
+        (When::Recorded("halted in a rollback"), Act::Resume { accept_drift: true }),
+    ];
+    let deleted = vec![(When::Recorded("shifted 1"), Act::DeleteAlarm(LATENCY)), resumes(false)];
+    vec![
+        scenario("resumed-after-group-was-put-back", O::Migrated, vec![edited(), put_back, resumes(false)]),
+        scenario("resumed-with-the-new-group", O::Migrated, vec![edited(), resumes(true)]),
+        scenario("resumed-with-the-new-group-then-alarm", O::RolledBack, vec![edited(), resumes(true), alarm]),
+        scenario("not-resumed-against-a-new-group", O::Halted, vec![edited(), resumes(false)]),
+        scenario("resumed-after-a-pause", O::Migrated, vec![(When::Recorded("shifted 1"), Act::Pause), resumes(false)]),
+        scenario("not-resumed-without-its-alarm", O::Halted, deleted),
+        scenario("not-resumed-in-a-rollback", O::Halted, in_rollback),
     ]
 }
 
@@ -317,6 +354,11 @@ fn put_error_alarm(world: &World, public: &ServiceOnBalancer) {
 }
 
 impl Stage {
+    /// The alarms of the policy.
+    pub(super) fn alarms(&self) -> impl Iterator<Item = &str> {
+        self.policy["alarms"].as_array().into_iter().flatten().filter_map(Value::as_str)
+    }
+
     /// The rules as the load balancer describes them, without what we may change.
     pub(super) fn untouchable(&self, world: &World) -> Vec<Value> {
         let listeners = self.routes.iter().filter_map(|route| {

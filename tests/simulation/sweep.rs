@@ -1,7 +1,7 @@
 //! Every scenario, with every fault at every call.
 
 use super::fault::{FAULTS, Fault};
-use super::run::{Case, Ending, run};
+use super::run::{Case, Ending, Resumes, run};
 use super::scenario::{Outcome, Scenario, Shape, scenarios};
 use super::watch::Violation;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,9 @@ const SAFE_UNHEARD_SECONDS: f64 = 960.0;
 
 /// Functions with the verbs of their ports that they called.
 pub(crate) type Callers = BTreeSet<(&'static str, &'static str)>;
+
+/// In the name of a case: somebody resumes and accepts drift.
+const ACCEPTS: &str = "accepts";
 
 /// What came of many runs.
 #[derive(Default)]
@@ -57,7 +60,8 @@ impl Report {
 }
 
 /// A case by its name: `straight`, or `straight/Throttled@17`, several faults apart by commas, the seed at the end:
-/// `straight/Throttled@17,Stopped@40/7`. A number alone is the seed of a drawn case.
+/// `straight/Throttled@17,Stopped@40/7`; after it `/resumes@300` or `/accepts@300` where somebody does so after so many
+/// seconds. A number alone is the seed of a drawn case.
 pub(super) fn named(name: &str) -> Option<Case> {
     if let Ok(seed) = name.parse() {
         return super::random::cases(seed..seed + 1).pop();
@@ -71,12 +75,22 @@ pub(super) fn named(name: &str) -> Option<Case> {
         faults.insert(call.parse().ok()?, Fault::named(fault)?);
     }
     let seed = parts.next().map_or(Some(SEED), |seed| seed.parse().ok())?;
-    Some(Case { scenario, faults, seed, breakage: None })
+    let resumes = match parts.next() {
+        None => None,
+        Some(resumes) => {
+            let (how, after) = resumes.split_once('@')?;
+            Some(Resumes { after_seconds: after.parse().ok()?, accept_drift: how == ACCEPTS })
+        }
+    };
+    Some(Case { scenario, faults, seed, breakage: None, resumes })
 }
 
 pub(super) fn name_of(case: &Case) -> String {
     let faults: Vec<String> = case.faults.iter().map(|(call, fault)| format!("{fault}@{call}")).collect();
-    format!("{}/{}/{}", case.scenario.name, faults.join(","), case.seed)
+    let resumes = case.resumes.map(|resumes| {
+        format!("/{}@{}", if resumes.accept_drift { ACCEPTS } else { "resumes" }, resumes.after_seconds)
+    });
+    format!("{}/{}/{}{}", case.scenario.name, faults.join(","), case.seed, resumes.unwrap_or_default())
 }
 
 /// Runs a case and adds how it must end.
@@ -86,7 +100,7 @@ pub(super) fn judged(case: &Case, told: bool) -> Ending {
         let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
         Ending::of_panic(Violation { invariant: 13, text: format!("panic: {words}") })
     });
-    let allowed = allowed(case);
+    let allowed = allowed(case, &ending);
     if let Some(outcome) = ending.outcome
         && !allowed.contains(&outcome)
     {
@@ -113,12 +127,21 @@ pub(super) fn judged(case: &Case, told: bool) -> Ending {
     ending
 }
 
-fn allowed(case: &Case) -> Vec<Outcome> {
+fn allowed(case: &Case, ending: &Ending) -> Vec<Outcome> {
     let mut allowed = vec![case.scenario.ends];
     if case.faults.is_empty() {
         return allowed;
     }
     allowed.extend(&case.scenario.or);
+    if ending.gave_up {
+        // Before the plan is stored there is nothing to abort: the person is told so, gives up after a while, and the
+        // migration goes on. So it does when the person may not do what was asked for.
+        allowed.push(Outcome::Migrated);
+    }
+    if case.faults.values().any(|fault| *fault == Fault::Denied) {
+        // What may not be done is rolled back, and where a rollback may not go on it halts loudly.
+        allowed.push(Outcome::Halted);
+    }
     if !case.faults.values().all(|fault| fault.is_a_bad_moment()) {
         allowed.extend([Outcome::RolledBack, Outcome::Refused]);
     }
@@ -133,7 +156,7 @@ fn allowed(case: &Case) -> Vec<Outcome> {
 pub(super) fn exhaust(wanted: impl Fn(&Scenario) -> bool) -> Report {
     let mut cases = Vec::new();
     for scenario in scenarios().into_iter().filter(wanted) {
-        let alone = Case { scenario, faults: BTreeMap::new(), seed: SEED, breakage: None };
+        let alone = Case { scenario, faults: BTreeMap::new(), seed: SEED, breakage: None, resumes: None };
         let ran = run(&alone, false);
         let from = if alone.scenario.shape == Shape::TwoRules { ran.before_the_script.saturating_sub(1) } else { 0 };
         for call in from..ran.calls.len() {
@@ -151,7 +174,7 @@ pub(super) fn exhaust(wanted: impl Fn(&Scenario) -> bool) -> Report {
 pub(crate) fn callers() -> Callers {
     let mut cases = Vec::new();
     for scenario in scenarios() {
-        let alone = Case { scenario, faults: BTreeMap::new(), seed: SEED, breakage: None };
+        let alone = Case { scenario, faults: BTreeMap::new(), seed: SEED, breakage: None, resumes: None };
         for call in (0..run(&alone, false).calls.len()).step_by(3) {
             cases.push(Case { faults: BTreeMap::from([(call, Fault::FailsBefore)]), ..alone.clone() });
         }

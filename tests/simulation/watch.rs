@@ -16,11 +16,14 @@ use crossfade_domain::route::RouteId;
 use crossfade_domain::route_edit::same;
 use crossfade_world::World;
 use crossfade_world::ledger::Items;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Healthy targets that the policy of every run asks for, and that each old group has at first.
 pub(super) const HEALTHY: u32 = 2;
+
+/// The longest that a function which writes to routes lives.
+const LONGEST_WRITER: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a run did against an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,7 @@ pub(super) struct Watch {
     /// The value of a route that an invocation read last.
     reads: BTreeMap<(u64, RouteId), usize>,
     unread: BTreeSet<u64>,
+    unread_metrics: BTreeSet<u64>,
     meant: BTreeMap<RouteId, Vec<Action>>,
     gave_up: bool,
     pub(super) last_write: Option<Timestamp>,
@@ -57,18 +61,44 @@ pub(super) struct Watch {
     pub(super) alarm_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
     pub(super) consumers: Consumers,
+    /// When the locks were released last after routes had been written to.
+    released_at: Option<Timestamp>,
 }
 
 struct Watched {
-    /// Every value so far, the baseline first.
+    /// What it is rolled back to.
+    baseline: Vec<Action>,
+    /// A person made it so at a resume.
+    accepted: bool,
+    /// Every value so far, that of before the migration first.
     values: Vec<Vec<Action>>,
     /// Index and value of somebody else's edit.
     foreign: Option<(usize, Vec<Action>)>,
 }
 
+/// What a route carries now.
+pub(super) struct Seen<'a> {
+    pub(super) route: &'a RouteId,
+    pub(super) live: &'a [Action],
+    pub(super) baseline: &'a [Action],
+    /// What somebody else made of it.
+    pub(super) edit: Option<&'a Vec<Action>>,
+    /// The baseline is what a person accepted.
+    pub(super) accepted: bool,
+}
+
 impl Watched {
+    fn at_first(actions: Vec<Action>) -> Self {
+        Self { baseline: actions.clone(), accepted: false, values: vec![actions], foreign: None }
+    }
+
+    /// Whether it carries what somebody else made of it.
+    fn is_edited(&self) -> bool {
+        self.foreign.as_ref().is_some_and(|(_, edit)| same(edit, self.live()))
+    }
+
     fn baseline(&self) -> &[Action] {
-        &self.values[0]
+        &self.baseline
     }
 
     fn live(&self) -> &[Action] {
@@ -79,8 +109,7 @@ impl Watched {
 impl Watch {
     pub(super) fn over(stage: Stage, world: &World) -> Self {
         let read = at_once(world.read_routes(&stage.routes)).unwrap();
-        let routes =
-            read.into_iter().map(|route| (route.id, Watched { values: vec![route.actions], foreign: None })).collect();
+        let routes = read.into_iter().map(|route| (route.id, Watched::at_first(route.actions))).collect();
         Self {
             stage,
             violations: Vec::new(),
@@ -100,6 +129,8 @@ impl Watch {
             alarm_at: None,
             finished_at: None,
             consumers: Consumers::default(),
+            released_at: None,
+            unread_metrics: BTreeSet::new(),
         }
     }
 
@@ -136,6 +167,10 @@ impl Watch {
         self.unread.insert(invocation);
     }
 
+    pub(super) fn metrics_unread(&mut self, invocation: u64) {
+        self.unread_metrics.insert(invocation);
+    }
+
     pub(super) fn meant(&mut self, route: &RouteId, actions: &[Action]) {
         self.meant.insert(route.clone(), actions.to_vec());
     }
@@ -170,7 +205,9 @@ impl Watch {
     /// Somebody else edited a route.
     pub(super) fn edited(&mut self, route: &RouteId, live: Vec<Action>, now: Timestamp) {
         let watched = self.routes.get_mut(route).expect("a script edits routes of the service");
-        watched.foreign = Some((watched.values.len(), live.clone()));
+        let before = watched.foreign.as_ref().and_then(|(index, _)| watched.values.get(index - 1));
+        let put_back = before.is_some_and(|before| same(before, &live));
+        watched.foreign = (!put_back).then(|| (watched.values.len(), live.clone()));
         watched.values.push(live);
         self.settle_exposure(now);
     }
@@ -203,9 +240,39 @@ impl Watch {
 
     pub(super) fn recorded(&mut self, what: &Happening, at: Timestamp) {
         consumers::look_at(self, what);
-        if matches!(what, Happening::Finished) {
-            self.finished_at = Some(at);
-            self.exposed_since_alarm = None;
+        match what {
+            Happening::Finished => {
+                self.finished_at = Some(at);
+                self.exposed_since_alarm = None;
+                self.released_at = Some(at);
+            }
+            Happening::RollbackVerified { .. } => self.released_at = Some(at),
+            Happening::Planned { .. } => self.taken(at),
+            Happening::Resumed { accepted, .. } => {
+                let accepted: BTreeSet<RouteId> = accepted.iter().map(|drift| drift.route.clone()).collect();
+                self.resumed(&accepted);
+            }
+            _ => {}
+        }
+    }
+
+    /// The locks were taken, by the first migration or by one after it.
+    fn taken(&mut self, now: Timestamp) {
+        let dead = self.released_at.is_none_or(|released| now.duration_since(released) >= LONGEST_WRITER);
+        self.expect(7, dead, || "the locks were taken while a writer of the migration before may live".to_owned());
+        (self.alarm_at, self.finished_at) = (None, None);
+    }
+
+    /// A person let a halted migration go on, and accepted what others did to these routes.
+    fn resumed(&mut self, accepted: &BTreeSet<RouteId>) {
+        let overlooked = self.routes.iter().find(|(route, watched)| watched.is_edited() && !accepted.contains(*route));
+        let overlooked = overlooked.map(|(route, _)| route.describe());
+        self.expect(5, overlooked.is_none(), || format!("resumed over somebody's edit of {overlooked:?}"));
+        for (_, watched) in self.routes.iter_mut().filter(|(route, _)| accepted.contains(*route)) {
+            let live = watched.live().to_vec();
+            watched.baseline = taken_out(&live, &self.groups).unwrap_or(live);
+            watched.accepted = true;
+            watched.foreign = None;
         }
     }
 
@@ -337,13 +404,20 @@ impl Watch {
         let unread = self.unread.contains(&invocation);
         let quiet = matches!(verdict, "advance" | "finish" | "bake");
         self.expect(9, !(unread && quiet), || format!("alarms that could not be read were taken for quiet: {verdict}"));
+        let unread = self.unread_metrics.contains(&invocation);
+        let goes_on = matches!(verdict, "advance" | "finish");
+        self.expect(9, !(unread && goes_on), || {
+            format!("metrics that could not be read were taken for quiet: {verdict}")
+        });
     }
 
     /// Locks and journal, after every write to the table.
     pub(super) fn table_written(&mut self, items: &Items) {
         for (migration, plan) in &items.plans {
             let Some(head) = items.heads.values().find(|head| head.migration == *migration) else { continue };
-            let ours = |route: &RouteId| items.locks.get(route).is_some_and(|lock| lock.migration == *migration);
+            let ours = |route: &RouteId| {
+                items.locks.get(route).is_some_and(|lock| lock.migration == *migration && lock.free_at.is_none())
+            };
             let locks = plan.routes.iter().filter(|route| ours(&route.id)).count();
             let wanted = if head.phase.is_over() { 0 } else { plan.routes.len() };
             self.expect(8, locks == wanted, || {
@@ -373,9 +447,13 @@ impl Watch {
     }
 
     /// What each route carries now, with its baseline and the edit of somebody else.
-    pub(super) fn values(&self) -> impl Iterator<Item = (&RouteId, &[Action], &[Action], Option<&Vec<Action>>)> {
-        self.routes.iter().map(|(route, watched)| {
-            (route, watched.live(), watched.baseline(), watched.foreign.as_ref().map(|(_, edit)| edit))
+    pub(super) fn values(&self) -> impl Iterator<Item = Seen<'_>> {
+        self.routes.iter().map(|(route, watched)| Seen {
+            route,
+            live: watched.live(),
+            baseline: watched.baseline(),
+            edit: watched.foreign.as_ref().map(|(_, edit)| edit),
+            accepted: watched.accepted,
         })
     }
 }

@@ -27,6 +27,18 @@ impl LoadBalancers for Faulty {
         self.call("groups_of_service", service.as_str(), effect).await
     }
 
+    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        self.call("groups_guarded_by", alarm, || at_once(self.balancers().groups_guarded_by(alarm))).await
+    }
+
+    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
+        self.call("add_tags", group.as_str(), || at_once(self.balancers().add_tags(group, tags))).await
+    }
+
+    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
+        self.call("remove_tags", group.as_str(), || at_once(self.balancers().remove_tags(group, keys))).await
+    }
+
     async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
         self.call("load_balancers", "", || at_once(self.balancers().load_balancers(arns))).await
     }
@@ -47,7 +59,7 @@ impl LoadBalancers for Faulty {
             let mut watch = self.account.watch.lock().unwrap();
             watch.read(self.caller.invocation, routes);
             if let Some(breakage) = self.account.breakage {
-                breakage.of_read(&watch, &mut found);
+                breakage.of_read(self.caller.function, &watch, &mut found);
             }
             Ok(found)
         };

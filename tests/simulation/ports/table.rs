@@ -62,7 +62,8 @@ impl Ledger for Faulty {
                     items.locks.pop_last();
                 });
             }
-            if !known {
+            // A take of the same execution may have been there before it; then nothing was written.
+            if !known && self.knows(event) {
                 self.recorded(event);
             }
             self.after_write();
@@ -78,6 +79,9 @@ impl Ledger for Faulty {
     async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
         let effect = || {
             let known = self.knows(event);
+            if self.broken(Breakage::AcceptedDriftIsForgotten) {
+                return self.record_without_revision(before, event);
+            }
             at_once(self.account.table.revise(before, event, after, plan))?;
             if !known {
                 self.recorded(event);
@@ -95,6 +99,9 @@ impl Ledger for Faulty {
             }
             let known = self.knows(event);
             at_once(self.account.table.release(before, event, after, plan))?;
+            if self.broken(Breakage::LocksAreFreeAtOnce) {
+                self.breach(|items| items.locks.clear());
+            }
             if !known {
                 self.recorded(event);
             }

@@ -7,7 +7,7 @@ use super::*;
 pub(super) enum Reply {
     Task(TaskId),
     Event { target: TargetWiring, input: Value, attempt: u32 },
-    Person,
+    Person(people::Command),
 }
 
 type Running = Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>;
@@ -71,9 +71,9 @@ impl Run<'_> {
 
     /// Runs a command of a person, whose calls count and fail like all others.
     pub(in crate::simulation) fn command(&mut self, command: people::Command) {
-        let (caller, waker) = self.caller("command");
+        let (caller, waker) = self.caller(command.name());
         let future = people::command(ports(&self.account, caller.clone()), command);
-        self.spawn(caller, waker, Box::pin(future), Reply::Person, None);
+        self.spawn(caller, waker, Box::pin(future), Reply::Person(command), None);
     }
 
     pub(super) fn poll(&mut self, number: u64) {
@@ -122,13 +122,12 @@ impl Run<'_> {
                 self.due(now + delay, Due::Delivery { target, input, attempt: attempt + 1 });
             }
             // The person's process died; a person tries again.
-            Reply::Person
-                if answer
-                    .is_err_and(|error| matches!(error.error.as_str(), "Runtime.ExitError" | "Sandbox.Timedout")) =>
-            {
-                self.command(people::Command::Abort);
-            }
-            Reply::Event { .. } | Reply::Person => {}
+            Reply::Person(command) => match answer.err().map(|error| error.error).as_deref() {
+                Some("Runtime.ExitError" | "Sandbox.Timedout") => self.command(command),
+                Some("GaveUp" | "Denied") => self.gave_up = true,
+                _ => {}
+            },
+            Reply::Event { .. } => {}
         }
     }
 
