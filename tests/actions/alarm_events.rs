@@ -1,7 +1,9 @@
 //! Alarm events: twice, out of order, old, of nobody.
 
-use super::stage::{Stage, users};
+use super::stage::{Stage, once, users};
+use crossfade_domain::alarm_tags;
 use crossfade_domain::journal::{Happening, Phase, Trigger};
+use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Status;
 use serde_json::{Value, json};
 
@@ -128,4 +130,92 @@ fn an_alarm_before_the_first_change_takes_the_migration_back() {
         assert!(matches!(stage.head("users").phase, Phase::Refused | Phase::RolledBack), "{}", stage.told());
         stage.assert_at_rest("users");
     }
+}
+
+const TABLE_READS: [&str; 4] = ["guarded_by", "head", "plan", "open_heads"];
+
+/// The table answers nothing from now on.
+fn without_table(stage: &Stage) {
+    for verb in TABLE_READS.into_iter().chain(["record", "release", "events"]) {
+        stage.faults.always(verb, Fault::LostRequest);
+    }
+}
+
+#[test]
+fn invariant_6_an_alarm_finds_what_it_guards_without_the_table() {
+    let mut stage = at_five_percent();
+    without_table(&stage);
+    let before = stage.faults.calls().len();
+    let report = react(&stage, &event("users-5xx", &stage.world.now().to_string()));
+    assert_eq!(report["services"][0]["did"], "returned 2 routes without the table; the rollback follows");
+    assert!(stage.is_at_baseline("users"), "{report}");
+    let calls = stage.faults.calls().split_off(before);
+    assert_eq!(calls.iter().filter(|verb| TABLE_READS.contains(*verb)).count(), 1, "one try is enough: {calls:?}");
+    assert_eq!(stage.head("users").phase, Phase::Moving, "nobody could write it down yet");
+    stage.faults.clear();
+    stage.run();
+    let rollback = stage.head("users").rollback.expect("the machine has begun it");
+    assert_eq!(rollback.trigger, Trigger::AlarmEvent);
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn without_the_table_an_alarm_moves_nothing_that_it_does_not_guard_or_that_is_younger() {
+    let stage = at_five_percent();
+    without_table(&stage);
+    let now = stage.world.now().to_string();
+    for (alarm, at) in [("bookings-5xx", now.as_str()), ("users-5xx", "2020-01-01T00:00:00Z")] {
+        let error = stage.call("ReactToAlarm", &event(alarm, at)).unwrap().unwrap_err();
+        assert_eq!(error.class(), "Transient", "{alarm}: the event is delivered again");
+        assert_eq!(stage.step("users"), Some(1), "{alarm}");
+    }
+}
+
+#[test]
+fn without_the_table_an_alarm_of_a_migration_that_has_ended_moves_nothing() {
+    let (mut stage, _) = Stage::with_users();
+    stage.migrate(users());
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    without_table(&stage);
+    let event = event("users-5xx", &stage.world.now().to_string());
+    assert_eq!(stage.call("ReactToAlarm", &event).unwrap().unwrap_err().class(), "Transient");
+    assert_eq!(stage.step("users"), Some(2), "all traffic stays on the new cluster");
+}
+
+#[test]
+fn the_tags_of_an_adopted_group_name_the_alarms_of_this_migration() {
+    let (mut stage, service) = Stage::with_users();
+    stage.world.add_alarm("users-old");
+    let mut first = users();
+    first["service"]["alarms"] = json!(["users-old"]);
+    stage.before = Some(Box::new(|world, _, work, _| {
+        if work.state == "Check alarms" {
+            world.fire_alarm("users-old");
+        }
+    }));
+    stage.migrate(first);
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    stage.before = None;
+    stage.start("second", users());
+    stage.run();
+    assert_eq!((stage.head("users").attempt, stage.head("users").phase), (2, Phase::Migrated), "{}", stage.told());
+    let new = stage.new_group("users", &service.old_group);
+    let tags = once(stage.plain.load_balancers.tags(std::slice::from_ref(&new))).unwrap().unwrap();
+    let alarms: Vec<&String> = tags[&new].keys().filter(|key| key.starts_with(alarm_tags::PREFIX)).collect();
+    assert_eq!(alarms, Vec::<&String>::new(), "neither the first one's nor, at the end, the second one's");
+}
+
+#[test]
+fn tags_that_may_not_be_taken_off_halt_the_end_and_a_resume_takes_it_up() {
+    let (mut stage, _) = Stage::with_users();
+    stage.faults.always("remove_tags", Fault::Denied);
+    stage.migrate(users());
+    let head = stage.head("users");
+    assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(2)), "{}", stage.told());
+    assert!(head.reason.unwrap().contains("give the role of finish-migration this right and resume"));
+    stage.faults.clear();
+    stage.start("again", json!({"service": "users", "resume": true}));
+    stage.run();
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
 }

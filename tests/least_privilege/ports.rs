@@ -96,6 +96,12 @@ async fn groups(recorder: &mut Recorder, port: &Arc<dyn LoadBalancers>) -> Targe
     recorder.was("target_groups");
     port.groups_of_service(&samples::service("users")).await.unwrap();
     recorder.was("groups_of_service");
+    port.groups_guarded_by("users-5xx").await.unwrap();
+    recorder.was("groups_guarded_by");
+    port.add_tags(&stays, &Tags::from([("one".to_owned(), "1".to_owned())])).await.unwrap();
+    recorder.was("add_tags");
+    port.remove_tags(&stays, &["one".to_owned()]).await.unwrap();
+    recorder.was("remove_tags");
     port.tags(&[stays.to_string()]).await.unwrap();
     recorder.was("tags");
     port.attributes(&stays).await.unwrap();

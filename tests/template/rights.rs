@@ -38,12 +38,13 @@ const UNSCOPEABLE: [&str; 23] = [
 ];
 
 /// Actions on target groups; each must be limited to groups with our tag.
-const ON_OUR_GROUPS: [&str; 5] = [
+const ON_OUR_GROUPS: [&str; 6] = [
     "elasticloadbalancing:CreateTargetGroup",
     "elasticloadbalancing:DeleteTargetGroup",
     "elasticloadbalancing:DeregisterTargets",
     "elasticloadbalancing:ModifyTargetGroupAttributes",
     "elasticloadbalancing:RegisterTargets",
+    "elasticloadbalancing:RemoveTags",
 ];
 
 /// What a policy may name as a hook; the decoder of policies refuses every other name.

@@ -5,11 +5,12 @@ use crate::input::StepInput;
 use crate::ports::{NewGroup, Ports};
 use crate::recording::record;
 use crate::standing::{Ours, Standing, standing, stopped};
+use crossfade_domain::alarm_tags;
 use crossfade_domain::cursor::{Cursor, Verdict};
 use crossfade_domain::group::{Attributes, Tags, TargetGroup, tag};
 use crossfade_domain::ids::{MigrationId, ServiceName, TargetGroupArn};
-use crossfade_domain::journal::Happening;
-use crossfade_domain::plan::PlannedGroup;
+use crossfade_domain::journal::{Happening, Head};
+use crossfade_domain::plan::{Plan, PlannedGroup};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -40,7 +41,7 @@ async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionE
     if !recorded {
         let mut created = BTreeMap::new();
         for group in &plan.groups {
-            let new = adopt_or_create(ports, &head.service, &head.migration, group).await?;
+            let new = adopt_or_create(ports, head, plan, group).await?;
             notes.extend(copy_attributes(ports, &new.arn, &group.attributes).await?);
             created.insert(group.old.clone(), new.arn);
         }
@@ -59,11 +60,12 @@ async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionE
 
 async fn adopt_or_create(
     ports: &Ports,
-    service: &ServiceName,
-    migration: &MigrationId,
+    head: &Head,
+    plan: &Plan,
     group: &PlannedGroup,
 ) -> Result<TargetGroup, ActionError> {
-    let name = &group.new_name;
+    let (service, name) = (&head.service, &group.new_name);
+    let guards = alarm_tags::tags(&plan.alarms(), head.since);
     let doing = |what: &str| format!("{what} target group {name}");
     let balancers = &ports.load_balancers;
     let existing = balancers.target_groups(std::slice::from_ref(name)).await;
@@ -71,7 +73,8 @@ async fn adopt_or_create(
     let found = if let Some(found) = existing.into_iter().next() {
         found
     } else {
-        let tags = tags(service, migration, &group.old);
+        let mut tags = tags(service, &head.migration, &group.old);
+        tags.extend(guards.clone());
         let new = NewGroup { name: name.clone(), settings: group.settings.clone(), tags };
         let created = balancers.create_group(&new).await;
         created.map_err(|source| ActionError::Port { doing: doing("creating"), source })?
@@ -80,19 +83,36 @@ async fn adopt_or_create(
     // owns that.
     let tags = balancers.tags(&[found.arn.as_str().to_owned()]).await;
     let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
-    if !tags.get(found.arn.as_str()).is_some_and(|tags| is_ours(tags, service, &group.old)) {
+    let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| is_ours(tags, service, &group.old)) else {
         return Err(ActionError::Internal(format!(
             "target group {name} exists and is not ours: expected its tags to name service {service} and old group {}",
             group.old.name()
         )));
-    }
+    };
     if found.load_balancers.iter().any(|balancer| *balancer != group.load_balancer) {
         return Err(ActionError::Internal(format!(
             "target group {name} belongs to another load balancer: expected {}",
             group.load_balancer.name()
         )));
     }
+    guard_by(ports, &found.arn, tags, guards).await?;
     Ok(found)
+}
+
+/// The alarms that an earlier migration left on a group that is adopted give way to those of this one.
+async fn guard_by(ports: &Ports, group: &TargetGroupArn, tags: &Tags, guards: Tags) -> Result<(), ActionError> {
+    let stale = |key: &&String| key.starts_with(alarm_tags::PREFIX) && !guards.contains_key(*key);
+    let remove: Vec<String> = tags.keys().filter(stale).cloned().collect();
+    let set: Tags = guards.into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect();
+    let failed =
+        |source| ActionError::Port { doing: format!("naming the alarms in the tags of {}", group.name()), source };
+    if !remove.is_empty() {
+        ports.load_balancers.remove_tags(group, &remove).await.map_err(failed)?;
+    }
+    if !set.is_empty() {
+        ports.load_balancers.add_tags(group, &set).await.map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// The tags of a group that we create.

@@ -2,17 +2,19 @@
 
 use crate::error::ActionError;
 use crate::guards::removed;
-use crate::halting::halt_or_return;
+use crate::halting::{halt, halt_or_return};
 use crate::input::StepInput;
-use crate::ports::Ports;
+use crate::ports::{PortError, Ports};
 use crate::recording::release;
 use crate::routes;
 use crate::standing::{Ours, Standing, answer, head_of, plan_of, standing, stopped};
+use crossfade_domain::alarm_tags;
 use crossfade_domain::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase};
 use serde_json::Value;
 
-/// Reads every route back at 100 %, records the end, releases the locks and the alarms, and deletes those that we created. Answers `migrated`; `stop`
+/// Reads every route back at 100 %, takes the alarms out of the tags of the new groups, records the end, releases the locks and
+/// the alarms, and deletes those that we created. Answers `migrated`; `stop`
 /// when an alarm or a person came first; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
 ///
 /// May run again at any time: a migration that has ended stays so.
@@ -56,6 +58,9 @@ async fn finish(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
     if let Some(first) = drift.first() {
         return halt_or_return(ports, ours, last, &first.to_string()).await;
     }
+    if let Some(denied) = unguard(ports, ours).await? {
+        return halt(ports, ours, last, &denied).await;
+    }
     let head = release(ports, head, plan, |now| {
         // An abort that came between is not overtaken: the next look of this function sees it.
         (now.phase == Phase::Moving && !now.commands.abort).then_some(Happening::Finished)
@@ -67,6 +72,28 @@ async fn finish(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
     let mut answer = migrated(&head, last);
     answer.weight = ours.answer(last, Verdict::Migrated, 0, "").weight;
     Ok(removed(ports, plan, answer).await)
+}
+
+/// Takes the alarms out of the tags of the new groups, before the end: an alarm of a migration that has ended must find
+/// nothing there when the table does not answer. Where that is denied, a person is needed: answers why.
+async fn unguard(ports: &Ports, ours: &Ours) -> Result<Option<String>, ActionError> {
+    let keys: Vec<String> = alarm_tags::tags(&ours.plan.alarms(), ours.head.since).into_keys().collect();
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    for new in ours.head.new_groups.values() {
+        match ports.load_balancers.remove_tags(new, &keys).await {
+            Ok(()) => {}
+            Err(error @ PortError::Denied { .. }) => {
+                return Ok(Some(format!("{error}; give the role of finish-migration this right and resume")));
+            }
+            Err(source) => {
+                let doing = format!("taking the alarms out of the tags of {}", new.name());
+                return Err(ActionError::Port { doing, source });
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn migrated(head: &Head, step: u32) -> Cursor {

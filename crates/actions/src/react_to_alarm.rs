@@ -4,6 +4,7 @@ use crate::error::ActionError;
 use crate::ports::{Ports, Started};
 use crate::rollback::{Why, roll_back_all};
 use crate::standing::{head_of, plan_of};
+use crate::without_table::{guarded_groups, take_out_groups};
 use crossfade_domain::cursor::Verdict;
 use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Head, Trigger};
@@ -18,6 +19,9 @@ const REASON_CHARACTERS: usize = 300;
 /// of a rollback or joins one, returns every route, and starts `roll-back-service` for the second look. Answers
 /// `{"alarm", "state", "services": [{"service", "migration"?, "did", "execution"?}]}`.
 ///
+/// When the table does not answer, it finds the new groups by the tags that name the alarm, takes them out of every route, and
+/// leaves the rest to `roll-back-service`, which waits for the table.
+///
 /// May run again at any time, which `EventBridge` makes happen: events come twice and out of order.
 ///
 /// # Errors
@@ -28,11 +32,13 @@ pub async fn react_to_alarm(ports: &Ports, event: &Value) -> Result<Value, Actio
     if change.state != "ALARM" {
         return Ok(json!({"alarm": change.alarm, "state": change.state, "services": []}));
     }
-    let services = ports.ledger.guarded_by(&change.alarm).await;
-    let services = services.map_err(|source| ActionError::Ledger {
-        doing: format!("looking for the services that alarm {} guards", change.alarm),
-        source,
-    })?;
+    let services = match ports.ledger.guarded_by(&change.alarm).await {
+        Ok(services) => services,
+        Err(source) => {
+            let doing = format!("looking for the services that alarm {} guards", change.alarm);
+            return react_by_tags(ports, &change, ActionError::Ledger { doing, source }).await;
+        }
+    };
     let mut reports = Vec::new();
     let mut failure: Option<ActionError> = None;
     for service in &services {
@@ -133,6 +139,44 @@ async fn react(ports: &Ports, service: &ServiceName, change: &Change) -> Result<
             report["execution"] = json!(execution);
             Ok(report)
         }
+    }
+}
+
+/// Rolls back what the alarm guards by the tags of the new groups. `table` is why; it is the answer where no group has the
+/// alarm's tag, so that the event is delivered again.
+async fn react_by_tags(ports: &Ports, change: &Change, table: ActionError) -> Result<Value, ActionError> {
+    tracing::error!(alarm = change.alarm, error = table.chain(), "reacting without the table");
+    let guarded = match guarded_groups(ports, &change.alarm, change.at).await {
+        Ok(guarded) if !guarded.is_empty() => guarded,
+        Ok(_) => return Err(table),
+        Err(error) => {
+            tracing::error!(alarm = change.alarm, error = error.chain(), "reacting without the table failed");
+            return Err(table);
+        }
+    };
+    let mut reports = Vec::new();
+    let mut failure = None;
+    for (service, groups) in guarded {
+        let taken = take_out_groups(ports, groups).await;
+        let cause = format!("alarm {} fired: {}", change.alarm, change.reason);
+        // Whatever came of it: the machine is more patient, and it is what begins the rollback in the journal.
+        let name = format!("{service}-alarm-{}", change.at.as_second());
+        let started = ports.executions.start_roll_back(&service, &name, Trigger::AlarmEvent, &cause).await;
+        let started = started
+            .map_err(|source| ActionError::Port { doing: format!("starting the rollback of {service}"), source });
+        match taken.and_then(|taken| started.map(|_| taken)) {
+            Ok(taken) => reports.push(json!({"service": service, "execution": name,
+                "did": format!("returned {} routes without the table; the rollback follows", taken.written),
+                "left": taken.stuck})),
+            Err(error) => {
+                tracing::error!(%service, alarm = change.alarm, error = error.chain(), "not rolled back");
+                failure.get_or_insert(error);
+            }
+        }
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(json!({"alarm": change.alarm, "state": change.state, "services": reports})),
     }
 }
 

@@ -3,12 +3,17 @@
 use crate::capacity::healthy_for_sure;
 use crate::error::ActionError;
 use crate::ports::{PortError, Ports};
+use crate::return_routes::share_of;
 use crate::routes::{FIRST_BACKOFF, WRITE_TRIES, not_seen};
 use crossfade_domain::action::{Action, forward_of};
-use crossfade_domain::group::tag;
+use crossfade_domain::alarm_tags;
+use crossfade_domain::group::{Tags, TargetGroup, tag};
 use crossfade_domain::ids::{LoadBalancerArn, ServiceName, TargetGroupArn};
 use crossfade_domain::route::Route;
 use crossfade_domain::route_edit::{WithoutGroup, without_group};
+use jiff::Timestamp;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::future::Future;
 
 /// What came of it.
@@ -33,6 +38,34 @@ pub(crate) async fn take_out(ports: &Ports, service: &ServiceName) -> Result<Tak
     if groups.is_empty() {
         return Err(ActionError::Internal(format!("no target group is tagged as one of service {service}")));
     }
+    take_out_groups(ports, groups).await
+}
+
+/// The groups that carry the tag of an alarm, by the service that another tag names. Groups of migrations that took their
+/// locks after `at`, when the alarm changed, are left out.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn guarded_groups(
+    ports: &Ports,
+    alarm: &str,
+    at: Timestamp,
+) -> Result<BTreeMap<ServiceName, Vec<(TargetGroup, Tags)>>, ActionError> {
+    let doing = format!("looking for target groups with the tag of alarm {alarm}");
+    let key = alarm_tags::key(alarm);
+    let mut found = BTreeMap::<ServiceName, Vec<(TargetGroup, Tags)>>::new();
+    for (group, tags) in retried(ports, &doing, || ports.load_balancers.groups_guarded_by(alarm)).await? {
+        let older = tags.get(&key).and_then(|value| alarm_tags::since(value)).is_none_or(|since| since <= at);
+        let service = tags.get(tag::SERVICE).and_then(|service| ServiceName::parse(service.clone()).ok());
+        if let Some(service) = service.filter(|_| older) {
+            found.entry(service).or_default().push((group, tags));
+        }
+    }
+    Ok(found)
+}
+
+/// As [`take_out`], for groups that were found already.
+pub(crate) async fn take_out_groups(ports: &Ports, groups: Vec<(TargetGroup, Tags)>) -> Result<TakenOut, ActionError> {
     let mut result = TakenOut::default();
     let mut failure = None;
     for (group, tags) in groups {
@@ -113,6 +146,8 @@ async fn routes_with(
         found.extend(retried(ports, &doing, || balancers.routes(&listener.arn)).await?);
     }
     found.retain(|route| forward_of(&route.actions).is_some_and(|forward| forward.weight_of(new).is_some()));
+    // Most loaded first, as with the table.
+    found.sort_by_key(|route| Reverse(share_of(&route.actions, new)));
     Ok(found)
 }
 

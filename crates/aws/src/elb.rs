@@ -12,7 +12,8 @@ mod tags;
 use aws_sdk_elasticloadbalancingv2::Client;
 use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
 use crossfade_domain::action::Action;
-use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::alarm_tags;
+use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth, tag};
 use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
 use crossfade_domain::route::{Route, RouteId};
 use std::collections::BTreeMap;
@@ -42,7 +43,20 @@ impl LoadBalancers for Elb {
     }
 
     async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        self.groups_tagged(service).await
+        self.groups_tagged(|tags| tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str())).await
+    }
+
+    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let key = alarm_tags::key(alarm);
+        self.groups_tagged(|tags| tags.contains_key(&key)).await
+    }
+
+    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
+        self.tag(group, tags).await
+    }
+
+    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
+        self.untag(group, keys).await
     }
 
     async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {

@@ -83,7 +83,7 @@ impl Ledger for Table {
     }
 
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
-        self.write_event(before, event, after, take::released(plan)).await
+        self.write_event(before, event, after, take::released(after, event, plan)).await
     }
 
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {

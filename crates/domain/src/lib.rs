@@ -6,6 +6,7 @@
 pub mod action;
 pub mod alarm;
 pub mod alarm_gate;
+pub mod alarm_tags;
 pub mod comparison;
 pub mod cursor;
 pub mod decode;

@@ -189,6 +189,21 @@ impl LoadBalancers for Faulty {
         self.faults.call("groups_of_service", service.as_str(), || inner.groups_of_service(service)).await
     }
 
+    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let inner = &self.inner.load_balancers;
+        self.faults.call("groups_guarded_by", alarm, || inner.groups_guarded_by(alarm)).await
+    }
+
+    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
+        let inner = &self.inner.load_balancers;
+        self.faults.call("add_tags", group.as_str(), || inner.add_tags(group, tags)).await
+    }
+
+    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
+        let inner = &self.inner.load_balancers;
+        self.faults.call("remove_tags", group.as_str(), || inner.remove_tags(group, keys)).await
+    }
+
     async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
         let object = arns.iter().map(LoadBalancerArn::as_str).collect::<Vec<_>>().join(", ");
         self.faults.call("load_balancers", &object, || self.inner.load_balancers.load_balancers(arns)).await

@@ -6,8 +6,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, TargetGroup as SdkGroup, TargetGroupAttribute, TargetGroupIpAddressTypeEnum, TargetTypeEnum,
 };
 use crossfade_actions::ports::{NewGroup, PortError};
-use crossfade_domain::group::{Attributes, GroupSettings, HealthCheck, Tags, TargetGroup, tag};
-use crossfade_domain::ids::{LoadBalancerArn, ServiceName, TargetGroupArn};
+use crossfade_domain::group::{Attributes, GroupSettings, HealthCheck, Tags, TargetGroup};
+use crossfade_domain::ids::{LoadBalancerArn, TargetGroupArn};
 
 const DESCRIBE: &str = "DescribeTargetGroups";
 const CREATE: &str = "CreateTargetGroup";
@@ -62,13 +62,17 @@ impl Elb {
         Ok(groups)
     }
 
-    pub(super) async fn groups_tagged(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+    /// Every group whose tags are wanted, with them.
+    pub(super) async fn groups_tagged(
+        &self,
+        wanted: impl Fn(&Tags) -> bool + Send,
+    ) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
         let groups = self.groups_on(None).await?;
         let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
         let mut tags = self.tags_of(&arns).await?;
         let with_tags = groups.into_iter().filter_map(|group| {
             let tags = tags.remove(group.arn.as_str())?;
-            (tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str())).then_some((group, tags))
+            wanted(&tags).then_some((group, tags))
         });
         Ok(with_tags.collect())
     }

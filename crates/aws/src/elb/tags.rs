@@ -5,12 +5,25 @@ use crate::classify::failed;
 use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
 use crossfade_actions::ports::PortError;
 use crossfade_domain::group::Tags;
+use crossfade_domain::ids::TargetGroupArn;
 use std::collections::BTreeMap;
 
 impl Elb {
     pub(super) async fn tags_of(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
         let found = batches::existing(arns.to_vec(), |batch| self.describe_tags(batch)).await?;
         Ok(found.into_iter().filter(|(_, tags)| !tags.is_empty()).collect())
+    }
+
+    pub(super) async fn tag(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
+        let add = self.reader.add_tags().resource_arns(group.as_str()).set_tags(Some(to_sdk(tags)));
+        add.send().await.map_err(failed("AddTags", group.as_str()))?;
+        Ok(())
+    }
+
+    pub(super) async fn untag(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
+        let remove = self.reader.remove_tags().resource_arns(group.as_str()).set_tag_keys(Some(keys.to_vec()));
+        remove.send().await.map_err(failed("RemoveTags", group.as_str()))?;
+        Ok(())
     }
 
     async fn describe_tags(&self, arns: Vec<String>) -> Result<Vec<(String, Tags)>, PortError> {

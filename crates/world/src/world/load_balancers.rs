@@ -4,6 +4,7 @@ use super::{World, convert};
 use crate::tree::Tree;
 use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
 use crossfade_domain::action::Action;
+use crossfade_domain::alarm_tags;
 use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth, tag};
 use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, RuleArn, ServiceName, TargetGroupArn};
 use crossfade_domain::route::{Route, RouteId};
@@ -61,6 +62,24 @@ impl World {
     }
 }
 
+impl World {
+    /// Every group whose tags are wanted, with them.
+    async fn groups_tagged(
+        &self,
+        wanted: impl Fn(&Tags) -> bool + Send,
+    ) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let groups = self.every("DescribeTargetGroups", "TargetGroups", "every target group", Tree::new())?;
+        let groups: Vec<TargetGroup> = groups.iter().map(convert::target_group).collect();
+        let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
+        let mut tags = self.tags(&arns).await?;
+        let tagged = groups.into_iter().filter_map(|group| {
+            let tags = tags.remove(group.arn.as_str())?;
+            wanted(&tags).then_some((group, tags))
+        });
+        Ok(tagged.collect())
+    }
+}
+
 #[async_trait::async_trait]
 impl LoadBalancers for World {
     async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
@@ -78,15 +97,29 @@ impl LoadBalancers for World {
     }
 
     async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let groups = self.every("DescribeTargetGroups", "TargetGroups", "every target group", Tree::new())?;
-        let groups: Vec<TargetGroup> = groups.iter().map(convert::target_group).collect();
-        let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
-        let mut tags = self.tags(&arns).await?;
-        let tagged = groups.into_iter().filter_map(|group| {
-            let tags = tags.remove(group.arn.as_str())?;
-            (tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str())).then_some((group, tags))
-        });
-        Ok(tagged.collect())
+        self.groups_tagged(|tags| tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str())).await
+    }
+
+    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let key = alarm_tags::key(alarm);
+        self.groups_tagged(|tags| tags.contains_key(&key)).await
+    }
+
+    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
+        let pair = |(key, value): (&String, &String)| {
+            Tree::map([("Key", key.as_str().into()), ("Value", value.as_str().into())])
+        };
+        let tags: Vec<Tree> = tags.iter().map(pair).collect();
+        let arns: Vec<Tree> = vec![group.as_str().into()];
+        let input = Tree::map([("ResourceArns", arns.into()), ("Tags", tags.into())]);
+        self.elb("AddTags", group.as_str(), &input).map(drop)
+    }
+
+    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
+        let keys: Vec<Tree> = keys.iter().map(|key| key.as_str().into()).collect();
+        let arns: Vec<Tree> = vec![group.as_str().into()];
+        let input = Tree::map([("ResourceArns", arns.into()), ("TagKeys", keys.into())]);
+        self.elb("RemoveTags", group.as_str(), &input).map(drop)
     }
 
     async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
