@@ -111,7 +111,9 @@ fn routes(run: &Run<'_>, outcome: Option<Outcome>) {
         };
         watch.expect(3, fits, || format!("{outcome:?}, and {} carries {}", route.describe(), describe(&live)));
     }
-    if outcome == Some(Outcome::Refused) {
+    // A migration that is taken back leaves the groups that the one before it has made.
+    let first = run.account.head().is_none_or(|head| head.attempt == 1);
+    if outcome == Some(Outcome::Refused) && first {
         let late = watch.late_groups();
         let names: Vec<String> =
             groups.iter().filter(|group| !late.contains(group)).map(|group| group.name().to_owned()).collect();
@@ -133,10 +135,10 @@ fn locks(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
 }
 
 /// Our own alarms go with the migration, unless it halted. What a call that hung puts after its caller's end is for nobody to
-/// know, and two faults may keep the end from being tried again.
+/// know, what may not be deleted stays, and two faults may keep the end from being tried again.
 fn guards(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
     let faults = &run.case.faults;
-    if faults.len() > 1 || faults.values().any(|fault| *fault == Fault::Hangs) {
+    if faults.len() > 1 || faults.values().any(|fault| matches!(fault, Fault::Hangs | Fault::Denied)) {
         return;
     }
     let names: Vec<String> = items.plans.values().flat_map(Plan::guard_names).collect();
