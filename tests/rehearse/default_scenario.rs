@@ -13,7 +13,7 @@ fn eleven_services_end_as_promised_and_only_weights_have_changed() {
     let mut running = Running::start(["rehearse", "--output", "json", "--keep"]);
     let endpoint = running.until_it_says("export AWS_ENDPOINT_URL=");
     let endpoint = endpoint.split("AWS_ENDPOINT_URL=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-    running.until_it_says("The world stays up until Ctrl-C");
+    running.until_it_says("The world stays up, under load, until Ctrl-C");
     let actions = payments_actions(&endpoint);
     let functions = running.children();
     assert!(functions.len() >= 10, "a process for each function, at least: {functions:?}");
