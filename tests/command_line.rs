@@ -2,6 +2,7 @@
 //! anything is reached. Regenerate the transcripts with `just transcripts`.
 
 mod offline;
+mod private_authority;
 mod shaky_line;
 mod terminal;
 mod transcript;

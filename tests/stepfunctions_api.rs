@@ -108,6 +108,7 @@ async fn world(scale: f64) -> World {
     let front_door = FrontDoor::bind(vec![("states", Arc::new(api))], Arc::new(NoFaults)).await.unwrap();
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .region(Region::new("eu-west-1"))
         .endpoint_url(front_door.url())
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "test")))

@@ -95,6 +95,7 @@ impl Served {
         .unwrap();
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .region(Region::new("eu-west-1"))
             .endpoint_url(door.url())
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(

@@ -112,6 +112,7 @@ fn payments_actions(endpoint: &str) -> Vec<Vec<Action>> {
     let credentials = Credentials::new("local", "local", None, None, "tests");
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .region(Region::new("eu-west-1"))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))

@@ -4,6 +4,7 @@ mod guards;
 mod history;
 
 use crate::classify::{failed, malformed};
+use crate::clients::Later;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{AlarmType, EvaluationState, HistoryItemType, ScanBy, StateValue};
 use aws_smithy_types::DateTime;
@@ -20,12 +21,12 @@ const DESCRIBE: &str = "DescribeAlarms";
 const DESCRIBE_HISTORY: &str = "DescribeAlarmHistory";
 
 pub(crate) struct CloudWatch {
-    client: Client,
+    client: Later<Client>,
     stack: String,
 }
 
 impl CloudWatch {
-    pub(crate) fn new(client: Client, stack: String) -> Self {
+    pub(crate) fn new(client: Later<Client>, stack: String) -> Self {
         Self { client, stack }
     }
 }

@@ -3,7 +3,25 @@
 use aws_config::SdkConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use std::sync::LazyLock;
 use std::time::Duration;
+
+/// A client that is built at its first call: a function has the ports of all services and asks two or three of them.
+pub(crate) type Later<C> = LazyLock<C, Box<dyn FnOnce() -> C + Send + Sync>>;
+
+/// Puts off the building of a client.
+pub(crate) fn later<C: 'static>(config: &SdkConfig, build: fn(&SdkConfig) -> C) -> Later<C> {
+    let config = config.clone();
+    LazyLock::new(Box::new(move || build(&config)))
+}
+
+/// The configuration with our HTTP client, unless it has one.
+pub(crate) fn with_https(config: &SdkConfig) -> SdkConfig {
+    match config.http_client() {
+        Some(_) => config.clone(),
+        None => config.to_builder().http_client(crate::https::https()).build(),
+    }
+}
 
 /// Attempts at a read or at a write that is safe to repeat. With the SDK's exponential pauses of up to 1, 2, 4, 8 and
 /// 16 s this rides out an empty bucket of the account, which refills within seconds.

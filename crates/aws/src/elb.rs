@@ -9,6 +9,7 @@ mod routes;
 mod settings;
 mod tags;
 
+use crate::clients::Later;
 use aws_sdk_elasticloadbalancingv2::Client;
 use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
 use crossfade_domain::action::Action;
@@ -21,13 +22,13 @@ use std::collections::BTreeMap;
 /// The load balancers of one account and region.
 pub(crate) struct Elb {
     /// For reads, and for writes that may be repeated.
-    reader: Client,
+    reader: Later<Client>,
     /// For writes to routes: its retries are off.
-    writer: Client,
+    writer: Later<Client>,
 }
 
 impl Elb {
-    pub(crate) fn new(reader: Client, writer: Client) -> Self {
+    pub(crate) fn new(reader: Later<Client>, writer: Later<Client>) -> Self {
         Self { reader, writer }
     }
 }

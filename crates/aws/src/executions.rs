@@ -1,6 +1,7 @@
 //! Step Functions.
 
 use crate::classify::{classify, failed, malformed, refused};
+use crate::clients::Later;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::SdkError;
 use aws_sdk_sfn::types::ExecutionStatus as SdkStatus;
@@ -12,12 +13,12 @@ use serde_json::{Value, json};
 const START: &str = "StartExecution";
 
 pub(crate) struct StepFunctions {
-    client: Client,
+    client: Later<Client>,
     roll_back_machine: Option<String>,
 }
 
 impl StepFunctions {
-    pub(crate) fn new(client: Client, roll_back_machine: Option<String>) -> Self {
+    pub(crate) fn new(client: Later<Client>, roll_back_machine: Option<String>) -> Self {
         Self { client, roll_back_machine }
     }
 

@@ -22,6 +22,7 @@ mod record;
 mod take;
 mod transact;
 
+use crate::clients::Later;
 use aws_sdk_dynamodb::Client;
 use crossfade_actions::ports::{Ledger, LedgerError, TakeError};
 use crossfade_domain::ids::{MigrationId, ServiceName};
@@ -33,12 +34,12 @@ use serde_json::Value;
 
 /// One table.
 pub(crate) struct Table {
-    client: Client,
+    client: Later<Client>,
     name: String,
 }
 
 impl Table {
-    pub(crate) fn new(client: Client, name: String) -> Self {
+    pub(crate) fn new(client: Later<Client>, name: String) -> Self {
         Self { client, name }
     }
 }

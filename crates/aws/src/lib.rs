@@ -7,19 +7,22 @@ mod alarms;
 mod classify;
 mod clients;
 mod elb;
+mod environment;
 mod executions;
+mod https;
 mod ledger;
 mod local;
 mod machines;
 mod metrics;
 mod sign_in;
 
+pub use environment::{MissingVariable, connect};
 pub use local::connect_local;
 pub use machines::{Answer, Begun, Machines, Run, RunState};
 pub use sign_in::{Access, Caller, SignInError, SignedIn, sign_in};
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_sfn::config::AppName;
+use aws_config::SdkConfig;
+use clients::later;
 use crossfade_actions::ports::{Alarms, Clock, Executions, Ledger, LoadBalancers, Metrics, Ports};
 use std::sync::Arc;
 
@@ -57,29 +60,17 @@ impl Connections {
     }
 }
 
-/// Reads region, credentials and endpoints as every AWS tool does (`AWS_ENDPOINT_URL` and its variants for each service
-/// included) and builds the clients, which open no connection before their first call.
-pub async fn connect(settings: &Settings) -> Connections {
-    let mut config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
-    // Whoever names the caller in the environment (`AWS_SDK_UA_APP_ID`) knows better.
-    if config.app_name().is_none()
-        && let Ok(name) = AppName::new(format!("crossfade-{}", settings.stack))
-    {
-        config = config.into_builder().app_name(name).build();
-    }
-    connect_with(&config, settings)
-}
-
-/// As `connect`, with a configuration that the caller has loaded.
+/// Builds the clients from a configuration. None opens a connection, or reads whom to trust, before its first call.
 pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
-    let cloudwatch = clients::cloudwatch(config);
+    let config = &clients::with_https(config);
+    let cloudwatch = || later(config, clients::cloudwatch);
     Connections {
-        load_balancers: Arc::new(elb::Elb::new(clients::elb_reader(config), clients::elb_writer(config))),
-        alarms: Arc::new(alarms::CloudWatch::new(cloudwatch.clone(), settings.stack.clone())),
-        metrics: Arc::new(metrics::MetricData::new(cloudwatch)),
-        ledger: Arc::new(ledger::Table::new(clients::dynamodb(config), settings.table.clone())),
+        load_balancers: Arc::new(elb::Elb::new(later(config, clients::elb_reader), later(config, clients::elb_writer))),
+        alarms: Arc::new(alarms::CloudWatch::new(cloudwatch(), settings.stack.clone())),
+        metrics: Arc::new(metrics::MetricData::new(cloudwatch())),
+        ledger: Arc::new(ledger::Table::new(later(config, clients::dynamodb), settings.table.clone())),
         executions: Arc::new(executions::StepFunctions::new(
-            clients::step_functions(config),
+            later(config, clients::step_functions),
             settings.roll_back_machine.clone(),
         )),
     }

@@ -1,6 +1,7 @@
 //! CloudWatch's metric data.
 
 use crate::classify::{failed, malformed};
+use crate::clients::Later;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy};
 use aws_smithy_types::DateTime;
@@ -11,11 +12,11 @@ use jiff::Timestamp;
 const GET: &str = "GetMetricData";
 
 pub(crate) struct MetricData {
-    client: Client,
+    client: Later<Client>,
 }
 
 impl MetricData {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Later<Client>) -> Self {
         Self { client }
     }
 }

@@ -3,6 +3,7 @@
 //! Everything here is impatient: nobody waits minutes to hear that a laptop is offline.
 
 use crate::classify::failed;
+use crate::https::https;
 use crate::machines::Machines;
 use crate::{Connections, Settings, clients, connect_with};
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -10,6 +11,7 @@ use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::{AppName, ProvideCredentials as _, retry::RetryConfig, timeout::TimeoutConfig};
 use crossfade_actions::ports::PortError;
@@ -120,9 +122,12 @@ async fn region(access: &Access) -> Option<Region> {
 }
 
 async fn load(access: &Access, region: Region) -> SdkConfig {
-    let metadata = imds::Client::builder().max_attempts(1).connect_timeout(Duration::from_millis(500));
-    let mut credentials = DefaultCredentialsChain::builder().imds_client(metadata.build()).region(region.clone());
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region);
+    let https = https();
+    let provider = ProviderConfig::without_region().with_region(Some(region.clone())).with_http_client(https.clone());
+    let metadata =
+        imds::Client::builder().configure(&provider).max_attempts(1).connect_timeout(Duration::from_millis(500));
+    let mut credentials = DefaultCredentialsChain::builder().configure(provider).imds_client(metadata.build());
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region).http_client(https);
     if let Some(name) = &access.profile {
         credentials = credentials.profile_name(name);
         loader = loader.profile_name(name);

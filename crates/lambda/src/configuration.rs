@@ -2,7 +2,7 @@
 
 use crate::chosen_clock::{ClockError, chosen_clock};
 use crossfade_actions::ports::Clock;
-use crossfade_aws::Settings;
+use crossfade_aws::{Connections, MissingVariable, Settings, connect};
 use std::sync::Arc;
 
 const TABLE: &str = "CROSSFADE_TABLE";
@@ -11,7 +11,7 @@ const ROLL_BACK_MACHINE: &str = "CROSSFADE_ROLL_BACK_MACHINE";
 
 /// What a function is told.
 pub(crate) struct Configuration {
-    pub(crate) settings: Settings,
+    pub(crate) connections: Connections,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -21,22 +21,25 @@ pub(crate) enum ConfigurationError {
     #[error("environment variable {0} is not set")]
     Missing(&'static str),
     #[error(transparent)]
+    Aws(#[from] MissingVariable),
+    #[error(transparent)]
     Clock(#[from] ClockError),
 }
 
-impl Configuration {
-    #[expect(clippy::disallowed_methods, reason = "the one place where a function reads its environment")]
-    pub(crate) fn from_environment() -> Result<Self, ConfigurationError> {
-        Self::from_variables(std::env::vars())
-    }
+/// The environment; a variable that is empty counts as not set.
+#[expect(clippy::disallowed_methods, reason = "the one place where a function reads its environment")]
+pub(crate) fn environment() -> Vec<(String, String)> {
+    std::env::vars().filter(|(_, value)| !value.is_empty()).collect()
+}
 
-    fn from_variables(variables: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigurationError> {
-        let variables: Vec<(String, String)> = variables.filter(|(_, value)| !value.is_empty()).collect();
+impl Configuration {
+    pub(crate) fn of(variables: &[(String, String)]) -> Result<Self, ConfigurationError> {
         let value = |name: &str| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let required = |name: &'static str| value(name).ok_or(ConfigurationError::Missing(name));
         let settings =
             Settings { table: required(TABLE)?, stack: required(STACK)?, roll_back_machine: value(ROLL_BACK_MACHINE) };
-        Ok(Self { settings, clock: chosen_clock(&variables)?.clock })
+        let clock = chosen_clock(variables)?.clock;
+        Ok(Self { connections: connect(&settings, variables)?, clock })
     }
 }
 
@@ -47,9 +50,10 @@ mod tests {
     use jiff::Timestamp;
 
     fn read(variables: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {
-        let base = [(TABLE, "crossfade"), (STACK, "crossfade")];
-        let all = base.iter().chain(variables);
-        Configuration::from_variables(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        let aws = [("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+        let base = [&aws[..], &[(TABLE, "crossfade"), (STACK, "crossfade")]].concat();
+        let all = base.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Configuration::of(&all.collect::<Vec<_>>())
     }
 
     #[track_caller]
@@ -72,15 +76,18 @@ mod tests {
 
     #[test]
     fn without_a_scaled_clock_time_is_real() {
-        let configuration = read(&[(ROLL_BACK_MACHINE, "arn")]).unwrap();
-        assert_eq!(configuration.settings.roll_back_machine.as_deref(), Some("arn"));
+        let configuration = read(&[]).unwrap();
         let year_2020 = Timestamp::from_second(1_577_836_800).unwrap();
         assert!(configuration.clock.now() > year_2020);
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = Configuration::from_variables(std::iter::empty()).err().unwrap();
+        let error = Configuration::of(&[]).err().unwrap();
         assert_eq!(error, ConfigurationError::Missing(TABLE));
+        let names =
+            [(TABLE, "crossfade"), (STACK, "crossfade")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let error = Configuration::of(&names).err().unwrap();
+        assert_eq!(error.to_string(), "environment variable AWS_REGION is not set");
     }
 }

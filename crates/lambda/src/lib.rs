@@ -16,7 +16,9 @@ use crossfade_actions::ports::Ports;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Serves one function until the Runtime API is gone.
 ///
@@ -29,11 +31,12 @@ pub async fn serve<T: Serialize>(
     name: &'static str,
     action: impl AsyncFn(&Ports, &Value) -> Result<T, ActionError>,
 ) -> Result<(), lambda_runtime::Error> {
-    log_to_stdout();
-    let Configuration { settings, clock } = Configuration::from_environment().inspect_err(|error| {
+    let variables = configuration::environment();
+    log_to_stdout(log_levels(&variables));
+    let Configuration { connections, clock } = Configuration::of(&variables).inspect_err(|error| {
         tracing::error!(function = name, %error, "cannot start");
     })?;
-    let ports = crossfade_aws::connect(&settings).await.with_clock(clock);
+    let ports = connections.with_clock(clock);
     let (ports, action) = (&ports, &action);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         invocation::run(name, &event.payload, async |input: &Value| action(ports, input).await)
@@ -43,18 +46,48 @@ pub async fn serve<T: Serialize>(
     .await
 }
 
-/// JSON lines without a time, since CloudWatch stamps them. `RUST_LOG` says how much.
-fn log_to_stdout() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+/// What `RUST_LOG` asks for: a level, or `target=level` with commas. What cannot be read counts as `info`.
+fn log_levels(variables: &[(String, String)]) -> Targets {
+    let asked = variables.iter().find(|(name, _)| name == "RUST_LOG").and_then(|(_, levels)| levels.parse().ok());
+    let levels: Targets = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     // The runtime would repeat every failure that `invocation` has just told, without its service.
-    let silent = "lambda_runtime=off".parse().expect("this is a directive");
-    tracing_subscriber::fmt()
+    levels.with_target("lambda_runtime", LevelFilter::OFF)
+}
+
+/// JSON lines without a time, since CloudWatch stamps them.
+fn log_to_stdout(levels: Targets) {
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .without_time()
-        .with_env_filter(filter.add_directive(silent))
-        .init();
+        .without_time();
+    tracing_subscriber::registry().with(levels).with(lines).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    fn levels(rust_log: &str) -> Targets {
+        log_levels(&[("RUST_LOG".to_owned(), rust_log.to_owned())])
+    }
+
+    #[test]
+    fn levels_are_read_as_everywhere_and_the_runtime_stays_silent() {
+        assert!(levels("debug").would_enable("crossfade_aws", &Level::DEBUG));
+        assert!(levels("warn,crossfade_aws=trace").would_enable("crossfade_aws::elb", &Level::TRACE));
+        assert!(!levels("warn").would_enable("crossfade_aws", &Level::INFO));
+        assert!(!levels("trace").would_enable("lambda_runtime", &Level::ERROR));
+    }
+
+    #[test]
+    fn levels_that_cannot_be_read_are_info() {
+        for levels in [levels("loud=="), log_levels(&[])] {
+            assert!(levels.would_enable("crossfade_aws", &Level::INFO));
+            assert!(!levels.would_enable("crossfade_aws", &Level::DEBUG));
+        }
+    }
 }
