@@ -8,5 +8,6 @@ mod guards;
 mod hooks;
 mod interruptions;
 mod side_by_side;
+mod timing;
 
 pub(crate) use command::{Running, binary, crossfade, scenario_file};

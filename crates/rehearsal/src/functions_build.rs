@@ -59,6 +59,13 @@ pub fn workspace() -> PathBuf {
     own.ancestors().nth(2).expect("the crate lies in crates/ of the workspace").to_owned()
 }
 
+/// What Cargo tells a program that it runs about that program's package. Build scripts that look at it (`ring`'s does) would
+/// take a build that is begun by a test for another one than the same build in a terminal, and compile everything above
+/// them each time in turn.
+fn of_the_caller(names: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    names.filter(|name| name == "OUT_DIR" || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_"))
+}
+
 /// Builds every binary of the workspace that is not current, and says where they are.
 ///
 /// Dropping the future ends Cargo and every compiler it started.
@@ -70,7 +77,11 @@ pub async fn build(
     if !workspace.join("Cargo.toml").is_file() {
         return Err(BuildError::NoWorkspace { workspace: workspace.to_owned() });
     }
-    let mut child = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    for name in of_the_caller(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        cargo.env_remove(name);
+    }
+    let mut child = cargo
         .args(["build", "--workspace", "--bins", "--message-format", "json-render-diagnostics"])
         .args(caller.arguments())
         .current_dir(workspace)
@@ -180,6 +191,13 @@ async fn forward(stream: Option<impl AsyncRead + Unpin>, kind: fn(String) -> Lin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cargo_tells_a_program_about_itself_is_not_handed_on() {
+        let told = ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "OUT_DIR", "CARGO_HOME", "CARGO_INCREMENTAL", "PATH"];
+        let removed: Vec<String> = of_the_caller(told.into_iter().map(str::to_owned)).collect();
+        assert_eq!(removed, ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "OUT_DIR"]);
+    }
 
     fn binaries(folder: &Path, names: &[&str]) -> Binaries {
         for name in names {
