@@ -12,7 +12,7 @@ default:
     @just --list --unsorted
 
 # Everything that CI checks, in its order.
-check: format spelling machines template stack ci clippy test measure-one
+check: format spelling machines template stack ci clippy test stack-run measure-one
 
 # Is every file formatted?
 format:
@@ -30,20 +30,23 @@ machines:
     {{ bin }}/python statemachine/tools/picture.py --check
 
 # The template, offline: as SAM sees it, then expanded, since cfn-lint sees a SAM template only from outside; then its policies.
-template:
+template: expand
     AWS_DEFAULT_REGION={{ lint_region }} {{ tools }}/sam/bin/sam validate --template infra/template.yaml
     AWS_DEFAULT_REGION={{ lint_region }} {{ tools }}/sam/bin/sam validate --lint --template infra/template.yaml
-    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
     AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/lint.py --template {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/audit.py {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/permissions.py --check
 
+# The template as plain CloudFormation, offline.
+expand:
+    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
+
 # The template, deployed by CloudFormation into an AWS that is not ours.
-stack: template
+stack: expand
     {{ tools }}/ministack/bin/python infra/tools/stack.py {{ tools }}/expanded.json
 
 # The same with the functions' packages, and a service that is moved there by the command line.
-stack-run: template
+stack-run: expand
     cargo build --locked --workspace --bins
     {{ tools }}/ministack/bin/python infra/tools/stack_run.py {{ tools }}/expanded.json target/debug
 
