@@ -36,6 +36,7 @@ template: expand
     AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/lint.py --template {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/audit.py {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/permissions.py --check
+    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/versions.py infra/template.yaml
 
 # The template as plain CloudFormation, offline.
 expand:
