@@ -1,7 +1,7 @@
 //! Who may do what: every statement in one form, with its reason, and no wider than AWS allows it to be narrow.
 
 use super::resolved::resolved;
-use super::{MACHINES, STARTERS, at, intrinsic, keys, resource, resources, template};
+use super::{MACHINES, STARTERS, at, expect_intrinsic, intrinsic, keys, resource, resources, template};
 use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::Value;
 use std::collections::BTreeSet;
@@ -155,16 +155,28 @@ fn only_target_groups_of_ours_can_be_changed() {
     for (name, role) in resources(&template, "AWS::IAM::Role") {
         for statement in statements(role) {
             for action in actions(statement).into_iter().filter(|action| ON_OUR_GROUPS.contains(action)) {
-                let key = if action.ends_with(":CreateTargetGroup") {
-                    "aws:RequestTag/managed-by"
-                } else {
-                    "aws:ResourceTag/managed-by"
+                let condition = |operator: &str, key: &str| {
+                    at(statement, "Condition").get(operator).and_then(|keys| keys.get(key)).unwrap_or(&Value::Null)
                 };
-                let condition = at(statement, "Condition").get("StringEquals").and_then(|equals| equals.get(key));
-                assert_eq!(condition.and_then(Value::as_str), Some("crossfade"), "{name}: {action}");
+                // What we create names the stack; what was created before there was that tag names none.
+                let (tags, named) = match action {
+                    "elasticloadbalancing:CreateTargetGroup" => ("RequestTag", "StringEquals"),
+                    _ => ("ResourceTag", "StringEqualsIfExists"),
+                };
+                let managed_by = condition("StringEquals", &format!("aws:{tags}/managed-by"));
+                assert_eq!(managed_by.as_str(), Some("crossfade"), "{name}: {action}");
+                let stack = condition(named, &format!("aws:{tags}/crossfade:stack"));
+                expect_intrinsic(stack, "Ref", "AWS::StackName");
+                if action.ends_with("Tags") {
+                    let keys = condition("ForAllValues:StringLike", "aws:TagKeys").as_sequence().unwrap();
+                    let ours = |key: &Value| ["crossfade:alarm-*", "crossfade:stack"].contains(&key.as_str().unwrap());
+                    assert!(keys.iter().all(ours), "{name}: {action} may change {keys:?}");
+                }
             }
         }
     }
+    assert_eq!(crossfade_domain::group::tag::STACK, "crossfade:stack");
+    assert_eq!(crossfade_domain::alarm_tags::PREFIX, "crossfade:alarm-");
     assert_eq!(crossfade_domain::group::tag::MANAGED_BY, "managed-by");
     assert_eq!(crossfade_domain::group::tag::MANAGED_BY_US, "crossfade");
 }

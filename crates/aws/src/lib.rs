@@ -74,7 +74,11 @@ pub async fn connect(settings: &Settings) -> Connections {
 pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
     let cloudwatch = clients::cloudwatch(config);
     Connections {
-        load_balancers: Arc::new(elb::Elb::new(clients::elb_reader(config), clients::elb_writer(config))),
+        load_balancers: Arc::new(elb::Elb::new(
+            clients::elb_reader(config),
+            clients::elb_writer(config),
+            settings.stack.clone(),
+        )),
         alarms: Arc::new(alarms::CloudWatch::new(cloudwatch.clone(), settings.stack.clone())),
         metrics: Arc::new(metrics::MetricData::new(cloudwatch)),
         ledger: Arc::new(ledger::Table::new(clients::dynamodb(config), settings.table.clone())),
