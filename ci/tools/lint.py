@@ -68,9 +68,7 @@ def gitlab():
 
 def scripts():
     for file in sorted((ROOT / "ci").glob("*.sh")):
-        run("bash", "-n", file)
-        if shutil.which("shellcheck"):
-            run("shellcheck", file)
+        run(BIN / "shellcheck", file)
 
 
 github()
