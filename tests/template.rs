@@ -5,7 +5,7 @@ mod dashboard;
 mod event_patterns;
 pub(crate) mod resolved;
 mod rights;
-mod watching;
+pub(crate) mod watching;
 
 use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::{Mapping, Value};
