@@ -88,9 +88,8 @@ impl Condition {
             return value.split(',').all(|one| self.values.iter().any(|wanted| glob(wanted, one)));
         }
         self.values.iter().any(|wanted| match self.operator.as_str() {
-            "StringEquals" => wanted == value,
+            "StringEquals" | "StringEqualsIfExists" => wanted == value,
             "StringLike" => glob(wanted, value),
-            "StringEqualsIfExists" => wanted == value,
             "ArnEquals" | "ArnLike" => arn_matches(wanted, value),
             other => panic!("the tests do not know the operator {other}"),
         })
