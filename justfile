@@ -12,7 +12,7 @@ default:
     @just --list --unsorted
 
 # Everything that CI checks, in its order.
-check: format spelling machines template stack ci clippy test measure-one
+check: format spelling machines template stack ci arm64 clippy test stack-run measure-one
 
 # Is every file formatted?
 format:
@@ -30,26 +30,32 @@ machines:
     {{ bin }}/python statemachine/tools/picture.py --check
 
 # The template, offline: as SAM sees it, then expanded, since cfn-lint sees a SAM template only from outside; then its policies.
-template:
+template: expand
     AWS_DEFAULT_REGION={{ lint_region }} {{ tools }}/sam/bin/sam validate --template infra/template.yaml
     AWS_DEFAULT_REGION={{ lint_region }} {{ tools }}/sam/bin/sam validate --lint --template infra/template.yaml
-    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
     AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/lint.py --template {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/audit.py {{ tools }}/expanded.json
     {{ bin }}/python infra/tools/permissions.py --check
+    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/versions.py infra/template.yaml
+
+# The template as plain CloudFormation, offline.
+expand:
+    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
 
 # The template, deployed by CloudFormation into an AWS that is not ours.
-stack: template
+stack: expand
+    {{ tools }}/ministack/bin/python infra/tools/try_deploy.py
     {{ tools }}/ministack/bin/python infra/tools/stack.py {{ tools }}/expanded.json
 
 # The same with the functions' packages, and a service that is moved there by the command line.
-stack-run: template
+stack-run: expand
     cargo build --locked --workspace --bins
     {{ tools }}/ministack/bin/python infra/tools/stack_run.py {{ tools }}/expanded.json target/debug
 
 # The integrations with GitHub and GitLab, with their examples.
 ci:
     {{ bin }}/python ci/tools/lint.py
+    {{ bin }}/python ci/tools/try_aws_migrate.py
 
 # Every lint is an error.
 clippy:
@@ -86,22 +92,21 @@ measure-one function="check-alarms":
     cargo build --release --locked --package {{ function }} --package crossfade-measure --bin {{ function }} --bin hello-world
     cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release --bounds {{ function }}
 
-# Installs what builds for arm64, from PyPI.
-packaging-tools:
-    test -x {{ tools }}/packaging/bin/cargo-lambda || python3 -m venv {{ tools }}/packaging
-    {{ tools }}/packaging/bin/pip install --quiet --disable-pip-version-check --requirement infra/tools/packaging.txt
+# Can the functions be built for Lambda here? Builds nothing; says so where they cannot.
+arm64:
+    python3 infra/tools/deploy.py target
 
 # The functions for Lambda; says so and goes on where the compiler has no target for arm64.
-build-arm64: packaging-tools
-    {{ tools }}/sam/bin/python infra/tools/deploy.py build
+build-arm64:
+    python3 infra/tools/deploy.py build
 
 # Deploys the stack: `just deploy`, `just deploy --stack blue NotificationEmail=ops@example.com`, `just deploy --guided`.
-deploy *arguments: packaging-tools
-    {{ tools }}/sam/bin/python infra/tools/deploy.py deploy {{ arguments }}
+deploy *arguments:
+    python3 infra/tools/deploy.py deploy {{ arguments }}
 
 # What a deployment needs and does not find.
 deploy-check *arguments:
-    {{ tools }}/sam/bin/python infra/tools/deploy.py check {{ arguments }}
+    python3 infra/tools/deploy.py check {{ arguments }}
 
 # Writes the permissions of the template into infra/README.md.
 permissions:

@@ -5,7 +5,7 @@ mod dashboard;
 mod event_patterns;
 pub(crate) mod resolved;
 mod rights;
-mod watching;
+pub(crate) mod watching;
 
 use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::{Mapping, Value};
@@ -109,7 +109,7 @@ fn every_function_runs_on_arm_and_in_the_runtime_for_binaries() {
 }
 
 #[test]
-fn every_change_of_a_function_publishes_a_version_that_is_kept() {
+fn a_change_of_a_function_publishes_a_version_that_is_kept() {
     let template = template();
     let globals = at(&template, "Globals.Function");
     assert!(at(globals, "AutoPublishAlias").is_string());
@@ -126,11 +126,19 @@ fn every_change_of_a_function_publishes_a_version_that_is_kept() {
 #[test]
 fn what_rolls_back_has_concurrency_of_its_own_and_nothing_else_has() {
     let template = template();
+    let mut aside = 0;
     for folder in names_in("functions") {
         let function = resource(&template, &format!("{}Function", pascal_case(&folder)), "AWS::Serverless::Function");
         let reserved = at(function, "Properties.ReservedConcurrentExecutions");
         assert_eq!(!reserved.is_null(), OF_A_ROLLBACK.contains(&folder.as_str()), "{folder}");
+        if !reserved.is_null() {
+            aside += resolved::resolved(&template, reserved).as_u64().expect("a number");
+        }
     }
+    let description = at(&template, "Parameters.ReserveConcurrency.Description").as_str().unwrap();
+    assert!(description.starts_with(&format!("Set {aside} concurrent executions")), "{aside}: {description}");
+    // Lambda keeps 100 for all functions that have none of their own.
+    assert!(description.contains(&format!("below {}", aside + 100)), "{aside}: {description}");
 }
 
 #[test]
@@ -139,6 +147,8 @@ fn every_function_is_told_the_table_and_the_stack_and_a_starter_its_machine() {
     let shared = at(&template, "Globals.Function.Environment.Variables");
     expect_intrinsic(at(shared, "CROSSFADE_TABLE"), "Ref", "Table");
     expect_intrinsic(at(shared, "CROSSFADE_STACK"), "Ref", "AWS::StackName");
+    // A parameter's new value publishes no version, so it would reach no machine.
+    assert_eq!(at(shared, "RUST_LOG").as_str(), Some("info"));
     for folder in names_in("functions") {
         let function = resource(&template, &format!("{}Function", pascal_case(&folder)), "AWS::Serverless::Function");
         let own = at(function, "Properties.Environment.Variables.CROSSFADE_ROLL_BACK_MACHINE");

@@ -70,12 +70,12 @@ def arn_of(resource, attribute, resources):
 
 
 def policies(resources):
-    """Every policy that grants something to a role: its place and its document."""
+    """Every policy that grants something, to a role or by a queue or a topic: its place and its document."""
     for name, resource in resources.items():
         properties = resource.get("Properties", {})
         for policy in properties.get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
             yield name, policy["PolicyDocument"]
-        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+        if resource["Type"] in ("AWS::IAM::ManagedPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
             yield name, properties["PolicyDocument"]
 
 

@@ -28,7 +28,16 @@ import boto3
 from botocore.config import Config
 
 STACK, REGION, ACCOUNT = "crossfade", "us-east-1", "000000000000"
-PATIENCE_SECONDS = 120
+# Nothing here is measured; only what hangs is to end.
+PATIENCE_SECONDS = 900
+# So that what depends on a condition is made too.
+PARAMETERS = {
+    "NotificationEmail": "ops@example.com",
+    "GitHubProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com",
+    "GitHubSubjects": "repo:acme/users:ref:refs/heads/main,repo:acme@123456/shop@456789:ref:refs/heads/main",
+    "GitLabProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.com",
+    "GitLabSubjects": "project_path:acme/users:ref_type:branch:ref:main",
+}
 
 
 def start(folder, settings=None):
@@ -57,7 +66,7 @@ def start(folder, settings=None):
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            urllib.request.urlopen(f"{url}/_ministack/ready", timeout=5).read()
+            urllib.request.urlopen(f"{url}/_ministack/ready", timeout=30).read()
             return process, url
         except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
             if process.poll() is not None or time.monotonic() > deadline:
@@ -75,7 +84,7 @@ def stop(process):
 
 
 def client(service, url):
-    quiet = Config(retries={"max_attempts": 0}, read_timeout=120)
+    quiet = Config(retries={"max_attempts": 0}, read_timeout=600)
     credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     return boto3.client(service, endpoint_url=url, region_name=REGION, config=quiet, **credentials)
 
@@ -106,9 +115,10 @@ def upload(url, template):
     return f"{url}/{code['S3Bucket']}/template.json"
 
 
-def create(url, template_url, folder):
+def create(url, template_url, folder, parameters=None):
     formation = client("cloudformation", url)
-    formation.create_stack(StackName=STACK, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"])
+    given = [{"ParameterKey": name, "ParameterValue": value} for name, value in (parameters or {}).items()]
+    formation.create_stack(StackName=STACK, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"], Parameters=given)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         stack = formation.describe_stacks(StackName=STACK)["Stacks"][0]
@@ -130,7 +140,7 @@ def create(url, template_url, folder):
 def look(url, template, stack, resources):
     """What is not as the template has it, in words."""
     wrong = []
-    expected = {name: one["Type"] for name, one in template["Resources"].items() if "Condition" not in one}
+    expected = {name: one["Type"] for name, one in template["Resources"].items()}
     there = {one["LogicalResourceId"]: one["ResourceType"] for one in resources}
     wrong += [f"{name} ({kind}) is missing" for name, kind in expected.items() if there.get(name) != kind]
 
@@ -176,8 +186,26 @@ def look(url, template, stack, resources):
     if "${" in dashboard or len(json.loads(dashboard)["widgets"]) < 8:
         wrong.append("the dashboard is not whole")
     given = {output["OutputKey"] for output in stack.get("Outputs", [])}
-    outputs = {name for name, output in template["Outputs"].items() if "Condition" not in output}
-    wrong += [f"there is no output {name}" for name in outputs - given]
+    wrong += [f"there is no output {name}" for name in template["Outputs"].keys() - given]
+    return wrong + look_at_ci(url, stack)
+
+
+def look_at_ci(url, stack):
+    """Whom the roles for continuous integration trust, and whether the address that was given is told."""
+    wrong = []
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    iam = client("iam", url)
+    for provider in ["GitHub", "GitLab"]:
+        role = iam.get_role(RoleName=outputs[f"CiRoleFor{provider}"].rpartition("/")[2])["Role"]
+        trust = role["AssumeRolePolicyDocument"]
+        statement = (json.loads(trust) if isinstance(trust, str) else trust)["Statement"][0]
+        (subjects,) = (value for key, value in statement["Condition"]["StringLike"].items() if key.endswith(":sub"))
+        if subjects != PARAMETERS[f"{provider}Subjects"].split(","):
+            wrong.append(f"the role for {provider} trusts {subjects}")
+    topic = outputs["Notifications"]
+    told = [one["Endpoint"] for one in client("sns", url).list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]]
+    if told != [PARAMETERS["NotificationEmail"]]:
+        wrong.append(f"the topic tells {told}")
     return wrong
 
 
@@ -190,7 +218,7 @@ def main():
         folder = pathlib.Path(folder)
         process, url = start(folder)
         try:
-            stack, resources = create(url, upload(url, template), folder)
+            stack, resources = create(url, upload(url, template), folder, PARAMETERS)
             wrong = look(url, template, stack, resources)
         finally:
             stop(process)

@@ -5,7 +5,8 @@
 
 CloudFormation, Lambda, Step Functions and DynamoDB are ministack's; load balancers, alarms and clusters are those of a kept rehearsal, to which the
 functions are pointed by `AWS_ENDPOINT_URL_<SERVICE>`. The rehearsal refuses its own migration (an alarm is missing), so that the service is
-still where it was when ministack's execution begins. Waits are as much shorter as the rehearsal's clock is faster.
+still where it was when ministack's execution begins. Waits are as much shorter as the rehearsal's clock is faster. In the end the execution has
+succeeded, and the load balancers themselves say that every route of the service sends everything to its new group.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import io
 import json
 import os
 import pathlib
+import platform
 import re
 import signal
 import subprocess
@@ -24,7 +26,10 @@ import zipfile
 import stack
 
 REGION = "eu-west-1"
-SCALE = 120
+# Slow enough that a debug binary, started cold on a loaded machine, is late by seconds of the world and not by minutes.
+SCALE = 40
+# Nothing here is measured; only what hangs is to end.
+PATIENCE_SECONDS = 1800
 SCENARIO = f"""
 seed: 1
 scale: {SCALE}
@@ -34,6 +39,8 @@ services:
     policy: {{ alarms: [users-missing] }}
     expect: refused
 """
+# What this machine runs, in Lambda's words.
+MACHINE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 SCHEDULE = [{"weight": 10, "bake": "5m"}, {"weight": 100, "bake": "5m"}]
 
 
@@ -71,16 +78,18 @@ def policy(endpoint):
 
 
 def packaged(template, variables):
-    """Points each function to a package of its own and to the world; returns the names of the binaries."""
-    names = []
+    """Points each function to a package of its own and to the world; returns the names of the binaries, and what was changed."""
+    names, changed = [], set()
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":
             properties = resource["Properties"]
             names.append(properties["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-"))
             properties["Code"] |= {"S3Key": f"{names[-1]}.zip"}
-            properties["Architectures"] = ["x86_64"]
+            changed.add(f"every function: runs on {MACHINE} and not on {properties['Architectures'][0]}, since that is what was built here")
+            properties["Architectures"] = [MACHINE]
             properties["Environment"]["Variables"] |= variables
-    return names
+    told = ", ".join(f"{name}={value}" for name, value in variables.items())
+    return names, [*changed, f"every function: told {told}, since load balancers, alarms and clock are the rehearsal's"]
 
 
 def upload(url, template, names, binaries):
@@ -98,18 +107,50 @@ def upload(url, template, names, binaries):
     return f"{url}/{bucket}/template.json"
 
 
+def forwards(endpoint):
+    """What each route of the world's load balancers sends to which target group: weights by route and by the group's name."""
+    balancers = stack.client("elbv2", endpoint)
+    names = {group["TargetGroupArn"]: group["TargetGroupName"] for group in balancers.describe_target_groups()["TargetGroups"]}
+    found = {}
+    for balancer in balancers.describe_load_balancers()["LoadBalancers"]:
+        for listener in balancers.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
+            for rule in balancers.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]:
+                for action in rule["Actions"]:
+                    groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
+                    if groups:
+                        found[rule["RuleArn"]] = {names[group["TargetGroupArn"]]: group.get("Weight", 1) for group in groups}
+    return found
+
+
+def not_moved(before, after, old):
+    """The routes that sent anything to an old group before, and do not send everything to one new group now; in words."""
+    wrong, moved = [], 0
+    for route, weights in before.items():
+        if not weights.keys() & old:
+            continue
+        now = {group: weight for group, weight in after.get(route, {}).items() if weight > 0}
+        if len(now) == 1 and not now.keys() & old:
+            moved += 1
+        else:
+            wrong.append(f"{route}: expected everything at a new group, found {after.get(route)}")
+    return wrong or ([] if moved else [f"no route leads to {sorted(old)}"]), moved
+
+
 def move(url, variables, folder, binaries, document):
-    """Stores the policy, starts the migration and waits for its end, as a person does; returns what the journal says."""
+    """Stores the policy, starts the migration and waits for its end, as a person does; prints what the journal says."""
     file = folder / "policy.json"
     file.write_text(json.dumps(document))
-    environment = os.environ | variables | {
-        "AWS_ENDPOINT_URL": url, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-    }
-    for arguments in (["apply", file], ["start", "users", "--wait", "--timeout", "2h"], ["history", "users"]):
-        done = subprocess.run([binaries / "crossfade", *arguments], env=environment, capture_output=True, text=True, timeout=600)
+    # No AWS_ENDPOINT_URL: the flag is to do it alone.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= variables | {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    # The wait is in the world's time, which is faster.
+    for arguments in (["apply", file], ["start", "users", "--wait", "--timeout", "20h"], ["history", "users"]):
+        command = [binaries / "crossfade", *arguments, "--endpoint-url", url]
+        print(" ".join(str(part) for part in ["$ crossfade", *command[1:]]), flush=True)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
         if done.returncode != 0:
             sys.exit(f"crossfade {arguments[0]} ended with {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
+        print(done.stdout, end="")
 
 
 def main():
@@ -118,27 +159,33 @@ def main():
     template = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
     binaries = pathlib.Path(sys.argv[2]).resolve()
     stack.REGION = REGION
-    for line in stack.without_what_ministack_cannot_do(template):
-        print(f"changed for ministack: {line}")
+    changed = stack.without_what_ministack_cannot_do(template)
     with tempfile.TemporaryDirectory() as folder, world(binaries, pathlib.Path(folder)) as (endpoint, clock):
         folder = pathlib.Path(folder)
         services = ["ELASTIC_LOAD_BALANCING_V2", "CLOUDWATCH"]
         variables = {f"AWS_ENDPOINT_URL_{service}": endpoint for service in services} | {"CROSSFADE_CLOCK": clock}
         document = policy(endpoint)
-        names = packaged(template, variables)
+        old = document["services"][0]["oldTargetGroups"]
+        names, of_functions = packaged(template, variables)
+        for line in changed + of_functions:
+            print(f"changed for ministack: {line}")
         process, url = stack.start(folder, {"SFN_WAIT_SCALE": str(1 / SCALE)})
         try:
             _, resources = stack.create(url, upload(url, template, names, binaries), folder)
             print(f"{len(resources)} resources deployed by CloudFormation into ministack, {len(names)} functions with their packages")
-            print(move(url, variables, folder, binaries, document))
+            before = forwards(endpoint)
+            move(url, variables, folder, binaries, document)
+            wrong, moved = not_moved(before, forwards(endpoint), set([old] if isinstance(old, str) else old))
             machine = f"arn:aws:states:{REGION}:{stack.ACCOUNT}:stateMachine:{stack.STACK}-migrate-service"
             executions = stack.client("stepfunctions", url).list_executions(stateMachineArn=machine)["executions"]
         finally:
             stack.stop(process)
     ended = [(execution["name"], execution["status"]) for execution in executions]
-    print(ended)
     if [status for _, status in ended] != ["SUCCEEDED"]:
-        sys.exit("the execution did not succeed")
+        wrong.append(f"expected one execution that succeeded, found {ended}")
+    if wrong:
+        sys.exit("\n".join(wrong))
+    print(f"execution {ended[0][0]} in ministack: {ended[0][1]}; {moved} route(s) at the load balancers: all at the new group")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,23 @@ fn a_wrong_payload_names_every_problem() {
 }
 
 #[test]
+fn a_mistyped_start_is_refused_with_words_and_not_with_an_error() {
+    let (stage, _) = Stage::with_users();
+    let check = |request: &Value, service: &str, part: &str| {
+        let answer = plan(&stage, request, "arn");
+        assert_eq!((answer["verdict"].as_str(), answer["error"].as_str()), (Some("refused"), Some("InvalidRequest")));
+        let reason = answer["reason"].as_str().unwrap();
+        assert!(reason.contains(part) && !reason.contains("errorMessage"), "{part} is missing in {reason}");
+        assert_eq!(answer["service"], service);
+    };
+    check(&json!({"svc": "users"}), "unnamed", "svc");
+    check(&json!({"service": "users", "dryrun": true}), "users", "dryrun");
+    check(&json!({"service": "Users!"}), "unnamed", "service");
+    check(&json!([]), "unnamed", "object");
+    assert!(stage.heads().is_empty());
+}
+
+#[test]
 fn invariant_9_a_missing_or_firing_alarm_refuses_the_start() {
     let (stage, _) = Stage::with_users();
     stage.world.fire_alarm("users-5xx");

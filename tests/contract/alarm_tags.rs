@@ -21,6 +21,8 @@ async fn groups_are_found_by_the_alarms_that_guard_them(side: Side) {
         let name = format!("group-{number}");
         world.with(|state| state.elbv2.create_target_group(state.now, &name, 8080, tags).unwrap());
     }
+    let of_another = [&*guards, &[("crossfade:stack", "another")]].concat();
+    world.with(|state| state.elbv2.create_target_group(state.now, "other", 8080, &of_another).unwrap());
     let open = side.open(&world).await;
     let mut found = open.load_balancers.groups_guarded_by(ALARM).await.unwrap();
     found.sort_by(|a, b| a.0.name.cmp(&b.0.name));

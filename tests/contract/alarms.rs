@@ -157,7 +157,7 @@ pub(crate) fn guard(kind: GuardKind) -> NewAlarm {
     let migration = MigrationId::of(&service, 1);
     let balancer = LoadBalancerArn::parse(arn("loadbalancer/app/public/1")).unwrap();
     let planned = PlannedGuard { name: GUARD.to_owned(), kind, old: group("old") };
-    definition(&planned, &service, &migration, &balancer, &group("new"))
+    definition(&planned, ("crossfade", &service), &migration, &balancer, &group("new"))
 }
 
 async fn state_of(open: &Open, name: &str) -> Option<AlarmState> {

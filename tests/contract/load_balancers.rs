@@ -304,11 +304,14 @@ async fn groups_of_a_service_are_found_by_their_tag(side: Side) {
         add_group(&world, &format!("group-{number}"), &[("crossfade:service", service), ("number", "1")]);
     }
     add_group(&world, "untagged", &[]);
+    // Stacks of one account leave each other's groups alone, those with the same service too.
+    add_group(&world, "of-another-stack", &[("crossfade:service", "users"), ("crossfade:stack", "another")]);
+    add_group(&world, "of-this-stack", &[("crossfade:service", "users"), ("crossfade:stack", "crossfade")]);
     let open = side.open(&world).await;
     let mut found = open.load_balancers.groups_of_service(&service("users")).await.unwrap();
     found.sort_by(|a, b| a.0.name.cmp(&b.0.name));
     let names: Vec<&str> = found.iter().map(|(group, _)| group.name.as_str()).collect();
-    assert_eq!(names, ["group-22", "group-37", "group-7"]);
+    assert_eq!(names, ["group-22", "group-37", "group-7", "of-this-stack"]);
     assert_eq!(found[0].1.get("number").map(String::as_str), Some("1"));
     assert_eq!(open.load_balancers.groups_of_service(&service("nobody")).await.unwrap(), vec![]);
 }

@@ -76,11 +76,19 @@ impl Statement {
 }
 
 impl Condition {
+    /// Whether it holds where its key is not there.
+    pub(super) fn may_be_missing(&self) -> bool {
+        self.operator.ends_with("IfExists") || self.operator.starts_with("ForAllValues:")
+    }
+
     fn holds(&self, access: &Access) -> bool {
-        // A key that is not there makes these operators false.
-        let Some(value) = access.context.get(&self.key) else { return false };
+        // A key that is not there makes the other operators false.
+        let Some(value) = access.context.get(&self.key) else { return self.may_be_missing() };
+        if self.operator == "ForAllValues:StringLike" {
+            return value.split(',').all(|one| self.values.iter().any(|wanted| glob(wanted, one)));
+        }
         self.values.iter().any(|wanted| match self.operator.as_str() {
-            "StringEquals" => wanted == value,
+            "StringEquals" | "StringEqualsIfExists" => wanted == value,
             "StringLike" => glob(wanted, value),
             "ArnEquals" | "ArnLike" => arn_matches(wanted, value),
             other => panic!("the tests do not know the operator {other}"),

@@ -6,6 +6,7 @@ use crate::contract::sides::{Served, TABLE};
 use crate::contract::{guard, new_group};
 use crossfade_actions::ports::{Executions, Ledger, LoadBalancers, NewGroup};
 use crossfade_aws::{Connections, Settings, connect_with};
+use crossfade_domain::alarm_tags;
 use crossfade_domain::group::{Attributes, Tags, Target, tag};
 use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, RuleArn, TargetGroupArn};
 use crossfade_domain::journal::{Happening, Trigger};
@@ -89,7 +90,9 @@ fn settings() -> Settings {
 
 /// A group of ours from its creation to its end, and one that stays.
 async fn groups(recorder: &mut Recorder, port: &Arc<dyn LoadBalancers>) -> TargetGroupArn {
-    let tags = Tags::from([(tag::MANAGED_BY.to_owned(), tag::MANAGED_BY_US.to_owned())]);
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let tags = Tags::from([pair(tag::MANAGED_BY, tag::MANAGED_BY_US), pair(tag::STACK, "crossfade")]);
+    let alarm = alarm_tags::key("users-5xx");
     let stays = port.create_group(&NewGroup { tags: tags.clone(), ..new_group("/ready") }).await.unwrap().arn;
     recorder.was("create_group");
     port.target_groups(&["users-swarm".to_owned()]).await.unwrap();
@@ -98,9 +101,9 @@ async fn groups(recorder: &mut Recorder, port: &Arc<dyn LoadBalancers>) -> Targe
     recorder.was("groups_of_service");
     port.groups_guarded_by("users-5xx").await.unwrap();
     recorder.was("groups_guarded_by");
-    port.add_tags(&stays, &Tags::from([("one".to_owned(), "1".to_owned())])).await.unwrap();
+    port.add_tags(&stays, &Tags::from([pair(&alarm, "a time"), pair(tag::STACK, "crossfade")])).await.unwrap();
     recorder.was("add_tags");
-    port.remove_tags(&stays, &["one".to_owned()]).await.unwrap();
+    port.remove_tags(&stays, &[alarm]).await.unwrap();
     recorder.was("remove_tags");
     port.tags(&[stays.to_string()]).await.unwrap();
     recorder.was("tags");

@@ -56,7 +56,7 @@ fn a_default_canary_keeps_to_its_calls_transitions_and_cost() {
     let finished = crossfade(["rehearse", "--output", "json", "--scenario", file.to_str().unwrap()]);
     assert_eq!(finished.code, Some(0), "{}\n{}", finished.stdout, finished.stderr);
     let report = finished.report();
-    crate::least_privilege::check_report(&report);
+    crate::least_privilege::check_report(&report, crate::least_privilege::SEEN_WITH_A_JUDGE);
 
     let service = &report["services"][0];
     // The attach is a shift too.

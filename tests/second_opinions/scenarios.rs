@@ -196,6 +196,12 @@ fn rollbacks() -> Vec<Scenario> {
             .of_roll_back_service([says("settle"), says("rolledBack")]),
         scenario("roll-back-service-finds-nothing", &[ROLL_BACK_STATES, WITHDRAWN], Some("Refused"))
             .of_roll_back_service([says("refused")]),
+        scenario(
+            "roll-back-service-is-asked-wrongly",
+            &[&["Roll back", "Not understood", "Refused"]],
+            Some("InvalidRequest"),
+        )
+        .of_roll_back_service([fails("InvalidRequest")]),
         scenario("roll-back-service-fails", &[&["Roll back"], ROLLBACK_FAILED], Some("Halted"))
             .of_roll_back_service([fails("Superseded")]),
         scenario("roll-back-service-halts-at-the-second-look", &[ROLL_BACK_STATES, VERIFY, HALTED], Some("Halted"))

@@ -31,6 +31,17 @@ fn call(template: &Value, function: &str, argument: &Value) -> Json {
         "Ref" => reference(template, argument.as_str().unwrap()),
         "GetAtt" => attribute(template, argument.as_str().unwrap()).into(),
         "Sub" => substituted(template, argument.as_str().unwrap()).into(),
+        "FindInMap" => {
+            let keys = argument.as_sequence().expect("FindInMap has three arguments");
+            let found = keys.iter().fold(at(template, "Mappings"), |found, key| &found[key]);
+            assert!(!found.is_null(), "there is no {keys:?}");
+            resolved(template, found)
+        }
+        "Split" => {
+            let arguments = argument.as_sequence().expect("Split has two arguments");
+            let (separator, text) = (arguments[0].as_str().unwrap(), resolved(template, &arguments[1]));
+            text.as_str().unwrap().split(separator).collect()
+        }
         "If" => resolved(template, &argument.as_sequence().expect("If has three arguments")[1]),
         other => panic!("the tests do not know !{other}"),
     }

@@ -1,7 +1,7 @@
 //! Who may do what: every statement in one form, with its reason, and no wider than AWS allows it to be narrow.
 
 use super::resolved::resolved;
-use super::{MACHINES, STARTERS, at, intrinsic, keys, resource, resources, template};
+use super::{MACHINES, STARTERS, at, expect_intrinsic, intrinsic, keys, resource, resources, template};
 use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::Value;
 use std::collections::BTreeSet;
@@ -155,16 +155,28 @@ fn only_target_groups_of_ours_can_be_changed() {
     for (name, role) in resources(&template, "AWS::IAM::Role") {
         for statement in statements(role) {
             for action in actions(statement).into_iter().filter(|action| ON_OUR_GROUPS.contains(action)) {
-                let key = if action.ends_with(":CreateTargetGroup") {
-                    "aws:RequestTag/managed-by"
-                } else {
-                    "aws:ResourceTag/managed-by"
+                let condition = |operator: &str, key: &str| {
+                    at(statement, "Condition").get(operator).and_then(|keys| keys.get(key)).unwrap_or(&Value::Null)
                 };
-                let condition = at(statement, "Condition").get("StringEquals").and_then(|equals| equals.get(key));
-                assert_eq!(condition.and_then(Value::as_str), Some("crossfade"), "{name}: {action}");
+                // What we create names the stack; what was created before there was that tag names none.
+                let (tags, named) = match action {
+                    "elasticloadbalancing:CreateTargetGroup" => ("RequestTag", "StringEquals"),
+                    _ => ("ResourceTag", "StringEqualsIfExists"),
+                };
+                let managed_by = condition("StringEquals", &format!("aws:{tags}/managed-by"));
+                assert_eq!(managed_by.as_str(), Some("crossfade"), "{name}: {action}");
+                let stack = condition(named, &format!("aws:{tags}/crossfade:stack"));
+                expect_intrinsic(stack, "Ref", "AWS::StackName");
+                if action.ends_with("Tags") {
+                    let keys = condition("ForAllValues:StringLike", "aws:TagKeys").as_sequence().unwrap();
+                    let ours = |key: &Value| ["crossfade:alarm-*", "crossfade:stack"].contains(&key.as_str().unwrap());
+                    assert!(keys.iter().all(ours), "{name}: {action} may change {keys:?}");
+                }
             }
         }
     }
+    assert_eq!(crossfade_domain::group::tag::STACK, "crossfade:stack");
+    assert_eq!(crossfade_domain::alarm_tags::PREFIX, "crossfade:alarm-");
     assert_eq!(crossfade_domain::group::tag::MANAGED_BY, "managed-by");
     assert_eq!(crossfade_domain::group::tag::MANAGED_BY_US, "crossfade");
 }
@@ -262,32 +274,77 @@ fn continuous_integration_may_start_watch_and_abort_and_nothing_else() {
             keys.iter().find(|(key, _)| key.ends_with(claim)).map(|(_, value)| value.clone()).unwrap()
         };
         assert!(of("StringEquals", ":aud").is_string(), "{role}");
-        assert!(of("StringLike", ":sub").as_str().unwrap().contains("example/example"), "{role}: nobody, unless told");
+        assert_eq!(of("StringLike", ":sub"), serde_json::json!([""]), "{role}: nobody, unless told");
     }
+}
+
+#[test]
+fn a_provider_without_a_subject_is_refused_before_anything_is_made() {
+    let template = template();
+    for provider in ["GitHub", "GitLab"] {
+        let rule = at(&template, &format!("Rules.{provider}NeedsSubjects"));
+        let is_given = |value: &Value, parameter: &str| {
+            let Value::Tagged(not) = value else { panic!("{provider}: expected !Not, found {value:?}") };
+            let Value::Tagged(equals) = &not.value[0] else { panic!("{provider}: expected !Equals") };
+            assert_eq!((not.tag.to_string().as_str(), equals.tag.to_string().as_str()), ("!Not", "!Equals"));
+            assert_eq!(intrinsic(&equals.value[0]), Some(("Ref".to_owned(), parameter)), "{provider}");
+            assert_eq!(equals.value[1].as_str(), Some(""), "{provider}");
+        };
+        is_given(at(rule, "RuleCondition"), &format!("{provider}ProviderArn"));
+        let assertions = at(rule, "Assertions").as_sequence().unwrap();
+        is_given(at(&assertions[0], "Assert"), &format!("{provider}Subjects"));
+        assert_eq!(at(&template, &format!("Parameters.{provider}Subjects.Default")).as_str(), Some(""));
+    }
+}
+
+#[test]
+fn the_gitlab_component_asks_for_the_audience_that_the_role_trusts() {
+    let template = template();
+    let role = resolved(&template, at(resource(&template, "CiOnGitLabRole", "AWS::IAM::Role"), "Properties"));
+    let trusted = &role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"]["gitlab.com:aud"];
+    let component = read("templates/migrate/template.yml");
+    let spec: Value = serde_yaml_ng::from_str(component.split("\n---\n").next().unwrap()).unwrap();
+    assert_eq!(at(&spec, "spec.inputs.audience.default").as_str(), trusted.as_str());
 }
 
 #[test]
 fn a_subject_that_would_let_everybody_in_is_refused() {
     let template = template();
-    for (parameter, good, bad) in [
-        (
-            "GitHubSubjects",
-            ["repo:acme/users:ref:refs/heads/main", "repo:acme/*:environment:production"],
-            ["*", "repo:*"],
-        ),
-        (
-            "GitLabSubjects",
-            ["project_path:acme/users:ref_type:branch:ref:main", "project_path:acme/shop/*:ref_type:*:ref:release/*"],
-            ["*", "project_path:*/*:ref_type:branch:ref:main"],
-        ),
-    ] {
-        let pattern = at(&template, "Parameters").get(parameter).and_then(|it| it.get("AllowedPattern"));
-        let pattern = regex_lite::Regex::new(pattern.unwrap().as_str().unwrap()).unwrap();
+    let check = |parameter: &str, good: &[&str], bad: &[&str]| {
+        let pattern = at(&template, &format!("Parameters.{parameter}.AllowedPattern"));
+        let pattern = regex_lite::Regex::new(pattern.as_str().unwrap()).unwrap();
         for subject in good {
             assert!(pattern.is_match(subject), "{parameter}: {subject}");
         }
         for subject in bad {
             assert!(!pattern.is_match(subject), "{parameter}: {subject}");
         }
-    }
+    };
+    check(
+        "GitHubSubjects",
+        &[
+            "",
+            "repo:acme/users:ref:refs/heads/main",
+            "repo:acme/*:environment:production",
+            // What GitHub writes for repositories that were created or renamed since July 2026.
+            "repo:acme@123456/users@456789:ref:refs/heads/main",
+            "repo:acme@123456/*:environment:production",
+            "repo:acme/users:ref:refs/heads/main,repo:acme@123456/shop@7:ref:refs/heads/main",
+        ],
+        &[
+            "*",
+            "repo:*",
+            "repo:*/users:ref:refs/heads/main",
+            "repo:acme@*/users@456789:ref:refs/heads/main",
+            "repo:acme@ids/users:ref:refs/heads/main",
+            "repo:acme/users",
+            "repo:acme/users:ref:refs/heads/main,",
+            "repo:acme/users:ref:refs/heads/main,*",
+        ],
+    );
+    check(
+        "GitLabSubjects",
+        &["", "project_path:acme/users:ref_type:branch:ref:main", "project_path:acme/shop/*:ref_type:*:ref:release/*"],
+        &["*", "project_path:*/*:ref_type:branch:ref:main", "project_path:acme/users:ref_type:branch:ref:main,*"],
+    );
 }

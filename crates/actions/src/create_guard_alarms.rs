@@ -8,7 +8,6 @@ use crate::recording::record;
 use crate::standing::{Ours, Standing, standing, stopped};
 use crossfade_domain::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Phase};
-use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::guard::{NewAlarm, PlannedGuard, definition, is_our_alarm};
 use serde_json::Value;
 
@@ -54,7 +53,7 @@ async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionE
         )));
     }
     for guard in &plan.guards {
-        let alarm = defined(ours, plan, guard)?;
+        let alarm = defined(&ports.load_balancers.stack(), ours, guard)?;
         let put = ports.alarms.put_alarm(&alarm).await;
         put.map_err(|source| ActionError::Port { doing: format!("creating alarm {}", alarm.name), source })?;
     }
@@ -66,10 +65,13 @@ async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionE
     Ok(ours.answer(step, Verdict::Proceed, 0, format!("created alarms {}", names.join(", "))))
 }
 
-fn defined(ours: &Ours, plan: &Plan, guard: &PlannedGuard) -> Result<NewAlarm, ActionError> {
+fn defined(stack: &str, ours: &Ours, guard: &PlannedGuard) -> Result<NewAlarm, ActionError> {
+    let plan = &ours.plan;
     let new = ours.head.new_groups.get(&guard.old);
     match (new, plan.group_of(&guard.old)) {
-        (Some(new), Some(group)) => Ok(definition(guard, &plan.service, &plan.migration, &group.load_balancer, new)),
+        (Some(new), Some(group)) => {
+            Ok(definition(guard, (stack, &plan.service), &plan.migration, &group.load_balancer, new))
+        }
         _ => Err(ActionError::Internal(format!("the copy of {} does not exist yet", guard.old.name()))),
     }
 }

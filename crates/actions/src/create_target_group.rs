@@ -7,7 +7,7 @@ use crate::recording::record;
 use crate::standing::{Ours, Standing, standing, stopped};
 use crossfade_domain::alarm_tags;
 use crossfade_domain::cursor::{Cursor, Verdict};
-use crossfade_domain::group::{Attributes, Tags, TargetGroup, tag};
+use crossfade_domain::group::{Attributes, Tags, TargetGroup, is_ours, tag};
 use crossfade_domain::ids::{MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::journal::{Happening, Head};
 use crossfade_domain::plan::{Plan, PlannedGroup};
@@ -66,6 +66,7 @@ async fn adopt_or_create(
 ) -> Result<TargetGroup, ActionError> {
     let (service, name) = (&head.service, &group.new_name);
     let guards = alarm_tags::tags(&plan.alarms(), head.since);
+    let stack = ports.load_balancers.stack();
     let doing = |what: &str| format!("{what} target group {name}");
     let balancers = &ports.load_balancers;
     let existing = balancers.target_groups(std::slice::from_ref(name)).await;
@@ -73,7 +74,7 @@ async fn adopt_or_create(
     let found = if let Some(found) = existing.into_iter().next() {
         found
     } else {
-        let mut tags = tags(service, &head.migration, &group.old);
+        let mut tags = tags(&stack, service, &head.migration, &group.old);
         tags.extend(guards.clone());
         let new = NewGroup { name: name.clone(), settings: group.settings.clone(), tags };
         let created = balancers.create_group(&new).await;
@@ -83,9 +84,9 @@ async fn adopt_or_create(
     // owns that.
     let tags = balancers.tags(&[found.arn.as_str().to_owned()]).await;
     let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
-    let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| is_ours(tags, service, &group.old)) else {
+    let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| is_ours(tags, &stack, service, &group.old)) else {
         return Err(ActionError::Internal(format!(
-            "target group {name} exists and is not ours: expected its tags to name service {service} and old group {}",
+            "target group {name} exists and is not ours: expected its tags to name stack {stack}, service {service} and old group {}",
             group.old.name()
         )));
     };
@@ -95,15 +96,17 @@ async fn adopt_or_create(
             group.load_balancer.name()
         )));
     }
-    guard_by(ports, &found.arn, tags, guards).await?;
+    // A group from before there was this tag gets it now.
+    let marks = guards.into_iter().chain([(tag::STACK.to_owned(), stack)]).collect();
+    mark(ports, &found.arn, tags, marks).await?;
     Ok(found)
 }
 
 /// The alarms that an earlier migration left on a group that is adopted give way to those of this one.
-async fn guard_by(ports: &Ports, group: &TargetGroupArn, tags: &Tags, guards: Tags) -> Result<(), ActionError> {
-    let stale = |key: &&String| key.starts_with(alarm_tags::PREFIX) && !guards.contains_key(*key);
+async fn mark(ports: &Ports, group: &TargetGroupArn, tags: &Tags, marks: Tags) -> Result<(), ActionError> {
+    let stale = |key: &&String| key.starts_with(alarm_tags::PREFIX) && !marks.contains_key(*key);
     let remove: Vec<String> = tags.keys().filter(stale).cloned().collect();
-    let set: Tags = guards.into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect();
+    let set: Tags = marks.into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect();
     let failed =
         |source| ActionError::Port { doing: format!("naming the alarms in the tags of {}", group.name()), source };
     if !remove.is_empty() {
@@ -116,9 +119,10 @@ async fn guard_by(ports: &Ports, group: &TargetGroupArn, tags: &Tags, guards: Ta
 }
 
 /// The tags of a group that we create.
-pub(crate) fn tags(service: &ServiceName, migration: &MigrationId, old: &TargetGroupArn) -> Tags {
+pub(crate) fn tags(stack: &str, service: &ServiceName, migration: &MigrationId, old: &TargetGroupArn) -> Tags {
     [
         (tag::MANAGED_BY, tag::MANAGED_BY_US),
+        (tag::STACK, stack),
         (tag::SERVICE, service.as_str()),
         (tag::OLD_GROUP, old.as_str()),
         (tag::MIGRATION, migration.as_str()),
@@ -126,12 +130,6 @@ pub(crate) fn tags(service: &ServiceName, migration: &MigrationId, old: &TargetG
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .collect()
-}
-
-/// Whether a group's tags say that we created it for this service and old group, in this migration or an earlier one.
-pub(crate) fn is_ours(tags: &Tags, service: &ServiceName, old: &TargetGroupArn) -> bool {
-    let has = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
-    has(tag::MANAGED_BY, tag::MANAGED_BY_US) && has(tag::SERVICE, service.as_str()) && has(tag::OLD_GROUP, old.as_str())
 }
 
 /// Sets the attributes that differ. When AWS refuses the lot, each goes on its own, and those it refuses are returned

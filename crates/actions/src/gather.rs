@@ -19,7 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// The ports'.
 pub(crate) async fn gather(ports: &Ports, policy: &ServicePolicy) -> Result<Inventory, ActionError> {
-    let mut inventory = Inventory { alarms: alarms(ports, &policy.alarms).await?, ..Inventory::default() };
+    let stack = ports.load_balancers.stack();
+    let mut inventory = Inventory { stack, alarms: alarms(ports, &policy.alarms).await?, ..Inventory::default() };
     old_groups(ports, policy, &mut inventory).await?;
     let arns: BTreeSet<LoadBalancerArn> =
         inventory.old_groups.iter().flat_map(|old| old.group.load_balancers.iter().cloned()).collect();

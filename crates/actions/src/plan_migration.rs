@@ -35,7 +35,10 @@ use serde_json::Value;
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the ports, and `Transient` while a writer of a
 /// migration that is over may live.
 pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let (request, execution) = decode(input)?;
+    let (request, execution) = match decode(input)? {
+        Ok(decoded) => decoded,
+        Err(Wrong { service, problems }) => return Ok(refused(&service, "InvalidRequest", problems, Vec::new())),
+    };
     let previous = head_of(ports, &request.service).await?;
     if !request.dry_run
         && let Some(own) = previous.as_ref().filter(|head| head.execution == execution)
@@ -90,7 +93,14 @@ fn guarded(ports: &Ports, mut plan: Plan, attempt: u32) -> Plan {
     plan
 }
 
-fn decode(input: &Value) -> Result<(PlanRequest, String), ActionError> {
+/// A person's input that cannot be read: an answer and no error, since the console shows an error's cause as raw JSON.
+struct Wrong {
+    /// As far as it was told.
+    service: ServiceName,
+    problems: String,
+}
+
+fn decode(input: &Value) -> Result<Result<(PlanRequest, String), Wrong>, ActionError> {
     let mut fields = Fields::root(input);
     let execution = fields.required::<String>("execution");
     let request = match fields.value("request").map(decode_request) {
@@ -105,9 +115,19 @@ fn decode(input: &Value) -> Result<(PlanRequest, String), ActionError> {
         Some(Ok(request)) => Some(request),
     };
     match (request, execution) {
-        (Some(request), Some(execution)) if fields.problems.is_empty() => Ok((request, execution)),
-        _ => Err(fields.refuse()),
+        (Some(request), Some(execution)) if fields.problems.is_empty() => Ok(Ok((request, execution))),
+        (_, Some(_)) => Ok(Err(Wrong { service: named(&input["request"]), problems: fields.problems.join("; ") })),
+        // The machine itself calls wrongly.
+        (_, None) => Err(fields.refuse()),
     }
+}
+
+/// The service that a wrong request names, or a name that says that it names none.
+fn named(request: &Value) -> ServiceName {
+    let service = &request["service"];
+    let name = service.as_str().or_else(|| service["name"].as_str()).unwrap_or_default();
+    ServiceName::parse(name.to_owned())
+        .unwrap_or_else(|_| ServiceName::parse("unnamed".to_owned()).expect("is the name of a service"))
 }
 
 /// The same execution, run again: it goes on with what it began.

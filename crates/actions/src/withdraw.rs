@@ -1,10 +1,10 @@
 //! Taking a migration back before its first change to a route.
 
-use crate::create_target_group::is_ours;
 use crate::error::ActionError;
 use crate::guards::remove;
 use crate::ports::Ports;
 use crate::recording::release;
+use crossfade_domain::group::is_ours;
 use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::plan::Plan;
 
@@ -40,9 +40,11 @@ async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
     let arns: Vec<String> = found.iter().map(|group| group.arn.as_str().to_owned()).collect();
     let tags = balancers.tags(&arns).await;
     let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
+    let stack = balancers.stack();
     for group in found {
         let ours = plan.groups.iter().any(|planned| {
-            let tagged = tags.get(group.arn.as_str()).is_some_and(|tags| is_ours(tags, &plan.service, &planned.old));
+            let tagged =
+                tags.get(group.arn.as_str()).is_some_and(|tags| is_ours(tags, &stack, &plan.service, &planned.old));
             planned.new_name == group.name && tagged
         });
         // A group that some route uses is not ours to delete, whoever attached it.

@@ -14,7 +14,7 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm_tags;
-use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth, tag};
+use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth, may_be_of_stack, tag};
 use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
 use crossfade_domain::route::{Route, RouteId};
 use std::collections::BTreeMap;
@@ -25,16 +25,21 @@ pub(crate) struct Elb {
     reader: Later<Client>,
     /// For writes to routes: its retries are off.
     writer: Later<Client>,
+    stack: String,
 }
 
 impl Elb {
-    pub(crate) fn new(reader: Later<Client>, writer: Later<Client>) -> Self {
-        Self { reader, writer }
+    pub(crate) fn new(reader: Later<Client>, writer: Later<Client>, stack: String) -> Self {
+        Self { reader, writer, stack }
     }
 }
 
 #[async_trait::async_trait]
 impl LoadBalancers for Elb {
+    fn stack(&self) -> String {
+        self.stack.clone()
+    }
+
     async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
         self.groups_named(names_or_arns).await
     }
@@ -44,12 +49,16 @@ impl LoadBalancers for Elb {
     }
 
     async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        self.groups_tagged(|tags| tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str())).await
+        let stack = self.stack();
+        let ours = |tags: &Tags| may_be_of_stack(tags, &stack);
+        self.groups_tagged(|tags| ours(tags) && tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str()))
+            .await
     }
 
     async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
         let key = alarm_tags::key(alarm);
-        self.groups_tagged(|tags| tags.contains_key(&key)).await
+        let stack = self.stack();
+        self.groups_tagged(|tags| may_be_of_stack(tags, &stack) && tags.contains_key(&key)).await
     }
 
     async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {

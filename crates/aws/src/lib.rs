@@ -65,7 +65,11 @@ pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
     let config = &clients::with_https(config);
     let cloudwatch = || later(config, clients::cloudwatch);
     Connections {
-        load_balancers: Arc::new(elb::Elb::new(later(config, clients::elb_reader), later(config, clients::elb_writer))),
+        load_balancers: Arc::new(elb::Elb::new(
+            later(config, clients::elb_reader),
+            later(config, clients::elb_writer),
+            settings.stack.clone(),
+        )),
         alarms: Arc::new(alarms::CloudWatch::new(cloudwatch(), settings.stack.clone())),
         metrics: Arc::new(metrics::MetricData::new(cloudwatch())),
         ledger: Arc::new(ledger::Table::new(later(config, clients::dynamodb), settings.table.clone())),

@@ -119,7 +119,7 @@ impl Machines {
             name: described.name.unwrap_or_default(),
             state,
             error: described.error,
-            cause: described.cause,
+            cause: described.cause.map(said),
             started: timestamp(OPERATION, execution, described.start_date)?,
             stopped,
         }))
@@ -158,4 +158,27 @@ impl Machines {
 fn timestamp(operation: &'static str, object: &str, at: DateTime) -> Result<Timestamp, PortError> {
     let nanoseconds = i32::try_from(at.subsec_nanos()).expect("a second has fewer nanoseconds");
     Timestamp::new(at.secs(), nanoseconds).map_err(|error| malformed(operation, object, error.to_string()))
+}
+
+/// What a cause says: that of a function's error is JSON around it, `{"errorType": .., "errorMessage": ..}`.
+fn said(cause: String) -> String {
+    let message = serde_json::from_str::<serde_json::Value>(&cause)
+        .ok()
+        .and_then(|inner| inner.get("errorMessage")?.as_str().map(str::to_owned));
+    message.unwrap_or(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn the_cause_of_a_functions_error_is_its_message() {
+        let raw =
+            r#"{"errorType":"InvalidRequest","errorMessage":"invalid request: $.cursor.service: expected a value"}"#;
+        assert_eq!(said(raw.to_owned()), "invalid request: $.cursor.service: expected a value");
+        for plain in ["alarm users-5xx fires", r#"{"service":"users"}"#, "7"] {
+            assert_eq!(said(plain.to_owned()), plain);
+        }
+    }
 }

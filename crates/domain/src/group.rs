@@ -1,6 +1,6 @@
 //! Target groups, their attributes, and the health of their targets.
 
-use crate::ids::{LoadBalancerArn, TargetGroupArn};
+use crate::ids::{LoadBalancerArn, ServiceName, TargetGroupArn};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,6 +15,9 @@ pub mod tag {
     pub const MANAGED_BY: &str = "managed-by";
     /// Its value.
     pub const MANAGED_BY_US: &str = "crossfade";
+    /// The stack whose functions created it, so that two stacks of one account leave each other's alone. What was created before
+    /// there was this tag does not carry it.
+    pub const STACK: &str = "crossfade:stack";
     /// The service a group belongs to.
     pub const SERVICE: &str = "crossfade:service";
     /// The old group's ARN, so that a rollback can do without the table.
@@ -129,6 +132,20 @@ pub enum HealthState {
     Draining,
     /// Health is unknown.
     Unavailable,
+}
+
+/// Whether what carries these tags may be this stack's: no other stack is named in them.
+pub fn may_be_of_stack(tags: &Tags, stack: &str) -> bool {
+    tags.get(tag::STACK).is_none_or(|named| named == stack)
+}
+
+/// Whether a group's tags say that this stack created it as the new group of a service's old one, in whichever migration.
+pub fn is_ours(tags: &Tags, stack: &str, service: &ServiceName, old: &TargetGroupArn) -> bool {
+    let has = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
+    has(tag::MANAGED_BY, tag::MANAGED_BY_US)
+        && has(tag::SERVICE, service.as_str())
+        && has(tag::OLD_GROUP, old.as_str())
+        && may_be_of_stack(tags, stack)
 }
 
 /// How many of the targets get traffic.

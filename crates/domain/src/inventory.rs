@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inventory {
+    /// The stack that asks: a group of another one is not taken over.
+    pub stack: String,
     /// The service's old groups that were found, with their attributes and health.
     pub old_groups: Vec<ObservedGroup>,
     /// Names or ARNs in the policy that no target group answers to.

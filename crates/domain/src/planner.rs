@@ -16,7 +16,7 @@ pub use revision::revise;
 pub use routes::routes_of;
 
 use crate::comparison::ResponseTimes;
-use crate::ids::{LoadBalancerArn, MigrationId, TargetGroupArn};
+use crate::ids::{LoadBalancerArn, MigrationId};
 use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::plan::{Finding, Plan, PlannedGroup, Severity};
 use crate::policy::ServicePolicy;
@@ -120,15 +120,6 @@ fn distinct(inventory: &Inventory) -> Vec<&ObservedGroup> {
 fn balancer_of<'a>(inventory: &'a Inventory, old: &ObservedGroup) -> Option<&'a ObservedLoadBalancer> {
     let arn: &LoadBalancerArn = old.group.load_balancers.first()?;
     inventory.load_balancers.iter().find(|balancer| balancer.arn == *arn)
-}
-
-/// Whether a group is the one that `name` was planned for, and ours.
-fn is_ours(policy: &ServicePolicy, old: &TargetGroupArn, tags: &crate::group::Tags) -> bool {
-    use crate::group::tag;
-    let has = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
-    has(tag::MANAGED_BY, tag::MANAGED_BY_US)
-        && has(tag::SERVICE, policy.name.as_str())
-        && has(tag::OLD_GROUP, old.as_str())
 }
 
 /// A decoded policy always passes; one that was stored by another version, or built by hand, may not.

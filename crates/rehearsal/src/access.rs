@@ -22,7 +22,8 @@ pub struct Access {
     pub action: String,
     /// The ARN it is on; `*` where AWS knows no resource.
     pub resource: String,
-    /// The condition keys with their values, such as `aws:ResourceTag/managed-by`.
+    /// The condition keys with their values, such as `aws:ResourceTag/managed-by`. Several values of one key, as those of
+    /// `aws:TagKeys`, are separated by commas, which no key of a tag may hold.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
 }
@@ -80,12 +81,25 @@ fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<S
     if arns.is_empty() {
         arns.push("*".to_owned());
     }
+    // What a condition can see of `AddTags` and `RemoveTags`: the tags that are set, and the keys of all.
+    let keys: Vec<&str> = pairs
+        .iter()
+        .filter(|(name, _)| name.starts_with("TagKeys.member.") || is_key_of_tag(name))
+        .map(|(_, key)| key.as_str())
+        .collect();
     let on = |arn: String| {
         let tagged = tags(&arn);
         let access = Access::new(action.clone(), arn);
+        let access =
+            tags_in(&pairs).fold(access, |access, (key, value)| access.with(format!("aws:RequestTag/{key}"), value));
+        let access = if keys.is_empty() { access } else { access.with("aws:TagKeys", keys.join(",")) };
         tagged.into_iter().fold(access, |access, (key, value)| access.with(format!("aws:ResourceTag/{key}"), value))
     };
     arns.into_iter().map(on).collect()
+}
+
+fn is_key_of_tag(name: &str) -> bool {
+    name.starts_with("Tags.member.") && name.ends_with(".Key")
 }
 
 /// `Tags.member.1.Key=...&Tags.member.1.Value=...`
@@ -264,6 +278,18 @@ mod tests {
         let tag = tagged("elasticloadbalancing:AddTags").with("elasticloadbalancing:CreateAction", "CreateTargetGroup");
         let expected = [tagged("elasticloadbalancing:CreateTargetGroup"), tag];
         assert_eq!(asked("elasticloadbalancing", "CreateTargetGroup", body), expected);
+    }
+
+    #[test]
+    fn changing_tags_shows_what_is_set_and_every_key() {
+        let body = "ResourceArns.member.1=arn%3Ag&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=b&Tags.member.2.Value=2";
+        let on = |action: &str| Access::new(action, "arn:g").with("aws:ResourceTag/of", "arn:g");
+        let add = on("elasticloadbalancing:AddTags").with("aws:TagKeys", "a,b");
+        let add = add.with("aws:RequestTag/a", "1").with("aws:RequestTag/b", "2");
+        assert_eq!(asked("elasticloadbalancing", "AddTags", body), [add]);
+        let body = "ResourceArns.member.1=arn%3Ag&TagKeys.member.1=a&TagKeys.member.2=b";
+        let remove = on("elasticloadbalancing:RemoveTags").with("aws:TagKeys", "a,b");
+        assert_eq!(asked("elasticloadbalancing", "RemoveTags", body), [remove]);
     }
 
     #[test]

@@ -174,6 +174,10 @@ struct Faulty {
 
 #[async_trait::async_trait]
 impl LoadBalancers for Faulty {
+    fn stack(&self) -> String {
+        self.inner.load_balancers.stack()
+    }
+
     async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
         let object = names_or_arns.join(", ");
         self.faults.call("target_groups", &object, || self.inner.load_balancers.target_groups(names_or_arns)).await

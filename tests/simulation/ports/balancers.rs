@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 
 #[async_trait::async_trait]
 impl LoadBalancers for Faulty {
+    fn stack(&self) -> String {
+        self.balancers().stack()
+    }
+
     async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
         let object = names_or_arns.join(", ");
         self.call("target_groups", &object, || at_once(self.balancers().target_groups(names_or_arns))).await

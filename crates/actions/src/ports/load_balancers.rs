@@ -39,6 +39,10 @@ pub struct NewGroup {
 /// `ELBv2`. Every list is paginated and batched behind these verbs; an order is never promised.
 #[async_trait::async_trait]
 pub trait LoadBalancers: Send + Sync {
+    /// The stack whose groups these are: it stands in the tags of what is created, and the searches by tags leave out what
+    /// names another one.
+    fn stack(&self) -> String;
+
     /// The groups that exist among names and ARNs (told apart by their shape). An unknown one is absent.
     async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError>;
 

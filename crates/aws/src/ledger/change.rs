@@ -35,6 +35,13 @@ pub(super) fn tell(item: &mut Item, service: &ServiceName, event: &Event) {
     item.extend(attributes.map(|(name, value)| (name.to_owned(), text(value))));
 }
 
+/// One line for what others are told, once it is recorded: the template counts ends by these lines. An event is recorded once,
+/// while a function may answer twice that a migration is over, and two machines may look after one rollback.
+pub(super) fn log(service: &ServiceName, event: &Event) {
+    let Some((change, _)) = told(event) else { return };
+    tracing::info!(change, service = service.as_str(), migration = event.migration.as_str(), "recorded");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

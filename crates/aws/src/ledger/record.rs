@@ -1,5 +1,6 @@
 //! Writes an event and the head it leads to.
 
+use super::change;
 use super::item::{self, text};
 use super::key::{self, Key};
 use super::take::still;
@@ -52,7 +53,10 @@ impl Table {
             ];
             writes.extend(beside.iter().map(|write| write.write(&self.name, before)));
             let unmet = match self.transact(service.as_str(), writes).await? {
-                Outcome::Done => return Ok(()),
+                Outcome::Done => {
+                    change::log(service, event);
+                    return Ok(());
+                }
                 Outcome::ConditionsFailed(unmet) => unmet,
             };
             let (head, recorded) = (Outcome::unmet(&unmet, HEAD), Outcome::unmet(&unmet, EVENT));
@@ -81,6 +85,7 @@ impl Table {
             _ => self.document(&key::event(service, &event.migration, event.sequence)).await?,
         };
         if recorded.as_ref() == Some(event) {
+            change::log(service, event);
             return Ok(());
         }
         let head: Option<Head> = match head {

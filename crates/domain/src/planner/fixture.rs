@@ -92,6 +92,7 @@ pub(super) fn balancer(name: &str, routes: Vec<Route>) -> ObservedLoadBalancer {
 /// `users-public` on `public` behind a rule and a default action, `users-internal` on `internal` beside `beta`.
 pub(super) fn inventory() -> Inventory {
     Inventory {
+        stack: "crossfade".to_owned(),
         old_groups: vec![observed("users-public", "public"), observed("users-internal", "internal")],
         load_balancers: vec![
             balancer(

@@ -133,7 +133,7 @@ pub fn is_our_alarm(tags: &Tags, service: &ServiceName) -> bool {
 /// something to count (aws-facts B1), so the alarm treats missing data as good.
 pub fn definition(
     guard: &PlannedGuard,
-    service: &ServiceName,
+    (stack, service): (&str, &ServiceName),
     migration: &MigrationId,
     load_balancer: &LoadBalancerArn,
     new: &TargetGroupArn,
@@ -181,6 +181,7 @@ pub fn definition(
         ),
         tags: [
             (tag::MANAGED_BY, tag::MANAGED_BY_US),
+            (tag::STACK, stack),
             (tag::SERVICE, service.as_str()),
             (tag::MIGRATION, migration.as_str()),
         ]
@@ -236,7 +237,8 @@ mod tests {
         let plan = planned(&policy(), &inventory()).unwrap();
         let new = TargetGroupArn::parse(plan.groups[0].old.as_str().replace("swarm", "eks")).unwrap();
         for guard in guard_alarms(GuardAlarms::Auto, "x-guard-", &plan.service, 1, &plan.groups) {
-            let alarm = definition(&guard, &plan.service, &plan.migration, &plan.groups[0].load_balancer, &new);
+            let alarm =
+                definition(&guard, ("crossfade", &plan.service), &plan.migration, &plan.groups[0].load_balancer, &new);
             let words: Vec<&str> = alarm.expression.split(|c: char| !c.is_ascii_lowercase()).collect();
             for (id, query) in &alarm.metrics {
                 assert!(words.contains(id), "{}: {id}", alarm.name);

@@ -1,9 +1,9 @@
 //! Whether the old target groups can be migrated at all.
 
 use super::findings::Findings;
-use super::{GROUPS_PER_LOAD_BALANCER, balancer_of, code, is_ours, new_group_name};
+use super::{GROUPS_PER_LOAD_BALANCER, balancer_of, code, new_group_name};
 use crate::action::forward_of;
-use crate::group::healthy_count;
+use crate::group::{healthy_count, is_ours};
 use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::policy::ServicePolicy;
 
@@ -97,13 +97,13 @@ fn health(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) 
 fn name_is_free(policy: &ServicePolicy, inventory: &Inventory, old: &ObservedGroup, findings: &mut Findings) {
     let name = new_group_name(&policy.name, &old.group.arn);
     if let Some((holder, tags)) = inventory.name_holders.get(&name)
-        && !is_ours(policy, &old.group.arn, tags)
+        && !is_ours(tags, &inventory.stack, &policy.name, &old.group.arn)
     {
         findings.refuse(
             code::NEW_GROUP_NAME_TAKEN,
             holder.as_str(),
             format!(
-                "the target group {name} exists and does not carry Crossfade's tags for {} and this old group; \
+                "the target group {name} exists and does not carry this stack's tags for {} and this old group; \
                  delete or rename it if nobody needs it",
                 policy.name
             ),

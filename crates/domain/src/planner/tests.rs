@@ -181,6 +181,8 @@ fn a_name_is_taken_over_only_from_ourselves() {
     let subject = format!(":targetgroup/{name}/1");
     let taken = [("new-group-name-taken", subject.as_str())];
     check(held_with(&ours), &[]);
+    check(held_with(&[ours[0], ours[1], ours[2], (tag::STACK, "crossfade")]), &[]);
+    check(held_with(&[ours[0], ours[1], ours[2], (tag::STACK, "another")]), &taken);
     check(held_with(&[]), &taken);
     check(held_with(&ours[..2]), &taken);
     check(held_with(&[ours[0], (tag::SERVICE, "bookings"), ours[2]]), &taken);

@@ -5,7 +5,7 @@ use crate::tree::Tree;
 use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm_tags;
-use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth, tag};
+use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth, may_be_of_stack, tag};
 use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, RuleArn, ServiceName, TargetGroupArn};
 use crossfade_domain::route::{Route, RouteId};
 use std::collections::BTreeMap;
@@ -82,6 +82,10 @@ impl World {
 
 #[async_trait::async_trait]
 impl LoadBalancers for World {
+    fn stack(&self) -> String {
+        "crossfade".to_owned()
+    }
+
     async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
         let (arns, names): (Vec<&str>, Vec<&str>) =
             names_or_arns.iter().map(String::as_str).partition(|text| text.starts_with("arn:"));
@@ -97,12 +101,16 @@ impl LoadBalancers for World {
     }
 
     async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        self.groups_tagged(|tags| tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str())).await
+        let stack = self.stack();
+        let ours = |tags: &Tags| may_be_of_stack(tags, &stack);
+        self.groups_tagged(|tags| ours(tags) && tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str()))
+            .await
     }
 
     async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
         let key = alarm_tags::key(alarm);
-        self.groups_tagged(|tags| tags.contains_key(&key)).await
+        let stack = self.stack();
+        self.groups_tagged(|tags| may_be_of_stack(tags, &stack) && tags.contains_key(&key)).await
     }
 
     async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
