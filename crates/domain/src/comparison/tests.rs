@@ -274,8 +274,8 @@ fn the_load_balancers_own_errors_count_only_beside_those_of_our_group() {
             "{own:?} {connection_errors:?} {new_requests}"
         );
     };
-    let ours = "load balancer public answered 120 requests with 5xx itself in 6 minutes of this step (0 in the hour before the \
-                first shift), while new had 12 connection errors in 600 requests";
+    let ours = "load balancer public answered 120 requests with 5xx itself in 6 of the newest minutes of this step (0 in the \
+                hour before the first shift), while new had 12 connection errors in 600 requests";
     check([0, 20], [0, 2], 100, false, ours);
     // A neighbour's outage: our group connects as well as ever, or as badly as the old one.
     check([0, 20], [0, 0], 100, false, "");
@@ -285,8 +285,8 @@ fn the_load_balancers_own_errors_count_only_beside_those_of_our_group() {
     check([0, 1], [0, 1], 100, false, "");
     // An empty group: its share is answered with 503, and no group counts them.
     let starved = "new got 0 of 5400 requests at this step, less than half of its share of 10 % | load balancer public answered \
-                   600 requests with 5xx itself in 6 minutes of this step (0 in the hour before the first shift), while new \
-                   gets too few requests";
+                   600 requests with 5xx itself in 6 of the newest minutes of this step (0 in the hour before the first shift), \
+                   while new gets too few requests";
     check([0, 100], [0, 0], 0, false, starved);
     check([0, 100], [0, 0], 0, true, "");
 }
@@ -296,6 +296,55 @@ fn at_100_percent_the_load_balancers_own_errors_still_count() {
     let (before, gone) = (counts(900, 0, 0, 0), GroupCounts::default());
     let found = objected(before, gone, counts(900, 0, 3, 0), [0, 20], false, 100.0);
     assert!(found.contains("while new had 18 connection errors in 5400 requests"), "{found}");
+}
+
+/// Shifts to 10 % in minute 0, looked at in minute `now`: 900 old requests and 100 new ones a minute, with these connection errors of
+/// the new group and errors of the load balancer itself by minute.
+fn objected_at(now: i64, new_errors: impl Fn(i64) -> u64, own: impl Fn(i64) -> u64) -> Vec<String> {
+    let window = Window::of(&shift(10, 10.0), minute(now)).unwrap();
+    let of = |number: i64| {
+        let new = if number < 0 { GroupCounts::default() } else { counts(100, 0, new_errors(number), 0) };
+        PairMinute { start: minute(number), old: counts(900, 0, 0, 0), new, balancer_errors: own(number) }
+    };
+    let pair = PairRead { of: compared(None), minutes: (-60..now).map(of).collect() };
+    objections(&window, Weight::try_new(10.0).unwrap(), &[pair])
+}
+
+#[test]
+fn a_neighbours_short_outage_holds_nobody_whatever_else_happened_at_this_step() {
+    let neighbour = |at: i64| if at == 5 { 600 } else { 0 };
+    // One connection error of ours in another minute, in the same minute, and many in another one.
+    assert!(objected_at(20, |at| u64::from(at == 7), neighbour).is_empty());
+    assert!(objected_at(12, |at| u64::from(at == 5), neighbour).is_empty());
+    for now in 8..40 {
+        assert!(objected_at(now, |at| if at == 7 { 50 } else { 0 }, neighbour).is_empty(), "minute {now}");
+    }
+}
+
+#[test]
+fn what_our_own_targets_refuse_holds_until_ten_minutes_are_clean() {
+    let refusing = |at: i64| if (8..11).contains(&at) { 30 } else { 0 };
+    let held = |now: i64| !objected_at(now, refusing, refusing).is_empty();
+    // Minute 8 has settled in minute 11; minute 10 is the last with errors, and leaves the newest ten in minute 23.
+    assert_eq!([10, 11, 15, 22, 23, 60].map(held), [false, true, true, true, false, false]);
+    let said = objected_at(13, refusing, refusing).join(" | ");
+    let expected = "answered 90 requests with 5xx itself in 3 of the newest minutes of this step (0 in the hour before the first \
+                    shift), while new had 90 connection errors in 900 requests";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn a_group_that_was_starved_and_gets_its_share_again_holds_nobody_any_more() {
+    let held = |now: i64| {
+        let window = Window::of(&shift(10, 10.0), minute(now)).unwrap();
+        let of = |number: i64| {
+            let new = if number < 60 { GroupCounts::default() } else { counts(100, 0, 0, 0) };
+            PairMinute { start: minute(number), old: counts(900, 0, 0, 0), new, balancer_errors: 0 }
+        };
+        let pair = PairRead { of: compared(None), minutes: (-60..now).map(of).collect() };
+        !objections(&window, Weight::try_new(10.0).unwrap(), &[pair]).is_empty()
+    };
+    assert_eq!([30, 62, 64, 68, 90].map(held), [true, true, true, false, false]);
 }
 
 #[test]

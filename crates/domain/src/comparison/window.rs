@@ -10,6 +10,9 @@ use std::ops::Range;
 /// How long after its end the counts of a minute still change much.
 const SETTLING_SECONDS: i64 = 2 * MINUTE_SECONDS;
 
+/// How many of the newest settled minutes say whether something still goes on.
+const RECENT_SECONDS: i64 = 10 * MINUTE_SECONDS;
+
 /// What is looked at: the hour before the first shift, and the time since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
@@ -52,6 +55,12 @@ impl Window {
     pub(super) fn step(&self) -> Range<Timestamp> {
         let last = self.changes.last().unwrap_or(&self.first);
         plus(*last, i64::from(WARM_UP_MINUTES) * MINUTE_SECONDS)..self.until
+    }
+
+    /// The newest of [`Self::step`]: what is over since then is over.
+    pub(super) fn recent(&self) -> Range<Timestamp> {
+        let step = self.step();
+        step.start.max(plus(step.end, -RECENT_SECONDS))..step.end
     }
 
     /// The minutes since the last change of weight; the minute of the change is 0.
