@@ -232,7 +232,7 @@ fn one_look_is_one_question_to_cloudwatch() {
     stage.migrate(unguarded(&json!({})));
     let looks = stage.story.iter().filter(|line| line.contains("Check alarms: ")).count();
     let asked = stage.world.calls().into_iter().filter(|call| *call == "GetMetricData").count();
-    assert_eq!(asked, looks + 1, "one more when the plan was made");
+    assert_eq!(asked, looks + 2, "two more when the plan was made: what is slow, and the hour before");
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -
         groups: Vec::new(),
         routes: routes.iter().map(planned).collect(),
         guards: Vec::new(),
+        clumps: std::collections::BTreeMap::new(),
         findings: Vec::new(),
         revision: None,
     }

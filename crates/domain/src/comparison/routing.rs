@@ -28,7 +28,7 @@ const BET: f64 = 4.0;
 /// - The load balancer answers with 5xx itself far more often than in the hour before, in the same minutes in which the new
 ///   group has connection errors or lacks its requests, **and** the new group is starved or has a larger share of connection
 ///   errors than the old one. Alone, its errors may be those of any neighbour's group, and a neighbour's outage must not hold
-///   every service on the load balancer.
+///   every service on the load balancer. Not asked once the hour before is no longer kept.
 pub fn objections(window: &Window, weight: Weight, pairs: &[PairRead]) -> Vec<String> {
     pairs.iter().flat_map(|pair| of_pair(window, weight, pair)).collect()
 }
@@ -44,6 +44,10 @@ fn of_pair(window: &Window, weight: Weight, pair: &PairRead) -> Vec<String> {
     if is_starved {
         let (got, all) = (step.new.requests, step.new.requests.saturating_add(step.old.requests));
         said.push(format!("{new} got {got} of {all} requests at this step, less than half of its share of {weight}"));
+    }
+    // Nothing tells any more what is usual.
+    if window.has_outlived_its_data() {
+        return said;
     }
     let before = Sums::of(within(pair, window.since()..window.first));
     let errors = connection_errors(&recent, &before);

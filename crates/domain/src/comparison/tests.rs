@@ -1,8 +1,14 @@
 use super::*;
 use crate::ids::{LoadBalancerArn, MigrationId, TargetGroupArn};
 use crate::journal::{Event, Happening};
-use crate::judge::{MetricKind, Minute};
+use crate::judge::{MetricKind, Minute, Series};
 use crate::weight::Weight;
+use std::collections::BTreeMap;
+
+/// Of a plan that measured no clumps.
+fn series(window: &Window, pairs: &[PairRead]) -> Series {
+    super::series(window, pairs, &BTreeMap::new())
+}
 
 fn minute(minute: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
@@ -131,16 +137,43 @@ fn without_answers_before_the_first_shift_nothing_counts_as_slow() {
 }
 
 #[test]
-fn clumps_are_measured_on_the_old_group_before_the_first_shift() {
-    let mut minutes: Vec<_> = (-60..0)
-        .map(|number| (number, counts(2000, if number % 2 == 0 { 20 } else { 0 }, 0, 0), GroupCounts::default()))
-        .collect();
-    // What happens afterwards changes nothing.
-    minutes.push((1, counts(2000, 0, 0, 0), counts(2000, 2000, 0, 0)));
-    let clumped = series(&window(), &[pair_read(None, &minutes)]).metrics[&MetricKind::Errors].phi;
-    assert!((clumped - 5.0).abs() < f64::EPSILON, "{clumped}");
-    let alone = series(&window(), &[pair_read(None, &minutes[60..])]).metrics[&MetricKind::Errors].phi;
-    assert!((alone - 1.0).abs() < f64::EPSILON, "{alone}");
+fn clumps_are_those_of_the_plan_and_as_large_as_can_be_where_it_has_none() {
+    let old = counts(2000, 2, 0, 0);
+    let minutes: Vec<_> = (-60..7).map(|number| (number, old, counts(100, 0, 0, 0))).collect();
+    let phi = |clumps: &[(MetricKind, f64)], kind: MetricKind| {
+        let pair = pair_read(Some(0.2), &minutes);
+        super::series(&window(), &[pair], &clumps.iter().copied().collect()).metrics[&kind].phi
+    };
+    let planned = [(MetricKind::Errors, 1.25), (MetricKind::Slow, 2.5)];
+    let found = [MetricKind::Errors, MetricKind::Slow, MetricKind::ClientErrors].map(|kind| phi(&planned, kind));
+    assert!(
+        found.iter().zip([1.25, 2.5, 5.0]).all(|(found, expected)| (found - expected).abs() < f64::EPSILON),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn after_fifteen_days_there_is_no_series_any_more_and_only_what_is_kept_is_asked_for() {
+    let day = 24 * 60;
+    let at = |now: i64| Window::of(&shift(10, 10.0), minute(now)).unwrap();
+    let young = at(14 * day);
+    assert!(!young.has_outlived_its_data());
+    assert_eq!(young.kept_since(), minute(-60));
+    assert!(!at(15 * day - 60).has_outlived_its_data(), "the hour before is exactly fifteen days old");
+    let old = at(15 * day - 59);
+    assert!(old.has_outlived_its_data());
+    assert_eq!(old.kept_since(), minute(-59));
+    // Without the hour before, nobody knows how many errors of its own a load balancer always has; starving is seen all the same.
+    let now = 16 * day;
+    let of = |number| PairMinute {
+        start: minute(number),
+        old: counts(900, 0, 0, 0),
+        new: GroupCounts { connection_errors: 5, ..GroupCounts::default() },
+        balancer_errors: 50,
+    };
+    let pair = PairRead { of: compared(None), minutes: (now - 30..now).map(of).collect() };
+    let said = objections(&at(now), Weight::try_new(10.0).unwrap(), &[pair]);
+    assert!(said.len() == 1 && said[0].contains("less than half of its share"), "{said:?}");
 }
 
 #[test]

@@ -8,10 +8,13 @@ use jiff::Timestamp;
 use std::ops::Range;
 
 /// How long after its end the counts of a minute still change much.
-const SETTLING_SECONDS: i64 = 2 * MINUTE_SECONDS;
+pub(super) const SETTLING_SECONDS: i64 = 2 * MINUTE_SECONDS;
 
 /// How many of the newest settled minutes say whether something still goes on.
 const RECENT_SECONDS: i64 = 10 * MINUTE_SECONDS;
+
+/// How long `CloudWatch` keeps the counts of single minutes; beyond that it has those of five.
+const KEPT_SECONDS: i64 = 15 * 24 * HOUR_SECONDS;
 
 /// What is looked at: the hour before the first shift, and the time since.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,17 @@ impl Window {
     /// Where the history begins.
     pub fn since(&self) -> Timestamp {
         plus(self.first, -HOUR_SECONDS)
+    }
+
+    /// Whether the minutes since the first shift are no longer kept: what is left of them begins later at every look, and is no
+    /// series that anything could be concluded from.
+    pub fn has_outlived_its_data(&self) -> bool {
+        self.since() < plus(self.until, SETTLING_SECONDS - KEPT_SECONDS)
+    }
+
+    /// From when on there is something to read.
+    pub fn kept_since(&self) -> Timestamp {
+        self.since().max(plus(self.until, SETTLING_SECONDS - KEPT_SECONDS))
     }
 
     /// Whether a minute of the current step has settled. Before that, everything that is read is of earlier steps.
