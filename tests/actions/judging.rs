@@ -279,6 +279,26 @@ fn counts_that_cloudwatch_gives_in_part_are_not_judged() {
 }
 
 #[test]
+fn a_migration_that_outlives_what_cloudwatch_keeps_is_not_compared_any_more_and_says_so() {
+    let mut stage = Stage::with_users().0;
+    stage.migrate(unguarded(&json!({"onInconclusive": "hold", "maxHold": "16d"})));
+    stage.assert_at_rest("users");
+    let head = stage.head("users");
+    assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(1)), "{}", stage.told());
+    let reason = head.reason.unwrap();
+    let expected = "judge: inconclusive at the end of the bake: not compared any more: the first shift was 15 days ago";
+    assert!(reason.contains(expected), "{reason}");
+}
+
+#[test]
+fn the_plan_keeps_what_was_measured_before_and_no_look_measures_it_again() {
+    let mut stage = stage(fine);
+    stage.migrate(unguarded(&json!({})));
+    let plan = stage.plan("users");
+    assert!(plan.clumps.len() == 3 && plan.clumps.values().all(|phi| (1.0..=5.0).contains(phi)), "{:?}", plan.clumps);
+}
+
+#[test]
 fn without_traffic_the_policy_decides_at_the_end_of_the_bake() {
     let ends = |policy: &str| {
         let mut stage = Stage::with_users().0;

@@ -99,6 +99,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         guard_alarms: GuardAlarms::None,
         min_healthy: 1,
         judge: true,
+        tolerated: crossfade_domain::policy::Tolerated::default(),
         min_bake_seconds: None,
         on_inconclusive: OnInconclusive::Advance,
         on_drift: OnDrift::Halt,
