@@ -77,6 +77,7 @@ pub fn plan(
     if findings.iter().any(|finding| finding.severity == Severity::Refusal) {
         return Err(findings);
     }
+    let hours: Vec<&HourBefore> = inventory.hours_before.values().collect();
     Ok(Plan {
         version: PLAN_VERSION,
         service: policy.name.clone(),
@@ -86,7 +87,7 @@ pub fn plan(
         groups,
         routes,
         guards: Vec::new(),
-        clumps: if policy.judge { clumps(inventory.hours_before.values()) } else { BTreeMap::new() },
+        clumps: if policy.judge { clumps(&hours) } else { BTreeMap::new() },
         findings,
         revision: None,
     })

@@ -90,10 +90,10 @@ impl HourBefore {
 /// left out where no group's are measured.
 ///
 /// Rounded up to thousandths, so that what is stored is what is read, and stays valid.
-pub fn clumps<'a>(groups: impl Iterator<Item = &'a HourBefore> + Clone) -> BTreeMap<MetricKind, f64> {
+pub fn clumps(groups: &[&HourBefore]) -> BTreeMap<MetricKind, f64> {
     let of = |bad_of: super::series::BadOf| {
         let mut history: Vec<(u64, u64)> = Vec::new();
-        for group in groups.clone() {
+        for group in groups {
             history.resize(history.len().max(group.minutes.len()), (0, 0));
             for (sum, counts) in history.iter_mut().zip(&group.minutes) {
                 let (bad, requests) = bad_of(group.slow_is_measured, counts);
@@ -102,7 +102,7 @@ pub fn clumps<'a>(groups: impl Iterator<Item = &'a HourBefore> + Clone) -> BTree
         }
         (dispersion(&history) * 1000.0).ceil() / 1000.0
     };
-    let slow_is_measured = groups.clone().any(|group| group.slow_is_measured);
+    let slow_is_measured = groups.iter().any(|group| group.slow_is_measured);
     let compared = |kind: &MetricKind| *kind != MetricKind::Slow || slow_is_measured;
     BAD.into_iter().filter(|(kind, _)| compared(kind)).map(|(kind, bad_of)| (kind, of(bad_of))).collect()
 }
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn minutes_without_requests_count_as_minutes_without_clumps() {
         let clumped = |minute: usize| counts(2000, if minute.is_multiple_of(2) { 20 } else { 0 }, 0);
-        let errors = |minutes: Vec<GroupCounts>| clumps([hour(minutes)].iter())[&MetricKind::Errors];
+        let errors = |minutes: Vec<GroupCounts>| clumps(&[&hour(minutes)])[&MetricKind::Errors];
         assert!((errors((0..60).map(clumped).collect()) - 5.0).abs() < f64::EPSILON);
         assert!((errors(vec![counts(2000, 2, 0); 60]) - 1.0).abs() < f64::EPSILON);
         assert!((errors(vec![GroupCounts::default(); 60]) - 1.0).abs() < f64::EPSILON);
@@ -164,10 +164,10 @@ mod tests {
     fn the_groups_of_a_service_are_added_up_and_slow_is_left_out_where_nothing_can_be() {
         let slow = GroupCounts { answers: 100, slow: 5, ..counts(100, 0, 0) };
         let measured = HourBefore { minutes: vec![slow; 60], slow_is_measured: true };
-        let kinds = |groups: &[HourBefore]| clumps(groups.iter()).into_keys().collect::<Vec<_>>();
+        let kinds = |groups: &[&HourBefore]| clumps(groups).into_keys().collect::<Vec<_>>();
         let without = hour(vec![counts(100, 1, 0); 60]);
-        assert_eq!(kinds(std::slice::from_ref(&without)), [MetricKind::Errors, MetricKind::ClientErrors]);
-        assert_eq!(kinds(&[without, measured]).len(), 3);
+        assert_eq!(kinds(&[&without]), [MetricKind::Errors, MetricKind::ClientErrors]);
+        assert_eq!(kinds(&[&without, &measured]).len(), 3);
     }
 
     #[test]
