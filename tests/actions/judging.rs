@@ -232,7 +232,7 @@ fn one_look_is_one_question_to_cloudwatch() {
     stage.migrate(unguarded(&json!({})));
     let looks = stage.story.iter().filter(|line| line.contains("Check alarms: ")).count();
     let asked = stage.world.calls().into_iter().filter(|call| *call == "GetMetricData").count();
-    assert_eq!(asked, looks + 1, "one more when the plan was made");
+    assert_eq!(asked, looks + 2, "two more when the plan was made: what is slow, and the hour before");
 }
 
 #[test]
@@ -276,6 +276,26 @@ fn counts_that_cloudwatch_gives_in_part_are_not_judged() {
     let head = stage.head("users");
     assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(1)), "{}", stage.told());
     assert!(head.reason.clone().unwrap().contains("PartialData"), "{head:?}");
+}
+
+#[test]
+fn a_migration_that_outlives_what_cloudwatch_keeps_is_not_compared_any_more_and_says_so() {
+    let mut stage = Stage::with_users().0;
+    stage.migrate(unguarded(&json!({"onInconclusive": "hold", "maxHold": "16d"})));
+    stage.assert_at_rest("users");
+    let head = stage.head("users");
+    assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(1)), "{}", stage.told());
+    let reason = head.reason.unwrap();
+    let expected = "judge: inconclusive at the end of the bake: not compared any more: the first shift was 15 days ago";
+    assert!(reason.contains(expected), "{reason}");
+}
+
+#[test]
+fn the_plan_keeps_what_was_measured_before_and_no_look_measures_it_again() {
+    let mut stage = stage(fine);
+    stage.migrate(unguarded(&json!({})));
+    let plan = stage.plan("users");
+    assert!(plan.clumps.len() == 3 && plan.clumps.values().all(|phi| (1.0..=5.0).contains(phi)), "{:?}", plan.clumps);
 }
 
 #[test]

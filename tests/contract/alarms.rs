@@ -156,7 +156,7 @@ pub(crate) fn guard(kind: GuardKind) -> NewAlarm {
     let service = ServiceName::parse("users").unwrap();
     let migration = MigrationId::of(&service, 1);
     let balancer = LoadBalancerArn::parse(arn("loadbalancer/app/public/1")).unwrap();
-    let planned = PlannedGuard { name: GUARD.to_owned(), kind, old: group("old") };
+    let planned = PlannedGuard { name: GUARD.to_owned(), kind, old: group("old"), percent: None };
     definition(&planned, ("crossfade", &service), &migration, &balancer, &group("new"))
 }
 

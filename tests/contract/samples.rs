@@ -74,6 +74,7 @@ fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -
         groups: Vec::new(),
         routes: routes.iter().map(planned).collect(),
         guards: Vec::new(),
+        clumps: std::collections::BTreeMap::new(),
         findings: Vec::new(),
         revision: None,
     }
@@ -98,6 +99,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         guard_alarms: GuardAlarms::None,
         min_healthy: 1,
         judge: true,
+        tolerated: crossfade_domain::policy::Tolerated::default(),
         min_bake_seconds: None,
         on_inconclusive: OnInconclusive::Advance,
         on_drift: OnDrift::Halt,

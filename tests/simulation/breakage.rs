@@ -59,6 +59,8 @@ pub(super) enum Breakage {
     LocksAreFreeAtOnce,
     /// Metrics that cannot be read are taken for an hour without requests.
     UnreadableMetricsAreQuiet,
+    /// The clock of the functions runs three minutes ahead, so that minutes are judged before they have settled.
+    NewestMinutesAreJudged,
 }
 
 impl Breakage {

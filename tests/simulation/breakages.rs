@@ -135,6 +135,11 @@ fn locks_that_are_free_at_once_are_caught() {
 }
 
 #[test]
+fn minutes_that_have_not_settled_and_are_judged_are_caught() {
+    check(Breakage::NewestMinutesAreJudged, "judged", None, 10);
+}
+
+#[test]
 fn unreadable_metrics_taken_for_quiet_are_caught() {
-    check(Breakage::UnreadableMetricsAreQuiet, "judged", Some((Fault::Throttled, "metric_data", 3)), 9);
+    check(Breakage::UnreadableMetricsAreQuiet, "judged", Some((Fault::Throttled, "metric_data", 4)), 9);
 }

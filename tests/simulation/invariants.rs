@@ -2,7 +2,7 @@
 
 use super::random;
 use super::run::run;
-use super::scenario::scenarios;
+use super::scenario::{Outcome, scenarios};
 use super::sweep::{Report, all, exhaust, judged, name_of, named, replay_of, told};
 use std::sync::LazyLock;
 
@@ -67,6 +67,11 @@ fn invariant_9_no_alarm_is_overlooked_and_none_that_cannot_be_read_is_quiet() {
 }
 
 #[test]
+fn invariant_10_no_evidence_is_its_own_verdict_and_the_newest_minutes_are_never_judged() {
+    check(10);
+}
+
+#[test]
 fn invariant_11_no_step_is_taken_that_the_old_side_could_not_take_back() {
     check(11);
 }
@@ -96,6 +101,13 @@ fn every_scenario_ends_as_it_should_when_nothing_else_goes_wrong() {
         assert_eq!(ending.outcome, Some(scenario.ends), "{}", scenario.name);
         assert_eq!(ending.violations, [], "{}", scenario.name);
     }
+}
+
+#[test]
+fn a_new_side_that_no_alarm_sees_is_rolled_back_by_the_judge() {
+    let ending = judged(&named("judged-and-sick").unwrap(), true);
+    let sentence = "judge: new cluster answers 100.0 % of requests with 4xx";
+    assert!(ending.outcome == Some(Outcome::RolledBack) && ending.story.contains(sentence), "{}", ending.story);
 }
 
 #[test]

@@ -79,7 +79,8 @@ pub(super) async fn command(ports: Ports, command: Command) -> Result<Value, Tas
 pub(super) fn act(run: &mut Run<'_>, act: &Act) {
     let world = run.account.world.clone();
     match act {
-        Act::NewSideFails => run.new_side_fails = true,
+        Act::NewSideFails => run.new_side_answers = 500,
+        Act::NewSideRefuses => run.new_side_answers = 404,
         Act::FireAlarm(name) => world.fire_alarm(name),
         Act::QuietAlarm(name) => world.quiet_alarm(name),
         Act::DeleteAlarm(name) => world.delete_alarm(name),
@@ -151,7 +152,7 @@ fn edit(run: &Run<'_>, index: usize, edit: impl FnOnce(&str)) {
 }
 
 /// A minute of requests, split as the routes are now; every target answers as its side does.
-pub(super) fn minute_of_traffic(account: &Account, new_side_fails: bool) {
+pub(super) fn minute_of_traffic(account: &Account, new_side_answers: u16) {
     let (routes, ours) = {
         let watch = account.watch.lock().unwrap();
         (watch.stage.routes.clone(), watch.groups().clone())
@@ -164,9 +165,9 @@ pub(super) fn minute_of_traffic(account: &Account, new_side_fails: bool) {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few requests")]
             let requests = (f64::from(REQUESTS) * share).round() as u32;
             let healthy = account.healthy(&tuple.group) > 0;
-            let outcome = match (healthy, new_side_fails && ours.contains(&tuple.group)) {
+            let outcome = match (healthy, ours.contains(&tuple.group)) {
                 (false, _) => Outcome::Target(503),
-                (true, true) => Outcome::Target(500),
+                (true, true) => Outcome::Target(new_side_answers),
                 (true, false) => Outcome::Target(200),
             };
             record(account, route.as_str(), &tuple.group, outcome, requests);

@@ -333,6 +333,12 @@ impl Metrics for Faulty {
         if answer.is_err() {
             self.account.watch.lock().unwrap().metrics_unread(self.caller.invocation);
         }
+        if self.caller.function == "check-alarms"
+            && let Ok(points) = &answer
+        {
+            let mut watch = self.account.watch.lock().unwrap();
+            watch.metrics_read(self.caller.invocation, queries, points, (until, self.account.now()));
+        }
         match answer {
             Err(_) if self.broken(Breakage::UnreadableMetricsAreQuiet) => Ok(vec![DataPoints::new(); queries.len()]),
             answer => answer,

@@ -89,7 +89,8 @@ pub(super) struct Run<'a> {
     /// What of the script was not done yet.
     script: Vec<(When, Act)>,
     pub(super) execution: String,
-    pub(super) new_side_fails: bool,
+    /// What well targets of the new side answer.
+    pub(super) new_side_answers: u16,
     entered: usize,
     /// A person asked in vain and gave up.
     gave_up: bool,
@@ -128,7 +129,7 @@ pub(super) fn run(case: &Case, told: bool) -> Ending {
         numbered: 0,
         script: case.script(),
         execution: String::new(),
-        new_side_fails: false,
+        new_side_answers: 200,
         entered: 0,
         gave_up: false,
         acted_at: None,
@@ -173,6 +174,11 @@ impl Run<'_> {
             consumers::follow(&mut self.account.watch.lock().unwrap());
         }
         self.account.watch.lock().unwrap().stage.policy["judge"] = json!(self.case.scenario.judge);
+        if self.case.scenario.bakes_for_the_judge {
+            let policy = &mut self.account.watch.lock().unwrap().stage.policy;
+            policy["schedule"][0]["bake"] = json!("10m");
+            policy["slice"] = json!("2m");
+        }
         self.account.watch.lock().unwrap().stage.policy["untouchable"] = json!(untouchable);
         self.execution = self.start("first").expect("the first start is never refused");
     }
@@ -280,7 +286,7 @@ impl Run<'_> {
                 self.due(now + schedule.every, Due::Schedule(index));
             }
             Due::Minute => {
-                people::minute_of_traffic(&self.account, self.new_side_fails);
+                people::minute_of_traffic(&self.account, self.new_side_answers);
                 self.due(now + SignedDuration::from_mins(1), Due::Minute);
             }
             Due::Script => {

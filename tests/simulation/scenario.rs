@@ -65,6 +65,8 @@ pub(super) enum When {
 pub(super) enum Act {
     /// The new side answers with errors, which the alarm on them sees.
     NewSideFails,
+    /// The new side refuses every request with 404, which no alarm sees.
+    NewSideRefuses,
     FireAlarm(&'static str),
     QuietAlarm(&'static str),
     DeleteAlarm(&'static str),
@@ -112,6 +114,8 @@ pub(super) struct Scenario {
     pub(super) guards: bool,
     /// Whether the new side is compared with the old one.
     pub(super) judge: bool,
+    /// Whether the first step bakes for so long that the judge can decide, with few looks.
+    pub(super) bakes_for_the_judge: bool,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -143,6 +147,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         hooks: false,
         guards: false,
         judge: false,
+        bakes_for_the_judge: false,
         about: 13,
     }
 }
@@ -222,6 +227,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     list.push(Scenario { guards: true, ..scenario("guard-alarm-fires", O::RolledBack, guard) });
     list.extend(resumed());
     list.push(Scenario { judge: true, ..scenario("judged", O::Migrated, vec![]) });
+    let sick = vec![(When::Recorded("intended 1"), Act::NewSideRefuses)];
+    let sick = scenario("judged-and-sick", O::RolledBack, sick);
+    list.push(Scenario { judge: true, bakes_for_the_judge: true, ..sick });
     let anew = vec![(When::Recorded("shifted 1"), Act::RollBack), (When::Recorded("rolled back"), Act::StartAnew)];
     let mut anew = scenario("started-anew", O::Migrated, anew);
     // The second one may be stopped before it begins, or be the one that a fault rolls back.
@@ -233,6 +241,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             9
         } else if is("group") || is("weight-set") || is("drift") {
             5
+        } else if is("judged-and-sick") {
+            10
         } else if is("old-side") {
             11
         } else {

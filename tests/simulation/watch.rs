@@ -19,6 +19,8 @@ use crossfade_world::ledger::Items;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod evidence;
+
 /// Healthy targets that the policy of every run asks for, and that each old group has at first.
 pub(super) const HEALTHY: u32 = 2;
 
@@ -50,6 +52,8 @@ pub(super) struct Watch {
     reads: BTreeMap<(u64, RouteId), usize>,
     unread: BTreeSet<u64>,
     unread_metrics: BTreeSet<u64>,
+    /// In how many minutes both sides had requests, by the invocation that read them.
+    compared: BTreeMap<u64, usize>,
     meant: BTreeMap<RouteId, Vec<Action>>,
     gave_up: bool,
     pub(super) last_write: Option<Timestamp>,
@@ -131,6 +135,7 @@ impl Watch {
             consumers: Consumers::default(),
             released_at: None,
             unread_metrics: BTreeSet::new(),
+            compared: BTreeMap::new(),
         }
     }
 
@@ -397,18 +402,6 @@ impl Watch {
                 format!("step {step} was counted although {} was read with {}", route.describe(), describe(&value))
             });
         }
-    }
-
-    /// An answer of `check-alarms`.
-    pub(super) fn judged(&mut self, invocation: u64, verdict: &str) {
-        let unread = self.unread.contains(&invocation);
-        let quiet = matches!(verdict, "advance" | "finish" | "bake");
-        self.expect(9, !(unread && quiet), || format!("alarms that could not be read were taken for quiet: {verdict}"));
-        let unread = self.unread_metrics.contains(&invocation);
-        let goes_on = matches!(verdict, "advance" | "finish");
-        self.expect(9, !(unread && goes_on), || {
-            format!("metrics that could not be read were taken for quiet: {verdict}")
-        });
     }
 
     /// Locks and journal, after every write to the table.

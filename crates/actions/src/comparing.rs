@@ -1,19 +1,18 @@
 //! Reads what the judge compares, and asks it.
 
 use crate::error::ActionError;
+use crate::hour_before::in_seconds;
 use crate::ports::Ports;
 use crate::standing::Ours;
 use crossfade_domain::action::{Forward, forward_of};
-use crossfade_domain::comparison::{
-    ComparedPair, GroupPair, Window, horizon_minutes, objections, queries, read, series,
-};
-use crossfade_domain::judge::{MetricKind, Parameters, judge};
+use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, objections, parameters, queries, read, series};
+use crossfade_domain::judge::{Judgement, MetricKind, judge};
 use crossfade_domain::judge_gate::Comparison;
 use crossfade_domain::plan::PlannedGroup;
 use crossfade_domain::weight::Weight;
 
-/// Judges the whole series since the first shift, read at once, and looks where the requests went; nothing is kept between two looks. None before the first
-/// traffic and where the policy wants no judge.
+/// Judges the whole series since the first shift, read at once, and looks where the requests went; nothing is kept between two
+/// looks. None before the first traffic and where the policy wants no judge.
 ///
 /// # Errors
 /// The ledger's and the metrics'. What CloudWatch answers in part is an error.
@@ -29,22 +28,26 @@ pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Compari
     })?;
     let Some(window) = Window::of(&events, ports.clock.now()) else { return Ok(None) };
     let pairs = plan.groups.iter().map(|planned| pair(ours, planned)).collect::<Result<Vec<_>, _>>()?;
-    let answers = ports.metrics.data(&queries(&pairs), window.since(), window.until).await;
+    let answers = ports.metrics.data(&queries(&pairs), window.kept_since(), window.until).await;
     let answers = answers.map_err(|source| ActionError::Port {
         doing: format!("reading the metrics of {} and of what it replaces", head.service),
         source,
     })?;
     let pairs = read(pairs, answers);
-    let series = series(&window, &pairs);
-    let mut judgement = judge(&series, &Parameters::new(horizon_minutes(plan)));
+    let weight = head.verified_step.and_then(|step| plan.step(step)).map_or(Weight::ZERO, |step| step.weight);
+    let objections = objections(&window, weight, &pairs);
+    if window.has_outlived_its_data() {
+        return Ok(Some(Comparison { judgement: Judgement::without_a_series(), objections }));
+    }
+    let series = series(&window, &pairs, &plan.clumps);
+    let mut judgement = judge(&series, &parameters(plan));
     if !window.has_reached_the_step() {
         judgement = judgement.before_its_step();
     }
     if !series.metrics.contains_key(&MetricKind::Slow) {
         judgement.sentence.push_str("; slowness not compared, the old cluster answered nothing before the first shift");
     }
-    let weight = head.verified_step.and_then(|step| plan.step(step)).map_or(Weight::ZERO, |step| step.weight);
-    Ok(Some(Comparison { judgement, objections: objections(&window, weight, &pairs) }))
+    Ok(Some(Comparison { judgement, objections }))
 }
 
 fn pair(ours: &Ours, planned: &PlannedGroup) -> Result<ComparedPair, ActionError> {
@@ -53,8 +56,7 @@ fn pair(ours: &Ours, planned: &PlannedGroup) -> Result<ComparedPair, ActionError
         ActionError::Internal(format!("{} of {} has no new target group", planned.old.name(), head.migration))
     })?;
     let (load_balancer, old, new) = (planned.load_balancer.clone(), planned.old.clone(), new.clone());
-    #[expect(clippy::cast_precision_loss, reason = "a time in microseconds is far below 2^53")]
-    let slow_above_seconds = planned.slow_above_microseconds.map(|microseconds| microseconds as f64 / 1e6);
+    let slow_above_seconds = planned.slow_above_microseconds.map(in_seconds);
     let sticky = plan.routes.iter().filter(|route| route.old == planned.old).any(|route| {
         let attached = route.attached_stickiness.is_some_and(|stickiness| stickiness.enabled);
         attached || forward_of(&route.baseline).is_some_and(Forward::is_sticky)

@@ -1,6 +1,7 @@
 //! The inventory of a plan: everything of the world that it depends on.
 
 use crate::error::ActionError;
+use crate::hour_before::hours_before;
 use crate::ports::{PortError, Ports};
 use crossfade_domain::alarm::Alarm;
 use crossfade_domain::comparison::response_times::queries;
@@ -33,6 +34,7 @@ pub(crate) async fn gather(ports: &Ports, policy: &ServicePolicy) -> Result<Inve
     if policy.judge {
         inventory.response_times = response_times(ports, &inventory.old_groups).await?;
     }
+    inventory.hours_before = hours_before(ports, policy, &inventory).await?;
     inventory.name_holders = name_holders(ports, &policy.name, &inventory).await?;
     let holders = ports.ledger.holders(&routes).await;
     inventory.holders = holders.map_err(|source| ActionError::Ledger {

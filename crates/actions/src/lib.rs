@@ -18,6 +18,7 @@ mod gather;
 mod guards;
 mod halting;
 mod hooks;
+mod hour_before;
 mod input;
 pub mod observe;
 pub mod plan_migration;

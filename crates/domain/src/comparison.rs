@@ -2,22 +2,26 @@
 //!
 //! - [`window`]: which minutes are looked at.
 //! - [`counts`]: what is asked about each pair of groups, and the counts that the answers hold.
+//! - [`hour_before`]: what the old groups did in the hour before; measured once, when the plan is made.
 //! - [`response_times`]: above what an answer counts as slow; asked once, when the plan is made.
 //! - [`routing`]: what the counts say about where the requests went.
 //! - [`series`]: the judge's series.
 
 pub mod counts;
+pub mod hour_before;
 pub mod response_times;
 pub mod routing;
 pub mod series;
 pub mod window;
 
 pub use counts::{ComparedPair, GroupCounts, GroupPair, PairMinute, PairRead, queries, read};
+pub use hour_before::{FailedShares, HourBefore, clumps};
 pub use response_times::{ResponseTimes, last_whole_hour};
 pub use routing::objections;
 pub use series::series;
 pub use window::Window;
 
+use crate::judge::Parameters;
 use crate::plan::Plan;
 use jiff::Timestamp;
 
@@ -29,9 +33,14 @@ const MINUTE_PERIOD: u16 = 60;
 const HOUR_PERIOD: u16 = 3600;
 
 /// Planned minutes of a whole migration.
-pub fn horizon_minutes(plan: &Plan) -> u32 {
+fn horizon_minutes(plan: &Plan) -> u32 {
     let seconds: u64 = plan.policy.schedule.steps.iter().map(|step| u64::from(step.bake_seconds)).sum();
     u32::try_from(seconds.div_ceil(60)).unwrap_or(u32::MAX).max(1)
+}
+
+/// What the judge is told about a migration.
+pub fn parameters(plan: &Plan) -> Parameters {
+    Parameters::tolerating(horizon_minutes(plan), &plan.policy.tolerated)
 }
 
 /// The beginning of a time's minute.

@@ -160,6 +160,15 @@ impl Reader {
         fitting
     }
 
+    /// A number within bounds, both included.
+    pub fn number(&mut self, place: &Place<'_>, least: f64, most: f64) -> Option<f64> {
+        let fitting = place.value.as_f64().filter(|number| (least..=most).contains(number));
+        if fitting.is_none() {
+            self.note(&place.path, wrong(place.value, &format!("a number from {least} to {most}")));
+        }
+        fitting
+    }
+
     /// One of a few words.
     pub fn word<T: Copy>(&mut self, place: &Place<'_>, words: &[(&str, T)]) -> Option<T> {
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();

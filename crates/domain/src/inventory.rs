@@ -1,7 +1,7 @@
 //! What was observed before a plan is made.
 
 use crate::alarm::Alarm;
-use crate::comparison::ResponseTimes;
+use crate::comparison::{HourBefore, ResponseTimes};
 use crate::group::{Attributes, Tags, TargetGroup, TargetHealth};
 use crate::ids::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::route::{Route, RouteId};
@@ -27,6 +27,8 @@ pub struct Inventory {
     pub name_holders: BTreeMap<String, (TargetGroupArn, Tags)>,
     /// How long the old groups took to answer, where that is wanted.
     pub response_times: BTreeMap<TargetGroupArn, ResponseTimes>,
+    /// What the old groups did in the hour before, where that is wanted.
+    pub hours_before: BTreeMap<TargetGroupArn, HourBefore>,
     /// Who holds routes of the service now.
     pub holders: Vec<RouteHolder>,
 }

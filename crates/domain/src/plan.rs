@@ -1,8 +1,10 @@
 //! Policy and inventory made exact and immutable.
 
 use crate::action::{Action, GroupStickiness};
+use crate::comparison::FailedShares;
 use crate::group::{Attributes, GroupSettings};
 use crate::ids::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use crate::judge::MetricKind;
 use crate::planner::guard::PlannedGuard;
 use crate::policy::{ScheduleStep, ServicePolicy};
 use crate::route::RouteId;
@@ -38,6 +40,10 @@ pub struct Plan {
     /// The alarms that we create once the new groups exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<PlannedGuard>,
+    /// How many bad requests count as one for the judge, by metric, from the old groups' hour before the plan was made. Empty
+    /// where nothing is judged, and in plans from before this was recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clumps: BTreeMap<MetricKind, f64>,
     /// Warnings that did not refuse the plan.
     pub findings: Vec<Finding>,
     /// What a resume made of an earlier plan of the same migration; none for the plan as it was made.
@@ -75,6 +81,10 @@ pub struct PlannedGroup {
     /// it had answered nothing, or nothing is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_above_microseconds: Option<u64>,
+    /// What the old group failed in the hour before the plan was made, where guard alarms have to know it. None where it had no
+    /// requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_failed: Option<FailedShares>,
 }
 
 /// A route and what it will carry at each step.

@@ -15,14 +15,16 @@ pub use name::new_group_name;
 pub use revision::revise;
 pub use routes::routes_of;
 
-use crate::comparison::ResponseTimes;
+use crate::comparison::{HourBefore, ResponseTimes, clumps};
 use crate::ids::{LoadBalancerArn, MigrationId};
 use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::plan::{Finding, Plan, PlannedGroup, Severity};
-use crate::policy::ServicePolicy;
+use crate::policy::{GuardAlarms, ServicePolicy};
+use crate::policy_document::written_duration;
 use crate::weight::Weight;
 use findings::Findings;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// Version of plans as they are stored today.
 pub const PLAN_VERSION: u32 = 1;
@@ -33,6 +35,9 @@ pub const MOST_ROUTES: usize = 90;
 pub const MOST_LOCKS: usize = 96;
 /// The most target groups that a load balancer may use; AWS does not adjust it.
 pub const GROUPS_PER_LOAD_BALANCER: usize = 100;
+
+/// How long the counts of single minutes are kept.
+const KEPT_SECONDS: u32 = 15 * 24 * 60 * 60;
 
 /// Plans a migration. Warnings stand in the plan.
 ///
@@ -67,10 +72,12 @@ pub fn plan(
     let routes = routes::plan(policy, inventory, &old_groups, &mut findings);
     let groups: Vec<PlannedGroup> =
         old_groups.iter().filter_map(|old| planned_group(policy, inventory, old, &mut findings)).collect();
+    check_kept(policy, &mut findings);
     let findings = findings.0;
     if findings.iter().any(|finding| finding.severity == Severity::Refusal) {
         return Err(findings);
     }
+    let hours: Vec<&HourBefore> = inventory.hours_before.values().collect();
     Ok(Plan {
         version: PLAN_VERSION,
         service: policy.name.clone(),
@@ -80,6 +87,7 @@ pub fn plan(
         groups,
         routes,
         guards: Vec::new(),
+        clumps: if policy.judge { clumps(&hours) } else { BTreeMap::new() },
         findings,
         revision: None,
     })
@@ -94,6 +102,10 @@ fn planned_group(
     let load_balancer = balancer_of(inventory, old)?.arn.clone();
     new_group::warn(policy, old, findings);
     let times = inventory.response_times.get(&old.group.arn);
+    let wants_guards = policy.guard_alarms == GuardAlarms::Auto;
+    let hour = inventory.hours_before.get(&old.group.arn).filter(|_| wants_guards);
+    let old_failed = hour.and_then(HourBefore::failed_shares);
+    guard::warn(old, old_failed, findings);
     Some(PlannedGroup {
         old: old.group.arn.clone(),
         load_balancer,
@@ -102,6 +114,7 @@ fn planned_group(
         attributes: new_group::attributes(old),
         old_healthy: crate::group::healthy_count(&old.health),
         slow_above_microseconds: times.and_then(ResponseTimes::slow_above_microseconds),
+        old_failed,
     })
 }
 
@@ -133,6 +146,20 @@ fn check_schedule(policy: &ServicePolicy, findings: &mut Findings) {
             "schedule",
             "the weights do not rise from above 0 % to 100 %; correct the schedule",
         );
+    }
+}
+
+/// A migration that is open for longer than its minutes are kept is not judged to its end.
+fn check_kept(policy: &ServicePolicy, findings: &mut Findings) {
+    let bakes = policy.schedule.steps.iter().map(|step| step.bake_seconds).fold(0, u32::saturating_add);
+    if policy.judge && bakes > KEPT_SECONDS {
+        let message = format!(
+            "the bakes take {} together, and CloudWatch keeps the counts of single minutes for {}: from then on nothing is compared, and \
+             only alarms, health and drift guard the service; shorten the schedule, or name alarms",
+            written_duration(bakes),
+            written_duration(KEPT_SECONDS)
+        );
+        findings.warn(code::JUDGE_OUTLIVED, "schedule", message);
     }
 }
 

@@ -41,6 +41,9 @@ pub struct ServicePolicy {
     /// Whether the new cluster is compared with the old one.
     #[serde(default = "is_judged")]
     pub judge: bool,
+    /// What the judge tolerates, where that is not the default.
+    #[serde(default, skip_serializing_if = "Tolerated::is_default")]
+    pub tolerated: Tolerated,
     /// After how many seconds a bake may end early, when the judge says that the new cluster is fine; none for never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_bake_seconds: Option<u32>,
@@ -69,6 +72,48 @@ impl ServicePolicy {
         let (_, before_the_last) = self.schedule.steps.split_last()?;
         let step = before_the_last.get(usize::try_from(step).ok()?.checked_sub(1)?)?;
         step.min_bake_seconds.or(self.min_bake_seconds).filter(|least| *least < step.bake_seconds)
+    }
+}
+
+/// What is worth choosing about the judge. Its bets and caps are constants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Tolerated {
+    /// The factor on the old cluster's share of bad requests, for every metric.
+    pub factor: f64,
+    /// How many points above that harm begins.
+    pub margins: Margins,
+    /// The chance of a false rollback in one migration.
+    pub alpha: f64,
+}
+
+/// Points (hundredths of all requests) above the factor's line, by metric.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Margins {
+    /// Of answers of 500 to 599, and connections that failed.
+    pub errors: f64,
+    /// Of answers above the old cluster's p95.
+    pub slow: f64,
+    /// Of answers of 400 to 499.
+    pub client_errors: f64,
+}
+
+impl Default for Tolerated {
+    fn default() -> Self {
+        Self { factor: 1.5, margins: Margins::default(), alpha: 0.001 }
+    }
+}
+
+impl Default for Margins {
+    fn default() -> Self {
+        Self { errors: 0.1, slow: 2.0, client_errors: 1.0 }
+    }
+}
+
+impl Tolerated {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod after;
 mod duration;
+mod judging;
 mod schedule;
 mod schema;
 mod settings;
@@ -153,7 +154,8 @@ fn service(
             alarms: settings.alarms,
             guard_alarms: settings.guard_alarms,
             min_healthy: settings.min_healthy,
-            judge: settings.judge,
+            judge: settings.judge.is_some(),
+            tolerated: settings.judge.unwrap_or_default(),
             min_bake_seconds: settings.min_bake_seconds,
             on_inconclusive: settings.on_inconclusive,
             on_drift: settings.on_drift,

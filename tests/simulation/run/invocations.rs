@@ -105,7 +105,8 @@ impl Run<'_> {
             && let Ok(value) = &answer
         {
             let verdict = value["verdict"].as_str().unwrap_or_default();
-            self.account.watch.lock().unwrap().judged(number, verdict);
+            let reason = value["reason"].as_str().unwrap_or_default();
+            self.account.watch.lock().unwrap().judged(number, verdict, reason);
         }
         self.agenda.retain(|_, due| !matches!(due, Due::Deadline(of) if *of == number));
         self.reply(invocation.reply, answer);

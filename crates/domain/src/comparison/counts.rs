@@ -4,6 +4,7 @@ use super::MINUTE_PERIOD;
 use crate::ids::{LoadBalancerArn, TargetGroupArn};
 use crate::metric_query::{DataPoints, MetricQuery};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An old group and the new one that takes its traffic over, on one load balancer.
@@ -29,7 +30,8 @@ pub struct ComparedPair {
 }
 
 /// What one group did in one minute. What was not published is 0: load balancers publish most counts only when they are not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct GroupCounts {
     /// Requests for which a target was chosen.
     pub requests: u64,
@@ -73,8 +75,9 @@ enum Side {
     New,
 }
 
+/// What is counted of a group.
 #[derive(Debug, Clone, Copy)]
-enum Count {
+pub(super) enum Count {
     Requests,
     ServerErrors,
     ClientErrors,
@@ -83,7 +86,8 @@ enum Count {
     Slow,
 }
 
-const COUNTS: [Count; 6] =
+/// All of it.
+pub(super) const COUNTS: [Count; 6] =
     [Count::Requests, Count::ServerErrors, Count::ClientErrors, Count::ConnectionErrors, Count::Answers, Count::Slow];
 
 #[derive(Debug, Clone, Copy)]
@@ -112,25 +116,57 @@ impl Count {
             Self::Slow => slow_above_seconds.map(|seconds| format!("TC({seconds:.6}:)")),
         }
     }
+
+    /// What is asked to count it, minute by minute; none where nothing can be.
+    pub(super) fn query(
+        self,
+        load_balancer: &LoadBalancerArn,
+        group: &TargetGroupArn,
+        slow_above_seconds: Option<f64>,
+    ) -> Option<MetricQuery> {
+        Some(MetricQuery {
+            metric: self.metric(),
+            load_balancer: load_balancer.clone(),
+            group: Some(group.clone()),
+            period_seconds: MINUTE_PERIOD,
+            statistic: self.statistic(slow_above_seconds)?,
+        })
+    }
+
+    /// Notes an answer.
+    pub(super) fn note(self, counts: &mut GroupCounts, value: f64) {
+        *match self {
+            Self::Requests => &mut counts.requests,
+            Self::ServerErrors => &mut counts.server_errors,
+            Self::ClientErrors => &mut counts.client_errors,
+            Self::ConnectionErrors => &mut counts.connection_errors,
+            Self::Answers => &mut counts.answers,
+            Self::Slow => &mut counts.slow,
+        } = whole(value);
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate; counts are whole")]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
 }
 
 impl ComparedPair {
     fn questions(&self) -> Vec<(Question, MetricQuery)> {
-        let query = |metric, group: Option<&TargetGroupArn>, statistic| MetricQuery {
-            metric,
-            load_balancer: self.pair.load_balancer.clone(),
-            group: group.cloned(),
-            period_seconds: MINUTE_PERIOD,
-            statistic,
-        };
         let mut questions = Vec::new();
         for (side, group) in [(Side::Old, &self.pair.old), (Side::New, &self.pair.new)] {
             questions.extend(COUNTS.into_iter().filter_map(|count| {
-                let statistic = count.statistic(self.slow_above_seconds)?;
-                Some((Question::Of(side, count), query(count.metric(), Some(group), statistic)))
+                let query = count.query(&self.pair.load_balancer, group, self.slow_above_seconds)?;
+                Some((Question::Of(side, count), query))
             }));
         }
-        let own = query("HTTPCode_ELB_5XX_Count", None, "Sum".to_owned());
+        let own = MetricQuery {
+            metric: "HTTPCode_ELB_5XX_Count",
+            load_balancer: self.pair.load_balancer.clone(),
+            group: None,
+            period_seconds: MINUTE_PERIOD,
+            statistic: "Sum".to_owned(),
+        };
         questions.push((Question::BalancerErrors, own));
         questions
     }
@@ -159,22 +195,9 @@ pub fn read(pairs: Vec<ComparedPair>, answers: Vec<DataPoints>) -> Vec<PairRead>
 }
 
 fn note(minute: &mut PairMinute, question: Question, value: f64) {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate; counts are whole")]
-    let value = value.round() as u64;
-    let Question::Of(side, count) = question else {
-        minute.balancer_errors = value;
-        return;
-    };
-    let counts = match side {
-        Side::Old => &mut minute.old,
-        Side::New => &mut minute.new,
-    };
-    *match count {
-        Count::Requests => &mut counts.requests,
-        Count::ServerErrors => &mut counts.server_errors,
-        Count::ClientErrors => &mut counts.client_errors,
-        Count::ConnectionErrors => &mut counts.connection_errors,
-        Count::Answers => &mut counts.answers,
-        Count::Slow => &mut counts.slow,
-    } = value;
+    match question {
+        Question::BalancerErrors => minute.balancer_errors = whole(value),
+        Question::Of(Side::Old, count) => count.note(&mut minute.old, value),
+        Question::Of(Side::New, count) => count.note(&mut minute.new, value),
+    }
 }

@@ -5,6 +5,7 @@
 
 use super::counts::{GroupCounts, PairMinute, PairRead};
 use super::window::Window;
+use crate::judge::one_minute::{Counts, ln_e};
 use crate::judge::{ln_more_often, starved};
 use crate::weight::Weight;
 use jiff::Timestamp;
@@ -13,83 +14,111 @@ use std::ops::Range;
 /// Minutes of the hour before the first shift.
 const MINUTES_BEFORE: u64 = 60;
 
-/// What speaks against going on although no comparison shows it, one sentence each; it never rolls back.
+/// Connection errors are tolerated as the judge tolerates errors: up to this factor on the old group's share of them, and
+/// this share beside it. The bet looks for about four times as many.
+const RATIO: f64 = 1.5;
+const MARGIN: f64 = 0.001;
+const BET: f64 = 4.0;
+
+/// What speaks against going on although no comparison shows it, one sentence each; it never rolls back. Each is over once the
+/// newest minutes are clean, so that what has passed holds nobody for long.
 ///
 /// - A new group gets less than half of its share of the requests at this step. Not asked where clients are pinned to a
 ///   group, since those who came before the step stay where they are.
-/// - The load balancer answers with 5xx itself far more often than in the hour before, **and** the new group is starved or
-///   has a larger share of connection errors than the old one. Alone, its errors may be those of any neighbour's group, and a
-///   neighbour's outage must not hold every service on the load balancer.
+/// - The load balancer answers with 5xx itself far more often than in the hour before, in the same minutes in which the new
+///   group has connection errors or lacks its requests, **and** the new group is starved or has a larger share of connection
+///   errors than the old one. Alone, its errors may be those of any neighbour's group, and a neighbour's outage must not hold
+///   every service on the load balancer. Not asked once the hour before is no longer kept.
 pub fn objections(window: &Window, weight: Weight, pairs: &[PairRead]) -> Vec<String> {
     pairs.iter().flat_map(|pair| of_pair(window, weight, pair)).collect()
 }
 
 fn of_pair(window: &Window, weight: Weight, pair: &PairRead) -> Vec<String> {
-    let step = Step::of(window, &pair.minutes);
     let new = pair.of.pair.new.name();
+    let step = Sums::of(within(pair, window.step()));
+    let recent = Sums::of(within(pair, window.recent()));
     let mut said = Vec::new();
-    let is_starved = !pair.of.sticky && starved::is_starved(step.new.requests, step.old.requests, weight);
+    let is_starved = !pair.of.sticky
+        && starved::is_starved(step.new.requests, step.old.requests, weight)
+        && lacks_its_share(recent.new.requests, recent.old.requests, weight);
     if is_starved {
         let (got, all) = (step.new.requests, step.new.requests.saturating_add(step.old.requests));
         said.push(format!("{new} got {got} of {all} requests at this step, less than half of its share of {weight}"));
     }
-    let errors = step.connection_errors();
-    let more_often = ln_more_often(step.balancer_errors, step.minutes, step.balancer_errors_before, MINUTES_BEFORE);
+    // Nothing tells any more what is usual.
+    if window.has_outlived_its_data() {
+        return said;
+    }
+    let before = Sums::of(within(pair, window.since()..window.first));
+    let errors = connection_errors(&recent, &before);
+    // Only the minutes that may be ours: those of a neighbour's outage say nothing.
+    let may_be_ours = |minute: &&PairMinute| {
+        minute.new.connection_errors > 0
+            || (is_starved && lacks_its_share(minute.new.requests, minute.old.requests, weight))
+    };
+    let ours = Sums::of(within(pair, window.recent()).filter(may_be_ours));
+    let more_often = ln_more_often(ours.balancer_errors, ours.minutes, before.balancer_errors, MINUTES_BEFORE);
     if more_often >= starved::ENOUGH && (is_starved || errors.is_some()) {
         let why = errors.unwrap_or_else(|| "gets too few requests".to_owned());
         said.push(format!(
-            "load balancer {} answered {} requests with 5xx itself in {} minutes of this step ({} in the hour before the first \
-             shift), while {new} {why}",
+            "load balancer {} answered {} requests with 5xx itself in {} of the newest minutes of this step ({} in the hour before \
+             the first shift), while {new} {why}",
             pair.of.pair.load_balancer.name(),
-            step.balancer_errors,
-            step.minutes,
-            step.balancer_errors_before,
+            ours.balancer_errors,
+            ours.minutes,
+            before.balancer_errors,
         ));
     }
     said
 }
 
-/// Sums over the settled minutes of the current step past its warm-up, and over the hour before the first shift.
+fn within(pair: &PairRead, time: Range<Timestamp>) -> impl Iterator<Item = &PairMinute> {
+    pair.minutes.iter().filter(move |minute| time.contains(&minute.start))
+}
+
+/// Whether the new group got less than half of its share of these requests. Without any it did: silence clears nothing.
+fn lacks_its_share(new: u64, old: u64, weight: Weight) -> bool {
+    let all = u128::from(new) + u128::from(old);
+    all == 0 || 2 * u128::from(new) * 1000 < all * u128::from(weight.tenths())
+}
+
+/// Counts added up over some minutes of one step.
 #[derive(Default)]
-struct Step {
+struct Sums {
     minutes: u64,
     old: GroupCounts,
     new: GroupCounts,
     balancer_errors: u64,
-    balancer_errors_before: u64,
 }
 
-impl Step {
-    fn of(window: &Window, minutes: &[PairMinute]) -> Self {
-        let counted = window.step();
-        let mut step = Self { minutes: whole_minutes(&counted), ..Self::default() };
-        for minute in minutes {
-            if minute.start < window.first {
-                step.balancer_errors_before = step.balancer_errors_before.saturating_add(minute.balancer_errors);
-            }
-            if counted.contains(&minute.start) {
-                step.old = sum(step.old, minute.old);
-                step.new = sum(step.new, minute.new);
-                step.balancer_errors = step.balancer_errors.saturating_add(minute.balancer_errors);
-            }
-        }
-        step
-    }
-
-    /// The new group's connection errors in words, where they are a larger share of its requests than the old group's are.
-    /// Half as much again is within what is tolerated of errors, too.
-    fn connection_errors(&self) -> Option<String> {
-        let (new, old) = (self.new.connection_errors, self.old.connection_errors);
-        let larger =
-            u128::from(new) * u128::from(self.old.requests) * 2 > u128::from(old) * u128::from(self.new.requests) * 3;
-        // Without old requests there is nothing to compare with, as at 100 %.
-        let larger = larger || (self.old.requests == 0 && new > 0);
-        larger.then(|| format!("had {new} connection errors in {} requests", self.new.requests))
+impl Sums {
+    fn of<'a>(minutes: impl Iterator<Item = &'a PairMinute>) -> Self {
+        minutes.fold(Self::default(), |sums, minute| Self {
+            minutes: sums.minutes + 1,
+            old: sum(sums.old, minute.old),
+            new: sum(sums.new, minute.new),
+            balancer_errors: sums.balancer_errors.saturating_add(minute.balancer_errors),
+        })
     }
 }
 
-fn whole_minutes(time: &Range<Timestamp>) -> u64 {
-    u64::try_from(time.end.duration_since(time.start).as_mins()).unwrap_or(0)
+/// The new group's connection errors in words, where the evidence suffices that they are a larger share of its requests than
+/// the old group's are. One error beside none is no evidence.
+fn connection_errors(recent: &Sums, before: &Sums) -> Option<String> {
+    let new = recent.new;
+    // Without old requests there is nothing to compare with, as at 100 %: then the old group as it was before the first shift,
+    // and where it had no requests then either, one without connection errors.
+    let flawless = GroupCounts { requests: new.requests.max(new.connection_errors), ..GroupCounts::default() };
+    let old = [recent.old, before.old].into_iter().find(|old| old.requests > 0).unwrap_or(flawless);
+    #[expect(clippy::cast_precision_loss, reason = "no load balancer serves 2^53 requests in an hour")]
+    let of = |counts: GroupCounts| {
+        // A connection that fails is counted beside requests; one that is retried, twice.
+        (counts.connection_errors as f64, counts.requests.max(counts.connection_errors) as f64)
+    };
+    let ((new_bad, requests), (old_bad, old)) = (of(new), of(old));
+    let counts = Counts { new_bad, new: requests, old_bad, old };
+    let larger = new_bad > 0.0 && ln_e(counts, RATIO, MARGIN, BET) >= starved::ENOUGH;
+    larger.then(|| format!("had {} connection errors in {} requests", new.connection_errors, new.requests))
 }
 
 fn sum(sum: GroupCounts, minute: GroupCounts) -> GroupCounts {

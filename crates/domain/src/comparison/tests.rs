@@ -1,8 +1,14 @@
 use super::*;
 use crate::ids::{LoadBalancerArn, MigrationId, TargetGroupArn};
 use crate::journal::{Event, Happening};
-use crate::judge::{MetricKind, Minute};
+use crate::judge::{MetricKind, Minute, Series};
 use crate::weight::Weight;
+use std::collections::BTreeMap;
+
+/// Of a plan that measured no clumps.
+fn series(window: &Window, pairs: &[PairRead]) -> Series {
+    super::series(window, pairs, &BTreeMap::new())
+}
 
 fn minute(minute: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
@@ -131,16 +137,43 @@ fn without_answers_before_the_first_shift_nothing_counts_as_slow() {
 }
 
 #[test]
-fn clumps_are_measured_on_the_old_group_before_the_first_shift() {
-    let mut minutes: Vec<_> = (-60..0)
-        .map(|number| (number, counts(2000, if number % 2 == 0 { 20 } else { 0 }, 0, 0), GroupCounts::default()))
-        .collect();
-    // What happens afterwards changes nothing.
-    minutes.push((1, counts(2000, 0, 0, 0), counts(2000, 2000, 0, 0)));
-    let clumped = series(&window(), &[pair_read(None, &minutes)]).metrics[&MetricKind::Errors].phi;
-    assert!((clumped - 5.0).abs() < f64::EPSILON, "{clumped}");
-    let alone = series(&window(), &[pair_read(None, &minutes[60..])]).metrics[&MetricKind::Errors].phi;
-    assert!((alone - 1.0).abs() < f64::EPSILON, "{alone}");
+fn clumps_are_those_of_the_plan_and_as_large_as_can_be_where_it_has_none() {
+    let old = counts(2000, 2, 0, 0);
+    let minutes: Vec<_> = (-60..7).map(|number| (number, old, counts(100, 0, 0, 0))).collect();
+    let phi = |clumps: &[(MetricKind, f64)], kind: MetricKind| {
+        let pair = pair_read(Some(0.2), &minutes);
+        super::series(&window(), &[pair], &clumps.iter().copied().collect()).metrics[&kind].phi
+    };
+    let planned = [(MetricKind::Errors, 1.25), (MetricKind::Slow, 2.5)];
+    let found = [MetricKind::Errors, MetricKind::Slow, MetricKind::ClientErrors].map(|kind| phi(&planned, kind));
+    assert!(
+        found.iter().zip([1.25, 2.5, 5.0]).all(|(found, expected)| (found - expected).abs() < f64::EPSILON),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn after_fifteen_days_there_is_no_series_any_more_and_only_what_is_kept_is_asked_for() {
+    let day = 24 * 60;
+    let at = |now: i64| Window::of(&shift(10, 10.0), minute(now)).unwrap();
+    let young = at(14 * day);
+    assert!(!young.has_outlived_its_data());
+    assert_eq!(young.kept_since(), minute(-60));
+    assert!(!at(15 * day - 60).has_outlived_its_data(), "the hour before is exactly fifteen days old");
+    let old = at(15 * day - 59);
+    assert!(old.has_outlived_its_data());
+    assert_eq!(old.kept_since(), minute(-59));
+    // Without the hour before, nobody knows how many errors of its own a load balancer always has; starving is seen all the same.
+    let now = 16 * day;
+    let of = |number| PairMinute {
+        start: minute(number),
+        old: counts(900, 0, 0, 0),
+        new: GroupCounts { connection_errors: 5, ..GroupCounts::default() },
+        balancer_errors: 50,
+    };
+    let pair = PairRead { of: compared(None), minutes: (now - 30..now).map(of).collect() };
+    let said = objections(&at(now), Weight::try_new(10.0).unwrap(), &[pair]);
+    assert!(said.len() == 1 && said[0].contains("less than half of its share"), "{said:?}");
 }
 
 #[test]
@@ -274,8 +307,8 @@ fn the_load_balancers_own_errors_count_only_beside_those_of_our_group() {
             "{own:?} {connection_errors:?} {new_requests}"
         );
     };
-    let ours = "load balancer public answered 120 requests with 5xx itself in 6 minutes of this step (0 in the hour before the \
-                first shift), while new had 12 connection errors in 600 requests";
+    let ours = "load balancer public answered 120 requests with 5xx itself in 6 of the newest minutes of this step (0 in the \
+                hour before the first shift), while new had 12 connection errors in 600 requests";
     check([0, 20], [0, 2], 100, false, ours);
     // A neighbour's outage: our group connects as well as ever, or as badly as the old one.
     check([0, 20], [0, 0], 100, false, "");
@@ -285,8 +318,8 @@ fn the_load_balancers_own_errors_count_only_beside_those_of_our_group() {
     check([0, 1], [0, 1], 100, false, "");
     // An empty group: its share is answered with 503, and no group counts them.
     let starved = "new got 0 of 5400 requests at this step, less than half of its share of 10 % | load balancer public answered \
-                   600 requests with 5xx itself in 6 minutes of this step (0 in the hour before the first shift), while new \
-                   gets too few requests";
+                   600 requests with 5xx itself in 6 of the newest minutes of this step (0 in the hour before the first shift), \
+                   while new gets too few requests";
     check([0, 100], [0, 0], 0, false, starved);
     check([0, 100], [0, 0], 0, true, "");
 }
@@ -296,6 +329,55 @@ fn at_100_percent_the_load_balancers_own_errors_still_count() {
     let (before, gone) = (counts(900, 0, 0, 0), GroupCounts::default());
     let found = objected(before, gone, counts(900, 0, 3, 0), [0, 20], false, 100.0);
     assert!(found.contains("while new had 18 connection errors in 5400 requests"), "{found}");
+}
+
+/// Shifts to 10 % in minute 0, looked at in minute `now`: 900 old requests and 100 new ones a minute, with these connection errors of
+/// the new group and errors of the load balancer itself by minute.
+fn objected_at(now: i64, new_errors: impl Fn(i64) -> u64, own: impl Fn(i64) -> u64) -> Vec<String> {
+    let window = Window::of(&shift(10, 10.0), minute(now)).unwrap();
+    let of = |number: i64| {
+        let new = if number < 0 { GroupCounts::default() } else { counts(100, 0, new_errors(number), 0) };
+        PairMinute { start: minute(number), old: counts(900, 0, 0, 0), new, balancer_errors: own(number) }
+    };
+    let pair = PairRead { of: compared(None), minutes: (-60..now).map(of).collect() };
+    objections(&window, Weight::try_new(10.0).unwrap(), &[pair])
+}
+
+#[test]
+fn a_neighbours_short_outage_holds_nobody_whatever_else_happened_at_this_step() {
+    let neighbour = |at: i64| if at == 5 { 600 } else { 0 };
+    // One connection error of ours in another minute, in the same minute, and many in another one.
+    assert!(objected_at(20, |at| u64::from(at == 7), neighbour).is_empty());
+    assert!(objected_at(12, |at| u64::from(at == 5), neighbour).is_empty());
+    for now in 8..40 {
+        assert!(objected_at(now, |at| if at == 7 { 50 } else { 0 }, neighbour).is_empty(), "minute {now}");
+    }
+}
+
+#[test]
+fn what_our_own_targets_refuse_holds_until_ten_minutes_are_clean() {
+    let refusing = |at: i64| if (8..11).contains(&at) { 30 } else { 0 };
+    let held = |now: i64| !objected_at(now, refusing, refusing).is_empty();
+    // Minute 8 has settled in minute 11; minute 10 is the last with errors, and leaves the newest ten in minute 23.
+    assert_eq!([10, 11, 15, 22, 23, 60].map(held), [false, true, true, true, false, false]);
+    let said = objected_at(13, refusing, refusing).join(" | ");
+    let expected = "answered 90 requests with 5xx itself in 3 of the newest minutes of this step (0 in the hour before the first \
+                    shift), while new had 90 connection errors in 900 requests";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn a_group_that_was_starved_and_gets_its_share_again_holds_nobody_any_more() {
+    let held = |now: i64| {
+        let window = Window::of(&shift(10, 10.0), minute(now)).unwrap();
+        let of = |number: i64| {
+            let new = if number < 60 { GroupCounts::default() } else { counts(100, 0, 0, 0) };
+            PairMinute { start: minute(number), old: counts(900, 0, 0, 0), new, balancer_errors: 0 }
+        };
+        let pair = PairRead { of: compared(None), minutes: (-60..now).map(of).collect() };
+        !objections(&window, Weight::try_new(10.0).unwrap(), &[pair]).is_empty()
+    };
+    assert_eq!([30, 62, 64, 68, 90].map(held), [true, true, true, false, false]);
 }
 
 #[test]

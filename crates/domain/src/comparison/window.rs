@@ -8,7 +8,13 @@ use jiff::Timestamp;
 use std::ops::Range;
 
 /// How long after its end the counts of a minute still change much.
-const SETTLING_SECONDS: i64 = 2 * MINUTE_SECONDS;
+pub(super) const SETTLING_SECONDS: i64 = 2 * MINUTE_SECONDS;
+
+/// How many of the newest settled minutes say whether something still goes on.
+const RECENT_SECONDS: i64 = 10 * MINUTE_SECONDS;
+
+/// How long `CloudWatch` keeps the counts of single minutes; beyond that it has those of five.
+const KEPT_SECONDS: i64 = 15 * 24 * HOUR_SECONDS;
 
 /// What is looked at: the hour before the first shift, and the time since.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,17 @@ impl Window {
         plus(self.first, -HOUR_SECONDS)
     }
 
+    /// Whether the minutes since the first shift are no longer kept: what is left of them begins later at every look, and is no
+    /// series that anything could be concluded from.
+    pub fn has_outlived_its_data(&self) -> bool {
+        self.since() < plus(self.until, SETTLING_SECONDS - KEPT_SECONDS)
+    }
+
+    /// From when on there is something to read.
+    pub fn kept_since(&self) -> Timestamp {
+        self.since().max(plus(self.until, SETTLING_SECONDS - KEPT_SECONDS))
+    }
+
     /// Whether a minute of the current step has settled. Before that, everything that is read is of earlier steps.
     pub fn has_reached_the_step(&self) -> bool {
         self.changes.last().is_some_and(|last| *last < self.until)
@@ -52,6 +69,12 @@ impl Window {
     pub(super) fn step(&self) -> Range<Timestamp> {
         let last = self.changes.last().unwrap_or(&self.first);
         plus(*last, i64::from(WARM_UP_MINUTES) * MINUTE_SECONDS)..self.until
+    }
+
+    /// The newest of [`Self::step`]: what is over since then is over.
+    pub(super) fn recent(&self) -> Range<Timestamp> {
+        let step = self.step();
+        step.start.max(plus(step.end, -RECENT_SECONDS))..step.end
     }
 
     /// The minutes since the last change of weight; the minute of the change is 0.

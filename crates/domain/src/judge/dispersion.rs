@@ -1,7 +1,7 @@
 //! How many bad requests count as one.
 
 /// What counts as many bad requests in one clump: the noise that both clusters of a huge service share must not blind the judge.
-const MOST: f64 = 5.0;
+pub const MOST: f64 = 5.0;
 
 /// How many minutes of history are read.
 const MINUTES: usize = 60;

@@ -1,5 +1,6 @@
 //! What is compared, and how much difference is tolerated.
 
+use crate::policy::Tolerated;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -94,6 +95,29 @@ impl Parameters {
         }
     }
 
+    /// The same with what a policy tolerates. The line below which a metric is shown to be fine moves along with that of harm, by as
+    /// many points: were the two to meet, a healthy service could never prove itself.
+    pub fn tolerating(horizon_minutes: u32, tolerated: &Tolerated) -> Self {
+        let defaults = Self::new(horizon_minutes);
+        let Tolerated { factor, margins, alpha } = *tolerated;
+        let moved = |default: Tolerance, points: f64| {
+            let fail_margin = points / 100.0;
+            Tolerance {
+                ratio: factor,
+                fail_margin,
+                pass_margin: fail_margin + default.pass_margin - default.fail_margin,
+            }
+        };
+        Self {
+            alpha,
+            errors: moved(defaults.errors, margins.errors),
+            slow: moved(defaults.slow, margins.slow),
+            client_errors: moved(defaults.client_errors, margins.client_errors),
+            very_slow: Tolerance { ratio: factor, ..defaults.very_slow },
+            ..defaults
+        }
+    }
+
     /// The tolerance for one metric.
     pub const fn tolerance(&self, kind: MetricKind) -> Tolerance {
         match kind {
@@ -108,6 +132,28 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Margins;
+
+    #[test]
+    fn what_a_policy_tolerates_moves_both_lines_and_nothing_else() {
+        #[track_caller]
+        fn check(found: Tolerance, expected: [f64; 3]) {
+            let found = [found.ratio, found.fail_margin, found.pass_margin];
+            assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12), "{found:?}");
+        }
+        let defaults = Parameters::tolerating(60, &Tolerated::default());
+        for kind in MetricKind::ALL {
+            let Tolerance { ratio, fail_margin, pass_margin } = Parameters::new(60).tolerance(kind);
+            check(defaults.tolerance(kind), [ratio, fail_margin, pass_margin]);
+        }
+        let margins = Margins { errors: 5.0, client_errors: 0.0, ..Margins::default() };
+        let chosen = Parameters::tolerating(90, &Tolerated { factor: 2.0, margins, alpha: 0.01 });
+        assert_eq!(chosen.horizon_minutes, 90);
+        assert!((chosen.alpha - 0.01).abs() < f64::EPSILON);
+        check(chosen.errors, [2.0, 0.05, 0.054]);
+        check(chosen.slow, [2.0, 0.02, 0.05]);
+        check(chosen.client_errors, [2.0, 0.0, 0.02]);
+    }
 
     #[test]
     fn names_in_files_are_the_names_that_are_shown() {

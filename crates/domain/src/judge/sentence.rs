@@ -38,6 +38,11 @@ pub(super) fn inconclusive(
         Inconclusive::NotEnoughTraffic { metric, requests, needed } => {
             format!("not enough traffic: {} of about {} requests ({metric})", grouped(*requests), grouped(*needed))
         }
+        Inconclusive::Outlived => {
+            "not compared any more: the first shift was 15 days ago, and the counts of single minutes are not kept \
+                                   for longer; only alarms, health and drift guard it"
+                .to_owned()
+        }
         Inconclusive::InBetween { metric, counts } => {
             format!("neither harm nor its absence is shown: {}", difference(*metric, *counts))
         }

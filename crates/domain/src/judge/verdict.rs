@@ -56,6 +56,8 @@ pub enum Inconclusive {
         /// About how many would do, if it is as good as the old one.
         needed: u64,
     },
+    /// The migration has been open for longer than the counts of single minutes are kept.
+    Outlived,
     /// There were enough requests, and they show neither harm nor its absence: a difference about as large as tolerated.
     InBetween {
         /// The metric that is furthest from being shown to be fine.
@@ -113,6 +115,16 @@ impl Judgement {
             sentence: format!("too early: 0 of {needed} minutes judged at this step"),
             reason: Some(Inconclusive::TooFewMinutes { judged: 0, needed }),
         }
+    }
+}
+
+impl Judgement {
+    /// What is left to say where the minutes since the first shift are no longer kept: evidence that begins at another minute at
+    /// every look is worth nothing. Harm that was found before has been acted on.
+    pub fn without_a_series() -> Self {
+        let (reason, metrics) = (Inconclusive::Outlived, BTreeMap::new());
+        let sentence = sentence::inconclusive(&reason, &metrics, &Parameters::new(1));
+        Self { verdict: Verdict::Inconclusive, metrics, sentence, reason: Some(reason) }
     }
 }
 

@@ -56,6 +56,10 @@ pub const ALARM_FIRING: &str = "alarm-firing";
 pub const ALARM_WITHOUT_DATA: &str = "alarm-without-data";
 /// An alarm's own actions are disabled.
 pub const ALARM_ACTIONS_DISABLED: &str = "alarm-actions-disabled";
+/// A guard alarm fires only above what the old group fails itself.
+pub const GUARD_ALARM_RAISED: &str = "guard-alarm-raised";
+/// The schedule takes longer than what the judge reads is kept.
+pub const JUDGE_OUTLIVED: &str = "judge-outlived";
 /// The health check probes a fixed port.
 pub const FIXED_HEALTH_CHECK_PORT: &str = "fixed-health-check-port";
 /// An absolute number of healthy targets may be out of the new group's reach.

@@ -4,9 +4,11 @@ use super::fixture::{
 use super::*;
 use crate::action::{Action, ActionKind, GroupStickiness};
 use crate::alarm::AlarmState;
+use crate::comparison::GroupCounts;
 use crate::group::{HealthState, Tags, Target, tag};
 use crate::ids::ServiceName;
 use crate::inventory::RouteHolder;
+use crate::judge::MetricKind;
 use crate::policy::{ManagedBy, NewTargets, Schedule, ScheduleStep};
 
 fn tags(pairs: &[(&str, &str)]) -> Tags {
@@ -51,6 +53,44 @@ fn a_plan_has_one_new_group_for_each_old_one_and_every_route() {
     };
     assert_eq!((triple(0, 0), triple(0, 2), triple(0, 7)), ((999, 0, 1), (950, 50, 1), (0, 999, 1)));
     assert_eq!((triple(2, 0), triple(2, 2), triple(2, 7)), ((960, 0, 12), (912, 48, 12), (0, 960, 12)));
+}
+
+#[test]
+fn the_plan_keeps_how_clumped_failures_were_in_the_hour_before() {
+    let mut inventory = inventory();
+    let clumped = |minute: usize| GroupCounts {
+        requests: 2000,
+        server_errors: if minute.is_multiple_of(2) { 20 } else { 0 },
+        ..GroupCounts::default()
+    };
+    let hour = HourBefore { minutes: (0..60).map(clumped).collect(), slow_is_measured: false };
+    inventory.hours_before = [(group("users-public"), hour)].into();
+    let mut policy = policy();
+    let clumps = planned(&policy, &inventory).unwrap().clumps;
+    assert!((clumps[&MetricKind::Errors] - 5.0).abs() < f64::EPSILON && !clumps.contains_key(&MetricKind::Slow));
+    policy.judge = false;
+    assert!(planned(&policy, &inventory).unwrap().clumps.is_empty());
+}
+
+#[test]
+fn a_judged_schedule_longer_than_minutes_are_kept_is_a_warning() {
+    let of = |days: u32| {
+        move |policy: &mut ServicePolicy, _: &mut Inventory| {
+            let last = policy.schedule.steps.len() - 1;
+            for (index, step) in policy.schedule.steps.iter_mut().enumerate() {
+                step.bake_seconds = if index == last { 1 } else { days * 24 * 60 * 60 / u32::try_from(last).unwrap() };
+            }
+        }
+    };
+    check(of(14), &[]);
+    check(of(15), &[("~judge-outlived", "schedule")]);
+    check(
+        |policy, inventory| {
+            of(20)(policy, inventory);
+            policy.judge = false;
+        },
+        &[],
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The JSON Schema of a fleet's policy, for editors. The decoder decides; a test holds the two to the same fields.
 
-use super::POLICY_VERSION;
 use super::schedule::{MOST_STEPS, NAMES};
 use super::settings::{GUARD_ALARMS, HOOK_PREFIX, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE};
+use super::{POLICY_VERSION, judging};
 use serde_json::{Value, json};
 
 /// The JSON Schema (draft 2020-12) of the document that `decode_fleet` reads. `$defs.service` is the schema of the
@@ -88,10 +88,7 @@ fn setting_properties() -> Value {
             "type": "integer", "minimum": 1, "maximum": 1000, "default": 1,
             "description": "Healthy targets that a new group must have before and while it gets traffic.",
         },
-        "judge": {
-            "type": "boolean", "default": true,
-            "description": "Whether the new cluster's errors and response times are compared with the old one's.",
-        },
+        "judge": judging::schema(),
         "minBake": duration("After how long the judge's PASS ends a bake early; never if left out, and never the last one."),
         "onInconclusive": { "enum": words(&ON_INCONCLUSIVE), "default": "advance" },
         "onDrift": { "enum": words(&ON_DRIFT), "default": "halt" },
@@ -188,6 +185,7 @@ fn words<T>(pairs: &[(&'static str, T)]) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy_document::judging::{JUDGE_FIELDS, MARGIN_FIELDS};
     use crate::policy_document::schedule::STEP_FIELDS;
     use crate::policy_document::settings::{HOOK_FIELDS, SETTING_FIELDS};
     use crate::policy_document::targets::{BINDING_FIELDS, INSTANCE_FIELDS, IP_FIELDS, WAYS};
@@ -211,6 +209,8 @@ mod tests {
         check("/$defs/service", &service_fields());
         check("/$defs/step", &STEP_FIELDS);
         check("/$defs/service/properties/hooks", &HOOK_FIELDS);
+        check("/$defs/service/properties/judge/oneOf/1", &JUDGE_FIELDS);
+        check("/$defs/service/properties/judge/oneOf/1/properties/margins", &MARGIN_FIELDS);
         check("/$defs/service/properties/newTargets", &WAYS);
         check("/$defs/service/properties/newTargets/properties/binding", &BINDING_FIELDS);
         check("/$defs/service/properties/newTargets/properties/instances/items/oneOf/1", &INSTANCE_FIELDS);

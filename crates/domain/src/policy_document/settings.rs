@@ -1,10 +1,11 @@
 //! The fields that a fleet's defaults and a service share.
 
 use super::duration::{BAKE, HOLD, SLICE, TARGETS, seconds};
+use super::judging::{Judging, judging};
 use super::schedule::{canary, schedule};
 use crate::decode::{Object, Place, Reader};
 use crate::ids::ServiceName;
-use crate::policy::{GuardAlarms, Hooks, ManagedBy, OnDrift, OnInconclusive, Schedule};
+use crate::policy::{GuardAlarms, Hooks, ManagedBy, OnDrift, OnInconclusive, Schedule, Tolerated};
 
 /// The fields of `defaults`; a service may have each of them too.
 pub(super) const SETTING_FIELDS: [&str; 14] = [
@@ -44,7 +45,7 @@ pub(super) struct Settings {
     alarms: Option<Vec<String>>,
     guard_alarms: Option<GuardAlarms>,
     min_healthy: Option<u32>,
-    judge: Option<bool>,
+    judge: Option<Judging>,
     min_bake_seconds: Option<u32>,
     on_inconclusive: Option<OnInconclusive>,
     on_drift: Option<OnDrift>,
@@ -62,7 +63,7 @@ pub(super) struct Complete {
     pub(super) alarms: Vec<String>,
     pub(super) guard_alarms: GuardAlarms,
     pub(super) min_healthy: u32,
-    pub(super) judge: bool,
+    pub(super) judge: Judging,
     pub(super) min_bake_seconds: Option<u32>,
     pub(super) on_inconclusive: OnInconclusive,
     pub(super) on_drift: OnDrift,
@@ -115,7 +116,7 @@ impl Settings {
             alarms,
             guard_alarms: self.guard_alarms.unwrap_or_default(),
             min_healthy: self.min_healthy.unwrap_or(1),
-            judge: self.judge.unwrap_or(true),
+            judge: self.judge.unwrap_or_else(|| Some(Tolerated::default())),
             min_bake_seconds: self.min_bake_seconds,
             on_inconclusive: self.on_inconclusive.unwrap_or_default(),
             on_drift: self.on_drift.unwrap_or_default(),
@@ -137,7 +138,7 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         alarms: field("alarms").and_then(|place| alarms(reader, &place)),
         guard_alarms: field("guardAlarms").and_then(|place| reader.word(&place, &GUARD_ALARMS)),
         min_healthy: field("minHealthy").and_then(|place| reader.whole(&place, 1, 1000)),
-        judge: field("judge").and_then(|place| reader.flag(&place)),
+        judge: field("judge").and_then(|place| judging(reader, &place)),
         min_bake_seconds: field("minBake").and_then(|place| seconds(reader, &place, BAKE)),
         on_inconclusive: field("onInconclusive").and_then(|place| reader.word(&place, &ON_INCONCLUSIVE)),
         on_drift: field("onDrift").and_then(|place| reader.word(&place, &ON_DRIFT)),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::group::Target;
-use crate::policy::{Binding, NewTargets, OnDrift, OnInconclusive};
+use crate::policy::{Binding, Margins, NewTargets, OnDrift, OnInconclusive, Tolerated};
 use crate::weight::Weight;
 use serde_json::json;
 
@@ -101,7 +101,8 @@ fn a_service_alone_has_the_safe_defaults() {
 fn the_judge_is_on_unless_it_is_switched_off() {
     assert!(decode_service(&service("users")).unwrap().judge);
     assert!(!decode_service(&with("users", &json!({ "judge": false }))).unwrap().judge);
-    check(&json!({ "judge": "off" }), &["services[0].judge: \"off\": expected true or false"]);
+    let expected = "true, false, or an object such as { factor: 2 }";
+    check(&json!({ "judge": "off" }), &[&format!("services[0].judge: \"off\": expected {expected}")]);
     let fleet = json!({
         "fleet": "f", "defaults": { "judge": false },
         "services": [service("users"), with("bookings", &json!({ "judge": true }))],
@@ -112,6 +113,49 @@ fn the_judge_is_on_unless_it_is_switched_off() {
     let mut stored = serde_json::to_value(decode_service(&service("users")).unwrap()).unwrap();
     stored.as_object_mut().unwrap().remove("judge");
     assert!(serde_json::from_value::<ServicePolicy>(stored).unwrap().judge);
+}
+
+#[test]
+fn what_the_judge_tolerates_can_be_chosen_in_part_and_is_stored_only_then() {
+    let of = |judge: &Value| decode_service(&with("users", &json!({ "judge": judge }))).unwrap();
+    for judge in [json!(true), json!({}), json!({ "factor": 1.5, "alpha": 0.001, "margins": { "slow": 2 } })] {
+        let policy = of(&judge);
+        assert_eq!((policy.judge, policy.tolerated), (true, Tolerated::default()), "{judge}");
+        assert!(!serde_json::to_value(&policy).unwrap().as_object().unwrap().contains_key("tolerated"));
+    }
+    let chosen = of(&json!({ "factor": 2, "margins": { "errors": 0.5, "clientErrors": 3 }, "alpha": 0.01 }));
+    let margins = Margins { errors: 0.5, slow: 2.0, client_errors: 3.0 };
+    assert_eq!(chosen.tolerated, Tolerated { factor: 2.0, margins, alpha: 0.01 });
+    let stored = serde_json::to_value(&chosen).unwrap();
+    assert_eq!(serde_json::from_value::<ServicePolicy>(stored).unwrap(), chosen);
+    // A service's judge replaces that of the defaults as a whole.
+    let fleet = json!({
+        "fleet": "f", "defaults": { "judge": { "factor": 2 } },
+        "services": [service("users"), with("bookings", &json!({ "judge": { "alpha": 0.01 } })), with("search", &json!({ "judge": false }))],
+    });
+    let services = decode_fleet(&fleet).unwrap().services;
+    let found: Vec<_> =
+        services.iter().map(|it| (it.judge, it.tolerated.factor > 1.6, it.tolerated.alpha > 0.005)).collect();
+    assert_eq!(found, [(true, true, false), (true, false, true), (false, false, false)]);
+}
+
+#[test]
+fn every_problem_of_what_is_tolerated_is_named_with_its_path() {
+    check(
+        &json!({ "judge": { "factor": 0.9, "alfa": 1, "alpha": 0, "margins": { "errors": -1, "slow": "2", "latency": 3 } } }),
+        &[
+            "services[0].judge.alfa: unknown field; expected one of factor, margins, alpha",
+            "services[0].judge.factor: 0.9: expected a number from 1 to 10",
+            "services[0].judge.alpha: 0: expected a number from 0.000001 to 0.05",
+            "services[0].judge.margins.latency: unknown field; expected one of errors, slow, clientErrors",
+            "services[0].judge.margins.errors: -1: expected a number from 0 to 50",
+            "services[0].judge.margins.slow: \"2\": expected a number from 0 to 50",
+        ],
+    );
+    check(
+        &json!({ "judge": { "margins": 3 } }),
+        &["services[0].judge.margins: 3: expected an object such as { errors: 0.5 }"],
+    );
 }
 
 #[test]

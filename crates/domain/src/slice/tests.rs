@@ -70,6 +70,7 @@ impl Scene {
             attributes: std::collections::BTreeMap::new(),
             old_healthy: 3,
             slow_above_microseconds: None,
+            old_failed: None,
         };
         let plan = Plan {
             version: 1,
@@ -80,6 +81,7 @@ impl Scene {
             groups: vec![old],
             routes: vec![],
             guards: vec![],
+            clumps: std::collections::BTreeMap::new(),
             findings: vec![],
             revision: None,
         };
