@@ -18,6 +18,8 @@ const ROLL_BACK: &str = "roll-back-service";
 const SECOND_NAMES: [(&str, &str); 2] = [("Attach at weight 0", "shift-weight"), ("Verify rollback", "roll-back")];
 /// The states that call a function of the operator's, which the cursor names.
 const HOOKS: [&str; 2] = ["Call hook", "Call hook after rollback"];
+/// Where a rollback whose routes somebody else returns goes on with the second look.
+const RETURNED_ALREADY: &str = "Returned already?";
 /// The states that repeat the usual retries many more times.
 const PATIENT: [&str; 2] = ["Roll back", "Verify rollback"];
 /// What the Lambda service itself may answer: its faults, and a function that died or did not end. AWS names a timeout in
@@ -267,9 +269,16 @@ fn every_branch_is_on_a_verdict_that_exists_and_nothing_unknown_leads_to_a_succe
     for (name, machine) in machines() {
         for (state_name, state) in &machine.states.0 {
             let State::Choice(choice) = state else { continue };
+            if (name, state_name.as_str()) == (ROLL_BACK, RETURNED_ALREADY) {
+                // The one branch on what a machine is started with: nobody has answered yet.
+                let [rule] = &choice.choices[..] else { panic!("{name}: {state_name}: {:?}", choice.choices) };
+                assert_eq!((rule.variable.as_str(), rule.is_present), ("$.waitSeconds", Some(true)));
+                assert_eq!((&rule.string_equals, choice.default.as_str()), (&None, "Roll back"));
+                continue;
+            }
             for rule in &choice.choices {
-                assert_eq!(rule.variable, "$.verdict", "{name}: {state_name}");
-                serde_json::from_value::<Verdict>(rule.string_equals.as_str().into())
+                assert_eq!((rule.variable.as_str(), rule.is_present), ("$.verdict", None), "{name}: {state_name}");
+                serde_json::from_value::<Verdict>(rule.string_equals.as_deref().into())
                     .unwrap_or_else(|error| panic!("{name}: {state_name}: {error}"));
             }
             let inside_a_rollback = ["Rollback verdict?", "Verified?"].contains(&state_name.as_str());
@@ -356,6 +365,16 @@ fn no_rollback_ends_without_settling_and_a_second_look() {
         assert_eq!(settle.seconds_path, "$.waitSeconds");
         assert_eq!(machine.state("Settle").arrows(), [("waited", "Verify rollback")], "{name}");
     }
+}
+
+#[test]
+fn a_rollback_that_somebody_else_does_settles_first_and_one_that_a_person_asks_for_acts_at_once() {
+    let machine = machine(ROLL_BACK);
+    assert_eq!(machine.start_at, RETURNED_ALREADY);
+    let arrows = machine.state(RETURNED_ALREADY).arrows();
+    assert_eq!(arrows, [("$.waitSeconds", "Settle"), ("anything else", "Roll back")]);
+    let by_hand: Value = serde_json::from_str(&read("statemachine/inputs/roll-back.json")).unwrap();
+    assert!(by_hand.get("waitSeconds").is_none(), "{by_hand}");
 }
 
 #[test]

@@ -33,6 +33,11 @@ def node(name: str, state: dict) -> str:
     return f'    {identifier(name)}{opening}"{name}"{closing}{style}'
 
 
+def condition(rule: dict) -> str:
+    """What a rule of a choice asks: a verdict, or whether the input has a field."""
+    return rule.get("StringEquals") or rule["Variable"].removeprefix("$.")
+
+
 def draw(machine: dict) -> str:
     lines = ["flowchart TD"]
     states = machine["States"]
@@ -44,7 +49,7 @@ def draw(machine: dict) -> str:
         if "Next" in state:
             edges.setdefault(state["Next"], [])
         for rule in state.get("Choices", []):
-            edges.setdefault(rule["Next"], []).append(rule["StringEquals"])
+            edges.setdefault(rule["Next"], []).append(condition(rule))
         if "Default" in state:
             edges.setdefault(state["Default"], []).append("else")
         for target, labels in edges.items():

@@ -219,3 +219,42 @@ fn tags_that_may_not_be_taken_off_halt_the_end_and_a_resume_takes_it_up() {
     stage.run();
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
 }
+
+#[test]
+fn invariant_6_a_table_that_fails_at_any_call_of_a_reaction_stops_no_rollback() {
+    let free = at_five_percent();
+    let before = free.faults.calls().len();
+    react(&free, &event("users-5xx", &free.world.now().to_string()));
+    let calls = free.faults.calls().split_off(before);
+    let at = |wanted: &str| calls.iter().position(|verb| *verb == wanted).unwrap();
+    assert!(at("start_roll_back") < at("write_route"), "what goes on after its end is started first: {calls:?}");
+    let table = calls.iter().enumerate().filter(|(_, verb)| TABLE_READS.contains(*verb) || **verb == "record");
+    for (number, verb) in table {
+        for fault in [Fault::Throttled, Fault::LostRequest, Fault::LostAnswer, Fault::Denied] {
+            let mut stage = at_five_percent();
+            stage.faults.at(before + number, fault);
+            let answer = stage.call("ReactToAlarm", &event("users-5xx", &stage.world.now().to_string()));
+            let case = || format!("{fault:?} at {verb}, call {number}: {answer:?}");
+            assert!(stage.is_at_baseline("users"), "{}", case());
+            stage.faults.clear();
+            stage.run();
+            assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}\n{}", case(), stage.told());
+            stage.assert_at_rest("users");
+        }
+    }
+}
+
+#[test]
+fn a_table_that_fails_at_the_very_end_moves_no_migrated_service_back() {
+    let (mut free, _) = Stage::with_users();
+    free.migrate(users());
+    let release = free.faults.calls().iter().position(|verb| *verb == "release").unwrap();
+    let (mut stage, _) = Stage::with_users();
+    stage.faults.at(release, Fault::LostAnswer);
+    let faults = stage.faults.clone();
+    // The end is recorded, and from then on nobody can read it.
+    stage.faults.before(release, move || faults.always("head", Fault::LostRequest));
+    stage.migrate(users());
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    assert_eq!(stage.step("users"), Some(2), "all traffic stays on the new cluster\n{}", stage.told());
+}

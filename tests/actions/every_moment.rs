@@ -3,7 +3,7 @@
 
 use super::stage::{Stage, once, users};
 use crossfade_actions::commands::{Command, command};
-use crossfade_actions::ports::Executions as _;
+use crossfade_actions::ports::{Executions as _, RollBackOrder};
 use crossfade_actions::react_to_alarm::react_to_alarm;
 use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Phase, Trigger};
@@ -110,7 +110,8 @@ fn invariant_6_a_rollback_by_hand_between_any_two_calls_wins() {
             let machines = stage.machines.clone();
             stage.faults.before(number, move || {
                 let users = ServiceName::parse("users").unwrap();
-                once(machines.start_roll_back(&users, "by-hand", Trigger::Operator, "a test")).unwrap().unwrap();
+                let order = RollBackOrder::new(&users, Trigger::Operator, "a test");
+                once(machines.start_roll_back("by-hand", &order)).unwrap().unwrap();
             });
         },
         &[Phase::RolledBack, Phase::Refused, Phase::Migrated],

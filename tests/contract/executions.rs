@@ -3,7 +3,7 @@
 use super::on_both_sides;
 use super::samples::service;
 use super::sides::{OpenExecutions, Side};
-use crossfade_actions::ports::{ExecutionStatus, Started};
+use crossfade_actions::ports::{ExecutionStatus, RollBackOrder, Started};
 use crossfade_domain::journal::Trigger;
 
 on_both_sides![
@@ -19,7 +19,8 @@ on_both_sides![
 const RESUMED: &str = "arn:aws:states:eu-west-1:000000000000:execution:migrate-service:users-1-resume-2";
 
 async fn start(open: &OpenExecutions, name: &str, cause: &str) -> Started {
-    open.executions.start_roll_back(&service("users"), name, Trigger::Sweep, cause).await.unwrap()
+    let order = RollBackOrder::new(&service("users"), Trigger::Sweep, cause);
+    open.executions.start_roll_back(name, &order).await.unwrap()
 }
 
 fn arn(started: Started) -> String {

@@ -395,12 +395,27 @@ mod table {
     async fn a_table_that_does_not_answer_delays_a_rollback_by_2_s_at_most() {
         let served = Served::start(Vec::new()).await;
         let ledger = served.ledger().await;
-        served.calls.fail_next("GetItem", 9, Fault::Hang);
+        for operation in ["GetItem", "Query", "TransactWriteItems"] {
+            served.calls.fail_next(operation, 40, Fault::Hang);
+        }
+        let start = start("users", 1, &[route(1)], &["users-5xx"]);
+        let Start { head, .. } = &start;
+        let (event, after) = next(head, intent(0), 1);
+        let (users, migration) = (&head.service, &head.migration);
         let begun = Instant::now();
-        let answer = ledger.head(&service("users")).await;
+        // Every call that a rollback makes before its routes are back.
+        let answers = tokio::join!(
+            async { ledger.head(users).await.map(drop) },
+            async { ledger.plan(users, migration).await.map(drop) },
+            async { ledger.revised_plan(users, migration, 2).await.map(drop) },
+            async { ledger.guarded_by("users-5xx").await.map(drop) },
+            ledger.record(head, &event, &after),
+        );
         assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
-        let Err(LedgerError::Port(error)) = answer else { panic!("{answer:?}") };
-        assert!(error.is_transient(), "{error}");
+        for answer in [answers.0, answers.1, answers.2, answers.3, answers.4] {
+            let Err(LedgerError::Port(error)) = answer else { panic!("{answer:?}") };
+            assert!(error.is_transient(), "{error}");
+        }
     }
 
     #[tokio::test]

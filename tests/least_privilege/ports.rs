@@ -4,7 +4,7 @@
 use crate::contract::samples;
 use crate::contract::sides::{Served, TABLE};
 use crate::contract::{guard, new_group};
-use crossfade_actions::ports::{Executions, Ledger, LoadBalancers, NewGroup};
+use crossfade_actions::ports::{Executions, Ledger, LoadBalancers, NewGroup, RollBackOrder};
 use crossfade_aws::{Connections, Settings, connect_with};
 use crossfade_domain::alarm_tags;
 use crossfade_domain::group::{Attributes, Tags, Target, tag};
@@ -222,7 +222,9 @@ async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
 /// Nobody answers here: what is asked for is all that counts.
 async fn executions(recorder: &mut Recorder, port: &Arc<dyn Executions>) {
     let execution = |machine: &str| format!("arn:aws:states:{REGION}:{ACCOUNT}:execution:crossfade-{machine}:users-1");
-    let started = port.start_roll_back(&samples::service("users"), "users-1", Trigger::Sweep, "a test").await;
+    let started = port
+        .start_roll_back("users-1", &RollBackOrder::new(&samples::service("users"), Trigger::Sweep, "a test"))
+        .await;
     assert!(started.is_err());
     recorder.was("start_roll_back");
     // Asked for by the command line alone, which has a person's rights.

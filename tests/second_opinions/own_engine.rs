@@ -19,7 +19,7 @@ pub(super) fn run(scenario: &Scenario) -> Run {
     });
     let machine = serde_json::from_str(&text).unwrap();
     engine.create_state_machine(now, scenario.machine, &machine).unwrap();
-    let execution = engine.start_execution(now, scenario.machine, Some(scenario.name), Scenario::input()).unwrap();
+    let execution = engine.start_execution(now, scenario.machine, Some(scenario.name), scenario.input.clone()).unwrap();
     let mut left: BTreeMap<_, _> = scenario.answers.iter().map(|(name, list)| (*name, list.iter())).collect();
     let mut calls = Vec::new();
     loop {

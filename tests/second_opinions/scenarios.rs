@@ -2,6 +2,7 @@
 
 use super::script::{Answer, Scenario, fails, hook, moved, says};
 use super::{MIGRATE, ROLL_BACK};
+use serde_json::json;
 
 const PLAN: &[&str] = &["Plan migration", "Planned?"];
 const ATTACH: &[&str] =
@@ -12,6 +13,7 @@ const SLICE: &[&str] = &["Bake slice", "Check alarms", "Verdict?"];
 const HOOK: &[&str] = &["Call hook"];
 const HOOK_BACK: &[&str] = &["Call hook after rollback"];
 const FINISH: &[&str] = &["Finish migration", "Finished?", "Migrated"];
+const ACT: &[&str] = &["Returned already?"];
 const ROLL_BACK_STATES: &[&str] = &["Roll back", "Rollback verdict?"];
 const VERIFY: &[&str] = &["Settle", "Verify rollback", "Verified?"];
 const ROLLED_BACK: &[&str] = &["Rolled back"];
@@ -20,7 +22,15 @@ const WITHDRAWN: &[&str] = &["Withdrawn", "Refused"];
 const ROLLBACK_FAILED: &[&str] = &["Rollback failed", "Halted"];
 
 fn scenario(name: &'static str, states: &[&[&'static str]], error: Option<&'static str>) -> Scenario {
-    Scenario { name, machine: MIGRATE, answers: [].into(), states: states.concat(), error, too_slow_for_moto: false }
+    Scenario {
+        name,
+        machine: MIGRATE,
+        input: json!({ "service": "users" }),
+        answers: [].into(),
+        states: states.concat(),
+        error,
+        too_slow_for_moto: false,
+    }
 }
 
 impl Scenario {
@@ -43,6 +53,12 @@ impl Scenario {
 
     fn rolls_back(self) -> Self {
         self.answer("roll-back", [says("settle"), says("rolledBack")])
+    }
+
+    /// It is told that somebody else returns the routes.
+    fn returned_already(mut self) -> Self {
+        self.input["waitSeconds"] = json!(1);
+        self
     }
 
     fn of_roll_back_service<const N: usize>(mut self, answers: [Answer; N]) -> Self {
@@ -192,20 +208,27 @@ fn rollbacks() -> Vec<Scenario> {
         .answer("roll-back", [says("settle"), says("settle"), says("rolledBack")]),
         failing("rollback-retried", &[ROLL_BACK_STATES, VERIFY, ROLLED_BACK], Some("RolledBack"))
             .answer("roll-back", [fails("Transient"), says("settle"), fails("Transient"), says("rolledBack")]),
-        scenario("roll-back-service", &[ROLL_BACK_STATES, VERIFY, ROLLED_BACK], None)
+        scenario("roll-back-service", &[ACT, ROLL_BACK_STATES, VERIFY, ROLLED_BACK], None)
             .of_roll_back_service([says("settle"), says("rolledBack")]),
-        scenario("roll-back-service-finds-nothing", &[ROLL_BACK_STATES, WITHDRAWN], Some("Refused"))
+        scenario("roll-back-service-settles-first", &[ACT, VERIFY, VERIFY, ROLLED_BACK], None)
+            .of_roll_back_service([says("settle"), says("rolledBack")])
+            .returned_already(),
+        scenario("roll-back-service-finds-nothing", &[ACT, ROLL_BACK_STATES, WITHDRAWN], Some("Refused"))
             .of_roll_back_service([says("refused")]),
         scenario(
             "roll-back-service-is-asked-wrongly",
-            &[&["Roll back", "Not understood", "Refused"]],
+            &[ACT, &["Roll back", "Not understood", "Refused"]],
             Some("InvalidRequest"),
         )
         .of_roll_back_service([fails("InvalidRequest")]),
-        scenario("roll-back-service-fails", &[&["Roll back"], ROLLBACK_FAILED], Some("Halted"))
+        scenario("roll-back-service-fails", &[ACT, &["Roll back"], ROLLBACK_FAILED], Some("Halted"))
             .of_roll_back_service([fails("Superseded")]),
-        scenario("roll-back-service-halts-at-the-second-look", &[ROLL_BACK_STATES, VERIFY, HALTED], Some("Halted"))
-            .of_roll_back_service([says("settle"), says("halt")]),
+        scenario(
+            "roll-back-service-halts-at-the-second-look",
+            &[ACT, ROLL_BACK_STATES, VERIFY, HALTED],
+            Some("Halted"),
+        )
+        .of_roll_back_service([says("settle"), says("halt")]),
     ]
 }
 
@@ -227,10 +250,10 @@ fn hooks() -> Vec<Scenario> {
         .attached([first()])
         .answer(MOVE, [fails("Runtime.HandlerError"), moved()])
         .answer("roll-back", [says("settle"), back(), says("rolledBack")]),
-        scenario("roll-back-service-brings-home", &[ROLL_BACK_STATES, VERIFY, HOOK_BACK, look, ROLLED_BACK], None)
+        scenario("roll-back-service-brings-home", &[ACT, ROLL_BACK_STATES, VERIFY, HOOK_BACK, look, ROLLED_BACK], None)
             .of_roll_back_service([says("settle"), back(), says("rolledBack")])
             .answer(MOVE, [moved()]),
-        scenario("the-last-hook-fails", &[ROLL_BACK_STATES, VERIFY, HOOK_BACK, look, HALTED], Some("Halted"))
+        scenario("the-last-hook-fails", &[ACT, ROLL_BACK_STATES, VERIFY, HOOK_BACK, look, HALTED], Some("Halted"))
             .of_roll_back_service([says("settle"), back(), says("halt")])
             .answer(MOVE, [fails("KafkaIsDown")]),
     ]

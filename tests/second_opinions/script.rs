@@ -65,6 +65,7 @@ pub(super) fn fails(class: &'static str) -> Answer {
 pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) machine: &'static str,
+    pub(super) input: Value,
     pub(super) answers: BTreeMap<&'static str, Vec<Answer>>,
     pub(super) states: Vec<&'static str>,
     /// The error's name; `None` for a success.
@@ -74,14 +75,10 @@ pub(super) struct Scenario {
 }
 
 impl Scenario {
-    pub(super) fn input() -> Value {
-        json!({ "service": "users" })
-    }
-
     pub(super) fn to_json(&self) -> Value {
         let answers: BTreeMap<_, Vec<_>> =
             self.answers.iter().map(|(name, answers)| (name, answers.iter().map(Answer::to_json).collect())).collect();
-        json!({ "machine": self.machine, "input": Self::input(), "answers": answers })
+        json!({ "machine": self.machine, "input": self.input, "answers": answers })
     }
 }
 

@@ -9,13 +9,14 @@ use super::fault::Fault;
 use super::timers::{Sleep, VirtualClock, at_once};
 use super::wiring::ROLL_BACK;
 use crossfade_actions::ports::{
-    Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, LoadBalancers, Metrics, PortError, Ports, Started,
+    Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, LoadBalancers, Metrics, PortError, Ports,
+    RollBackOrder, Started,
 };
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm::{Alarm, Firing};
 use crossfade_domain::group::Tags;
 use crossfade_domain::ids::ServiceName;
-use crossfade_domain::journal::{Event, Happening, Head, Trigger};
+use crossfade_domain::journal::{Event, Happening, Head};
 use crossfade_domain::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::planner::guard::NewAlarm;
 use crossfade_domain::route::RouteId;
@@ -348,15 +349,8 @@ impl Metrics for Faulty {
 
 #[async_trait::async_trait]
 impl Executions for Faulty {
-    async fn start_roll_back(
-        &self,
-        service: &ServiceName,
-        name: &str,
-        trigger: Trigger,
-        cause: &str,
-    ) -> Result<Started, PortError> {
-        let input = json!({"service": service, "trigger": trigger, "cause": cause});
-        self.call("start_roll_back", name, || Ok(self.start(ROLL_BACK, name, input.clone()))).await
+    async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError> {
+        self.call("start_roll_back", name, || Ok(self.start(ROLL_BACK, name, order.input()))).await
     }
 
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::people;
 use super::ports::{Caller, ports};
 use super::rest;
-use super::scenario::{Act, Outcome, Scenario, When};
+use super::scenario::{Act, Judge, Outcome, Scenario, When};
 use super::story::Story;
 use super::timers::{Invoked, Ready};
 use super::watch::Violation;
@@ -173,8 +173,8 @@ impl Run<'_> {
         if self.case.scenario.hooks {
             consumers::follow(&mut self.account.watch.lock().unwrap());
         }
-        self.account.watch.lock().unwrap().stage.policy["judge"] = json!(self.case.scenario.judge);
-        if self.case.scenario.bakes_for_the_judge {
+        self.account.watch.lock().unwrap().stage.policy["judge"] = json!(self.case.scenario.judge != Judge::Off);
+        if self.case.scenario.judge == Judge::HasTime {
             let policy = &mut self.account.watch.lock().unwrap().stage.policy;
             policy["schedule"][0]["bake"] = json!("10m");
             policy["slice"] = json!("2m");

@@ -97,6 +97,16 @@ pub(super) enum Act {
     NewSideSickens,
 }
 
+/// Whether the new side is compared with the old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judge {
+    Off,
+    /// In bakes that are too short for a verdict.
+    Looks,
+    /// In a first step that bakes for so long that it can decide, with few looks.
+    HasTime,
+}
+
 /// A story, told to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Scenario {
@@ -112,10 +122,7 @@ pub(super) struct Scenario {
     pub(super) hooks: bool,
     /// Whether the policy asks for guard alarms.
     pub(super) guards: bool,
-    /// Whether the new side is compared with the old one.
-    pub(super) judge: bool,
-    /// Whether the first step bakes for so long that the judge can decide, with few looks.
-    pub(super) bakes_for_the_judge: bool,
+    pub(super) judge: Judge,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -146,8 +153,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         on_drift: "halt",
         hooks: false,
         guards: false,
-        judge: false,
-        bakes_for_the_judge: false,
+        judge: Judge::Off,
         about: 13,
     }
 }
@@ -226,10 +232,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     list.push(Scenario { guards: true, ..scenario("guards", O::Migrated, vec![]) });
     list.push(Scenario { guards: true, ..scenario("guard-alarm-fires", O::RolledBack, guard) });
     list.extend(resumed());
-    list.push(Scenario { judge: true, ..scenario("judged", O::Migrated, vec![]) });
+    list.push(Scenario { judge: Judge::Looks, ..scenario("judged", O::Migrated, vec![]) });
     let sick = vec![(When::Recorded("intended 1"), Act::NewSideRefuses)];
     let sick = scenario("judged-and-sick", O::RolledBack, sick);
-    list.push(Scenario { judge: true, bakes_for_the_judge: true, ..sick });
+    list.push(Scenario { judge: Judge::HasTime, ..sick });
     let anew = vec![(When::Recorded("shifted 1"), Act::RollBack), (When::Recorded("rolled back"), Act::StartAnew)];
     let mut anew = scenario("started-anew", O::Migrated, anew);
     // The second one may be stopped before it begins, or be the one that a fault rolls back.

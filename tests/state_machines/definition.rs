@@ -98,8 +98,7 @@ impl State {
                 arrows
             }
             Self::Choice(state) => {
-                let mut arrows: Vec<_> =
-                    state.choices.iter().map(|rule| (rule.string_equals.as_str(), rule.next.as_str())).collect();
+                let mut arrows: Vec<_> = state.choices.iter().map(|rule| (rule.why(), rule.next.as_str())).collect();
                 arrows.push(("anything else", &state.default));
                 arrows
             }
@@ -173,8 +172,18 @@ pub(super) struct Choice {
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(super) struct Rule {
     pub(super) variable: String,
-    pub(super) string_equals: String,
+    #[serde(default)]
+    pub(super) string_equals: Option<String>,
+    #[serde(default)]
+    pub(super) is_present: Option<bool>,
     next: String,
+}
+
+impl Rule {
+    /// Why it is taken: the verdict, or the field that is there.
+    fn why(&self) -> &str {
+        self.string_equals.as_deref().unwrap_or(&self.variable)
+    }
 }
 
 #[derive(Debug, Deserialize)]

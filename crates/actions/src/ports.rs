@@ -11,7 +11,7 @@ mod metrics;
 
 pub use alarms::Alarms;
 pub use clock::Clock;
-pub use executions::{ExecutionStatus, Executions, Started};
+pub use executions::{ExecutionStatus, Executions, RollBackOrder, Started};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use load_balancers::{Listener, LoadBalancer, LoadBalancers, NewGroup};
 pub use metrics::{MetricPages, Metrics};

@@ -5,6 +5,7 @@ use crate::error::ActionError;
 use crate::ports::Ports;
 use crate::routes::{self, FIRST_BACKOFF, Live, WRITE_TRIES};
 use crate::standing::head_of;
+use crate::without_table::retried;
 use crossfade_domain::action::{Action, forward_of};
 use crossfade_domain::drift::{WayBack, describe, way_back};
 use crossfade_domain::health::rollback_is_withheld;
@@ -13,14 +14,18 @@ use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::route::RouteId;
 use crossfade_domain::route_edit::{WithoutGroup, at_step, same, without_group};
+use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rounds of read and write; the read of each is the read-back of the one before.
 const ROUNDS: u32 = 4;
 /// Tries of a read in one round.
 const READ_TRIES: u32 = 3;
+/// How long what was read of a route is good enough to write by: with many routes the account's budget of writes keeps the last
+/// ones waiting for half a minute, in which somebody else may change them.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -76,68 +81,222 @@ impl<'a> Fence<'a> {
     }
 }
 
+/// One migration whose routes are to be returned.
+pub(crate) struct Returning<'a> {
+    /// Its plan.
+    pub(crate) plan: &'a Plan,
+    /// Its fence.
+    pub(crate) fence: &'a Fence<'a>,
+}
+
 /// Returns every route of the plan and reads it back.
 ///
 /// # Errors
 /// `Superseded` alone; whatever goes wrong with a route is part of the result.
 pub(crate) async fn return_routes(ports: &Ports, plan: &Plan, fence: &Fence<'_>) -> Result<Returned, ActionError> {
-    let mut refused = BTreeMap::new();
-    let mut withheld = BTreeMap::new();
-    let mut written = 0;
+    let mut all = return_all(ports, &[Returning { plan, fence }]).await;
+    all.pop().expect("there is an answer for each migration")
+}
+
+/// As [`return_routes`], for several migrations at once: the account's budget of writes goes to the most loaded routes of
+/// all of them (invariant 14). The answers are in the order of the migrations; none of them stops another.
+pub(crate) async fn return_all(ports: &Ports, all: &[Returning<'_>]) -> Vec<Result<Returned, ActionError>> {
+    let mut ways: Vec<Way<'_>> = all.iter().map(Way::new).collect();
     let mut backoff = FIRST_BACKOFF;
     for round in 1..=ROUNDS {
-        let (live, unread) = read_each(ports, plan).await;
-        let mut found = Returned { failed: unread, ..Returned::default() };
-        let mut wrote = Vec::new();
-        for route in most_loaded_first(plan, fence.head, &live) {
-            if found.failed.contains_key(&route.id) {
-                continue;
-            }
-            let Some(actions) = to_write(ports, plan, fence.head, route, &live, &mut withheld, &mut found).await else {
-                continue;
-            };
-            if refused.contains_key(&route.id) {
-                continue;
-            }
-            match write(ports, fence, route, &actions).await {
-                Ok(()) => wrote.push(route.id.describe()),
-                Err(error @ ActionError::Superseded(_)) => return Err(error),
-                Err(error) => {
-                    tracing::error!(route = %route.id, error = error.chain(), "a route could not be returned");
-                    refused.insert(route.id.clone(), error);
-                }
+        for way in ways.iter_mut().filter(|way| way.answer.is_none()) {
+            way.look(ports).await;
+        }
+        for (index, route) in most_loaded_first(&ways) {
+            if ways[index].answer.is_none() {
+                ways[index].bring_back(ports, route).await;
             }
         }
-        written += u32::try_from(wrote.len()).unwrap_or(u32::MAX);
-        found.written = written;
-        let settled = wrote.is_empty();
-        if settled || round == ROUNDS {
-            // Failed in an earlier round, and still not back in this one.
-            refused.retain(|id, _| !at_rest(plan, fence.head, id, &live));
-            found.failed.append(&mut refused);
-            if !settled {
-                for route in plan.routes.iter().filter(|route| wrote.contains(&route.id.describe())) {
-                    let name = [route.id.describe()];
-                    found.failed.insert(route.id.clone(), routes::not_seen(&name, "the baseline"));
-                }
-            }
-            return Ok(found);
+        for way in ways.iter_mut().filter(|way| way.answer.is_none()) {
+            way.conclude(round);
+        }
+        if ways.iter().all(|way| way.answer.is_some()) {
+            break;
         }
         if round > 1 {
             ports.clock.pause(backoff).await;
             backoff *= 2;
         }
     }
-    unreachable!("the last round returns")
+    ways.into_iter().map(|way| way.answer.expect("the last round answers")).collect()
 }
 
-/// The routes in the order of the share of their traffic that goes to our group: the account's budget of writes goes where
-/// most is to be saved (invariant 14).
-fn most_loaded_first<'a>(plan: &'a Plan, head: &Head, live: &Live) -> Vec<&'a PlannedRoute> {
-    let mut routes: Vec<&PlannedRoute> = plan.routes.iter().collect();
-    let load = |route: &PlannedRoute| {
-        let new = head.new_groups.get(&route.old)?;
-        Some(share_of(live.get(&route.id)?, new))
+/// One migration on its way back.
+struct Way<'a> {
+    plan: &'a Plan,
+    fence: &'a Fence<'a>,
+    /// What was read in this round, and when each route was.
+    live: Live,
+    read_at: BTreeMap<RouteId, Timestamp>,
+    found: Returned,
+    /// Routes that were written in this round.
+    wrote: BTreeSet<RouteId>,
+    /// Writes of all rounds.
+    written: u32,
+    /// Routes that could not be written, in any round.
+    refused: BTreeMap<RouteId, ActionError>,
+    withheld: BTreeMap<TargetGroupArn, Option<String>>,
+    answer: Option<Result<Returned, ActionError>>,
+}
+
+impl<'a> Way<'a> {
+    fn new(of: &Returning<'a>) -> Self {
+        Self {
+            plan: of.plan,
+            fence: of.fence,
+            live: Live::new(),
+            read_at: BTreeMap::new(),
+            found: Returned::default(),
+            wrote: BTreeSet::new(),
+            written: 0,
+            refused: BTreeMap::new(),
+            withheld: BTreeMap::new(),
+            answer: None,
+        }
+    }
+
+    /// Reads every route, at the beginning of a round.
+    async fn look(&mut self, ports: &Ports) {
+        let (live, unread) = read_each(ports, self.plan).await;
+        let now = ports.clock.now();
+        self.read_at = live.keys().map(|id| (id.clone(), now)).collect();
+        self.live = live;
+        self.found = Returned { failed: unread, ..Returned::default() };
+        self.wrote.clear();
+    }
+
+    /// Brings one route back, if it is not; whatever comes of it is kept.
+    async fn bring_back(&mut self, ports: &Ports, route: &PlannedRoute) {
+        if self.found.failed.contains_key(&route.id) {
+            return;
+        }
+        match self.write(ports, route).await {
+            Ok(true) => {
+                self.wrote.insert(route.id.clone());
+            }
+            Ok(false) => {}
+            Err(error @ ActionError::Superseded(_)) => self.answer = Some(Err(error)),
+            Err(error) => {
+                tracing::error!(route = %route.id, error = error.chain(), "a route could not be returned");
+                self.refused.insert(route.id.clone(), error);
+            }
+        }
+    }
+
+    /// Writes one route; false where there was nothing to write. What is written was compared with the route a moment before:
+    /// it is read again before a further try, and where other routes have kept this one waiting (invariant 5). The fence
+    /// is looked at before each try.
+    async fn write(&mut self, ports: &Ports, route: &PlannedRoute) -> Result<bool, ActionError> {
+        let mut backoff = FIRST_BACKOFF;
+        for attempt in 1.. {
+            if attempt > 1 || self.is_stale(&route.id, ports.clock.now()) {
+                self.look_at(ports, route).await?;
+            }
+            let Some(actions) = self.to_write(ports, route).await else { return Ok(attempt > 1) };
+            if self.refused.contains_key(&route.id) {
+                return Ok(false);
+            }
+            self.fence.check().await?;
+            match ports.load_balancers.write_route(&route.id, &actions).await {
+                Ok(()) => return Ok(true),
+                Err(error) if error.is_transient() && attempt < WRITE_TRIES => {
+                    ports.clock.pause(backoff).await;
+                    backoff *= 2;
+                }
+                Err(source) => {
+                    return Err(ActionError::Port { doing: format!("returning {}", route.id.describe()), source });
+                }
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    fn is_stale(&self, id: &RouteId, now: Timestamp) -> bool {
+        self.read_at.get(id).is_some_and(|read_at| now.duration_since(*read_at) >= FRESH)
+    }
+
+    /// Reads one route once more.
+    async fn look_at(&mut self, ports: &Ports, route: &PlannedRoute) -> Result<(), ActionError> {
+        let doing = format!("reading {}", route.id.describe());
+        let read = || ports.load_balancers.read_routes(std::slice::from_ref(&route.id));
+        let found = retried(ports, &doing, read).await?.pop();
+        match found {
+            Some(found) => self.live.insert(found.id, found.actions),
+            None => self.live.remove(&route.id),
+        };
+        self.read_at.insert(route.id.clone(), ports.clock.now());
+        Ok(())
+    }
+
+    /// Answers, once a round has found nothing to write any more or was the last.
+    fn conclude(&mut self, round: u32) {
+        self.written += u32::try_from(self.wrote.len()).unwrap_or(u32::MAX);
+        let settled = self.wrote.is_empty();
+        if !settled && round < ROUNDS {
+            return;
+        }
+        let mut found = std::mem::take(&mut self.found);
+        found.written = self.written;
+        // Failed in an earlier round, and still not back in this one.
+        let mut refused = std::mem::take(&mut self.refused);
+        refused.retain(|id, _| !at_rest(self.plan, self.fence.head, id, &self.live));
+        found.failed.append(&mut refused);
+        for id in &self.wrote {
+            found.failed.insert(id.clone(), routes::not_seen(&[id.describe()], "the baseline"));
+        }
+        self.answer = Some(Ok(found));
+    }
+
+    /// What has to be written to a route, if anything; what is found instead is kept.
+    async fn to_write(&mut self, ports: &Ports, route: &PlannedRoute) -> Option<Vec<Action>> {
+        let Some(actions) = self.live.get(&route.id) else {
+            self.found.foreign.insert(route.id.clone(), "the route no longer exists".to_owned());
+            return None;
+        };
+        let new = self.fence.head.new_groups.get(&route.old);
+        let back = match way(route, actions, new) {
+            Ok(WayBack::AtBaseline) => return None,
+            Ok(WayBack::LeaveForeign) => {
+                self.found.foreign.insert(route.id.clone(), describe(actions));
+                return None;
+            }
+            Ok(WayBack::Restore(back) | WayBack::TakeOut(back)) => back,
+            Err(why) => {
+                self.found.stuck.insert(route.id.clone(), format!("{}: {why}", route.id.describe()));
+                return None;
+            }
+        };
+        let carries = new.and_then(|new| forward_of(actions)?.weight_of(new)).unwrap_or(0);
+        if carries > 0 {
+            if !self.withheld.contains_key(&route.old) {
+                let why = no_way_back(ports, self.plan, &route.old, new).await;
+                self.withheld.insert(route.old.clone(), why);
+            }
+            if let Some(Some(why)) = self.withheld.get(&route.old) {
+                self.found.stuck.insert(route.id.clone(), format!("{}: {why}", route.id.describe()));
+                return None;
+            }
+        }
+        Some(back)
+    }
+}
+
+/// The routes of all migrations in the order of the share of their traffic that goes to our group: the account's budget of
+/// writes goes where most is to be saved (invariant 14).
+fn most_loaded_first<'a>(ways: &[Way<'a>]) -> Vec<(usize, &'a PlannedRoute)> {
+    let mut routes: Vec<(usize, &PlannedRoute)> = Vec::new();
+    for (index, way) in ways.iter().enumerate().filter(|(_, way)| way.answer.is_none()) {
+        routes.extend(way.plan.routes.iter().map(|route| (index, route)));
+    }
+    let load = |(index, route): &(usize, &PlannedRoute)| {
+        let way = &ways[*index];
+        let new = way.fence.head.new_groups.get(&route.old)?;
+        Some(share_of(way.live.get(&route.id)?, new))
     };
     routes.sort_by_key(|route| Reverse(load(route)));
     routes
@@ -184,46 +343,6 @@ async fn read_each(ports: &Ports, plan: &Plan) -> (Live, BTreeMap<RouteId, Actio
     (live, unread)
 }
 
-/// What has to be written to a route, if anything; what is found instead goes into `found`.
-async fn to_write(
-    ports: &Ports,
-    plan: &Plan,
-    head: &Head,
-    route: &PlannedRoute,
-    live: &Live,
-    withheld: &mut BTreeMap<TargetGroupArn, Option<String>>,
-    found: &mut Returned,
-) -> Option<Vec<Action>> {
-    let Some(actions) = live.get(&route.id) else {
-        found.foreign.insert(route.id.clone(), "the route no longer exists".to_owned());
-        return None;
-    };
-    let new = head.new_groups.get(&route.old);
-    let back = match way(route, actions, new) {
-        Ok(WayBack::AtBaseline) => return None,
-        Ok(WayBack::LeaveForeign) => {
-            found.foreign.insert(route.id.clone(), describe(actions));
-            return None;
-        }
-        Ok(WayBack::Restore(back) | WayBack::TakeOut(back)) => back,
-        Err(why) => {
-            found.stuck.insert(route.id.clone(), format!("{}: {why}", route.id.describe()));
-            return None;
-        }
-    };
-    let carries = new.and_then(|new| forward_of(actions)?.weight_of(new)).unwrap_or(0);
-    if carries > 0 {
-        if !withheld.contains_key(&route.old) {
-            withheld.insert(route.old.clone(), no_way_back(ports, plan, &route.old, new).await);
-        }
-        if let Some(Some(why)) = withheld.get(&route.old) {
-            found.stuck.insert(route.id.clone(), format!("{}: {why}", route.id.describe()));
-            return None;
-        }
-    }
-    Some(back)
-}
-
 /// The way back of a route, which for one that a rollback without the table has already been at is its baseline too:
 /// that took our group out of a step of the plan, and left the other weights in the plan's scale.
 fn way(
@@ -265,23 +384,4 @@ async fn no_way_back(ports: &Ports, plan: &Plan, old: &TargetGroupArn, new: Opti
             old.name()
         )
     })
-}
-
-/// Writes one route. The fence is looked at before each try.
-async fn write(ports: &Ports, fence: &Fence<'_>, route: &PlannedRoute, actions: &[Action]) -> Result<(), ActionError> {
-    let mut backoff = FIRST_BACKOFF;
-    for attempt in 1.. {
-        fence.check().await?;
-        match ports.load_balancers.write_route(&route.id, actions).await {
-            Ok(()) => return Ok(()),
-            Err(error) if error.is_transient() && attempt < WRITE_TRIES => {
-                ports.clock.pause(backoff).await;
-                backoff *= 2;
-            }
-            Err(source) => {
-                return Err(ActionError::Port { doing: format!("returning {}", route.id.describe()), source });
-            }
-        }
-    }
-    unreachable!("the last attempt returns")
 }

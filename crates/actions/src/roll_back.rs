@@ -237,6 +237,11 @@ async fn without_table(ports: &Ports, request: &RollBack, table: ActionError) ->
     // Without the table nobody can say whether a migration that the cursor does not name is this execution's.
     let known = request.service.as_ref().filter(|_| !request.only_own || request.migration.is_some());
     let Some(service) = known else { return Err(table) };
+    // `Finish migration` failed, which may have recorded the end before its answer was lost: only the table can say, and at the
+    // end of the last bake nothing is in a hurry. An alarm that fires meanwhile does not come this way.
+    if request.verdict == Some(Verdict::Finish) {
+        return Err(table);
+    }
     tracing::error!(%service, error = table.chain(), "rolling back without the table");
     let taken = match take_out(ports, service).await {
         Ok(taken) => taken,

@@ -3,7 +3,7 @@
 use crate::error::ActionError;
 use crate::ports::{LedgerError, Ports};
 use crate::recording::record;
-use crate::return_routes::{Fence, Returned, return_routes};
+use crate::return_routes::{Fence, Returned, Returning, return_all};
 use crate::standing::{answer, head_of, plan_of};
 use crate::withdraw::withdraw;
 use crossfade_domain::cursor::{Cursor, Verdict};
@@ -44,21 +44,54 @@ pub(crate) async fn roll_back_all(ports: &Ports, head: &Head, plan: &Plan, why: 
             return Ok(refusal(&head, plan, &why.cause));
         }
     }
-    let (head, unrecorded) = match begin(ports, &head, why).await {
+    let begun = fence_off(ports, &head, plan, why).await?;
+    let mut answers = bring_all_back(ports, vec![begun]).await;
+    answers.pop().expect("there is an answer for each rollback")
+}
+
+/// A rollback that has begun, or that goes on without its record.
+pub(crate) struct Begun {
+    /// The migration; as it was found, where the beginning could not be recorded.
+    pub(crate) head: Head,
+    /// The plan in force.
+    pub(crate) plan: Plan,
+    /// Why the beginning is not recorded: the table does not answer, and the routes go first (invariant 6).
+    pub(crate) unrecorded: Option<ActionError>,
+}
+
+/// Begins a rollback or joins one.
+///
+/// # Errors
+/// `Superseded` alone: when the table does not answer, the rollback goes on without its record.
+pub(crate) async fn fence_off(ports: &Ports, head: &Head, plan: &Plan, why: &Why) -> Result<Begun, ActionError> {
+    let (head, unrecorded) = match begin(ports, head, why).await {
         Ok(begun) => (begun, None),
-        // The table does not answer: the routes go first, the record when it answers again (invariant 6).
-        Err(error) if error.class() != "Superseded" => (head, Some(error)),
+        Err(error) if error.class() != "Superseded" => (head.clone(), Some(error)),
         Err(error) => return Err(error),
     };
     // A resume may have come between the reading of the plan and the beginning.
     let revised = if plan_is_in_force(plan, &head) { None } else { plan_of(ports, &head).await.ok() };
-    let plan = revised.as_ref().unwrap_or(plan);
-    let fence = Fence::new(ports, &head, unrecorded.is_some());
-    let returned = return_routes(ports, plan, &fence).await?;
-    match unrecorded {
-        Some(error) => Err(error),
-        None => conclude(ports, &head, plan, returned).await,
+    Ok(Begun { head, plan: revised.unwrap_or_else(|| plan.clone()), unrecorded })
+}
+
+/// Returns every route of each rollback and records what came of it. The answers are in the order of the rollbacks, each as
+/// that of [`roll_back_all`].
+pub(crate) async fn bring_all_back(ports: &Ports, all: Vec<Begun>) -> Vec<Result<Cursor, ActionError>> {
+    let returned = {
+        let fences: Vec<Fence<'_>> =
+            all.iter().map(|begun| Fence::new(ports, &begun.head, begun.unrecorded.is_some())).collect();
+        let returning: Vec<Returning<'_>> =
+            all.iter().zip(&fences).map(|(begun, fence)| Returning { plan: &begun.plan, fence }).collect();
+        return_all(ports, &returning).await
+    };
+    let mut answers = Vec::new();
+    for (returned, Begun { head, plan, unrecorded }) in returned.into_iter().zip(all) {
+        answers.push(match (returned, unrecorded) {
+            (Err(error), _) | (Ok(_), Some(error)) => Err(error),
+            (Ok(returned), None) => conclude(ports, &head, &plan, returned).await,
+        });
     }
+    answers
 }
 
 fn plan_is_in_force(plan: &Plan, head: &Head) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::capacity::too_few_new;
 use crate::error::ActionError;
-use crate::ports::{ExecutionStatus, Ports, Started};
+use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
 use crate::standing::plan_of;
 use crossfade_domain::alarm::Firing;
 use crossfade_domain::journal::{Head, Phase, Trigger};
@@ -125,7 +125,7 @@ async fn start(
     report["did"] = json!("nothing: roll-back-service was started often enough; the next ten minutes are another try");
     for number in 1..=MOST_IN_A_ROUND {
         let name = name(head, now, number);
-        let started = ports.executions.start_roll_back(&head.service, &name, trigger, cause).await;
+        let started = ports.executions.start_roll_back(&name, &RollBackOrder::new(&head.service, trigger, cause)).await;
         let started = started.map_err(|source| ActionError::Port {
             doing: format!("starting the rollback of {}", head.migration),
             source,

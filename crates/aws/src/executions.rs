@@ -5,9 +5,8 @@ use crate::clients::Later;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::SdkError;
 use aws_sdk_sfn::types::ExecutionStatus as SdkStatus;
-use crossfade_actions::ports::{ExecutionStatus, Executions, PortError, Started};
+use crossfade_actions::ports::{ExecutionStatus, Executions, PortError, RollBackOrder, Started};
 use crossfade_domain::ids::ServiceName;
-use crossfade_domain::journal::Trigger;
 use serde_json::{Value, json};
 
 const START: &str = "StartExecution";
@@ -34,17 +33,11 @@ impl StepFunctions {
 
 #[async_trait::async_trait]
 impl Executions for StepFunctions {
-    async fn start_roll_back(
-        &self,
-        service: &ServiceName,
-        name: &str,
-        trigger: Trigger,
-        cause: &str,
-    ) -> Result<Started, PortError> {
+    async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError> {
         let Some(machine) = &self.roll_back_machine else {
             return Err(refused(START, name, "NotConfigured", "this function was given no roll-back machine"));
         };
-        self.start(machine, name, &json!({"service": service, "trigger": trigger, "cause": cause})).await
+        self.start(machine, name, &order.input()).await
     }
 
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {

@@ -47,7 +47,7 @@ impl Table {
 #[async_trait::async_trait]
 impl Ledger for Table {
     async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
-        self.head_within_2_s(service).await
+        self.document_within_2_s(&key::head(service)).await
     }
 
     async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
@@ -55,7 +55,7 @@ impl Ledger for Table {
     }
 
     async fn plan(&self, service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError> {
-        self.document(&key::plan(service, migration)).await
+        self.document_within_2_s(&key::plan(service, migration)).await
     }
 
     async fn revised_plan(
@@ -64,7 +64,7 @@ impl Ledger for Table {
         migration: &MigrationId,
         generation: u64,
     ) -> Result<Option<Plan>, LedgerError> {
-        self.document(&key::revised_plan(service, migration, generation)).await
+        self.document_within_2_s(&key::revised_plan(service, migration, generation)).await
     }
 
     async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
@@ -76,7 +76,8 @@ impl Ledger for Table {
     }
 
     async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
-        self.write_event(before, event, after, Vec::new()).await
+        let write = self.write_event(before, event, after, Vec::new());
+        read::within_2_s("TransactWriteItems", before.service.as_str(), write).await
     }
 
     async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {

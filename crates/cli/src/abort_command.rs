@@ -9,7 +9,7 @@ use crate::outcome::{Ending, Outcome};
 use crate::session::{Connection, Session};
 use clap::Args;
 use crossfade_actions::commands::{Command, command};
-use crossfade_actions::ports::Started;
+use crossfade_actions::ports::{RollBackOrder, Started};
 use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use serde_json::json;
@@ -143,7 +143,8 @@ async fn go_back(
         let _recorded = tokio::time::timeout(TABLE_PATIENCE, wish).await;
     }
     let name = format!("{service}-by-hand-{}", session.now().as_millisecond());
-    let started = session.ports.executions.start_roll_back(service, &name, Trigger::Operator, &cause).await;
+    let started =
+        session.ports.executions.start_roll_back(&name, &RollBackOrder::new(service, Trigger::Operator, &cause)).await;
     if started.is_ok() {
         until_fenced(head, session).await;
     }

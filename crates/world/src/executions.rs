@@ -1,9 +1,8 @@
 //! The actions' port to Step Functions, on the world's engine.
 
 use crate::states::{RefusedCall, Status, StepFunctions};
-use crossfade_actions::ports::{Clock, ExecutionStatus, Executions, PortError, Started};
+use crossfade_actions::ports::{Clock, ExecutionStatus, Executions, PortError, RollBackOrder, Started};
 use crossfade_domain::ids::ServiceName;
-use crossfade_domain::journal::Trigger;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,14 +42,8 @@ impl Machines {
 
 #[async_trait::async_trait]
 impl Executions for Machines {
-    async fn start_roll_back(
-        &self,
-        service: &ServiceName,
-        name: &str,
-        trigger: Trigger,
-        cause: &str,
-    ) -> Result<Started, PortError> {
-        self.start(ROLL_BACK_MACHINE, name, json!({"service": service, "trigger": trigger, "cause": cause}))
+    async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError> {
+        self.start(ROLL_BACK_MACHINE, name, order.input())
     }
 
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {

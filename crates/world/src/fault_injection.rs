@@ -5,14 +5,14 @@
 
 use crossfade_actions::ports::{
     Alarms, ExecutionStatus, Executions, Ledger, LedgerError, Listener, LoadBalancer, LoadBalancers, Metrics, NewGroup,
-    PortError, Ports, Started, TakeError,
+    PortError, Ports, RollBackOrder, Started, TakeError,
 };
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm::{Alarm, Firing};
 use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::inventory::RouteHolder;
-use crossfade_domain::journal::{Event, Head, Trigger};
+use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::guard::NewAlarm;
@@ -372,15 +372,9 @@ impl Ledger for Faulty {
 
 #[async_trait::async_trait]
 impl Executions for Faulty {
-    async fn start_roll_back(
-        &self,
-        service: &ServiceName,
-        name: &str,
-        trigger: Trigger,
-        cause: &str,
-    ) -> Result<Started, PortError> {
+    async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError> {
         let inner = &self.inner.executions;
-        self.faults.call("start_roll_back", name, || inner.start_roll_back(service, name, trigger, cause)).await
+        self.faults.call("start_roll_back", name, || inner.start_roll_back(name, order)).await
     }
 
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {

@@ -1,21 +1,63 @@
 use super::PortError;
-use crossfade_domain::ids::ServiceName;
+use crossfade_domain::ids::{MigrationId, ServiceName};
 use crossfade_domain::journal::Trigger;
+use crossfade_domain::plan::SETTLE_SECONDS;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// What `roll-back-service` is started with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollBackOrder {
+    /// The service.
+    pub service: ServiceName,
+    /// Its migration, where that is known: a later one is not meant.
+    pub migration: Option<MigrationId>,
+    /// Who asks.
+    pub trigger: Trigger,
+    /// Why, for people.
+    pub cause: String,
+    /// When the cause arose, if that was before the start.
+    pub caused_at: Option<Timestamp>,
+    /// Whether whoever starts it returns the routes himself: then the machine settles first, and looks after that.
+    pub returned_already: bool,
+}
+
+impl RollBackOrder {
+    /// A rollback that the machine begins itself.
+    pub fn new(service: &ServiceName, trigger: Trigger, cause: &str) -> Self {
+        Self {
+            service: service.clone(),
+            migration: None,
+            trigger,
+            cause: cause.to_owned(),
+            caused_at: None,
+            returned_already: false,
+        }
+    }
+
+    /// As the machine reads it: `{"service": ..., "migration"?, "trigger": "alarmEvent" | ..., "cause": ..., "causedAt"?,
+    /// "waitSeconds"?}`. Where `waitSeconds` is there, the machine waits before it looks.
+    pub fn input(&self) -> Value {
+        let mut input = json!({"service": self.service, "trigger": self.trigger, "cause": self.cause});
+        if let Some(migration) = &self.migration {
+            input["migration"] = json!(migration);
+        }
+        if let Some(caused_at) = self.caused_at {
+            input["causedAt"] = json!(caused_at);
+        }
+        if self.returned_already {
+            input["waitSeconds"] = json!(SETTLE_SECONDS);
+        }
+        input
+    }
+}
 
 /// Step Functions.
 #[async_trait::async_trait]
 pub trait Executions: Send + Sync {
-    /// Starts `roll-back-service` under `name` (at most 80 characters) with the input
-    /// `{"service": ..., "trigger": "alarmEvent" | "sweep" | "operator", "cause": ...}`.
-    /// A name that runs with the same input is `Started::New` once more; one that runs with another input or was used is
+    /// Starts `roll-back-service` under `name` (at most 80 characters) with [`RollBackOrder::input`]. A name that runs with the same input is `Started::New` once more; one that runs with another input or was used is
     /// `Started::Already`.
-    async fn start_roll_back(
-        &self,
-        service: &ServiceName,
-        name: &str,
-        trigger: Trigger,
-        cause: &str,
-    ) -> Result<Started, PortError>;
+    async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError>;
 
     /// Starts the execution of `migrate-service` whose ARN is given, under the name and on the machine that the ARN names,
     /// with the input `{"service": ..., "resume": true}`. As with `start_roll_back`, one that runs is `Started::New` once

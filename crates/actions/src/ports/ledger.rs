@@ -60,8 +60,8 @@ pub enum TakeError {
 /// is tried again finds its own effect and succeeds.
 #[async_trait::async_trait]
 pub trait Ledger: Send + Sync {
-    /// A service's head; none if it never migrated. Answers or fails within 2 s of real time: a rollback goes on
-    /// without a table that does not answer (invariant 6).
+    /// A service's head; none if it never migrated. Answers or fails within 2 s of real time, as do `plan`, `revised_plan`,
+    /// `record` and `guarded_by`: a rollback goes on without a table that does not answer (invariant 6).
     async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError>;
 
     /// The heads of all migrations that are not over, halted ones included.
@@ -102,7 +102,7 @@ pub trait Ledger: Send + Sync {
     /// Who holds these routes, or held them last.
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError>;
 
-    /// The services that an alarm guards. Answers or fails within 2 s of real time, as `head` does.
+    /// The services that an alarm guards.
     async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError>;
 
     /// Stores a fleet's policy document; a newer one of the same fleet replaces it.

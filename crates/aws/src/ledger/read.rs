@@ -15,17 +15,26 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// How long a rollback waits for a table that does not answer (invariant 6), with a little left for the caller.
-const HEAD_PATIENCE: Duration = Duration::from_millis(1900);
+const PATIENCE: Duration = Duration::from_millis(1900);
 /// `GetItem`s under way at a time.
 const READS_AT_A_TIME: usize = 16;
 
+/// The answer of a call that a rollback may wait for, or after 2 s an error. What was asked for may still take effect.
+pub(super) async fn within_2_s<T>(
+    operation: &'static str,
+    object: &str,
+    call: impl Future<Output = Result<T, LedgerError>>,
+) -> Result<T, LedgerError> {
+    tokio::time::timeout(PATIENCE, call).await.unwrap_or_else(|_| {
+        let detail = format!("no answer within {} ms", PATIENCE.as_millis());
+        Err(malformed(operation, object, detail).into())
+    })
+}
+
 impl Table {
-    pub(super) async fn head_within_2_s(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
-        let key = key::head(service);
-        tokio::time::timeout(HEAD_PATIENCE, self.document(&key)).await.unwrap_or_else(|_| {
-            let detail = format!("no answer within {} ms", HEAD_PATIENCE.as_millis());
-            Err(malformed("GetItem", &key.to_string(), detail).into())
-        })
+    /// The document of one item, as [`within_2_s`].
+    pub(super) async fn document_within_2_s<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, LedgerError> {
+        within_2_s("GetItem", &key.to_string(), self.document(key)).await
     }
 
     /// Index entries and heads are written in one transaction but read one after the other: a migration that ended in
@@ -62,11 +71,8 @@ impl Table {
 
     pub(super) async fn services_under(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
         let partition = key::alarm_partition(alarm);
-        let found = tokio::time::timeout(HEAD_PATIENCE, self.query(&partition, None)).await.unwrap_or_else(|_| {
-            let detail = format!("no answer within {} ms", HEAD_PATIENCE.as_millis());
-            Err(malformed("Query", &partition, detail))
-        });
-        found?.iter().map(item::service).collect()
+        let query = async { Ok(self.query(&partition, None).await?) };
+        within_2_s("Query", &partition, query).await?.iter().map(item::service).collect()
     }
 
     pub(super) async fn put_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {

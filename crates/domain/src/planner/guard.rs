@@ -340,10 +340,10 @@ mod tests {
         let percents: Vec<Option<u8>> = guards.iter().map(|guard| guard.percent).collect();
         assert_eq!(percents, [28, 10, 50, 10, 10, 50].map(Some));
         let balancer = &plan.groups[0].load_balancer;
-        let alarm = definition(&guards[0], &plan.service, &plan.migration, balancer, &group("copy"));
+        let alarm = definition(&guards[0], ("crossfade", &plan.service), &plan.migration, balancer, &group("copy"));
         assert!((alarm.threshold - 28.0).abs() < f64::EPSILON && alarm.description.contains("at least 28 % requests"));
         let before = PlannedGuard { percent: None, ..guards[0].clone() };
-        let alarm = definition(&before, &plan.service, &plan.migration, balancer, &group("copy"));
+        let alarm = definition(&before, ("crossfade", &plan.service), &plan.migration, balancer, &group("copy"));
         assert!((alarm.threshold - 10.0).abs() < f64::EPSILON);
         policy.guard_alarms = GuardAlarms::None;
         let unguarded = planned(&policy, &inventory).unwrap();
