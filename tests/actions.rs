@@ -6,6 +6,7 @@ mod alarm_events;
 mod every_call;
 mod every_moment;
 mod guarding;
+mod held_shifts;
 mod hooks;
 mod judging;
 mod migrating;

@@ -21,8 +21,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Reads the alarms with their history since the locks were taken, the health of both sides, every route and what the judge
-/// compares, and hands all of it, with the operator's commands and the elapsed bake, to the gates. Answers `advance` (with the next step),
-/// `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`. What cannot be read goes to the gates as
+/// compares, and hands all of it, with the operator's commands and the elapsed bake, to the gates. Answers `advance` (with the next step,
+/// or the one that was begun and had to wait), `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`. What cannot be read goes to the gates as
 /// unreadable, and is never taken for quiet.
 ///
 /// May run again at any time; each run is one look.
@@ -102,7 +102,7 @@ fn judged(head: &Head, said: &SliceVerdict) -> Option<Happening> {
 }
 
 fn next(ours: &Ours, step: u32, said: &SliceVerdict) -> Cursor {
-    let next = if said.verdict == Verdict::Advance { step + 1 } else { step };
+    let next = if said.verdict == Verdict::Advance { ours.head.intended_step.unwrap_or(step + 1) } else { step };
     let wait = if said.verdict == Verdict::Stop { SETTLE_SECONDS } else { said.wait_seconds };
     let mut answer = ours.answer(next, said.verdict, wait, said.reason.as_str());
     answer.caused_at = (said.verdict == Verdict::RollBack).then_some(said.caused_at);

@@ -2,7 +2,7 @@
 
 use crate::capacity::{too_few_new, too_few_old};
 use crate::error::ActionError;
-use crate::halting::halt_or_return;
+use crate::halting::{halt, halt_or_return};
 use crate::hooks::{after_shift, answered, before_first_shift};
 use crate::input::StepInput;
 use crate::ports::Ports;
@@ -13,7 +13,7 @@ use crossfade_domain::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::route_edit::same;
-use crossfade_domain::slice::slice_seconds;
+use crossfade_domain::slice::{held_too_long, held_wait_seconds, seconds_between, slice_seconds};
 use serde_json::Value;
 
 /// Seconds until a shift that lacks healthy targets is tried again.
@@ -25,9 +25,14 @@ const ROLLBACK_WAIT_SECONDS: u32 = 15;
 /// differs, reads every route back, and only then records the shift. Step 0 attaches the new groups at weight 0.
 ///
 /// Answers `proceed` (step 0) or `bake`; `hook` where a hook of the policy has to answer first, which the machine calls before
-/// it calls this function once more: the one before the first shift, then the one after the shift; `hold` while a side lacks healthy targets, a person has paused the migration, or
-/// a rollback of any service needs the account's write budget; `rollBack` when a person aborts; `stop` when another
-/// generation has taken over; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
+/// it calls this function once more: the one before the first shift, then the one after the shift; `rollBack` when a person
+/// aborts or the new side has traffic and too few healthy targets; `stop` when another generation has taken over; `halt` or
+/// `rollBack`, as the policy asks, when somebody else changed a route.
+///
+/// While a person has paused the migration, a rollback of any service needs the account's write budget, or a side lacks
+/// healthy targets, it answers `wait` before the first traffic, and is asked again. Once the new side may have traffic it
+/// answers `hold`: the machine goes back to the gates for a slice, because this function looks at none of them, and comes
+/// again when they say so.
 ///
 /// May run again at any time with the same input: a step that is intended is completed, one that is verified is left.
 ///
@@ -122,27 +127,34 @@ async fn objection(ports: &Ports, ours: &Ours, step: u32, live: &Live) -> Result
     if step == 0 || everywhere(plan, head, live, step)? {
         return Ok(None);
     }
+    let begun = head.intended_step == Some(step) && !untouched(plan, head, live)?;
+    let held = Held { step, exposed: begun || head.verified_step.is_some_and(|verified| verified > 0) };
     if head.commands.paused && head.intended_step.is_none() {
-        return hold(ports, ours, step, CAPACITY_WAIT_SECONDS, "paused by a person").await.map(Some);
+        return held.answer(ports, ours, CAPACITY_WAIT_SECONDS, "paused by a person").await.map(Some);
     }
     let rolling = ports.ledger.open_heads().await;
     let rolling =
         rolling.map_err(|source| ActionError::Ledger { doing: "looking for running rollbacks".to_owned(), source })?;
     if let Some(other) = rolling.iter().find(|other| other.phase == Phase::RollingBack) {
         let reason = format!("makes way for the rollback of {}", other.migration);
-        return hold(ports, ours, step, ROLLBACK_WAIT_SECONDS, &reason).await.map(Some);
+        return held.answer(ports, ours, ROLLBACK_WAIT_SECONDS, &reason).await.map(Some);
     }
-    let lacking = match too_few_new(ports, plan, head).await? {
+    let sick = too_few_new(ports, plan, head).await?;
+    if let Some(reason) = sick.as_ref().filter(|_| held.exposed && !begun) {
+        // What the gates would say of a sick new side with traffic, a slice earlier.
+        return Ok(Some(ours.answer(step, Verdict::RollBack, 0, format!("health: {reason}"))));
+    }
+    let lacking = match sick {
         Some(reason) => Some(reason),
         None => too_few_old(ports, plan).await?,
     };
     let Some(reason) = lacking else { return Ok(None) };
-    if head.intended_step == Some(step) && !untouched(plan, head, live)? {
+    if begun {
         // Half of a shift is no place to wait: it cannot be completed now, so it is taken back (invariant 3).
         let reason = format!("step {step} is on some routes only and cannot be completed: {reason}");
         return Ok(Some(ours.answer(step, Verdict::RollBack, 0, reason)));
     }
-    hold(ports, ours, step, CAPACITY_WAIT_SECONDS, &reason).await.map(Some)
+    held.answer(ports, ours, CAPACITY_WAIT_SECONDS, &reason).await.map(Some)
 }
 
 fn everywhere(plan: &Plan, head: &Head, live: &Live, step: u32) -> Result<bool, ActionError> {
@@ -163,21 +175,33 @@ fn untouched(plan: &Plan, head: &Head, live: &Live) -> Result<bool, ActionError>
     }
 }
 
-/// Waits where it is, and halts after the policy's `maxHold`.
-async fn hold(ports: &Ports, ours: &Ours, step: u32, wait: u32, why: &str) -> Result<Cursor, ActionError> {
-    let head = record(ports, &ours.head, |now| {
-        let first = now.held_since.is_none();
-        first.then(|| Happening::Judged { verdict: Verdict::Hold, reason: why.to_owned() })
-    })
-    .await?;
-    let ours = Ours { head, plan: ours.plan.clone() };
-    let limit = ours.plan.policy.max_hold_seconds;
-    let seconds = ours.head.held_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
-    if seconds > i64::from(limit) {
-        let reason = format!("held before step {step} for more than {limit} s: {why}");
-        return crate::halting::halt(ports, &ours, step, &reason).await;
+/// A shift that has to wait.
+struct Held {
+    step: u32,
+    /// The new side may have traffic, which somebody has to watch meanwhile.
+    exposed: bool,
+}
+
+impl Held {
+    /// Waits, the longer the longer it has been held where the gates look meanwhile, and halts after the policy's `maxHold`.
+    async fn answer(&self, ports: &Ports, ours: &Ours, shortest: u32, why: &str) -> Result<Cursor, ActionError> {
+        let head = record(ports, &ours.head, |now| {
+            let first = now.held_since.is_none();
+            first.then(|| Happening::Judged { verdict: Verdict::Hold, reason: why.to_owned() })
+        })
+        .await?;
+        let (ours, policy) = (Ours { head, plan: ours.plan.clone() }, &ours.plan.policy);
+        let held_for = ours.head.held_since.map_or(0, |since| seconds_between(since, ports.clock.now()));
+        let Some(wait) = held_wait_seconds(policy, held_for, shortest) else {
+            let reason = held_too_long(policy, held_for, &format!("step {}: {why}", self.step));
+            return halt(ports, &ours, self.step, &reason).await;
+        };
+        if self.exposed {
+            // The step that bakes on, whose weight the routes have.
+            return Ok(ours.answer(ours.head.verified_step.unwrap_or(0), Verdict::Hold, wait, why));
+        }
+        Ok(ours.answer(self.step, Verdict::Wait, wait.min(shortest), why))
     }
-    Ok(ours.answer(step, Verdict::Hold, wait, why))
 }
 
 /// The answer once every route was read back.
