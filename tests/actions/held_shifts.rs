@@ -13,7 +13,7 @@ use crossfade_world::world::ServiceOnBalancer;
 use serde_json::json;
 
 /// Runs a migration in which something happens before invocations; it is told the state and the number of its visit, from 1.
-fn with_visits(
+pub(super) fn with_visits(
     stage: &mut Stage,
     policy: serde_json::Value,
     mut happens: impl FnMut(&World, &str, usize) + 'static,
@@ -45,7 +45,7 @@ fn states_since_the_first_bake(stage: &Stage, execution: &str) -> Vec<String> {
 }
 
 /// A rollback of `orders` that runs, or does not any more. Its routes do not matter here.
-fn rolls_back_elsewhere(ledger: &Ledger, world: &World, runs: bool) {
+pub(super) fn rolls_back_elsewhere(ledger: &Ledger, world: &World, runs: bool) {
     let mut items = ledger.snapshot();
     let orders = ServiceName::parse("orders").unwrap();
     if runs {

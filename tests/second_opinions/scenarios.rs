@@ -109,6 +109,14 @@ fn ends_on_the_way_up() -> Vec<Scenario> {
         )
         .attached([says("wait"), says("bake")])
         .answer("check-alarms", [says("halt")]),
+        scenario(
+            "attach-makes-way",
+            &[PLAN, &ATTACH[..4], &["Wait to attach"], &ATTACH[2..], TARGETS, SHIFT, SLICE, HALTED],
+            Some("Halted"),
+        )
+        .attached([says("bake")])
+        .answer("shift-weight", [says("wait"), says("proceed"), says("bake")])
+        .answer("check-alarms", [says("halt")]),
         up("held-shift-goes-back-to-the-gates", &[SLICE, SHIFT, SLICE, SLICE, SHIFT, SLICE, FINISH], None)
             .attached([says("bake"), says("hold"), says("bake")])
             .answer("check-alarms", [says("advance"), says("hold"), says("advance"), says("finish")])

@@ -57,6 +57,8 @@ pub(super) enum Breakage {
     ResumeOverlooksAlarms,
     /// Routes can be taken by the next migration as soon as one is over.
     LocksAreFreeAtOnce,
+    /// A shift that has to wait is only tried again, and nobody looks at the gates meanwhile.
+    HeldShiftsSkipTheGates,
     /// Metrics that cannot be read are taken for an hour without requests.
     UnreadableMetricsAreQuiet,
 }
@@ -76,6 +78,12 @@ impl Breakage {
             }
             Self::LastHookIsSkipped => {
                 states["Call hook after rollback"] = json!({"Type": "Pass", "Next": "Verify rollback"});
+            }
+            Self::HeldShiftsSkipTheGates => {
+                let choices = states.get_mut("Shifted?").and_then(|state| state["Choices"].as_array_mut());
+                for held in choices.into_iter().flatten().filter(|choice| choice["StringEquals"] == "hold") {
+                    held["Next"] = json!("Wait for capacity");
+                }
             }
             Self::FirstHookIsSkipped => states["Call hook"] = json!({"Type": "Pass", "Next": "Shift weight"}),
             _ => {}

@@ -25,6 +25,14 @@ pub(super) const HEALTHY: u32 = 2;
 /// The longest that a function which writes to routes lives.
 const LONGEST_WRITER: SignedDuration = SignedDuration::from_secs(60);
 
+/// How long after an alarm traffic may be raised by a function that the gates had sent off before it: its tries, and some.
+const SENT_OFF: SignedDuration = SignedDuration::from_mins(2);
+
+/// Verbs whose answers a gate must not do without.
+pub(super) const ALARMS: &str = "alarms";
+pub(super) const FIRINGS: &str = "firings";
+pub(super) const METRICS: &str = "metric_data";
+
 /// What a run did against an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Violation {
@@ -48,8 +56,8 @@ pub(super) struct Watch {
     returned_at: Option<Timestamp>,
     /// The value of a route that an invocation read last.
     reads: BTreeMap<(u64, RouteId), usize>,
-    unread: BTreeSet<u64>,
-    unread_metrics: BTreeSet<u64>,
+    /// Calls of invocations that have not answered, or not with what was asked for.
+    unread: BTreeSet<(u64, &'static str)>,
     meant: BTreeMap<RouteId, Vec<Action>>,
     gave_up: bool,
     pub(super) last_write: Option<Timestamp>,
@@ -130,7 +138,6 @@ impl Watch {
             finished_at: None,
             consumers: Consumers::default(),
             released_at: None,
-            unread_metrics: BTreeSet::new(),
         }
     }
 
@@ -163,12 +170,12 @@ impl Watch {
         self.sick_since.entry(group.clone()).or_insert(now);
     }
 
-    pub(super) fn alarms_unread(&mut self, invocation: u64) {
-        self.unread.insert(invocation);
+    pub(super) fn asked(&mut self, invocation: u64, verb: &'static str) {
+        self.unread.insert((invocation, verb));
     }
 
-    pub(super) fn metrics_unread(&mut self, invocation: u64) {
-        self.unread_metrics.insert(invocation);
+    pub(super) fn answered(&mut self, invocation: u64, verb: &'static str) {
+        self.unread.remove(&(invocation, verb));
     }
 
     pub(super) fn meant(&mut self, route: &RouteId, actions: &[Action]) {
@@ -352,6 +359,8 @@ impl Watch {
             self.returned_at = Some(account.now());
         }
         if is > was {
+            let overlooked = self.alarm_at.filter(|at| was > 0.0 && who.started.duration_since(*at) > SENT_OFF);
+            self.expect(9, overlooked.is_none(), || said("gave more traffic long after an alarm that nobody saw"));
             for group in &new {
                 let enough = account.healthy(group) >= HEALTHY || !known(self, group);
                 self.expect(2, enough, || said("gave traffic to a new group without enough healthy targets"));
@@ -401,10 +410,10 @@ impl Watch {
 
     /// An answer of `check-alarms`.
     pub(super) fn judged(&mut self, invocation: u64, verdict: &str) {
-        let unread = self.unread.contains(&invocation);
+        let unread = [ALARMS, FIRINGS].iter().any(|verb| self.unread.contains(&(invocation, verb)));
         let quiet = matches!(verdict, "advance" | "finish" | "bake");
         self.expect(9, !(unread && quiet), || format!("alarms that could not be read were taken for quiet: {verdict}"));
-        let unread = self.unread_metrics.contains(&invocation);
+        let unread = self.unread.contains(&(invocation, METRICS));
         let goes_on = matches!(verdict, "advance" | "finish");
         self.expect(9, !(unread && goes_on), || {
             format!("metrics that could not be read were taken for quiet: {verdict}")

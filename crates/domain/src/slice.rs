@@ -49,6 +49,9 @@ pub struct SliceInputs<'a> {
     pub drift: Result<Vec<Drift>, String>,
     /// What the comparison says; none before the first traffic and where the policy wants none.
     pub judge: Option<Result<Comparison, String>>,
+    /// Why only the alarms and the new side were looked at: another service's rollback needs the account's budget of calls.
+    /// The step bakes on meanwhile, or is held when its bake is over (invariant 14).
+    pub makes_way: Option<String>,
 }
 
 /// What comes next, and why.
@@ -130,6 +133,10 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
         Err(error) => Opinion::unreadable(Gate::Alarms, error),
     });
     opinions.push(new_side(inputs));
+    if let Some(reason) = &inputs.makes_way {
+        opinions.push(Opinion::new(Gate::Schedule, Says::GoOn, reason.as_str()));
+        return opinions;
+    }
     opinions.push(old_side(inputs));
     opinions.push(drift(inputs));
     opinions.extend(judge(inputs));
@@ -236,11 +243,12 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
         trigger: None,
         caused_at: inputs.now,
     };
-    if let Some(begun) = head.intended_step {
+    let makes_way = inputs.makes_way.is_some();
+    if let Some(begun) = head.intended_step.filter(|_| !makes_way) {
         let weight = plan.step(begun).map_or(Weight::ZERO, |step| step.weight);
         return decided(Verdict::Advance, 0, format!("the shift to {weight} was begun, on with it"));
     }
-    let (Some(number), Some(verified_at)) = (head.verified_step, head.verified_at) else {
+    let (Some(number), Some(verified_at), None) = (head.verified_step, head.verified_at, head.intended_step) else {
         return held(inputs, Verdict::Hold, Gate::Schedule, noted("the shift is not verified yet".to_owned()));
     };
     let (weight, asked_seconds, approve) =
@@ -272,6 +280,9 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     };
     if approve && !approved {
         return held(inputs, Verdict::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
+    }
+    if makes_way {
+        return held(inputs, Verdict::Hold, Gate::Schedule, noted(baked));
     }
     plan.step(number + 1).map_or_else(
         || decided(Verdict::Finish, 0, format!("{baked}, the last step")),
