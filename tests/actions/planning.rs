@@ -187,3 +187,24 @@ fn the_largest_plan_that_is_accepted_fits_into_one_transaction() {
         "{refused}"
     );
 }
+
+#[test]
+fn invariant_9_an_alarm_that_fires_and_clears_while_the_inventory_is_gathered_refuses_the_start() {
+    let calls = {
+        let (mut free, _) = Stage::with_users();
+        free.migrate(users());
+        free.faults.calls()
+    };
+    let after_the_alarms = calls.iter().position(|verb| *verb == "listeners").unwrap();
+    let (mut stage, _) = Stage::with_users();
+    let world = stage.world.clone();
+    stage.faults.before(after_the_alarms, move || {
+        world.advance(jiff::SignedDuration::from_secs(1));
+        world.fire_alarm("users-5xx");
+        world.quiet_alarm("users-5xx");
+        world.advance(jiff::SignedDuration::from_secs(1));
+    });
+    let execution = stage.migrate(users());
+    assert_eq!(stage.ended(&execution).1, "Refused", "{}", stage.told());
+    assert_eq!(stage.ledger.snapshot().held().count(), 0);
+}

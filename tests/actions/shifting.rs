@@ -163,3 +163,78 @@ fn a_command_without_a_migration_is_refused() {
     let error = super::stage::once(command(&stage.plain, &name, Command::Abort, "a test")).unwrap().unwrap_err();
     assert_eq!((error.class(), error.chain().as_str()), ("InvalidRequest", "invalid request: users has no migration"));
 }
+
+/// The numbers of the calls of a migration in which nothing goes wrong.
+fn numbers_of(verb: &str) -> (Vec<&'static str>, Vec<usize>) {
+    let (mut free, _) = Stage::with_users();
+    free.migrate(users());
+    let calls = free.faults.calls();
+    let numbers = (0..calls.len()).filter(|number| calls[*number] == verb).collect();
+    (calls, numbers)
+}
+
+#[test]
+fn a_shift_reads_its_routes_once_before_and_once_after() {
+    let (mut stage, _) = Stage::with_users();
+    stage.migrate(users());
+    let shift = stage.story.iter().find(|line| line.contains(" Shift weight: ")).unwrap();
+    let calls = "Shift weight: head plan read_routes open_heads health health record head write_route head write_route \
+                 read_routes record -> ";
+    assert!(shift.contains(calls), "{shift}");
+}
+
+#[test]
+fn invariant_5_a_read_that_has_become_old_is_made_again_before_the_next_write() {
+    let (calls, writes) = numbers_of("write_route");
+    // Before the first write of the last step its intent is recorded; before the second there is the first.
+    for write in [writes[4], writes[5]] {
+        let intent = (0..write).rev().find(|number| ["record", "write_route"].contains(&calls[*number])).unwrap();
+        let (mut stage, service) = Stage::with_users();
+        let (world, old, rules) = (stage.world.clone(), service.old_group.clone(), service.rules.clone());
+        // The routes are written in the order of the plan.
+        stage.faults.before(intent, move || {
+            world.advance(jiff::SignedDuration::from_secs(4));
+            for rule in &rules {
+                let weights = world.with(|state| state.elbv2.weights_of(rule));
+                let still_to_be_written = weights.iter().any(|(group, weight)| *group == old && *weight > 0);
+                if still_to_be_written {
+                    world.someone_sets_weight(rule, &old, 700).unwrap();
+                }
+            }
+        });
+        let execution = stage.migrate(users());
+        assert_eq!(stage.ended(&execution).1, "Halted", "{}", stage.told());
+        let kept = service.rules.iter().any(|rule| {
+            let weights = stage.world.with(|state| state.elbv2.weights_of(rule));
+            weights.contains(&(service.old_group.clone(), 700))
+        });
+        assert!(kept, "the edit is still there\n{}", stage.told());
+    }
+}
+
+#[test]
+fn contention_under_the_own_generation_is_tried_again_and_never_rolled_back() {
+    let (_, writes) = numbers_of("write_route");
+    let (mut stage, _) = Stage::with_users();
+    let name = ServiceName::parse("users").unwrap();
+    let intend = |ledger: &crossfade_world::ledger::Ledger, step| {
+        let mut items = ledger.snapshot();
+        items.heads.get_mut(&ServiceName::parse("users").unwrap()).unwrap().intended_step = Some(step);
+        ledger.restore(items);
+    };
+    let ledger = stage.ledger.clone();
+    // The look at the head before the first write of the last step.
+    stage.faults.before(writes[4] - 1, move || intend(&ledger, 9));
+    let (ledger, mut visits) = (stage.ledger.clone(), 0);
+    stage.before = Some(Box::new(move |_, _, work, _| {
+        visits += usize::from(work.state == "Shift weight");
+        if work.state == "Shift weight" && visits == 3 {
+            intend(&ledger, 2);
+        }
+    }));
+    let execution = stage.migrate(users());
+    assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
+    let told =
+        stage.story.iter().any(|line| line.contains("not yet: users-1 moved on meanwhile") || line.contains("NotYet"));
+    assert!(told, "{name}\n{}", stage.told());
+}

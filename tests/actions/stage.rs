@@ -249,6 +249,7 @@ impl Stage {
     /// Runs a function once; none when it died.
     pub(crate) fn call(&self, function: &str, input: &Value) -> Option<Result<Value, ActionError>> {
         let ports = &self.ports;
+        self.faults.next_process();
         let name = function.trim_start_matches("${").trim_end_matches("Function}");
         once(async {
             let cursor = match name {

@@ -10,8 +10,8 @@ const MOST_TRANSITIONS: usize = 300;
 const HIGHEST_COST: f64 = 0.02;
 /// The goal beside a write for each route: the routes before and after, and the health of the side that is to get more.
 const GOAL_BESIDE_WRITES: u64 = 3;
-/// What a shift may take: the health of the old side is asked for too, since it must be able to take everything back.
-const MOST_BESIDE_WRITES: u64 = 8;
+/// What a shift takes: the health of the old side is asked for too, since it must be able to take everything back.
+const MOST_BESIDE_WRITES: u64 = 4;
 
 /// AWS's prices in eu-west-1, USD each.
 mod price {
@@ -105,6 +105,6 @@ fn table_calls(report: &Value) -> (u64, u64) {
 
 /// Questions, waits and ends call no function.
 fn is_a_task(state: &str) -> bool {
-    let without = ["Bake slice", "Settle", "Wait for targets", "Wait for capacity", "Migrated"];
+    let without = ["Bake slice", "Settle", "Wait for targets", "Wait to attach", "Wait for capacity", "Migrated"];
     !state.ends_with('?') && !without.contains(&state)
 }

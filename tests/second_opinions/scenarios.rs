@@ -123,8 +123,28 @@ fn ends_on_the_way_up() -> Vec<Scenario> {
             &[PLAN, ATTACH, TARGETS, SHIFT, &["Wait for capacity"], SHIFT, SLICE, HALTED],
             Some("Halted"),
         )
-        .attached([says("hold"), says("bake")])
+        .attached([says("wait"), says("bake")])
         .answer("check-alarms", [says("halt")]),
+        scenario(
+            "attach-makes-way",
+            &[PLAN, &ATTACH[..4], &["Wait to attach"], &ATTACH[2..], TARGETS, SHIFT, SLICE, HALTED],
+            Some("Halted"),
+        )
+        .attached([says("bake")])
+        .answer("shift-weight", [says("wait"), says("proceed"), says("bake")])
+        .answer("check-alarms", [says("halt")]),
+        up("held-shift-goes-back-to-the-gates", &[SLICE, SHIFT, SLICE, SLICE, SHIFT, SLICE, FINISH], None)
+            .attached([says("bake"), says("hold"), says("bake")])
+            .answer("check-alarms", [says("advance"), says("hold"), says("advance"), says("finish")])
+            .answer("finish-migration", [says("migrated")]),
+        up(
+            "sick-during-a-held-shift",
+            &[SLICE, SHIFT, SLICE, ROLL_BACK_STATES, VERIFY, ROLLED_BACK],
+            Some("RolledBack"),
+        )
+        .attached([says("bake"), says("hold")])
+        .answer("check-alarms", [says("advance"), says("rollBack")])
+        .rolls_back(),
         up("alarm-at-a-step", &[SLICE, SHIFT, SLICE, ROLL_BACK_STATES, VERIFY, ROLLED_BACK], Some("RolledBack"))
             .attached([says("bake"), says("bake")])
             .answer("check-alarms", [says("advance"), says("rollBack")])

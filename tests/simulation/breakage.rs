@@ -3,6 +3,7 @@
 
 use super::account::Account;
 use super::ports::Caller;
+use super::scenario::WEIGHTS;
 use super::watch::Watch;
 use crossfade_actions::ports::PortError;
 use crossfade_domain::alarm::{Alarm, AlarmState, Firing};
@@ -57,6 +58,8 @@ pub(super) enum Breakage {
     ResumeOverlooksAlarms,
     /// Routes can be taken by the next migration as soon as one is over.
     LocksAreFreeAtOnce,
+    /// A shift that has to wait is only tried again, and nobody looks at the gates meanwhile.
+    HeldShiftsSkipTheGates,
     /// Metrics that cannot be read are taken for an hour without requests.
     UnreadableMetricsAreQuiet,
     /// The clock of the functions runs three minutes ahead, so that minutes are judged before they have settled.
@@ -78,6 +81,20 @@ impl Breakage {
             }
             Self::LastHookIsSkipped => {
                 states["Call hook after rollback"] = json!({"Type": "Pass", "Next": "Verify rollback"});
+            }
+            Self::HeldShiftsSkipTheGates => {
+                let choices = states.get_mut("Shifted?").and_then(|state| state["Choices"].as_array_mut());
+                for held in choices.into_iter().flatten().filter(|choice| choice["StringEquals"] == "hold") {
+                    held["Next"] = json!("Try the shift again");
+                }
+                // The last step of every scenario, which is the only one that is held with traffic.
+                let last = WEIGHTS.len() - 1;
+                if states.contains_key("Shifted?") {
+                    states.insert(
+                        "Try the shift again".to_owned(),
+                        json!({"Type": "Pass", "Result": last, "ResultPath": "$.step", "Next": "Wait for capacity"}),
+                    );
+                }
             }
             Self::FirstHookIsSkipped => states["Call hook"] = json!({"Type": "Pass", "Next": "Shift weight"}),
             _ => {}

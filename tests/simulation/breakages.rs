@@ -6,6 +6,9 @@ use super::run::{Case, run};
 use super::sweep::{judged, named};
 use std::collections::BTreeMap;
 
+/// The record of the hold of `held-shift-goes-on`, among all records.
+const HOLD: usize = 11;
+
 /// Runs `scenario`, with a fault at the `n`-th call (from 1) of a verb where one is given, whole and broken.
 #[track_caller]
 fn check(breakage: Breakage, scenario: &str, fault: Option<(Fault, &str, usize)>, invariant: usize) {
@@ -142,4 +145,9 @@ fn minutes_that_have_not_settled_and_are_judged_are_caught() {
 #[test]
 fn unreadable_metrics_taken_for_quiet_are_caught() {
     check(Breakage::UnreadableMetricsAreQuiet, "judged", Some((Fault::Throttled, "metric_data", 4)), 9);
+}
+
+#[test]
+fn a_held_shift_that_nobody_looks_at_is_caught() {
+    check(Breakage::HeldShiftsSkipTheGates, "held-shift-goes-on", Some((Fault::AlarmUnheard, "record", HOLD)), 9);
 }

@@ -18,6 +18,8 @@ use std::time::Duration;
 /// Requests in a minute on each route.
 const REQUESTS: u32 = 10;
 const WHO: &str = "a person";
+/// A target of every old group.
+const LOST: (&str, u16) = ("i-0aaaaaaaaaaaaaaa1", 8080);
 
 /// What a person asks for.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +124,19 @@ pub(super) fn act(run: &mut Run<'_>, act: &Act) {
         Act::OldSideFails => {
             let old = run.account.watch.lock().unwrap().stage.old.clone();
             sicken(&run.account, &old);
+        }
+        Act::OldSideRecovers => {
+            let old = run.account.watch.lock().unwrap().stage.old.clone();
+            old.iter().for_each(|group| world.register_instances(group.as_str(), &[LOST.0], LOST.1));
+        }
+        Act::OldSideLosesATarget => {
+            let old = run.account.watch.lock().unwrap().stage.old.clone();
+            for group in &old {
+                let (id, port) = LOST;
+                let input = json!({"TargetGroupArn": group, "Targets": [{"Id": id, "Port": port}]});
+                world.with(|state| state.elbv2.call_json(state.now, "DeregisterTargets", &input)).unwrap();
+                run.account.watch.lock().unwrap().sick(group, run.account.now());
+            }
         }
         Act::NewSideSickens => {
             let new: Vec<_> = run.account.watch.lock().unwrap().groups().iter().cloned().collect();

@@ -7,6 +7,7 @@ use super::account::{Account, Order};
 use super::breakage::Breakage;
 use super::fault::Fault;
 use super::timers::{Sleep, VirtualClock, at_once};
+use super::watch::{ALARMS, FIRINGS, METRICS};
 use super::wiring::ROLL_BACK;
 use crossfade_actions::ports::{
     Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, LoadBalancers, Metrics, PortError, Ports,
@@ -14,6 +15,7 @@ use crossfade_actions::ports::{
 };
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm::{Alarm, Firing};
+use crossfade_domain::cursor::Verdict;
 use crossfade_domain::group::Tags;
 use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Event, Happening, Head};
@@ -117,6 +119,22 @@ impl Faulty {
         answer
     }
 
+    /// A call that no gate must do without: as long as it has not answered, it counts as unread.
+    async fn asked<T: Debug + Send>(
+        &self,
+        verb: &'static str,
+        object: &str,
+        read: impl Fn() -> Result<T, PortError> + Sync,
+    ) -> Result<T, PortError> {
+        let invocation = self.caller.invocation;
+        self.account.watch.lock().unwrap().asked(invocation, verb);
+        let answer = self.call(verb, object, read).await;
+        if answer.is_ok() {
+            self.account.watch.lock().unwrap().answered(invocation, verb);
+        }
+        answer
+    }
+
     fn start(&self, machine: &str, name: &str, input: Value) -> Started {
         let now = self.account.now();
         let mut states = self.account.states.lock().unwrap();
@@ -170,6 +188,7 @@ impl Faulty {
             Happening::TargetsChecked { .. } => "targets checked".to_owned(),
             Happening::Halted { .. } => "halted".to_owned(),
             Happening::RollbackVerified { .. } => "rolled back".to_owned(),
+            Happening::Judged { verdict: Verdict::Advance, .. } => "judged advance".to_owned(),
             _ => String::new(),
         };
         self.account.tell(|| format!("          journal {}: {:?}", event.sequence, event.what));
@@ -280,10 +299,7 @@ fn outcome<T: Debug, E: Debug>(answer: &Result<T, E>) -> String {
 impl Alarms for Faulty {
     async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError> {
         let read = || at_once(Alarms::alarms(&*self.account.world, names));
-        let answer = self.call("alarms", &names.join(", "), read).await;
-        if answer.is_err() {
-            self.account.watch.lock().unwrap().alarms_unread(self.caller.invocation);
-        }
+        let answer = self.asked(ALARMS, &names.join(", "), read).await;
         match self.account.breakage {
             Some(breakage) => breakage.of_alarms(self.caller.function, names, answer),
             None => answer,
@@ -310,10 +326,7 @@ impl Alarms for Faulty {
 
     async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
         let read = || at_once(self.account.world.firings(names, since));
-        let answer = self.call("firings", &names.join(", "), read).await;
-        if answer.is_err() {
-            self.account.watch.lock().unwrap().alarms_unread(self.caller.invocation);
-        }
+        let answer = self.asked(FIRINGS, &names.join(", "), read).await;
         match self.account.breakage {
             Some(breakage) => breakage.of_firings(answer),
             None => answer,
@@ -330,10 +343,7 @@ impl Metrics for Faulty {
         until: Timestamp,
     ) -> Result<Vec<DataPoints>, PortError> {
         let read = || at_once(self.account.world.data(queries, since, until));
-        let answer = self.call("metric_data", &format!("{} queries", queries.len()), read).await;
-        if answer.is_err() {
-            self.account.watch.lock().unwrap().metrics_unread(self.caller.invocation);
-        }
+        let answer = self.asked(METRICS, &format!("{} queries", queries.len()), read).await;
         if self.caller.function == "check-alarms"
             && let Ok(points) = &answer
         {

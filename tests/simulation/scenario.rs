@@ -94,6 +94,9 @@ pub(super) enum Act {
     /// Somebody takes the old group out of a route.
     TakeOldOut(usize),
     OldSideFails,
+    /// One of two: enough for its traffic, too few to take all of it back.
+    OldSideLosesATarget,
+    OldSideRecovers,
     NewSideSickens,
 }
 
@@ -218,6 +221,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let both_dead =
         vec![(When::Recorded("shifted 1"), Act::OldSideFails), (When::Recorded("shifted 1"), Act::NewSideSickens)];
     list.push(scenario("both-sides-fail", O::RolledBack, both_dead));
+    let between = |act| (When::Recorded("judged advance"), act);
+    list.push(scenario("new-side-sickens-before-a-shift", O::RolledBack, vec![between(Act::NewSideSickens)]));
+    let held = vec![between(Act::OldSideLosesATarget), (When::After(500), Act::OldSideRecovers)];
+    list.push(scenario("held-shift-goes-on", O::Migrated, held));
     list.push(scenario("new-side-sickens", O::RolledBack, vec![(When::Recorded("shifted 1"), Act::NewSideSickens)]));
     let never = vec![(When::Recorded("shifted 0"), Act::NewSideSickens)];
     list.push(scenario("new-side-never-healthy", O::RolledBack, never));

@@ -101,6 +101,14 @@ impl Clock for VirtualClock {
     async fn pause(&self, duration: Duration) {
         Sleep::lasting(&self.0, SignedDuration::try_from(duration).unwrap()).await;
     }
+
+    fn real(&self) -> Duration {
+        self.0.now().duration_since(Timestamp::UNIX_EPOCH).try_into().unwrap()
+    }
+
+    async fn real_pause(&self, duration: Duration) {
+        self.pause(duration).await;
+    }
 }
 
 /// The answer of a port that never waits.

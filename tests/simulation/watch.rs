@@ -27,6 +27,14 @@ pub(super) const HEALTHY: u32 = 2;
 /// The longest that a function which writes to routes lives.
 const LONGEST_WRITER: SignedDuration = SignedDuration::from_secs(60);
 
+/// How long after an alarm traffic may be raised by a function that the gates had sent off before it: its tries, and some.
+const SENT_OFF: SignedDuration = SignedDuration::from_mins(2);
+
+/// Verbs whose answers a gate must not do without.
+pub(super) const ALARMS: &str = "alarms";
+pub(super) const FIRINGS: &str = "firings";
+pub(super) const METRICS: &str = "metric_data";
+
 /// What a run did against an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Violation {
@@ -50,8 +58,8 @@ pub(super) struct Watch {
     returned_at: Option<Timestamp>,
     /// The value of a route that an invocation read last.
     reads: BTreeMap<(u64, RouteId), usize>,
-    unread: BTreeSet<u64>,
-    unread_metrics: BTreeSet<u64>,
+    /// Calls of invocations that have not answered, or not with what was asked for.
+    unread: BTreeSet<(u64, &'static str)>,
     /// In how many minutes both sides had requests, by the invocation that read them.
     compared: BTreeMap<u64, usize>,
     meant: BTreeMap<RouteId, Vec<Action>>,
@@ -134,7 +142,6 @@ impl Watch {
             finished_at: None,
             consumers: Consumers::default(),
             released_at: None,
-            unread_metrics: BTreeSet::new(),
             compared: BTreeMap::new(),
         }
     }
@@ -168,12 +175,12 @@ impl Watch {
         self.sick_since.entry(group.clone()).or_insert(now);
     }
 
-    pub(super) fn alarms_unread(&mut self, invocation: u64) {
-        self.unread.insert(invocation);
+    pub(super) fn asked(&mut self, invocation: u64, verb: &'static str) {
+        self.unread.insert((invocation, verb));
     }
 
-    pub(super) fn metrics_unread(&mut self, invocation: u64) {
-        self.unread_metrics.insert(invocation);
+    pub(super) fn answered(&mut self, invocation: u64, verb: &'static str) {
+        self.unread.remove(&(invocation, verb));
     }
 
     pub(super) fn meant(&mut self, route: &RouteId, actions: &[Action]) {
@@ -357,6 +364,8 @@ impl Watch {
             self.returned_at = Some(account.now());
         }
         if is > was {
+            let overlooked = self.alarm_at.filter(|at| was > 0.0 && who.started.duration_since(*at) > SENT_OFF);
+            self.expect(9, overlooked.is_none(), || said("gave more traffic long after an alarm that nobody saw"));
             for group in &new {
                 let enough = account.healthy(group) >= HEALTHY || !known(self, group);
                 self.expect(2, enough, || said("gave traffic to a new group without enough healthy targets"));

@@ -5,6 +5,8 @@ use crate::comparing::compare;
 use crate::error::ActionError;
 use crate::halting::halt;
 use crate::input::StepInput;
+use crate::making_way::{LONGEST_FOR_READS, makes_way, rollback_elsewhere};
+use crate::patience::Patience;
 use crate::ports::Ports;
 use crate::recording::record;
 use crate::routes;
@@ -17,13 +19,22 @@ use crossfade_domain::ids::TargetGroupArn;
 use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::plan::SETTLE_SECONDS;
 use crossfade_domain::slice::{SliceInputs, SliceVerdict, verdict};
+use futures::future::join5;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long the reads of one look may take together, in real time: with the table's patience before and after them they
+/// stay below the 60 s of the function, whose death would lose what the other gates found.
+const READS: Duration = Duration::from_secs(30);
 
 /// Reads the alarms with their history since the locks were taken, the health of both sides, every route and what the judge
-/// compares, and hands all of it, with the operator's commands and the elapsed bake, to the gates. Answers `advance` (with the next step),
-/// `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`. What cannot be read goes to the gates as
-/// unreadable, and is never taken for quiet.
+/// compares, and hands all of it, with the operator's commands and the elapsed bake, to the gates. Answers `advance` (with the next step,
+/// or the one that was begun and had to wait), `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`. What cannot be read goes to the gates as
+/// unreadable, and is never taken for quiet: so does what has not answered within 30 s, all reads being made at once.
+///
+/// While another service rolls back, only the alarms and the health of the new side are read: nothing advances before it is
+/// over, and the judge weighs the whole series again at its next look.
 ///
 /// May run again at any time; each run is one look.
 ///
@@ -42,17 +53,32 @@ pub async fn check_alarms(ports: &Ports, input: &Value) -> Result<Cursor, Action
 
 async fn check(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
     let Ours { head, plan } = ours;
-    let old: Vec<&TargetGroupArn> = plan.groups.iter().map(|group| &group.old).collect();
+    let patience = Patience::begin(ports, READS);
+    // Whether a rollback runs is no gate: where it cannot be seen, everything is read.
+    let other = patience.of(rollback_elsewhere(ports, &head.service)).await.ok().flatten();
+    let other = other.filter(|other| !is_stuck(ports, other));
+    let everything = other.is_none();
+    let old = if everything { plan.groups.iter().map(|group| &group.old).collect() } else { Vec::new() };
     let new: Vec<&TargetGroupArn> = head.new_groups.values().collect();
+    let names = plan.alarms();
+    let (alarms, new_side, old_side, drift, judge) = join5(
+        patience.of(alarms(ports, &names, head)),
+        patience.of(side(ports, &new)),
+        patience.of(side(ports, &old)),
+        patience.of(async { if everything { drift(ports, ours).await } else { Ok(Vec::new()) } }),
+        patience.of(async { if everything { compare(ports, ours).await } else { Ok(None) } }),
+    )
+    .await;
     let inputs = SliceInputs {
         plan,
         head,
-        alarms: alarms(ports, &plan.alarms(), head).await.map_err(|error| error.chain()),
-        new_side: side(ports, &new).await.map_err(|error| error.chain()),
-        old_side: side(ports, &old).await.map_err(|error| error.chain()),
-        drift: drift(ports, ours).await.map_err(|error| error.chain()),
-        judge: compare(ports, ours).await.map_err(|error| error.chain()).transpose(),
-        // Read last, so that what is elapsed includes the reading.
+        alarms,
+        new_side,
+        old_side,
+        drift,
+        judge: judge.transpose(),
+        makes_way: other.as_ref().map(makes_way),
+        // Asked last, so that what is elapsed includes the reading.
         now: ports.clock.now(),
     };
     let said = verdict(&inputs);
@@ -62,6 +88,12 @@ async fn check(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
     }
     record(ports, head, |now| judged(now, &said)).await?;
     Ok(next(ours, step, &said))
+}
+
+/// A rollback that takes that long waits for something else than a budget of calls.
+fn is_stuck(ports: &Ports, other: &Head) -> bool {
+    let begun = other.rollback.as_ref().map_or(other.since, |rollback| rollback.begun_at);
+    ports.clock.now().duration_since(begun) > LONGEST_FOR_READS
 }
 
 async fn alarms(ports: &Ports, names: &[String], head: &Head) -> Result<AlarmsRead, ActionError> {
@@ -102,7 +134,7 @@ fn judged(head: &Head, said: &SliceVerdict) -> Option<Happening> {
 }
 
 fn next(ours: &Ours, step: u32, said: &SliceVerdict) -> Cursor {
-    let next = if said.verdict == Verdict::Advance { step + 1 } else { step };
+    let next = if said.verdict == Verdict::Advance { ours.head.intended_step.unwrap_or(step + 1) } else { step };
     let wait = if said.verdict == Verdict::Stop { SETTLE_SECONDS } else { said.wait_seconds };
     let mut answer = ours.answer(next, said.verdict, wait, said.reason.as_str());
     answer.caused_at = (said.verdict == Verdict::RollBack).then_some(said.caused_at);

@@ -58,8 +58,10 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
 
     let attempt = previous.as_ref().map_or(1, |head| head.attempt + 1);
     let migration = MigrationId::of(&request.service, attempt);
+    // Before the alarms are read: one that fires and clears while the rest is gathered has fired since the plan was made.
+    let created = ports.clock.now();
     let inventory = gather(ports, &policy).await?;
-    let plan = match plan(&policy, &inventory, migration, ports.clock.now()) {
+    let plan = match plan(&policy, &inventory, migration, created) {
         Ok(plan) => guarded(ports, plan, attempt),
         Err(findings) => return Ok(refused_by(&request.service, findings)),
     };

@@ -1,11 +1,11 @@
-//! Routes: read, compared, written under a fence, read back.
+//! Routes: read, compared, read back.
 
 use crate::error::ActionError;
 use crate::ports::{PortError, Ports};
 use crossfade_domain::action::Action;
 use crossfade_domain::drift::{Drift, drifted, expected};
 use crossfade_domain::ids::TargetGroupArn;
-use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::journal::Head;
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::route::RouteId;
 use crossfade_domain::route_edit::{at_step, same};
@@ -93,72 +93,6 @@ fn new_group<'a>(route: &PlannedRoute, head: &'a Head) -> Result<&'a TargetGroup
     head.new_groups
         .get(&route.old)
         .ok_or_else(|| ActionError::Internal(format!("{} has no new group for {}", head.migration, route.old)))
-}
-
-/// Writes a step to one route, if it is not there yet. Before each try the head is read (the fence) and then the route:
-/// what somebody else changed meanwhile is not overwritten, and a lost answer costs no second write.
-///
-/// # Errors
-/// `Superseded` when the migration was taken over or moved on, `Drifted` when somebody else changed the route, else the
-/// load balancer's.
-pub(crate) async fn raise(
-    ports: &Ports,
-    plan: &Plan,
-    head: &Head,
-    route: &PlannedRoute,
-    step: u32,
-) -> Result<(), ActionError> {
-    let wanted = wanted(route, head, step)?;
-    let values = may_carry(plan, route, head)?;
-    let name = route.id.describe();
-    let mut backoff = FIRST_BACKOFF;
-    for attempt in 1.. {
-        let live = read(ports, std::slice::from_ref(&route.id), &format!("reading {name}")).await?;
-        let live = live.get(&route.id).map(Vec::as_slice);
-        if live.is_some_and(|live| same(live, &wanted)) {
-            return Ok(());
-        }
-        if let Some(drift) = drifted(route, live, &values) {
-            return Err(ActionError::Drifted(drift.to_string()));
-        }
-        // The last thing before the write: ELBv2 cannot compare and set, so what lies between is the race that settle
-        // covers (invariant 7).
-        still_intended(ports, head, step).await?;
-        match ports.load_balancers.write_route(&route.id, &wanted).await {
-            Ok(()) => return Ok(()),
-            Err(error) if attempt < WRITE_TRIES && worth_another_try(&error) => {
-                tracing::warn!(route = %route.id, attempt, %error, "a write is tried again");
-                ports.clock.pause(backoff).await;
-                backoff *= 2;
-            }
-            Err(source) => {
-                return Err(ActionError::Port { doing: format!("shifting {name} to step {step}"), source });
-            }
-        }
-    }
-    unreachable!("the last attempt returns")
-}
-
-/// For seconds after it was created, a target group may be unknown to the call that attaches it.
-fn worth_another_try(error: &PortError) -> bool {
-    error.is_transient() || matches!(error, PortError::NotFound { .. })
-}
-
-/// The fence of the way up: the head's generation is ours and this very step is still intended.
-async fn still_intended(ports: &Ports, head: &Head, step: u32) -> Result<(), ActionError> {
-    let now = crate::standing::head_of(ports, &head.service).await?;
-    let ours = now.as_ref().is_some_and(|now| {
-        now.migration == head.migration
-            && now.generation == head.generation
-            && now.phase == Phase::Moving
-            && now.intended_step == Some(step)
-    });
-    if ours {
-        return Ok(());
-    }
-    let why = now
-        .map_or_else(|| "its head has vanished".to_owned(), |now| crate::standing::superseded(&now, head.generation));
-    Err(ActionError::Superseded(format!("step {step} of {} may not be written any more: {why}", head.migration)))
 }
 
 /// Reads every route back until all carry a step. A read may be stale, so it looks a few times.

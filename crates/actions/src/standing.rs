@@ -94,13 +94,17 @@ pub(crate) fn objection(head: &Head, step: &StepInput) -> Option<Cursor> {
 }
 
 /// The answer where another generation took over in the middle of the work.
+///
+/// # Errors
+/// The one that is given, `Transient` where nobody took over; the ledger's.
 pub(crate) async fn stopped(ports: &Ports, step: &StepInput, error: ActionError) -> Result<Cursor, ActionError> {
     if error.class() != "Superseded" {
         return Err(error);
     }
     let head = head_of(ports, &step.service).await?;
-    // Contention under our own generation is no takeover; the machine runs the function again.
-    head.as_ref().and_then(|head| objection(head, step)).ok_or(error)
+    // Contention under our own generation is no takeover: as `Transient`, the machine runs the function again.
+    let ours = || ActionError::NotYet(format!("{} moved on meanwhile ({})", step.migration, error.chain()));
+    head.as_ref().and_then(|head| objection(head, step)).ok_or_else(ours)
 }
 
 /// What took a migration over, for people.

@@ -58,7 +58,7 @@ pub enum Verdict {
     Refused,
     /// Go on with the next state.
     Proceed,
-    /// Targets are not there yet.
+    /// Not yet, and no traffic is at stake: ask the same function again.
     Wait,
     /// Targets are healthy.
     Ready,
@@ -66,7 +66,7 @@ pub enum Verdict {
     Hook,
     /// Keep the weight and look again after a slice.
     Bake,
-    /// Keep the weight although the bake is over.
+    /// Keep the weight although the bake is over, and let the gates look again after a slice.
     Hold,
     /// Keep the weight until a person approves.
     Approval,

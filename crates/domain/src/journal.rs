@@ -3,6 +3,7 @@
 //! A migration's state is its *head*: one small item that every event moves on. `Head::after` is the transition table;
 //! nothing else changes a head, and the ledger writes an event and the head it leads to in one transaction.
 
+mod exposure;
 mod rollback;
 
 pub use rollback::{Rollback, Trigger};
@@ -86,7 +87,7 @@ pub struct Head {
     /// A step that was begun and not yet verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intended_step: Option<u32>,
-    /// When the current run of `hold` or `approval` verdicts began.
+    /// When the current run of `hold` or `approval` verdicts began. A bake or a verified shift ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Timestamp>,
     /// Why the gates decided to roll back: a decision that is recorded stays, even if nobody acted on it yet.
@@ -396,6 +397,8 @@ impl Head {
                 }
                 next.held_since = match verdict {
                     Verdict::Hold | Verdict::Approval => self.held_since.or(Some(event.at)),
+                    // Not a shift yet: one that is held again counts on, so that `maxHold` ends it.
+                    Verdict::Advance => self.held_since,
                     _ => None,
                 };
             }

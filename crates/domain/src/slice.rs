@@ -3,6 +3,10 @@
 //! Every gate is asked, the strongest opinion wins: roll back, then halt, then hold; only when none objects does the bake
 //! count. Among equals the operator speaks first, then alarms, health, capacity, drift, judge. A pause therefore holds
 //! the weight and never holds back a rollback.
+//!
+//! A shift that had to wait comes here too, so that no traffic goes unwatched. One that was begun is no place to rest:
+//! pause, capacity and an inconclusive judge then hold nothing, and `shift-weight` completes what it began or takes it
+//! back (invariant 3). What cannot be read still holds.
 
 use crate::alarm_gate::{AlarmsRead, alarms_opinion};
 use crate::cursor::Verdict;
@@ -45,6 +49,9 @@ pub struct SliceInputs<'a> {
     pub drift: Result<Vec<Drift>, String>,
     /// What the comparison says; none before the first traffic and where the policy wants none.
     pub judge: Option<Result<Comparison, String>>,
+    /// Why only the alarms and the new side were looked at: another service's rollback needs the account's budget of calls.
+    /// The step bakes on meanwhile, or is held when its bake is over (invariant 14).
+    pub makes_way: Option<String>,
 }
 
 /// What comes next, and why.
@@ -126,6 +133,10 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
         Err(error) => Opinion::unreadable(Gate::Alarms, error),
     });
     opinions.push(new_side(inputs));
+    if let Some(reason) = &inputs.makes_way {
+        opinions.push(Opinion::new(Gate::Schedule, Says::GoOn, reason.as_str()));
+        return opinions;
+    }
     opinions.push(old_side(inputs));
     opinions.push(drift(inputs));
     opinions.extend(judge(inputs));
@@ -135,7 +146,7 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
 fn operator(head: &Head) -> Opinion {
     if head.commands.abort {
         Opinion::new(Gate::Operator, Says::RollBack, "asked to abort")
-    } else if head.commands.paused {
+    } else if head.commands.paused && head.intended_step.is_none() {
         Opinion::new(Gate::Operator, Says::Hold, "paused until continue")
     } else {
         Opinion::new(Gate::Operator, Says::GoOn, "")
@@ -163,8 +174,8 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
     if sick.is_empty() {
         return Opinion::new(Gate::Health, Says::GoOn, "");
     }
-    let has_traffic = current(inputs).is_some_and(|step| step.weight > Weight::ZERO);
-    Opinion::new(Gate::Health, if has_traffic { Says::RollBack } else { Says::Hold }, sick.join(", "))
+    let says = if inputs.head.new_side_may_have_traffic() { Says::RollBack } else { Says::Hold };
+    Opinion::new(Gate::Health, says, sick.join(", "))
 }
 
 fn old_side(inputs: &SliceInputs<'_>) -> Opinion {
@@ -183,8 +194,8 @@ fn old_side(inputs: &SliceInputs<'_>) -> Opinion {
             short.push(format!("{} could not take all traffic back: {}", planned.old.name(), verdict.reason));
         }
     }
-    let says = if short.is_empty() { Says::GoOn } else { Says::Hold };
-    Opinion::new(Gate::Capacity, says, short.join(", "))
+    let waits = !short.is_empty() && inputs.head.intended_step.is_none();
+    Opinion::new(Gate::Capacity, if waits { Says::Hold } else { Says::GoOn }, short.join(", "))
 }
 
 fn judge(inputs: &SliceInputs<'_>) -> Option<Opinion> {
@@ -194,7 +205,9 @@ fn judge(inputs: &SliceInputs<'_>) -> Option<Opinion> {
         elapsed_seconds: seconds_between(verified_at, inputs.now),
         bake_seconds: step.bake_seconds,
     };
-    Some(judge_opinion(read, moment, inputs.plan.policy.on_inconclusive))
+    let opinion = judge_opinion(read, moment, inputs.plan.policy.on_inconclusive);
+    let begun = inputs.head.intended_step.is_some() && read.is_ok() && opinion.says == Says::Hold;
+    Some(Opinion { says: if begun { Says::GoOn } else { opinion.says }, ..opinion })
 }
 
 fn drift(inputs: &SliceInputs<'_>) -> Opinion {
@@ -230,6 +243,11 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
         trigger: None,
         caused_at: inputs.now,
     };
+    let makes_way = inputs.makes_way.is_some();
+    if let Some(begun) = head.intended_step.filter(|_| !makes_way) {
+        let weight = plan.step(begun).map_or(Weight::ZERO, |step| step.weight);
+        return decided(Verdict::Advance, 0, format!("the shift to {weight} was begun, on with it"));
+    }
     let (Some(number), Some(verified_at), None) = (head.verified_step, head.verified_at, head.intended_step) else {
         return held(inputs, Verdict::Hold, Gate::Schedule, noted("the shift is not verified yet".to_owned()));
     };
@@ -263,6 +281,9 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     if approve && !approved {
         return held(inputs, Verdict::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
     }
+    if makes_way {
+        return held(inputs, Verdict::Hold, Gate::Schedule, noted(baked));
+    }
     plan.step(number + 1).map_or_else(
         || decided(Verdict::Finish, 0, format!("{baked}, the last step")),
         |next| decided(Verdict::Advance, 0, format!("{baked}, on to {}", next.weight)),
@@ -273,15 +294,25 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
 fn held(inputs: &SliceInputs<'_>, verdict: Verdict, gate: Gate, reason: String) -> SliceVerdict {
     let policy = &inputs.plan.policy;
     let held_for = inputs.head.held_since.map_or(0, |since| seconds_between(since, inputs.now));
-    let left = policy.max_hold_seconds.saturating_sub(held_for);
-    let (verdict, wait_seconds, reason) = if left == 0 {
-        let longest = written_duration(policy.max_hold_seconds);
-        (Verdict::Halt, 0, format!("held for {} (maxHold is {longest}): {reason}", written_duration(held_for)))
-    } else {
-        let longest = LONGEST_HELD_WAIT_SECONDS.max(policy.slice_seconds);
-        (verdict, held_for.clamp(policy.slice_seconds, longest).min(left).max(1), reason)
+    let (verdict, wait_seconds, reason) = match held_wait_seconds(policy, held_for, policy.slice_seconds) {
+        Some(wait) => (verdict, wait, reason),
+        None => (Verdict::Halt, 0, held_too_long(policy, held_for, &reason)),
     };
     SliceVerdict { verdict, gate, wait_seconds, reason, trigger: None, caused_at: inputs.now }
+}
+
+/// The wait before the next look at something that has been held for so many seconds: `shortest` at first, then as long as
+/// it has been held, up to a quarter of an hour. None once the policy's `maxHold` is over.
+pub fn held_wait_seconds(policy: &ServicePolicy, held_for: u32, shortest: u32) -> Option<u32> {
+    let left = policy.max_hold_seconds.saturating_sub(held_for);
+    let longest = LONGEST_HELD_WAIT_SECONDS.max(shortest);
+    (left > 0).then(|| held_for.clamp(shortest, longest).min(left).max(1))
+}
+
+/// Why it halts, where it has been held for longer than the policy's `maxHold`.
+pub fn held_too_long(policy: &ServicePolicy, held_for: u32, reason: &str) -> String {
+    let longest = written_duration(policy.max_hold_seconds);
+    format!("held for {} (maxHold is {longest}): {reason}", written_duration(held_for))
 }
 
 /// The next slice, in seconds, of a bake of which `remaining_seconds` are left: the policy's slice, longer where the
@@ -292,7 +323,8 @@ pub fn slice_seconds(policy: &ServicePolicy, remaining_seconds: u32) -> u32 {
     policy.slice_seconds.max(fitting).min(remaining_seconds).max(1)
 }
 
-fn seconds_between(from: Timestamp, to: Timestamp) -> u32 {
+/// Whole seconds from one time to another; 0 where it is earlier.
+pub fn seconds_between(from: Timestamp, to: Timestamp) -> u32 {
     u32::try_from(to.duration_since(from).as_secs().max(0)).unwrap_or(u32::MAX)
 }
 

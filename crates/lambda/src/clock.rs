@@ -2,7 +2,8 @@
 
 use crossfade_actions::ports::Clock;
 use jiff::{SignedDuration, Timestamp};
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 /// The real clock.
 pub(crate) struct RealClock;
@@ -16,7 +17,18 @@ impl Clock for RealClock {
     async fn pause(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
+
+    fn real(&self) -> Duration {
+        BEGUN.elapsed()
+    }
+
+    async fn real_pause(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
 }
+
+/// The moment from which real time is counted: any will do.
+static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// World time: `scale` world seconds to one real second since the epoch that all processes of a rehearsal share.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,6 +70,14 @@ impl Clock for ScaledClock {
     async fn pause(&self, duration: Duration) {
         tokio::time::sleep(duration.div_f64(self.scale)).await;
     }
+
+    fn real(&self) -> Duration {
+        BEGUN.elapsed()
+    }
+
+    async fn real_pause(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one home of the clock")]
@@ -83,6 +103,14 @@ mod tests {
         for bad in ["", "1,2", "1,2,0", "1,2,-1", "1,2,inf", "1,2,NaN", "a,2,1", "1,2,3,4"] {
             assert_eq!(ScaledClock::parse(bad), None, "{bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn patience_is_real_however_fast_the_world_runs() {
+        let clock = ScaledClock::parse("0,0,100000").unwrap();
+        let begun = clock.real();
+        clock.real_pause(Duration::from_millis(2)).await;
+        assert!(clock.real() >= begun + Duration::from_millis(2));
     }
 
     #[tokio::test]

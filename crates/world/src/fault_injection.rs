@@ -4,8 +4,8 @@
 //! before its effect did nothing, one whose answer was lost did everything.
 
 use crossfade_actions::ports::{
-    Alarms, ExecutionStatus, Executions, Ledger, LedgerError, Listener, LoadBalancer, LoadBalancers, Metrics, NewGroup,
-    PortError, Ports, RollBackOrder, Started, TakeError,
+    Alarms, Clock, ExecutionStatus, Executions, Ledger, LedgerError, Listener, LoadBalancer, LoadBalancers, Metrics,
+    NewGroup, PortError, Ports, RollBackOrder, Started, TakeError,
 };
 use crossfade_domain::action::Action;
 use crossfade_domain::alarm::{Alarm, Firing};
@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +38,8 @@ pub enum Fault {
     Twice,
     /// The role may not do this: no effect.
     Denied,
+    /// Nobody answers, without an effect; the function lives on and may stop waiting.
+    Hangs,
     /// The function dies before the call: it never comes back and has no effect.
     DiesBefore,
     /// The function dies after the call took effect: it never comes back.
@@ -58,6 +61,8 @@ struct State {
     by_number: Vec<(Range<usize>, Fault)>,
     by_verb: Vec<(&'static str, Fault)>,
     interludes: Vec<(usize, Interlude)>,
+    /// The process died at a call: it makes no other, and does not wait for anything either.
+    dead: bool,
 }
 
 impl Faults {
@@ -88,6 +93,11 @@ impl Faults {
         state.by_verb.clear();
     }
 
+    /// Another process makes the calls from now on.
+    pub fn next_process(&self) {
+        self.state().dead = false;
+    }
+
     /// The verbs called so far, in order.
     pub fn calls(&self) -> Vec<&'static str> {
         self.state().calls.clone()
@@ -101,8 +111,8 @@ impl Faults {
             alarms: faulty.clone(),
             metrics: faulty.clone(),
             ledger: faulty.clone(),
-            executions: faulty,
-            clock: Arc::clone(&ports.clock),
+            executions: faulty.clone(),
+            clock: faulty,
         }
     }
 
@@ -132,6 +142,7 @@ impl Faults {
         E: From<PortError>,
         F: Future<Output = Result<T, E>>,
     {
+        self.unless_dead().await;
         let object = || object.to_owned();
         let lost = || PortError::Unavailable { operation: verb, object: object(), detail: "no answer".to_owned() };
         match self.count(verb) {
@@ -149,11 +160,24 @@ impl Faults {
             Some(Fault::Denied) => {
                 Err(PortError::Denied { operation: verb, object: object(), detail: "not authorized".to_owned() }.into())
             }
-            Some(Fault::DiesBefore) => std::future::pending().await,
+            Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::DiesBefore) => self.die().await,
             Some(Fault::DiesAfter) => {
                 let _effect = call().await;
-                std::future::pending().await
+                self.die().await
             }
+        }
+    }
+
+    async fn die<T>(&self) -> T {
+        self.state().dead = true;
+        std::future::pending().await
+    }
+
+    async fn unless_dead(&self) {
+        let dead = self.state().dead;
+        if dead {
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -170,6 +194,27 @@ impl From<PortError> for Take {
 struct Faulty {
     inner: Ports,
     faults: Arc<Faults>,
+}
+
+#[async_trait::async_trait]
+impl Clock for Faulty {
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    async fn pause(&self, duration: Duration) {
+        self.faults.unless_dead().await;
+        self.inner.clock.pause(duration).await;
+    }
+
+    fn real(&self) -> Duration {
+        self.inner.clock.real()
+    }
+
+    async fn real_pause(&self, duration: Duration) {
+        self.faults.unless_dead().await;
+        self.inner.clock.real_pause(duration).await;
+    }
 }
 
 #[async_trait::async_trait]

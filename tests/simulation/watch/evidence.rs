@@ -1,6 +1,6 @@
 //! What the gates knew when they answered, beside what they made of it.
 
-use super::Watch;
+use super::{ALARMS, FIRINGS, METRICS, Watch};
 use crossfade_domain::metric_query::{DataPoints, MetricQuery};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -40,10 +40,10 @@ impl Watch {
                 format!("{verdict}, and not a word about what the comparison shows: {reason}")
             });
         }
-        let unread = self.unread.contains(&invocation);
+        let unread = [ALARMS, FIRINGS].iter().any(|verb| self.unread.contains(&(invocation, verb)));
         let quiet = matches!(verdict, "advance" | "finish" | "bake");
         self.expect(9, !(unread && quiet), || format!("alarms that could not be read were taken for quiet: {verdict}"));
-        let unread = self.unread_metrics.contains(&invocation);
+        let unread = self.unread.contains(&(invocation, METRICS));
         let goes_on = matches!(verdict, "advance" | "finish");
         self.expect(9, !(unread && goes_on), || {
             format!("metrics that could not be read were taken for quiet: {verdict}")

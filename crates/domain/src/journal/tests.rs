@@ -90,3 +90,15 @@ fn heads_that_were_stored_before_resume_was_known_are_readable() {
     let head: Head = serde_json::from_value(stored).unwrap();
     assert_eq!((head.resumed_at, head.plan_revision, head.accepting), (None, None, false));
 }
+
+#[test]
+fn a_hold_lasts_until_a_bake_or_a_shift_and_not_until_an_advance() {
+    let judged = |head: &Head, verdict| after(head, Happening::Judged { verdict, reason: "a reason".into() }).unwrap();
+    let held = judged(&moving(), Verdict::Hold);
+    assert!(held.held_since.is_some());
+    assert_eq!(judged(&held, Verdict::Advance).held_since, held.held_since, "the shift may be held again");
+    assert_eq!(judged(&held, Verdict::Bake).held_since, None);
+    let begun = after(&held, Happening::ShiftIntended { step: 2, weight: Weight::FULL }).unwrap();
+    assert_eq!(begun.held_since, held.held_since);
+    assert_eq!(after(&begun, Happening::Shifted { step: 2, weight: Weight::FULL }).unwrap().held_since, None);
+}

@@ -1,4 +1,6 @@
+mod begun;
 mod judging;
+mod making_way;
 
 use super::*;
 use crate::alarm::{Alarm, AlarmState};
@@ -40,6 +42,7 @@ struct Scene {
     old_healthy: Result<usize, String>,
     drift: Result<Vec<Drift>, String>,
     judge: Option<Result<Comparison, String>>,
+    makes_way: Option<String>,
 }
 
 impl Scene {
@@ -106,6 +109,7 @@ impl Scene {
             old_healthy: Ok(3),
             drift: Ok(vec![]),
             judge: None,
+            makes_way: None,
         }
     }
 
@@ -138,6 +142,7 @@ impl Scene {
             old_side: side("old", &self.old_healthy),
             drift: self.drift.clone(),
             judge: self.judge.clone(),
+            makes_way: self.makes_way.clone(),
         })
     }
 }
@@ -385,7 +390,6 @@ fn a_rollback_that_somebody_else_began_stops_this_execution() {
 
 #[test]
 fn a_shift_that_is_not_verified_does_not_bake() {
-    check(|scene| scene.head.intended_step = Some(2), Verdict::Hold, 60, "the shift is not verified yet");
     check(
         |scene| {
             scene.head.verified_step = None;

@@ -1,0 +1,29 @@
+//! One deadline for many reads.
+
+use crate::error::ActionError;
+use crate::ports::Ports;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Either, Shared, select};
+use std::pin::pin;
+use std::time::Duration;
+
+/// A span of real time that reads share: it guards a function's own time, which is real in a rehearsal too.
+pub(crate) struct Patience<'a> {
+    span: Duration,
+    over: Shared<BoxFuture<'a, ()>>,
+}
+
+impl<'a> Patience<'a> {
+    /// Begins now, or when it is first used.
+    pub(crate) fn begin(ports: &'a Ports, span: Duration) -> Self {
+        Self { span, over: ports.clock.real_pause(span).shared() }
+    }
+
+    /// What a read finds, or the text of why it could not.
+    pub(crate) async fn of<T>(&self, read: impl Future<Output = Result<T, ActionError>>) -> Result<T, String> {
+        match select(pin!(read), self.over.clone()).await {
+            Either::Left((answer, _)) => answer.map_err(|error| error.chain()),
+            Either::Right(_) => Err(format!("no answer within {} s", self.span.as_secs())),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Shifts that have to wait while the new side has traffic: the gates go on looking, and nothing waits for ever.
+
+use super::stage::{Stage, once, users};
+use crossfade_actions::commands::{Command, command};
+use crossfade_domain::cursor::Verdict;
+use crossfade_domain::ids::ServiceName;
+use crossfade_domain::journal::{Happening, Head, Phase, Trigger};
+use crossfade_world::World;
+use crossfade_world::fault_injection::Fault;
+use crossfade_world::ledger::Ledger;
+use crossfade_world::states::Status;
+use crossfade_world::world::ServiceOnBalancer;
+use serde_json::json;
+
+/// Runs a migration in which something happens before invocations; it is told the state and the number of its visit, from 1.
+pub(super) fn with_visits(
+    stage: &mut Stage,
+    policy: serde_json::Value,
+    mut happens: impl FnMut(&World, &str, usize) + 'static,
+) -> String {
+    let mut visits = std::collections::BTreeMap::<String, usize>::new();
+    stage.before = Some(Box::new(move |world, _, work, _| {
+        let visit = visits.entry(work.state.clone()).or_default();
+        *visit += 1;
+        happens(world, &work.state, *visit);
+    }));
+    stage.migrate(policy)
+}
+
+fn commanded(stage: &Stage) -> impl Fn(Command) + use<> {
+    let ports = stage.plain.clone();
+    move |asked| {
+        let users = ServiceName::parse("users").unwrap();
+        once(command(&ports, &users, asked, "a test")).unwrap().unwrap();
+    }
+}
+
+/// The first shift is the attach, in a state of its own; the next to last is that from 5 % to 100 %.
+const TO_THE_LAST_STEP: usize = 2;
+
+/// The states that an execution entered, without those before the first bake.
+fn states_since_the_first_bake(stage: &Stage, execution: &str) -> Vec<String> {
+    let entered = stage.machines.with(|engine| engine.entered_states(execution));
+    entered.into_iter().skip_while(|state| state != "Bake slice").filter(|state| !state.ends_with('?')).collect()
+}
+
+/// A rollback of `orders` that runs, or does not any more. Its routes do not matter here.
+pub(super) fn rolls_back_elsewhere(ledger: &Ledger, world: &World, runs: bool) {
+    let mut items = ledger.snapshot();
+    let orders = ServiceName::parse("orders").unwrap();
+    if runs {
+        let mut head = Head::first(orders.clone(), 1, 1, "of-orders".to_owned(), world.now());
+        let plan = items.plans.values().next().expect("users was planned").clone();
+        head.phase = Phase::RollingBack;
+        items.plans.insert(head.migration.clone(), plan);
+        items.heads.insert(orders, head);
+    } else {
+        items.heads.remove(&orders);
+    }
+    ledger.restore(items);
+}
+
+#[test]
+fn a_held_shift_waits_among_the_gates_and_goes_on_when_it_may() {
+    let (mut stage, _) = Stage::with_users();
+    let ask = commanded(&stage);
+    let execution = with_visits(&mut stage, users(), move |_, state, visit| match (state, visit) {
+        ("Shift weight", TO_THE_LAST_STEP) => ask(Command::Pause),
+        ("Check alarms", 5) => ask(Command::Continue),
+        _ => {}
+    });
+    assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
+    let states = states_since_the_first_bake(&stage, &execution);
+    let (slice, shift) = (["Bake slice", "Check alarms"], ["Shift weight"]);
+    let expected = [&slice[..], &slice, &shift, &slice, &slice, &slice, &shift, &slice, &slice].concat();
+    assert_eq!(states[..expected.len()], expected, "{}", stage.told());
+    assert_eq!(stage.head("users").held_since, None);
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn invariant_9_an_alarm_whose_event_is_lost_while_a_shift_is_held_rolls_back() {
+    let (mut stage, _) = Stage::with_users();
+    stage.deliver_alarm_events = false;
+    let (ask, ledger) = (commanded(&stage), stage.ledger.clone());
+    let execution = with_visits(&mut stage, users(), move |world, state, visit| match (state, visit) {
+        ("Shift weight", TO_THE_LAST_STEP) => rolls_back_elsewhere(&ledger, world, true),
+        ("Check alarms", 3) => {
+            world.fire_alarm("users-5xx");
+            world.quiet_alarm("users-5xx");
+            ask(Command::Pause);
+            rolls_back_elsewhere(&ledger, world, false);
+        }
+        _ => {}
+    });
+    assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+    assert_eq!(stage.head("users").rollback.unwrap().trigger, Trigger::CheckAlarms);
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn a_new_side_with_traffic_that_sickens_before_a_shift_rolls_back_at_once() {
+    let (mut stage, service) = Stage::with_users();
+    let execution = with_visits(&mut stage, users(), move |world, state, visit| {
+        if (state, visit) == ("Shift weight", TO_THE_LAST_STEP) {
+            world.make_unhealthy(&new_group(world, &service));
+        }
+    });
+    assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+    let cause = stage.head("users").rollback.unwrap().cause;
+    assert!(cause.starts_with("health: new group "), "{cause}");
+    assert!(!states_since_the_first_bake(&stage, &execution).contains(&"Wait for capacity".to_owned()));
+    stage.assert_at_rest("users");
+}
+
+fn new_group(world: &World, service: &ServiceOnBalancer) -> String {
+    let weights = world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+    weights.into_iter().map(|(group, _)| group).find(|group| *group != service.old_group).unwrap()
+}
+
+/// The old side is short whenever the shift looks, and whole whenever the gates do.
+#[test]
+fn a_shift_that_is_held_again_and_again_halts_after_the_longest_hold() {
+    let (mut stage, service) = Stage::with_users();
+    let mut policy = users();
+    policy["service"]["maxHold"] = json!("20m");
+    let execution = with_visits(&mut stage, policy, move |world, state, visit| match state {
+        "Shift weight" if visit >= TO_THE_LAST_STEP => world.make_unhealthy(&service.old_group),
+        "Check alarms" => world.make_healthy(&service.old_group),
+        _ => {}
+    });
+    assert_eq!(stage.ended(&execution), (Status::Failed, "Halted".to_owned()), "{}", stage.told());
+    assert_eq!(stage.step("users"), Some(1));
+    let reason = stage.head("users").reason.unwrap();
+    assert!(reason.contains("(maxHold is 20m): step 2: old group users-swarm could not take"), "{reason}");
+    let advances = stage.events("users").into_iter().filter(|event| {
+        matches!(&event.what, Happening::Judged { verdict: Verdict::Advance, reason } if reason.contains("on to 100 %"))
+    });
+    let advances = advances.count();
+    assert!((3..20).contains(&advances), "{advances}: each look is later than the one before\n{}", stage.told());
+    stage.assert_at_rest("users");
+}
+
+/// The function dies after it has written one of two routes, and a rollback of another service is under way when it is run
+/// again.
+fn half_of_a_shift(meanwhile: impl Fn(&World, &ServiceOnBalancer) + 'static) -> (Stage, String) {
+    let writes: Vec<usize> = {
+        let (mut free, _) = Stage::with_users();
+        free.migrate(users());
+        let calls = free.faults.calls();
+        (0..calls.len()).filter(|number| calls[*number] == "write_route").collect()
+    };
+    let (mut stage, service) = Stage::with_users();
+    stage.deliver_alarm_events = false;
+    stage.faults.at(writes[4], Fault::DiesAfter);
+    let ledger = stage.ledger.clone();
+    let execution = with_visits(&mut stage, users(), move |world, state, visit| match (state, visit) {
+        // The second visit of this state is the one that dies.
+        ("Shift weight", 3) => rolls_back_elsewhere(&ledger, world, true),
+        ("Check alarms", 3) => {
+            meanwhile(world, &service);
+            rolls_back_elsewhere(&ledger, world, false);
+        }
+        _ => {}
+    });
+    (stage, execution)
+}
+
+#[test]
+fn half_of_a_shift_that_made_way_is_completed_after_a_look_of_the_gates() {
+    let (stage, execution) = half_of_a_shift(|_, _| {});
+    assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
+    assert!(stage.told().contains("the shift to 100 % was begun, on with it"), "{}", stage.told());
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn half_of_a_shift_that_made_way_is_taken_back_when_a_gate_objects() {
+    let fires = |world: &World, _: &ServiceOnBalancer| world.fire_alarm("users-5xx");
+    let sickens = |world: &World, service: &ServiceOnBalancer| world.make_unhealthy(&new_group(world, service));
+    for (stage, execution) in [half_of_a_shift(fires), half_of_a_shift(sickens)] {
+        assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+        stage.assert_at_rest("users");
+    }
+}
