@@ -197,7 +197,7 @@ impl<'a> Way<'a> {
             if attempt > 1 || self.is_stale(&route.id, ports.clock.now()) {
                 self.look_at(ports, route).await?;
             }
-            let Some(actions) = self.to_write(ports, route).await else { return Ok(attempt > 1) };
+            let Some(actions) = self.due(ports, route).await else { return Ok(attempt > 1) };
             if self.refused.contains_key(&route.id) {
                 return Ok(false);
             }
@@ -253,7 +253,7 @@ impl<'a> Way<'a> {
     }
 
     /// What has to be written to a route, if anything; what is found instead is kept.
-    async fn to_write(&mut self, ports: &Ports, route: &PlannedRoute) -> Option<Vec<Action>> {
+    async fn due(&mut self, ports: &Ports, route: &PlannedRoute) -> Option<Vec<Action>> {
         let Some(actions) = self.live.get(&route.id) else {
             self.found.foreign.insert(route.id.clone(), "the route no longer exists".to_owned());
             return None;
