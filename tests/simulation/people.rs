@@ -126,7 +126,9 @@ pub(super) fn act(run: &mut Run<'_>, act: &Act) {
         }
         Act::OldSideRecovers => {
             let old = run.account.watch.lock().unwrap().stage.old.clone();
-            old.iter().for_each(|group| world.register_instances(group.as_str(), &[LOST.0], LOST.1));
+            for group in &old {
+                world.register_instances(group.as_str(), &[LOST.0], LOST.1);
+            }
         }
         Act::OldSideLosesATarget => {
             let old = run.account.watch.lock().unwrap().stage.old.clone();
