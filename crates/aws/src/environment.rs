@@ -29,12 +29,13 @@ pub fn connect(settings: &Settings, variables: &[(String, String)]) -> Result<Co
 
 fn config(settings: &Settings, variables: &Variables) -> Result<SdkConfig, MissingVariable> {
     let required = |name| variables.get(name).ok_or(MissingVariable(name));
+    let region = Region::new(required(REGION)?.to_owned());
     let token = variables.get(SESSION_TOKEN).map(str::to_owned);
     let credentials = Credentials::new(required(ACCESS_KEY)?, required(SECRET_KEY)?, token, None, "Lambda");
     let on = |name| variables.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(required(REGION)?.to_owned()))
+        .region(region)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .use_fips(on("AWS_USE_FIPS_ENDPOINT"))
         .use_dual_stack(on("AWS_USE_DUALSTACK_ENDPOINT"))
