@@ -9,17 +9,10 @@ use crossfade_world::states::Status;
 use serde_json::json;
 
 /// What the `visit`-th invocation of a state called and answered, from 1.
-<<<<<<< HEAD
-fn told(stage: &Stage, name: &str, visit: usize) -> String {
-    let entered = format!(" {name}: ");
-    let mut visits = stage.story.iter().filter(|line| line.contains(&entered));
-    visits.nth(visit - 1).unwrap_or_else(|| panic!("no visit {visit} of {name}\n{}", stage.told())).clone()
-=======
 fn told(stage: &Stage, visited: &str, visit: usize) -> String {
     let within = format!(" {visited}: ");
     let mut visits = stage.story.iter().filter(|line| line.contains(&within));
     visits.nth(visit - 1).unwrap_or_else(|| panic!("no visit {visit} of {visited}\n{}", stage.told())).clone()
->>>>>>> wt-a
 }
 
 /// Migrates `users` while `orders` rolls back from one visit of a state on until another.
