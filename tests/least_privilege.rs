@@ -23,12 +23,13 @@ use std::sync::LazyLock;
 
 /// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A rehearsal
 /// with the built binaries holds those of its own policy to the roles again.
-const ELSEWHERE: [(&str, &[&str], &str); 8] = [
+const ELSEWHERE: [(&str, &[&str], &str); 9] = [
     ("create-target-group", &["add_tags", "remove_tags"], "tests/actions/alarm_events.rs: a group that is adopted"),
     ("plan-migration", &["policies", "metric_data"], "a rehearsal: its policy is stored and has a judge"),
     ("plan-migration", &["firings"], "tests/actions/planning.rs: an alarm fires and clears while the locks are taken"),
     ("check-alarms", &["metric_data", "events"], "a rehearsal: its policy has a judge"),
     ("create-guard-alarms", &["alarm_tags", "put_alarm"], "tests/actions/guarding.rs: a policy asks for guard alarms"),
+    ("roll-back", &["write_route of a default action"], "a rehearsal: the gates roll back a default action"),
     ("finish-migration", &["alarm_tags", "delete_alarms"], "tests/actions/guarding.rs"),
     ("roll-back", &["alarm_tags", "delete_alarms", "status"], "tests/actions/guarding.rs and hooks.rs"),
     (
@@ -53,8 +54,8 @@ pub(crate) const SEEN_WITH_GUARDS: &[(&str, &str)] = &[
     ("RollBackRole", "cloudwatch:DeleteAlarms"),
     ("RollBackRole", "cloudwatch:ListTagsForResource"),
 ];
-/// In the one with hooks, where an alarm fires while one of them is called.
-pub(crate) const SEEN_WITH_HOOKS: &[(&str, &str)] = &[("RollBackRole", "states:DescribeExecution")];
+/// In the one where the gates roll back services that have a listener's default action.
+pub(crate) const SEEN_WITH_GATES: &[(&str, &str)] = &[("RollBackRole", "elasticloadbalancing:ModifyListener")];
 
 /// Everything that is asked for in this repository, by whoever holds the right to it.
 fn asked() -> Vec<Asked> {

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use std::ops::Range;
 
 /// How many are run with all other tests.
-pub(super) const SEEDS: u64 = 600;
+pub(super) const SEEDS: u64 = 2_000;
 /// Most runs make about as many calls.
 const CALLS: usize = 140;
 
