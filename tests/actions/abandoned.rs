@@ -151,3 +151,40 @@ fn what_guards_a_halted_migration_and_cannot_be_read_is_an_error_and_moves_nothi
         assert_eq!(stage.head("users"), halted, "{verb}");
     }
 }
+
+#[test]
+fn an_alarm_that_is_gone_while_its_migration_is_halted_is_named() {
+    let stage = Stage::halted_by_a_foreign_edit();
+    stage.world.delete_alarm("users-5xx");
+    let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+    assert_eq!(report["migrations"][0]["missingAlarms"], json!(["users-5xx"]), "{report}");
+    assert_eq!(stage.head("users").phase, Phase::Halted, "which alone moves nothing");
+}
+
+/// The function that began it died before the first route, and the execution sleeps in a bake.
+#[test]
+fn a_rollback_that_was_begun_and_left_is_taken_up_within_a_minute() {
+    let (stage, _) = Stage::with_users();
+    let input = json!({"request": users(), "execution": stage.start("first", users())});
+    stage.call("PlanMigration", &input).unwrap().unwrap();
+    let (plan, head) = (stage.call("CreateTargetGroup", &cursor(1)).unwrap(), stage.head("users"));
+    plan.unwrap();
+    stage.call("ShiftWeight", &cursor(head.generation)).unwrap().unwrap();
+    stage.faults.always("write_route", Fault::Throttled);
+    stage.faults.always("read_routes", Fault::Throttled);
+    let begun = json!({"cursor": {"service": "users", "cause": "a person decided"}, "mode": "act"});
+    stage.call("RollBack", &begun).unwrap().unwrap_err();
+    stage.faults.clear();
+    assert_eq!(stage.head("users").phase, Phase::RollingBack);
+    let sweep = || stage.call("SweepMigrations", &json!({})).unwrap().unwrap()["migrations"][0]["did"].clone();
+    assert_eq!(sweep(), "nothing");
+    stage.world.advance(SignedDuration::from_secs(60));
+    assert_eq!(sweep(), "started roll-back-service");
+}
+
+fn cursor(generation: u64) -> serde_json::Value {
+    json!({"cursor": {
+        "version": 1, "service": "users", "migration": "users-1", "generation": generation, "step": 0, "weight": 0.0,
+        "verdict": "proceed", "waitSeconds": 0, "reason": ""
+    }, "execution": "first"})
+}

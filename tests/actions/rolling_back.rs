@@ -191,6 +191,27 @@ fn a_halted_rollback_goes_on_when_a_person_has_mended_it() {
 }
 
 #[test]
+fn a_rollback_that_halted_is_tried_again_by_the_sweep_while_its_alarm_fires() {
+    let (mut stage, service) = baking();
+    stage.world.make_unhealthy(&service.old_group);
+    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "halt");
+    let sweep = |stage: &Stage| stage.call("SweepMigrations", &json!({})).unwrap().unwrap()["migrations"][0].clone();
+    assert!(
+        sweep(&stage)["did"].as_str().unwrap().starts_with("nothing: halted"),
+        "nothing fires, and the new side is well"
+    );
+    stage.deliver_alarm_events = false;
+    stage.world.fire_alarm("users-5xx");
+    stage.world.make_healthy(&service.old_group);
+    let first = sweep(&stage);
+    assert_eq!(first["did"], "started roll-back-service", "{first}");
+    assert_eq!(sweep(&stage)["execution"], first["execution"], "one try in ten minutes");
+    stage.run();
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    stage.assert_at_rest("users");
+}
+
+#[test]
 fn invariant_6_a_route_that_is_denied_halts_loudly_after_all_others_are_back() {
     let (stage, service) = baking();
     let writes = stage.faults.calls().len();

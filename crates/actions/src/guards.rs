@@ -1,6 +1,7 @@
 //! The end of our own alarms. They go once nothing is left to guard; a halted migration keeps them.
 
 use crate::error::ActionError;
+use crate::patience::Patience;
 use crate::ports::Ports;
 use crate::without_table::retried;
 use crossfade_domain::cursor::Cursor;
@@ -8,6 +9,10 @@ use crossfade_domain::group::Tags;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::guard::is_our_alarm;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long CloudWatch may take to delete what has no meaning any more; real time.
+const CLEAN_UP: Duration = Duration::from_secs(10);
 
 /// The tags of those alarms that exist.
 ///
@@ -24,16 +29,23 @@ pub(crate) async fn tags_of(ports: &Ports, names: &[String]) -> Result<BTreeMap<
 /// Deletes the guard alarms of a migration that is over, and says in the answer which of them could not be deleted. That
 /// is no reason to fail: the index entries went with the locks, so that an alarm that is left guards nothing.
 pub(crate) async fn removed(ports: &Ports, plan: &Plan, mut answer: Cursor) -> Cursor {
-    if let Err(error) = remove(ports, plan).await {
-        let names = plan.guard_names().join(", ");
-        tracing::warn!(migration = %plan.migration, error = error.chain(), names, "guard alarms were left behind");
-        answer.reason = format!("{}; delete the guard alarms by hand, {}: {names}", answer.reason, error.chain());
+    if let Some(left) = remove(ports, plan).await {
+        answer.reason = format!("{}; {left}", answer.reason);
     }
     answer
 }
 
+/// What is left to do by hand, if so. The migration has ended before: neither its answer nor the function's time may hang on
+/// CloudWatch.
+pub(crate) async fn remove(ports: &Ports, plan: &Plan) -> Option<String> {
+    let error = Patience::begin(ports, CLEAN_UP).of(delete(ports, plan)).await.err()?;
+    let names = plan.guard_names().join(", ");
+    tracing::warn!(migration = %plan.migration, error, names, "guard alarms were left behind");
+    Some(format!("delete the guard alarms by hand, {error}: {names}"))
+}
+
 /// Only those that carry our tags: creating them may have been refused because a name was taken.
-pub(crate) async fn remove(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
+async fn delete(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
     let names = plan.guard_names();
     if names.is_empty() {
         return Ok(());

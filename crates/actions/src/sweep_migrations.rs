@@ -4,7 +4,7 @@ use crate::capacity::too_few_new;
 use crate::error::ActionError;
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
 use crate::standing::plan_of;
-use crossfade_domain::alarm::Firing;
+use crossfade_domain::alarm::AlarmState;
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -16,12 +16,15 @@ const MISSING_SECONDS: i64 = 120;
 const ROUND_SECONDS: i64 = 600;
 /// Executions that may be started in that time, each after the one before it ended without ending the migration.
 const MOST_IN_A_ROUND: u32 = 5;
+/// Seconds for which nothing may be heard of a rollback that was begun: as long as the function that began it can live.
+const STUCK_SECONDS: i64 = 60;
 
 /// Takes a `Step Functions Execution Status Change` event, or the schedule's. For every open migration whose execution is
-/// dead, or has been missing for two minutes: starts `roll-back-service`. A halted migration is left where it is and
-/// reported, unless one of its alarms fired, or its new side is sick, while that has traffic: then it is rolled back like
-/// the others. An event is only a reason to look at the migration that its execution owns. Answers `{"migrations":
-/// [{"service", "migration", "phase", "did", "execution"?}]}`.
+/// dead, or has been missing for two minutes, or whose rollback was begun and left: starts `roll-back-service`. A halted
+/// migration is left where it is and reported, unless one of its alarms fires or fired, or its new side is sick, while that has
+/// traffic: then it is rolled back like the others, and where a rollback has halted, that is tried again once in ten minutes. An
+/// event is only a reason to look at the migration that its execution owns. Answers `{"migrations": [{"service", "migration",
+/// "phase", "did", "execution"?, "missingAlarms"?}]}`.
 ///
 /// May run again at any time: while a rollback runs that it started, its name answers for it; and rollbacks join each other.
 ///
@@ -55,8 +58,10 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         tracing::warn!(migration = %head.migration, reason, "still halted: a person is needed");
         report["did"] = json!(format!("nothing: halted: {reason}"));
         // These reach a halted migration; a sweep alone does not.
-        if let Some((trigger, cause)) = danger(ports, head).await? {
-            start(ports, head, trigger, &cause, &mut report).await?;
+        if let Some((trigger, cause)) = danger(ports, head, &mut report).await? {
+            // A rollback that halted cannot be completed yet, or it would not have: one try in ten minutes is enough.
+            let most = if head.rollback.is_some() { 1 } else { MOST_IN_A_ROUND };
+            start(ports, head, (trigger, &cause), most, &mut report).await?;
         }
         return Ok(report);
     }
@@ -73,57 +78,84 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         }
         ExecutionStatus::Running => false,
     };
-    if !dead {
+    let cause = if dead {
+        format!("execution {} ended without ending the migration", head.execution)
+    } else if is_left(head, now) {
+        format!("a rollback was begun {STUCK_SECONDS} s ago and nobody says that its routes are back")
+    } else {
         return Ok(report);
-    }
-    let cause = format!("execution {} ended without ending the migration", head.execution);
-    start(ports, head, Trigger::Sweep, &cause, &mut report).await?;
+    };
+    start(ports, head, (Trigger::Sweep, &cause), MOST_IN_A_ROUND, &mut report).await?;
     Ok(report)
 }
 
+/// Whether a rollback is under way of which nothing was heard for so long that whoever began it may be dead. The migration's
+/// execution may sleep in a bake meanwhile, and would find out at its next slice only.
+fn is_left(head: &Head, now: Timestamp) -> bool {
+    let begun =
+        head.rollback.as_ref().filter(|rollback| rollback.returned_at.is_none()).map(|rollback| rollback.begun_at);
+    head.phase == Phase::RollingBack && begun.is_some_and(|begun| now.duration_since(begun).as_secs() >= STUCK_SECONDS)
+}
+
 /// What endangers the requests of a halted migration: above weight 0 it is still guarded, and no slice looks any more. An
-/// alarm's event may have been lost. One that a rollback has halted was rolled back as far as it can be.
-async fn danger(ports: &Ports, head: &Head) -> Result<Option<(Trigger, String)>, ActionError> {
+/// alarm's event may have been lost, and of one that went on firing through a rollback that halted there comes no other.
+async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option<(Trigger, String)>, ActionError> {
     let exposed = head.verified_step.max(head.intended_step).is_some_and(|step| step > 0);
-    if !exposed || head.rollback.is_some() {
+    let returned = head.rollback.as_ref().is_some_and(|rollback| rollback.returned_at.is_some());
+    if !exposed || returned {
         return Ok(None);
     }
     let plan = plan_of(ports, head).await?;
-    let fired = unheard(ports, head, &plan.alarms()).await;
-    if let Ok(Some(alarm)) = &fired {
-        let cause = format!("alarm {} fired at {} while the migration was halted", alarm.name, alarm.at);
+    let alarm = firing(ports, head, &plan.alarms(), report).await;
+    if let Ok(Some(cause)) = alarm {
         return Ok(Some((Trigger::AlarmEvent, cause)));
     }
     // Unreadable alarms are an error, but only once the other guard was asked.
     if let Some(sick) = too_few_new(ports, &plan, head).await? {
         return Ok(Some((Trigger::Health, format!("sick while the migration was halted: {sick}"))));
     }
-    fired.map(|_| None)
+    alarm.map(|_| None)
 }
 
-/// The first firing since the locks were taken.
-async fn unheard(ports: &Ports, head: &Head, names: &[String]) -> Result<Option<Firing>, ActionError> {
+/// The alarm that fires, or has fired: since the locks were taken, or since a rollback that knew of all before it halted. One that
+/// is gone would never fire, which is said.
+async fn firing(
+    ports: &Ports,
+    head: &Head,
+    names: &[String],
+    report: &mut Value,
+) -> Result<Option<String>, ActionError> {
     if names.is_empty() {
         return Ok(None);
     }
-    let firings = ports.alarms.firings(names, head.since).await;
-    let firings = firings.map_err(|source| ActionError::Port {
-        doing: format!("reading the history of alarms {}", names.join(", ")),
-        source,
-    })?;
-    Ok(firings.into_iter().min_by_key(|firing| firing.at))
+    let read = |source| ActionError::Port { doing: format!("reading alarms {}", names.join(", ")), source };
+    let since = head.rollback.as_ref().and(head.halted_at).unwrap_or(head.since);
+    let fired = ports.alarms.firings(names, since).await.map_err(read)?;
+    if let Some(first) = fired.into_iter().min_by_key(|firing| firing.at) {
+        return Ok(Some(format!("alarm {} fired at {} while the migration was halted", first.name, first.at)));
+    }
+    let found = ports.alarms.alarms(names).await.map_err(read)?;
+    let missing: Vec<&str> =
+        names.iter().filter(|name| !found.iter().any(|alarm| alarm.name == **name)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        let names = missing.join(", ");
+        tracing::error!(migration = %head.migration, names, "alarms that guard a halted migration are gone");
+        report["missingAlarms"] = json!(missing);
+    }
+    let now = found.iter().find(|alarm| alarm.state == AlarmState::Alarm);
+    Ok(now.map(|alarm| format!("alarm {} fires while the migration is halted", alarm.name)))
 }
 
 async fn start(
     ports: &Ports,
     head: &Head,
-    trigger: Trigger,
-    cause: &str,
+    (trigger, cause): (Trigger, &str),
+    most: u32,
     report: &mut Value,
 ) -> Result<(), ActionError> {
     let now = ports.clock.now();
     report["did"] = json!("nothing: roll-back-service was started often enough; the next ten minutes are another try");
-    for number in 1..=MOST_IN_A_ROUND {
+    for number in 1..=most {
         let name = name(head, now, number);
         let started = ports.executions.start_roll_back(&name, &RollBackOrder::new(&head.service, trigger, cause)).await;
         let started = started.map_err(|source| ActionError::Port {
