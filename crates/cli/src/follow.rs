@@ -263,17 +263,14 @@ impl<'a> Follow<'a> {
         let Some(head) = &seen.head else { return Ok(()) };
         console.migration = head.migration.to_string();
         if self.screen.is_shown() {
-            match tokio::time::timeout(LOOK_PATIENCE, Look::at(self.session, head.clone())).await {
-                Ok(Ok(look)) => {
-                    self.screen.show(&look_text::told(&look));
-                    self.shown_at = Some(look.now);
-                }
+            let looked = tokio::time::timeout(LOOK_PATIENCE, Look::at(self.session, head.clone())).await;
+            if let Ok(Ok(look)) = looked {
+                self.screen.show(&look_text::told(&look));
+                self.shown_at = Some(look.now);
+            } else {
                 // What is drawn is as old as this line says.
-                Ok(Err(_)) | Err(_) => {
-                    let since =
-                        self.shown_at.map_or_else(String::new, |at| format!(" since {}", at.strftime("%H:%M:%S")));
-                    self.screen.note(&format!("no answer{since}; what is below is as old"));
-                }
+                let since = self.shown_at.map_or_else(String::new, |at| format!(" since {}", at.strftime("%H:%M:%S")));
+                self.screen.note(&format!("no answer{since}; what is below is as old"));
             }
             return Ok(());
         }
