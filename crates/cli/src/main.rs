@@ -150,7 +150,6 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command's one look at the environment")]
 fn environment() -> Environment {
     // What is not text is no variable of ours.
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
