@@ -12,6 +12,7 @@ use crate::screen::Screen;
 use crate::session::Session;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::observe::plan_in_force;
+use crossfade_actions::ports::PortError;
 use crossfade_aws::Run;
 use crossfade_domain::ids::{MigrationId, ServiceName};
 use crossfade_domain::journal::{Head, Phase};
@@ -22,6 +23,9 @@ use std::time::Duration;
 
 /// Real time that one look may take before the screen says that there is no answer.
 const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Real time that the table may take where it is not needed.
+const TABLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is waited for. The end of the migration ends every wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,7 +167,7 @@ impl<'a> Follow<'a> {
     async fn looking(&mut self, until: Until, console: &mut Console<'_>) -> Result<Reached, Failure> {
         let mut lost: Option<Timestamp> = None;
         loop {
-            match self.look().await {
+            match self.look_in_time().await {
                 Ok(seen) => {
                     if lost.take().is_some() {
                         self.say("connected again", console);
@@ -175,6 +179,7 @@ impl<'a> Follow<'a> {
                     }
                 }
                 Err(error) if error.class() == "Transient" => {
+                    self.note_that_it_is_old();
                     if lost.is_none() {
                         lost = Some(self.session.now());
                         let told = format!("no answer, trying again; the migration goes on: {}", error.chain());
@@ -194,9 +199,31 @@ impl<'a> Follow<'a> {
         }
     }
 
+    /// What is drawn is as old as its first line says.
+    fn note_that_it_is_old(&self) {
+        let since = self.shown_at.map_or_else(String::new, |at| format!(" since {}", at.strftime("%H:%M:%S")));
+        self.screen.note(&format!("no answer{since}; what is below is as old"));
+    }
+
+    /// A look that does not come back is a lost connection: the client's own patience is far longer than a person's.
+    async fn look_in_time(&mut self) -> Result<Seen, ActionError> {
+        let doing = format!("looking at {}", self.service);
+        tokio::time::timeout(LOOK_PATIENCE, self.look()).await.unwrap_or_else(|_| {
+            let (operation, object) = ("GetItem", self.service.to_string());
+            let detail = format!("no answer within {} s", LOOK_PATIENCE.as_secs());
+            Err(ActionError::Port { doing, source: PortError::Unavailable { operation, object, detail } })
+        })
+    }
+
     async fn look(&mut self) -> Result<Seen, ActionError> {
-        let head = match self.session.ports.ledger.head(&self.service).await {
+        let head = self.session.ports.ledger.head(&self.service);
+        let head = if self.by_run {
             // A rollback goes on without the table, and so does the one who waits for it.
+            tokio::time::timeout(TABLE_PATIENCE, head).await.unwrap_or(Ok(None))
+        } else {
+            head.await
+        };
+        let head = match head {
             Err(_) if self.by_run => None,
             head => {
                 let doing = format!("reading the head of {}", self.service);
@@ -268,9 +295,7 @@ impl<'a> Follow<'a> {
                 self.screen.show(&look_text::told(&look));
                 self.shown_at = Some(look.now);
             } else {
-                // What is drawn is as old as this line says.
-                let since = self.shown_at.map_or_else(String::new, |at| format!(" since {}", at.strftime("%H:%M:%S")));
-                self.screen.note(&format!("no answer{since}; what is below is as old"));
+                self.note_that_it_is_old();
             }
             return Ok(());
         }

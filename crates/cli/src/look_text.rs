@@ -143,14 +143,14 @@ fn gates(look: &Look, observation: &Observation) -> Vec<String> {
         Ok(_) if wanted.is_empty() => "  alarms    the policy names none".to_owned(),
         Ok(found) => {
             let told: Vec<String> = wanted.iter().map(|name| alarm(name, found, look.now)).collect();
-            format!("  alarms    {} (read now)", told.join(", "))
+            format!("  alarms    {} (read at {})", told.join(", "), look.now.strftime("%H:%M:%S"))
         }
     });
     lines.push(match &observation.targets {
         Err(error) => format!("  targets   could not be read: {error}"),
         Ok(seen) => {
             let told: Vec<String> = seen.iter().map(targets).collect();
-            format!("  targets   {} (read now)", told.join(", "))
+            format!("  targets   {} (read at {})", told.join(", "), look.now.strftime("%H:%M:%S"))
         }
     });
     lines
