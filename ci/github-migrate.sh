@@ -18,9 +18,11 @@ if [[ -z "$crossfade" ]]; then
     crossfade=${CARGO_TARGET_DIR:-$ACTION_PATH/target}/release/crossfade
 fi
 
-arguments=(start "$INPUT_SERVICE" --wait --output github --stack "$INPUT_STACK" --timeout "$INPUT_TIMEOUT")
+arguments=(start --wait --output github --stack "$INPUT_STACK" --timeout "$INPUT_TIMEOUT")
 [[ -n "${INPUT_REGION:-}" ]] && arguments+=(--region "$INPUT_REGION")
 [[ -n "${INPUT_POLICY:-}" ]] && arguments+=(--policy "$INPUT_POLICY")
+# Last, and never taken for a flag.
+arguments+=(-- "$INPUT_SERVICE")
 
 code=0
 "$crossfade" "${arguments[@]}" || code=$?

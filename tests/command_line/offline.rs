@@ -64,6 +64,41 @@ fn without_region_or_credentials_the_message_says_what_to_set() {
 }
 
 #[test]
+fn a_profile_that_does_not_exist_is_named_although_keys_are_in_the_environment() {
+    let mut command = bare("status --region eu-west-1 --profile nobody");
+    let command = command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+    refused(command, 2, &["\"nobody\"", "--profile"]);
+}
+
+#[test]
+fn a_key_that_stands_twice_is_refused_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = policy_file(folder.path(), "policy.yaml", "fleet: f\ndefaults:\n  alarms: [a]\n  alarms: []\n");
+    refused(&mut bare(&format!("check {file}")), 2, &["\"alarms\" stands here twice", "line"]);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_and_never_a_panic() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut command = bare("wait users --timeout 99999999999h");
+    assert_eq!(said(command.output().unwrap()).code, 2);
+    let mut command = bare("status --endpoint-url");
+    assert_eq!(said(command.arg("").output().unwrap()).code, 2);
+    let mut command = bare("schema policy");
+    let command = command.env("STRANGE", std::ffi::OsStr::from_bytes(b"\xff\xfe"));
+    assert_eq!(said(command.output().unwrap()).code, 0);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    use std::process::Stdio;
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let said = said(bare("schema policy").stdout(Stdio::from(writer)).output().unwrap());
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+}
+
+#[test]
 fn an_endpoint_that_is_down_is_named_at_once() {
     let mut command = bare("status --region eu-west-1 --endpoint-url http://127.0.0.1:1");
     let command = command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");

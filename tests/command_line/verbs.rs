@@ -91,16 +91,20 @@ fn paused_and_approved(kept: &Kept) -> BTreeSet<i32> {
     for words in [
         "wait users --until approval --timeout 3h",
         "wait users --until 10",
+        "plan users",
         "status users",
         "pause users",
         "pause users",
         "wait users --timeout 1m",
         "continue users",
         "start users",
+        "start users --output json",
         "approve users",
         "wait users --timeout 3h",
         "approve users",
+        "plan users",
         "start users",
+        "pause users --output json",
         "rollback users",
         "abort users",
         "history users",
@@ -179,14 +183,30 @@ fn outlives_a_lost_connection(kept: &Kept) {
 
 fn halted(kept: &Kept) -> BTreeSet<i32> {
     let mut shown = Transcript::default();
-    for words in ["wait orders --timeout 5h", "status orders", "pause orders", "start orders", "resume orders"] {
+    for words in
+        ["wait orders --timeout 5h", "status orders", "plan orders", "pause orders", "start orders", "resume orders"]
+    {
         shown.note(words, &kept.run(words));
     }
     shown.note("resume orders --accept-drift", &kept.run_until(0, "resume orders --accept-drift"));
     shown.note("resume orders", &kept.run("resume orders"));
+    says_that_an_interrupted_rollback_goes_on(kept);
     shown.note("rollback orders", &kept.run("rollback orders"));
     shown.note("wait orders", &kept.run("wait orders"));
     shown.check("halted")
+}
+
+/// Ctrl-C ends the waiting for a rollback, which has nothing left that could be aborted.
+fn says_that_an_interrupted_rollback_goes_on(kept: &Kept) {
+    let mut back = kept.begin("rollback orders");
+    let mut lines = BufReader::new(back.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("rolling orders back: ")));
+    assert!(std::process::Command::new("kill").args(["-INT", &back.id().to_string()]).status().unwrap().success());
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(back.wait().unwrap().code(), Some(130), "{rest:#?}");
+    let last = rest.last().unwrap();
+    assert!(last.contains("the rollback of orders") && last.contains("goes on by itself"), "{rest:#?}");
+    assert!(last.contains("crossfade wait orders") && !last.contains("abort"), "{rest:#?}");
 }
 
 fn policies(kept: &Kept) -> BTreeSet<i32> {

@@ -71,7 +71,9 @@ pub async fn observe(ports: &Ports, head: &Head, plan: &Plan) -> Observation {
 
 async fn routes(ports: &Ports, head: &Head, plan: &Plan) -> Result<Vec<RouteSeen>, ActionError> {
     let live = read_all(ports, plan).await?;
-    let on_the_way_up = matches!(head.phase, Phase::Planned | Phase::Moving);
+    // A halt on the way up rests at what the plan says; after a rollback has begun, routes may be anywhere on their way back.
+    let on_the_way_up =
+        matches!(head.phase, Phase::Planned | Phase::Moving) || head.phase == Phase::Halted && head.rollback.is_none();
     let mut seen = Vec::new();
     for route in &plan.routes {
         let actions = live.get(&route.id).map(Vec::as_slice);

@@ -10,10 +10,11 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_sts::config::{AppName, ProvideCredentials as _, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::os_shim_internal::{Env, Fs};
 use crossfade_actions::ports::PortError;
 use std::error::Error;
 use std::time::Duration;
@@ -58,6 +59,12 @@ pub enum SignInError {
     /// No region was given.
     #[error("no region is set")]
     NoRegion,
+    /// The profile that was given is in no file.
+    #[error("there is no profile {0:?} in the AWS configuration")]
+    NoProfile(
+        /// The profile.
+        String,
+    ),
     /// No credentials were found.
     #[error("no AWS credentials were found")]
     NoCredentials(
@@ -93,6 +100,11 @@ fn machine_arn(caller: &Caller, region: &str, stack: &str, name: &str) -> String
 /// # Errors
 /// No region, no credentials, or STS does not answer within seconds.
 pub async fn sign_in(access: &Access) -> Result<SignedIn, SignInError> {
+    if let Some(name) = &access.profile
+        && !has_profile(name).await
+    {
+        return Err(SignInError::NoProfile(name.clone()));
+    }
     let region = region(access).await.ok_or(SignInError::NoRegion)?;
     let config = load(access, region.clone()).await;
     let provider = config.credentials_provider().ok_or_else(|| SignInError::NoCredentials("no provider".into()))?;
@@ -121,21 +133,36 @@ async fn region(access: &Access) -> Option<Region> {
         .await
 }
 
+/// Whether the files have a profile. Files that cannot be read are the credentials' to complain about, with the reason.
+async fn has_profile(name: &str) -> bool {
+    #[expect(clippy::default_trait_access, reason = "its type is named by a crate that is none of ours")]
+    let files = Default::default();
+    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &files, None).await;
+    profiles.map_or(true, |profiles| profiles.get_profile(name).is_some())
+}
+
 async fn load(access: &Access, region: Region) -> SdkConfig {
     let https = https();
     let provider = ProviderConfig::without_region().with_region(Some(region.clone())).with_http_client(https.clone());
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region).http_client(https);
+    // A profile that was given is meant: keys that happen to be in the environment may be another account's.
+    if let Some(name) = &access.profile {
+        let credentials = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(name).build();
+        loader = loader.profile_name(name).credentials_provider(credentials);
+        return named(access, loader).await;
+    }
     let metadata =
         imds::Client::builder().configure(&provider).max_attempts(1).connect_timeout(Duration::from_millis(500));
-    let mut credentials = DefaultCredentialsChain::builder().configure(provider).imds_client(metadata.build());
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region).http_client(https);
-    if let Some(name) = &access.profile {
-        credentials = credentials.profile_name(name);
-        loader = loader.profile_name(name);
-    }
+    let credentials = DefaultCredentialsChain::builder().configure(provider).imds_client(metadata.build());
+    named(access, loader.credentials_provider(credentials.build().await)).await
+}
+
+/// Loads what is left, under the stack's name and at its endpoint.
+async fn named(access: &Access, mut loader: ConfigLoader) -> SdkConfig {
     if let Some(url) = &access.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    let config = loader.credentials_provider(credentials.build().await).load().await;
+    let config = loader.load().await;
     match AppName::new(format!("crossfade-{}", access.stack)) {
         Ok(name) if config.app_name().is_none() => config.into_builder().app_name(name).build(),
         _ => config,

@@ -5,6 +5,7 @@ use crate::console::{Console, Output};
 use crate::ending_text::annotation;
 use crate::failure::{BAD_INPUT, FAILED, Failure, HALTED};
 use crate::follow::{Follow, Reached, Until};
+use crate::interruption::Interruption;
 use crate::outcome::{Ending, Outcome};
 use crate::session::{Connection, Session};
 use clap::Args;
@@ -135,6 +136,8 @@ async fn go_back(
     console: &mut Console<'_>,
 ) -> Result<u8, Failure> {
     let BackArguments { service, reason, no_wait, .. } = arguments;
+    // From here on Ctrl-C ends the waiting with a word, and never a rollback that has half begun.
+    let interruption = Interruption::listen().map_err(|error| Failure::of(&error))?;
     let who = &session.caller.arn;
     let cause = reason.as_ref().map_or_else(|| format!("{how} by {who}"), |why| format!("{how} by {who}: {why}"));
     if head.is_some_and(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) {
@@ -166,10 +169,15 @@ async fn go_back(
     };
     console.say(&format!("rolling {service} back: {execution}"));
     if *no_wait {
-        console.data(&execution)?;
+        match console.output {
+            Output::Json => console.json(&json!({
+                "service": service, "migration": head.map(|head| &head.migration), "execution": execution, "exitCode": 0,
+            }))?,
+            Output::Human | Output::Github => console.data(&execution)?,
+        }
         return Ok(0);
     }
-    let mut follow = Follow::execution(session, service, &execution).beside(head);
+    let mut follow = Follow::execution(session, service, &execution).beside(head).interrupted_by(interruption);
     match follow.until(Until::End, None, console).await? {
         Reached::End(ending) => {
             let taken_back = ending.outcome == Outcome::Refused && was_taken_back(head, session).await;
@@ -222,7 +230,10 @@ fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result
     };
     match console.output {
         Output::Human => console.data(&told)?,
-        Output::Json => console.json(&json!({"service": ending.service, "told": told, "exitCode": code}))?,
+        Output::Json => console.json(&json!({
+            "service": ending.service, "migration": ending.migration, "outcome": ending.outcome, "reason": told,
+            "exitCode": code, "secondsToSafe": ending.seconds_to_safe,
+        }))?,
         Output::Github => {
             let level = if code == 0 { "notice" } else { "error" };
             console.data(&annotation(level, "rollback", &told))?;

@@ -1,6 +1,6 @@
 //! `crossfade completions`: what a shell needs to complete the command line.
 
-use crate::failure::FAILED;
+use crate::failure::Failure;
 use clap::{Args, Command};
 use clap_complete::Shell;
 use std::io::Write;
@@ -21,5 +21,6 @@ pub struct CompletionsArguments {
 pub fn run(arguments: &CompletionsArguments, mut command: Command, stdout: &mut impl Write) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "crossfade", &mut script);
-    if stdout.write_all(&script).and_then(|()| stdout.flush()).is_ok() { 0 } else { FAILED }
+    let written = stdout.write_all(&script).and_then(|()| stdout.flush());
+    written.map_or_else(|error| Failure::of_output(&error).code, |()| 0)
 }

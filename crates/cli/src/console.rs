@@ -1,6 +1,6 @@
 //! Where a command speaks: data on standard output, talk on standard error.
 
-use crate::ending_text::annotation;
+use crate::ending_text::{self, annotation};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use clap::ValueEnum;
@@ -30,6 +30,8 @@ pub struct Console<'a> {
     pub screen: bool,
     /// Whether it shows colours.
     pub colours: bool,
+    /// The migration that is spoken of, once it is known; empty before.
+    pub migration: String,
     /// Where GitHub Actions takes a job's summary.
     pub summary: Option<PathBuf>,
     /// Where GitHub Actions takes a step's outputs.
@@ -48,6 +50,7 @@ impl<'a> Console<'a> {
         Self {
             colours: screen && environment.may_colour(),
             screen,
+            migration: String::new(),
             output,
             summary: environment.file("GITHUB_STEP_SUMMARY"),
             step_outputs: environment.file("GITHUB_OUTPUT"),
@@ -90,9 +93,21 @@ impl<'a> Console<'a> {
 
     /// Says why a command could not do its work, and returns its exit code.
     pub fn fail(&mut self, failure: &Failure) -> u8 {
+        // The reader went away; there is nothing to say, and nobody to say it to.
+        if failure.code == 0 {
+            return 0;
+        }
+        if self.output == Output::Json {
+            let told = serde_json::json!({"error": failure.message, "exitCode": failure.code});
+            // Standard error hears it in any case.
+            let _told = self.json(&told);
+        }
         if self.output == Output::Github {
             // Standard error may be what is broken.
             let _told = self.data(&annotation("error", "crossfade", &failure.message));
+            if let Err(unwritten) = ending_text::github_failure(failure, self) {
+                self.say(&format!("error: {}", unwritten.message));
+            }
         }
         self.say(&format!("error: {}", failure.message));
         failure.code

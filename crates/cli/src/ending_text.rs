@@ -1,7 +1,8 @@
 //! How a migration ended, for people, programs and pipelines.
 
 use crate::console::{Console, Output};
-use crate::failure::Failure;
+use crate::failure::{BAD_INPUT, Failure, HALTED, HELD, NO_ACCESS, WAIT_TIMED_OUT};
+use crate::interruption::INTERRUPTED;
 use crate::outcome::{Ending, Outcome};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -36,6 +37,36 @@ fn github(ending: &Ending, console: &mut Console<'_>) -> Result<(), Failure> {
     }
     if let Some(file) = &console.step_outputs {
         append(file, &step_outputs(ending))?;
+    }
+    Ok(())
+}
+
+/// What a job learns of a command that saw no end: the same outputs and a summary, by the exit code.
+///
+/// # Errors
+/// A file that GitHub Actions named cannot be written.
+pub fn github_failure(failure: &Failure, console: &Console<'_>) -> Result<(), Failure> {
+    let outcome = match failure.code {
+        BAD_INPUT => "refused",
+        HELD => "held by another migration",
+        WAIT_TIMED_OUT => "time is up",
+        HALTED => "halted",
+        NO_ACCESS => "no access",
+        INTERRUPTED => "interrupted",
+        _ => "failed",
+    };
+    let code = failure.code;
+    let reason = failure.message.replace(['\r', '\n'], " ");
+    if let Some(file) = &console.summary {
+        let title = format!("### Crossfade: {outcome}");
+        let rows = format!("| exit code | {code} |\n| reason | {} |", cell(&reason));
+        append(file, &format!("{title}\n\n| | |\n| --- | --- |\n{rows}\n\n"))?;
+    }
+    if let Some(file) = &console.step_outputs {
+        append(
+            file,
+            &format!("outcome={outcome}\nexit-code={code}\nmigration={}\nreason={reason}\n", console.migration),
+        )?;
     }
     Ok(())
 }

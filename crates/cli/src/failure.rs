@@ -37,8 +37,11 @@ impl Failure {
         Self { code: BAD_INPUT, message: message.into() }
     }
 
-    /// Standard output cannot be written.
+    /// Standard output cannot be written. A reader that has seen enough and closed it (`| head`) is no failure.
     pub fn of_output(error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self { code: 0, message: String::new() };
+        }
         Self { code: FAILED, message: format!("cannot write to standard output: {error}") }
     }
 

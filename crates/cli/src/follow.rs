@@ -12,12 +12,20 @@ use crate::screen::Screen;
 use crate::session::Session;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::observe::plan_in_force;
+use crossfade_actions::ports::PortError;
 use crossfade_aws::Run;
 use crossfade_domain::ids::{MigrationId, ServiceName};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
 use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// Real time that one look may take before the screen says that there is no answer.
+const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Real time that the table may take where it is not needed.
+const TABLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is waited for. The end of the migration ends every wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +68,11 @@ pub struct Follow<'a> {
     told: u64,
     /// Whether the execution alone says how it ended, as with a rollback, which needs no table.
     by_run: bool,
+    /// Whether it is on its way back: then there is nothing left to abort.
+    returning: bool,
+    interruption: Option<Interruption>,
+    /// When what is on the screen was read.
+    shown_at: Option<Timestamp>,
     screen: Screen,
 }
 
@@ -87,6 +100,9 @@ impl<'a> Follow<'a> {
             plan: None,
             told: 0,
             by_run: false,
+            returning: false,
+            interruption: None,
+            shown_at: None,
             screen: Screen::none(),
         }
     }
@@ -102,8 +118,16 @@ impl<'a> Follow<'a> {
     #[must_use]
     pub fn beside(mut self, head: Option<&Head>) -> Self {
         self.by_run = true;
+        self.returning = true;
         self.migration = head.map(|head| head.migration.clone());
         self.told = head.map_or(0, |head| head.sequence);
+        self
+    }
+
+    /// Takes over who listens for Ctrl-C already.
+    #[must_use]
+    pub fn interrupted_by(mut self, interruption: Interruption) -> Self {
+        self.interruption = Some(interruption);
         self
     }
 
@@ -124,14 +148,29 @@ impl<'a> Follow<'a> {
         patience: Option<SignedDuration>,
         console: &mut Console<'_>,
     ) -> Result<Reached, Failure> {
-        let mut interruption = Interruption::listen().map_err(|error| Failure::of(&error))?;
+        let mut interruption = match self.interruption.take() {
+            Some(interruption) => interruption,
+            None => Interruption::listen().map_err(|error| Failure::of(&error))?,
+        };
         let deadline = patience.map(|patience| self.session.now() + patience);
+        // Looking and telling may take as long as a bad line lets them: Ctrl-C and the deadline end them too.
+        let session = self.session;
+        let reached = tokio::select! {
+            reached = self.looking(until, console) => Some(reached),
+            () = interruption.wait() => None,
+            () = session.until(deadline) => return Err(self.timed_out()),
+        };
+        reached.unwrap_or_else(|| Err(self.interrupted()))
+    }
+
+    /// Looks and tells until something is so.
+    async fn looking(&mut self, until: Until, console: &mut Console<'_>) -> Result<Reached, Failure> {
         let mut lost: Option<Timestamp> = None;
         loop {
-            match self.look().await {
+            match self.look_in_time().await {
                 Ok(seen) => {
                     if lost.take().is_some() {
-                        console.say("connected again");
+                        self.say("connected again", console);
                     }
                     self.tell(&seen, console).await?;
                     if let Some(reached) = self.reached(&seen, until) {
@@ -140,26 +179,51 @@ impl<'a> Follow<'a> {
                     }
                 }
                 Err(error) if error.class() == "Transient" => {
+                    self.note_that_it_is_old();
                     if lost.is_none() {
                         lost = Some(self.session.now());
-                        console.say(&format!("no answer, trying again; the migration goes on: {}", error.chain()));
+                        let told = format!("no answer, trying again; the migration goes on: {}", error.chain());
+                        self.say(&told, console);
                     }
                 }
                 Err(error) => return Err(self.went_on(self.session.failed(&error))),
             }
-            if deadline.is_some_and(|deadline| self.session.now() >= deadline) {
-                return Err(self.timed_out());
-            }
-            tokio::select! {
-                () = tokio::time::sleep(self.session.period) => {}
-                () = interruption.wait() => return Err(self.interrupted()),
-            }
+            tokio::time::sleep(self.session.period).await;
         }
     }
 
+    /// A line above the screen, where one is drawn.
+    fn say(&self, text: &str, console: &mut Console<'_>) {
+        if !self.screen.says(text) {
+            console.say(text);
+        }
+    }
+
+    /// What is drawn is as old as its first line says.
+    fn note_that_it_is_old(&self) {
+        let since = self.shown_at.map_or_else(String::new, |at| format!(" since {}", at.strftime("%H:%M:%S")));
+        self.screen.note(&format!("no answer{since}; what is below is as old"));
+    }
+
+    /// A look that does not come back is a lost connection: the client's own patience is far longer than a person's.
+    async fn look_in_time(&mut self) -> Result<Seen, ActionError> {
+        let doing = format!("looking at {}", self.service);
+        tokio::time::timeout(LOOK_PATIENCE, self.look()).await.unwrap_or_else(|_| {
+            let (operation, object) = ("GetItem", self.service.to_string());
+            let detail = format!("no answer within {} s", LOOK_PATIENCE.as_secs());
+            Err(ActionError::Port { doing, source: PortError::Unavailable { operation, object, detail } })
+        })
+    }
+
     async fn look(&mut self) -> Result<Seen, ActionError> {
-        let head = match self.session.ports.ledger.head(&self.service).await {
+        let head = self.session.ports.ledger.head(&self.service);
+        let head = if self.by_run {
             // A rollback goes on without the table, and so does the one who waits for it.
+            tokio::time::timeout(TABLE_PATIENCE, head).await.unwrap_or(Ok(None))
+        } else {
+            head.await
+        };
+        let head = match head {
             Err(_) if self.by_run => None,
             head => {
                 let doing = format!("reading the head of {}", self.service);
@@ -168,6 +232,7 @@ impl<'a> Follow<'a> {
         };
         if let Some(head) = head.as_ref().filter(|_| !self.by_run) {
             self.migration = Some(head.migration.clone());
+            self.returning = head.phase.is_returning();
             if self.plan.is_none() {
                 self.plan = Some(plan_in_force(&self.session.ports, head).await?);
             }
@@ -223,10 +288,14 @@ impl<'a> Follow<'a> {
 
     async fn tell(&mut self, seen: &Seen, console: &mut Console<'_>) -> Result<(), Failure> {
         let Some(head) = &seen.head else { return Ok(()) };
+        console.migration = head.migration.to_string();
         if self.screen.is_shown() {
-            // A look that fails leaves the last one standing; the next is a moment away.
-            if let Ok(look) = Look::at(self.session, head.clone()).await {
+            let looked = tokio::time::timeout(LOOK_PATIENCE, Look::at(self.session, head.clone())).await;
+            if let Ok(Ok(look)) = looked {
                 self.screen.show(&look_text::told(&look));
+                self.shown_at = Some(look.now);
+            } else {
+                self.note_that_it_is_old();
             }
             return Ok(());
         }
@@ -252,6 +321,12 @@ impl<'a> Follow<'a> {
 
     fn goes_on(&self) -> String {
         let service = &self.service;
+        if self.returning {
+            return format!(
+                "the rollback of {} goes on by itself: `crossfade wait {service}` tells when every route is back",
+                self.name()
+            );
+        }
         format!(
             "{} goes on by itself: `crossfade watch {service}` looks again, `crossfade abort {service}` rolls it back",
             self.name()

@@ -8,6 +8,10 @@ use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
+use std::time::Duration;
+
+/// Real time that a part of a look may take.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A look at a migration.
 pub struct Look {
@@ -32,12 +36,18 @@ impl Look {
         let plan = plan_in_force(&session.ports, &head).await?;
         // While a rollback writes, it has the account's calls for itself (invariant 14).
         let quiet = head.phase == Phase::RollingBack || head.phase.is_over();
-        let observation = if quiet { None } else { Some(observe(&session.ports, &head, &plan).await) };
-        let answer = if head.phase.is_over() {
-            Ok(None)
-        } else {
-            session.machines.last_answer(&head.execution).await.map_err(|error| error.to_string())
+        let observed = async { if quiet { None } else { Some(observe(&session.ports, &head, &plan).await) } };
+        let answered = async {
+            if head.phase.is_over() {
+                return Ok(None);
+            }
+            // What the gates said last is the least of it: the rest is shown without waiting for it.
+            match tokio::time::timeout(PATIENCE, session.machines.last_answer(&head.execution)).await {
+                Ok(answer) => answer.map_err(|error| error.to_string()),
+                Err(_) => Err("no answer within 3 s".to_owned()),
+            }
         };
+        let (observation, answer) = tokio::join!(observed, answered);
         Ok(Self { now: session.now(), head, plan, observation, answer })
     }
 

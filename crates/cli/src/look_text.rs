@@ -15,11 +15,14 @@ pub fn told(look: &Look) -> String {
     let mut lines = vec![headline(look)];
     lines.extend(next_step(look).map(|next| format!("  next      {next}")));
     if let Some(observation) = &look.observation {
-        lines.extend(routes(look, observation));
         lines.extend(gates(look, observation));
     }
     lines.extend(last_look(look).map(|last| format!("  last look {last}")));
     lines.push(format!("  to go back: {}", way_back(look)));
+    // Last, since there may be more of them than a terminal has lines.
+    if let Some(observation) = &look.observation {
+        lines.extend(routes(look, observation));
+    }
     lines.join("\n")
 }
 
@@ -42,8 +45,7 @@ pub fn headline(look: &Look) -> String {
         Phase::Migrated => "migrated, all traffic on the new cluster".to_owned(),
         Phase::Refused => "refused, nothing was changed".to_owned(),
     };
-    let since = head.verified_at.filter(|_| head.phase == Phase::Moving).unwrap_or(head.since);
-    let since = written_duration(age(since, look.now));
+    let since = written_duration(age(head.at_rest_since(), look.now));
     let paused = if head.commands.paused && head.phase == Phase::Moving { ", PAUSED" } else { "" };
     let reason = head.reason.as_ref().map_or_else(String::new, |reason| format!("\n  reason    {reason}"));
     format!("{}: {where_it_is}{paused}, since {since}{reason}", head.migration)
@@ -88,6 +90,9 @@ fn routes(look: &Look, observation: &Observation) -> Vec<String> {
         Ok(seen) => seen,
         Err(error) => return vec![format!("  routes    could not be read: {error}")],
     };
+    // Those that are not as they should be are seen first, and are never cut off.
+    let mut seen: Vec<&RouteSeen> = seen.iter().collect();
+    seen.sort_by_key(|route| !deviates(look, route));
     let names: Vec<String> = seen.iter().map(|route| route.id.describe()).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0).max(6);
     let mut lines = vec![format!("  {:width$}   desired   live      verified", "routes")];
@@ -97,11 +102,31 @@ fn routes(look: &Look, observation: &Observation) -> Vec<String> {
             "  {name:width$}   {:<9} {:<9} {}{}",
             look.desired().to_string(),
             live(route),
-            look.verified(),
+            verified_on(look),
             changed.unwrap_or_default()
         ));
     }
     lines
+}
+
+/// The weight that was read back; once a rollback has read every route back, none of the way up counts any more.
+fn verified_on(look: &Look) -> Weight {
+    if look.head.phase == Phase::Settling { Weight::ZERO } else { look.verified() }
+}
+
+fn deviates(look: &Look, route: &RouteSeen) -> bool {
+    let desired = look.desired().percent();
+    route.changed.is_some() || route.live_percent.is_none_or(|live| (live - desired).abs() > 0.2)
+}
+
+/// At most so many lines; what is left out, routes since they come last, is counted.
+pub fn cut(text: &str, height: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= height || height < 2 {
+        return text.to_owned();
+    }
+    let left = lines.len() - (height - 1);
+    format!("{}\n  and {left} more; `crossfade status` shows all", lines[..height - 1].join("\n"))
 }
 
 fn live(route: &RouteSeen) -> String {
@@ -118,14 +143,14 @@ fn gates(look: &Look, observation: &Observation) -> Vec<String> {
         Ok(_) if wanted.is_empty() => "  alarms    the policy names none".to_owned(),
         Ok(found) => {
             let told: Vec<String> = wanted.iter().map(|name| alarm(name, found, look.now)).collect();
-            format!("  alarms    {} (read now)", told.join(", "))
+            format!("  alarms    {} (read at {})", told.join(", "), look.now.strftime("%H:%M:%S"))
         }
     });
     lines.push(match &observation.targets {
         Err(error) => format!("  targets   could not be read: {error}"),
         Ok(seen) => {
             let told: Vec<String> = seen.iter().map(targets).collect();
-            format!("  targets   {} (read now)", told.join(", "))
+            format!("  targets   {} (read at {})", told.join(", "), look.now.strftime("%H:%M:%S"))
         }
     });
     lines

@@ -22,6 +22,7 @@ use crossfade_cli::steer_command::{self, ApproveArguments, ContinueArguments, Pa
 use crossfade_cli::wait_command::{self, WaitArguments};
 use crossfade_cli::watch_command::{self, WatchArguments};
 use jiff::Timestamp;
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -34,7 +35,8 @@ use tracing_subscriber::EnvFilter;
 ///
 /// Exit codes: 0 done and verified; 1 the tool failed; 2 bad input, or refused; 3 rolled back by
 /// a gate; 4 aborted by a person; 5 another migration holds a route; 6 only the wait timed out;
-/// 7 halted, a person is needed; 8 access denied, or AWS unreachable; 9 waiting for approval.
+/// 7 halted, a person is needed; 8 access denied, or AWS unreachable; 9 waiting for approval;
+/// 130 interrupted, the migration goes on.
 #[derive(Debug, Parser)]
 #[command(name = "crossfade", version, verbatim_doc_comment, arg_required_else_help = true)]
 struct Arguments {
@@ -148,7 +150,8 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command's one look at the environment")]
 fn environment() -> Environment {
-    Environment::of(std::env::vars())
+    // What is not text is no variable of ours.
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    Environment::of(std::env::vars_os().filter_map(text))
 }

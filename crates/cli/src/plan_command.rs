@@ -5,13 +5,17 @@ mod text;
 
 use crate::arguments::service;
 use crate::console::{Console, Output};
-use crate::failure::{BAD_INPUT, Failure, HELD};
+use crate::ending_text;
+use crate::failure::{BAD_INPUT, Failure, HALTED, HELD};
+use crate::outcome::Ending;
 use crate::policy_file;
 use crate::session::{Connection, Session};
+use crate::start_command::has_arrived;
 use clap::Args;
 use crossfade_actions::plan_migration::plan_migration;
 use crossfade_domain::cursor::{Cursor, Verdict};
 use crossfade_domain::ids::ServiceName;
+use crossfade_domain::journal::Phase;
 use crossfade_domain::plan::{Finding, Plan, Severity};
 use estimate::Estimate;
 use serde_json::json;
@@ -49,6 +53,9 @@ pub struct PlanArguments {
 /// Bad input, a refused plan with every finding, no access.
 pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
     let service = &arguments.service;
+    if let Some(code) = already(service, session, console).await? {
+        return Ok(code);
+    }
     let mut request = json!({"service": service, "dryRun": true});
     if let Some(file) = &arguments.policy {
         let document = policy_file::read(file)?;
@@ -71,6 +78,38 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
         Output::Human | Output::Github => console.data(&text::told(plan, &estimate))?,
     }
     Ok(0)
+}
+
+/// The answer where the service has moved, or is on its way: a plan would only find its own migration in its way.
+async fn already(service: &ServiceName, session: &Session, console: &mut Console<'_>) -> Result<Option<u8>, Failure> {
+    let head = session.ports.ledger.head(service).await;
+    let head = head.map_err(|source| session.ledger_failed(&format!("reading the head of {service}"), source))?;
+    let Some(head) = head else { return Ok(None) };
+    let migration = &head.migration;
+    if head.phase == Phase::Migrated && has_arrived(session, &head).await? {
+        let ending = Ending::of_head(&head).expect("a migrated one is over");
+        console.say(&format!("{migration} has migrated already; there is nothing to plan"));
+        return ending_text::print(&ending, console).map(Some);
+    }
+    if head.phase == Phase::Halted {
+        let reason = head.reason.clone().unwrap_or_default();
+        return Err(Failure {
+            code: HALTED,
+            message: format!(
+                "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback {service}` goes \
+                 back; a plan can be made after that"
+            ),
+        });
+    }
+    if head.phase.is_over() {
+        return Ok(None);
+    }
+    let (phase, then) = if head.phase.is_returning() {
+        ("is being rolled back", format!("`crossfade wait {service}` tells when every route is back"))
+    } else {
+        ("is under way", format!("`crossfade watch {service}` shows it, `crossfade abort {service}` rolls it back"))
+    };
+    Err(Failure { code: HELD, message: format!("{migration} {phase}; nothing to plan until it is over\n  {then}") })
 }
 
 /// Every finding on a line of its own.

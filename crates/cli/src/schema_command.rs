@@ -1,5 +1,6 @@
 //! `crossfade schema`: JSON Schemas of what people write, for editors.
 
+use crate::failure::Failure;
 use clap::{Args, ValueEnum};
 use crossfade_domain::policy_document::policy_schema;
 use crossfade_rehearsal::scenario::scenario_schema;
@@ -27,5 +28,5 @@ pub fn run(arguments: &SchemaArguments, stdout: &mut impl Write) -> u8 {
         Document::Policy => policy_schema(),
         Document::Scenario => scenario_schema(),
     };
-    u8::from(writeln!(stdout, "{schema:#}").is_err())
+    writeln!(stdout, "{schema:#}").map_or_else(|error| Failure::of_output(&error).code, |()| 0)
 }

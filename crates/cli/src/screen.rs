@@ -1,6 +1,10 @@
 //! A block of lines that is drawn over itself.
 
+use crate::look_text;
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Lines that every terminal has.
+const LINES: usize = 23;
 
 /// Where a look is shown.
 pub enum Screen {
@@ -24,6 +28,18 @@ impl Screen {
         Self::Drawn(ProgressBar::new_spinner().with_style(style))
     }
 
+    /// Whether there is nothing to draw on: standard error is redirected, or the terminal is a dumb one.
+    pub(crate) fn is_hidden(&self) -> bool {
+        matches!(self, Self::Drawn(bar) if bar.is_hidden())
+    }
+
+    /// Says a line above what is drawn; whether it could.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        let Self::Drawn(bar) = self else { return false };
+        bar.println(text);
+        true
+    }
+
     pub(crate) fn is_shown(&self) -> bool {
         matches!(self, Self::Drawn(_))
     }
@@ -34,7 +50,15 @@ impl Screen {
 
     pub(crate) fn show(&self, text: &str) {
         if let Self::Drawn(bar) = self {
-            bar.set_message(text.to_owned());
+            bar.set_message(look_text::cut(text, LINES));
+            bar.tick();
+        }
+    }
+
+    /// A line before what is drawn, until the next look.
+    pub(crate) fn note(&self, line: &str) {
+        if let Self::Drawn(bar) = self {
+            bar.set_message(format!("{line}\n{}", without_note(&bar.message())));
             bar.tick();
         }
     }
@@ -44,5 +68,12 @@ impl Screen {
         if let Self::Drawn(bar) = self {
             bar.abandon();
         }
+    }
+}
+
+fn without_note(shown: &str) -> &str {
+    match shown.split_once('\n') {
+        Some((first, rest)) if first.starts_with("no answer") => rest,
+        _ => shown,
     }
 }

@@ -28,17 +28,18 @@ pub struct Connection {
         env = "CROSSFADE_STACK",
         default_value = "crossfade",
         value_name = "NAME",
+        value_parser = crate::arguments::stack,
         help_heading = "Connection"
     )]
     pub stack: String,
     /// The region, instead of `AWS_REGION` and the profile's.
-    #[arg(long, value_name = "REGION", help_heading = "Connection")]
+    #[arg(long, value_name = "REGION", value_parser = crate::arguments::region, help_heading = "Connection")]
     pub region: Option<String>,
     /// The profile, instead of `AWS_PROFILE`.
     #[arg(long, value_name = "NAME", help_heading = "Connection")]
     pub profile: Option<String>,
     /// One endpoint for every AWS service, such as a kept rehearsal's, instead of `AWS_ENDPOINT_URL`.
-    #[arg(long, value_name = "URL", help_heading = "Connection")]
+    #[arg(long, value_name = "URL", value_parser = crate::arguments::endpoint, help_heading = "Connection")]
     pub endpoint_url: Option<String>,
     /// How data is printed on standard output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Connection")]
@@ -126,6 +127,13 @@ impl Session {
         SignedDuration::from_secs_f64(real.as_secs_f64() * self.scale)
     }
 
+    /// Waits until a world time; for ever where there is none.
+    pub async fn until(&self, deadline: Option<Timestamp>) {
+        let Some(deadline) = deadline else { return std::future::pending().await };
+        let left = deadline.duration_since(self.now()).as_secs_f64().max(0.0) / self.scale;
+        tokio::time::sleep(Duration::from_secs_f64(left)).await;
+    }
+
     /// The ARN of one of the stack's state machines.
     pub fn machine(&self, name: &str) -> String {
         let Place { stack, region, .. } = &self.place;
@@ -168,7 +176,13 @@ impl Session {
                     self.caller.arn
                 ),
             },
-            PortError::Throttled { .. } | PortError::Unavailable { .. } => Failure {
+            PortError::Throttled { .. } => Failure {
+                code: NO_ACCESS,
+                message: format!(
+                    "{doing}: {error}\n  AWS limits the rate of this account; the call is safe to repeat in a minute"
+                ),
+            },
+            PortError::Unavailable { .. } => Failure {
                 code: NO_ACCESS,
                 message: format!("{doing}: {error}\n  {}", unreachable(endpoint.as_deref())),
             },
@@ -266,6 +280,10 @@ fn not_signed_in(error: &SignInError, endpoint: Option<&str>) -> Failure {
         SignInError::NoRegion => Failure::bad_input(
             "no region is set\n  give --region, set AWS_REGION, or name one in the profile of ~/.aws/config",
         ),
+        SignInError::NoProfile(_) => Failure::bad_input(format!(
+            "{}\n  `aws configure list-profiles` names those that are there; correct --profile",
+            chain(error)
+        )),
         SignInError::NoCredentials(_) => Failure {
             code: NO_ACCESS,
             message: format!(

@@ -1,7 +1,7 @@
 //! `crossfade start`: begins a migration, or attaches to the one that is under way.
 
 use crate::arguments::{duration, service};
-use crate::console::Console;
+use crate::console::{Console, Output};
 use crate::ending_text;
 use crate::failure::{Failure, HALTED, HELD};
 use crate::follow::{Follow, Reached, Until};
@@ -67,14 +67,15 @@ pub struct StartArguments {
 pub async fn run(arguments: &StartArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
     let service = &arguments.service;
     let (input, wanted) = request(service, arguments.policy.as_ref())?;
-    if wanted.is_none() {
+    let head = session.ports.ledger.head(service).await;
+    let head = head.map_err(|source| session.ledger_failed(&format!("reading the head of {service}"), source))?;
+    // A migration that was started by a policy of its own is attached to, although no stored one names it.
+    if wanted.is_none() && head.as_ref().is_none_or(|head| head.phase.is_over()) {
         let known = session.stored_services().await?;
         if !known.has(service) {
             return Err(Session::unknown(service, &known));
         }
     }
-    let head = session.ports.ledger.head(service).await;
-    let head = head.map_err(|source| session.ledger_failed(&format!("reading the head of {service}"), source))?;
     if let Some(head) = &head {
         if head.phase == Phase::Migrated && has_arrived(session, head).await? {
             let ending = Ending::of_head(head).expect("a migrated one is over");
@@ -107,7 +108,7 @@ fn request(service: &ServiceName, file: Option<&PathBuf>) -> Result<(Value, Opti
 }
 
 /// Whether what the journal says is still so on every route.
-async fn has_arrived(session: &Session, head: &Head) -> Result<bool, Failure> {
+pub(crate) async fn has_arrived(session: &Session, head: &Head) -> Result<bool, Failure> {
     let plan = plan_in_force(&session.ports, head).await.map_err(|error| session.failed(&error))?;
     let elsewhere = not_at_the_end(&session.ports, head, &plan).await.map_err(|error| session.failed(&error))?;
     Ok(elsewhere.is_empty())
@@ -191,7 +192,11 @@ async fn follow(
     match follow.until(Until::Taken, Some(planning), console).await? {
         Reached::There { migration, told, .. } => {
             console.say(&format!("{told}; `crossfade watch {service}` shows it"));
-            console.data(migration.as_str())?;
+            if console.output == Output::Json {
+                console.json(&json!({"service": service, "migration": migration, "reason": told, "exitCode": 0}))?;
+            } else {
+                console.data(migration.as_str())?;
+            }
             Ok(0)
         }
         Reached::End(ending) => ending_text::print(&ending, console),

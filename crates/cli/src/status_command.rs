@@ -136,7 +136,7 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
         let phase = head.as_ref().map_or("not started", phase);
         let weight = weight.map_or_else(|| "0 %".to_owned(), |weight| weight.to_string());
         let since = head.as_ref().map_or_else(String::new, |head| {
-            format!("{} ago", written_duration(age(head.verified_at.unwrap_or(head.since), session.now())))
+            format!("{} ago", written_duration(age(head.at_rest_since(), session.now())))
         });
         let why = head.and_then(|head| head.reason).unwrap_or_default();
         table.add_row([service.to_string(), fleet, migration, phase.to_owned(), weight, since, why]);

@@ -43,12 +43,16 @@ pub async fn run(arguments: &WatchArguments, session: &Session, console: &mut Co
     let head = session.head_of(&arguments.service).await?;
     let follow = Follow::migration(session, &arguments.service, Some(head.migration.clone()));
     let mut follow = match console.output {
-        Output::Human if console.screen => follow.on_screen(Screen::drawn()),
+        Output::Human if console.screen && !Screen::drawn().is_hidden() => follow.on_screen(Screen::drawn()),
         Output::Json => follow.on_screen(Screen::Stream),
         Output::Human | Output::Github => {
             let sequence = head.sequence;
             let look = Look::at(session, head).await.map_err(|error| session.failed(&error))?;
-            console.say(&look_text::told(&look));
+            if console.output == Output::Human {
+                console.data(&look_text::told(&look))?;
+            } else {
+                console.say(&look_text::told(&look));
+            }
             follow.after_event(sequence)
         }
     };

@@ -45,7 +45,9 @@ pub(super) fn plan(
         let before = count;
         for route in routes_to(balancer, &old.group.arn) {
             count += 1;
-            planned.extend(plan_route(policy, old, route, findings));
+            // What a migration that holds the route has attached is its own matter: the holder is reason enough.
+            let is_held = inventory.holders.iter().any(|one| one.route == route.id && one.free_at.is_none());
+            planned.extend(plan_route(policy, old, route, is_held, findings));
         }
         if count == before {
             findings.refuse(
@@ -87,11 +89,12 @@ fn plan_route(
     policy: &ServicePolicy,
     old: &ObservedGroup,
     route: &Route,
+    is_held: bool,
     findings: &mut Findings,
 ) -> Option<PlannedRoute> {
     let forward = forward_of(&route.actions)?;
     let new_name = new_group_name(&policy.name, &old.group.arn);
-    if forward.groups.iter().any(|tuple| tuple.group.name() == new_name) {
+    if !is_held && forward.groups.iter().any(|tuple| tuple.group.name() == new_name) {
         findings.refuse(
             code::NEW_GROUP_ALREADY_ATTACHED,
             route.id.as_str(),
