@@ -229,7 +229,7 @@ fn every_error_is_caught_and_leads_to_a_rollback_or_out_of_one_to_halted() {
             };
             assert_eq!(last.next, expected, "{name}: {state}");
             // Only what a person's input reaches first may tell a wrong one from a failure.
-            let first = if name == "roll-back-service" { *state == "Roll back" } else { machine.start_at == *state };
+            let first = if name == "roll-back-service" { state == "Roll back" } else { machine.start_at == *state };
             assert_eq!(task.catch.len(), 1 + usize::from(first), "{name}: {state}");
         }
     }
