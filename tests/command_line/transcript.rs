@@ -48,6 +48,8 @@ impl Transcript {
             (r"/tmp/[^ \n]*/", "[folder]/"),
             // Whether another service's rollback was under way at that moment is no matter here.
             (r"(?m)^  \[time\]  gates: makes way for .*\n", ""),
+            // Whether a look of the gates finds the alarm before its event has come is the moment's.
+            (r"(?m)^  \[time\]  gates: alarms: .*\n(  \[time\]  rolling back \(alarm event\))", "$1"),
             // The sweep may have joined the rollback.
             (
                 r"(?m)^(  \[time\]  every route read back at its baseline, \d written\n)+",

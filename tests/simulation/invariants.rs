@@ -5,11 +5,24 @@ use super::run::run;
 use super::scenario::{Outcome, scenarios};
 use super::sweep::{Report, all, exhaust, judged, name_of, named, replay_of, told};
 use std::sync::LazyLock;
+use std::time::Instant;
 
 /// Run once for all tests that look at it.
-static LIST: LazyLock<Report> = LazyLock::new(|| exhaust(|_| true));
+static LIST: LazyLock<Report> = LazyLock::new(|| counted("the list", || exhaust(|_| true)));
 /// Runs with a few faults each, at drawn calls.
-static DRAWN: LazyLock<Report> = LazyLock::new(|| all(&random::cases(0..random::SEEDS)));
+static DRAWN: LazyLock<Report> = LazyLock::new(|| counted("drawn", || all(&random::cases(0..random::SEEDS))));
+
+fn counted(what: &str, run: impl FnOnce() -> Report) -> Report {
+    let began = Instant::now();
+    let report = run();
+    eprintln!(
+        "{what}: {} runs, {} faults injected, {:.0} s",
+        report.runs,
+        report.faults,
+        began.elapsed().as_secs_f64()
+    );
+    report
+}
 
 #[track_caller]
 fn check(invariant: usize) {
@@ -121,7 +134,7 @@ fn the_same_case_has_the_same_story() {
 fn soak() {
     let mut report = Report::default();
     let seconds: u64 = variable("CROSSFADE_SOAK_SECONDS").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let mut seeds = random::SEEDS..random::SEEDS + 100;
     loop {
         report.join(all(&random::cases(seeds.clone())));

@@ -4,6 +4,7 @@
 //! nothing else changes a head, and the ledger writes an event and the head it leads to in one transaction.
 
 mod exposure;
+mod resting;
 mod rollback;
 
 pub use rollback::{Rollback, Trigger};
@@ -338,19 +339,6 @@ impl Head {
             accepting: false,
             reason: None,
         }
-    }
-
-    /// Since when the migration is as it is: halted since it halted, back since every route was seen back, at its weight since
-    /// that was read back.
-    pub fn at_rest_since(&self) -> Timestamp {
-        let by_phase = match self.phase {
-            Phase::Halted => self.halted_at,
-            Phase::RollingBack => self.rollback.as_ref().map(|rollback| rollback.begun_at),
-            Phase::Settling | Phase::RolledBack => self.rollback.as_ref().and_then(|rollback| rollback.returned_at),
-            Phase::Moving | Phase::Migrated => self.verified_at,
-            Phase::Planned | Phase::Refused => None,
-        };
-        by_phase.unwrap_or(self.since)
     }
 
     /// The event that records `what` as the next line of this migration's journal.
