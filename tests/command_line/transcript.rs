@@ -38,9 +38,10 @@ impl Transcript {
             (r"route back \d+s", "route back [age]"),
             (r"secondsToSafe\W+[\d.]+", "secondsToSafe\": [age]"),
             (r"by-hand-\d+", "by-hand-[number]"),
+            // Before the ids: a number may have sixteen digits behind its point.
+            (r"\[\d[\d., e-]*\]", "[data points]"),
             (r"\b[0-9a-f]{16}\b", "[id]"),
             (r"-[0-9a-f]{8}\b", "-[hash]"),
-            (r"\[\d[\d., e-]*\]", "[data points]"),
             (r"\d+ out of the last \d+ datapoints", "[n] out of the last [m] datapoints"),
             (r"\d+\.\d requests a second now", "[rate] requests a second now"),
             (r"\d+ harmed", "[n] harmed"),
