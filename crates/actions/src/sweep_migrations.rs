@@ -100,9 +100,8 @@ fn is_left(head: &Head, now: Timestamp) -> bool {
 /// What endangers the requests of a halted migration: above weight 0 it is still guarded, and no slice looks any more. An
 /// alarm's event may have been lost, and of one that went on firing through a rollback that halted there comes no other.
 async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option<(Trigger, String)>, ActionError> {
-    let exposed = head.verified_step.max(head.intended_step).is_some_and(|step| step > 0);
     let returned = head.rollback.as_ref().is_some_and(|rollback| rollback.returned_at.is_some());
-    if !exposed || returned {
+    if !head.new_side_may_have_traffic() || returned {
         return Ok(None);
     }
     let plan = plan_of(ports, head).await?;

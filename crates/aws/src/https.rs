@@ -30,8 +30,8 @@ pub(crate) fn https() -> SharedHttpClient {
     SharedHttpClient::new(AmazonThenSystem { amazon, system, strangers: Arc::default() })
 }
 
-/// As the SDK's own client, proxies of the environment included, but for whom it trusts and whose cryptography it uses: `ring` is half
-/// the size in a binary, and spares a minute of compiling C.
+/// As the SDK's own client, proxies of the environment included, but for whom it trusts and whose cryptography it uses: `ring` is
+/// smaller in a binary, and quicker to build.
 fn trusting(roots: TrustStore) -> SharedHttpClient {
     let context = TlsContext::builder().with_trust_store(roots).build().expect("roots are all that is set");
     Builder::new().build_with_connector_fn(move |settings, components| {
