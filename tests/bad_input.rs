@@ -43,7 +43,7 @@ fn every_problem_is_named_at_once() {
         "
 services:
   - name: users
-    requestPerSecond: 100
+    sendPerMinute: 100
     policy: { schedule: [{ weight: 101, bake: 10m }] }
   - name: orders
     policy: { schedule: [{ weight: 10, bake: 10m }, { weight: 50, bake: 10m }], after: [nobody] }
@@ -53,7 +53,7 @@ services:
             "services[0].policy.schedule[0].weight: ",
             "services[1].policy.schedule",
             "services[1].policy.after",
-            "services[0].requestPerSecond: unknown field (did you mean \"requestsPerSecond\"?)",
+            "services[0].sendPerMinute: unknown field (did you mean \"sentPerMinute\"?)",
         ],
     );
 }
@@ -65,10 +65,10 @@ fn a_missing_alarm_and_an_old_side_without_targets_refuse_the_plans() {
 scale: 240
 services:
   - name: users
-    requestsPerSecond: 0
+    sentPerMinute: 0
     policy: { alarms: [users-5xx, users-latency] }
   - name: orders
-    requestsPerSecond: 0
+    sentPerMinute: 0
     old: 0
 ",
     );

@@ -2,7 +2,9 @@
 //! a process behind the Runtime API, called as the machines call it.
 
 use crate::repository::root;
+use crossfade_rehearsal::clock::WorldClock;
 use crossfade_rehearsal::lambda_host::{FunctionSpec, Functions, HostSettings, LambdaHost};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -71,13 +73,13 @@ fn answer(mut stream: TcpStream, running: &AtomicBool) {
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
 }
 
-fn host(old: &str, new: &str) -> LambdaHost {
+fn host(old: &str, new: &str, clock: &WorldClock) -> LambdaHost {
     let hook = root().join("examples/hooks/consumers");
     let environment = [("OLD_URLS", old), ("NEW_URLS", new), ("FUNCTION_FOLDER", hook.to_str().unwrap())];
     let settings = HostSettings {
         endpoint_url: "http://127.0.0.1:9".into(),
         region: "eu-west-1".into(),
-        clock: None,
+        clock: clock.clone(),
         log_directory: None,
     };
     let spec = FunctionSpec {
@@ -99,10 +101,11 @@ fn payload(point: &str, weight: f64) -> Value {
 #[tokio::test]
 async fn the_example_hook_moves_consumers_as_a_process_of_its_own() {
     let (old, new) = (Instance::start(true), Instance::start(false));
-    let host = host(&old.url, &new.url);
+    let clock = WorldClock::starting_at(Timestamp::UNIX_EPOCH, 1e9);
+    let host = host(&old.url, &new.url, &clock);
     let steps = [("beforeFirstShift", 0.0, true), ("afterEachShift", 50.0, true), ("afterEachShift", 100.0, false)];
     for (point, weight, on_old) in steps.into_iter().chain([("afterRollback", 0.0, true)]) {
-        let answer = host.invoke(NAME, payload(point, weight)).await.unwrap();
+        let answer = host.invoke(NAME, payload(point, weight), clock.work()).await.0.unwrap();
         assert_eq!((old.runs(), new.runs()), (on_old, !on_old), "{point} at {weight}: {answer}");
     }
     host.shut_down().await;
@@ -113,10 +116,12 @@ async fn a_switch_that_cannot_be_reached_is_an_error_that_the_machines_try_again
     let new = Instance::start(true);
     // A port that was free a moment ago.
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let host = host(&format!("http://{gone}/actuator/consumers"), &new.url);
-    let error = host.invoke(NAME, payload("afterRollback", 0.0)).await.unwrap_err();
+    let clock = WorldClock::starting_at(Timestamp::UNIX_EPOCH, 1e9);
+    let host = host(&format!("http://{gone}/actuator/consumers"), &new.url, &clock);
+    let error = host.invoke(NAME, payload("afterRollback", 0.0), clock.work()).await.0.unwrap_err();
     assert_eq!(error.error, "Transient", "{}", error.cause);
     assert!(!new.runs(), "the side that must not consume is stopped all the same");
-    assert_eq!(host.invoke(NAME, payload("sometimes", 0.0)).await.unwrap_err().error, "WrongInput");
+    let error = host.invoke(NAME, payload("sometimes", 0.0), clock.work()).await.0.unwrap_err();
+    assert_eq!(error.error, "WrongInput");
     host.shut_down().await;
 }

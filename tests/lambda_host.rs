@@ -1,11 +1,13 @@
 //! The host of functions, with a real function as a real process.
 
+use crossfade_rehearsal::clock::WorldClock;
 use crossfade_rehearsal::lambda_host::{FunctionSpec, Functions, HostSettings, LambdaHost};
+use crossfade_world::latency::INVOKE_WARM;
 use crossfade_world::states::TaskError;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 const NAME: &str = "crossfade-stub";
@@ -19,11 +21,32 @@ fn stub() -> PathBuf {
     binary
 }
 
-fn host_with(timeout: Duration, logs: Option<&Path>) -> LambdaHost {
+/// A host in a world whose time passes as soon as nothing works.
+struct Host {
+    host: LambdaHost,
+    clock: WorldClock,
+}
+
+impl Host {
+    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError> {
+        self.host.invoke(function, payload, self.clock.work()).await.0
+    }
+}
+
+impl std::ops::Deref for Host {
+    type Target = LambdaHost;
+
+    fn deref(&self) -> &LambdaHost {
+        &self.host
+    }
+}
+
+fn host_with(timeout: Duration, logs: Option<&Path>) -> Host {
+    let clock = WorldClock::starting_at(Timestamp::UNIX_EPOCH, 1e9);
     let settings = HostSettings {
         endpoint_url: "http://127.0.0.1:9".into(),
         region: "eu-west-1".into(),
-        clock: Some("0,0,120".into()),
+        clock: clock.clone(),
         log_directory: logs.map(Path::to_owned),
     };
     let spec = FunctionSpec {
@@ -34,10 +57,10 @@ fn host_with(timeout: Duration, logs: Option<&Path>) -> LambdaHost {
         timeout,
         memory_megabytes: 256,
     };
-    LambdaHost::new(settings, [spec])
+    Host { host: LambdaHost::new(settings, [spec]), clock }
 }
 
-fn host() -> LambdaHost {
+fn host() -> Host {
     host_with(Duration::from_secs(30), None)
 }
 
@@ -59,11 +82,11 @@ async fn a_function_answers_and_sees_only_the_environment_of_its_own() {
         ("AWS_LAMBDA_FUNCTION_NAME", NAME),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
         ("AWS_SDK_UA_APP_ID", NAME),
-        ("CROSSFADE_CLOCK", "0,0,120"),
         ("CROSSFADE_TABLE", "crossfade"),
     ] {
         assert_eq!(environment.get(name), Some(&json!(value)), "{name}");
     }
+    assert!(environment["CROSSFADE_CLOCK"].as_str().unwrap().ends_with(",driven"), "{environment:?}");
     // Cargo and the shell set these for the tests; a function must not see who started it.
     assert!(!environment.keys().any(|name| name.starts_with("CARGO") || name == "PATH"), "{environment:?}");
 }
@@ -98,8 +121,8 @@ async fn a_process_that_ends_is_an_exit_error_and_the_next_invocation_gets_a_new
 }
 
 #[tokio::test]
-async fn a_function_that_takes_too_long_is_killed() {
-    let host = host_with(Duration::from_millis(300), None);
+async fn a_function_that_waits_past_its_time_out_is_killed() {
+    let host = host_with(Duration::from_secs(3), None);
     let process = host.invoke(NAME, json!({})).await.unwrap()["process"].clone();
     let (error, _) = error_of(host.invoke(NAME, json!({ "milliseconds": 60_000 })).await);
     assert_eq!(error, "Sandbox.Timedout");
@@ -108,10 +131,20 @@ async fn a_function_that_takes_too_long_is_killed() {
 }
 
 #[tokio::test]
+async fn a_wait_takes_world_time_and_work_takes_none() {
+    let host = host();
+    host.warm(NAME).await.unwrap();
+    let before = host.clock.now();
+    host.invoke(NAME, json!({ "milliseconds": 2_000 })).await.unwrap();
+    let warm = SignedDuration::try_from(INVOKE_WARM).unwrap();
+    assert_eq!(host.clock.now().duration_since(before), SignedDuration::from_secs(2) + warm);
+}
+
+#[tokio::test]
 async fn another_instance_is_started_only_when_all_are_busy() {
     let host = host();
     host.warm(NAME).await.unwrap();
-    let slow = json!({ "milliseconds": 300 });
+    let slow = json!({ "milliseconds": 3_000 });
     let (one, two) = tokio::join!(host.invoke(NAME, slow.clone()), host.invoke(NAME, slow));
     assert_ne!(one.unwrap()["process"], two.unwrap()["process"]);
     host.invoke(NAME, json!({})).await.unwrap();
@@ -120,13 +153,20 @@ async fn another_instance_is_started_only_when_all_are_busy() {
 
 #[tokio::test]
 async fn a_kill_hits_the_busy_instance_once() {
-    let host = Arc::new(host());
+    let host = host();
     host.warm(NAME).await.unwrap();
     assert!(!host.kill_instance(NAME), "none is busy");
-    host.kill_during_next_invocation(NAME, Duration::from_millis(50)).unwrap();
-    assert!(host.invoke(NAME, json!({})).await.is_ok(), "it ends before the kill, which stays armed");
-    let slow = json!({ "milliseconds": 5_000 });
-    let (error, cause) = error_of(host.invoke(NAME, slow).await);
+    let invocation = host.invoke(NAME, json!({ "milliseconds": 2_000 }));
+    // In a turn of the second in which it waits.
+    let kill = async {
+        let work = host.clock.after(Duration::from_secs(1)).await;
+        let killed = host.kill_instance(NAME);
+        drop(work);
+        killed
+    };
+    let (result, killed) = tokio::join!(invocation, kill);
+    assert!(killed);
+    let (error, cause) = error_of(result);
     assert_eq!(error, "Runtime.ExitError");
     assert!(cause["errorMessage"].as_str().unwrap().contains("signal: 9"), "{cause}");
     assert!(host.invoke(NAME, json!({ "milliseconds": 200 })).await.is_ok(), "it was killed once");
@@ -136,7 +176,7 @@ async fn a_kill_hits_the_busy_instance_once() {
 async fn no_process_outlives_its_host() {
     let dropped = host();
     let process = dropped.invoke(NAME, json!({})).await.unwrap()["process"].clone();
-    drop(dropped);
+    drop(dropped.host);
     gone(&process).await;
     let shut_down = host();
     let process = shut_down.invoke(NAME, json!({})).await.unwrap()["process"].clone();
@@ -147,12 +187,8 @@ async fn no_process_outlives_its_host() {
 /// Waits until a process has ended; a killed one is gone in milliseconds.
 async fn gone(process: &Value) {
     let entry = PathBuf::from(format!("/proc/{process}/cmdline"));
-    for _ in 0..500 {
-        // A process that nobody has waited for yet is still listed, without a command line.
-        if std::fs::read(&entry).unwrap_or_default().is_empty() {
-            return;
-        }
+    // A process that nobody has waited for yet is still listed, without a command line.
+    while !std::fs::read(&entry).unwrap_or_default().is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("the process {process} is still there");
 }

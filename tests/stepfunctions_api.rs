@@ -5,7 +5,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sfn::error::ProvideErrorMetadata;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
-use crossfade_rehearsal::clock::WorldClock;
+use crossfade_rehearsal::clock::{Work, WorldClock};
 use crossfade_rehearsal::front_door::{FrontDoor, NoFaults};
 use crossfade_rehearsal::lambda_host::Functions;
 use crossfade_rehearsal::orchestrator::Orchestrator;
@@ -60,30 +60,15 @@ struct Stub {
 
 #[async_trait::async_trait]
 impl Functions for Stub {
-    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError> {
+    async fn invoke(&self, function: &str, payload: Value, work: Work) -> (Result<Value, TaskError>, Work) {
         assert!(function.ends_with("crossfade-sweep"), "{function}");
         self.payloads.lock().unwrap().push(payload);
         let mut failures_left = self.failures_left.lock().unwrap();
         if *failures_left > 0 {
             *failures_left -= 1;
-            return Err(TaskError { error: "Transient".into(), cause: String::new() });
+            return (Err(TaskError { error: "Transient".into(), cause: String::new() }), work);
         }
-        Ok(json!({ "looked": true }))
-    }
-}
-
-impl Stub {
-    /// Waits until so many payloads that satisfy a condition have arrived.
-    async fn until(&self, count: usize, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
-        for _ in 0..1_000 {
-            let found: Vec<Value> =
-                self.payloads.lock().unwrap().iter().filter(|payload| wanted(payload)).cloned().collect();
-            if found.len() >= count {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("only these arrived: {:?}", self.payloads.lock().unwrap());
+        (Ok(json!({ "looked": true })), work)
     }
 }
 
@@ -91,19 +76,46 @@ struct World {
     functions: Arc<Stub>,
     orchestrator: Orchestrator,
     client: Client,
+    clock: WorldClock,
+    /// Held while the test does something, so that the world stands still.
+    work: Option<Work>,
     _front_door: FrontDoor,
 }
 
+impl World {
+    /// Lets a world second pass.
+    async fn second(&mut self) {
+        let work = self.work.take().expect("a test does one thing at a time");
+        self.work = Some(self.clock.pause(work, Duration::from_secs(1)).await);
+    }
+
+    /// Waits until so many payloads that satisfy a condition have arrived.
+    async fn until(&mut self, count: usize, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        for _ in 0..LONGEST_WAIT_SECONDS {
+            let found: Vec<Value> =
+                self.functions.payloads.lock().unwrap().iter().filter(|payload| wanted(payload)).cloned().collect();
+            if found.len() >= count {
+                return found;
+            }
+            self.second().await;
+        }
+        panic!("only these arrived: {:?}", self.functions.payloads.lock().unwrap());
+    }
+}
+
+/// A world day is longer than anything takes that a test waits for.
+const LONGEST_WAIT_SECONDS: u32 = 86_400;
 const MACHINE: &str = "arn:aws:states:eu-west-1:000000000000:stateMachine:crossfade-move";
 
-async fn world(scale: f64) -> World {
+async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("template.yaml");
     std::fs::write(&template, TEMPLATE).unwrap();
     let functions = Arc::new(Stub::default());
-    let clock = WorldClock::starting_at("2026-11-01T00:00:00Z".parse().unwrap(), scale);
+    let clock = WorldClock::starting_at("2026-11-01T00:00:00Z".parse().unwrap(), 1e9);
+    let work = Some(clock.work());
     let wiring = Wiring::read(&template).unwrap();
-    let orchestrator = Orchestrator::start(&wiring, functions.clone(), clock, 7).unwrap();
+    let orchestrator = Orchestrator::start(&wiring, functions.clone(), &clock, 7).unwrap();
     let api = StepFunctionsApi::new(orchestrator.executions());
     let front_door = FrontDoor::bind(vec![("states", Arc::new(api))], Arc::new(NoFaults)).await.unwrap();
     let config = SdkConfig::builder()
@@ -118,12 +130,13 @@ async fn world(scale: f64) -> World {
             .retry_config(aws_sdk_sfn::config::retry::RetryConfig::disabled())
             .build(),
     );
-    World { functions, orchestrator, client, _front_door: front_door }
+    World { functions, orchestrator, client, clock, work, _front_door: front_door }
 }
 
 #[tokio::test]
 async fn an_execution_runs_to_its_end_and_can_be_looked_at() {
-    let World { orchestrator, client, .. } = &world(6_000.0).await;
+    let mut world = world().await;
+    let client = world.client.clone();
     let started = client
         .start_execution()
         .state_machine_arn(MACHINE)
@@ -133,15 +146,18 @@ async fn an_execution_runs_to_its_end_and_can_be_looked_at() {
         .await
         .unwrap();
     let arn = started.execution_arn();
-    orchestrator.executions().wait(arn).await.unwrap();
+    let executions = world.orchestrator.executions();
+    while executions.describe(arn).unwrap().stop_date.is_none() {
+        world.second().await;
+    }
 
     let shown = client.describe_execution().execution_arn(arn).send().await.unwrap();
     assert_eq!(shown.status(), &ExecutionStatus::Succeeded);
     assert_eq!(shown.output(), Some(r#"{"looked":true}"#));
     assert_eq!(shown.input(), Some(r#"{"waitSeconds":600}"#));
     let seconds = shown.stop_date().unwrap().secs() - shown.start_date().secs();
-    assert!((600..3_600).contains(&seconds), "it waited {seconds} s of world time");
-    assert_eq!(orchestrator.executions().entered_states(arn), ["Bake slice", "Look"]);
+    assert_eq!(seconds, 600);
+    assert_eq!(executions.entered_states(arn), ["Bake slice", "Look"]);
 
     let mut types = Vec::new();
     let mut pages = client.get_execution_history().execution_arn(arn).max_results(3).into_paginator().send();
@@ -166,8 +182,9 @@ async fn an_execution_runs_to_its_end_and_can_be_looked_at() {
 
 #[tokio::test]
 async fn a_stopped_execution_is_aborted_and_its_event_reaches_the_sweep() {
-    let World { functions, client, .. } = &world(60.0).await;
-    *functions.failures_left.lock().unwrap() = 1;
+    let mut world = world().await;
+    let client = world.client.clone();
+    *world.functions.failures_left.lock().unwrap() = 1;
     let start = |name: &'static str, input: &'static str| {
         client.start_execution().state_machine_arn(MACHINE).name(name).input(input).send()
     };
@@ -192,7 +209,7 @@ async fn a_stopped_execution_is_aborted_and_its_event_reaches_the_sweep() {
     assert_eq!(list.unwrap().executions().len(), 1);
 
     // The first delivery fails, so that the event comes again.
-    let events = functions.until(2, |payload| payload["source"] == "aws.states").await;
+    let events = world.until(2, |payload| payload["source"] == "aws.states").await;
     assert_eq!(events[0], events[1]);
     assert_eq!(events[0]["detail"]["status"], "ABORTED");
     assert_eq!(events[0]["detail"]["executionArn"], started.execution_arn());
@@ -200,7 +217,7 @@ async fn a_stopped_execution_is_aborted_and_its_event_reaches_the_sweep() {
 
 #[tokio::test]
 async fn wrong_calls_get_the_errors_of_the_model() {
-    let World { client, .. } = &world(60.0).await;
+    let World { client, .. } = &world().await;
     let missing = format!("{MACHINE}-gone");
     let error = client.start_execution().state_machine_arn(missing).send().await.unwrap_err().into_service_error();
     assert!(error.is_state_machine_does_not_exist(), "{error:?}");
@@ -231,25 +248,27 @@ async fn wrong_calls_get_the_errors_of_the_model() {
 
 #[tokio::test]
 async fn schedules_fire_in_world_time_and_rules_start_machines() {
-    let World { functions, orchestrator, client, .. } = &world(600.0).await;
-    let ticks = functions.until(3, |payload| payload == &json!({ "scheduled": true })).await;
+    let mut world = world().await;
+    let client = world.client.clone();
+    let ticks = world.until(3, |payload| payload == &json!({ "scheduled": true })).await;
     assert_eq!(ticks.len(), 3);
-    orchestrator.events().put(json!({ "source": "test", "detail": { "waitSeconds": 0 } }));
-    orchestrator.events().put(json!({ "source": "other", "detail": { "waitSeconds": 0 } }));
-    functions.until(1, |payload| payload["cursor"]["waitSeconds"] == 0).await;
+    world.orchestrator.events().put(json!({ "source": "test", "detail": { "waitSeconds": 0 } }));
+    world.orchestrator.events().put(json!({ "source": "other", "detail": { "waitSeconds": 0 } }));
+    world.until(1, |payload| payload["cursor"]["waitSeconds"] == 0).await;
     let list = client.list_executions().state_machine_arn(MACHINE).send().await.unwrap();
     assert_eq!(list.executions().len(), 1, "only the event that the pattern matches starts one");
 }
 
 #[tokio::test]
 async fn a_dropped_orchestrator_fires_nothing_more() {
-    let World { functions, orchestrator, .. } = world(6_000.0).await;
-    functions.until(1, |payload| payload["scheduled"] == true).await;
+    let mut world = world().await;
+    world.until(1, |payload| payload["scheduled"] == true).await;
+    let World { functions, orchestrator, clock, work, .. } = world;
     let executions = orchestrator.executions();
     drop(orchestrator);
-    tokio::time::sleep(Duration::from_millis(50)).await;
     let before = functions.payloads.lock().unwrap().len();
     executions.start_execution(MACHINE, None, json!({ "waitSeconds": 0 })).unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let work = clock.pause(work.unwrap(), Duration::from_hours(1)).await;
+    drop(work);
     assert_eq!(functions.payloads.lock().unwrap().len(), before);
 }

@@ -7,15 +7,16 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// What each crate may build on: `domain <- actions <- aws <- lambda <- functions, cli` and
-/// `domain, actions <- world <- rehearsal <- cli`. The command takes the one clock from `lambda`. The tests may use everything.
-const LAYERS: [(&str, &[&str]); 8] = [
+/// `domain, actions <- world <- rehearsal <- cli`; the clock stands beside `aws`. The tests may use everything.
+const LAYERS: [(&str, &[&str]); 9] = [
     ("crossfade-domain", &[]),
     ("crossfade-actions", &["domain"]),
-    ("crossfade-aws", &["domain", "actions"]),
-    ("crossfade-lambda", &["domain", "actions", "aws"]),
+    ("crossfade-clock", &["actions"]),
+    ("crossfade-aws", &["domain", "actions", "clock"]),
+    ("crossfade-lambda", &["domain", "actions", "aws", "clock"]),
     ("crossfade-world", &["domain", "actions"]),
     ("crossfade-rehearsal", &["domain", "actions", "world"]),
-    ("crossfade-cli", &["domain", "actions", "aws", "lambda", "world", "rehearsal"]),
+    ("crossfade-cli", &["domain", "actions", "aws", "clock", "world", "rehearsal"]),
     ("crossfade-measure", &[]),
 ];
 /// What a function's crate may build on.

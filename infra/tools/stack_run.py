@@ -35,7 +35,7 @@ seed: 1
 scale: {SCALE}
 services:
   - name: users
-    requestsPerSecond: 20
+    sentPerMinute: 30
     policy: {{ alarms: [users-missing] }}
     expect: refused
 """

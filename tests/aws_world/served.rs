@@ -5,7 +5,7 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_elasticloadbalancingv2::config::Credentials;
 use aws_sdk_elasticloadbalancingv2::config::SharedCredentialsProvider;
 use aws_sdk_elasticloadbalancingv2::error::{ProvideErrorMetadata, SdkError};
-use crossfade_rehearsal::clock::WorldClock;
+use crossfade_rehearsal::clock::{Work, WorldClock};
 use crossfade_rehearsal::cloudwatch_api::CloudWatchApi;
 use crossfade_rehearsal::cluster::{Cluster, ClusterSettings};
 use crossfade_rehearsal::data_plane::{DataPlane, DataPlaneSettings, Directory};
@@ -20,8 +20,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// World seconds to a real one: a world minute is a quarter of a second.
-const SCALE: f64 = 240.0;
+/// World seconds to a real one: time passes only while a test waits, and then at once.
+const SCALE: f64 = 1e9;
+/// A world day is longer than anything takes that a test waits for.
+const LONGEST_WAIT_SECONDS: u32 = 86_400;
 
 /// Everything, with the ARNs of one service: a rule for `users.internal` to the old group, and a new group that is in
 /// no rule. Each group has two targets, which really run.
@@ -40,6 +42,8 @@ pub(super) struct Served {
     pub(super) old: String,
     pub(super) new: String,
     plane: DataPlane,
+    /// Held while the test does something, so that the world stands still.
+    work: Mutex<Option<Work>>,
     _old_cluster: Cluster,
     _door: FrontDoor,
 }
@@ -51,6 +55,7 @@ impl Served {
 
     pub(super) async fn start_observed(observer: Arc<dyn CallObserver>) -> Self {
         let clock = WorldClock::starting_at("2026-11-02T03:00:00Z".parse().unwrap(), SCALE);
+        let work = Mutex::new(Some(clock.work()));
         let mut elb = Elbv2::new(1);
         let now = clock.now();
         let load_balancer = elb.create_load_balancer(now, "internal").unwrap();
@@ -60,8 +65,8 @@ impl Served {
         let rule = elb.create_host_rule(now, &listener, 10, "users.internal", &old).unwrap();
 
         let directory = Directory::default();
-        let old_cluster = cluster("old", clock).await;
-        let new_cluster = cluster("new", clock).await;
+        let old_cluster = cluster("old", &clock).await;
+        let new_cluster = cluster("new", &clock).await;
         for (group, port, cluster, ids) in
             [(&old, 8080, &old_cluster, ["i-0old1", "i-0old2"]), (&new, 30080, &new_cluster, ["i-0new1", "i-0new2"])]
         {
@@ -77,16 +82,15 @@ impl Served {
         let settings = DataPlaneSettings {
             elbv2: elbv2.clone(),
             cloudwatch: cloudwatch.clone(),
-            clock,
+            clock: clock.clone(),
             directory: directory.clone(),
-            events: sender,
-            target_timeout: Duration::from_secs(2),
+            events: Arc::new(move |event| sender.send(event).unwrap_or_default()),
         };
         let plane = DataPlane::start(settings, std::slice::from_ref(&listener)).await.unwrap();
         let door = FrontDoor::bind(
             vec![
-                ("elasticloadbalancing", Arc::new(Elbv2Api::new(elbv2.clone(), clock))),
-                ("monitoring", Arc::new(CloudWatchApi::new(cloudwatch.clone(), clock))),
+                ("elasticloadbalancing", Arc::new(Elbv2Api::new(elbv2.clone(), clock.clone()))),
+                ("monitoring", Arc::new(CloudWatchApi::new(cloudwatch.clone(), clock.clone()))),
                 ("dynamodb", Arc::new(DynamoDb::start().await.unwrap())),
             ],
             observer,
@@ -120,6 +124,7 @@ impl Served {
             old,
             new,
             plane,
+            work,
             _old_cluster: old_cluster,
             _door: door,
         }
@@ -142,15 +147,33 @@ impl Served {
         health.target_health_descriptions().iter().map(state).collect()
     }
 
+    /// Lets a world second pass.
+    pub(super) async fn second(&self) {
+        let work = self.work.lock().unwrap().take().expect("a test does one thing at a time");
+        let work = self.clock.pause(work, Duration::from_secs(1)).await;
+        *self.work.lock().unwrap() = Some(work);
+    }
+
+    /// The next change of an alarm.
+    pub(super) async fn next_event(&mut self) -> Value {
+        for _ in 0..LONGEST_WAIT_SECONDS {
+            if let Ok(event) = self.events.try_recv() {
+                return event;
+            }
+            self.second().await;
+        }
+        panic!("no alarm changes its state");
+    }
+
     /// Waits until every target of a group is in a state.
     pub(super) async fn until_states_are(&self, group: &str, expected: &str) {
         let mut seen = Vec::new();
-        for _ in 0..1000 {
+        for _ in 0..LONGEST_WAIT_SECONDS {
             seen = self.states(group).await;
             if seen.iter().all(|state| state == expected) {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            self.second().await;
         }
         panic!("targets of {group} are {seen:?}, expected {expected}");
     }
@@ -183,7 +206,7 @@ impl Served {
     }
 }
 
-async fn cluster(side: &'static str, clock: WorldClock) -> Cluster {
+async fn cluster(side: &'static str, clock: &WorldClock) -> Cluster {
     let settings = ClusterSettings {
         service: "users".into(),
         side,

@@ -15,7 +15,7 @@ seed: 5
 scale: 120
 services:
   - name: users
-    requestsPerSecond: 5
+    sentPerMinute: 2
     start: false
 ";
 

@@ -15,20 +15,20 @@ seed: 5
 scale: 120
 services:
   - name: users
-    requestsPerSecond: 5
+    sentPerMinute: 2
     policy: { judge: false, schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }] }
   - name: bookings
-    requestsPerSecond: 40
+    sentPerMinute: 20
     policy: { judge: false, schedule: [{ weight: 25, bake: 20m }, { weight: 100, bake: 2m }] }
     faults: [{ errorsEvery: 2, in: new }]
     expect: rolledBack
   - name: orders
-    requestsPerSecond: 5
+    sentPerMinute: 2
     policy: { judge: false, schedule: [{ weight: 10, bake: 20m }, { weight: 100, bake: 2m }] }
     disturbances: [{ editRoute: 1, from: { weight: 10 } }]
     expect: halted
   - name: payments
-    requestsPerSecond: 5
+    sentPerMinute: 2
     policy: { judge: false, schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }] }
     expect: rolledBack
 ";

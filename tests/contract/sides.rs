@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement
 use crossfade_actions::ports::{Alarms, ExecutionStatus, Executions, Ledger, LoadBalancers, Metrics};
 use crossfade_aws::{Settings, connect_with};
 use crossfade_rehearsal::aws_service::AwsService;
-use crossfade_rehearsal::clock::WorldClock;
+use crossfade_rehearsal::clock::{Work, WorldClock};
 use crossfade_rehearsal::cloudwatch_api::CloudWatchApi;
 use crossfade_rehearsal::elbv2_api::Elbv2Api;
 use crossfade_rehearsal::front_door::{Call, CallObserver, DynamoDb, Fault, FrontDoor};
@@ -111,7 +111,7 @@ impl Side {
         match self {
             Self::Served => {
                 let clock = WorldClock::starting_at(NOW.parse().unwrap(), 1.0);
-                let orchestrator = Orchestrator::start(&wiring, Arc::new(NoFunctions), clock, 7).unwrap();
+                let orchestrator = Orchestrator::start(&wiring, Arc::new(NoFunctions), &clock, 7).unwrap();
                 let api: Arc<dyn AwsService> = Arc::new(StepFunctionsApi::new(orchestrator.executions()));
                 let served = Served::start(vec![("states", api)]).await;
                 let machine = format!("arn:aws:states:{}:{}:stateMachine:roll-back-service", REGION.0, REGION.1);
@@ -139,7 +139,7 @@ impl Side {
 impl OpenExecutions {
     /// Waits until an execution is as it should be.
     pub(crate) async fn until(&self, execution: &str, wanted: ExecutionStatus) {
-        for _ in 0..1_000 {
+        loop {
             if let Some((machines, world)) = &self.machines {
                 assert!(machines.with(|engine| engine.due_work(world.now())).is_empty(), "no state calls a function");
             }
@@ -148,7 +148,6 @@ impl OpenExecutions {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("{execution} does not come to {wanted:?}");
     }
 }
 
@@ -157,7 +156,7 @@ struct NoFunctions;
 
 #[async_trait::async_trait]
 impl Functions for NoFunctions {
-    async fn invoke(&self, function: &str, _payload: Value) -> Result<Value, TaskError> {
+    async fn invoke(&self, function: &str, _: Value, _: Work) -> (Result<Value, TaskError>, Work) {
         panic!("{function} was invoked");
     }
 }
@@ -203,7 +202,7 @@ impl Served {
     pub(crate) async fn of(world: &World) -> Self {
         let clock = WorldClock::starting_at(world.now(), 1.0);
         let (elbv2, cloudwatch) = world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone()));
-        let elbv2 = Elbv2Api::new(Arc::new(Mutex::new(elbv2)), clock);
+        let elbv2 = Elbv2Api::new(Arc::new(Mutex::new(elbv2)), clock.clone());
         let cloudwatch = CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock);
         Self::start(vec![("elasticloadbalancing", Arc::new(elbv2)), ("monitoring", Arc::new(cloudwatch))]).await
     }

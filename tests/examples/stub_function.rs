@@ -1,5 +1,7 @@
 //! A function for the tests of the host: it does what its payload says.
 
+use crossfade_actions::ports::Clock;
+use crossfade_clock::chosen_clock;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -14,16 +16,18 @@ impl From<Reported> for Diagnostic {
     }
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::run(service_fn(answer)).await
+    let clock = chosen_clock(&variables())?.port();
+    lambda_runtime::run(service_fn(async |event| answer(event, &*clock).await)).await
 }
 
-async fn answer(event: LambdaEvent<Value>) -> Result<Value, Reported> {
+async fn answer(event: LambdaEvent<Value>, clock: &dyn Clock) -> Result<Value, Reported> {
     let (payload, context) = event.into_parts();
     eprintln!("asked for {payload}");
+    // Of world time, as the functions of the project wait for AWS.
     let milliseconds = payload["milliseconds"].as_u64().unwrap_or(0);
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    clock.pause(Duration::from_millis(milliseconds)).await;
     match payload["do"].as_str() {
         Some("fail") => Err(Reported("Transient".to_owned())),
         Some("panic") => panic!("as the payload asked"),
@@ -34,12 +38,12 @@ async fn answer(event: LambdaEvent<Value>) -> Result<Value, Reported> {
             "arn": context.invoked_function_arn,
             "deadline": context.deadline,
             "process": std::process::id(),
-            "environment": environment(),
+            "environment": serde_json::Value::from_iter(variables()),
         })),
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test wants to see what the host gave the function")]
-fn environment() -> Value {
+fn variables() -> Vec<(String, String)> {
     std::env::vars().collect()
 }

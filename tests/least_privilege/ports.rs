@@ -66,7 +66,7 @@ async fn ask() -> Verbs {
     let elbv2 = Arc::new(Mutex::new(elbv2));
     let log = Arc::new(AccessLog::around(Arc::new(NoFaults), elbv2.clone()));
     let services: Vec<(&'static str, Arc<dyn AwsService>)> = vec![
-        ("elasticloadbalancing", Arc::new(Elbv2Api::new(elbv2, clock))),
+        ("elasticloadbalancing", Arc::new(Elbv2Api::new(elbv2, clock.clone()))),
         ("monitoring", Arc::new(CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock))),
     ];
     let served = Served::start_observed(services, log.clone(), Arc::default()).await;

@@ -9,7 +9,7 @@ const SERVICES: [(&str, &str, &str); 8] = [
     ("otter", "ModifyListener, by: shift-weight, call: 2, effect: throttle", "migrated"),
     ("heron", "ModifyListener, by: shift-weight, call: 2, effect: failBefore", "migrated"),
     ("lynx", "ModifyListener, by: shift-weight, call: 2, effect: failAfter", "migrated"),
-    // Its client gives the call up after five real seconds, twenty minutes of this world.
+    // Its client gives the call up after five seconds.
     ("mole", "ModifyListener, by: shift-weight, call: 2, effect: hang", "migrated"),
     ("raven", "TransactWriteItems, by: shift-weight, call: 3, effect: loseAnswer", "migrated"),
     ("stoat", "ModifyListener, by: shift-weight, call: 2, effect: kill", "migrated"),
@@ -25,7 +25,7 @@ const SERVICES: [(&str, &str, &str); 8] = [
 fn faults_of_aws_at_a_shift_end_as_in_the_simulation() {
     let services = SERVICES.map(|(name, _, outcome)| {
         format!(
-            "  - {{ name: {name}, requestsPerSecond: 10, expect: {{ outcome: {outcome} }}, \
+            "  - {{ name: {name}, sentPerMinute: 2, expect: {{ outcome: {outcome} }}, \
              policy: {{ schedule: [{{ weight: 20, bake: 2m }}, {{ weight: 100, bake: 2m }}] }} }}\n"
         )
     });
@@ -51,11 +51,11 @@ fn what_was_to_go_wrong_and_did_not_fails_the_rehearsal_and_is_named() {
 scale: 600
 services:
   - name: orders
-    requestsPerSecond: 200
+    sentPerMinute: 50
     policy: { schedule: [{ weight: 50, bake: 2m }, { weight: 100, bake: 1m }] }
     faults: [{ errorShare: 0.5, from: { minute: 9000 } }, { slowFactor: 2, from: { weight: 50 } }]
     disturbances: [{ stopExecution: true, from: { weight: 100, plusMinutes: 600 } }]
-  - { name: invoices, start: false, requestsPerSecond: 5 }
+  - { name: invoices, start: false, sentPerMinute: 1 }
 awsFaults:
   - { operation: ModifyRule, by: shift-weight, call: 2, effect: kill }
   - { operation: ModifyListener, by: shift-weight, service: orders, call: 40, effect: throttle }

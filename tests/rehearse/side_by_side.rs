@@ -8,7 +8,7 @@ const SHORT: &str = "
 scale: 240
 services:
   - name: orders
-    requestsPerSecond: 40
+    sentPerMinute: 10
     policy:
       schedule: [{ weight: 10, bake: 3m }, { weight: 50, bake: 3m }, { weight: 100, bake: 3m }]
 ";

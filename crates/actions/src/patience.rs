@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, Either, Shared, select};
 use std::pin::pin;
 use std::time::Duration;
 
-/// A span of real time that reads share: it guards a function's own time, which is real in a rehearsal too.
+/// A span of time that reads share: it guards a function's own time.
 pub(crate) struct Patience<'a> {
     span: Duration,
     over: Shared<BoxFuture<'a, ()>>,

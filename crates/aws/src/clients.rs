@@ -1,6 +1,7 @@
-//! The clients with their patience. All of these durations guard work, so they are real time, in a rehearsal too.
+//! The clients with their patience.
 
 use aws_config::SdkConfig;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use std::sync::LazyLock;
@@ -21,6 +22,11 @@ pub(crate) fn with_https(config: &SdkConfig) -> SdkConfig {
         Some(_) => config.clone(),
         None => config.to_builder().http_client(crate::https::https()).build(),
     }
+}
+
+/// What pauses between calls of ours: as the SDK pauses between its own.
+pub(crate) fn sleep(config: &SdkConfig) -> SharedAsyncSleep {
+    config.sleep_impl().unwrap_or_else(|| SharedAsyncSleep::new(TokioSleep::new()))
 }
 
 /// Attempts at a read or at a write that is safe to repeat. With the SDK's exponential pauses of up to 1, 2, 4, 8 and

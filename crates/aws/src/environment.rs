@@ -3,10 +3,12 @@
 //! The SDK's own loader looks into files, metadata services and STS as well, none of which a function has; to look, it
 //! builds a client of STS with all that belongs to one. A person's command does use it (`sign_in`).
 
+use crate::driven::driven;
 use crate::{Connections, Settings, connect_with};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sfn::config::{AppName, Credentials, SharedCredentialsProvider};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use crossfade_clock::DrivenClock;
 
 const REGION: &str = "AWS_REGION";
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
@@ -21,10 +23,18 @@ pub struct MissingVariable(&'static str);
 /// Builds the clients from a function's environment variables: region, credentials, `AWS_ENDPOINT_URL` and its variants for
 /// each service, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, `AWS_SDK_UA_APP_ID`. A variable that is empty counts as not set.
 ///
+/// `clock` is the clock of a function of a rehearsal; none in production.
+///
 /// # Errors
 /// Region or credentials are not set.
-pub fn connect(settings: &Settings, variables: &[(String, String)]) -> Result<Connections, MissingVariable> {
-    Ok(connect_with(&config(settings, &Variables(variables.to_vec()))?, settings))
+pub fn connect(
+    settings: &Settings,
+    variables: &[(String, String)],
+    clock: Option<&DrivenClock>,
+) -> Result<Connections, MissingVariable> {
+    let config = config(settings, &Variables(variables.to_vec()))?;
+    let config = clock.map_or_else(|| config.clone(), |clock| driven(&config, clock));
+    Ok(connect_with(&config, settings))
 }
 
 fn config(settings: &Settings, variables: &Variables) -> Result<SdkConfig, MissingVariable> {
@@ -97,7 +107,7 @@ mod tests {
             let settings = Settings { table: String::new(), roll_back_machine: None, stack: String::new() };
             let all = [REGION, ACCESS_KEY, SECRET_KEY].map(|set| (set.to_owned(), "value".to_owned()));
             let without: Vec<_> = all.into_iter().filter(|(set, _)| set != name).collect();
-            assert_eq!(connect(&settings, &without).err(), Some(MissingVariable(name)));
+            assert_eq!(connect(&settings, &without, None).err(), Some(MissingVariable(name)));
         }
     }
 

@@ -24,6 +24,7 @@ mod transact;
 
 use crate::clients::Later;
 use aws_sdk_dynamodb::Client;
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use crossfade_actions::ports::{Ledger, LedgerError, TakeError};
 use crossfade_domain::ids::{MigrationId, ServiceName};
 use crossfade_domain::inventory::RouteHolder;
@@ -36,11 +37,12 @@ use serde_json::Value;
 pub(crate) struct Table {
     client: Later<Client>,
     name: String,
+    sleep: SharedAsyncSleep,
 }
 
 impl Table {
-    pub(crate) fn new(client: Later<Client>, name: String) -> Self {
-        Self { client, name }
+    pub(crate) fn new(client: Later<Client>, name: String, sleep: SharedAsyncSleep) -> Self {
+        Self { client, name, sleep }
     }
 }
 
@@ -77,7 +79,7 @@ impl Ledger for Table {
 
     async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
         let write = self.write_event(before, event, after, Vec::new());
-        read::within_2_s("TransactWriteItems", before.service.as_str(), write).await
+        self.within_2_s("TransactWriteItems", before.service.as_str(), write).await
     }
 
     async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {

@@ -6,6 +6,7 @@
 mod alarms;
 mod classify;
 mod clients;
+mod driven;
 mod elb;
 mod environment;
 mod executions;
@@ -72,7 +73,11 @@ pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
         )),
         alarms: Arc::new(alarms::CloudWatch::new(cloudwatch(), settings.stack.clone())),
         metrics: Arc::new(metrics::MetricData::new(cloudwatch())),
-        ledger: Arc::new(ledger::Table::new(later(config, clients::dynamodb), settings.table.clone())),
+        ledger: Arc::new(ledger::Table::new(
+            later(config, clients::dynamodb),
+            settings.table.clone(),
+            clients::sleep(config),
+        )),
         executions: Arc::new(executions::StepFunctions::new(
             later(config, clients::step_functions),
             settings.roll_back_machine.clone(),

@@ -44,7 +44,7 @@ pub struct RehearseArguments {
     /// Seed of everything that is drawn, instead of the scenario's.
     #[arg(long)]
     seed: Option<u32>,
-    /// World seconds to one real second, 1 to 3600, instead of the scenario's.
+    /// World seconds to one real second, 1 to 3600, at the most, instead of the scenario's.
     #[arg(long, value_parser = scale)]
     scale: Option<f64>,
     /// Leave the world up when all have ended, and print how to look around, until Ctrl-C.
@@ -69,7 +69,7 @@ enum Output {
     Json,
 }
 
-/// Runs the command and returns its exit code; `started` is what world clocks show at the start.
+/// Runs the command and returns its exit code; the world begins at the full hour before `started`.
 pub fn run(
     arguments: &RehearseArguments,
     started: Timestamp,
@@ -155,7 +155,7 @@ async fn rehearse(
         say(stderr, &endpoints_text::told(rehearsal.endpoints()))?;
     }
     let result = move_services(&rehearsal, &mut interruption, stderr).await;
-    let mut code = result.and_then(|(report, afterwards)| {
+    let result = result.and_then(|(report, afterwards)| {
         let colours = may_colour && stdout.is_terminal();
         print(arguments.output, &report, colours, stdout).map_err(|error| Failure::of(&error))?;
         if let Some(refused) = summary::refusals(&report) {
@@ -163,22 +163,23 @@ async fn rehearse(
         }
         Ok((exit_code(&report), afterwards))
     });
-    if arguments.keep
-        && let Ok((_, afterwards)) = &mut code
-    {
-        say(stderr, "The world stays up, under load, until Ctrl-C; how to look around stands above.")?;
-        tokio::select! {
-            ended = afterwards.go_on(&rehearsal) => match ended {
-                Ok(never) => match never {},
-                Err(error) => return Err(Failure::of(&error)),
-            },
-            () = interruption.wait() => {}
+    let code = match result {
+        Ok((code, afterwards)) if arguments.keep => {
+            say(stderr, "The world stays up, under load, until Ctrl-C; how to look around stands above.")?;
+            tokio::select! {
+                ended = afterwards.go_on(&rehearsal) => match ended {
+                    Ok(never) => match never {},
+                    Err(error) => return Err(Failure::of(&error)),
+                },
+                () = interruption.wait() => Ok(code),
+            }
         }
-    }
+        result => result.map(|(code, _)| code),
+    };
     if tokio::time::timeout(LAST_BREATH, rehearsal.close()).await.is_err() {
         tracing::warn!("the functions' processes were killed and are not gone yet");
     }
-    code.map(|(code, _)| code)
+    code
 }
 
 /// Runs the rehearsal while its progress is shown, until it is over or interrupted.
@@ -195,7 +196,7 @@ async fn move_services(
         stack: "crossfade".to_owned(),
     };
     let connections = connect_local(&endpoints.aws, &endpoints.region, &settings);
-    let access = Access { ledger: connections.ledger, load_balancers: connections.load_balancers };
+    let access = Access { ledger: connections.ledger };
     let (progress, mut shown) = watch::channel(Snapshot::default());
     let result = tokio::select! {
         report = rehearsal.run(&access, &progress) => report.map_err(|error| Failure::of(&error)),

@@ -7,11 +7,11 @@ use clap::Args;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::ports::{LedgerError, PortError, Ports};
 use crossfade_aws::{Access, Caller, Machines, SignInError, sign_in};
+use crossfade_clock::{ChosenClock, chosen_clock};
 use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::Head;
 use crossfade_domain::policy_document::decode_fleet;
 use crossfade_domain::problem::did_you_mean;
-use crossfade_lambda::chosen_clock;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -106,14 +106,14 @@ impl Session {
         };
         let signed_in = sign_in(&access).await.map_err(|error| not_signed_in(&error, endpoint.as_deref()))?;
         let place = Place { stack: connection.stack.clone(), region: signed_in.region, endpoint };
-        let local = chosen.scale > 1.0;
+        let local = matches!(chosen, ChosenClock::Onlooker { .. });
         Ok(Self {
-            ports: signed_in.connections.with_clock(chosen.clock),
+            ports: signed_in.connections.with_clock(chosen.port()),
             machines: signed_in.machines,
             caller: signed_in.caller,
             place,
             period: if local { LOCAL_PERIOD } else { PERIOD },
-            scale: chosen.scale,
+            scale: chosen.scale(),
         })
     }
 
@@ -130,8 +130,8 @@ impl Session {
     /// Waits until a world time; for ever where there is none.
     pub async fn until(&self, deadline: Option<Timestamp>) {
         let Some(deadline) = deadline else { return std::future::pending().await };
-        let left = deadline.duration_since(self.now()).as_secs_f64().max(0.0) / self.scale;
-        tokio::time::sleep(Duration::from_secs_f64(left)).await;
+        let left = deadline.duration_since(self.now()).as_secs_f64().max(0.0);
+        self.ports.clock.pause(Duration::from_secs_f64(left)).await;
     }
 
     /// The ARN of one of the stack's state machines.

@@ -1,8 +1,8 @@
 //! What a function is told by its environment, read once.
 
-use crate::chosen_clock::{ClockError, chosen_clock};
 use crossfade_actions::ports::Clock;
 use crossfade_aws::{Connections, MissingVariable, Settings, connect};
+use crossfade_clock::{ClockError, chosen_clock};
 use std::sync::Arc;
 
 const TABLE: &str = "CROSSFADE_TABLE";
@@ -38,15 +38,15 @@ impl Configuration {
         let required = |name: &'static str| value(name).ok_or(ConfigurationError::Missing(name));
         let settings =
             Settings { table: required(TABLE)?, stack: required(STACK)?, roll_back_machine: value(ROLL_BACK_MACHINE) };
-        let clock = chosen_clock(variables)?.clock;
-        Ok(Self { connections: connect(&settings, variables)?, clock })
+        let clock = chosen_clock(variables)?;
+        Ok(Self { connections: connect(&settings, variables, clock.driven())?, clock: clock.port() })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chosen_clock::{CLOCK, ENDPOINT};
+    use crossfade_clock::{CLOCK, ENDPOINT};
     use jiff::Timestamp;
 
     fn read(variables: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {
@@ -65,8 +65,8 @@ mod tests {
     const HOME: (&str, &str) = (ENDPOINT, "http://127.0.0.1:4566");
 
     #[test]
-    fn a_scaled_clock_runs_only_against_this_machine() {
-        let clock = (CLOCK, "0,0,120");
+    fn a_worlds_clock_runs_only_against_this_machine() {
+        let clock = (CLOCK, "127.0.0.1:9,driven");
         assert!(read(&[clock, HOME]).is_ok());
         check_refused(&[clock], "AWS_ENDPOINT_URL is \"\"");
         check_refused(&[clock, (ENDPOINT, "https://example.com")], "https://example.com");
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_scaled_clock_time_is_real() {
+    fn without_a_worlds_clock_time_is_real() {
         let configuration = read(&[]).unwrap();
         let year_2020 = Timestamp::from_second(1_577_836_800).unwrap();
         assert!(configuration.clock.now() > year_2020);

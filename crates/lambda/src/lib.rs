@@ -1,14 +1,9 @@
-//! What every function shares: decode, run, log, name the failure; and the one `Clock`.
+//! What every function shares: decode, run, log, name the failure.
 //!
 //! A function's `main.rs` calls [`serve`] with its name and its action; everything else is here.
 
-mod chosen_clock;
-mod clock;
 mod configuration;
 mod invocation;
-mod loopback;
-
-pub use chosen_clock::{ChosenClock, ClockError, chosen_clock};
 
 use configuration::Configuration;
 use crossfade_actions::error::ActionError;

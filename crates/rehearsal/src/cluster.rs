@@ -57,11 +57,11 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts the servers on free ports of 127.0.0.1.
-    pub async fn start(settings: &ClusterSettings, clock: WorldClock) -> std::io::Result<Self> {
+    pub async fn start(settings: &ClusterSettings, clock: &WorldClock) -> std::io::Result<Self> {
         let faults = Arc::new(FaultSwitch::new(clock.now()));
         let mut addresses = Vec::new();
         let mut servers = JoinSet::new();
-        let answers = Arc::new(server::Answers::new(settings, faults.clone(), clock));
+        let answers = Arc::new(server::Answers::new(settings, faults.clone(), clock.clone()));
         for _ in 0..settings.servers {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
             addresses.push(listener.local_addr()?);

@@ -21,8 +21,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
+
+/// Real time after which a target that neither answers nor closes its connection counts as one that hangs.
+const HANGS_AFTER: Duration = Duration::from_mins(5);
 
 /// What a data plane works on.
 #[derive(Clone)]
@@ -35,10 +37,8 @@ pub struct DataPlaneSettings {
     pub clock: WorldClock,
     /// Where targets really are.
     pub directory: Directory,
-    /// Alarm changes, as `EventBridge` events.
-    pub events: UnboundedSender<Value>,
-    /// How long a target may take, in real time, before the client gets 504.
-    pub target_timeout: Duration,
+    /// Takes alarm changes, as `EventBridge` events.
+    pub events: Arc<dyn Fn(Value) + Send + Sync>,
 }
 
 /// A running data plane; dropped, it stops listening, probing and publishing.
@@ -52,8 +52,11 @@ pub struct DataPlane {
 impl DataPlane {
     /// Starts health checks, metrics and alarms, and a port for each listener (ARNs).
     pub async fn start(settings: DataPlaneSettings, listeners: &[String]) -> std::io::Result<Self> {
-        let tasks =
-            vec![tokio::spawn(prober::probe(settings.clone())), tokio::spawn(publisher::publish(settings.clone()))];
+        let clock = &settings.clock;
+        let tasks = vec![
+            tokio::spawn(prober::probe(settings.clone(), clock.at(clock.now()))),
+            tokio::spawn(publisher::publish(settings.clone(), publisher::next_tick(clock))),
+        ];
         let mut plane = Self { settings, client: listener::target_client(), addresses: BTreeMap::new(), tasks };
         for listener in listeners {
             plane.listen(listener).await?;

@@ -9,7 +9,8 @@ pub use dynamo_db::DynamoDb;
 use crate::aws_service::AwsService;
 use bytes::Bytes;
 use crossfade_world::aws_error::AwsError;
-use http::{Request, Response};
+use crossfade_world::latency;
+use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -20,6 +21,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+/// With which a caller says that it waits in world time for what an answer takes, instead of being kept waiting.
+const DRIVEN: &str = "x-crossfade-driven";
+/// What the answer then says that it takes: world milliseconds, or `never`.
+const TAKES: &str = "x-crossfade-takes";
 
 /// The running endpoint; dropped, it stops answering.
 pub struct FrontDoor {
@@ -111,24 +117,38 @@ impl Services {
                 &format!("service {:?} is not in the local world, which has {known:?}", call.service),
             ));
         };
-        match self.observer.before(&call) {
-            Fault::None => {}
-            Fault::Throttle => return Ok(service.refusal(&AwsError::throttled())),
-            Fault::FailBefore => return Ok(service.refusal(&AwsError::internal())),
+        let is_driven = request.headers().contains_key(DRIVEN);
+        let mut response = match self.observer.before(&call) {
+            Fault::None => {
+                let response = service.handle(request).await;
+                self.observer.after(&call);
+                response
+            }
+            Fault::Throttle => service.refusal(&AwsError::throttled()),
+            Fault::FailBefore => service.refusal(&AwsError::internal()),
             Fault::DropBefore => return Err(Dropped),
+            Fault::Hang if is_driven => {
+                let mut never = plain(200, "");
+                never.headers_mut().insert(TAKES, HeaderValue::from_static("never"));
+                return Ok(never);
+            }
             Fault::Hang => std::future::pending().await,
             Fault::FailAfter => {
                 service.handle(request).await;
-                return Ok(service.refusal(&AwsError::internal()));
+                service.refusal(&AwsError::internal())
             }
             Fault::DropAfter => {
                 service.handle(request).await;
                 self.observer.after(&call);
                 return Err(Dropped);
             }
+        };
+        if is_driven {
+            let takes = latency::of_call(&call.service, &call.operation).as_millis();
+            response
+                .headers_mut()
+                .insert(TAKES, HeaderValue::from_str(&takes.to_string()).expect("digits are a header"));
         }
-        let response = service.handle(request).await;
-        self.observer.after(&call);
         Ok(response)
     }
 }

@@ -1,30 +1,30 @@
 //! The load: open-loop arrivals, sent over connections or drawn, and a count of every answer that a client saw.
 
+mod arrivals;
 mod counts;
 mod drawn;
 
 pub use counts::{Answer, Counts, Origin};
 pub use drawn::{DrawnEntry, DrawnLoad, DrawnSettings};
 
+use crate::clock::{Turn, WorldClock};
+use arrivals::Arrivals;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::task::JoinHandle;
 
 /// The header in which the data plane names the target group that answered.
 pub const GROUP_HEADER: &str = "x-crossfade-target-group";
-/// A request that has no answer by then is lost. In real time: it guards work.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Real time after which a request counts as lost: what hangs is ended at last, however busy the machine is.
+const HANGS_AFTER: Duration = Duration::from_mins(5);
 
 /// One way into a service: a listener, and the request that matches one of its routes.
 #[derive(Debug, Clone)]
@@ -42,8 +42,10 @@ pub struct Entry {
 /// What load a service gets.
 #[derive(Debug, Clone)]
 pub struct LoadSettings {
-    /// Arrivals in a real second, spread evenly over the entries.
-    pub requests_per_second: f64,
+    /// Arrivals in a world minute, on average, spread evenly over the entries.
+    pub requests_per_minute: f64,
+    /// World time, which stands still while a request is under way.
+    pub clock: WorldClock,
     /// At least one.
     pub entries: Vec<Entry>,
     /// ARNs of the service's new target groups, as they come to be.
@@ -62,7 +64,6 @@ pub trait FaultFlag: Send + Sync + std::fmt::Debug {
 
 /// Running load; dropped, it stops at once.
 pub struct Load {
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
     arrivals: JoinHandle<()>,
 }
 
@@ -71,20 +72,9 @@ type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 impl Load {
     /// Starts sending; what comes of it is added to `counts`.
     pub fn start(settings: LoadSettings, counts: &Arc<Mutex<Counts>>) -> Self {
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let arrivals = tokio::spawn(arrive(settings, counts.clone(), stopped));
-        Self { stop: Some(stop), arrivals }
-    }
-
-    /// Stops sending, and waits for the answers under way.
-    pub async fn stop(mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The arrivals may have ended by themselves; then there is nobody to tell.
-            let _told = stop.send(());
-        }
-        if let Err(error) = (&mut self.arrivals).await {
-            tracing::error!(%error, "the load generator ended early");
-        }
+        let mut arrivals = Arrivals::new(settings.seed, settings.requests_per_minute, settings.clock.now());
+        let first = settings.clock.at(arrivals.next());
+        Self { arrivals: tokio::spawn(arrive(settings, counts.clone(), arrivals, first)) }
     }
 }
 
@@ -94,34 +84,20 @@ impl Drop for Load {
     }
 }
 
-/// Open loop: arrivals do not wait for answers. Each tick sends as many as the time since the last one asks for.
-async fn arrive(settings: LoadSettings, counts: Arc<Mutex<Counts>>, mut stopped: tokio::sync::oneshot::Receiver<()>) {
+/// Open loop: when a request arrives does not depend on the answers before it.
+async fn arrive(settings: LoadSettings, counts: Arc<Mutex<Counts>>, mut arrivals: Arrivals, first: Turn) {
     let client: HttpClient = Client::builder(TokioExecutor::new()).build_http();
-    let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    let mut ticks = tokio::time::interval(Duration::from_millis(5));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let start = Instant::now();
-    let mut under_way = JoinSet::new();
-    let mut next_arrival_seconds = 0.0;
     let mut entry = 0;
+    let mut turn = first;
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = &mut stopped => break,
-        }
-        let now_seconds = start.elapsed().as_secs_f64();
-        while next_arrival_seconds <= now_seconds {
-            let gap = -(1.0 - random.random::<f64>()).ln() / settings.requests_per_second.max(1e-9);
-            next_arrival_seconds += gap;
-            entry = (entry + 1) % settings.entries.len();
-            under_way.spawn(send(client.clone(), settings.clone(), entry, counts.clone()));
-        }
-        while under_way.try_join_next().is_some() {}
+        let _work = turn.await;
+        entry = (entry + 1) % settings.entries.len();
+        send(&client, &settings, entry, &counts).await;
+        turn = settings.clock.at(arrivals.next());
     }
-    while under_way.join_next().await.is_some() {}
 }
 
-async fn send(client: HttpClient, settings: LoadSettings, entry: usize, counts: Arc<Mutex<Counts>>) {
+async fn send(client: &HttpClient, settings: &LoadSettings, entry: usize, counts: &Mutex<Counts>) {
     let entry = &settings.entries[entry];
     let mut request = Request::builder()
         .uri(format!("http://{}{}", entry.address, entry.path))
@@ -132,7 +108,7 @@ async fn send(client: HttpClient, settings: LoadSettings, entry: usize, counts: 
     }
     let request = request.body(Empty::new()).expect("entries are made of valid hosts and paths");
     let fault_before = settings.fault_is_on.is_on();
-    let answer = tokio::time::timeout(CLIENT_TIMEOUT, async {
+    let answer = tokio::time::timeout(HANGS_AFTER, async {
         let response = client.request(request).await.ok()?;
         let status = response.status().as_u16();
         let group = response.headers().get(GROUP_HEADER).and_then(|group| group.to_str().ok()).map(str::to_owned);

@@ -1,15 +1,16 @@
 //! Drives the States Language engine: time, functions, status events and schedules.
 
-use crate::clock::WorldClock;
-use crate::event_bus::{EventBus, EventSender};
+use crate::clock::{Ticket, Turn, WorldClock};
+use crate::event_bus::{EventBus, EventSender, Sent};
 use crate::lambda_host::Functions;
 use crate::wiring::{ACCOUNT, REGION, ScheduleWiring, Wiring};
-use crossfade_world::states::{Description, RefusedCall, Status, StepFunctions, Work};
-use jiff::{SignedDuration, Timestamp};
+use crossfade_world::states::{self as world, Description, RefusedCall, Status, StepFunctions};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::JoinSet;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
 
 /// A running Step Functions and EventBridge. Dropped, it stops: nothing is started any more.
 pub struct Orchestrator {
@@ -27,8 +28,6 @@ struct Inner {
     engine: Mutex<Engine>,
     functions: Arc<dyn Functions>,
     events: EventSender,
-    /// Wakes the timer when the next deadline may have changed.
-    wake: Notify,
     /// Changes whenever an execution may have.
     changes: watch::Sender<u64>,
     /// `None` once the orchestrator is gone: handles that are left then start nothing.
@@ -37,35 +36,39 @@ struct Inner {
 
 struct Engine {
     states: StepFunctions,
-    /// The engine's time never runs backwards, whatever the order in which callers get the lock.
-    latest: Timestamp,
+    timer: Option<Timer>,
+}
+
+/// The next thing that happens by itself.
+struct Timer {
+    at: Timestamp,
+    ticket: Ticket,
+    task: Option<AbortHandle>,
 }
 
 impl Orchestrator {
     /// Creates the template's machines and starts to drive them, their events and the schedules; must be called inside a
-    /// Tokio runtime. World time runs from here on: warm the functions before.
+    /// Tokio runtime.
     ///
     /// `seed` decides the jitter of retries.
     pub fn start(
         wiring: &Wiring,
         functions: Arc<dyn Functions>,
-        clock: WorldClock,
+        clock: &WorldClock,
         seed: u64,
     ) -> Result<Self, RefusedCall> {
         let now = clock.now();
         let mut states = StepFunctions::new(REGION, ACCOUNT, seed);
-        states.guard_scale = clock.scale();
         for machine in wiring.machines.values() {
             states.create_state_machine(now, &machine.name, &machine.definition)?;
         }
-        let (events, receiver) = EventSender::new();
+        let (events, receiver) = EventSender::new(clock.clone());
         let executions = Executions {
             inner: Arc::new(Inner {
-                clock,
-                engine: Mutex::new(Engine { states, latest: now }),
+                clock: clock.clone(),
+                engine: Mutex::new(Engine { states, timer: None }),
                 functions: Arc::clone(&functions),
                 events,
-                wake: Notify::new(),
                 changes: watch::Sender::new(0),
                 tasks: Mutex::new(Some(JoinSet::new())),
             }),
@@ -172,96 +175,92 @@ impl Executions {
     pub(crate) fn act<T>(&self, change: impl FnOnce(&mut StepFunctions, Timestamp) -> T) -> T {
         let (answer, work) = {
             let mut engine = lock(&self.inner.engine);
-            let now = self.inner.clock.now().max(engine.latest);
-            engine.latest = now;
+            let now = self.inner.clock.now();
             let answer = change(&mut engine.states, now);
             let work = engine.states.due_work(now);
             // Under the lock, so that the bus sees the events of an execution in their order.
             for event in engine.states.status_events() {
                 self.inner.events.put(event);
             }
+            self.set_timer(&mut engine);
             (answer, work)
         };
         for work in work {
-            self.spawn(self.clone().run_function(work));
+            let turn = self.inner.clock.after(Duration::ZERO);
+            self.spawn(self.clone().run_function(work, turn));
         }
         self.inner.changes.send_modify(|changes| *changes += 1);
-        self.inner.wake.notify_one();
         answer
     }
 
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
         let mut tasks = lock(&self.inner.tasks);
-        let Some(tasks) = tasks.as_mut() else { return };
+        let tasks = tasks.as_mut()?;
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(task);
+        Some(tasks.spawn(task))
     }
 
-    pub(crate) async fn sleep_in_world(&self, span: SignedDuration) {
-        let clock = self.inner.clock;
-        tokio::time::sleep(clock.real_until(clock.now() + span)).await;
-    }
-
-    fn start_tasks(&self, wiring: &Wiring, functions: Arc<dyn Functions>, events: mpsc::UnboundedReceiver<Value>) {
-        let bus = Arc::new(EventBus::new(wiring.rules.clone(), functions, self.clone()));
+    fn start_tasks(&self, wiring: &Wiring, functions: Arc<dyn Functions>, events: mpsc::UnboundedReceiver<Sent>) {
+        let clock = self.inner.clock.clone();
+        let bus = Arc::new(EventBus::new(wiring.rules.clone(), functions, self.clone(), clock.clone()));
         for schedule in &wiring.schedules {
-            self.spawn(run_schedule(schedule.clone(), Arc::clone(&bus), self.clone()));
+            let first = clock.at(clock.now() + schedule.every);
+            self.spawn(run_schedule(schedule.clone(), Arc::clone(&bus), clock.clone(), first));
         }
         self.spawn(bus.run(events));
-        self.spawn(self.clone().follow_deadlines());
     }
 
-    async fn run_function(self, work: Work) {
-        let result = self.inner.functions.invoke(&work.function, work.payload).await;
-        self.act(|states, now| states.task_done(now, work.task, result));
+    async fn run_function(self, task: world::Work, turn: Turn) {
+        let work = turn.await;
+        let (result, work) = self.inner.functions.invoke(&task.function, task.payload, work).await;
+        self.act(|states, now| states.task_done(now, task.task, result));
+        drop(work);
     }
 
-    async fn follow_deadlines(self) {
-        loop {
-            let deadline = self.read(StepFunctions::next_deadline);
-            let wake = self.inner.wake.notified();
-            match deadline {
-                None => wake.await,
-                Some(at) => tokio::select! {
-                    () = tokio::time::sleep(self.inner.clock.real_until(at)) => self.act(|_, _| ()),
-                    () = wake => {}
-                },
-            }
+    /// Asks for the turn of what happens next by itself. It must be asked for while whatever changed it is still at work.
+    fn set_timer(&self, engine: &mut Engine) {
+        let next = engine.states.next_deadline();
+        if next == engine.timer.as_ref().map(|timer| timer.at) {
+            return;
         }
+        if let Some(Timer { ticket, task, .. }) = engine.timer.take() {
+            ticket.give_up();
+            task.inspect(AbortHandle::abort);
+        }
+        let Some(at) = next else { return };
+        let (executions, turn) = (self.clone(), self.inner.clock.at(at));
+        let ticket = turn.ticket();
+        let task = self.spawn(async move {
+            let work = turn.await;
+            lock(&executions.inner.engine).timer = None;
+            executions.act(|_, _| ());
+            drop(work);
+        });
+        engine.timer = Some(Timer { at, ticket, task });
     }
 }
 
-/// Fires a schedule for ever. A target that is still at work when its next event is due misses that one: at a high scale
-/// the functions would pile up, which they do not in real time.
-async fn run_schedule(schedule: ScheduleWiring, bus: Arc<EventBus>, executions: Executions) {
-    let clock = executions.inner.clock;
-    let mut due = clock.now();
+/// Fires a schedule for ever.
+async fn run_schedule(schedule: ScheduleWiring, bus: Arc<EventBus>, clock: WorldClock, first: Turn) {
+    let mut turn = first;
     loop {
-        due = next_due(due, schedule.every, clock.now());
-        tokio::time::sleep(clock.real_until(due)).await;
+        let work = turn.await;
+        let now = clock.now();
+        turn = clock.at(now + schedule.every);
         let event = json!({
             "version": "0",
             "id": uuid::Uuid::new_v4().to_string(),
             "detail-type": "Scheduled Event",
             "source": "aws.events",
             "account": ACCOUNT,
-            "time": due.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             "region": REGION,
             "resources": [schedule.arn],
             "detail": {},
         });
-        let deliveries = schedule.targets.iter().map(|target| bus.deliver(target, target.input.of_event(&event)));
-        futures::future::join_all(deliveries).await;
+        bus.deliver_to_all(&schedule.targets, &event);
+        drop(work);
     }
-}
-
-/// The first time after `now` on the schedule's raster.
-fn next_due(last: Timestamp, every: SignedDuration, now: Timestamp) -> Timestamp {
-    let mut due = last + every;
-    while due < now {
-        due += every;
-    }
-    due
 }
 
 /// The newest task result in an execution's history.

@@ -6,6 +6,7 @@ mod unmet;
 pub use decision::Decision;
 
 use crate::access::{Access, Calls};
+use crate::clock::Spent;
 use crate::load::Counts;
 use crate::run::{Happenings, Rehearsal, RehearsalError, share};
 use crate::scenario::{Expectation, Outcome};
@@ -14,10 +15,13 @@ use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Event, Happening, Head, Phase, Trigger};
 use crossfade_domain::plan::Finding;
 use crossfade_domain::weight::Weight;
+use crossfade_world::latency::{DESCRIBE, EVENT, INVOKE_WARM, MODIFY};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+
+/// How many rules `DescribeRules` is asked for at once.
+const RULES_IN_A_CALL: usize = 20;
 
 /// What a run leaves for its report.
 pub(crate) struct Run<'a> {
@@ -25,9 +29,8 @@ pub(crate) struct Run<'a> {
     pub(crate) heads: Vec<Option<Head>>,
     pub(crate) counts: Vec<Counts>,
     pub(crate) happenings: &'a Happenings,
-    /// What the bare calls took that an alarm's rollback makes too, by service.
-    pub(crate) bare: BTreeMap<usize, Duration>,
     pub(crate) wall_seconds: f64,
+    pub(crate) waited: Spent,
     pub(crate) world_seconds: f64,
 }
 
@@ -37,11 +40,11 @@ pub(crate) struct Run<'a> {
 pub struct Report {
     /// Whether every expectation was met, everything that was to go wrong did, and the tool spoiled no answer.
     pub ok: bool,
-    /// Real seconds from the first execution to the last route at rest.
-    pub wall_seconds: f64,
+    /// What this machine had to do with it; nothing else in a report depends on the machine.
+    pub machine: Machine,
     /// The services, in the scenario's order.
     pub services: Vec<ServiceReport>,
-    /// From an alarm's event to every route verified, for each service that was rolled back so.
+    /// From an alarm's change of state to every route verified, for each service that was rolled back by the event.
     pub return_times: Vec<ReturnTime>,
     /// What the scenario wants to go wrong and did not, each by its place in it; must be empty.
     pub without_effect: Vec<String>,
@@ -54,7 +57,20 @@ pub struct Report {
     pub world_seconds: f64,
 }
 
-/// How long it took from an alarm's event until every route was seen back, beside the same calls without Crossfade.
+/// Real time, which is this machine's alone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Machine {
+    /// Real seconds from the first execution to the last route at rest.
+    pub wall_seconds: f64,
+    /// Those of them in which the world stood still, since functions, requests and checks were worked on.
+    pub working_seconds: f64,
+    /// Those in which it waited for its clock, which runs no faster than the scale.
+    pub waiting_seconds: f64,
+}
+
+/// How long it took in world time, by the latencies that are stated for each call, from an alarm's change of state until
+/// every route was seen back; and what the same calls take without Crossfade, one after the other.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReturnTime {
@@ -62,9 +78,9 @@ pub struct ReturnTime {
     pub service: String,
     /// How many routes it has.
     pub routes: usize,
-    /// Real seconds from the alarm's change of state until every route was read back.
-    pub real_seconds: f64,
-    /// Real seconds of reading, writing and reading back the same routes, one after the other, with AWS's client alone.
+    /// World seconds from the alarm's change of state until every route was read back.
+    pub seconds: f64,
+    /// World seconds of reading, writing and reading back the same routes, one call after the other.
     pub bare_seconds: f64,
     /// How many times as long it took.
     pub ratio: f64,
@@ -142,8 +158,6 @@ pub struct RollbackReport {
     pub cause: String,
     /// From the alarm's change of state, else the verdict, to the last route verified, in world seconds.
     pub world_seconds: f64,
-    /// The same in real seconds.
-    pub real_seconds: f64,
 }
 
 /// A route at the end.
@@ -181,8 +195,12 @@ impl Report {
         let fine = |service: &ServiceReport| service.unmet.is_empty() && service.requests.spoiled == 0;
         Ok(Self {
             ok: services.iter().all(fine) && without_effect.is_empty(),
-            wall_seconds: run.wall_seconds,
-            return_times: return_times(&services, &run.bare),
+            machine: Machine {
+                wall_seconds: run.wall_seconds,
+                working_seconds: run.waited.working.as_secs_f64(),
+                waiting_seconds: run.waited.waiting.as_secs_f64(),
+            },
+            return_times: return_times(&services),
             services,
             without_effect,
             calls: rehearsal.access_log().calls(),
@@ -240,7 +258,7 @@ fn service(
         held_seconds: decision::held_seconds(&journal),
         longest_hold: decision::longest_hold(&journal),
         unmet: Vec::new(),
-        rollback: head.and_then(|head| rollback(head, rehearsal.scale())),
+        rollback: head.and_then(|head| rollback(head)),
         routes,
         states: arn.map(|arn| executions.entered_states(arn)).unwrap_or_default(),
         expected: scenario.expect.clone(),
@@ -251,23 +269,32 @@ fn service(
     })
 }
 
-fn return_times(services: &[ServiceReport], bare: &BTreeMap<usize, Duration>) -> Vec<ReturnTime> {
-    let mut times: Vec<ReturnTime> = bare
-        .iter()
-        .filter_map(|(index, bare)| {
-            let service = &services[*index];
-            let (real_seconds, bare_seconds) = (service.rollback.as_ref()?.real_seconds, bare.as_secs_f64());
-            Some(ReturnTime {
-                service: service.service.clone(),
-                routes: service.routes.len(),
-                real_seconds,
-                bare_seconds,
-                ratio: real_seconds / bare_seconds.max(1e-9),
-            })
+fn return_times(services: &[ServiceReport]) -> Vec<ReturnTime> {
+    let by_event = services.iter().filter_map(|service| {
+        let rollback = service.rollback.as_ref().filter(|rollback| rollback.trigger == Trigger::AlarmEvent)?;
+        let (routes, seconds) = (service.routes.len(), rollback.world_seconds);
+        let bare_seconds = bare_seconds(&service.routes);
+        Some(ReturnTime {
+            service: service.service.clone(),
+            routes,
+            seconds,
+            bare_seconds,
+            ratio: seconds / bare_seconds,
         })
-        .collect();
+    });
+    let mut times: Vec<ReturnTime> = by_event.collect();
     times.sort_by_key(|time| time.routes);
     times
+}
+
+/// The event, a warm function, and then: describe, modify each route, describe. Rules and default actions are described by
+/// calls of their own, twenty rules at a time.
+fn bare_seconds(routes: &[RouteReport]) -> f64 {
+    let rules = routes.iter().filter(|route| route.arn.contains(":listener-rule/")).count();
+    let describes = rules.div_ceil(RULES_IN_A_CALL) + usize::from(rules < routes.len());
+    let count = |calls: usize| u32::try_from(calls).unwrap_or(u32::MAX);
+    let took = EVENT + INVOKE_WARM + DESCRIBE * 2 * count(describes) + MODIFY * count(routes.len());
+    took.as_secs_f64()
 }
 
 /// A migration that is not at rest when everything has ended needs a person.
@@ -280,15 +307,10 @@ fn outcome(head: Option<&Head>) -> Outcome {
     }
 }
 
-fn rollback(head: &Head, scale: f64) -> Option<RollbackReport> {
+fn rollback(head: &Head) -> Option<RollbackReport> {
     let rollback = head.rollback.as_ref()?;
     let world_seconds = rollback.returned_at?.duration_since(rollback.caused_at).as_secs_f64();
-    Some(RollbackReport {
-        trigger: rollback.trigger,
-        cause: rollback.cause.clone(),
-        world_seconds,
-        real_seconds: world_seconds / scale,
-    })
+    Some(RollbackReport { trigger: rollback.trigger, cause: rollback.cause.clone(), world_seconds })
 }
 
 fn route_report(rehearsal: &Rehearsal, route: &StagedRoute) -> Result<RouteReport, RehearsalError> {

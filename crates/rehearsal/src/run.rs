@@ -6,7 +6,6 @@ mod cluster_faults;
 mod disturbances;
 mod happenings;
 mod progress;
-mod return_times;
 mod settle;
 mod traffic;
 
@@ -16,7 +15,7 @@ pub use progress::{ServiceProgress, Snapshot};
 
 use crate::access::AccessLog;
 use crate::aws_service::AwsService;
-use crate::clock::WorldClock;
+use crate::clock::{ClockServer, Work, WorldClock};
 use crate::cloudwatch_api::CloudWatchApi;
 use crate::data_plane::{DataPlane, DataPlaneSettings};
 use crate::elbv2_api::Elbv2Api;
@@ -31,21 +30,16 @@ use crate::stepfunctions_api::StepFunctionsApi;
 use crate::sts_api::StsApi;
 use crate::wiring::{REGION, STACK, Wiring, WiringError};
 use aws_faults::{AwsFaults, Reach};
-use crossfade_actions::ports::{Ledger, LedgerError, LoadBalancers, PortError};
+use crossfade_actions::ports::{Ledger, LedgerError};
 use crossfade_world::states::RefusedCall;
 use jiff::Timestamp;
-use return_times::ReturnTimes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use traffic::{NewGroups, Traffic};
-
-/// A target that has not answered by then, in real time, gives its client 504. Generous: it guards work.
-const TARGET_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why a rehearsal could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -71,9 +65,6 @@ pub enum RehearsalError {
     /// The table cannot be used.
     #[error("cannot use the table")]
     Ledger(#[from] LedgerError),
-    /// The load balancers cannot be used.
-    #[error("cannot use the load balancers")]
-    Port(#[from] PortError),
     /// The table cannot be made.
     #[error("cannot create the table: {0}")]
     Table(String),
@@ -87,8 +78,6 @@ pub enum RehearsalError {
 pub struct Access {
     /// The table.
     pub ledger: Arc<dyn Ledger>,
-    /// The load balancers.
-    pub load_balancers: Arc<dyn LoadBalancers>,
 }
 
 /// Where the running world is reached.
@@ -122,16 +111,18 @@ pub struct Rehearsal {
     endpoints: Endpoints,
     machine: String,
     aws_faults: Arc<AwsFaults>,
+    /// Held until the services begin to move, so that no world time passes before.
+    setting_up: Mutex<Option<Work>>,
     _orchestrator: Orchestrator,
     _front_door: FrontDoor,
-    _bridge: JoinSet<()>,
+    _clock_server: ClockServer,
 }
 
 impl Rehearsal {
     /// Makes the world of a scenario: stage, table, functions as processes, state machines.
     ///
-    /// `binaries` are the function binaries by name; `template` is `infra/template.yaml`. `started` is the world time at
-    /// which the hour of history ends.
+    /// `binaries` are the function binaries by name; `template` is `infra/template.yaml`. The world begins at the full hour
+    /// before `started`: minutes begin at the same world times whenever the same scenario is rehearsed.
     pub async fn start(
         scenario: Scenario,
         binaries: &BTreeMap<String, PathBuf>,
@@ -140,16 +131,20 @@ impl Rehearsal {
         logs: Option<PathBuf>,
     ) -> Result<Self, RehearsalError> {
         let wiring = Wiring::read(template)?;
-        let clock = WorldClock::starting_at(started, scenario.scale);
-        let stage = Stage::set(&scenario, clock).await?;
+        let clock = WorldClock::starting_at(full_hour(started), scenario.scale);
+        let setting_up = clock.work();
+        let stage = Stage::set(&scenario, &clock).await?;
         let aws_faults = Arc::new(AwsFaults::new(&scenario));
         let accesses = Arc::new(AccessLog::around(aws_faults.clone(), stage.elbv2.clone()));
         let table = Arc::new(DynamoDb::start().await?);
         create_tables(&table, &wiring).await?;
         let front_door = FrontDoor::bind(
             vec![
-                ("elasticloadbalancing", Arc::new(Elbv2Api::new(stage.elbv2.clone(), clock)) as Arc<dyn AwsService>),
-                ("monitoring", Arc::new(CloudWatchApi::new(stage.cloudwatch.clone(), clock))),
+                (
+                    "elasticloadbalancing",
+                    Arc::new(Elbv2Api::new(stage.elbv2.clone(), clock.clone())) as Arc<dyn AwsService>,
+                ),
+                ("monitoring", Arc::new(CloudWatchApi::new(stage.cloudwatch.clone(), clock.clone()))),
                 ("dynamodb", table),
                 ("sts", Arc::new(StsApi)),
             ],
@@ -159,34 +154,34 @@ impl Rehearsal {
         let settings = HostSettings {
             endpoint_url: front_door.url(),
             region: REGION.to_owned(),
-            clock: Some(clock.environment_value()),
+            clock: clock.clone(),
             log_directory: logs,
         };
         let host = Arc::new(LambdaHost::new(settings, functions(&wiring, binaries)?));
         warm(&host, &wiring).await?;
-        let functions = Arc::new(WithHooks::new(host.clone(), scenario.hooks.clone()));
-        let orchestrator = Orchestrator::start(&wiring, functions, clock, scenario.seed)?;
+        let functions = Arc::new(WithHooks::new(host.clone(), scenario.hooks.clone(), clock.clone()));
+        let orchestrator = Orchestrator::start(&wiring, functions, &clock, scenario.seed)?;
         let executions = orchestrator.executions();
         aws_faults.may_reach(Reach {
             host: Arc::downgrade(&host),
             executions: executions.clone(),
             events: orchestrator.events(),
             cloudwatch: stage.cloudwatch.clone(),
-            clock,
+            clock: clock.clone(),
         });
         front_door.add("states", Arc::new(StepFunctionsApi::new(executions.clone())));
-        let (alarm_events, bridge) = bridge(&orchestrator);
+        let bus = orchestrator.events();
         let plane_settings = DataPlaneSettings {
             elbv2: stage.elbv2.clone(),
             cloudwatch: stage.cloudwatch.clone(),
-            clock,
+            clock: clock.clone(),
             directory: stage.directory.clone(),
-            events: alarm_events,
-            target_timeout: TARGET_TIMEOUT,
+            events: Arc::new(move |event| bus.put(event)),
         };
         let listeners: Vec<String> = stage.listeners.values().cloned().collect();
         let plane = DataPlane::start(plane_settings, &listeners).await?;
-        let endpoints = endpoints(&wiring, &front_door, &clock, &stage, &plane, &scenario);
+        let clock_server = ClockServer::bind(&clock).await?;
+        let endpoints = endpoints(&wiring, &front_door, &clock_server, &stage, &plane, &scenario);
         Ok(Self {
             machine: format!("{STACK}-migrate-service"),
             scenario,
@@ -198,9 +193,10 @@ impl Rehearsal {
             host,
             endpoints,
             aws_faults,
+            setting_up: Mutex::new(Some(setting_up)),
             _orchestrator: orchestrator,
             _front_door: front_door,
-            _bridge: bridge,
+            _clock_server: clock_server,
         })
     }
 
@@ -233,10 +229,6 @@ impl Rehearsal {
         &self.accesses
     }
 
-    pub(crate) fn scale(&self) -> f64 {
-        self.clock.scale()
-    }
-
     /// A route's actions as AWS describes them now.
     pub(crate) fn actions_of(&self, route: &str) -> Result<Value, StageError> {
         let mut elbv2 = self.stage.elbv2.lock().expect("no holder of the lock panics");
@@ -257,28 +249,28 @@ impl Rehearsal {
         progress: &watch::Sender<Snapshot>,
     ) -> Result<(Report, Afterwards), RehearsalError> {
         let began = Instant::now();
+        let setting_up = self.setting_up.lock().expect("no holder of the lock panics").take();
+        let work = setting_up.unwrap_or_else(|| self.clock.work());
         access.ledger.store_policy("rehearsal", &self.scenario.policy).await?;
-        self.wait_for_old_targets().await;
+        let work = self.wait_for_old_targets(work).await;
         let new_groups = NewGroups::default();
         let traffic = Traffic::start(self, &new_groups);
         let world_began = self.clock.now();
         let mut arns = vec![None; self.scenario.services.len()];
         let mut happenings = Happenings::new(self, world_began);
-        let mut return_times = ReturnTimes::default();
         let follower = progress::Follower::new(self, &traffic, &new_groups);
-        let heads =
-            self.until_at_rest(&mut arns, access, &mut happenings, &mut return_times, &follower, progress).await?;
+        let (heads, work) = self.until_at_rest(&mut arns, access, &mut happenings, &follower, progress, work).await?;
         let run = Run {
             arns: &arns,
             heads,
-            counts: traffic.stop().await,
+            counts: traffic.stop(),
             happenings: &happenings,
-            bare: return_times.finish().await?,
             wall_seconds: began.elapsed().as_secs_f64(),
+            waited: self.clock.spent(),
             world_seconds: self.clock.now().duration_since(world_began).as_secs_f64(),
         };
         let report = Report::of(self, run, &access.ledger).await?;
-        Ok((report, Afterwards { happenings, arns, new_groups }))
+        Ok((report, Afterwards { happenings, arns, new_groups, work }))
     }
 
     /// What the scenario wants to go wrong and did not, each by its place in the scenario.
@@ -294,19 +286,27 @@ pub struct Afterwards {
     happenings: Happenings,
     arns: Vec<Option<String>>,
     new_groups: NewGroups,
+    /// Held since the report, so that it describes the world as it is.
+    work: Work,
 }
 
 impl Afterwards {
     /// Sends load again and lets faults begin and end, until it is dropped: whoever starts a service now finds the world at
     /// work.
-    pub async fn go_on(&mut self, rehearsal: &Rehearsal) -> Result<std::convert::Infallible, RehearsalError> {
-        let _traffic = Traffic::start(rehearsal, &self.new_groups);
+    pub async fn go_on(self, rehearsal: &Rehearsal) -> Result<std::convert::Infallible, RehearsalError> {
+        let Self { mut happenings, arns, new_groups, mut work } = self;
+        let _traffic = Traffic::start(rehearsal, &new_groups);
         loop {
-            let weights = rehearsal.weights(&self.new_groups);
-            self.happenings.update(rehearsal, &self.arns, &weights)?;
-            tokio::time::sleep(settle::LOOK_EVERY).await;
+            let weights = rehearsal.weights(&new_groups);
+            happenings.update(rehearsal, &arns, &weights)?;
+            work = rehearsal.clock.pause(work, settle::LOOK_EVERY).await;
         }
     }
+}
+
+fn full_hour(time: Timestamp) -> Timestamp {
+    let second = time.as_second();
+    Timestamp::from_second(second - second.rem_euclid(3600)).expect("an hour before a time is a time")
 }
 
 fn functions(wiring: &Wiring, binaries: &BTreeMap<String, PathBuf>) -> Result<Vec<FunctionSpec>, RehearsalError> {
@@ -327,19 +327,6 @@ async fn warm(host: &Arc<LambdaHost>, wiring: &Wiring) -> Result<(), StartError>
     let names: Vec<String> = wiring.functions.keys().cloned().collect();
     let warming = names.iter().map(|name| host.warm(name));
     futures::future::try_join_all(warming).await.map(drop)
-}
-
-/// Passes alarm events on to the event bus.
-fn bridge(orchestrator: &Orchestrator) -> (tokio::sync::mpsc::UnboundedSender<Value>, JoinSet<()>) {
-    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<Value>();
-    let bus = orchestrator.events();
-    let mut task = JoinSet::new();
-    task.spawn(async move {
-        while let Some(event) = receiver.recv().await {
-            bus.put(event);
-        }
-    });
-    (sender, task)
 }
 
 async fn create_tables(table: &DynamoDb, wiring: &Wiring) -> Result<(), RehearsalError> {
@@ -366,7 +353,7 @@ async fn create_tables(table: &DynamoDb, wiring: &Wiring) -> Result<(), Rehearsa
 fn endpoints(
     wiring: &Wiring,
     front_door: &FrontDoor,
-    clock: &WorldClock,
+    clock: &ClockServer,
     stage: &Stage,
     plane: &DataPlane,
     scenario: &Scenario,
@@ -380,7 +367,7 @@ fn endpoints(
     Endpoints {
         aws: front_door.url(),
         region: REGION.to_owned(),
-        clock: clock.environment_value(),
+        clock: format!("{},{}", clock.address(), scenario.scale),
         table: wiring.tables.first().map_or_else(|| STACK.to_owned(), |table| table.name.clone()),
         roll_back_machine: machine.map(|machine| machine.arn.clone()).unwrap_or_default(),
         services: services.iter().map(|service| service.name.to_string()).collect(),

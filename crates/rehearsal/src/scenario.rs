@@ -30,7 +30,7 @@ pub const DEFAULT_SCENARIO: &str = include_str!("../../../examples/rehearsals/de
 pub struct Scenario {
     /// Seed of everything that is drawn.
     pub seed: u64,
-    /// World seconds to one real second.
+    /// World seconds to one real second, at the most.
     pub scale: f64,
     /// Services that move at the same time.
     pub services: Vec<ServiceScenario>,
@@ -57,8 +57,8 @@ pub struct ServiceScenario {
     pub old_targets: u16,
     /// Servers on the new cluster.
     pub new_targets: u16,
-    /// Live requests in a real second.
-    pub requests_per_second: f64,
+    /// Requests in a world minute that are sent over connections.
+    pub sent_per_minute: f64,
     /// Requests in a world minute that are drawn instead of sent.
     pub drawn_per_minute: f64,
     /// Whether its migration is started; else it only stands there, under load.

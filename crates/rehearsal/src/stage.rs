@@ -88,7 +88,7 @@ pub struct StagedRoute {
 
 impl Stage {
     /// Sets the stage at the clock's present time.
-    pub async fn set(scenario: &Scenario, clock: WorldClock) -> Result<Self, StageError> {
+    pub async fn set(scenario: &Scenario, clock: &WorldClock) -> Result<Self, StageError> {
         let now = clock.now();
         let mut stage = Self {
             elbv2: Arc::new(Mutex::new(Elbv2::new(scenario.seed))),
@@ -111,7 +111,7 @@ impl Stage {
         number: usize,
         seed: u64,
         now: Timestamp,
-        clock: WorldClock,
+        clock: &WorldClock,
     ) -> Result<StagedService, StageError> {
         let name = service.name.as_str();
         let seed = seed.wrapping_mul(1000).wrapping_add(u64::try_from(number).unwrap_or_default() * 10);

@@ -6,6 +6,7 @@ pub mod elbv2;
 pub mod events;
 pub mod executions;
 pub mod fault_injection;
+pub mod latency;
 pub mod ledger;
 pub mod states;
 pub mod tree;

@@ -7,12 +7,13 @@ pub trait Clock: Send + Sync {
     /// Now. In a rehearsal, world time.
     fn now(&self) -> Timestamp;
 
-    /// Waits for a world duration, such as the seconds between two reads of a drifted route.
+    /// Waits, such as for the seconds between two reads of a drifted route. In a rehearsal, in world time.
     async fn pause(&self, duration: Duration);
 
-    /// Real time since some moment of the past: the age of what guards work. In a rehearsal too it runs as on a wall clock.
+    /// Time since some moment of the past, by which this process guards its own work. It is real, but in the functions of a
+    /// rehearsal, where work takes no time and every wait is in world time.
     fn real(&self) -> Duration;
 
-    /// Waits for a real duration: the patience of a function, whose own time is real.
+    /// Waits for a span of [`Clock::real`]: how long a process waits for an answer.
     async fn real_pause(&self, duration: Duration);
 }

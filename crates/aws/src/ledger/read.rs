@@ -4,14 +4,17 @@ use super::item::{self, Item};
 use super::key::{self, Key};
 use super::{Table, item::text};
 use crate::classify::{failed, malformed};
+use aws_smithy_async::rt::sleep::AsyncSleep as _;
 use crossfade_actions::ports::{LedgerError, PortError};
 use crossfade_domain::ids::{MigrationId, ServiceName};
 use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::route::RouteId;
+use futures::future::{Either, select};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::pin::pin;
 use std::time::Duration;
 
 /// How long a rollback waits for a table that does not answer (invariant 6), with a little left for the caller.
@@ -19,22 +22,26 @@ const PATIENCE: Duration = Duration::from_millis(1900);
 /// `GetItem`s under way at a time.
 const READS_AT_A_TIME: usize = 16;
 
-/// The answer of a call that a rollback may wait for, or after 2 s an error. What was asked for may still take effect.
-pub(super) async fn within_2_s<T>(
-    operation: &'static str,
-    object: &str,
-    call: impl Future<Output = Result<T, LedgerError>>,
-) -> Result<T, LedgerError> {
-    tokio::time::timeout(PATIENCE, call).await.unwrap_or_else(|_| {
-        let detail = format!("no answer within {} ms", PATIENCE.as_millis());
-        Err(malformed(operation, object, detail).into())
-    })
-}
-
 impl Table {
-    /// The document of one item, as [`within_2_s`].
+    /// The answer of a call that a rollback may wait for, or after 2 s an error. What was asked for may still take effect.
+    pub(super) async fn within_2_s<T>(
+        &self,
+        operation: &'static str,
+        object: &str,
+        call: impl Future<Output = Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        match select(pin!(call), self.sleep.sleep(PATIENCE)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => {
+                let detail = format!("no answer within {} ms", PATIENCE.as_millis());
+                Err(malformed(operation, object, detail).into())
+            }
+        }
+    }
+
+    /// The document of one item, as [`Table::within_2_s`].
     pub(super) async fn document_within_2_s<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, LedgerError> {
-        within_2_s("GetItem", &key.to_string(), self.document(key)).await
+        self.within_2_s("GetItem", &key.to_string(), self.document(key)).await
     }
 
     /// Index entries and heads are written in one transaction but read one after the other: a migration that ended in
@@ -73,7 +80,7 @@ impl Table {
     pub(super) async fn services_under(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
         let partition = key::alarm_partition(alarm);
         let query = async { Ok(self.query(&partition, None).await?) };
-        within_2_s("Query", &partition, query).await?.iter().map(item::service).collect()
+        self.within_2_s("Query", &partition, query).await?.iter().map(item::service).collect()
     }
 
     pub(super) async fn put_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {

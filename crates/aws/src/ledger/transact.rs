@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
+use aws_smithy_async::rt::sleep::AsyncSleep as _;
 use crossfade_actions::ports::PortError;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ impl Table {
         loop {
             match self.transact_once(object, writes.clone()).await {
                 Err(PortError::Throttled { operation, object }) => match pauses.next() {
-                    Some(milliseconds) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
+                    Some(milliseconds) => self.sleep.sleep(Duration::from_millis(milliseconds)).await,
                     None => return Err(PortError::Throttled { operation, object }),
                 },
                 other => return other,

@@ -4,7 +4,7 @@ use crate::journal_text;
 use crate::rehearse_command::live::clock_text;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use crossfade_domain::plan::{Finding, Severity};
-use crossfade_rehearsal::report::{Report, ReturnTime, ServiceReport};
+use crossfade_rehearsal::report::{Machine, Report, ReturnTime, ServiceReport};
 use crossfade_rehearsal::scenario::Outcome;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -23,10 +23,8 @@ pub(super) fn write(report: &Report, colours: bool, out: &mut impl Write) -> io:
     }
     writeln!(out)?;
     if !report.return_times.is_empty() {
-        writeln!(
-            out,
-            "From an alarm's event to every route read back at its baseline, and the same reads and writes bare:"
-        )?;
+        writeln!(out, "From an alarm's change of state to every route read back at its baseline, and the bare calls.")?;
+        writeln!(out, "World time is modelled: docs/rehearsal.md says how long each call of AWS takes.")?;
         writeln!(out, "{}\n", return_times(&report.return_times, colours))?;
     }
     for service in report.services.iter().filter(|service| !service.unmet.is_empty()) {
@@ -36,8 +34,23 @@ pub(super) fn write(report: &Report, colours: bool, out: &mut impl Write) -> io:
         }
         writeln!(out)?;
     }
-    writeln!(out, "{:.1} s of wall time, {} of world time", report.wall_seconds, clock_text(report.world_seconds))?;
+    writeln!(out, "{}", machine(report))?;
     writeln!(out, "{}", verdict(report))
+}
+
+/// How long the rehearsal took here, and what would make it shorter.
+fn machine(report: &Report) -> String {
+    let Machine { wall_seconds, working_seconds, waiting_seconds } = report.machine;
+    let mut text = format!(
+        "{} of world time took {wall_seconds:.1} s here: {working_seconds:.1} s of work, {waiting_seconds:.1} s of \
+         waiting for the world's clock.",
+        clock_text(report.world_seconds)
+    );
+    if waiting_seconds > 0.2 * wall_seconds {
+        write!(text, "\nA higher --scale saves up to {waiting_seconds:.0} s; it changes nothing else.")
+            .expect("a string takes whatever is written");
+    }
+    text
 }
 
 /// What every unexpectedly refused plan was refused for; none when there is no such plan.
@@ -92,7 +105,7 @@ fn outcomes(report: &Report, colours: bool) -> Table {
             right(requests.drawn),
             right(requests.harmed),
             if requests.spoiled == 0 { spoiled } else { spoiled.fg(Color::Red) },
-            right(service.rollback.as_ref().map_or_else(String::new, |back| format!("{:.3} s", back.real_seconds))),
+            right(service.rollback.as_ref().map_or_else(String::new, |back| format!("{:.1} s", back.world_seconds))),
         ]);
     }
     table
@@ -138,7 +151,11 @@ fn reason(service: &ServiceReport) -> String {
 
 /// A span of world time.
 fn span(seconds: f64) -> String {
-    if seconds < 120.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
+    match seconds {
+        ..10.0 => format!("{seconds:.1} s"),
+        ..120.0 => format!("{seconds:.0} s"),
+        _ => format!("{:.1} min", seconds / 60.0),
+    }
 }
 
 fn return_times(times: &[ReturnTime], colours: bool) -> Table {
@@ -148,8 +165,8 @@ fn return_times(times: &[ReturnTime], colours: bool) -> Table {
         table.add_row([
             right(time.routes),
             Cell::new(&time.service),
-            right(format!("{:.3} s", time.real_seconds)),
-            right(format!("{:.3} s", time.bare_seconds)),
+            right(format!("{:.2} s", time.seconds)),
+            right(format!("{:.2} s", time.bare_seconds)),
             right(format!("{:.1}", time.ratio)),
         ]);
     }

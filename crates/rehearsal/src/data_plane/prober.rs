@@ -1,6 +1,7 @@
 //! Health checks: real GETs to the targets at their group's interval in world time.
 
-use super::{DataPlaneSettings, locked, world_latency};
+use super::{DataPlaneSettings, HANGS_AFTER, locked, world_latency};
+use crate::clock::Turn;
 use bytes::Bytes;
 use crossfade_world::elbv2::{Probe, ProbeOutcome};
 use http::Request;
@@ -8,47 +9,28 @@ use http_body_util::Empty;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use std::collections::HashSet;
-use std::time::Duration;
-use tokio::task::JoinSet;
+use jiff::SignedDuration;
 
-/// New targets and rules are noticed within this real time.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// New targets and rules are noticed within this world time.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 type ProbeClient = Client<HttpConnector, Empty<Bytes>>;
-type TargetKey = (String, String, u16);
 
-pub(super) async fn probe(settings: DataPlaneSettings) {
+pub(super) async fn probe(settings: DataPlaneSettings, first: Turn) {
     let client: ProbeClient = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build_http();
-    let mut under_way = JoinSet::new();
-    let mut waited_for: HashSet<TargetKey> = HashSet::new();
+    let mut turn = first;
     loop {
-        let due = locked(&settings.elbv2).probes_due(settings.clock.now());
-        for probe in due {
-            let key = (probe.group.clone(), probe.target.clone(), probe.target_port);
-            // A target that hangs is waited for once: in a fast world many intervals fit into its timeout.
-            if waited_for.insert(key.clone()) {
-                let (client, settings) = (client.clone(), settings.clone());
-                under_way.spawn(async move {
-                    let outcome = outcome_of(&client, &settings, &probe).await;
-                    locked(&settings.elbv2).probe_result(&probe.group, &probe.target, probe.target_port, outcome);
-                    key
-                });
-            }
+        let _work = turn.await;
+        let now = settings.clock.now();
+        let due = locked(&settings.elbv2).probes_due(now);
+        let outcomes = due.iter().map(|probe| outcome_of(&client, &settings, probe));
+        let outcomes = futures::future::join_all(outcomes).await;
+        let mut elbv2 = locked(&settings.elbv2);
+        for (probe, outcome) in due.iter().zip(outcomes) {
+            elbv2.probe_result(&probe.group, &probe.target, probe.target_port, outcome);
         }
-        let next = locked(&settings.elbv2).next_probe_at();
-        let pause = next.map_or(LOOK_EVERY, |next| settings.clock.real_until(next).min(LOOK_EVERY));
-        tokio::select! {
-            () = tokio::time::sleep(pause.max(Duration::from_millis(1))) => {}
-            Some(Ok(key)) = under_way.join_next() => {
-                waited_for.remove(&key);
-            }
-        }
-        while let Some(ended) = under_way.try_join_next() {
-            if let Ok(key) = ended {
-                waited_for.remove(&key);
-            }
-        }
+        let next = elbv2.next_probe_at().map_or(now + LOOK_EVERY, |next| next.min(now + LOOK_EVERY));
+        turn = settings.clock.at(next);
     }
 }
 
@@ -64,7 +46,7 @@ async fn outcome_of(client: &ProbeClient, settings: &DataPlaneSettings, probe: &
         .header("user-agent", "ELB-HealthChecker/2.0")
         .body(Empty::new());
     let Ok(request) = request else { return ProbeOutcome::Failed };
-    match tokio::time::timeout(probe.timeout, client.request(request)).await {
+    match tokio::time::timeout(HANGS_AFTER, client.request(request)).await {
         Err(_) => ProbeOutcome::TimedOut,
         Ok(Err(_)) => ProbeOutcome::Failed,
         Ok(Ok(response)) if world_latency(response.headers()).is_some_and(|took| took > probe.timeout) => {

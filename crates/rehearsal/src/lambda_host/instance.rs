@@ -2,6 +2,7 @@
 
 use super::output::Output;
 use super::{FunctionSpec, lock, runtime_api};
+use crate::clock::{HeldWork, WorldClock, answer_times};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -20,6 +21,8 @@ pub(super) struct Instance {
     /// The invocation that the process has taken and not answered yet.
     current: Mutex<Option<Invocation>>,
     pub(super) function_arn: String,
+    clock: WorldClock,
+    held_work: HeldWork,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -53,10 +56,13 @@ impl Instance {
         spec: &FunctionSpec,
         number: u64,
         environment: &BTreeMap<String, String>,
+        clock: &WorldClock,
         output: Arc<Output>,
     ) -> std::io::Result<(Arc<Self>, impl Future<Output = ()> + Send + 'static)> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
+        let times = TcpListener::bind("127.0.0.1:0").await?;
+        let times_address = times.local_addr()?;
         let mut command = Command::new(&spec.binary);
         // A Ctrl-C in the terminal is for the host, which then ends its functions in order.
         #[cfg(unix)]
@@ -65,6 +71,7 @@ impl Instance {
             .env_clear()
             .envs(environment)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("CROSSFADE_CLOCK", format!("{times_address},driven"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -77,9 +84,11 @@ impl Instance {
             kill: Notify::new(),
             current: Mutex::default(),
             function_arn: spec.arn.clone(),
+            clock: clock.clone(),
+            held_work: HeldWork::default(),
         });
         let streams = (child.stdout.take(), child.stderr.take());
-        let process = Arc::clone(&instance).drive(child, listener, receiver, async move {
+        let process = Arc::clone(&instance).drive(child, (listener, times), receiver, async move {
             let (out, error) = streams;
             let follow_out = async {
                 if let Some(stream) = out {
@@ -99,7 +108,7 @@ impl Instance {
     async fn drive(
         self: Arc<Self>,
         mut child: Child,
-        listener: TcpListener,
+        (listener, times): (TcpListener, TcpListener),
         receiver: mpsc::Receiver<Invocation>,
         output: impl Future<Output = ()> + Send + 'static,
     ) {
@@ -116,6 +125,9 @@ impl Instance {
                 }
                 accepted = listener.accept() => if let Ok((stream, _)) = accepted {
                     connections.spawn(runtime_api::serve(stream, Arc::clone(&self), Arc::clone(&receiver)));
+                },
+                accepted = times.accept() => if let Ok((stream, _)) = accepted {
+                    connections.spawn(answer_times(stream, self.clock.clone(), self.held_work.clone()));
                 },
                 () = &mut output, if output_open => output_open = false,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -157,6 +169,11 @@ impl Instance {
             Ok(_) => Ok(()),
             Err(_) => unreachable!("the instance owns the sender and is borrowed here"),
         }
+    }
+
+    /// The work of whoever has invoked it.
+    pub(super) fn held_work(&self) -> &HeldWork {
+        &self.held_work
     }
 
     pub(super) fn is_alive(&self) -> bool {

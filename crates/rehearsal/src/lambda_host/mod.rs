@@ -8,6 +8,8 @@ mod instance;
 mod output;
 mod runtime_api;
 
+use crate::clock::{Work, WorldClock};
+use crossfade_world::latency::{INVOKE_COLD, INVOKE_WARM};
 use crossfade_world::states::TaskError;
 use instance::{Instance, Outcome};
 use output::Output;
@@ -21,10 +23,11 @@ use tokio::task::JoinSet;
 /// What can be invoked: the host, or a stub in tests.
 #[async_trait::async_trait]
 pub trait Functions: Send + Sync {
-    /// Invokes a function by its name or ARN, perhaps qualified, and waits for its answer.
+    /// Invokes a function by its name or ARN, perhaps qualified, and waits for its answer. `work` is whoever invokes it: it
+    /// is given back while the function waits, and returned with the answer.
     ///
     /// The error is the one that Step Functions shows for it.
-    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError>;
+    async fn invoke(&self, function: &str, payload: Value, work: Work) -> (Result<Value, TaskError>, Work);
 }
 
 /// What all functions of a host share.
@@ -34,8 +37,8 @@ pub struct HostSettings {
     pub endpoint_url: String,
     /// The region they believe to be in.
     pub region: String,
-    /// The value of `CROSSFADE_CLOCK`; none in real time.
-    pub clock: Option<String>,
+    /// World time, which stands still while a function works.
+    pub clock: WorldClock,
     /// Where each function's output is kept as a file; none keeps only the last lines in memory.
     pub log_directory: Option<PathBuf>,
 }
@@ -51,7 +54,7 @@ pub struct FunctionSpec {
     pub binary: PathBuf,
     /// Its own environment; nothing of the host's reaches it.
     pub environment: BTreeMap<String, String>,
-    /// How long an invocation may take, in real time.
+    /// How long an invocation may take, in world time.
     pub timeout: Duration,
     /// What it is told about its memory, in MB; nothing limits it.
     pub memory_megabytes: u32,
@@ -85,8 +88,9 @@ pub enum StartError {
     Silent { function: String, after: Duration, last_lines: String },
 }
 
-/// The time that AWS gives an instance to ask for its first invocation; a loaded machine gets three times as much.
-const LONGEST_START: Duration = Duration::from_secs(30);
+/// Real time in which a process must ask for its first invocation, and in which it must answer or begin to wait: what
+/// hangs is ended at last, however busy the machine is.
+const HANGS_AFTER: Duration = Duration::from_mins(10);
 
 /// Functions as processes.
 pub struct LambdaHost {
@@ -115,8 +119,6 @@ struct Pool {
     started: u64,
     idle: Vec<Arc<Instance>>,
     busy: Vec<Arc<Instance>>,
-    /// Kill the next instance that becomes busy, so long after it did.
-    kill_next_after: Option<Duration>,
 }
 
 impl LambdaHost {
@@ -156,14 +158,6 @@ impl LambdaHost {
         })
     }
 
-    /// Kills the instance that takes the function's next invocation, once, so long after it took it.
-    ///
-    /// An invocation that ends earlier is left alone and the kill stays armed for the next.
-    pub fn kill_during_next_invocation(&self, function: &str, after: Duration) -> Result<(), StartError> {
-        lock(&self.find(function)?.pool).kill_next_after = Some(after);
-        Ok(())
-    }
-
     /// How many instances of a function were started so far.
     pub fn instances_started(&self, function: &str) -> u64 {
         self.find(function).map_or(0, |hosted| lock(&hosted.pool).started)
@@ -198,9 +192,13 @@ impl LambdaHost {
         };
         let environment = self.environment(&hosted.spec);
         let (instance, process) =
-            Instance::start(&hosted.spec, number, &environment, Arc::clone(&hosted.output)).await.map_err(
-                |source| StartError::Spawn { function: function.clone(), binary: hosted.spec.binary.clone(), source },
-            )?;
+            Instance::start(&hosted.spec, number, &environment, &self.settings.clock, Arc::clone(&hosted.output))
+                .await
+                .map_err(|source| StartError::Spawn {
+                    function: function.clone(),
+                    binary: hosted.spec.binary.clone(),
+                    source,
+                })?;
         {
             let mut processes = lock(&self.processes);
             while processes.tasks.try_join_next().is_some() {}
@@ -211,13 +209,13 @@ impl LambdaHost {
                 instance.kill();
             }
         }
-        match tokio::time::timeout(LONGEST_START, instance.until_it_polls()).await {
+        match tokio::time::timeout(HANGS_AFTER, instance.until_it_polls()).await {
             Ok(Ok(())) => Ok(instance),
             Ok(Err(cause)) => Err(StartError::Ended { function, cause, last_lines: hosted.output.quoted() }),
             Err(_) => {
                 instance.kill();
                 let last_lines = hosted.output.quoted();
-                Err(StartError::Silent { function, after: LONGEST_START, last_lines })
+                Err(StartError::Silent { function, after: HANGS_AFTER, last_lines })
             }
         }
     }
@@ -244,86 +242,118 @@ impl LambdaHost {
         ] {
             environment.insert(name.to_owned(), value.to_owned());
         }
-        if let Some(clock) = &settings.clock {
-            environment.insert("CROSSFADE_CLOCK".to_owned(), clock.clone());
-        }
         environment
     }
 
-    async fn take_instance(&self, hosted: &Hosted) -> Result<Arc<Instance>, StartError> {
+    /// An idle instance, or a new one: the answer to a request to invoke, as late as it comes in the world.
+    async fn take_instance(&self, hosted: &Hosted, work: Work) -> (Result<Arc<Instance>, StartError>, Work) {
+        let clock = &self.settings.clock;
         let idle = {
             let mut pool = lock(&hosted.pool);
             pool.idle.retain(|instance| instance.is_alive());
             pool.idle.pop()
         };
         match idle {
-            Some(instance) => Ok(instance),
-            None => self.start_instance(hosted).await,
+            Some(instance) => (Ok(instance), clock.pause(work, INVOKE_WARM).await),
+            None => {
+                let work = clock.pause(work, INVOKE_COLD).await;
+                (self.start_instance(hosted).await, work)
+            }
         }
     }
 
-    /// Arms the kill that was asked for, if one was.
-    fn arm_kill(hosted: &Hosted, instance: &Arc<Instance>) -> Option<ArmedKill> {
-        let after = lock(&hosted.pool).kill_next_after.take()?;
-        let instance = Arc::clone(instance);
-        let timer = tokio::spawn(async move {
-            tokio::time::sleep(after).await;
+    /// Lets an instance answer, within the function's time-out.
+    async fn run(
+        &self,
+        hosted: &Hosted,
+        instance: &Instance,
+        payload: Value,
+        work: Work,
+    ) -> (Result<Value, Ended>, Work) {
+        let clock = &self.settings.clock;
+        let timeout = hosted.spec.timeout;
+        let too_late = clock.after(timeout);
+        instance.held_work().begin(work);
+        let (ended, work) = tokio::select! {
+            (request_id, outcome) = instance.invoke(payload, timeout) => (ended(request_id, outcome), clock.work()),
+            // Only a process that waits gives the world's time back: it waits for too long.
+            work = too_late => (Err(Ended::TimedOut), work),
+            () = tokio::time::sleep(HANGS_AFTER) => (Err(Ended::Hangs), clock.work()),
+        };
+        instance.held_work().end(&work);
+        if matches!(ended, Err(Ended::TimedOut | Ended::Hangs)) {
             instance.kill();
-        });
-        Some(ArmedKill { after, timer })
+        }
+        (ended, work)
     }
 }
 
-struct ArmedKill {
-    after: Duration,
-    timer: tokio::task::JoinHandle<()>,
+/// How an invocation ended without an answer.
+enum Ended {
+    /// With what the function reported: `errorType`, `errorMessage`.
+    Failed(Value),
+    /// The process ended.
+    Exited { request_id: String, status: String },
+    /// It waited past its time-out.
+    TimedOut,
+    /// It neither answered nor waited.
+    Hangs,
+}
+
+fn ended(request_id: String, outcome: Outcome) -> Result<Value, Ended> {
+    match outcome {
+        Outcome::Answered(answer) => Ok(answer),
+        Outcome::Failed(diagnostic) => Err(Ended::Failed(diagnostic)),
+        Outcome::Exited(status) => Err(Ended::Exited { request_id, status }),
+    }
+}
+
+impl Ended {
+    /// As Step Functions shows it.
+    fn error(self, function: &FunctionSpec) -> TaskError {
+        match self {
+            Self::Failed(diagnostic) => TaskError {
+                error: diagnostic["errorType"].as_str().unwrap_or("Unknown").to_owned(),
+                cause: diagnostic.to_string(),
+            },
+            Self::Exited { request_id, status } => {
+                tracing::warn!(function = function.name, status, "a function's process ended in an invocation");
+                let message = format!("RequestId: {request_id} Error: Runtime exited with error: {status}");
+                lambda_error("Runtime.ExitError", &message)
+            }
+            Self::TimedOut => {
+                let message = format!("Error: Task timed out after {:.2} seconds", function.timeout.as_secs_f64());
+                lambda_error("Sandbox.Timedout", &message)
+            }
+            Self::Hangs => {
+                let minutes = HANGS_AFTER.as_secs() / 60;
+                tracing::error!(function = function.name, minutes, "a function's process hangs");
+                lambda_error("Sandbox.Timedout", &format!("Error: no answer for {minutes} real minutes"))
+            }
+        }
+    }
 }
 
 #[async_trait::async_trait]
 impl Functions for LambdaHost {
-    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError> {
-        let hosted = self
-            .find(function)
-            .map_err(|error| lambda_error("Lambda.ResourceNotFoundException", &error.to_string()))?;
-        let instance = match self.take_instance(hosted).await {
-            Ok(instance) => instance,
-            Err(error) => return Err(lambda_error("Runtime.ExitError", &error.to_string())),
+    async fn invoke(&self, function: &str, payload: Value, work: Work) -> (Result<Value, TaskError>, Work) {
+        let hosted = match self.find(function) {
+            Ok(hosted) => hosted,
+            Err(error) => return (Err(lambda_error("Lambda.ResourceNotFoundException", &error.to_string())), work),
+        };
+        let (instance, work) = match self.take_instance(hosted, work).await {
+            (Ok(instance), work) => (instance, work),
+            (Err(error), work) => return (Err(lambda_error("Runtime.ExitError", &error.to_string())), work),
         };
         lock(&hosted.pool).busy.push(Arc::clone(&instance));
-        let kill = Self::arm_kill(hosted, &instance);
-        let invocation = instance.invoke(payload, hosted.spec.timeout);
-        let outcome = tokio::time::timeout(hosted.spec.timeout, invocation).await;
+        let (answer, work) = self.run(hosted, &instance, payload, work).await;
         let mut pool = lock(&hosted.pool);
         pool.busy.retain(|busy| !Arc::ptr_eq(busy, &instance));
-        if let Some(kill) = kill {
-            kill.timer.abort();
-            if matches!(outcome, Ok((_, Outcome::Answered(_) | Outcome::Failed(_)))) {
-                pool.kill_next_after = Some(kill.after);
-            }
+        if matches!(answer, Ok(_) | Err(Ended::Failed(_))) {
+            pool.idle.push(instance);
         }
-        let Ok((request_id, outcome)) = outcome else {
-            instance.kill();
-            let message = format!("Error: Task timed out after {:.2} seconds", hosted.spec.timeout.as_secs_f64());
-            return Err(lambda_error("Sandbox.Timedout", &message));
-        };
-        match outcome {
-            Outcome::Answered(answer) => {
-                pool.idle.push(instance);
-                Ok(answer)
-            }
-            Outcome::Failed(diagnostic) => {
-                pool.idle.push(instance);
-                Err(TaskError {
-                    error: diagnostic["errorType"].as_str().unwrap_or("Unknown").to_owned(),
-                    cause: diagnostic.to_string(),
-                })
-            }
-            Outcome::Exited(status) => {
-                let message = format!("RequestId: {request_id} Error: Runtime exited with error: {status}");
-                tracing::warn!(function = hosted.spec.name, status, "a function's process ended in an invocation");
-                Err(lambda_error("Runtime.ExitError", &message))
-            }
-        }
+        drop(pool);
+        (answer.map_err(|ended| ended.error(&hosted.spec)), work)
     }
 }
 
@@ -359,8 +389,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_function_and_one_that_cannot_start_have_lambdas_error_names() {
-        let settings =
-            HostSettings { endpoint_url: String::new(), region: "eu-west-1".into(), clock: None, log_directory: None };
+        let clock = WorldClock::starting_at(jiff::Timestamp::UNIX_EPOCH, 1.0);
+        let settings = HostSettings {
+            endpoint_url: String::new(),
+            region: "eu-west-1".into(),
+            clock: clock.clone(),
+            log_directory: None,
+        };
         let spec = |name: &str, binary: &str| FunctionSpec {
             name: name.into(),
             arn: String::new(),
@@ -370,8 +405,9 @@ mod tests {
             memory_megabytes: 128,
         };
         let host = LambdaHost::new(settings, [spec("missing", "/nowhere/at-all"), spec("ends", "/bin/false")]);
-        assert_eq!(host.invoke("gone", json!({})).await.unwrap_err().error, "Lambda.ResourceNotFoundException");
-        assert_eq!(host.invoke("missing", json!({})).await.unwrap_err().error, "Runtime.ExitError");
+        let error = async |function| host.invoke(function, json!({}), clock.work()).await.0.unwrap_err().error;
+        assert_eq!(error("gone").await, "Lambda.ResourceNotFoundException");
+        assert_eq!(error("missing").await, "Runtime.ExitError");
         let error = host.warm("ends").await.unwrap_err();
         assert!(matches!(&error, StartError::Ended { .. }), "{error}");
     }

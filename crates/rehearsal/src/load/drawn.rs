@@ -4,25 +4,23 @@
 //! cluster draws its answer under the faults that are on, and the load balancer's metrics count it once. Only the
 //! connections are left out.
 
+use super::arrivals::Arrivals;
 use super::counts::{Answer, Counts, Origin};
 use super::{Entry, FaultFlag};
-use crate::clock::WorldClock;
+use crate::clock::{Turn, WorldClock};
 use crate::cluster::Cluster;
 use crate::data_plane::{Directory, Tally, ending};
 use crossfade_world::cloudwatch::{CloudWatch, Outcome};
 use crossfade_world::elbv2::{Decision, Elbv2, HttpRequest};
-use jiff::{SignedDuration, Timestamp};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
 
-/// How often arrivals that are due are drawn, in real time.
-const TICK: Duration = Duration::from_millis(5);
+/// How often arrivals that are due are drawn, in world time; each is counted at its own.
+const TICK: Duration = Duration::from_secs(1);
 
 /// One way into a service for requests that are drawn.
 pub struct DrawnEntry {
@@ -76,7 +74,8 @@ impl DrawnLoad {
     /// Starts drawing; what comes of it is added to `counts`.
     pub fn start(settings: DrawnSettings, counts: Arc<Mutex<Counts>>) -> Self {
         let on = Arc::new(AtomicBool::new(true));
-        Self { arrivals: tokio::spawn(arrive(settings, counts, on.clone())), on }
+        let first = settings.clock.after(TICK);
+        Self { arrivals: tokio::spawn(arrive(settings, counts, on.clone(), first)), on }
     }
 
     /// Lets no more requests arrive, or lets them arrive again.
@@ -91,17 +90,18 @@ impl Drop for DrawnLoad {
     }
 }
 
-async fn arrive(settings: DrawnSettings, counts: Arc<Mutex<Counts>>, on: Arc<AtomicBool>) {
-    let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut next_arrival = settings.clock.now();
+async fn arrive(settings: DrawnSettings, counts: Arc<Mutex<Counts>>, on: Arc<AtomicBool>, first: Turn) {
+    let mut arrivals = Arrivals::new(settings.seed, settings.requests_per_minute, settings.clock.now());
+    let mut next_arrival = arrivals.next();
     let mut entry = 0;
+    let mut turn = first;
     loop {
-        ticks.tick().await;
+        let _work = turn.await;
         let now = settings.clock.now();
+        turn = settings.clock.after(TICK);
         if !on.load(Ordering::Relaxed) {
-            next_arrival = now;
+            arrivals.skip_to(now);
+            next_arrival = arrivals.next();
             continue;
         }
         while next_arrival <= now {
@@ -110,8 +110,7 @@ async fn arrive(settings: DrawnSettings, counts: Arc<Mutex<Counts>>, on: Arc<Ato
             let answer = settings.draw(next_arrival, &settings.entries[entry]);
             let excused = fault_before || settings.fault_is_on.is_on();
             counts.lock().expect("no holder of the lock panics").add(Origin::Drawn, answer, excused);
-            let gap_minutes = -(1.0 - random.random::<f64>()).ln() / settings.requests_per_minute.max(1e-9);
-            next_arrival += SignedDuration::from_secs_f64(gap_minutes * 60.0);
+            next_arrival = arrivals.next();
         }
     }
 }

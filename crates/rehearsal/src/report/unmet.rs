@@ -75,12 +75,7 @@ mod tests {
             held_seconds: 0.0,
             longest_hold: None,
             unmet: Vec::new(),
-            rollback: Some(RollbackReport {
-                trigger: Trigger::CheckAlarms,
-                cause: String::new(),
-                world_seconds: 20.0,
-                real_seconds: 0.2,
-            }),
+            rollback: Some(RollbackReport { trigger: Trigger::CheckAlarms, cause: String::new(), world_seconds: 20.0 }),
             routes: Vec::new(),
             states: Vec::new(),
             expected,

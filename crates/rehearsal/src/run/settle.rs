@@ -2,47 +2,47 @@
 
 use super::happenings::Happenings;
 use super::progress::{Follower, Snapshot};
-use super::return_times::ReturnTimes;
 use super::{Access, Rehearsal, RehearsalError};
+use crate::clock::Work;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_world::states::Status;
 use jiff::Timestamp;
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-/// How often the world is looked at, in real time.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How often progress is shown.
+/// How often the world is looked at, in world time.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often executions are looked at that may have ended, in looks.
+const LOOKS_TO_ENDED: u32 = 10;
+/// How often progress is shown, in real time: people watch it.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
-/// How long the table may be silent at the end, in real time.
-const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
+/// How long old targets may take to pass their first health check, in looks.
+const LOOKS_FOR_TARGETS: u32 = 300;
 /// After the last execution has ended, how long a service may take to come to rest by the sweep, in world minutes.
-const REST_WITHIN_MINUTES: f64 = 15.0;
+const REST_WITHIN_MINUTES: i64 = 15;
 
 impl Rehearsal {
     /// Gives old targets the time to pass their first health check.
-    pub(super) async fn wait_for_old_targets(&self) {
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while Instant::now() < deadline {
-            let all_healthy = {
-                let elbv2 = self.stage.elbv2.lock().expect("no holder of the lock panics");
-                let counts = elbv2.host_counts();
-                let mut routes = self.stage.services.iter().flat_map(|service| &service.routes);
-                routes.all(|route| {
-                    let wanted = elbv2.targets_of(&route.old_group).len();
-                    counts
-                        .iter()
-                        .filter(|counts| counts.group == route.old_group)
-                        .all(|counts| counts.healthy >= wanted)
-                })
-            };
-            if all_healthy {
-                return;
+    pub(super) async fn wait_for_old_targets(&self, mut work: Work) -> Work {
+        for _ in 0..LOOKS_FOR_TARGETS {
+            if self.old_targets_are_healthy() {
+                break;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            work = self.clock.pause(work, LOOK_EVERY).await;
         }
+        work
+    }
+
+    fn old_targets_are_healthy(&self) -> bool {
+        let elbv2 = self.stage.elbv2.lock().expect("no holder of the lock panics");
+        let counts = elbv2.host_counts();
+        let mut routes = self.stage.services.iter().flat_map(|service| &service.routes);
+        routes.all(|route| {
+            let wanted = elbv2.targets_of(&route.old_group).len();
+            let mut of_group = counts.iter().filter(|counts| counts.group == route.old_group);
+            of_group.all(|counts| counts.healthy >= wanted)
+        })
     }
 
     /// Looks on until every execution is over and every migration rests; gives the services' heads.
@@ -51,43 +51,37 @@ impl Rehearsal {
         arns: &mut [Option<String>],
         access: &Access,
         happenings: &mut Happenings,
-        return_times: &mut ReturnTimes,
         follower: &Follower<'_>,
         progress: &watch::Sender<Snapshot>,
-    ) -> Result<Vec<Option<Head>>, RehearsalError> {
+        mut work: Work,
+    ) -> Result<(Vec<Option<Head>>, Work), RehearsalError> {
         let mut shown = Instant::now();
-        let mut over_since: Option<Instant> = None;
-        loop {
+        let mut over_since: Option<Timestamp> = None;
+        for look in 0_u32.. {
             let all_started = self.start_due(arns, follower.world_began)?;
             happenings.update(self, arns, &follower.weights())?;
             if shown.elapsed() >= SHOW_EVERY {
                 shown = Instant::now();
                 progress.send_replace(follower.snapshot(arns));
-                self.look_at_ended(arns, access, return_times, follower).await?;
             }
-            if all_started && self.executions_are_over(arns)? {
-                let since = *over_since.get_or_insert_with(Instant::now);
-                let late = since.elapsed().as_secs_f64() * self.clock.scale() > REST_WITHIN_MINUTES * 60.0;
-                let heads = match self.heads(access).await {
-                    // A machine that is busy with other work may be late with an answer; that is no end of the rehearsal.
-                    Err(error) if since.elapsed() < ANSWERS_WITHIN => {
-                        tracing::warn!(%error, "the table did not answer; looking again");
-                        tokio::time::sleep(SHOW_EVERY).await;
-                        continue;
+            if look % LOOKS_TO_ENDED == 0 {
+                self.draw_for_running(arns, follower)?;
+                if all_started && self.executions_are_over(arns)? {
+                    let now = self.clock.now();
+                    let since = *over_since.get_or_insert(now);
+                    let late = now.duration_since(since).as_mins() >= REST_WITHIN_MINUTES;
+                    let heads = self.heads(access).await?;
+                    if late || heads.iter().flatten().all(|head| head.phase.is_over() || head.phase == Phase::Halted) {
+                        progress.send_replace(follower.snapshot(arns));
+                        return Ok((heads, work));
                     }
-                    heads => heads?,
-                };
-                if late || heads.iter().flatten().all(|head| head.phase.is_over() || head.phase == Phase::Halted) {
-                    self.look_at_ended(arns, access, return_times, follower).await?;
-                    progress.send_replace(follower.snapshot(arns));
-                    return Ok(heads);
+                } else {
+                    over_since = None;
                 }
-                tokio::time::sleep(SHOW_EVERY).await;
-            } else {
-                over_since = None;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            work = self.clock.pause(work, LOOK_EVERY).await;
         }
+        unreachable!("a rehearsal of 136 years has ended otherwise")
     }
 
     /// Starts the services whose time has come; tells whether all are started that are to be.
@@ -107,24 +101,11 @@ impl Rehearsal {
         Ok(all)
     }
 
-    /// Draws requests for the services whose executions run alone, and looks at those that have ended and of which the bare
-    /// calls are not measured yet.
-    async fn look_at_ended(
-        &self,
-        arns: &[Option<String>],
-        access: &Access,
-        return_times: &mut ReturnTimes,
-        follower: &Follower<'_>,
-    ) -> Result<(), RehearsalError> {
+    /// Draws requests for the services whose executions run, and for them alone.
+    fn draw_for_running(&self, arns: &[Option<String>], follower: &Follower<'_>) -> Result<(), RehearsalError> {
         for (service, arn) in arns.iter().enumerate() {
             let status = arn.as_ref().map(|arn| self.executions.describe(arn)).transpose()?.map(|shown| shown.status);
             follower.traffic.draw(service, status == Some(Status::Running));
-            // A migration that succeeded was not rolled back.
-            if status == Some(Status::Failed) && !return_times.knows(service) {
-                // No answer now is an answer at the next look.
-                let head = access.ledger.head(&self.scenario.services[service].name).await.ok().flatten();
-                return_times.look(self, access, service, head.as_ref());
-            }
         }
         Ok(())
     }

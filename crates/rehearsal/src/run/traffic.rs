@@ -18,7 +18,7 @@ pub(super) struct Traffic {
 
 struct ServiceTraffic {
     counts: Arc<Mutex<Counts>>,
-    sent: Option<Load>,
+    _sent: Option<Load>,
     drawn: Option<DrawnLoad>,
 }
 
@@ -44,17 +44,9 @@ impl Traffic {
         }
     }
 
-    /// Stops all of it, waits for the answers under way, and gives the counts of each service.
-    pub(super) async fn stop(self) -> Vec<Counts> {
-        let mut counts = Vec::new();
-        for mut service in self.services {
-            drop(service.drawn.take());
-            if let Some(load) = service.sent.take() {
-                load.stop().await;
-            }
-            counts.push(service.counts());
-        }
-        counts
+    /// Stops all of it, and gives the counts of each service. None is under way while whoever calls this works.
+    pub(super) fn stop(self) -> Vec<Counts> {
+        self.services.iter().map(ServiceTraffic::counts).collect()
     }
 }
 
@@ -70,9 +62,10 @@ impl ServiceTraffic {
         let entries: Vec<(Entry, &StagedRoute)> =
             staged.routes.iter().filter_map(|route| Some((entry(rehearsal, service, route)?, route))).collect();
         let fault_is_on = Arc::new(Switches::of(staged));
-        let sent = (service.requests_per_second > 0.0).then(|| {
+        let sent = (service.sent_per_minute > 0.0).then(|| {
             let settings = LoadSettings {
-                requests_per_second: service.requests_per_second,
+                requests_per_minute: service.sent_per_minute,
+                clock: rehearsal.clock.clone(),
                 entries: entries.iter().map(|(entry, _)| entry.clone()).collect(),
                 new_groups: new_groups.clone(),
                 fault_is_on: fault_is_on.clone(),
@@ -91,7 +84,7 @@ impl ServiceTraffic {
                 elbv2: stage.elbv2.clone(),
                 directory: stage.directory.clone(),
                 clusters: vec![staged.old.clone(), staged.new.clone()],
-                clock: rehearsal.clock,
+                clock: rehearsal.clock.clone(),
                 new_groups: new_groups.clone(),
                 fault_is_on,
                 // Another sequence than that of the live arrivals.
@@ -99,7 +92,7 @@ impl ServiceTraffic {
             };
             DrawnLoad::start(settings, counts.clone())
         });
-        Self { counts, sent, drawn }
+        Self { counts, _sent: sent, drawn }
     }
 
     fn counts(&self) -> Counts {

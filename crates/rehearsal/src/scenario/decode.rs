@@ -42,7 +42,7 @@ pub(super) const SERVICE_FIELDS: [&str; 14] = [
     "routes",
     "old",
     "new",
-    "requestsPerSecond",
+    "sentPerMinute",
     "drawnPerMinute",
     "policy",
     "alarms",
@@ -69,7 +69,7 @@ pub fn decode_scenario(yaml: &str) -> Result<Scenario, ScenarioError> {
 fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     let fields = reader.object(root, &SCENARIO_FIELDS, "a scenario: an object with services")?;
     let seed = fields.get("seed").map_or(Some(1), |place| reader.whole(&place, 0, u32::MAX).map(u64::from));
-    let scale = fields.get("scale").map_or(Some(120.0), |place| number(reader, &place, 1.0, 3600.0));
+    let scale = fields.get("scale").map_or(Some(240.0), |place| number(reader, &place, 1.0, 3600.0));
     let aws_faults = list(reader, &fields, "awsFaults", faults::aws_fault);
     let hooks = list(reader, &fields, "hooks", hook);
     let places = reader
@@ -186,8 +186,7 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
     };
     let old_targets = fields.get("old").map_or(Some(3), |place| reader.whole(&place, 0, 200));
     let new_targets = fields.get("new").map_or(Some(3), |place| reader.whole(&place, 0, 200));
-    let requests_per_second =
-        fields.get("requestsPerSecond").map_or(Some(100.0), |place| number(reader, &place, 0.0, 2000.0));
+    let sent_per_minute = fields.get("sentPerMinute").map_or(Some(50.0), |place| number(reader, &place, 0.0, 2000.0));
     let drawn_per_minute =
         fields.get("drawnPerMinute").map_or(Some(0.0), |place| number(reader, &place, 0.0, 20_000.0));
     let existing_alarms = match fields.get("alarms") {
@@ -220,7 +219,7 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
         routes,
         old_targets: narrow(old_targets?),
         new_targets: narrow(new_targets?),
-        requests_per_second: requests_per_second?,
+        sent_per_minute: sent_per_minute?,
         drawn_per_minute: drawn_per_minute?,
         start: start?,
         start_minute: start_minute?,
@@ -278,8 +277,8 @@ mod tests {
         assert_eq!(ends.len(), 11);
         assert_eq!(scenario.services[2].routes.len(), 5);
         assert_eq!(scenario.services[2].policy.old_target_groups.len(), 2);
-        let live: f64 = scenario.services.iter().map(|service| service.requests_per_second).sum();
-        assert!(live <= 1_100.0, "{live} live requests a second");
+        let live: f64 = scenario.services.iter().map(|service| service.sent_per_minute).sum();
+        assert!(live <= 550.0, "{live} live requests a minute");
     }
 
     #[test]
@@ -287,7 +286,7 @@ mod tests {
         let yaml = "
 services:
   - name: users
-    requestPerSecond: 100
+    sendPerMinute: 100
     policy: { schedule: [{ weight: 101, bake: 10m }] }
     routes: [{ host: a, path: b, loadBalancer: nowhere }]
     faults: [{ errorShare: 2, from: { weight: 25, minute: 1 } }]
@@ -302,7 +301,7 @@ awsFaults: [{ operation: ModifyRule, effect: explode }, { operation: ModifyRule,
         let Err(ScenarioError::Problems(problems)) = decode_scenario(yaml) else { panic!("it has problems") };
         let text = problems.to_string();
         for expected in [
-            "services[0].requestPerSecond: unknown field (did you mean \"requestsPerSecond\"?)",
+            "services[0].sendPerMinute: unknown field (did you mean \"sentPerMinute\"?)",
             "services[0].policy.schedule[0].weight",
             "services[0].routes[0]: expected exactly one of",
             "services[0].routes[0].loadBalancer: \"nowhere\"",

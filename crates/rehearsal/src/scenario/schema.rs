@@ -77,7 +77,7 @@ fn without_faults() -> Value {
         "required": ["services"],
         "properties": {
             "seed": {"type": "integer", "minimum": 0, "default": 1, "description": "Seed of everything that is drawn."},
-            "scale": {"type": "number", "minimum": 1, "maximum": 3600, "default": 120, "description": "World seconds to one real second."},
+            "scale": {"type": "number", "minimum": 1, "maximum": 3600, "default": 240, "description": "World seconds to one real second, at the most."},
             "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
             "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
             "hooks": {"type": "array", "items": {
@@ -97,7 +97,7 @@ fn without_faults() -> Value {
                     "routes": {"type": "array", "items": {"$ref": "#/$defs/route"}, "description": "By default the default action of the first load balancer."},
                     "old": {"type": "integer", "minimum": 0, "maximum": 200, "default": 3, "description": "Servers on the old cluster."},
                     "new": {"type": "integer", "minimum": 0, "maximum": 200, "default": 3, "description": "Servers on the new cluster."},
-                    "requestsPerSecond": {"type": "number", "minimum": 0, "maximum": 2000, "default": 100, "description": "Live requests in a real second."},
+                    "sentPerMinute": {"type": "number", "minimum": 0, "maximum": 2000, "default": 50, "description": "Live requests in a world minute."},
                     "drawnPerMinute": {"type": "number", "minimum": 0, "maximum": 20000, "default": 0, "description": "Requests in a world minute that are drawn, each on its own, instead of sent."},
                     "start": {"type": "boolean", "default": true, "description": "Whether its migration is started; else it only stands there, under load."},
                     "startMinute": {"type": "number", "minimum": 0, "default": 0, "description": "World minutes after the load began at which it is started."},

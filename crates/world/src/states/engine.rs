@@ -19,8 +19,6 @@ pub const MOST_PAYLOAD_BYTES: usize = 262_144;
 /// due until then. Time must not run backwards between calls.
 #[derive(Debug)]
 pub struct StepFunctions {
-    /// World seconds to one real second: a task's `TimeoutSeconds` guards work, which runs in real time.
-    pub guard_scale: f64,
     pub(super) region: String,
     pub(super) account: String,
     pub(super) machines: BTreeMap<String, StoredMachine>,
@@ -138,7 +136,6 @@ impl StepFunctions {
     /// An empty Step Functions; `seed` decides the jitter and the generated names.
     pub fn new(region: &str, account: &str, seed: u64) -> Self {
         Self {
-            guard_scale: 1.0,
             region: region.to_owned(),
             account: account.to_owned(),
             machines: BTreeMap::new(),

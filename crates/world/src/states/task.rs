@@ -44,7 +44,7 @@ impl StepFunctions {
             }
         }
         if let Some(seconds) = task.timeout_seconds {
-            self.set_timer(later(now, seconds_of(seconds) * self.guard_scale), id, strand);
+            self.set_timer(later(now, seconds_of(seconds)), id, strand);
         }
         Ok(())
     }
