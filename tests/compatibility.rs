@@ -2,11 +2,11 @@
 //! and adds others.
 
 use crate::repository::root;
-use crossfade_domain::cursor::Cursor;
-use crossfade_domain::inventory::RouteHolder;
+use crossfade_domain::journal::cursor::Cursor;
 use crossfade_domain::journal::{Event, Head, Phase};
-use crossfade_domain::plan::Plan;
-use crossfade_domain::policy_document::decode_fleet;
+use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::policy::document::decode_fleet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 
 use crate::repository::root;
 use crossfade_rehearsal::clock::WorldClock;
-use crossfade_rehearsal::lambda_host::{FunctionSpec, Functions, HostSettings, LambdaHost};
+use crossfade_rehearsal::functions::lambda_host::{FunctionSpec, Functions, HostSettings, LambdaHost};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::io::{Read, Write};

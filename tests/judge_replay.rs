@@ -30,7 +30,7 @@ fn close(name: &str, observed: &Value, expected: &Value) {
 
 #[test]
 fn the_built_command_gives_every_vectors_verdict_and_evidence() {
-    let vectors: Value = serde_json::from_str(&read("crates/domain/testdata/judge_vectors.json")).unwrap();
+    let vectors: Value = serde_json::from_str(&read("research/judge/vectors.json")).unwrap();
     let vectors = vectors.as_object().unwrap();
     assert_eq!(vectors.len(), 12);
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! The host of functions, with a real function as a real process.
 
 use crossfade_rehearsal::clock::WorldClock;
-use crossfade_rehearsal::lambda_host::{FunctionSpec, Functions, HostSettings, LambdaHost};
+use crossfade_rehearsal::functions::lambda_host::{FunctionSpec, Functions, HostSettings, LambdaHost};
 use crossfade_world::latency::INVOKE_WARM;
 use crossfade_world::states::TaskError;
 use jiff::{SignedDuration, Timestamp};

@@ -15,7 +15,7 @@ use self::policy::{Statement, allows};
 use self::roles::Holder;
 use crate::simulation::{self, Callers};
 use crate::template::template;
-use crossfade_rehearsal::access::Access;
+use crossfade_rehearsal::endpoints::access::Access;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,6 @@
 mod actions;
 mod aws_world;
 mod contract;
-mod machine;
 mod repository;
 
 mod bad_input;

@@ -10,7 +10,7 @@ mod scenarios;
 mod script;
 
 use crate::repository::read;
-use crossfade_domain::cursor::Cursor;
+use crossfade_domain::journal::cursor::Cursor;
 use script::{Answer, Run, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;

@@ -3,12 +3,12 @@
 use crate::repository::{names_in, read, root};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What each crate may build on: `domain <- actions <- aws <- lambda <- functions, cli` and
 /// `domain, actions <- world <- rehearsal <- cli`; the clock stands beside `aws`. The tests may use everything.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("crossfade-domain", &[]),
     ("crossfade-actions", &["domain"]),
     ("crossfade-clock", &["actions"]),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("crossfade-rehearsal", &["domain", "actions", "world"]),
     ("crossfade-cli", &["domain", "actions", "aws", "clock", "world", "rehearsal"]),
     ("crossfade-measure", &[]),
+    ("crossfade-judge-research", &[]),
 ];
 /// What a function's crate may build on.
 const FUNCTION_LAYER: &[&str] = &["domain", "actions", "aws", "lambda"];
@@ -25,8 +26,24 @@ const FUNCTION_LAYER: &[&str] = &["domain", "actions", "aws", "lambda"];
 const IMPURE: [&str; 6] = ["tokio", "async-trait", "futures", "hyper", "reqwest", "tracing"];
 /// Names under which everything ends up that nobody has thought about.
 const BANNED_NAMES: [&str; 8] = ["util", "utils", "helper", "helpers", "common", "manager", "misc", "impl"];
-/// A longer file has a seam that nobody has looked for.
-const LINES_OF_A_FILE: usize = 500;
+/// A longer file needs a reason in [`LONG_FILES`].
+const LINES_OF_A_FILE: usize = 400;
+/// The longer ones, each with the reason why no seam in it follows a meaning.
+const LONG_FILES: [(&str, &str); 11] = [
+    ("crates/domain/src/gates/verdict/tests.rs", "one table of cases behind one check"),
+    ("crates/domain/src/planner/tests.rs", "one table of cases behind one check"),
+    ("crates/rehearsal/src/functions/lambda_host/mod.rs", "a pool and its invocations, which share every lock"),
+    ("crates/world/src/fault_injection.rs", "one decorator for each of the six ports"),
+    ("crates/world/src/states/engine.rs", "the engine's public calls; what they do is in files of its own"),
+    ("tests/actions/stage.rs", "the stage of all stories; to become the simulation's"),
+    ("tests/contract/ledger.rs", "the contract of one port"),
+    ("tests/contract/load_balancers.rs", "the contract of one port"),
+    ("tests/simulation/scenario.rs", "one list of scenarios"),
+    ("tests/simulation/watch.rs", "one list of invariants"),
+    ("tests/state_machines.rs", "rules about the same two machines"),
+];
+/// More files in one folder are a list that nobody reads to its end.
+const FILES_OF_A_FOLDER: usize = 16;
 /// Wiring and nothing else.
 const LINES_OF_A_FUNCTION: usize = 25;
 
@@ -123,7 +140,7 @@ fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
 }
 
 pub(crate) fn all_rust_files() -> Vec<PathBuf> {
-    rust_files(&["crates", "functions", "tests"])
+    rust_files(&["crates", "functions", "research", "tests", "tools"])
 }
 
 #[test]
@@ -159,7 +176,21 @@ fn files_are_named_after_what_they_do() {
 fn files_are_short_enough_to_be_read() {
     for file in all_rust_files() {
         let lines = read(&file).lines().count();
-        assert!(lines <= LINES_OF_A_FILE, "{}: {lines} lines: look for a seam", file.display());
+        let reason = LONG_FILES.iter().find(|(path, _)| file == Path::new(path));
+        assert!(lines <= LINES_OF_A_FILE || reason.is_some(), "{}: {lines} lines: look for a seam", file.display());
+        assert!(lines > LINES_OF_A_FILE || reason.is_none(), "{}: it is short now; strike it out", file.display());
+    }
+}
+
+#[test]
+fn folders_are_small_enough_to_be_read() {
+    let mut folders: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for file in rust_files(&["crates", "functions", "research", "tools"]) {
+        *folders.entry(file.parent().expect("a file is in a folder").to_owned()).or_default() += 1;
+    }
+    for (folder, files) in folders {
+        let folder = folder.display();
+        assert!(files <= FILES_OF_A_FOLDER, "{folder}: {files} files: group them by what they are about");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Alarm events: twice, out of order, old, of nobody.
 
 use super::stage::{Stage, once, users};
-use crossfade_domain::alarm_tags;
+use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::{Happening, Phase, Trigger};
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Status;
@@ -202,7 +202,7 @@ fn the_tags_of_an_adopted_group_name_the_alarms_of_this_migration() {
     assert_eq!((stage.head("users").attempt, stage.head("users").phase), (2, Phase::Migrated), "{}", stage.told());
     let new = stage.new_group("users", &service.old_group);
     let tags = once(stage.plain.load_balancers.tags(std::slice::from_ref(&new))).unwrap().unwrap();
-    let alarms: Vec<&String> = tags[&new].keys().filter(|key| key.starts_with(alarm_tags::PREFIX)).collect();
+    let alarms: Vec<&String> = tags[&new].keys().filter(|key| key.starts_with(tags::PREFIX)).collect();
     assert_eq!(alarms, Vec::<&String>::new(), "neither the first one's nor, at the end, the second one's");
 }
 

@@ -2,11 +2,11 @@
 //! stopped, a second copy of the same function runs. The function that was in between goes on as if nothing had been.
 
 use super::stage::{Stage, once, users};
-use crossfade_actions::commands::{Command, command};
+use crossfade_actions::functions::react_to_alarm::react_to_alarm;
+use crossfade_actions::operator::commands::{Command, command};
 use crossfade_actions::ports::{Executions as _, RollBackOrder};
-use crossfade_actions::react_to_alarm::react_to_alarm;
-use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Phase, Trigger};
+use crossfade_domain::names::ServiceName;
 
 /// Lets something happen before each call of a run in turn; answers how every run came to rest.
 fn at_each_call(happens: impl Fn(&Stage, usize), rests: &[Phase]) {

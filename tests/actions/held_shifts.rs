@@ -1,10 +1,10 @@
 //! Shifts that have to wait while the new side has traffic: the gates go on looking, and nothing waits for ever.
 
 use super::stage::{Stage, once, users};
-use crossfade_actions::commands::{Command, command};
-use crossfade_domain::cursor::Verdict;
-use crossfade_domain::ids::ServiceName;
+use crossfade_actions::operator::commands::{Command, command};
+use crossfade_domain::journal::cursor::Verdict;
 use crossfade_domain::journal::{Happening, Head, Phase, Trigger};
+use crossfade_domain::names::ServiceName;
 use crossfade_world::World;
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::ledger::Ledger;

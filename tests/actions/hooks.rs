@@ -1,7 +1,7 @@
 //! Hooks: when each is called, what its failure leads to, and that nobody calls two at once.
 
 use super::stage::{HookDoes, Stage, users};
-use crossfade_domain::hook::HookPoint;
+use crossfade_domain::journal::hook::HookPoint;
 use crossfade_domain::journal::{Event, Happening, Phase, Trigger};
 use crossfade_world::states::{Status, Work};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use super::held_shifts::{rolls_back_elsewhere, with_visits};
 use super::stage::{Stage, users};
-use crossfade_domain::cursor::Verdict;
+use crossfade_domain::journal::cursor::Verdict;
 use crossfade_domain::journal::{Happening, Phase};
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Status;

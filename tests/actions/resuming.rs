@@ -2,9 +2,9 @@
 
 use super::stage::{Stage, once, users};
 use crossfade_actions::error::ActionError;
-use crossfade_actions::{Resume, Resumed, resume};
-use crossfade_domain::ids::ServiceName;
+use crossfade_actions::operator::resume::{Resume, Resumed, resume};
 use crossfade_domain::journal::{Happening, Phase};
+use crossfade_domain::names::ServiceName;
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Status;
 use crossfade_world::world::ServiceOnBalancer;

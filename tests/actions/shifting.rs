@@ -1,9 +1,9 @@
 //! Shifts: what stops them, and what they never do.
 
 use super::stage::{Stage, users};
-use crossfade_actions::commands::{Command, command};
-use crossfade_domain::ids::ServiceName;
+use crossfade_actions::operator::commands::{Command, command};
 use crossfade_domain::journal::{Phase, Trigger};
+use crossfade_domain::names::ServiceName;
 use crossfade_world::World;
 use crossfade_world::states::Status;
 use crossfade_world::world::ServiceOnBalancer;

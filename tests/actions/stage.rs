@@ -4,25 +4,25 @@
 //! future that is dropped where it stands.
 
 use crate::repository;
-use crossfade_actions::check_alarms::check_alarms;
-use crossfade_actions::check_targets::check_targets;
-use crossfade_actions::create_guard_alarms::create_guard_alarms;
-use crossfade_actions::create_target_group::create_target_group;
 use crossfade_actions::error::ActionError;
-use crossfade_actions::finish_migration::finish_migration;
-use crossfade_actions::plan_migration::plan_migration;
+use crossfade_actions::functions::check_alarms::check_alarms;
+use crossfade_actions::functions::check_targets::check_targets;
+use crossfade_actions::functions::create_guard_alarms::create_guard_alarms;
+use crossfade_actions::functions::create_target_group::create_target_group;
+use crossfade_actions::functions::finish_migration::finish_migration;
+use crossfade_actions::functions::plan_migration::plan_migration;
+use crossfade_actions::functions::react_to_alarm::react_to_alarm;
+use crossfade_actions::functions::register_targets::register_targets;
+use crossfade_actions::functions::roll_back::roll_back;
+use crossfade_actions::functions::shift_weight::shift_weight;
+use crossfade_actions::functions::sweep_migrations::sweep_migrations;
 use crossfade_actions::ports::Ports;
-use crossfade_actions::react_to_alarm::react_to_alarm;
-use crossfade_actions::register_targets::register_targets;
-use crossfade_actions::roll_back::roll_back;
-use crossfade_actions::shift_weight::shift_weight;
-use crossfade_actions::sweep_migrations::sweep_migrations;
-use crossfade_domain::action::forward_of;
-use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Event, Head, Phase};
-use crossfade_domain::plan::Plan;
-use crossfade_domain::route::RouteId;
-use crossfade_domain::route_edit::{at_step, same};
+use crossfade_domain::load_balancer::action::forward_of;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::routing::route_edit::{at_step, same};
 use crossfade_world::World;
 use crossfade_world::executions::Machines;
 use crossfade_world::fault_injection::Faults;
@@ -352,7 +352,7 @@ impl Stage {
         })
     }
 
-    pub(crate) fn live(&self, route: &RouteId) -> Vec<crossfade_domain::action::Action> {
+    pub(crate) fn live(&self, route: &RouteId) -> Vec<crossfade_domain::load_balancer::action::Action> {
         let read = once(self.plain.load_balancers.read_routes(std::slice::from_ref(route))).unwrap().unwrap();
         read.into_iter().next().map(|route| route.actions).unwrap_or_default()
     }
@@ -369,7 +369,7 @@ impl Stage {
         for head in items.heads.values() {
             for route in &items.plans[&head.migration].routes {
                 let live = self.live(&route.id);
-                let total = forward_of(&live).map_or(0, crossfade_domain::action::Forward::total);
+                let total = forward_of(&live).map_or(0, crossfade_domain::load_balancer::action::Forward::total);
                 assert!(total > 0, "invariant 1: {} has no positive total\n{}", route.id.describe(), self.told());
             }
         }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use crossfade_rehearsal::front_door::{Call, CallObserver, Fault};
+use crossfade_rehearsal::endpoints::front_door::{Call, CallObserver, Fault};
 use std::sync::{Arc, Mutex};
 
 /// Answers the next calls of an operation with faults, and keeps what it saw.

@@ -1,7 +1,7 @@
 //! Live requests through the data plane, and what they leave in the metrics.
 
 use super::served::Served;
-use crossfade_rehearsal::cluster::Fault;
+use crossfade_rehearsal::traffic::cluster::Fault;
 use crossfade_world::cloudwatch::CloudWatch;
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -2,9 +2,9 @@
 
 use super::on_both_sides;
 use super::sides::Side;
-use crossfade_domain::alarm_tags::{key, tags};
-use crossfade_domain::group::Tags;
-use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::alarms::tags::{key, tags};
+use crossfade_domain::load_balancer::group::Tags;
+use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::World;
 use jiff::Timestamp;
 

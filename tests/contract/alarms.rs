@@ -3,9 +3,9 @@
 use super::on_both_sides;
 use super::samples::at;
 use super::sides::{Open, Side};
-use crossfade_domain::alarm::AlarmState;
-use crossfade_domain::ids::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
-use crossfade_domain::planner::guard::{GuardKind, NewAlarm, PlannedGuard, definition};
+use crossfade_domain::alarms::alarm::AlarmState;
+use crossfade_domain::alarms::guard::{GuardKind, NewAlarm, PlannedGuard, definition};
+use crossfade_domain::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crossfade_world::World;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::world::State;

@@ -5,10 +5,10 @@ use super::samples::{Start, at, intent, next, route, service, start};
 use super::sides::{Served, Side, TABLE};
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
-use crossfade_domain::ids::MigrationId;
-use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Happening, Head, Phase, Trigger};
-use crossfade_rehearsal::front_door::Fault;
+use crossfade_domain::names::MigrationId;
+use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_rehearsal::endpoints::front_door::Fault;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

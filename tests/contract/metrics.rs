@@ -7,7 +7,7 @@ use crossfade_actions::ports::PortError;
 use crossfade_domain::comparison::{
     ComparedPair, GroupCounts, GroupPair, PairMinute, ResponseTimes, queries, read, response_times,
 };
-use crossfade_domain::ids::{LoadBalancerArn, TargetGroupArn};
+use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::world::World;
 use jiff::{SignedDuration, Timestamp};

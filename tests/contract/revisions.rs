@@ -5,9 +5,9 @@ use super::samples::{Start, at, next, route, service, start};
 use super::sides::{Served, Side, TABLE};
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_actions::ports::{Ledger, LedgerError};
-use crossfade_domain::drift::Drift;
 use crossfade_domain::journal::{Event, Happening, Head};
-use crossfade_domain::plan::{Plan, Revision, StepWeights};
+use crossfade_domain::planner::plan::{Plan, Revision, StepWeights};
+use crossfade_domain::routing::drift::Drift;
 use std::collections::BTreeMap;
 
 on_both_sides![

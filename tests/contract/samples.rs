@@ -1,13 +1,13 @@
 //! Plans and journals as small as they can be.
 
-use crossfade_domain::action::Action;
-use crossfade_domain::ids::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
 use crossfade_domain::journal::{Event, Happening, Head};
-use crossfade_domain::plan::{Plan, PlannedRoute, StepWeights};
-use crossfade_domain::policy::{
+use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
+use crossfade_domain::planner::plan::{Plan, PlannedRoute, StepWeights};
+use crossfade_domain::policy::service_policy::{
     Binding, GuardAlarms, Hooks, NewTargets, OnDrift, OnInconclusive, Schedule, ScheduleStep, ServicePolicy,
 };
-use crossfade_domain::route::RouteId;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 
@@ -99,7 +99,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         guard_alarms: GuardAlarms::None,
         min_healthy: 1,
         judge: true,
-        tolerated: crossfade_domain::policy::Tolerated::default(),
+        tolerated: crossfade_domain::policy::service_policy::Tolerated::default(),
         min_bake_seconds: None,
         on_inconclusive: OnInconclusive::Advance,
         on_drift: OnDrift::Halt,

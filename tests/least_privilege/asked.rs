@@ -6,7 +6,7 @@ use super::roles::{of_function, role_in};
 use crate::simulation::Callers;
 use crate::template::resolved::resolved;
 use crate::template::template;
-use crossfade_rehearsal::access::Access;
+use crossfade_rehearsal::endpoints::access::Access;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
 use serde_json::Value as Json;
 use serde_yaml_ng::Value;

@@ -1,6 +1,6 @@
 //! A small reader of IAM's policies: what this template uses, and a panic at everything else.
 
-use crossfade_rehearsal::access::Access;
+use crossfade_rehearsal::endpoints::access::Access;
 use serde_json::Value as Json;
 
 /// A statement.

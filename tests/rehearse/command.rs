@@ -1,6 +1,6 @@
 //! The built command as a process.
 
-use crossfade_rehearsal::functions_build::{Binaries, CallerBuild, build, workspace};
+use crossfade_rehearsal::functions::build::{Binaries, CallerBuild, build, workspace};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

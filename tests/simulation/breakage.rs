@@ -6,11 +6,11 @@ use super::ports::Caller;
 use super::scenario::WEIGHTS;
 use super::watch::Watch;
 use crossfade_actions::ports::PortError;
-use crossfade_domain::alarm::{Alarm, AlarmState, Firing};
-use crossfade_domain::group::{HealthState, TargetHealth};
-use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::alarms::alarm::{Alarm, AlarmState, Firing};
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_domain::route::Route;
+use crossfade_domain::load_balancer::group::{HealthState, TargetHealth};
+use crossfade_domain::load_balancer::route::Route;
+use crossfade_domain::names::TargetGroupArn;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

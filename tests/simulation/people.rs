@@ -5,11 +5,12 @@ use super::run::Run;
 use super::scenario::Act;
 use super::wiring::{ROLL_BACK, named, service};
 use crossfade_actions::error::ActionError;
+use crossfade_actions::operator::commands;
+use crossfade_actions::operator::resume::{Resume, resume};
 use crossfade_actions::ports::Ports;
-use crossfade_actions::{Resume, commands, resume};
-use crossfade_domain::action::forward_of;
-use crossfade_domain::ids::TargetGroupArn;
 use crossfade_domain::journal::Head;
+use crossfade_domain::load_balancer::action::forward_of;
+use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::states::TaskError;
 use serde_json::{Value, json};
@@ -164,7 +165,7 @@ fn edit(run: &Run<'_>, index: usize, edit: impl FnOnce(&str)) {
     let route = account.watch.lock().unwrap().stage.routes[index].clone();
     edit(route.as_str());
     let live = account.live(&route).expect("the route is still there");
-    account.tell(|| format!("          {}: {}", route.describe(), crossfade_domain::drift::describe(&live)));
+    account.tell(|| format!("          {}: {}", route.describe(), crossfade_domain::routing::drift::describe(&live)));
     account.watch.lock().unwrap().edited(&route, live, account.now());
 }
 

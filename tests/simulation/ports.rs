@@ -13,15 +13,15 @@ use crossfade_actions::ports::{
     Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, LoadBalancers, Metrics, PortError, Ports,
     RollBackOrder, Started,
 };
-use crossfade_domain::action::Action;
-use crossfade_domain::alarm::{Alarm, Firing};
-use crossfade_domain::cursor::Verdict;
-use crossfade_domain::group::Tags;
-use crossfade_domain::ids::ServiceName;
+use crossfade_domain::alarms::alarm::{Alarm, Firing};
+use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::comparison::metric_query::{DataPoints, MetricQuery};
+use crossfade_domain::journal::cursor::Verdict;
 use crossfade_domain::journal::{Event, Happening, Head};
-use crossfade_domain::metric_query::{DataPoints, MetricQuery};
-use crossfade_domain::planner::guard::NewAlarm;
-use crossfade_domain::route::RouteId;
+use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::group::Tags;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::ServiceName;
 use crossfade_world::executions::machine_and_name;
 use crossfade_world::states::Status;
 use jiff::{SignedDuration, Timestamp};
@@ -214,8 +214,9 @@ impl Faulty {
         at_once(self.balancers().write_route(route, actions))?;
         let after = self.account.live(route);
         if let (Some(before), Some(after)) = (before, after) {
-            self.account
-                .tell(|| format!("          {}: {}", route.describe(), crossfade_domain::drift::describe(&after)));
+            self.account.tell(|| {
+                format!("          {}: {}", route.describe(), crossfade_domain::routing::drift::describe(&after))
+            });
             let mut watch = self.account.watch.lock().unwrap();
             watch.wrote(&self.account, &self.caller, route, &before, &after);
         }

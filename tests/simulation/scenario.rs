@@ -2,8 +2,8 @@
 
 use super::timers::at_once;
 use crossfade_actions::ports::LoadBalancers as _;
-use crossfade_domain::ids::TargetGroupArn;
-use crossfade_domain::route::RouteId;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::World;
 use crossfade_world::world::ServiceOnBalancer;
 use serde_json::{Value, json};

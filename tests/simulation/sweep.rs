@@ -191,7 +191,6 @@ pub(crate) fn callers() -> Callers {
 
 /// Runs cases side by side; each of them is alone in its world.
 pub(super) fn all(cases: &[Case]) -> Report {
-    let _busy = crate::machine::busy();
     let next = AtomicUsize::new(0);
     let report = Mutex::new(Report::default());
     let workers = std::thread::available_parallelism().map_or(1, usize::from);

@@ -3,13 +3,13 @@
 use super::breakage::Breakage;
 use crate::repository::root;
 use crossfade_actions::error::ActionError;
-use crossfade_actions::ports::Ports;
-use crossfade_actions::{
+use crossfade_actions::functions::{
     check_alarms, check_targets, create_guard_alarms, create_target_group, finish_migration, plan_migration,
     react_to_alarm, register_targets, roll_back, shift_weight, sweep_migrations,
 };
-use crossfade_domain::cursor::Cursor;
-use crossfade_domain::ids::ServiceName;
+use crossfade_actions::ports::Ports;
+use crossfade_domain::journal::cursor::Cursor;
+use crossfade_domain::names::ServiceName;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION, Wiring};
 use crossfade_world::states::{StepFunctions, TaskError};
 use jiff::Timestamp;

@@ -1,43 +1,26 @@
-//! One file for each function's work, written against ports.
+//! The work of every function, written against ports.
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | `functions` | one file for each Lambda function, with its name |
+//! | `operator` | what the command line asks for |
+//! | `migration` | what every step does to its migration: own it, write the journal, halt, call hooks |
+//! | `observing` | reads of the world that decisions are made from |
+//! | `routes` | routes on the way up |
+//! | `rollback` | the way back |
+//! | `ports` | what an action may ask of the world |
 //!
 //! Every action reads the world, decides, records the intent, changes, reads back, and records the result; each may run
 //! again with the same input at any time.
 //!
 //! **Invariant:** an action knows the world only through `ports`; no SDK type crosses them.
 
-mod capacity;
-pub mod check_alarms;
-pub mod check_targets;
-pub mod commands;
-mod comparing;
-pub mod create_guard_alarms;
-pub mod create_target_group;
 pub mod error;
-pub mod finish_migration;
-mod gather;
-mod guards;
-mod halting;
-mod hooks;
-mod hour_before;
-mod input;
-mod making_way;
-pub mod observe;
-mod patience;
-pub mod plan_migration;
+pub mod functions;
+mod migration;
+mod observing;
+pub mod operator;
+mod payload;
 pub mod ports;
-mod raising;
-pub mod react_to_alarm;
-mod recording;
-pub mod register_targets;
-pub mod resume;
-mod return_routes;
-pub mod roll_back;
 mod rollback;
 mod routes;
-pub mod shift_weight;
-mod standing;
-pub mod sweep_migrations;
-mod withdraw;
-mod without_table;
-
-pub use resume::{Resume, Resumed, resume};

@@ -9,9 +9,9 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{AlarmType, EvaluationState, HistoryItemType, ScanBy, StateValue};
 use aws_smithy_types::DateTime;
 use crossfade_actions::ports::{Alarms, PortError};
-use crossfade_domain::alarm::{Alarm, AlarmState, Firing};
-use crossfade_domain::group::Tags;
-use crossfade_domain::planner::guard::NewAlarm;
+use crossfade_domain::alarms::alarm::{Alarm, AlarmState, Firing};
+use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 

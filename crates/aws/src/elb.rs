@@ -12,11 +12,13 @@ mod tags;
 use crate::clients::Later;
 use aws_sdk_elasticloadbalancingv2::Client;
 use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
-use crossfade_domain::action::Action;
-use crossfade_domain::alarm_tags;
-use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth, may_be_of_stack, tag};
-use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
-use crossfade_domain::route::{Route, RouteId};
+use crossfade_domain::alarms::tags as alarm_tags;
+use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::group::{
+    Attributes, Tags, Target, TargetGroup, TargetHealth, may_be_of_stack, tag,
+};
+use crossfade_domain::load_balancer::route::{Route, RouteId};
+use crossfade_domain::names::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
 use std::collections::BTreeMap;
 
 /// The load balancers of one account and region.

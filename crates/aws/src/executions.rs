@@ -6,7 +6,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::SdkError;
 use aws_sdk_sfn::types::ExecutionStatus as SdkStatus;
 use crossfade_actions::ports::{ExecutionStatus, Executions, PortError, RollBackOrder, Started};
-use crossfade_domain::ids::ServiceName;
+use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 
 const START: &str = "StartExecution";

@@ -26,11 +26,11 @@ use crate::clients::Later;
 use aws_sdk_dynamodb::Client;
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use crossfade_actions::ports::{Ledger, LedgerError, TakeError};
-use crossfade_domain::ids::{MigrationId, ServiceName};
-use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Event, Head};
-use crossfade_domain::plan::Plan;
-use crossfade_domain::route::RouteId;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::planner::plan::Plan;
 use serde_json::Value;
 
 /// One table.

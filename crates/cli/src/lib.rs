@@ -1,32 +1,17 @@
-//! The crossfade command.
+//! The `crossfade` command.
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | `verbs` | one file for each verb |
+//! | `stack` | where a command works: environment, arguments, policy files, the session at a stack |
+//! | `following` | one look at a migration, many looks until something holds, and Ctrl-C |
+//! | `ending` | how a command ends |
+//! | `view` | what a person or a program reads |
+//!
+//! **Invariant:** standard output is data, standard error is talk; every end has one of the documented exit codes.
 
-pub mod abort_command;
-pub mod apply_command;
-pub mod arguments;
-pub mod check_command;
-pub mod completions_command;
-pub mod console;
-pub mod doctor_command;
-pub mod ending_text;
-pub mod environment;
-pub mod failure;
-pub mod follow;
-pub mod history_command;
-pub mod interruption;
-pub mod journal_text;
-pub mod judge_command;
-pub mod look;
-pub mod look_text;
-pub mod outcome;
-pub mod plan_command;
-pub mod policy_file;
-pub mod rehearse_command;
-pub mod resume_command;
-pub mod schema_command;
-pub mod screen;
-pub mod session;
-pub mod start_command;
-pub mod status_command;
-pub mod steer_command;
-pub mod wait_command;
-pub mod watch_command;
+pub mod ending;
+pub mod following;
+pub mod stack;
+pub mod verbs;
+pub mod view;

@@ -1,26 +1,26 @@
 //! The `crossfade` command.
 
 use clap::{CommandFactory, Parser, Subcommand};
-use crossfade_cli::abort_command::{self, AbortArguments, RollbackArguments};
-use crossfade_cli::apply_command::{self, ApplyArguments};
-use crossfade_cli::check_command::{self, CheckArguments};
-use crossfade_cli::completions_command::{self, CompletionsArguments};
-use crossfade_cli::console::{Console, Output};
-use crossfade_cli::doctor_command::{self, DoctorArguments};
-use crossfade_cli::environment::Environment;
-use crossfade_cli::failure::Failure;
-use crossfade_cli::history_command::{self, HistoryArguments};
-use crossfade_cli::judge_command::{self, JudgeArguments};
-use crossfade_cli::plan_command::{self, PlanArguments};
-use crossfade_cli::rehearse_command::{self, RehearseArguments};
-use crossfade_cli::resume_command::{self, ResumeArguments};
-use crossfade_cli::schema_command::{self, SchemaArguments};
-use crossfade_cli::session::{Connection, Session};
-use crossfade_cli::start_command::{self, StartArguments};
-use crossfade_cli::status_command::{self, StatusArguments};
-use crossfade_cli::steer_command::{self, ApproveArguments, ContinueArguments, PauseArguments, Steer};
-use crossfade_cli::wait_command::{self, WaitArguments};
-use crossfade_cli::watch_command::{self, WatchArguments};
+use crossfade_cli::ending::failure::Failure;
+use crossfade_cli::stack::environment::Environment;
+use crossfade_cli::stack::session::{Connection, Session};
+use crossfade_cli::verbs::abort::{self, AbortArguments, RollbackArguments};
+use crossfade_cli::verbs::apply::{self, ApplyArguments};
+use crossfade_cli::verbs::check::{self, CheckArguments};
+use crossfade_cli::verbs::completions::{self, CompletionsArguments};
+use crossfade_cli::verbs::doctor::{self, DoctorArguments};
+use crossfade_cli::verbs::history::{self, HistoryArguments};
+use crossfade_cli::verbs::judge::{self, JudgeArguments};
+use crossfade_cli::verbs::pause::{self, ApproveArguments, ContinueArguments, PauseArguments, Steer};
+use crossfade_cli::verbs::plan::{self, PlanArguments};
+use crossfade_cli::verbs::rehearse::{self, RehearseArguments};
+use crossfade_cli::verbs::resume::{self, ResumeArguments};
+use crossfade_cli::verbs::schema::{self, SchemaArguments};
+use crossfade_cli::verbs::start::{self, StartArguments};
+use crossfade_cli::verbs::status::{self, StatusArguments};
+use crossfade_cli::verbs::wait::{self, WaitArguments};
+use crossfade_cli::verbs::watch::{self, WatchArguments};
+use crossfade_cli::view::console::{Console, Output};
 use jiff::Timestamp;
 use std::ffi::OsString;
 use std::io;
@@ -83,30 +83,30 @@ fn main() -> ExitCode {
     ExitCode::from(match Arguments::parse().command {
         Command::Check(arguments) => {
             let mut console = Console::new(arguments.output, &environment, &mut stdout, &mut stderr);
-            let result = check_command::run(&arguments, &mut console);
+            let result = check::run(&arguments, &mut console);
             result.unwrap_or_else(|failure| console.fail(&failure))
         }
-        Command::Plan(arguments) => online!(at, arguments, arguments.connection, plan_command::run),
-        Command::Apply(arguments) => online!(at, arguments, arguments.connection, apply_command::run),
-        Command::Start(arguments) => online!(at, arguments, arguments.connection, start_command::run),
-        Command::Watch(arguments) => online!(at, arguments, arguments.connection, watch_command::run),
-        Command::Status(arguments) => online!(at, arguments, arguments.connection, status_command::run),
-        Command::Wait(arguments) => online!(at, arguments, arguments.connection, wait_command::run),
+        Command::Plan(arguments) => online!(at, arguments, arguments.connection, plan::run),
+        Command::Apply(arguments) => online!(at, arguments, arguments.connection, apply::run),
+        Command::Start(arguments) => online!(at, arguments, arguments.connection, start::run),
+        Command::Watch(arguments) => online!(at, arguments, arguments.connection, watch::run),
+        Command::Status(arguments) => online!(at, arguments, arguments.connection, status::run),
+        Command::Wait(arguments) => online!(at, arguments, arguments.connection, wait::run),
         Command::Pause(arguments) => at(arguments.connection()).steer(&arguments),
         Command::Continue(arguments) => at(arguments.connection()).steer(&arguments),
         Command::Approve(arguments) => at(arguments.connection()).steer(&arguments),
-        Command::Resume(arguments) => online!(at, arguments, arguments.connection, resume_command::run),
-        Command::Abort(arguments) => online!(at, arguments, arguments.connection(), abort_command::abort),
-        Command::Rollback(arguments) => online!(at, arguments, arguments.connection(), abort_command::rollback),
-        Command::History(arguments) => online!(at, arguments, arguments.connection, history_command::run),
+        Command::Resume(arguments) => online!(at, arguments, arguments.connection, resume::run),
+        Command::Abort(arguments) => online!(at, arguments, arguments.connection(), abort::abort),
+        Command::Rollback(arguments) => online!(at, arguments, arguments.connection(), abort::rollback),
+        Command::History(arguments) => online!(at, arguments, arguments.connection, history::run),
         Command::Doctor(arguments) => at(&arguments.connection)
-            .run(async |environment, console| doctor_command::run(&arguments, environment, console).await),
+            .run(async |environment, console| doctor::run(&arguments, environment, console).await),
         Command::Rehearse(arguments) => {
-            rehearse_command::run(&arguments, now(), environment.may_colour(), &mut stdout, &mut stderr)
+            rehearse::run(&arguments, now(), environment.may_colour(), &mut stdout, &mut stderr)
         }
-        Command::Judge(arguments) => judge_command::run(&arguments, &mut stdout, &mut stderr),
-        Command::Schema(arguments) => schema_command::run(&arguments, &mut stdout),
-        Command::Completions(arguments) => completions_command::run(&arguments, Arguments::command(), &mut stdout),
+        Command::Judge(arguments) => judge::run(&arguments, &mut stdout, &mut stderr),
+        Command::Schema(arguments) => schema::run(&arguments, &mut stdout),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command(), &mut stdout),
     })
 }
 
@@ -127,7 +127,7 @@ impl At<'_> {
 
     fn steer<S: Steer>(&self, arguments: &S) -> u8 {
         let connection = arguments.connection();
-        self.online(connection, async |session, console| steer_command::run(arguments, session, console).await)
+        self.online(connection, async |session, console| pause::run(arguments, session, console).await)
     }
 
     fn run<F>(&self, verb: F) -> u8

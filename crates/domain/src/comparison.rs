@@ -9,6 +9,7 @@
 
 pub mod counts;
 pub mod hour_before;
+pub mod metric_query;
 pub mod response_times;
 pub mod routing;
 pub mod series;
@@ -22,7 +23,7 @@ pub use series::series;
 pub use window::Window;
 
 use crate::judge::Parameters;
-use crate::plan::Plan;
+use crate::planner::plan::Plan;
 use jiff::Timestamp;
 
 const MINUTE_SECONDS: i64 = 60;

@@ -1,34 +1,28 @@
-//! The pure core of Crossfade: policy, plan, schedule, route edits, gates, judge, journal.
+//! The pure core of Crossfade: every decision, and nothing that does anything.
+//!
+//! | room | what is decided there |
+//! | --- | --- |
+//! | `policy` | what the operator asks for: documents, one service's policy, requests; and every problem in them |
+//! | `planner` | policy and inventory become a plan, or findings that refuse it |
+//! | `load_balancer` | what a load balancer stores, in our words |
+//! | `weight`, `routing` | shares as integers; every edit that a route may get; drift |
+//! | `alarms` | alarms that guard a migration, those that Crossfade creates, and their tags |
+//! | `gates` | what can stop a migration, and the verdict |
+//! | `judge`, `comparison` | the statistical comparison of new with old, and the figures that it is made from |
+//! | `journal` | heads, events, and which event may follow in which phase |
+//! | `names` | services, migrations and ARNs, parsed once |
 //!
 //! **Invariant:** nothing here is async, reads a clock or the environment, or knows that AWS has an SDK. Whatever a
 //! decision depends on is an argument, and the same arguments always give the same decision.
 
-pub mod action;
-pub mod alarm;
-pub mod alarm_gate;
-pub mod alarm_tags;
+pub mod alarms;
 pub mod comparison;
-pub mod cursor;
-pub mod decode;
-pub mod drift;
-pub mod gate;
-pub mod group;
-pub mod health;
-pub mod hook;
-pub mod ids;
-pub mod inventory;
+pub mod gates;
 pub mod journal;
 pub mod judge;
-pub mod judge_gate;
-pub mod metric_query;
-pub mod normal_form;
-pub mod plan;
+pub mod load_balancer;
+pub mod names;
 pub mod planner;
 pub mod policy;
-pub mod policy_document;
-pub mod problem;
-pub mod request;
-pub mod route;
-pub mod route_edit;
-pub mod slice;
+pub mod routing;
 pub mod weight;

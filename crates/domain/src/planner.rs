@@ -2,12 +2,13 @@
 
 mod alarms;
 pub mod code;
-mod findings;
-pub mod guard;
+pub(crate) mod findings;
+pub mod inventory;
 mod name;
 mod new_group;
 mod old_groups;
 mod owners;
+pub mod plan;
 mod revision;
 mod routes;
 
@@ -16,11 +17,11 @@ pub use revision::revise;
 pub use routes::routes_of;
 
 use crate::comparison::{HourBefore, ResponseTimes, clumps};
-use crate::ids::{LoadBalancerArn, MigrationId};
-use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
-use crate::plan::{Finding, Plan, PlannedGroup, Severity};
-use crate::policy::{GuardAlarms, ServicePolicy};
-use crate::policy_document::written_duration;
+use crate::names::{LoadBalancerArn, MigrationId};
+use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::planner::plan::{Finding, Plan, PlannedGroup, Severity};
+use crate::policy::document::written_duration;
+use crate::policy::service_policy::{GuardAlarms, ServicePolicy};
 use crate::weight::Weight;
 use findings::Findings;
 use jiff::Timestamp;
@@ -105,14 +106,14 @@ fn planned_group(
     let wants_guards = policy.guard_alarms == GuardAlarms::Auto;
     let hour = inventory.hours_before.get(&old.group.arn).filter(|_| wants_guards);
     let old_failed = hour.and_then(HourBefore::failed_shares);
-    guard::warn(old, old_failed, findings);
+    crate::alarms::guard::warn(old, old_failed, findings);
     Some(PlannedGroup {
         old: old.group.arn.clone(),
         load_balancer,
         new_name: new_group_name(&policy.name, &old.group.arn),
         settings: new_group::settings(policy, old),
         attributes: new_group::attributes(old),
-        old_healthy: crate::group::healthy_count(&old.health),
+        old_healthy: crate::load_balancer::group::healthy_count(&old.health),
         slow_above_microseconds: times.and_then(ResponseTimes::slow_above_microseconds),
         old_failed,
     })
@@ -164,7 +165,7 @@ fn check_kept(policy: &ServicePolicy, findings: &mut Findings) {
 }
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]

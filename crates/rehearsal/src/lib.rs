@@ -1,23 +1,23 @@
-//! HTTP in front of the world: endpoints for the SDK, the data plane, function processes, clusters, load.
+//! HTTP in front of the world, and everything that lives in it.
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | `clock` | the one clock: turns, one at a time |
+//! | `endpoints` | AWS over HTTP, for the SDK and the aws CLI |
+//! | `functions` | processes, state machines and events that invoke them |
+//! | `traffic` | users' requests, the data plane, the clusters |
+//! | `scenario`, `stage` | what a rehearsal is to show, and everything that stands before it begins |
+//! | `run`, `report` | the rehearsal itself, and what came of it |
+//! | `wiring` | what the template says: which event starts which function |
+//!
+//! **Invariant:** nothing here decides how AWS behaves; that is in `world`, once.
 
-pub mod access;
-pub mod aws_service;
 pub mod clock;
-pub mod cloudwatch_api;
-pub mod cluster;
-pub mod data_plane;
-pub mod elbv2_api;
-pub mod event_bus;
-pub mod front_door;
-pub mod functions_build;
-mod hooks;
-pub mod lambda_host;
-pub mod load;
-pub mod orchestrator;
+pub mod endpoints;
+pub mod functions;
 pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod stage;
-pub mod stepfunctions_api;
-pub mod sts_api;
+pub mod traffic;
 pub mod wiring;

@@ -5,15 +5,15 @@ mod unmet;
 
 pub use decision::Decision;
 
-use crate::access::{Access, Calls};
 use crate::clock::Spent;
-use crate::load::Counts;
+use crate::endpoints::access::{Access, Calls};
 use crate::run::{Happenings, Rehearsal, RehearsalError, share};
 use crate::scenario::{Expectation, Outcome};
 use crate::stage::StagedRoute;
+use crate::traffic::load::Counts;
 use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Event, Happening, Head, Phase, Trigger};
-use crossfade_domain::plan::Finding;
+use crossfade_domain::planner::plan::Finding;
 use crossfade_domain::weight::Weight;
 use crossfade_world::latency::{DESCRIBE, EVENT, INVOKE_WARM, MODIFY};
 use serde::Serialize;

@@ -12,11 +12,11 @@ pub use hooks::HookDoes;
 pub use names::{NEW_PORT, new_target_id, old_group_name};
 pub use schema::scenario_schema;
 
-use crate::cluster::Fault;
-use crossfade_domain::gate::Gate;
-use crossfade_domain::ids::ServiceName;
+use crate::traffic::cluster::Fault;
+use crossfade_domain::gates::opinion::Gate;
 use crossfade_domain::journal::Trigger;
-use crossfade_domain::policy::ServicePolicy;
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::policy::service_policy::ServicePolicy;
 use crossfade_domain::weight::Weight;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -8,9 +8,9 @@ mod routes;
 pub(crate) use routes::described;
 
 use crate::clock::WorldClock;
-use crate::cluster::{Cluster, ClusterSettings};
-use crate::data_plane::Directory;
 use crate::scenario::{NEW_PORT, RouteScenario, Scenario, ServiceScenario, new_target_id, old_group_name};
+use crate::traffic::cluster::{Cluster, ClusterSettings};
+use crate::traffic::data_plane::Directory;
 use crossfade_world::aws_error::AwsError;
 use crossfade_world::cloudwatch::CloudWatch;
 use crossfade_world::elbv2::Elbv2;

@@ -2,7 +2,7 @@
 
 use crate::states::{RefusedCall, Status, StepFunctions};
 use crossfade_actions::ports::{Clock, ExecutionStatus, Executions, PortError, RollBackOrder, Started};
-use crossfade_domain::ids::ServiceName;
+use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -2,11 +2,11 @@
 //! effects, and a write that finds its own effect succeeds.
 
 use crossfade_actions::ports::{self, LedgerError, PortError, TakeError};
-use crossfade_domain::ids::{MigrationId, ServiceName};
-use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Event, Head};
-use crossfade_domain::plan::Plan;
-use crossfade_domain::route::RouteId;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::planner::plan::Plan;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

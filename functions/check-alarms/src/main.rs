@@ -1,6 +1,6 @@
 //! The `check-alarms` function.
 
-use crossfade_actions::check_alarms::check_alarms;
+use crossfade_actions::functions::check_alarms::check_alarms;
 
 // One thread: a function does one thing at a time, and a small one has less than one processor.
 #[tokio::main(flavor = "current_thread")]

@@ -1,6 +1,6 @@
 //! The `check-targets` function.
 
-use crossfade_actions::check_targets::check_targets;
+use crossfade_actions::functions::check_targets::check_targets;
 
 // One thread: a function does one thing at a time, and a small one has less than one processor.
 #[tokio::main(flavor = "current_thread")]

@@ -1,6 +1,6 @@
 //! The `create-target-group` function.
 
-use crossfade_actions::create_target_group::create_target_group;
+use crossfade_actions::functions::create_target_group::create_target_group;
 
 // One thread: a function does one thing at a time, and a small one has less than one processor.
 #[tokio::main(flavor = "current_thread")]

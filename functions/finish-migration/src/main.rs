@@ -1,6 +1,6 @@
 //! The `finish-migration` function.
 
-use crossfade_actions::finish_migration::finish_migration;
+use crossfade_actions::functions::finish_migration::finish_migration;
 
 // One thread: a function does one thing at a time, and a small one has less than one processor.
 #[tokio::main(flavor = "current_thread")]

@@ -1,6 +1,6 @@
 //! The `react-to-alarm` function.
 
-use crossfade_actions::react_to_alarm::react_to_alarm;
+use crossfade_actions::functions::react_to_alarm::react_to_alarm;
 
 // One thread: a function does one thing at a time, and a small one has less than one processor.
 #[tokio::main(flavor = "current_thread")]

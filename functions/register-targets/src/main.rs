@@ -1,6 +1,6 @@
 //! The `register-targets` function.
 
-use crossfade_actions::register_targets::register_targets;
+use crossfade_actions::functions::register_targets::register_targets;
 
 // One thread: a function does one thing at a time, and a small one has less than one processor.
 #[tokio::main(flavor = "current_thread")]

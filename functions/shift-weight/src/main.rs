@@ -1,6 +1,6 @@
 //! The `shift-weight` function.
 
-use crossfade_actions::shift_weight::shift_weight;
+use crossfade_actions::functions::shift_weight::shift_weight;
 
 // One thread: a function does one thing at a time, and a small one has less than one processor.
 #[tokio::main(flavor = "current_thread")]

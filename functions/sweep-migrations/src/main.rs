@@ -1,6 +1,6 @@
 //! The `sweep-migrations` function.
 
-use crossfade_actions::sweep_migrations::sweep_migrations;
+use crossfade_actions::functions::sweep_migrations::sweep_migrations;
 
 // One thread: a function does one thing at a time, and a small one has less than one processor.
 #[tokio::main(flavor = "current_thread")]

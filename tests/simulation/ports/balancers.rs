@@ -4,10 +4,10 @@ use super::super::breakage::Breakage;
 use super::super::timers::at_once;
 use super::Faulty;
 use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
-use crossfade_domain::action::Action;
-use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
-use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
-use crossfade_domain::route::{Route, RouteId};
+use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::route::{Route, RouteId};
+use crossfade_domain::names::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
 use std::collections::BTreeMap;
 
 #[async_trait::async_trait]

@@ -4,11 +4,11 @@ use super::super::breakage::Breakage;
 use super::super::timers::at_once;
 use super::Faulty;
 use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
-use crossfade_domain::ids::{MigrationId, ServiceName};
-use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Event, Head};
-use crossfade_domain::plan::Plan;
-use crossfade_domain::route::RouteId;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::planner::plan::Plan;
 use serde_json::Value;
 
 /// A take's errors hold the ledger's, which hold the port's.

@@ -1,7 +1,7 @@
 use super::PortError;
-use crossfade_domain::alarm::{Alarm, Firing};
-use crossfade_domain::group::Tags;
-use crossfade_domain::planner::guard::NewAlarm;
+use crossfade_domain::alarms::alarm::{Alarm, Firing};
+use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 

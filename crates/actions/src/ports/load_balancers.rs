@@ -1,8 +1,8 @@
 use super::PortError;
-use crossfade_domain::action::Action;
-use crossfade_domain::group::{Attributes, GroupSettings, Tags, Target, TargetGroup, TargetHealth};
-use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
-use crossfade_domain::route::{Route, RouteId};
+use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::group::{Attributes, GroupSettings, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::route::{Route, RouteId};
+use crossfade_domain::names::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
 use std::collections::BTreeMap;
 
 /// A load balancer as it was read.

@@ -1,5 +1,5 @@
 use super::PortError;
-use crossfade_domain::metric_query::{DataPoints, MetricQuery};
+use crossfade_domain::comparison::metric_query::{DataPoints, MetricQuery};
 use jiff::Timestamp;
 
 /// What load balancers count, for themselves and for each of their target groups.
@@ -77,7 +77,7 @@ impl<'a> MetricPages<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossfade_domain::ids::LoadBalancerArn;
+    use crossfade_domain::names::LoadBalancerArn;
 
     fn queries() -> Vec<MetricQuery> {
         let arn = "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/public/1";

@@ -5,8 +5,8 @@ use crate::classify::{failed, malformed};
 use crate::metrics::statistic;
 use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, MetricDataQuery, Tag};
 use crossfade_actions::ports::PortError;
-use crossfade_domain::group::Tags;
-use crossfade_domain::planner::guard::NewAlarm;
+use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::load_balancer::group::Tags;
 use std::collections::BTreeMap;
 
 const LIST_TAGS: &str = "ListTagsForResource";

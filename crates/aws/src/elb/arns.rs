@@ -1,6 +1,6 @@
 //! One ARN out of another.
 
-use crossfade_domain::ids::{LoadBalancerArn, ParseIdError, RuleArn};
+use crossfade_domain::names::{LoadBalancerArn, ParseIdError, RuleArn};
 
 /// The load balancer whose rule this is: `listener-rule/app/<name>/<id>/<listener>/<rule>` names it.
 pub(super) fn load_balancer_of(rule: &RuleArn) -> Result<LoadBalancerArn, ParseIdError> {

@@ -4,8 +4,8 @@ use super::settings;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action as SdkAction, ActionTypeEnum, ForwardActionConfig, TargetGroupStickinessConfig, TargetGroupTuple,
 };
-use crossfade_domain::action::{Action, ActionKind, Forward, GroupStickiness, WeightedGroup};
-use crossfade_domain::ids::{ParseIdError, TargetGroupArn};
+use crossfade_domain::load_balancer::action::{Action, ActionKind, Forward, GroupStickiness, WeightedGroup};
+use crossfade_domain::names::{ParseIdError, TargetGroupArn};
 
 /// Why an action cannot be written without losing a part of it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,8 +6,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, TargetGroup as SdkGroup, TargetGroupAttribute, TargetGroupIpAddressTypeEnum, TargetTypeEnum,
 };
 use crossfade_actions::ports::{NewGroup, PortError};
-use crossfade_domain::group::{Attributes, GroupSettings, HealthCheck, Tags, TargetGroup};
-use crossfade_domain::ids::{LoadBalancerArn, TargetGroupArn};
+use crossfade_domain::load_balancer::group::{Attributes, GroupSettings, HealthCheck, Tags, TargetGroup};
+use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 
 const DESCRIBE: &str = "DescribeTargetGroups";
 const CREATE: &str = "CreateTargetGroup";

@@ -4,8 +4,8 @@ use super::Elb;
 use crate::classify::{failed, malformed};
 use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealthDescription, TargetHealthStateEnum};
 use crossfade_actions::ports::PortError;
-use crossfade_domain::group::{HealthState, Target, TargetHealth};
-use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::load_balancer::group::{HealthState, Target, TargetHealth};
+use crossfade_domain::names::TargetGroupArn;
 
 /// Targets in one call. A group holds up to 1,000; nothing says how many one call takes.
 const TARGETS_IN_A_CALL: usize = 100;

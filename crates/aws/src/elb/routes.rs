@@ -4,9 +4,9 @@ use super::{Elb, arns, batches, convert};
 use crate::classify::{failed, malformed, refused};
 use aws_sdk_elasticloadbalancingv2::types::{Listener as SdkListener, Rule};
 use crossfade_actions::ports::{Listener, LoadBalancer, PortError};
-use crossfade_domain::action::Action;
-use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, RuleArn};
-use crossfade_domain::route::{Route, RouteId};
+use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::route::{Route, RouteId};
+use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn};
 
 const DESCRIBE_RULES: &str = "DescribeRules";
 const DESCRIBE_LISTENERS: &str = "DescribeListeners";

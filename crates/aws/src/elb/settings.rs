@@ -9,7 +9,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     JwtValidationActionAdditionalClaim, JwtValidationActionAdditionalClaimFormatEnum, JwtValidationActionConfig,
     RedirectActionConfig, RedirectActionStatusCodeEnum,
 };
-use crossfade_domain::action::Settings;
+use crossfade_domain::load_balancer::action::Settings;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 

@@ -4,8 +4,8 @@ use super::{Elb, batches};
 use crate::classify::failed;
 use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
 use crossfade_actions::ports::PortError;
-use crossfade_domain::group::Tags;
-use crossfade_domain::ids::TargetGroupArn;
+use crossfade_domain::load_balancer::group::Tags;
+use crossfade_domain::names::TargetGroupArn;
 use std::collections::BTreeMap;
 
 impl Elb {

@@ -2,8 +2,8 @@
 //! item that has a `change` on the account's event bus, with the attributes beside it.
 
 use super::item::{Item, text};
-use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Event, Happening};
+use crossfade_domain::names::ServiceName;
 
 /// What others are told of an event: the change in one word and its reason in one sentence. Most events are told to nobody.
 fn told(event: &Event) -> Option<(&'static str, String)> {

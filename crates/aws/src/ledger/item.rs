@@ -3,10 +3,10 @@
 use super::key::{self, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_actions::ports::LedgerError;
-use crossfade_domain::ids::{MigrationId, ServiceName};
-use crossfade_domain::inventory::RouteHolder;
 use crossfade_domain::journal::{Event, Head, RECORD_VERSION};
-use crossfade_domain::plan::{Plan, PlannedRoute};
+use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::planner::plan::{Plan, PlannedRoute};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -2,8 +2,8 @@
 
 use super::item::{Item, text};
 use aws_sdk_dynamodb::types::AttributeValue;
-use crossfade_domain::ids::{MigrationId, ServiceName};
-use crossfade_domain::route::RouteId;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::{MigrationId, ServiceName};
 use std::collections::HashMap;
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! The counts of both groups of a pair, minute by minute.
 
 use super::MINUTE_PERIOD;
-use crate::ids::{LoadBalancerArn, TargetGroupArn};
-use crate::metric_query::{DataPoints, MetricQuery};
+use crate::comparison::metric_query::{DataPoints, MetricQuery};
+use crate::names::{LoadBalancerArn, TargetGroupArn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

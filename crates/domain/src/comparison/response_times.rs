@@ -1,8 +1,8 @@
 //! Above what an answer counts as slow: the old group's 95th percentile before the migration.
 
 use super::{HOUR_PERIOD, HOUR_SECONDS, MINUTE_PERIOD, plus};
-use crate::ids::{LoadBalancerArn, TargetGroupArn};
-use crate::metric_query::{DataPoints, MetricQuery};
+use crate::comparison::metric_query::{DataPoints, MetricQuery};
+use crate::names::{LoadBalancerArn, TargetGroupArn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 use super::*;
-use crate::ids::{LoadBalancerArn, MigrationId, TargetGroupArn};
 use crate::journal::{Event, Happening};
 use crate::judge::{MetricKind, Minute, Series};
+use crate::names::{LoadBalancerArn, MigrationId, TargetGroupArn};
 use crate::weight::Weight;
 use std::collections::BTreeMap;
 

@@ -1,4 +1,10 @@
 use super::*;
+use crate::journal::cursor::Verdict;
+use crate::load_balancer::route::RouteId;
+use crate::names::ServiceName;
+use crate::routing::drift::Drift;
+use crate::weight::Weight;
+use jiff::Timestamp;
 
 fn head() -> Head {
     Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH)

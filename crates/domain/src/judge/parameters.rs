@@ -1,6 +1,6 @@
 //! What is compared, and how much difference is tolerated.
 
-use crate::policy::Tolerated;
+use crate::policy::service_policy::Tolerated;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -132,7 +132,7 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Margins;
+    use crate::policy::service_policy::Margins;
 
     #[test]
     fn what_a_policy_tolerates_moves_both_lines_and_nothing_else() {

@@ -27,7 +27,7 @@ struct Detail {
 #[test]
 fn every_vector_is_reproduced() {
     let cases: BTreeMap<String, Case> =
-        serde_json::from_str(include_str!("../../testdata/judge_vectors.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../research/judge/vectors.json")).unwrap();
     assert_eq!(cases.len(), 12);
     for (name, case) in cases {
         let metrics = case.input.into_iter().map(|(kind, minutes)| {

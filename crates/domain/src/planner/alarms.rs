@@ -2,9 +2,9 @@
 
 use super::code;
 use super::findings::Findings;
-use crate::alarm::AlarmState;
-use crate::inventory::Inventory;
-use crate::policy::{GuardAlarms, ServicePolicy};
+use crate::alarms::alarm::AlarmState;
+use crate::planner::inventory::Inventory;
+use crate::policy::service_policy::{GuardAlarms, ServicePolicy};
 
 pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mut Findings) {
     if policy.alarms.is_empty() && policy.guard_alarms == GuardAlarms::None {

@@ -1,19 +1,19 @@
 //! Collects findings.
 
-use crate::plan::{Finding, Severity};
+use crate::planner::plan::{Finding, Severity};
 
 /// Findings in the order in which the checks run.
 #[derive(Debug, Default)]
-pub(super) struct Findings(pub(super) Vec<Finding>);
+pub(crate) struct Findings(pub(super) Vec<Finding>);
 
 impl Findings {
     /// Something that stands against the plan.
-    pub(super) fn refuse(&mut self, code: &str, subject: impl Into<String>, message: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, code: &str, subject: impl Into<String>, message: impl Into<String>) {
         self.add(Severity::Refusal, code, subject.into(), message.into());
     }
 
     /// Something worth knowing.
-    pub(super) fn warn(&mut self, code: &str, subject: impl Into<String>, message: impl Into<String>) {
+    pub(crate) fn warn(&mut self, code: &str, subject: impl Into<String>, message: impl Into<String>) {
         self.add(Severity::Warning, code, subject.into(), message.into());
     }
 

@@ -1,46 +1,48 @@
 //! A service on two load balancers, for the tests.
 
-use crate::action::{Action, ActionKind, Forward, WeightedGroup};
-use crate::alarm::{Alarm, AlarmState};
-use crate::group::{Attributes, GroupSettings, HealthCheck, HealthState, Tags, Target, TargetGroup, TargetHealth};
-use crate::ids::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
-use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
-use crate::plan::{Finding, Plan};
-use crate::policy::ServicePolicy;
-use crate::policy_document::decode_service;
-use crate::route::{Route, RouteId};
+use crate::alarms::alarm::{Alarm, AlarmState};
+use crate::load_balancer::action::{Action, ActionKind, Forward, WeightedGroup};
+use crate::load_balancer::group::{
+    Attributes, GroupSettings, HealthCheck, HealthState, Tags, Target, TargetGroup, TargetHealth,
+};
+use crate::load_balancer::route::{Route, RouteId};
+use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::planner::plan::{Finding, Plan};
+use crate::policy::document::decode_service;
+use crate::policy::service_policy::ServicePolicy;
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-pub(super) const PREFIX: &str = "arn:aws:elasticloadbalancing:eu-west-1:1";
+pub(crate) const PREFIX: &str = "arn:aws:elasticloadbalancing:eu-west-1:1";
 
-pub(super) fn group(name: &str) -> TargetGroupArn {
+pub(crate) fn group(name: &str) -> TargetGroupArn {
     TargetGroupArn::parse(format!("{PREFIX}:targetgroup/{name}/1")).unwrap()
 }
 
-pub(super) fn balancer_arn(name: &str) -> LoadBalancerArn {
+pub(crate) fn balancer_arn(name: &str) -> LoadBalancerArn {
     LoadBalancerArn::parse(format!("{PREFIX}:loadbalancer/app/{name}/1")).unwrap()
 }
 
-pub(super) fn rule(balancer: &str, number: usize) -> RouteId {
+pub(crate) fn rule(balancer: &str, number: usize) -> RouteId {
     RouteId::parse(format!("{PREFIX}:listener-rule/app/{balancer}/1/9/{number}")).unwrap()
 }
 
-pub(super) fn listener(balancer: &str) -> RouteId {
+pub(crate) fn listener(balancer: &str) -> RouteId {
     RouteId::parse(format!("{PREFIX}:listener/app/{balancer}/1/9")).unwrap()
 }
 
-pub(super) fn forward(groups: &[(&str, u16)]) -> Vec<Action> {
+pub(crate) fn forward(groups: &[(&str, u16)]) -> Vec<Action> {
     let groups = groups.iter().map(|(name, weight)| WeightedGroup { group: group(name), weight: *weight }).collect();
     vec![Action { order: None, kind: ActionKind::Forward(Forward { groups, stickiness: None }) }]
 }
 
-pub(super) fn route(id: RouteId, balancer: &str, actions: Vec<Action>) -> Route {
+pub(crate) fn route(id: RouteId, balancer: &str, actions: Vec<Action>) -> Route {
     Route { id, load_balancer: balancer_arn(balancer), actions }
 }
 
-pub(super) fn observed(name: &str, balancer: &str) -> ObservedGroup {
+pub(crate) fn observed(name: &str, balancer: &str) -> ObservedGroup {
     let health = |port| TargetHealth {
         target: Target { id: "i-0".into(), port: Some(port) },
         state: HealthState::Healthy,
@@ -78,7 +80,7 @@ pub(super) fn observed(name: &str, balancer: &str) -> ObservedGroup {
     }
 }
 
-pub(super) fn balancer(name: &str, routes: Vec<Route>) -> ObservedLoadBalancer {
+pub(crate) fn balancer(name: &str, routes: Vec<Route>) -> ObservedLoadBalancer {
     ObservedLoadBalancer {
         arn: balancer_arn(name),
         kind: "application".into(),
@@ -90,7 +92,7 @@ pub(super) fn balancer(name: &str, routes: Vec<Route>) -> ObservedLoadBalancer {
 }
 
 /// `users-public` on `public` behind a rule and a default action, `users-internal` on `internal` beside `beta`.
-pub(super) fn inventory() -> Inventory {
+pub(crate) fn inventory() -> Inventory {
     Inventory {
         stack: "crossfade".to_owned(),
         old_groups: vec![observed("users-public", "public"), observed("users-internal", "internal")],
@@ -113,7 +115,7 @@ pub(super) fn inventory() -> Inventory {
     }
 }
 
-pub(super) fn alarm(name: &str, state: AlarmState) -> Alarm {
+pub(crate) fn alarm(name: &str, state: AlarmState) -> Alarm {
     Alarm {
         name: name.into(),
         state,
@@ -123,7 +125,7 @@ pub(super) fn alarm(name: &str, state: AlarmState) -> Alarm {
     }
 }
 
-pub(super) fn policy() -> ServicePolicy {
+pub(crate) fn policy() -> ServicePolicy {
     decode_service(&json!({
         "name": "users",
         "oldTargetGroups": ["users-public", "users-internal"],
@@ -134,7 +136,7 @@ pub(super) fn policy() -> ServicePolicy {
     .unwrap()
 }
 
-pub(super) fn planned(policy: &ServicePolicy, inventory: &Inventory) -> Result<Plan, Vec<Finding>> {
+pub(crate) fn planned(policy: &ServicePolicy, inventory: &Inventory) -> Result<Plan, Vec<Finding>> {
     let service = ServiceName::parse("users").unwrap();
     super::plan(policy, inventory, MigrationId::of(&service, 1), Timestamp::UNIX_EPOCH)
 }

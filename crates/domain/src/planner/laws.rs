@@ -1,10 +1,10 @@
 //! What holds for every plan, whatever the routes and the schedule.
 
 use super::fixture::{balancer, forward, inventory, observed, planned, policy, route, rule};
-use crate::action::forward_of;
-use crate::plan::Severity;
-use crate::policy::{Schedule, ScheduleStep};
-use crate::route_edit::{at_step, same};
+use crate::load_balancer::action::forward_of;
+use crate::planner::plan::Severity;
+use crate::policy::service_policy::{Schedule, ScheduleStep};
+use crate::routing::route_edit::{at_step, same};
 use crate::weight::Weight;
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Names of new target groups.
 
-use crate::ids::{ServiceName, TargetGroupArn};
+use crate::names::{ServiceName, TargetGroupArn};
 use sha2::{Digest, Sha256};
 
 /// The longest name of a target group.

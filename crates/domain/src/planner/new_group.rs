@@ -2,10 +2,10 @@
 
 use super::code;
 use super::findings::Findings;
-use crate::action::{Forward, GroupStickiness};
-use crate::group::{Attributes, GroupSettings};
-use crate::inventory::ObservedGroup;
-use crate::policy::{NewTargets, ServicePolicy};
+use crate::load_balancer::action::{Forward, GroupStickiness};
+use crate::load_balancer::group::{Attributes, GroupSettings};
+use crate::planner::inventory::ObservedGroup;
+use crate::policy::service_policy::{NewTargets, ServicePolicy};
 
 /// The longest that group stickiness may last, in seconds.
 const LONGEST_STICKINESS: u32 = 604_800;

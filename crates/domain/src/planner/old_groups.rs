@@ -2,10 +2,10 @@
 
 use super::findings::Findings;
 use super::{GROUPS_PER_LOAD_BALANCER, balancer_of, code, new_group_name};
-use crate::action::forward_of;
-use crate::group::{healthy_count, is_ours};
-use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
-use crate::policy::ServicePolicy;
+use crate::load_balancer::action::forward_of;
+use crate::load_balancer::group::{healthy_count, is_ours};
+use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::policy::service_policy::ServicePolicy;
 
 pub(super) fn check(
     policy: &ServicePolicy,

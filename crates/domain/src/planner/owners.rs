@@ -3,11 +3,11 @@
 use super::findings::Findings;
 use super::routes::routes_to;
 use super::{balancer_of, code};
-use crate::group::Tags;
-use crate::ids::MigrationId;
-use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer, RouteHolder};
-use crate::policy::{ManagedBy, ServicePolicy};
-use crate::route::{Route, RouteId};
+use crate::load_balancer::group::Tags;
+use crate::load_balancer::route::{Route, RouteId};
+use crate::names::MigrationId;
+use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer, RouteHolder};
+use crate::policy::service_policy::{ManagedBy, ServicePolicy};
 
 /// The tags that AWS Load Balancer Controller puts on what it owns.
 const CONTROLLER_TAGS: [&str; 3] = ["elbv2.k8s.aws/cluster", "ingress.k8s.aws/stack", "service.k8s.aws/stack"];

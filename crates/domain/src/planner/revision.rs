@@ -2,11 +2,11 @@
 
 use super::findings::Findings;
 use super::{code, new_group, routes};
-use crate::action::{Action, forward_of};
-use crate::drift::{WayBack, way_back};
-use crate::ids::TargetGroupArn;
-use crate::plan::{Finding, Plan, PlannedRoute, Revision, Severity};
-use crate::route::{Route, RouteId};
+use crate::load_balancer::action::{Action, forward_of};
+use crate::load_balancer::route::{Route, RouteId};
+use crate::names::TargetGroupArn;
+use crate::planner::plan::{Finding, Plan, PlannedRoute, Revision, Severity};
+use crate::routing::drift::{WayBack, way_back};
 use std::collections::BTreeMap;
 
 /// Takes the live actions of drifted routes, without our group, for their new baselines, and plans the weights of every step

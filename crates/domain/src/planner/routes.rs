@@ -1,15 +1,15 @@
 //! Every route that forwards to an old group, with the integer weights of each step.
 
 use super::findings::Findings;
-use super::guard::guard_count;
 use super::{MOST_LOCKS, MOST_ROUTES, balancer_of, code, new_group, new_group_name};
-use crate::action::{Forward, forward_of};
-use crate::ids::TargetGroupArn;
-use crate::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
-use crate::plan::{PlannedRoute, StepWeights};
-use crate::policy::ServicePolicy;
-use crate::route::{Route, RouteId};
-use crate::route_edit::{EditError, GROUPS_PER_ACTION, step_weights};
+use crate::alarms::guard::guard_count;
+use crate::load_balancer::action::{Forward, forward_of};
+use crate::load_balancer::route::{Route, RouteId};
+use crate::names::TargetGroupArn;
+use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::planner::plan::{PlannedRoute, StepWeights};
+use crate::policy::service_policy::ServicePolicy;
+use crate::routing::route_edit::{EditError, GROUPS_PER_ACTION, step_weights};
 use crate::weight::Weight;
 
 /// The routes of the service: every route of the observed load balancers that forwards to one of its old groups.
@@ -194,7 +194,7 @@ fn refuse_equal_steps(policy: &ServicePolicy, route: &Route, steps: &[StepWeight
              weight in the rule",
             equal.join(" and "),
             route.id.describe(),
-            crate::drift::describe(&route.actions),
+            crate::routing::drift::describe(&route.actions),
         ),
     );
 }

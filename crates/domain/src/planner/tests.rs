@@ -2,14 +2,14 @@ use super::fixture::{
     PREFIX, alarm, balancer_arn, forward, group, inventory, listener, observed, planned, policy, route, rule,
 };
 use super::*;
-use crate::action::{Action, ActionKind, GroupStickiness};
-use crate::alarm::AlarmState;
+use crate::alarms::alarm::AlarmState;
 use crate::comparison::GroupCounts;
-use crate::group::{HealthState, Tags, Target, tag};
-use crate::ids::ServiceName;
-use crate::inventory::RouteHolder;
 use crate::judge::MetricKind;
-use crate::policy::{ManagedBy, NewTargets, Schedule, ScheduleStep};
+use crate::load_balancer::action::{Action, ActionKind, GroupStickiness};
+use crate::load_balancer::group::{HealthState, Tags, Target, tag};
+use crate::names::ServiceName;
+use crate::planner::inventory::RouteHolder;
+use crate::policy::service_policy::{ManagedBy, NewTargets, Schedule, ScheduleStep};
 
 fn tags(pairs: &[(&str, &str)]) -> Tags {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -153,7 +153,7 @@ fn alarms_without_data_or_actions_and_no_alarms_are_warnings() {
     check(
         |policy, _| {
             policy.alarms.clear();
-            policy.guard_alarms = crate::policy::GuardAlarms::Auto;
+            policy.guard_alarms = crate::policy::service_policy::GuardAlarms::Auto;
         },
         &[],
     );

@@ -1,8 +1,8 @@
 //! The real table of transitions, `journal::Head::after`, asked once for everything that the model can ask of it.
 
 use crate::state::{Head, LAST_STEP};
-use crossfade_domain::ids::ServiceName;
 use crossfade_domain::journal::{Happening, Head as RealHead, Phase, Rollback, Trigger};
+use crossfade_domain::names::ServiceName;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! Which gate decided how a migration ended, and in which words.
 
 use crate::scenario::Outcome;
-use crossfade_domain::cursor::Verdict;
-use crossfade_domain::gate::Gate;
+use crossfade_domain::gates::opinion::Gate;
+use crossfade_domain::journal::cursor::Verdict;
 use crossfade_domain::journal::{Event, Happening, Head, Trigger};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -91,8 +91,8 @@ fn holds(journal: &[Event]) -> impl Iterator<Item = (&str, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossfade_domain::ids::{MigrationId, ServiceName};
     use crossfade_domain::journal::RECORD_VERSION;
+    use crossfade_domain::names::{MigrationId, ServiceName};
 
     fn event(minute: i64, what: Happening) -> Event {
         let migration = MigrationId::of(&ServiceName::parse("users".to_owned()).unwrap(), 1);

@@ -1,10 +1,10 @@
 //! Faults of AWS itself, as a scenario asks for them: the k-th call of an operation.
 
 use crate::clock::WorldClock;
-use crate::event_bus::EventSender;
-use crate::front_door::{Call, CallObserver, Fault};
-use crate::lambda_host::LambdaHost;
-use crate::orchestrator::Executions;
+use crate::endpoints::front_door::{Call, CallObserver, Fault};
+use crate::functions::event_bus::EventSender;
+use crate::functions::lambda_host::LambdaHost;
+use crate::functions::orchestrator::Executions;
 use crate::scenario::{AwsEffect, AwsFault, Scenario};
 use crossfade_world::cloudwatch::CloudWatch;
 use crossfade_world::states::Status;

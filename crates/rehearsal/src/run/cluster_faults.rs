@@ -1,10 +1,10 @@
 //! Switches the faults of clusters on and off when a scenario says so.
 
 use super::beginning::Beginning;
-use crate::cluster::{FaultKey, FaultSwitch};
-use crate::load::FaultFlag;
 use crate::scenario::{Scenario, Sides, TimedFault};
 use crate::stage::{Stage, StagedService};
+use crate::traffic::cluster::{FaultKey, FaultSwitch};
+use crate::traffic::load::FaultFlag;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use std::sync::Arc;

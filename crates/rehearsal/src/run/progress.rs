@@ -2,7 +2,7 @@
 
 use super::Rehearsal;
 use super::traffic::{NewGroups, Traffic};
-use crate::load::Counts;
+use crate::traffic::load::Counts;
 use crossfade_domain::weight::Weight;
 
 /// The state of a rehearsal at one moment.

@@ -2,9 +2,9 @@
 
 use super::Rehearsal;
 use super::cluster_faults::Switches;
-use crate::load::{Counts, DrawnEntry, DrawnLoad, DrawnSettings, Entry, Load, LoadSettings};
 use crate::scenario::{Match, ServiceScenario};
 use crate::stage::{StagedRoute, StagedService};
+use crate::traffic::load::{Counts, DrawnEntry, DrawnLoad, DrawnSettings, Entry, Load, LoadSettings};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, RwLock};
 

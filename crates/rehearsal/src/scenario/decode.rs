@@ -15,10 +15,10 @@ pub(super) use routes::ROUTE_FIELDS;
 use super::hooks::hook;
 use super::names::{NEW_PORT, new_target_id, old_group_name};
 use super::{AwsEffect, AwsFault, Deed, Scenario, ServiceScenario};
-use crossfade_domain::decode::{Object, Place, Reader};
-use crossfade_domain::ids::ServiceName;
-use crossfade_domain::policy_document::decode_fleet;
-use crossfade_domain::problem::{Problem, Problems};
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::policy::document::decode_fleet;
+use crossfade_domain::policy::problem::{Problem, Problems};
+use crossfade_domain::policy::reader::{Object, Place, Reader};
 use serde_json::{Map, Value, json};
 
 /// Why a scenario cannot be run.
@@ -125,7 +125,7 @@ fn note_strangers(reader: &mut Reader, faults: &[AwsFault], services: &[ServiceS
 struct Unguarded(ServiceScenario);
 
 impl Unguarded {
-    fn with(mut self, policy: crossfade_domain::policy::ServicePolicy) -> ServiceScenario {
+    fn with(mut self, policy: crossfade_domain::policy::service_policy::ServicePolicy) -> ServiceScenario {
         self.0.policy = policy;
         self.0
     }
@@ -231,9 +231,9 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
 }
 
 /// Stands in until `Unguarded::with` puts the decoded policy in its place.
-fn placeholder_policy() -> crossfade_domain::policy::ServicePolicy {
+fn placeholder_policy() -> crossfade_domain::policy::service_policy::ServicePolicy {
     let document = json!({"name": "service", "oldTargetGroups": "old", "newTargets": {"ips": ["10.0.0.1"]}});
-    crossfade_domain::policy_document::decode_service(&document).expect("a minimal policy is right")
+    crossfade_domain::policy::document::decode_service(&document).expect("a minimal policy is right")
 }
 
 fn narrow(count: u32) -> u16 {

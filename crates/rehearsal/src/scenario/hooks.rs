@@ -1,6 +1,6 @@
 //! What comes of calling an operator's hooks.
 
-use crossfade_domain::decode::{Place, Reader};
+use crossfade_domain::policy::reader::{Place, Reader};
 
 /// What a hook does, each time it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use super::World;
 use crossfade_actions::ports::{Alarms, PortError};
-use crossfade_domain::alarm::{Alarm, AlarmState, Firing};
-use crossfade_domain::group::Tags;
-use crossfade_domain::planner::guard::NewAlarm;
+use crossfade_domain::alarms::alarm::{Alarm, AlarmState, Firing};
+use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -3,9 +3,11 @@
 use crate::aws_error::AwsError;
 use crate::tree::Tree;
 use crossfade_actions::ports::PortError;
-use crossfade_domain::action::{Action, ActionKind, Forward, GroupStickiness, Settings, WeightedGroup};
-use crossfade_domain::group::{GroupSettings, HealthCheck, HealthState, Tags, Target, TargetGroup, TargetHealth};
-use crossfade_domain::ids::{LoadBalancerArn, TargetGroupArn};
+use crossfade_domain::load_balancer::action::{Action, ActionKind, Forward, GroupStickiness, Settings, WeightedGroup};
+use crossfade_domain::load_balancer::group::{
+    GroupSettings, HealthCheck, HealthState, Tags, Target, TargetGroup, TargetHealth,
+};
+use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use serde_json::{Map, Value};
 
 /// An AWS error by its code, as the SDK's errors are classified.

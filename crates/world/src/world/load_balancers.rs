@@ -3,11 +3,13 @@
 use super::{World, convert};
 use crate::tree::Tree;
 use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
-use crossfade_domain::action::Action;
-use crossfade_domain::alarm_tags;
-use crossfade_domain::group::{Attributes, Tags, Target, TargetGroup, TargetHealth, may_be_of_stack, tag};
-use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, RuleArn, ServiceName, TargetGroupArn};
-use crossfade_domain::route::{Route, RouteId};
+use crossfade_domain::alarms::tags;
+use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::group::{
+    Attributes, Tags, Target, TargetGroup, TargetHealth, may_be_of_stack, tag,
+};
+use crossfade_domain::load_balancer::route::{Route, RouteId};
+use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn, ServiceName, TargetGroupArn};
 use std::collections::BTreeMap;
 
 /// `DescribeTags` takes no more in one call; the other lists are asked for in the same portions.
@@ -108,7 +110,7 @@ impl LoadBalancers for World {
     }
 
     async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let key = alarm_tags::key(alarm);
+        let key = tags::key(alarm);
         let stack = self.stack();
         self.groups_tagged(|tags| may_be_of_stack(tags, &stack) && tags.contains_key(&key)).await
     }

@@ -2,11 +2,11 @@
 
 use super::{CallFault, World};
 use crossfade_actions::ports::{Alarms, Clock, LoadBalancers, NewGroup, PortError};
-use crossfade_domain::action::{ActionKind, Forward, GroupStickiness, WeightedGroup, forward_of};
-use crossfade_domain::alarm::AlarmState;
-use crossfade_domain::group::{HealthState, Target, healthy_count, tag};
-use crossfade_domain::ids::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
-use crossfade_domain::route::RouteId;
+use crossfade_domain::alarms::alarm::AlarmState;
+use crossfade_domain::load_balancer::action::{ActionKind, Forward, GroupStickiness, WeightedGroup, forward_of};
+use crossfade_domain::load_balancer::group::{HealthState, Target, healthy_count, tag};
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -2,9 +2,9 @@
 
 use super::number;
 use crate::scenario::{Expectation, Outcome};
-use crossfade_domain::decode::{Object, Reader};
-use crossfade_domain::gate::Gate;
+use crossfade_domain::gates::opinion::Gate;
 use crossfade_domain::journal::Trigger;
+use crossfade_domain::policy::reader::{Object, Reader};
 use serde_json::Value;
 
 pub(in crate::scenario) const EXPECTATION_FIELDS: [&str; 7] =

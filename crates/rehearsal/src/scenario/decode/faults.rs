@@ -1,9 +1,9 @@
 //! What goes wrong: in clusters, by other people, at AWS.
 
 use super::number;
-use crate::cluster::Fault;
 use crate::scenario::{AwsEffect, AwsFault, Begin, Deed, Disturbance, Sides, TimedFault};
-use crossfade_domain::decode::{Place, Reader};
+use crate::traffic::cluster::Fault;
+use crossfade_domain::policy::reader::{Place, Reader};
 use crossfade_domain::weight::Weight;
 
 pub(in crate::scenario) const FAULT_FIELDS: [&str; 10] =

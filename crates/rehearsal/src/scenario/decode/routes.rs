@@ -2,7 +2,7 @@
 
 use super::{list, narrow};
 use crate::scenario::{Match, RouteScenario};
-use crossfade_domain::decode::{Place, Reader};
+use crossfade_domain::policy::reader::{Place, Reader};
 
 pub(in crate::scenario) const ROUTE_FIELDS: [&str; 9] =
     ["loadBalancer", "default", "host", "path", "count", "oidc", "stickiness", "oldWeight", "others"];

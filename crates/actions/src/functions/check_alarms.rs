@@ -1,0 +1,142 @@
+//! `check-alarms`: every gate in one look, at the end of each slice of a bake.
+
+use crate::error::ActionError;
+use crate::migration::halt::halt;
+use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::write_journal::record;
+use crate::observing::deadline::Patience;
+use crate::observing::health::health;
+use crate::observing::other_rollbacks::{LONGEST_FOR_READS, makes_way, rollback_elsewhere};
+use crate::observing::read_comparison::compare;
+use crate::payload::StepInput;
+use crate::ports::Ports;
+use crate::routes::read;
+use crossfade_domain::gates::alarms::AlarmsRead;
+use crossfade_domain::gates::verdict::{SliceInputs, SliceVerdict, verdict};
+use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::load_balancer::group::TargetHealth;
+use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::planner::plan::SETTLE_SECONDS;
+use crossfade_domain::routing::drift::Drift;
+use futures::future::join5;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long the reads of one look may take together, in real time: with the table's patience before and after them they
+/// stay below the 60 s of the function, whose death would lose what the other gates found.
+const READS: Duration = Duration::from_secs(30);
+
+/// Reads the alarms with their history since the locks were taken, the health of both sides, every route and what the judge
+/// compares, and hands all of it, with the operator's commands and the elapsed bake, to the gates. Answers `advance` (with the next step,
+/// or the one that was begun and had to wait), `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`. What cannot be read goes to the gates as
+/// unreadable, and is never taken for quiet: so does what has not answered within 30 s, all reads being made at once.
+///
+/// While another service rolls back, only the alarms and the health of the new side are read: nothing advances before it is
+/// over, and the judge weighs the whole series again at its next look.
+///
+/// May run again at any time; each run is one look.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table alone.
+pub async fn check_alarms(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let step = StepInput::decode(input)?;
+    match standing(ports, &step).await? {
+        Standing::Over(answer) => Ok(*answer),
+        Standing::Ours(ours) => match check(ports, &ours).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => stopped(ports, &step, error).await,
+        },
+    }
+}
+
+async fn check(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
+    let Ours { head, plan } = ours;
+    let patience = Patience::begin(ports, READS);
+    // Whether a rollback runs is no gate: where it cannot be seen, everything is read.
+    let other = patience.of(rollback_elsewhere(ports, &head.service)).await.ok().flatten();
+    let other = other.filter(|other| !is_stuck(ports, other));
+    let everything = other.is_none();
+    let old = if everything { plan.groups.iter().map(|group| &group.old).collect() } else { Vec::new() };
+    let new: Vec<&TargetGroupArn> = head.new_groups.values().collect();
+    let names = plan.alarms();
+    let (alarms, new_side, old_side, drift, judge) = join5(
+        patience.of(alarms(ports, &names, head)),
+        patience.of(side(ports, &new)),
+        patience.of(side(ports, &old)),
+        patience.of(async { if everything { drift(ports, ours).await } else { Ok(Vec::new()) } }),
+        patience.of(async { if everything { compare(ports, ours).await } else { Ok(None) } }),
+    )
+    .await;
+    let inputs = SliceInputs {
+        plan,
+        head,
+        alarms,
+        new_side,
+        old_side,
+        drift,
+        judge: judge.transpose(),
+        makes_way: other.as_ref().map(makes_way),
+        // Asked last, so that what is elapsed includes the reading.
+        now: ports.clock.now(),
+    };
+    let said = verdict(&inputs);
+    let step = head.verified_step.unwrap_or(0);
+    if said.verdict == Verdict::Halt {
+        return halt(ports, ours, step, &said.reason).await;
+    }
+    record(ports, head, |now| judged(now, &said)).await?;
+    Ok(next(ours, step, &said))
+}
+
+/// A rollback that takes that long waits for something else than a budget of calls.
+fn is_stuck(ports: &Ports, other: &Head) -> bool {
+    let begun = other.rollback.as_ref().map_or(other.since, |rollback| rollback.begun_at);
+    ports.clock.now().duration_since(begun) > LONGEST_FOR_READS
+}
+
+async fn alarms(ports: &Ports, names: &[String], head: &Head) -> Result<AlarmsRead, ActionError> {
+    if names.is_empty() {
+        return Ok(AlarmsRead::default());
+    }
+    let port = |source| ActionError::Port { doing: format!("reading alarms {}", names.join(", ")), source };
+    let found = ports.alarms.alarms(names).await.map_err(port)?;
+    let firings = ports.alarms.firings(names, head.since).await.map_err(port)?;
+    Ok(AlarmsRead { found, firings })
+}
+
+async fn side(
+    ports: &Ports,
+    groups: &[&TargetGroupArn],
+) -> Result<BTreeMap<TargetGroupArn, Vec<TargetHealth>>, ActionError> {
+    let mut found = BTreeMap::new();
+    for group in groups {
+        found.insert((*group).clone(), health(ports, group).await?);
+    }
+    Ok(found)
+}
+
+async fn drift(ports: &Ports, ours: &Ours) -> Result<Vec<Drift>, ActionError> {
+    Ok(read::drift(ports, &ours.plan, &ours.head).await?.1)
+}
+
+/// What goes into the journal. Looks that only go on baking or holding do not: they would bury the rest.
+fn judged(head: &Head, said: &SliceVerdict) -> Option<Happening> {
+    let news = match said.verdict {
+        Verdict::Hold | Verdict::Approval => head.held_since.is_none(),
+        Verdict::Bake => head.held_since.is_some(),
+        Verdict::RollBack => head.condemned.is_none(),
+        _ => true,
+    };
+    let judged = Happening::Judged { verdict: said.verdict, reason: said.reason.clone() };
+    (news && head.phase == Phase::Moving).then_some(judged)
+}
+
+fn next(ours: &Ours, step: u32, said: &SliceVerdict) -> Cursor {
+    let next = if said.verdict == Verdict::Advance { ours.head.intended_step.unwrap_or(step + 1) } else { step };
+    let wait = if said.verdict == Verdict::Stop { SETTLE_SECONDS } else { said.wait_seconds };
+    let mut answer = ours.answer(next, said.verdict, wait, said.reason.as_str());
+    answer.caused_at = (said.verdict == Verdict::RollBack).then_some(said.caused_at);
+    answer
+}

@@ -1,0 +1,77 @@
+//! `check-targets`: whether the new groups have enough healthy targets.
+
+use crate::error::ActionError;
+use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::write_journal::record;
+use crate::observing::health::health;
+use crate::payload::StepInput;
+use crate::ports::Ports;
+use crossfade_domain::gates::health::{HEALTHY_READS, targets_verdict};
+use crossfade_domain::journal::Happening;
+use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use serde_json::Value;
+
+/// The shortest and the longest wait between two looks, in seconds; in between it is the health check's interval.
+const WAIT_SECONDS: (u32, u32) = (5, 60);
+
+/// Reads the health of every new group. Answers `ready` at step 1 once each had the policy's `minHealthy` in a few
+/// looks in a row, `wait` until then, `rollBack` when the policy's time for it is over.
+///
+/// May run again at any time; each run is one look.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer.
+pub async fn check_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let step = StepInput::decode(input)?;
+    match standing(ports, &step).await? {
+        Standing::Over(answer) => Ok(*answer),
+        Standing::Ours(ours) => match check(ports, &ours, step.step).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => stopped(ports, &step, error).await,
+        },
+    }
+}
+
+async fn check(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionError> {
+    if ours.head.commands.abort {
+        return Ok(ours.answer(step, Verdict::RollBack, 0, "aborted by a person before any traffic"));
+    }
+    let (healthy, seen) = look(ports, ours).await?;
+    let head = record(ports, &ours.head, |now| {
+        // Once ready stays ready for a repeated call; waiting is recorded when it begins or begins anew.
+        let news = if healthy {
+            now.healthy_reads < HEALTHY_READS
+        } else {
+            now.healthy_reads > 0 || now.waiting_since.is_none()
+        };
+        news.then(|| Happening::TargetsChecked { healthy, reason: seen.clone() })
+    })
+    .await?;
+    let ours = Ours { head, plan: ours.plan.clone() };
+    if ours.head.healthy_reads >= HEALTHY_READS {
+        return Ok(ours.answer(step.max(1), Verdict::Ready, 0, seen));
+    }
+    let limit = ours.plan.policy.targets_timeout_seconds;
+    let waited = ours.head.waiting_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
+    if !healthy && waited > i64::from(limit) {
+        let reason = format!("new targets were not healthy within {limit} s: {seen}");
+        return Ok(ours.answer(step, Verdict::RollBack, 0, reason));
+    }
+    Ok(ours.answer(step, Verdict::Wait, wait(&ours), seen))
+}
+
+async fn look(ports: &Ports, ours: &Ours) -> Result<(bool, String), ActionError> {
+    let mut all = !ours.head.new_groups.is_empty();
+    let mut seen = Vec::new();
+    for new in ours.head.new_groups.values() {
+        let verdict = targets_verdict(&health(ports, new).await?, ours.plan.policy.min_healthy);
+        all &= verdict.enough;
+        seen.push(format!("{}: {}", new.name(), verdict.reason));
+    }
+    Ok((all, seen.join("; ")))
+}
+
+fn wait(ours: &Ours) -> u32 {
+    let interval = ours.plan.groups.iter().map(|group| group.settings.health_check.interval_seconds).min().unwrap_or(0);
+    u32::try_from(interval).unwrap_or(0).clamp(WAIT_SECONDS.0, WAIT_SECONDS.1)
+}

@@ -1,0 +1,169 @@
+//! `create-target-group`: one new group for each old one.
+
+use crate::error::ActionError;
+use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::write_journal::record;
+use crate::payload::StepInput;
+use crate::ports::{NewGroup, Ports};
+use crossfade_domain::alarms::tags;
+use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::{Happening, Head};
+use crossfade_domain::load_balancer::group::{Attributes, Tags, TargetGroup, is_ours, tag};
+use crossfade_domain::names::{MigrationId, ServiceName, TargetGroupArn};
+use crossfade_domain::planner::plan::{Plan, PlannedGroup};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Creates a copy of each old target group, tagged as ours, with the old group's attributes, and records them. No route
+/// knows them yet. Answers `proceed`.
+///
+/// May run again at any time: it adopts what it created (the tags name service and old group) and refuses a group of
+/// the same name that is somebody else's.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload; `Internal` where a foreign group has the name; `Transient` and `Denied` from
+/// the table and the load balancer.
+pub async fn create_target_group(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let step = StepInput::decode(input)?;
+    match standing(ports, &step).await? {
+        Standing::Over(answer) => Ok(*answer),
+        Standing::Ours(ours) => match create(ports, &ours, step.step).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => stopped(ports, &step, error).await,
+        },
+    }
+}
+
+async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionError> {
+    let Ours { head, plan } = ours;
+    let recorded = plan.groups.iter().all(|group| head.new_groups.contains_key(&group.old));
+    let mut notes = Vec::new();
+    if !recorded {
+        let mut created = BTreeMap::new();
+        for group in &plan.groups {
+            let new = adopt_or_create(ports, head, plan, group).await?;
+            notes.extend(copy_attributes(ports, &new.arn, &group.attributes).await?);
+            created.insert(group.old.clone(), new.arn);
+        }
+        record(ports, head, |now| {
+            (now.new_groups != created).then(|| Happening::GroupsCreated { groups: created.clone() })
+        })
+        .await?;
+    }
+    let names: Vec<&str> = plan.groups.iter().map(|group| group.new_name.as_str()).collect();
+    let mut reason = format!("created {}", names.join(", "));
+    if !notes.is_empty() {
+        reason = format!("{reason}; not copied: {}", notes.join(", "));
+    }
+    Ok(ours.answer(step, Verdict::Proceed, 0, reason))
+}
+
+async fn adopt_or_create(
+    ports: &Ports,
+    head: &Head,
+    plan: &Plan,
+    group: &PlannedGroup,
+) -> Result<TargetGroup, ActionError> {
+    let (service, name) = (&head.service, &group.new_name);
+    let guards = tags::tags(&plan.alarms(), head.since);
+    let stack = ports.load_balancers.stack();
+    let doing = |what: &str| format!("{what} target group {name}");
+    let balancers = &ports.load_balancers;
+    let existing = balancers.target_groups(std::slice::from_ref(name)).await;
+    let existing = existing.map_err(|source| ActionError::Port { doing: doing("looking for"), source })?;
+    let found = if let Some(found) = existing.into_iter().next() {
+        found
+    } else {
+        let mut tags = tags(&stack, service, &head.migration, &group.old);
+        tags.extend(guards.clone());
+        let new = NewGroup { name: name.clone(), settings: group.settings.clone(), tags };
+        let created = balancers.create_group(&new).await;
+        created.map_err(|source| ActionError::Port { doing: doing("creating"), source })?
+    };
+    // Looked at even after a creation: AWS answers it with an existing group of the same name and settings, whoever
+    // owns that.
+    let tags = balancers.tags(&[found.arn.as_str().to_owned()]).await;
+    let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
+    let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| is_ours(tags, &stack, service, &group.old)) else {
+        return Err(ActionError::Internal(format!(
+            "target group {name} exists and is not ours: expected its tags to name stack {stack}, service {service} and old group {}",
+            group.old.name()
+        )));
+    };
+    if found.load_balancers.iter().any(|balancer| *balancer != group.load_balancer) {
+        return Err(ActionError::Internal(format!(
+            "target group {name} belongs to another load balancer: expected {}",
+            group.load_balancer.name()
+        )));
+    }
+    // A group from before there was this tag gets it now.
+    let marks = guards.into_iter().chain([(tag::STACK.to_owned(), stack)]).collect();
+    mark(ports, &found.arn, tags, marks).await?;
+    Ok(found)
+}
+
+/// The alarms that an earlier migration left on a group that is adopted give way to those of this one.
+async fn mark(ports: &Ports, group: &TargetGroupArn, tags: &Tags, marks: Tags) -> Result<(), ActionError> {
+    let stale = |key: &&String| key.starts_with(tags::PREFIX) && !marks.contains_key(*key);
+    let remove: Vec<String> = tags.keys().filter(stale).cloned().collect();
+    let set: Tags = marks.into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect();
+    let failed =
+        |source| ActionError::Port { doing: format!("naming the alarms in the tags of {}", group.name()), source };
+    if !remove.is_empty() {
+        ports.load_balancers.remove_tags(group, &remove).await.map_err(failed)?;
+    }
+    if !set.is_empty() {
+        ports.load_balancers.add_tags(group, &set).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The tags of a group that we create.
+pub(crate) fn tags(stack: &str, service: &ServiceName, migration: &MigrationId, old: &TargetGroupArn) -> Tags {
+    [
+        (tag::MANAGED_BY, tag::MANAGED_BY_US),
+        (tag::STACK, stack),
+        (tag::SERVICE, service.as_str()),
+        (tag::OLD_GROUP, old.as_str()),
+        (tag::MIGRATION, migration.as_str()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .collect()
+}
+
+/// Sets the attributes that differ. When AWS refuses the lot, each goes on its own, and those it refuses are returned
+/// by name: an attribute that only the old group can have is worth knowing, and no reason not to move.
+async fn copy_attributes(
+    ports: &Ports,
+    group: &TargetGroupArn,
+    wanted: &Attributes,
+) -> Result<Vec<String>, ActionError> {
+    let failed = |source| ActionError::Port { doing: format!("copying attributes to {}", group.name()), source };
+    let balancers = &ports.load_balancers;
+    let current = balancers.attributes(group).await.map_err(failed)?;
+    // An empty value is how AWS describes an unused key (`stickiness.app_cookie.cookie_name`), and it refuses to be sent.
+    let differing: Attributes = wanted
+        .iter()
+        .filter(|(key, value)| !value.is_empty() && current.get(*key) != Some(*value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if differing.is_empty() {
+        return Ok(Vec::new());
+    }
+    match balancers.set_attributes(group, &differing).await {
+        Ok(()) => return Ok(Vec::new()),
+        Err(error) if error.code().is_some() => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let mut refused = Vec::new();
+    for (key, value) in differing {
+        let one = Attributes::from([(key.clone(), value.clone())]);
+        match balancers.set_attributes(group, &one).await {
+            Ok(()) => {}
+            Err(error) if error.code().is_some() => refused.push(format!("{key}={value}")),
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(refused)
+}

@@ -1,0 +1,102 @@
+//! `finish-migration`: the final record, and the locks released.
+
+use crate::error::ActionError;
+use crate::migration::delete_guard_alarms::removed;
+use crate::migration::halt::{halt, halt_or_return};
+use crate::migration::ownership::{Ours, Standing, answer, head_of, plan_of, standing, stopped};
+use crate::migration::write_journal::release;
+use crate::payload::StepInput;
+use crate::ports::{PortError, Ports};
+use crate::routes::read;
+use crossfade_domain::alarms::tags;
+use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::{Happening, Head, Phase};
+use serde_json::Value;
+
+/// Reads every route back at 100 %, takes the alarms out of the tags of the new groups, records the end, releases the locks and
+/// the alarms, and deletes those that we created. Answers `migrated`; `stop`
+/// when an alarm or a person came first; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
+///
+/// May run again at any time: a migration that has ended stays so.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload or before the last step is verified; `Transient` and `Denied` from the table and
+/// the load balancer.
+pub async fn finish_migration(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let step = StepInput::decode(input)?;
+    if let Some(head) = head_of(ports, &step.service).await?
+        && head.migration == step.migration
+        && head.phase == Phase::Migrated
+    {
+        let answer = migrated(&head, step.step);
+        // A run before this one may have died between its record and the end of the guard alarms.
+        return Ok(removed(ports, &plan_of(ports, &head).await?, answer).await);
+    }
+    match standing(ports, &step).await? {
+        Standing::Over(answer) => Ok(*answer),
+        Standing::Ours(ours) => match finish(ports, &ours).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => stopped(ports, &step, error).await,
+        },
+    }
+}
+
+async fn finish(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
+    let Ours { head, plan } = ours;
+    let last = plan.last_step();
+    if head.verified_step != Some(last) || head.intended_step.is_some() {
+        let found = head.verified_step.map_or_else(|| "none".to_owned(), |step| step.to_string());
+        return Err(ActionError::InvalidRequest(format!(
+            "$.cursor: expected step {last} of {} to be verified, found {found}",
+            head.migration
+        )));
+    }
+    if head.commands.abort {
+        return Ok(ours.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
+    }
+    let (_, drift) = read::drift(ports, plan, head).await?;
+    if let Some(first) = drift.first() {
+        return halt_or_return(ports, ours, last, &first.to_string()).await;
+    }
+    if let Some(denied) = unguard(ports, ours).await? {
+        return halt(ports, ours, last, &denied).await;
+    }
+    let head = release(ports, head, plan, |now| {
+        // An abort that came between is not overtaken: the next look of this function sees it.
+        (now.phase == Phase::Moving && !now.commands.abort).then_some(Happening::Finished)
+    })
+    .await?;
+    if head.phase != Phase::Migrated {
+        return Ok(ours.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
+    }
+    let mut answer = migrated(&head, last);
+    answer.weight = ours.answer(last, Verdict::Migrated, 0, "").weight;
+    Ok(removed(ports, plan, answer).await)
+}
+
+/// Takes the alarms out of the tags of the new groups, before the end: an alarm of a migration that has ended must find
+/// nothing there when the table does not answer. Where that is denied, a person is needed: answers why.
+async fn unguard(ports: &Ports, ours: &Ours) -> Result<Option<String>, ActionError> {
+    let keys: Vec<String> = tags::tags(&ours.plan.alarms(), ours.head.since).into_keys().collect();
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    for new in ours.head.new_groups.values() {
+        match ports.load_balancers.remove_tags(new, &keys).await {
+            Ok(()) => {}
+            Err(error @ PortError::Denied { .. }) => {
+                return Ok(Some(format!("{error}; give the role of finish-migration this right and resume")));
+            }
+            Err(source) => {
+                let doing = format!("taking the alarms out of the tags of {}", new.name());
+                return Err(ActionError::Port { doing, source });
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn migrated(head: &Head, step: u32) -> Cursor {
+    let reason = format!("{} has all its traffic on the new cluster, read back; the locks are free", head.service);
+    answer(head, None, step, Verdict::Migrated, 0, reason)
+}

@@ -1,0 +1,326 @@
+//! `plan-migration`: policy and inventory to a plan, and the locks.
+
+use crate::error::ActionError;
+use crate::migration::ownership::{Ours, head_of, plan_of};
+use crate::migration::write_journal::release;
+use crate::observing::read_inventory::{alarms, gather};
+use crate::operator::resume::{Resume, Resumed, take_over};
+use crate::payload::Fields;
+use crate::ports::{Ports, TakeError};
+use crossfade_domain::alarms::alarm::AlarmState;
+use crossfade_domain::alarms::guard::guard_alarms;
+use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::{Happening, Head, Phase, RECORD_VERSION};
+use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::planner::plan::{Finding, Plan, Severity};
+use crossfade_domain::planner::{code, plan};
+use crossfade_domain::policy::document::decode_fleet;
+use crossfade_domain::policy::request::{PlanRequest, ResumeRequest, decode_request};
+use crossfade_domain::policy::service_policy::ServicePolicy;
+use crossfade_domain::weight::Weight;
+use serde_json::Value;
+
+/// Plans a service's migration and takes its locks. `{"request": {"service": ..., "policy"?: ..., "dryRun"?: bool},
+/// "execution": "<arn>"}`. With `{"request": {"service": ..., "resume": true, "acceptDrift"?: bool}, ...}` it hands the service's
+/// halted migration to this execution.
+///
+/// Answers `proceed` with the locks held; `advance` where a resumed migration goes on at a step above 0; `refused` with the
+/// findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `planned` with the plan for a dry run, which writes
+/// nothing. The alarms are read again once the locks are held, so that none that fires in between is lost.
+///
+/// May run again at any time: the execution finds the migration that it has begun.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the ports, and `Transient` while a writer of a
+/// migration that is over may live.
+pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let (request, execution) = match decode(input)? {
+        Ok(decoded) => decoded,
+        Err(Wrong { service, problems }) => return Ok(refused(&service, "InvalidRequest", problems, Vec::new())),
+    };
+    let previous = head_of(ports, &request.service).await?;
+    if !request.dry_run
+        && let Some(own) = previous.as_ref().filter(|head| head.execution == execution)
+    {
+        return again(ports, own).await;
+    }
+    if let Some(how) = request.resume {
+        return take_up(ports, &request.service, how, previous.as_ref(), &execution).await;
+    }
+    let policy = match policy_of(ports, &request).await? {
+        Ok(policy) => policy,
+        Err(problem) => return Ok(refused(&request.service, "InvalidRequest", problem, Vec::new())),
+    };
+    if let Some(busy) = previous.as_ref().filter(|head| !head.phase.is_over() && !request.dry_run) {
+        return Ok(refused(&request.service, "LockHeld", busy_with(busy), Vec::new()));
+    }
+
+    let attempt = previous.as_ref().map_or(1, |head| head.attempt + 1);
+    let migration = MigrationId::of(&request.service, attempt);
+    // Before the alarms are read: one that fires and clears while the rest is gathered has fired since the plan was made.
+    let created = ports.clock.now();
+    let inventory = gather(ports, &policy).await?;
+    let plan = match plan(&policy, &inventory, migration, created) {
+        Ok(plan) => guarded(ports, plan, attempt),
+        Err(findings) => return Ok(refused_by(&request.service, findings)),
+    };
+    if request.dry_run {
+        return Ok(planned(plan));
+    }
+
+    let generation = previous.as_ref().map_or(1, |head| head.generation + 1);
+    let start = Head::first(plan.service.clone(), attempt, generation, execution, ports.clock.now());
+    let routes = u32::try_from(plan.routes.len()).expect("a plan has at most 90 routes");
+    let event = start.next_event(Happening::Planned { routes }, start.since);
+    let head = start.after(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
+    match ports.ledger.take(previous.as_ref(), &head, &plan, &event).await {
+        Ok(()) => confirm(ports, Ours { head, plan }).await,
+        // Nobody holds a route any more: it is only too early, and the machine tries again.
+        Err(TakeError::Held(holders)) if holders.iter().all(|holder| holder.free_at.is_some()) => {
+            Err(ActionError::NotYet(held_by(&holders)))
+        }
+        Err(TakeError::Held(holders)) => Ok(refused(&plan.service, "LockHeld", held_by(&holders), Vec::new())),
+        Err(TakeError::Busy(busy)) => Ok(refused(&plan.service, "LockHeld", busy_with(&busy), Vec::new())),
+        Err(TakeError::Ledger(source)) => {
+            Err(ActionError::Ledger { doing: format!("taking the locks of {}", plan.migration), source })
+        }
+    }
+}
+
+/// The plan with the alarms that we create; their names are known before their groups are.
+fn guarded(ports: &Ports, mut plan: Plan, attempt: u32) -> Plan {
+    let prefix = ports.alarms.guard_prefix();
+    plan.guards = guard_alarms(plan.policy.guard_alarms, &prefix, &plan.service, attempt, &plan.groups);
+    plan
+}
+
+/// A person's input that cannot be read: an answer and no error, since the console shows an error's cause as raw JSON.
+struct Wrong {
+    /// As far as it was told.
+    service: ServiceName,
+    problems: String,
+}
+
+fn decode(input: &Value) -> Result<Result<(PlanRequest, String), Wrong>, ActionError> {
+    let mut fields = Fields::root(input);
+    let execution = fields.required::<String>("execution");
+    let request = match fields.value("request").map(decode_request) {
+        None => {
+            fields.problems.push("$.request: expected an object, found nothing".to_owned());
+            None
+        }
+        Some(Err(problems)) => {
+            fields.problems.extend(problems.0.iter().map(ToString::to_string));
+            None
+        }
+        Some(Ok(request)) => Some(request),
+    };
+    match (request, execution) {
+        (Some(request), Some(execution)) if fields.problems.is_empty() => Ok(Ok((request, execution))),
+        (_, Some(_)) => Ok(Err(Wrong { service: named(&input["request"]), problems: fields.problems.join("; ") })),
+        // The machine itself calls wrongly.
+        (_, None) => Err(fields.refuse()),
+    }
+}
+
+/// The service that a wrong request names, or a name that says that it names none.
+fn named(request: &Value) -> ServiceName {
+    let service = &request["service"];
+    let name = service.as_str().or_else(|| service["name"].as_str()).unwrap_or_default();
+    ServiceName::parse(name.to_owned())
+        .unwrap_or_else(|_| ServiceName::parse("unnamed".to_owned()).expect("is the name of a service"))
+}
+
+/// The same execution, run again: it goes on with what it began.
+async fn again(ports: &Ports, head: &Head) -> Result<Cursor, ActionError> {
+    if head.phase.is_over() {
+        let reason = head.reason.clone().unwrap_or_else(|| format!("{} is over", head.migration));
+        return Ok(refused(&head.service, "Refused", reason, Vec::new()));
+    }
+    let plan = plan_of(ports, head).await?;
+    confirm(ports, Ours { head: head.clone(), plan }).await
+}
+
+/// The alarms once more, now that an alarm's event would find the migration: one that fired after the plan looked and
+/// before the locks were held has been heard by nobody.
+async fn confirm(ports: &Ports, ours: Ours) -> Result<Cursor, ActionError> {
+    if ours.head.phase == Phase::Planned
+        && let Some(reason) = not_quiet(ports, &ours.plan).await?
+    {
+        let head = release(ports, &ours.head, &ours.plan, |now| {
+            (now.phase == Phase::Planned).then(|| Happening::Refused { reason: reason.clone() })
+        })
+        .await?;
+        return Ok(refused(&head.service, "Refused", reason, Vec::new()));
+    }
+    let (routes, steps) = (ours.plan.routes.len(), ours.plan.last_step());
+    let (step, verdict) = entry(&ours.head);
+    let mut reason = format!("{}: {routes} routes in {steps} steps, locks held", ours.head.migration);
+    if verdict == Verdict::Advance {
+        reason = format!("{reason}; goes on at step {step}");
+    }
+    let warnings: Vec<&str> = ours.plan.findings.iter().map(|finding| finding.message.as_str()).collect();
+    if !warnings.is_empty() {
+        reason = format!("{reason}; {}", warnings.join("; "));
+    }
+    Ok(ours.answer(step, verdict, 0, reason))
+}
+
+/// Where the machine goes on: from the beginning until the new groups are attached, then at the step that the journal has.
+fn entry(head: &Head) -> (u32, Verdict) {
+    match head.intended_step.or(head.verified_step) {
+        Some(step) if step > 0 => (step, Verdict::Advance),
+        _ => (0, Verdict::Proceed),
+    }
+}
+
+/// A halted migration goes on in this execution.
+async fn take_up(
+    ports: &Ports,
+    service: &ServiceName,
+    how: ResumeRequest,
+    head: Option<&Head>,
+    execution: &str,
+) -> Result<Cursor, ActionError> {
+    let Some(head) = head else {
+        return Ok(refused(service, "Refused", format!("{service} has no migration to resume"), Vec::new()));
+    };
+    let name = execution.rsplit(':').next().unwrap_or_default();
+    let request = Resume { accept_drift: how.accept_drift, who: format!("whoever started execution {name}") };
+    match take_over(ports, head, &request, execution).await {
+        Ok(Resumed { head, plan, .. }) => confirm(ports, Ours { head, plan }).await,
+        Err(error) => match error.class() {
+            "LockHeld" => Ok(refused(service, "LockHeld", error.chain(), Vec::new())),
+            // The migration rests where it was: this is an answer.
+            "InvalidRequest" | "Drifted" | "Superseded" => Ok(refused(service, "Refused", error.chain(), Vec::new())),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Why the alarms forbid a start. One that fired and cleared since the plan was made counts.
+async fn not_quiet(ports: &Ports, plan: &Plan) -> Result<Option<String>, ActionError> {
+    let names = &plan.policy.alarms;
+    let found = alarms(ports, names).await?;
+    let mut changed = Vec::new();
+    for name in names {
+        match found.iter().find(|alarm| alarm.name == *name) {
+            None => return Ok(Some(format!("alarm {name} was deleted while the migration was planned"))),
+            Some(alarm) if alarm.state == AlarmState::Alarm => {
+                return Ok(Some(format!("alarm {name} fires since {}: {}", alarm.since, alarm.reason)));
+            }
+            Some(alarm) if alarm.since > plan.created => changed.push(name.clone()),
+            Some(_) => {}
+        }
+    }
+    if changed.is_empty() {
+        return Ok(None);
+    }
+    // What is quiet since then had fired, or had no data: only the history tells.
+    let firings = ports
+        .alarms
+        .firings(&changed, plan.created)
+        .await
+        .map_err(|source| ActionError::Port { doing: "reading the history of the alarms".to_owned(), source })?;
+    Ok(firings
+        .first()
+        .map(|firing| format!("alarm {} fired at {}, while the migration was planned", firing.name, firing.at)))
+}
+
+/// The request's policy, else the one stored policy that names the service; or what is wrong.
+async fn policy_of(ports: &Ports, request: &PlanRequest) -> Result<Result<ServicePolicy, String>, ActionError> {
+    if let Some(policy) = &request.policy {
+        return Ok(Ok(policy.clone()));
+    }
+    let stored = ports.ledger.policies().await;
+    let stored =
+        stored.map_err(|source| ActionError::Ledger { doing: "reading the stored policies".to_owned(), source })?;
+    let mut found = Vec::new();
+    let mut known = Vec::new();
+    for (fleet, document) in &stored {
+        match decode_fleet(document) {
+            Err(problems) => return Ok(Err(format!("the stored policy of fleet {fleet} is wrong: {problems}"))),
+            Ok(decoded) => {
+                known.extend(decoded.services.iter().map(|service| service.name.to_string()));
+                let service = decoded.services.into_iter().find(|service| service.name == request.service);
+                found.extend(service.map(|service| (fleet, service)));
+            }
+        }
+    }
+    Ok(match found.len() {
+        1 => Ok(found.remove(0).1),
+        0 if stored.is_empty() => {
+            Err(format!("no policy is stored; apply one, or send the policy of {} along", request.service))
+        }
+        0 => Err(format!(
+            "no stored policy names service {}; the stored ones name {}",
+            request.service,
+            known.join(", ")
+        )),
+        _ => {
+            let fleets: Vec<&str> = found.iter().map(|(fleet, _)| fleet.as_str()).collect();
+            Err(format!("service {} is in more than one stored policy: {}", request.service, fleets.join(", ")))
+        }
+    })
+}
+
+fn planned(plan: Plan) -> Cursor {
+    let (routes, steps) = (plan.routes.len(), plan.last_step());
+    let reason = format!("{} would move {routes} routes in {steps} steps; nothing was written", plan.service);
+    Cursor {
+        findings: plan.findings.clone(),
+        ..without_migration(&plan.service.clone(), Verdict::Planned, reason, Some(Box::new(plan)))
+    }
+}
+
+fn refused_by(service: &ServiceName, findings: Vec<Finding>) -> Cursor {
+    let refusals: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Refusal).collect();
+    // A caller may wait for a lock, and must correct everything else.
+    let only_held = refusals.iter().all(|finding| finding.code == code::ROUTE_HELD);
+    let error = if only_held { "LockHeld" } else { "Refused" };
+    let reasons: Vec<String> =
+        refusals.iter().map(|finding| format!("{} ({}): {}", finding.code, finding.subject, finding.message)).collect();
+    refused(service, error, reasons.join("; "), findings)
+}
+
+fn refused(service: &ServiceName, error: &str, reason: String, findings: Vec<Finding>) -> Cursor {
+    Cursor { error: Some(error.to_owned()), findings, ..without_migration(service, Verdict::Refused, reason, None) }
+}
+
+fn without_migration(service: &ServiceName, verdict: Verdict, reason: String, plan: Option<Box<Plan>>) -> Cursor {
+    Cursor {
+        version: RECORD_VERSION,
+        service: service.clone(),
+        migration: None,
+        generation: 0,
+        step: 0,
+        weight: Weight::ZERO,
+        verdict,
+        wait_seconds: 0,
+        reason,
+        hook: None,
+        caused_at: None,
+        error: None,
+        findings: Vec::new(),
+        plan,
+    }
+}
+
+fn busy_with(head: &Head) -> String {
+    format!("{} is in migration {} since {} (phase {:?})", head.service, head.migration, head.since, head.phase)
+}
+
+fn held_by(holders: &[RouteHolder]) -> String {
+    let one = |holder: &RouteHolder| {
+        let RouteHolder { migration, since, .. } = holder;
+        let route = holder.route.describe();
+        match holder.free_at {
+            None => format!("{route} is held by {migration} since {since}"),
+            Some(free_at) => format!(
+                "{route} is free at {free_at}: {migration} is over, and a function that was writing may live until then"
+            ),
+        }
+    };
+    holders.iter().map(one).collect::<Vec<_>>().join("; ")
+}

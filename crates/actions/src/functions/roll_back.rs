@@ -1,0 +1,338 @@
+//! `roll-back`: every route back to its baseline, and the second look that releases the locks.
+
+use crate::error::ActionError;
+use crate::migration::delete_guard_alarms::removed;
+use crate::migration::hooks::{after_rollback, answered};
+use crate::migration::ownership::{answer, head_of, plan_of};
+use crate::migration::write_journal::release;
+use crate::payload::{Mode, RollBack};
+use crate::ports::Ports;
+use crate::rollback::begin::{Why, conclude, halt, roll_back_all, settle};
+use crate::rollback::by_tags::take_out;
+use crate::rollback::return_routes::{Fence, return_routes};
+use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::{Event, Happening, Head, Phase, RECORD_VERSION, Trigger};
+use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
+use crossfade_domain::weight::Weight;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::ops::ControlFlow;
+
+/// Second looks that may find a route moved again before a person is asked: somebody else keeps writing to it.
+const LOOKS: usize = 5;
+
+/// Returns every route of a service to its baseline. `{"cursor": {...}, "execution": "<arn>", "mode": "act" | "verify",
+/// "onlyOwn": bool}`; the cursor may be a person's `{"service", "cause"?, "trigger"?}`, and may hold a caught error.
+///
+/// Mode `act`, from any phase: records the beginning (which fences everything off that moves the migration up) or joins a
+/// running rollback; returns each route on its own and reads it back; answers `settle`. `halt` where only a person can
+/// help. `refused` where no route had been changed: then it has deleted the groups it had created and released the locks.
+/// When the table does not answer, it finds the new groups by their tags and goes on.
+///
+/// Mode `verify`, after settle: looks at every route again. Answers `rolledBack` with the locks released; `settle` when a
+/// route had to be returned once more; `hook` where the policy's `afterRollback` has to answer before the locks go: the
+/// machine calls it, and then this function once more, with the error beside the cursor if it failed, which halts; `halt` as
+/// above.
+///
+/// May run again at any time, and any number of times at once.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload; `Transient` while a route or the table cannot be used, after every other route
+/// was returned; `Denied` where the table denies.
+pub async fn roll_back(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let request = RollBack::decode(input)?;
+    let first = once(ports, &request).await;
+    match first {
+        // Somebody else completed it between two looks; the journal now says how it ended.
+        Err(error) if error.class() == "Superseded" => once(ports, &request).await,
+        answer => answer,
+    }
+}
+
+async fn once(ports: &Ports, request: &RollBack) -> Result<Cursor, ActionError> {
+    let found = match find(ports, request).await {
+        Ok(found) => found,
+        Err(error) if request.mode == Mode::Act => return without_table(ports, request, error).await,
+        Err(error) => return Err(error),
+    };
+    match (found, request.mode) {
+        (Found::Over(answer), _) => Ok(*answer),
+        (Found::Head(head), Mode::Act) => act(ports, request, &head).await,
+        (Found::Head(head), Mode::Verify) => verify(ports, request, &head).await,
+    }
+}
+
+enum Found {
+    Head(Box<Head>),
+    Over(Box<Cursor>),
+}
+
+/// The migration that is meant. With `onlyOwn`, one that another execution drives is left alone, unless it is rolled back
+/// already: joining that harms nobody.
+async fn find(ports: &Ports, request: &RollBack) -> Result<Found, ActionError> {
+    let head = match &request.service {
+        Some(service) => head_of(ports, service).await?,
+        None => own_head(ports, &request.execution).await?,
+    };
+    let Some(head) = head else { return nothing(request, "it has no migration").map(over) };
+    if let Some(asked) = &request.migration
+        && *asked != head.migration
+    {
+        return ended(ports, request, &head.service, asked).await.map(over);
+    }
+    let foreign = request.only_own && head.execution != request.execution && !head.phase.is_returning();
+    if foreign && !head.phase.is_over() {
+        if request.migration.is_none() {
+            return nothing(request, &format!("{} belongs to another execution", head.migration)).map(over);
+        }
+        let reason = format!("{} was taken over by execution {}", head.migration, head.execution);
+        return Ok(over(answer(&head, None, 0, Verdict::Halt, 0, reason)));
+    }
+    if foreign && request.migration.is_none() {
+        return nothing(request, "this execution holds no migration").map(over);
+    }
+    Ok(Found::Head(Box::new(head)))
+}
+
+fn over(answer: Cursor) -> Found {
+    Found::Over(Box::new(answer))
+}
+
+async fn own_head(ports: &Ports, execution: &str) -> Result<Option<Head>, ActionError> {
+    let open = ports.ledger.open_heads().await;
+    let open =
+        open.map_err(|source| ActionError::Ledger { doing: "reading the open migrations".to_owned(), source })?;
+    Ok(open.into_iter().find(|head| head.execution == execution))
+}
+
+/// The answer where there is nothing to return.
+fn nothing(request: &RollBack, why: &str) -> Result<Cursor, ActionError> {
+    let Some(service) = &request.service else {
+        return Err(ActionError::InvalidRequest(format!(
+            "$.cursor.service: expected a value, found nothing, and {why}"
+        )));
+    };
+    let cause = request.caught.as_ref().map(|caught| format!("{}: {}; ", caught.error, caught.cause));
+    let reason = format!("{}no route of {service} was changed: {why}", cause.unwrap_or_default());
+    let mut refused = bare(service, request, verdict_of(request, Verdict::Refused), reason);
+    refused.error = Some("Refused".to_owned());
+    Ok(refused)
+}
+
+/// The second look knows no `refused`: that nothing was changed is what it came to see.
+fn verdict_of(request: &RollBack, verdict: Verdict) -> Verdict {
+    match (request.mode, verdict) {
+        (Mode::Verify, Verdict::Refused) => Verdict::RolledBack,
+        (_, verdict) => verdict,
+    }
+}
+
+/// An answer without a head.
+fn bare(service: &ServiceName, request: &RollBack, verdict: Verdict, reason: String) -> Cursor {
+    Cursor {
+        version: RECORD_VERSION,
+        service: service.clone(),
+        migration: request.migration.clone(),
+        generation: request.generation.unwrap_or(0),
+        step: request.step.unwrap_or(0),
+        weight: Weight::ZERO,
+        verdict,
+        wait_seconds: 0,
+        reason,
+        hook: None,
+        caused_at: None,
+        error: None,
+        findings: Vec::new(),
+        plan: None,
+    }
+}
+
+/// How a migration ended that is no longer the service's latest.
+async fn ended(
+    ports: &Ports,
+    request: &RollBack,
+    service: &ServiceName,
+    migration: &MigrationId,
+) -> Result<Cursor, ActionError> {
+    let last = events_of(ports, service, migration).await?.pop();
+    let (verdict, reason) = match last.map(|event| event.what) {
+        Some(Happening::RollbackVerified { .. }) => (Verdict::RolledBack, format!("{migration} was rolled back")),
+        Some(Happening::Refused { reason }) => (Verdict::Refused, reason),
+        Some(Happening::Finished) => (Verdict::Refused, format!("{migration} has migrated; nothing was rolled back")),
+        last => return Err(ActionError::Internal(format!("{migration} is not the latest and not over: {last:?}"))),
+    };
+    let mut found = bare(service, request, verdict_of(request, verdict), reason);
+    if request.mode == Mode::Act && found.verdict == Verdict::RolledBack {
+        (found.verdict, found.wait_seconds) = (Verdict::Settle, 1);
+    }
+    found.error = (found.verdict == Verdict::Refused).then(|| "Refused".to_owned());
+    Ok(found)
+}
+
+async fn events_of(ports: &Ports, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, ActionError> {
+    let events = ports.ledger.events(service, migration).await;
+    events.map_err(|source| ActionError::Ledger { doing: format!("reading the journal of {migration}"), source })
+}
+
+async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, ActionError> {
+    match head.phase {
+        Phase::RolledBack => {
+            let cause = head.reason.clone().unwrap_or_default();
+            return Ok(answer(head, None, 0, Verdict::Settle, 1, cause));
+        }
+        Phase::Migrated | Phase::Refused => {
+            let ended = if head.phase == Phase::Migrated { "has migrated" } else { "was refused" };
+            let mut refused = answer(
+                head,
+                None,
+                0,
+                Verdict::Refused,
+                0,
+                format!("{} {ended}; nothing was rolled back", head.migration),
+            );
+            refused.error = Some("Refused".to_owned());
+            return Ok(refused);
+        }
+        _ => {}
+    }
+    let plan = match plan_of(ports, head).await {
+        Ok(plan) => plan,
+        Err(error) => return without_table(ports, request, error).await,
+    };
+    let why = why(request, head, ports.clock.now());
+    if head.phase == Phase::Halted && !why.reaches_halted() {
+        let reason = head.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned());
+        return Ok(answer(head, Some(&plan), 0, Verdict::Halt, 0, reason));
+    }
+    roll_back_all(ports, head, &plan, &why).await
+}
+
+/// Who asks for the rollback, and why.
+fn why(request: &RollBack, head: &Head, now: Timestamp) -> Why {
+    let asked = request.cause.clone();
+    let gate = request.reason.clone().filter(|_| request.verdict == Some(Verdict::RollBack));
+    let (trigger, cause) = if let Some(trigger) = request.trigger {
+        (trigger, asked.unwrap_or_else(|| format!("rolled back by {trigger:?}")))
+    } else if head.commands.abort {
+        (Trigger::Operator, gate.unwrap_or_else(|| "aborted by a person".to_owned()))
+    } else if let Some(caught) = &request.caught {
+        let what = request
+            .hook
+            .as_ref()
+            .map_or_else(|| "a step".to_owned(), |hook| format!("hook {} ({})", hook.function, hook.point.field()));
+        (Trigger::Failure, format!("{what} failed: {}: {}", caught.error, caught.cause))
+    } else if let Some(reason) = gate {
+        // Before step 1 the only gate is the health of the new targets.
+        let trigger = if request.step == Some(0) { Trigger::Failure } else { Trigger::CheckAlarms };
+        (trigger, reason)
+    } else {
+        (Trigger::Operator, asked.unwrap_or_else(|| "asked for by a person".to_owned()))
+    };
+    Why { trigger, cause, caused_at: request.caused_at.unwrap_or(now) }
+}
+
+/// Goes on without the table that did not answer.
+async fn without_table(ports: &Ports, request: &RollBack, table: ActionError) -> Result<Cursor, ActionError> {
+    // Without the table nobody can say whether a migration that the cursor does not name is this execution's.
+    let known = request.service.as_ref().filter(|_| !request.only_own || request.migration.is_some());
+    let Some(service) = known else { return Err(table) };
+    // `Finish migration` failed, which may have recorded the end before its answer was lost: only the table can say, and at the
+    // end of the last bake nothing is in a hurry. An alarm that fires meanwhile does not come this way.
+    if request.verdict == Some(Verdict::Finish) {
+        return Err(table);
+    }
+    tracing::error!(%service, error = table.chain(), "rolling back without the table");
+    let taken = match take_out(ports, service).await {
+        Ok(taken) => taken,
+        Err(error) if table.class() == "Transient" => {
+            tracing::error!(%service, error = error.chain(), "rolling back without the table failed");
+            return Err(table);
+        }
+        Err(error) => return Err(error),
+    };
+    if !taken.stuck.is_empty() {
+        return Ok(bare(service, request, Verdict::Halt, taken.stuck.join("; ")));
+    }
+    let cause = request.reason.clone().or_else(|| request.cause.clone()).unwrap_or_default();
+    let reason = format!("{cause} (returned {} routes without the table: {})", taken.written, table.chain());
+    let mut settle = bare(service, request, Verdict::Settle, reason);
+    settle.wait_seconds = SETTLE_SECONDS;
+    Ok(settle)
+}
+
+async fn verify(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, ActionError> {
+    let reason = || head.reason.clone().unwrap_or_default();
+    let verdict = match head.phase {
+        Phase::RolledBack | Phase::Refused => {
+            // A run before this one may have died between its record and the end of the guard alarms.
+            let plan = plan_of(ports, head).await?;
+            return Ok(removed(ports, &plan, answer(head, None, 0, Verdict::RolledBack, 0, reason())).await);
+        }
+        Phase::Halted | Phase::Migrated => Verdict::Halt,
+        _ => {
+            let plan = plan_of(ports, head).await?;
+            let mut answer = if head.phase == Phase::Settling {
+                look_again(ports, request, head, &plan).await?
+            } else {
+                // The first look was never completed, by whoever began it.
+                roll_back_all(ports, head, &plan, &why(request, head, ports.clock.now())).await?
+            };
+            answer.verdict = verdict_of(request, answer.verdict);
+            return Ok(answer);
+        }
+    };
+    let reason = if head.phase == Phase::Migrated { format!("{} has migrated", head.migration) } else { reason() };
+    Ok(answer(head, None, 0, verdict, 0, reason))
+}
+
+/// The second look at every route, once all late writers are dead.
+async fn look_again(ports: &Ports, request: &RollBack, head: &Head, plan: &Plan) -> Result<Cursor, ActionError> {
+    let called = request.hook.as_ref().filter(|_| request.caught.is_none());
+    let head = &answered(ports, head, called).await?;
+    if let Some(seconds) = still_settling(head, ports.clock.now()) {
+        return Ok(settle(head, plan, seconds));
+    }
+    let returned = return_routes(ports, plan, &Fence::new(ports, head, false)).await?;
+    let events = events_of(ports, &head.service, &head.migration).await?;
+    let earlier = returns_of_this_rollback(&events);
+    if !returned.is_complete() || returned.written > 0 {
+        if returned.is_complete() && earlier.len() > LOOKS {
+            let reason = format!("somebody keeps writing to the routes: {} looks found one moved again", earlier.len());
+            return halt(ports, head, plan, &reason).await;
+        }
+        // A writer that was alive a moment ago may write once more.
+        return conclude(ports, head, plan, returned).await;
+    }
+    let head = match after_rollback(ports, request, head, plan).await? {
+        ControlFlow::Break(answer) => return Ok(answer),
+        ControlFlow::Continue(head) => head,
+    };
+    let rewritten = earlier.iter().skip(1).sum();
+    let head = release(ports, &head, plan, |now| {
+        (now.phase == Phase::Settling).then_some(Happening::RollbackVerified { rewritten })
+    })
+    .await?;
+    let reason = head.reason.clone().unwrap_or_default();
+    if head.phase != Phase::RolledBack {
+        return Ok(answer(&head, Some(plan), 0, Verdict::Halt, 0, reason));
+    }
+    Ok(removed(ports, plan, answer(&head, Some(plan), 0, Verdict::RolledBack, 0, reason)).await)
+}
+
+/// Seconds until the longest writer that the rollback fenced off is dead.
+fn still_settling(head: &Head, now: Timestamp) -> Option<u32> {
+    let begun = head.rollback.as_ref()?.begun_at;
+    let passed = u32::try_from(now.duration_since(begun).as_secs()).unwrap_or(0);
+    (passed < SETTLE_SECONDS).then(|| SETTLE_SECONDS - passed)
+}
+
+/// How many routes each complete return wrote, since the latest rollback was begun.
+fn returns_of_this_rollback(events: &[Event]) -> Vec<u32> {
+    let begun = events.iter().rposition(|event| matches!(event.what, Happening::RollbackBegun { .. })).unwrap_or(0);
+    let returned = |event: &Event| match event.what {
+        Happening::RoutesReturned { written } => Some(written),
+        _ => None,
+    };
+    events[begun..].iter().filter_map(returned).collect()
+}

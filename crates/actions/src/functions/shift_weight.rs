@@ -1,0 +1,240 @@
+//! `shift-weight`: every route of the service to one step's weight.
+
+use crate::error::ActionError;
+use crate::migration::halt::{halt, halt_or_return};
+use crate::migration::hooks::{after_shift, answered, before_first_shift};
+use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::write_journal::record;
+use crate::observing::health::{too_few_new, too_few_old};
+use crate::observing::other_rollbacks::{ROLLBACK_WAIT_SECONDS, makes_way, rollback_elsewhere};
+use crate::payload::StepInput;
+use crate::ports::Ports;
+use crate::routes::raise::{Raise, Raised};
+use crate::routes::read::{self, Live};
+use crossfade_domain::gates::verdict::{held_too_long, held_wait_seconds, seconds_between, slice_seconds};
+use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::{Happening, Head};
+use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::routing::route_edit::same;
+use serde_json::Value;
+
+/// Seconds until a shift that lacks healthy targets is tried again.
+const CAPACITY_WAIT_SECONDS: u32 = 30;
+
+/// Brings every route of a service to the weight of `cursor.step`, as one unit: records the intent, writes what
+/// differs, reads every route back, and only then records the shift. Step 0 attaches the new groups at weight 0.
+///
+/// All routes are read once before and once after: with one load balancer that is routes + 4 calls, the health of both sides
+/// included. A read that has become old meanwhile is made again before the next write.
+///
+/// Answers `proceed` (step 0) or `bake`; `hook` where a hook of the policy has to answer first, which the machine calls before
+/// it calls this function once more: the one before the first shift, then the one after the shift; `rollBack` when a person
+/// aborts or the new side has traffic and too few healthy targets; `stop` when another generation has taken over; `halt` or
+/// `rollBack`, as the policy asks, when somebody else changed a route.
+///
+/// While a person has paused the migration, a rollback of another service needs the account's budget (which is looked for
+/// in the middle of a long shift too, and at the attach), or a side lacks healthy targets, it answers `wait` before the first traffic, and is asked again. Once the new side may have traffic it
+/// answers `hold`: the machine goes back to the gates for a slice, because this function looks at none of them, and comes
+/// again when they say so.
+///
+/// May run again at any time with the same input: a step that is intended is completed, one that is verified is left.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer, and `Transient`
+/// when a route does not show what was written to it.
+pub async fn shift_weight(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
+    let step = StepInput::decode(input)?;
+    match standing(ports, &step).await? {
+        Standing::Over(answer) => Ok(*answer),
+        Standing::Ours(ours) => match shift(ports, &ours, &step).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => stopped(ports, &step, error).await,
+        },
+    }
+}
+
+async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, ActionError> {
+    let step = input.step;
+    let head = answered(ports, &ours.head, input.hook.as_ref()).await?;
+    let ours = &Ours { head, plan: ours.plan.clone() };
+    let Ours { head, plan } = ours;
+    in_order(head, plan, step)?;
+
+    let read_at = ports.clock.real();
+    let (live, drift) = read::drift(ports, plan, head).await?;
+    if let Some(first) = drift.first() {
+        return halt_or_return(ports, ours, step, &first.to_string()).await;
+    }
+    if head.verified_step == Some(step) && head.intended_step.is_none() {
+        return shifted(ports, ours, step).await;
+    }
+    if let Some(answer) = objection(ports, ours, step, &live).await? {
+        return Ok(answer);
+    }
+    // Last of all, so that a hook is called right before the traffic comes, and not before a wait.
+    if let Some(answer) = before_first_shift(ports, ours, step).await? {
+        return Ok(answer);
+    }
+
+    let weight = ours.answer(step, Verdict::Bake, 0, "").weight;
+    // The order is looked at again with every try to record: an invocation that was given up for dead may come back when
+    // the next step is under way, and must not put its own in that one's place. Its writes are then fenced off.
+    let intended = record(ports, head, |now| {
+        let due = now.intended_step != Some(step) && in_order(now, plan, step).is_ok();
+        due.then_some(Happening::ShiftIntended { step, weight })
+    })
+    .await?;
+    match Raise::new(ports, plan, &intended, step, live, read_at).all().await? {
+        Raised::Everywhere => {}
+        Raised::MakesWay(reason) => {
+            let ours = Ours { head: intended, plan: plan.clone() };
+            return Held { step, exposed: true }.answer(ports, &ours, ROLLBACK_WAIT_SECONDS, &reason).await;
+        }
+        Raised::Changed(seen) => {
+            // One read is not enough to say so; a read that was merely stale makes the machine run this again.
+            let (_, drift) = read::drift(ports, plan, &intended).await?;
+            let Some(first) = drift.first() else { return Err(read::not_seen(&[seen], "the route unchanged")) };
+            let ours = Ours { head: intended, plan: plan.clone() };
+            return halt_or_return(ports, &ours, step, &first.to_string()).await;
+        }
+    }
+    read::read_back(ports, plan, &intended, step).await?;
+    let head = record(ports, &intended, |now| {
+        (now.intended_step == Some(step)).then_some(Happening::Shifted { step, weight })
+    })
+    .await?;
+    shifted(ports, &Ours { head, plan: plan.clone() }, step).await
+}
+
+/// A step follows the verified one, or is the verified one again (which a resume with a revised plan has begun anew), or is
+/// the one that was begun.
+fn in_order(head: &Head, plan: &Plan, step: u32) -> Result<(), ActionError> {
+    let next = head.verified_step.map_or(0, |verified| verified + 1);
+    let again = head.verified_step == Some(step);
+    let begun = head.intended_step.is_none_or(|intended| intended == step);
+    if step <= plan.last_step() && begun && (again || step == next) {
+        return Ok(());
+    }
+    Err(ActionError::InvalidRequest(format!(
+        "$.cursor.step: expected {next} (of {}) for {}, found {step}",
+        plan.last_step(),
+        head.migration
+    )))
+}
+
+/// Why the weight is not raised now, if so. Attaching at weight 0 raises nothing, and makes way for rollbacks alone.
+async fn objection(ports: &Ports, ours: &Ours, step: u32, live: &Live) -> Result<Option<Cursor>, ActionError> {
+    let Ours { head, plan } = ours;
+    if head.commands.abort {
+        let reason = format!("aborted by a person before step {step}");
+        return Ok(Some(ours.answer(step, Verdict::RollBack, 0, reason)));
+    }
+    if everywhere(plan, head, live, step)? {
+        return Ok(None);
+    }
+    let begun = head.intended_step == Some(step) && !untouched(plan, head, live)?;
+    let held = Held { step, exposed: begun || head.verified_step.is_some_and(|verified| verified > 0) };
+    if step > 0 && head.commands.paused && head.intended_step.is_none() {
+        return held.answer(ports, ours, CAPACITY_WAIT_SECONDS, "paused by a person").await.map(Some);
+    }
+    if let Some(other) = rollback_elsewhere(ports, &head.service).await? {
+        return held.answer(ports, ours, ROLLBACK_WAIT_SECONDS, &makes_way(&other)).await.map(Some);
+    }
+    if step == 0 {
+        return Ok(None);
+    }
+    let sick = too_few_new(ports, plan, head).await?;
+    if let Some(reason) = sick.as_ref().filter(|_| held.exposed && !begun) {
+        // What the gates would say of a sick new side with traffic, a slice earlier.
+        return Ok(Some(ours.answer(step, Verdict::RollBack, 0, format!("health: {reason}"))));
+    }
+    let lacking = match sick {
+        Some(reason) => Some(reason),
+        None => too_few_old(ports, plan).await?,
+    };
+    let Some(reason) = lacking else { return Ok(None) };
+    if begun {
+        // Half of a shift is no place to wait: it cannot be completed now, so it is taken back (invariant 3).
+        let reason = format!("step {step} is on some routes only and cannot be completed: {reason}");
+        return Ok(Some(ours.answer(step, Verdict::RollBack, 0, reason)));
+    }
+    held.answer(ports, ours, CAPACITY_WAIT_SECONDS, &reason).await.map(Some)
+}
+
+fn everywhere(plan: &Plan, head: &Head, live: &Live, step: u32) -> Result<bool, ActionError> {
+    for route in &plan.routes {
+        let wanted = read::wanted(route, head, step)?;
+        if !live.get(&route.id).is_some_and(|live| same(live, &wanted)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether every route still is at the verified step.
+fn untouched(plan: &Plan, head: &Head, live: &Live) -> Result<bool, ActionError> {
+    match head.verified_step {
+        Some(verified) => everywhere(plan, head, live, verified),
+        None => Ok(false),
+    }
+}
+
+/// A shift that has to wait.
+struct Held {
+    step: u32,
+    /// The new side may have traffic, which somebody has to watch meanwhile.
+    exposed: bool,
+}
+
+impl Held {
+    /// Waits, the longer the longer it has been held where the gates look meanwhile, and halts after the policy's `maxHold`.
+    async fn answer(&self, ports: &Ports, ours: &Ours, shortest: u32, why: &str) -> Result<Cursor, ActionError> {
+        if self.step == 0 {
+            return Ok(attach_later(ports, ours, shortest, why));
+        }
+        let head = record(ports, &ours.head, |now| {
+            let first = now.held_since.is_none();
+            first.then(|| Happening::Judged { verdict: Verdict::Hold, reason: why.to_owned() })
+        })
+        .await?;
+        let (ours, policy) = (Ours { head, plan: ours.plan.clone() }, &ours.plan.policy);
+        let held_for = ours.head.held_since.map_or(0, |since| seconds_between(since, ports.clock.now()));
+        let Some(wait) = held_wait_seconds(policy, held_for, shortest) else {
+            let reason = held_too_long(policy, held_for, &format!("step {}: {why}", self.step));
+            return halt(ports, &ours, self.step, &reason).await;
+        };
+        if self.exposed {
+            // The step that bakes on, whose weight the routes have.
+            return Ok(ours.answer(ours.head.verified_step.unwrap_or(0), Verdict::Hold, wait, why));
+        }
+        Ok(ours.answer(self.step, Verdict::Wait, wait.min(shortest), why))
+    }
+}
+
+/// The attach has to wait: no traffic is at stake, and before its first write nothing can be recorded but its end. A person
+/// would have nothing to decide, so that it is taken back after the policy's `maxHold`.
+fn attach_later(ports: &Ports, ours: &Ours, wait: u32, why: &str) -> Cursor {
+    let (head, policy) = (&ours.head, &ours.plan.policy);
+    let waited_for = seconds_between(head.resumed_at.unwrap_or(head.since), ports.clock.now());
+    match held_wait_seconds(policy, waited_for, wait) {
+        Some(longest) => ours.answer(0, Verdict::Wait, longest.min(wait), why),
+        None => ours.answer(0, Verdict::RollBack, 0, held_too_long(policy, waited_for, why)),
+    }
+}
+
+/// The answer once every route was read back.
+async fn shifted(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionError> {
+    if let Some(answer) = after_shift(ports, ours, step).await? {
+        return Ok(answer);
+    }
+    let routes = ours.plan.routes.len();
+    Ok(match ours.plan.step(step) {
+        None => ours.answer(step, Verdict::Proceed, 0, format!("the new groups are attached at 0 %, routes: {routes}")),
+        Some(scheduled) => {
+            let slice = slice_seconds(&ours.plan.policy, scheduled.bake_seconds);
+            let all = if routes == 1 { "the route is".to_owned() } else { format!("{routes} routes are") };
+            let reason = format!("{all} at {}, read back", scheduled.weight);
+            ours.answer(step, Verdict::Bake, slice, reason)
+        }
+    })
+}

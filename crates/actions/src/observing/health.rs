@@ -1,0 +1,82 @@
+//! The health of both sides, counted: enough targets to take traffic, enough left to take it back.
+
+use crate::error::ActionError;
+use crate::ports::Ports;
+use crate::routes::read::FIRST_BACKOFF;
+use crossfade_domain::gates::health::{capacity_verdict, targets_verdict};
+use crossfade_domain::journal::Head;
+use crossfade_domain::load_balancer::group::{TargetHealth, healthy_count};
+use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::planner::plan::Plan;
+
+/// Reads of a group's health before it counts as unreadable: about two seconds.
+const HEALTH_TRIES: u32 = 3;
+
+/// The targets of a group now.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn health(ports: &Ports, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, ActionError> {
+    let health = ports.load_balancers.health(group).await;
+    health.map_err(|source| ActionError::Port { doing: format!("reading the health of {}", group.name()), source })
+}
+
+/// Healthy targets of a group now.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn healthy(ports: &Ports, group: &TargetGroupArn) -> Result<u32, ActionError> {
+    Ok(healthy_count(&health(ports, group).await?))
+}
+
+/// Healthy targets of a group, asked for again while AWS is busy: where an answer decides whether traffic goes to a dead
+/// side, one throttled call must not. None when it cannot be read.
+pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> Option<u32> {
+    let mut backoff = FIRST_BACKOFF;
+    for _ in 1..HEALTH_TRIES {
+        match healthy(ports, group).await {
+            Ok(healthy) => return Some(healthy),
+            Err(error) if error.class() == "Transient" => ports.clock.pause(backoff).await,
+            Err(_) => return None,
+        }
+        backoff *= 2;
+    }
+    healthy(ports, group).await.ok()
+}
+
+/// Why no new group, or which one, has too few healthy targets for more traffic (invariant 2).
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn too_few_new(ports: &Ports, plan: &Plan, head: &Head) -> Result<Option<String>, ActionError> {
+    for group in &plan.groups {
+        let new = head
+            .new_groups
+            .get(&group.old)
+            .ok_or_else(|| ActionError::Internal(format!("{} has no new group for {}", head.migration, group.old)))?;
+        let verdict = targets_verdict(&health(ports, new).await?, plan.policy.min_healthy);
+        if !verdict.enough {
+            return Ok(Some(format!("new group {}: {}", new.name(), verdict.reason)));
+        }
+    }
+    Ok(None)
+}
+
+/// Which old group could not take its traffic back, if any (invariant 11).
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn too_few_old(ports: &Ports, plan: &Plan) -> Result<Option<String>, ActionError> {
+    for group in &plan.groups {
+        let now = healthy(ports, &group.old).await?;
+        let verdict = capacity_verdict(group.old_healthy, plan.policy.old_healthy_share, now);
+        if !verdict.enough {
+            return Ok(Some(format!(
+                "old group {} could not take its traffic back: {}",
+                group.old.name(),
+                verdict.reason
+            )));
+        }
+    }
+    Ok(None)
+}

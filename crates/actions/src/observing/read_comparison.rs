@@ -1,0 +1,65 @@
+//! Reads what the judge compares, and asks it.
+
+use crate::error::ActionError;
+use crate::migration::ownership::Ours;
+use crate::observing::hour_before::in_seconds;
+use crate::ports::Ports;
+use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, objections, parameters, queries, read, series};
+use crossfade_domain::gates::judge::Comparison;
+use crossfade_domain::judge::{Judgement, MetricKind, judge};
+use crossfade_domain::load_balancer::action::{Forward, forward_of};
+use crossfade_domain::planner::plan::PlannedGroup;
+use crossfade_domain::weight::Weight;
+
+/// Judges the whole series since the first shift, read at once, and looks where the requests went; nothing is kept between two
+/// looks. None before the first traffic and where the policy wants no judge.
+///
+/// # Errors
+/// The ledger's and the metrics'. What CloudWatch answers in part is an error.
+pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Comparison>, ActionError> {
+    let Ours { head, plan } = ours;
+    if !plan.policy.judge || head.verified_step.unwrap_or(0) == 0 {
+        return Ok(None);
+    }
+    let events = ports.ledger.events(&head.service, &head.migration).await;
+    let events = events.map_err(|source| ActionError::Ledger {
+        doing: format!("reading the journal of {}", head.migration),
+        source,
+    })?;
+    let Some(window) = Window::of(&events, ports.clock.now()) else { return Ok(None) };
+    let pairs = plan.groups.iter().map(|planned| pair(ours, planned)).collect::<Result<Vec<_>, _>>()?;
+    let answers = ports.metrics.data(&queries(&pairs), window.kept_since(), window.until).await;
+    let answers = answers.map_err(|source| ActionError::Port {
+        doing: format!("reading the metrics of {} and of what it replaces", head.service),
+        source,
+    })?;
+    let pairs = read(pairs, answers);
+    let weight = head.verified_step.and_then(|step| plan.step(step)).map_or(Weight::ZERO, |step| step.weight);
+    let objections = objections(&window, weight, &pairs);
+    if window.has_outlived_its_data() {
+        return Ok(Some(Comparison { judgement: Judgement::without_a_series(), objections }));
+    }
+    let series = series(&window, &pairs, &plan.clumps);
+    let mut judgement = judge(&series, &parameters(plan));
+    if !window.has_reached_the_step() {
+        judgement = judgement.before_its_step();
+    }
+    if !series.metrics.contains_key(&MetricKind::Slow) {
+        judgement.sentence.push_str("; slowness not compared, the old cluster answered nothing before the first shift");
+    }
+    Ok(Some(Comparison { judgement, objections }))
+}
+
+fn pair(ours: &Ours, planned: &PlannedGroup) -> Result<ComparedPair, ActionError> {
+    let Ours { head, plan } = ours;
+    let new = head.new_groups.get(&planned.old).ok_or_else(|| {
+        ActionError::Internal(format!("{} of {} has no new target group", planned.old.name(), head.migration))
+    })?;
+    let (load_balancer, old, new) = (planned.load_balancer.clone(), planned.old.clone(), new.clone());
+    let slow_above_seconds = planned.slow_above_microseconds.map(in_seconds);
+    let sticky = plan.routes.iter().filter(|route| route.old == planned.old).any(|route| {
+        let attached = route.attached_stickiness.is_some_and(|stickiness| stickiness.enabled);
+        attached || forward_of(&route.baseline).is_some_and(Forward::is_sticky)
+    });
+    Ok(ComparedPair { pair: GroupPair { load_balancer, old, new }, slow_above_seconds, sticky })
+}

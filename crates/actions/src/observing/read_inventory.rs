@@ -1,0 +1,174 @@
+//! The inventory of a plan: everything of the world that it depends on.
+
+use crate::error::ActionError;
+use crate::observing::hour_before::hours_before;
+use crate::ports::{PortError, Ports};
+use crossfade_domain::alarms::alarm::Alarm;
+use crossfade_domain::comparison::metric_query::MetricQuery;
+use crossfade_domain::comparison::response_times::queries;
+use crossfade_domain::comparison::{ResponseTimes, last_whole_hour};
+use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::{LoadBalancerArn, ServiceName, TargetGroupArn};
+use crossfade_domain::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crossfade_domain::planner::{new_group_name, routes_of};
+use crossfade_domain::policy::service_policy::ServicePolicy;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads every listener, rule and default action of the old groups' load balancers, with what else a plan looks at.
+///
+/// # Errors
+/// The ports'.
+pub(crate) async fn gather(ports: &Ports, policy: &ServicePolicy) -> Result<Inventory, ActionError> {
+    let stack = ports.load_balancers.stack();
+    let mut inventory = Inventory { stack, alarms: alarms(ports, &policy.alarms).await?, ..Inventory::default() };
+    old_groups(ports, policy, &mut inventory).await?;
+    let arns: BTreeSet<LoadBalancerArn> =
+        inventory.old_groups.iter().flat_map(|old| old.group.load_balancers.iter().cloned()).collect();
+    let arns: Vec<LoadBalancerArn> = arns.into_iter().collect();
+    for balancer in port("reading the load balancers", ports.load_balancers.load_balancers(&arns).await)? {
+        inventory.load_balancers.push(load_balancer(ports, balancer.arn, balancer.kind).await?);
+    }
+    let routes = routes_of(&inventory);
+    route_tags(ports, &routes, &mut inventory).await?;
+    if policy.judge {
+        inventory.response_times = response_times(ports, &inventory.old_groups).await?;
+    }
+    inventory.hours_before = hours_before(ports, policy, &inventory).await?;
+    inventory.name_holders = name_holders(ports, &policy.name, &inventory).await?;
+    let holders = ports.ledger.holders(&routes).await;
+    inventory.holders = holders.map_err(|source| ActionError::Ledger {
+        doing: format!("looking for holders of {} routes", routes.len()),
+        source,
+    })?;
+    Ok(inventory)
+}
+
+/// The alarms that exist among these.
+///
+/// # Errors
+/// `CloudWatch`'s.
+pub(crate) async fn alarms(ports: &Ports, names: &[String]) -> Result<Vec<Alarm>, ActionError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    port(&format!("reading alarms {}", names.join(", ")), ports.alarms.alarms(names).await)
+}
+
+fn port<T>(doing: &str, result: Result<T, PortError>) -> Result<T, ActionError> {
+    result.map_err(|source| ActionError::Port { doing: doing.to_owned(), source })
+}
+
+async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inventory) -> Result<(), ActionError> {
+    let wanted = &policy.old_target_groups;
+    let doing = format!("reading target groups {}", wanted.join(", "));
+    let groups = port(&doing, ports.load_balancers.target_groups(wanted).await)?;
+    let answers = |group: &TargetGroup, asked: &String| group.name == *asked || group.arn.as_str() == asked;
+    inventory.missing_groups =
+        wanted.iter().filter(|asked| !groups.iter().any(|group| answers(group, asked))).cloned().collect();
+    let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
+    let mut tags = tags_of(ports, &arns).await?;
+    for group in groups {
+        let attributes = ports.load_balancers.attributes(&group.arn).await;
+        let health = ports.load_balancers.health(&group.arn).await;
+        inventory.old_groups.push(ObservedGroup {
+            attributes: port(&format!("reading the attributes of {}", group.name), attributes)?,
+            health: port(&format!("reading the health of {}", group.name), health)?,
+            tags: tags.remove(group.arn.as_str()).unwrap_or_default(),
+            group,
+        });
+    }
+    // The plan keeps the policy's order, whatever order AWS answers in.
+    inventory.old_groups.sort_by_key(|old| wanted.iter().position(|asked| answers(&old.group, asked)));
+    Ok(())
+}
+
+async fn load_balancer(ports: &Ports, arn: LoadBalancerArn, kind: String) -> Result<ObservedLoadBalancer, ActionError> {
+    let balancers = &ports.load_balancers;
+    let name = arn.name().to_owned();
+    let mut routes = Vec::new();
+    for listener in port(&format!("reading the listeners of {name}"), balancers.listeners(&arn).await)? {
+        let doing = format!("reading the rules of listener {}", listener.arn);
+        routes.extend(port(&doing, balancers.routes(&listener.arn).await)?);
+    }
+    let groups = port(&format!("reading the target groups of {name}"), balancers.target_groups_of(&arn).await)?;
+    let mut tags = tags_of(ports, &[arn.as_str().to_owned()]).await?;
+    Ok(ObservedLoadBalancer {
+        tags: tags.remove(arn.as_str()).unwrap_or_default(),
+        group_count: groups.len(),
+        route_tags: BTreeMap::new(),
+        routes,
+        kind,
+        arn,
+    })
+}
+
+/// Tags of the service's routes and of their listeners, which say who owns them.
+async fn route_tags(ports: &Ports, routes: &[RouteId], inventory: &mut Inventory) -> Result<(), ActionError> {
+    let mut asked: BTreeSet<RouteId> = routes.iter().cloned().collect();
+    asked.extend(routes.iter().filter_map(listener_of));
+    let arns: Vec<String> = asked.iter().map(|route| route.as_str().to_owned()).collect();
+    let tags = tags_of(ports, &arns).await?;
+    for balancer in &mut inventory.load_balancers {
+        let prefix = format!("/{}/", balancer.arn.dimension());
+        for route in asked.iter().filter(|route| route.as_str().contains(&prefix)) {
+            if let Some(tags) = tags.get(route.as_str()) {
+                balancer.route_tags.insert(route.clone(), tags.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn listener_of(route: &RouteId) -> Option<RouteId> {
+    let RouteId::Rule(rule) = route else { return None };
+    let (listener, _) = rule.as_str().rsplit_once('/')?;
+    RouteId::parse(listener.replacen(":listener-rule/", ":listener/", 1)).ok()
+}
+
+/// How long each old group took to answer until now. Not being able to read it is an error: whatever compares the clusters
+/// later could not read either.
+async fn response_times(
+    ports: &Ports,
+    old: &[ObservedGroup],
+) -> Result<BTreeMap<TargetGroupArn, ResponseTimes>, ActionError> {
+    let now = ports.clock.now();
+    let groups: Vec<(&TargetGroupArn, &LoadBalancerArn)> =
+        old.iter().filter_map(|old| Some((&old.group.arn, old.group.load_balancers.first()?))).collect();
+    if groups.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let asked: Vec<MetricQuery> = groups.iter().flat_map(|(group, balancer)| queries(balancer, group)).collect();
+    let (since, _) = last_whole_hour(now);
+    let answers = port("reading how long the old groups take to answer", ports.metrics.data(&asked, since, now).await)?;
+    let times = groups.iter().zip(answers.chunks_exact(2));
+    Ok(times.map(|((group, _), answer)| ((*group).clone(), ResponseTimes::read(&answer[0], &answer[1], now))).collect())
+}
+
+/// The groups that already carry a name which the plan would give to a new one.
+async fn name_holders(
+    ports: &Ports,
+    service: &ServiceName,
+    inventory: &Inventory,
+) -> Result<BTreeMap<String, (TargetGroupArn, Tags)>, ActionError> {
+    let names: Vec<String> = inventory.old_groups.iter().map(|old| new_group_name(service, &old.group.arn)).collect();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let doing = format!("looking for target groups {}", names.join(", "));
+    let groups = port(&doing, ports.load_balancers.target_groups(&names).await)?;
+    let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
+    let mut tags = tags_of(ports, &arns).await?;
+    let holder = |group: TargetGroup| {
+        let tags = tags.remove(group.arn.as_str()).unwrap_or_default();
+        (group.name, (group.arn, tags))
+    };
+    Ok(groups.into_iter().map(holder).collect())
+}
+
+async fn tags_of(ports: &Ports, arns: &[String]) -> Result<BTreeMap<String, Tags>, ActionError> {
+    if arns.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    port(&format!("reading the tags of {} resources", arns.len()), ports.load_balancers.tags(arns).await)
+}

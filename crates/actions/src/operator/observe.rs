@@ -1,0 +1,123 @@
+//! What a person is shown of a migration: its routes, targets and alarms as they are now. Nothing is changed, and a part that
+//! cannot be read says so beside the parts that can.
+
+use crate::error::ActionError;
+use crate::migration::ownership::plan_of;
+use crate::observing::health::health;
+use crate::observing::read_inventory::alarms;
+use crate::ports::Ports;
+use crate::routes::read::{may_carry, read_all};
+use crossfade_domain::alarms::alarm::Alarm;
+use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::load_balancer::action::{Action, forward_of};
+use crossfade_domain::load_balancer::group::healthy_count;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::planner::plan::{Plan, PlannedRoute};
+use crossfade_domain::routing::drift::{describe, drifted};
+
+/// A look at a migration. An error is the text of what could not be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// Every route of the plan, in its order.
+    pub routes: Result<Vec<RouteSeen>, String>,
+    /// The targets of each new group and of each old one.
+    pub targets: Result<Vec<TargetsSeen>, String>,
+    /// The policy's alarms that exist.
+    pub alarms: Result<Vec<Alarm>, String>,
+}
+
+/// A route as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteSeen {
+    /// Which route.
+    pub id: RouteId,
+    /// The new group's share of what old and new have together, in percent; none where the new group is not in the route.
+    pub live_percent: Option<f64>,
+    /// What it carries, where that is not what it may carry.
+    pub changed: Option<String>,
+}
+
+/// How many targets of a group are healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetsSeen {
+    /// The group.
+    pub group: TargetGroupArn,
+    /// Whether it is a new one.
+    pub new: bool,
+    /// Targets that are healthy.
+    pub healthy: u32,
+    /// Targets that are registered.
+    pub registered: usize,
+}
+
+/// The plan that is in force for a head: the one that was made, or what a resume made of it.
+///
+/// # Errors
+/// The ledger's; `Internal` where there is none, since head and plan are stored together.
+pub async fn plan_in_force(ports: &Ports, head: &Head) -> Result<Plan, ActionError> {
+    plan_of(ports, head).await
+}
+
+/// Looks at everything of a migration that a person watches.
+pub async fn observe(ports: &Ports, head: &Head, plan: &Plan) -> Observation {
+    let told = |error: ActionError| error.chain();
+    Observation {
+        routes: routes(ports, head, plan).await.map_err(told),
+        targets: targets(ports, head, plan).await.map_err(told),
+        alarms: alarms(ports, &plan.policy.alarms).await.map_err(told),
+    }
+}
+
+async fn routes(ports: &Ports, head: &Head, plan: &Plan) -> Result<Vec<RouteSeen>, ActionError> {
+    let live = read_all(ports, plan).await?;
+    // A halt on the way up rests at what the plan says; after a rollback has begun, routes may be anywhere on their way back.
+    let on_the_way_up =
+        matches!(head.phase, Phase::Planned | Phase::Moving) || head.phase == Phase::Halted && head.rollback.is_none();
+    let mut seen = Vec::new();
+    for route in &plan.routes {
+        let actions = live.get(&route.id).map(Vec::as_slice);
+        let changed = if on_the_way_up {
+            drifted(route, actions, &may_carry(plan, route, head)?).map(|drift| drift.seen)
+        } else {
+            actions.is_none().then(|| "no such route".to_owned())
+        };
+        let live_percent = actions.and_then(|actions| share(route, head, actions));
+        seen.push(RouteSeen { id: route.id.clone(), live_percent, changed });
+    }
+    Ok(seen)
+}
+
+/// The new group's share of what the pair has; none where it is not in the route, or the pair has nothing.
+fn share(route: &PlannedRoute, head: &Head, actions: &[Action]) -> Option<f64> {
+    let forward = forward_of(actions)?;
+    let new = f64::from(forward.weight_of(head.new_groups.get(&route.old)?)?);
+    let old = f64::from(forward.weight_of(&route.old).unwrap_or(0));
+    (new + old > 0.0).then(|| 100.0 * new / (new + old))
+}
+
+async fn targets(ports: &Ports, head: &Head, plan: &Plan) -> Result<Vec<TargetsSeen>, ActionError> {
+    let new = head.new_groups.values().map(|group| (group, true));
+    let old = plan.groups.iter().map(|group| (&group.old, false));
+    let mut seen = Vec::new();
+    for (group, new) in new.chain(old) {
+        let health = health(ports, group).await?;
+        let healthy = healthy_count(&health);
+        seen.push(TargetsSeen { group: group.clone(), new, healthy, registered: health.len() });
+    }
+    Ok(seen)
+}
+
+/// Whether every route carries all of its traffic to the new group, and what those that do not carry instead.
+///
+/// # Errors
+/// The load balancer's.
+pub async fn not_at_the_end(ports: &Ports, head: &Head, plan: &Plan) -> Result<Vec<String>, ActionError> {
+    let live = read_all(ports, plan).await?;
+    let elsewhere = plan.routes.iter().filter_map(|route| {
+        let actions = live.get(&route.id).map(Vec::as_slice).unwrap_or_default();
+        let arrived = share(route, head, actions).is_some_and(|percent| percent >= 100.0);
+        (!arrived).then(|| format!("{} carries {}", route.id.describe(), describe(actions)))
+    });
+    Ok(elsewhere.collect())
+}

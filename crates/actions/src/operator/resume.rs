@@ -1,0 +1,245 @@
+//! `resume`: a halted migration goes on, in an execution of its own.
+
+use crate::error::ActionError;
+use crate::migration::ownership::{head_of, plan_of};
+use crate::observing::health::too_few_old;
+use crate::ports::{LedgerError, Ports, Started};
+use crate::routes::read;
+use crossfade_domain::alarms::alarm::AlarmState;
+use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
+use crossfade_domain::planner::revise;
+use crossfade_domain::routing::drift::Drift;
+use jiff::{SignedDuration, Timestamp};
+
+/// How a halted migration goes on, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// What others did to routes becomes part of their baselines; else a drifted route refuses.
+    pub accept_drift: bool,
+    /// Who, for the journal.
+    pub who: String,
+}
+
+/// A migration that goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resumed {
+    /// Its head.
+    pub head: Head,
+    /// The plan that is in force from now on.
+    pub plan: Plan,
+    /// What was accepted.
+    pub accepted: Vec<Drift>,
+}
+
+/// Takes a migration that halted on its way up from the recorded step on: in one write it raises the generation, names
+/// the new execution and forgets what the halt left; then it starts that execution, whose ARN is in the head that is
+/// returned. The step that was reached bakes anew. Before, it looks again at what may have changed since the start: every
+/// alarm exists and none has fired, the old side can take its traffic back, no route has drifted.
+///
+/// May run again at any time: after a crash between the write and the start it starts what was written. If nobody calls it
+/// again, the sweep finds the execution missing after two minutes and rolls back.
+///
+/// # Errors
+/// `InvalidRequest` with everything that stands against it, among it a halt in a rollback, which is only ever rolled back
+/// further; `Drifted` where routes have drifted and nothing else is wrong; `LockHeld` where the migration goes on already;
+/// `Superseded` where somebody was faster; `Transient` and `Denied` from the ports.
+pub async fn resume(ports: &Ports, service: &ServiceName, request: &Resume) -> Result<Resumed, ActionError> {
+    let head = head_of(ports, service).await?;
+    let head = head.ok_or_else(|| ActionError::InvalidRequest(format!("{service} has no migration to resume")))?;
+    let resumed = if begun_by_an_earlier_call(&head)? {
+        Resumed { plan: plan_of(ports, &head).await?, head, accepted: Vec::new() }
+    } else {
+        let execution = execution_of(&head, head.generation + 1)?;
+        take_over(ports, &head, request, &execution).await?
+    };
+    start(ports, &resumed.head).await?;
+    Ok(resumed)
+}
+
+/// Hands a halted migration to an execution.
+///
+/// # Errors
+/// As [`resume`].
+pub(crate) async fn take_over(
+    ports: &Ports,
+    head: &Head,
+    request: &Resume,
+    execution: &str,
+) -> Result<Resumed, ActionError> {
+    may_be_resumed(head)?;
+    let plan = plan_of(ports, head).await?;
+    let (live, accepted) = read::drift(ports, &plan, head).await?;
+    let mut problems = not_quiet(ports, &plan, head).await?;
+    problems.extend(too_few_old(ports, &plan).await?);
+    let mut revised = None;
+    if !accepted.is_empty() && request.accept_drift {
+        let drifted = accepted.iter().map(|drift| (drift.route.clone(), live.get(&drift.route).cloned())).collect();
+        match revise(&plan, &head.new_groups, &drifted, head.generation + 1) {
+            Ok(plan) => revised = Some(plan),
+            Err(findings) => problems.extend(findings.into_iter().map(|finding| finding.message)),
+        }
+    }
+    let stays = |why: &str| format!("{} stays halted: {why}", head.migration);
+    if !accepted.is_empty() && !request.accept_drift {
+        let advice =
+            "put the routes back, or resume with acceptDrift, which takes them as they are now for their baseline";
+        let drifts: Vec<String> = accepted.iter().map(ToString::to_string).collect();
+        let drifted = format!("{}; {advice}", drifts.join("; "));
+        if problems.is_empty() {
+            return Err(ActionError::Drifted(stays(&drifted)));
+        }
+        problems.push(drifted);
+    }
+    if !problems.is_empty() {
+        return Err(ActionError::InvalidRequest(stays(&problems.join("; "))));
+    }
+    if revised.is_some() {
+        writers_are_dead(head, ports.clock.now())?;
+    }
+    let what =
+        Happening::Resumed { execution: execution.to_owned(), who: request.who.clone(), accepted: accepted.clone() };
+    let event = head.next_event(what, ports.clock.now());
+    let after = head.after(&event).map_err(|error| ActionError::Superseded(error.to_string()))?;
+    let written = match &revised {
+        None => ports.ledger.record(head, &event, &after).await,
+        Some(plan) => ports.ledger.revise(head, &event, &after, plan).await,
+    };
+    match written {
+        Ok(()) => Ok(Resumed { head: after, plan: revised.unwrap_or(plan), accepted }),
+        Err(error @ (LedgerError::Contended { .. } | LedgerError::Superseded { .. })) => {
+            let why = format!("{} was resumed or rolled back by somebody else at this moment: {error}", head.migration);
+            Err(ActionError::Superseded(why))
+        }
+        Err(source) => Err(ActionError::Ledger { doing: format!("resuming {}", head.migration), source }),
+    }
+}
+
+/// Only a halt on the way up is: what a rollback has left on its way is returned, never raised again.
+fn may_be_resumed(head: &Head) -> Result<(), ActionError> {
+    let Head { migration, service, .. } = head;
+    let refuse = |why: String| Err(ActionError::InvalidRequest(why));
+    match head.phase {
+        Phase::Halted if head.rollback.is_some() => refuse(format!(
+            "{migration} halted in a rollback, which is never resumed upward: {}; start roll-back-service with \
+             {{\"service\": \"{service}\"}}, which takes the rollback up again",
+            head.reason.as_deref().unwrap_or("no reason was recorded")
+        )),
+        Phase::Halted => Ok(()),
+        Phase::Planned | Phase::Moving => Err(ActionError::LockHeld(format!(
+            "{migration} is on its way in execution {}; only a halted migration is resumed",
+            head.execution
+        ))),
+        Phase::RollingBack | Phase::Settling => {
+            refuse(format!("{migration} is being rolled back; only a halted migration is resumed"))
+        }
+        Phase::RolledBack | Phase::Migrated | Phase::Refused => {
+            refuse(format!("{migration} is over; start a new migration with {{\"service\": \"{service}\"}}"))
+        }
+    }
+}
+
+/// Everything that an alarm says against it. One that has fired since the locks were taken would roll the migration back at
+/// the next look, whether or not it is quiet again.
+async fn not_quiet(ports: &Ports, plan: &Plan, head: &Head) -> Result<Vec<String>, ActionError> {
+    // Before they are created there is nothing that they could say.
+    let names = &if head.guarded { plan.alarms() } else { plan.policy.alarms.clone() };
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let port = |source| ActionError::Port { doing: format!("reading alarms {}", names.join(", ")), source };
+    let found = ports.alarms.alarms(names).await.map_err(port)?;
+    let firings = ports.alarms.firings(names, head.since).await.map_err(port)?;
+    let mut problems = Vec::new();
+    for name in names {
+        match found.iter().find(|alarm| alarm.name == *name) {
+            None => problems
+                .push(format!("alarm {name} does not exist, so that nothing would guard the migration; put it back")),
+            Some(alarm) if alarm.state == AlarmState::Alarm => {
+                problems.push(format!("alarm {name} fires since {}: {}", alarm.since, alarm.reason));
+            }
+            Some(_) => {}
+        }
+    }
+    problems.extend(
+        firings
+            .iter()
+            .map(|firing| format!("alarm {} fired at {}, which is a reason to roll back", firing.name, firing.at)),
+    );
+    Ok(problems)
+}
+
+/// A baseline is read from routes to which no function of before the halt can write any more.
+fn writers_are_dead(head: &Head, now: Timestamp) -> Result<(), ActionError> {
+    let Some(halted_at) = head.halted_at else { return Ok(()) };
+    let dead_at = halted_at + SignedDuration::from_secs(i64::from(SETTLE_SECONDS));
+    if now >= dead_at {
+        return Ok(());
+    }
+    Err(ActionError::NotYet(format!(
+        "a function that was writing when {} halted may live until {dead_at}; what others did to routes can be accepted then",
+        head.migration
+    )))
+}
+
+/// Whether this head was written by a call of [`resume`] that may not have come to the start.
+fn begun_by_an_earlier_call(head: &Head) -> Result<bool, ActionError> {
+    let on_its_way = matches!(head.phase, Phase::Planned | Phase::Moving) && head.resumed_at.is_some();
+    Ok(on_its_way && head.execution == execution_of(head, head.generation)?)
+}
+
+/// The ARN of the execution that resumes a migration: on the machine of the execution before it, under a name that no
+/// earlier execution can have had.
+fn execution_of(head: &Head, generation: u64) -> Result<String, ActionError> {
+    let name = format!("{}-{}-resume-{generation}", head.service, head.attempt);
+    match head.execution.rsplit_once(':') {
+        Some((machine, _)) if machine.contains(":execution:") => Ok(format!("{machine}:{name}")),
+        _ => Err(ActionError::Internal(format!(
+            "{} is no execution's ARN: expected one in the head of {}",
+            head.execution, head.migration
+        ))),
+    }
+}
+
+async fn start(ports: &Ports, head: &Head) -> Result<(), ActionError> {
+    let started = ports.executions.start_resumed(&head.service, &head.execution).await;
+    let started = started.map_err(|source| ActionError::Port {
+        doing: format!("starting the execution that resumes {}, which is recorded: resume again", head.migration),
+        source,
+    })?;
+    match started {
+        Started::New(_) => Ok(()),
+        Started::Already => Err(ActionError::Superseded(format!(
+            "execution {} is over without ending {}; the sweep rolls it back",
+            head.execution, head.migration
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(execution: &str) -> Head {
+        let service = ServiceName::parse("users").unwrap();
+        Head::first(service, 3, 4, execution.to_owned(), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn the_new_execution_is_known_before_it_is_started() {
+        let arn = "arn:aws:states:eu-west-1:1:execution:crossfade-migrate-service:";
+        let execution = execution_of(&head(&format!("{arn}first")), 5).unwrap();
+        assert_eq!(execution, format!("{arn}users-3-resume-5"));
+        assert_eq!(execution_of(&head("first"), 5).unwrap_err().class(), "Internal");
+    }
+
+    #[test]
+    fn nothing_is_accepted_while_a_writer_of_before_the_halt_may_live() {
+        let mut halted = head("first");
+        halted.halted_at = Some(Timestamp::UNIX_EPOCH);
+        let second = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(writers_are_dead(&halted, second(89)).unwrap_err().class(), "Transient");
+        assert!(writers_are_dead(&halted, second(90)).is_ok());
+    }
+}

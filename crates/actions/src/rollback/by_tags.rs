@@ -1,0 +1,179 @@
+//! A rollback when the table does not answer: the new groups are found by their tags, and each names its old one.
+
+use crate::error::ActionError;
+use crate::observing::health::healthy_for_sure;
+use crate::ports::{PortError, Ports};
+use crate::rollback::return_routes::share_of;
+use crate::routes::read::{FIRST_BACKOFF, WRITE_TRIES, not_seen};
+use crossfade_domain::alarms::tags;
+use crossfade_domain::load_balancer::action::{Action, forward_of};
+use crossfade_domain::load_balancer::group::{Tags, TargetGroup, tag};
+use crossfade_domain::load_balancer::route::Route;
+use crossfade_domain::names::{LoadBalancerArn, ServiceName, TargetGroupArn};
+use crossfade_domain::routing::route_edit::{WithoutGroup, without_group};
+use jiff::Timestamp;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::future::Future;
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct TakenOut {
+    /// Routes that were written.
+    pub(crate) written: u32,
+    /// What a person must know of routes that were left.
+    pub(crate) stuck: Vec<String>,
+}
+
+/// Takes every new group of a service out of every route of its load balancer, and reads them back. There is no plan to
+/// say what a baseline was, and no generation to look at: the old group gets our weight and the rest stays. The second
+/// look, which waits for the table, then gives each route its exact baseline.
+///
+/// # Errors
+/// The load balancer's; `Internal` where no group carries the service's tag.
+pub(crate) async fn take_out(ports: &Ports, service: &ServiceName) -> Result<TakenOut, ActionError> {
+    let balancers = &ports.load_balancers;
+    let doing = format!("looking for the new target groups of {service} by their tags");
+    let groups = retried(ports, &doing, || balancers.groups_of_service(service)).await?;
+    if groups.is_empty() {
+        return Err(ActionError::Internal(format!("no target group is tagged as one of service {service}")));
+    }
+    take_out_groups(ports, groups).await
+}
+
+/// The groups that carry the tag of an alarm, by the service that another tag names. Groups of migrations that took their
+/// locks after `at`, when the alarm changed, are left out.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn guarded_groups(
+    ports: &Ports,
+    alarm: &str,
+    at: Timestamp,
+) -> Result<BTreeMap<ServiceName, Vec<(TargetGroup, Tags)>>, ActionError> {
+    let doing = format!("looking for target groups with the tag of alarm {alarm}");
+    let key = tags::key(alarm);
+    let mut found = BTreeMap::<ServiceName, Vec<(TargetGroup, Tags)>>::new();
+    for (group, tags) in retried(ports, &doing, || ports.load_balancers.groups_guarded_by(alarm)).await? {
+        let older = tags.get(&key).and_then(|value| tags::since(value)).is_none_or(|since| since <= at);
+        let service = tags.get(tag::SERVICE).and_then(|service| ServiceName::parse(service.clone()).ok());
+        if let Some(service) = service.filter(|_| older) {
+            found.entry(service).or_default().push((group, tags));
+        }
+    }
+    Ok(found)
+}
+
+/// As [`take_out`], for groups that were found already.
+pub(crate) async fn take_out_groups(ports: &Ports, groups: Vec<(TargetGroup, Tags)>) -> Result<TakenOut, ActionError> {
+    let mut result = TakenOut::default();
+    let mut failure = None;
+    for (group, tags) in groups {
+        let old = tags.get(tag::OLD_GROUP).map(|old| TargetGroupArn::parse(old.clone()));
+        let Some(Ok(old)) = old else {
+            result.stuck.push(format!("target group {} does not name its old group in a tag", group.name));
+            continue;
+        };
+        for balancer in &group.load_balancers {
+            if let Err(error) = take_out_of(ports, balancer, &old, &group.arn, &mut result).await {
+                failure.get_or_insert(error);
+            }
+        }
+    }
+    failure.map_or(Ok(result), Err)
+}
+
+async fn take_out_of(
+    ports: &Ports,
+    balancer: &LoadBalancerArn,
+    old: &TargetGroupArn,
+    new: &TargetGroupArn,
+    result: &mut TakenOut,
+) -> Result<(), ActionError> {
+    let mut failure = None;
+    let mut wrote = false;
+    for route in routes_with(ports, balancer, new).await? {
+        let name = route.id.describe();
+        let actions = match without_group(&route.actions, old, new) {
+            Ok(WithoutGroup::AlreadyGone) => continue,
+            Ok(WithoutGroup::Removed(actions)) => actions,
+            Err(why) => {
+                result.stuck.push(format!("{name}: {why}"));
+                continue;
+            }
+        };
+        if carries(&route.actions, new) && old_side_is_dead(ports, old, new).await {
+            result.stuck.push(format!("{name}: old group {} has no healthy target and the new one has", old.name()));
+            continue;
+        }
+        let doing = format!("returning {name}");
+        let written = retried(ports, &doing, || ports.load_balancers.write_route(&route.id, &actions));
+        match written.await {
+            Ok(()) => {
+                result.written += 1;
+                wrote = true;
+            }
+            Err(error) => {
+                failure.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    if !wrote {
+        return Ok(());
+    }
+    let left: Vec<String> = routes_with(ports, balancer, new)
+        .await?
+        .iter()
+        .filter(|route| matches!(without_group(&route.actions, old, new), Ok(WithoutGroup::Removed(_))))
+        .map(|route| route.id.describe())
+        .filter(|name| !result.stuck.iter().any(|stuck| stuck.starts_with(name.as_str())))
+        .collect();
+    if left.is_empty() { Ok(()) } else { Err(not_seen(&left, "the old target group alone")) }
+}
+
+async fn routes_with(
+    ports: &Ports,
+    balancer: &LoadBalancerArn,
+    new: &TargetGroupArn,
+) -> Result<Vec<Route>, ActionError> {
+    let balancers = &ports.load_balancers;
+    let doing = format!("reading the routes of load balancer {}", balancer.name());
+    let mut found = Vec::new();
+    for listener in retried(ports, &doing, || balancers.listeners(balancer)).await? {
+        found.extend(retried(ports, &doing, || balancers.routes(&listener.arn)).await?);
+    }
+    found.retain(|route| forward_of(&route.actions).is_some_and(|forward| forward.weight_of(new).is_some()));
+    // Most loaded first, as with the table.
+    found.sort_by_key(|route| Reverse(share_of(&route.actions, new)));
+    Ok(found)
+}
+
+fn carries(actions: &[Action], new: &TargetGroupArn) -> bool {
+    forward_of(actions).and_then(|forward| forward.weight_of(new)).is_some_and(|weight| weight > 0)
+}
+
+async fn old_side_is_dead(ports: &Ports, old: &TargetGroupArn, new: &TargetGroupArn) -> bool {
+    healthy_for_sure(ports, old).await == Some(0) && matches!(healthy_for_sure(ports, new).await, Some(1..))
+}
+
+/// A call that is tried again while another try may help.
+pub(crate) async fn retried<T, F>(ports: &Ports, doing: &str, call: impl Fn() -> F) -> Result<T, ActionError>
+where
+    F: Future<Output = Result<T, PortError>>,
+{
+    let mut backoff = FIRST_BACKOFF;
+    for attempt in 1.. {
+        match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.is_transient() && attempt < WRITE_TRIES => {
+                ports.clock.pause(backoff).await;
+                backoff *= 2;
+            }
+            Err(source) => return Err(ActionError::Port { doing: doing.to_owned(), source }),
+        }
+    }
+    unreachable!("the last attempt returns")
+}

@@ -1,0 +1,62 @@
+//! Taking a migration back before its first change to a route.
+
+use crate::error::ActionError;
+use crate::migration::delete_guard_alarms::remove;
+use crate::migration::write_journal::release;
+use crate::ports::Ports;
+use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::load_balancer::group::is_ours;
+use crossfade_domain::planner::plan::Plan;
+
+/// Deletes the groups and the guard alarms that were created, releases the locks and records the refusal. The head that is returned is in
+/// phase `Moving` where the attach was begun meanwhile: then it takes a rollback.
+///
+/// # Errors
+/// The ledger's and the load balancer's.
+pub(crate) async fn withdraw(ports: &Ports, head: &Head, plan: &Plan, reason: &str) -> Result<Head, ActionError> {
+    delete_groups(ports, plan).await?;
+    let head = release(ports, head, plan, |now| {
+        (now.phase == Phase::Planned).then(|| Happening::Refused { reason: reason.to_owned() })
+    })
+    .await?;
+    if head.phase == Phase::Refused {
+        // It is in the log; a refusal has a reason of its own.
+        let _left = remove(ports, plan).await;
+    }
+    Ok(head)
+}
+
+/// Found by name and not by the journal, which does not know what was created by a function that died after it.
+async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
+    let names: Vec<String> = plan.groups.iter().map(|group| group.new_name.clone()).collect();
+    let doing = |what: &str| format!("{what} {}", names.join(", "));
+    let balancers = &ports.load_balancers;
+    let found = balancers.target_groups(&names).await;
+    let found = found.map_err(|source| ActionError::Port { doing: doing("looking for"), source })?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let arns: Vec<String> = found.iter().map(|group| group.arn.as_str().to_owned()).collect();
+    let tags = balancers.tags(&arns).await;
+    let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
+    let stack = balancers.stack();
+    for group in found {
+        let ours = plan.groups.iter().any(|planned| {
+            let tagged =
+                tags.get(group.arn.as_str()).is_some_and(|tags| is_ours(tags, &stack, &plan.service, &planned.old));
+            planned.new_name == group.name && tagged
+        });
+        // A group that some route uses is not ours to delete, whoever attached it.
+        if !ours || !group.load_balancers.is_empty() {
+            continue;
+        }
+        match balancers.delete_group(&group.arn).await {
+            Ok(()) => {}
+            Err(error) if error.code() == Some("ResourceInUse") => {
+                tracing::warn!(group = %group.arn, "left in place: it is in use");
+            }
+            Err(source) => return Err(ActionError::Port { doing: format!("deleting {}", group.name), source }),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Routes: read, compared, read back.
+
+use crate::error::ActionError;
+use crate::ports::{PortError, Ports};
+use crossfade_domain::journal::Head;
+use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::planner::plan::{Plan, PlannedRoute};
+use crossfade_domain::routing::drift::{Drift, drifted, expected};
+use crossfade_domain::routing::route_edit::{at_step, same};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The live actions of routes; a route that no longer exists is absent.
+pub(crate) type Live = BTreeMap<RouteId, Vec<Action>>;
+
+/// The pause between the two reads that drift takes: reads of a load balancer may be stale for a moment.
+const DRIFT_PAUSE: Duration = Duration::from_secs(3);
+/// The pause before a second try; each further one is twice as long. Writes are refilled at 3 a second.
+pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+/// Tries of one write in one invocation; after them the state machine retries.
+pub(crate) const WRITE_TRIES: u32 = 4;
+/// Reads that may pass until a write is seen.
+const READ_BACK_TRIES: u32 = 3;
+
+/// The live actions of every route of the plan.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn read_all(ports: &Ports, plan: &Plan) -> Result<Live, ActionError> {
+    let ids: Vec<RouteId> = plan.routes.iter().map(|route| route.id.clone()).collect();
+    read(ports, &ids, &format!("reading the {} routes of {}", ids.len(), plan.service)).await
+}
+
+/// The live actions of these routes.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn read(ports: &Ports, ids: &[RouteId], doing: &str) -> Result<Live, ActionError> {
+    let routes = ports.load_balancers.read_routes(ids).await;
+    let routes = routes.map_err(|source| ActionError::Port { doing: doing.to_owned(), source })?;
+    Ok(routes.into_iter().map(|route| (route.id, route.actions)).collect())
+}
+
+/// Every route that somebody else has changed, in two reads a few seconds apart: a route counts that was wrong in both.
+///
+/// # Errors
+/// The load balancer's; `Internal` for a plan that was never accepted.
+pub(crate) async fn drift(ports: &Ports, plan: &Plan, head: &Head) -> Result<(Live, Vec<Drift>), ActionError> {
+    let live = read_all(ports, plan).await?;
+    let first = drifted_routes(plan, head, &live)?;
+    if first.is_empty() {
+        return Ok((live, first));
+    }
+    ports.clock.pause(DRIFT_PAUSE).await;
+    let live = read_all(ports, plan).await?;
+    let mut second = drifted_routes(plan, head, &live)?;
+    second.retain(|drift| first.iter().any(|earlier| earlier.route == drift.route));
+    Ok((live, second))
+}
+
+fn drifted_routes(plan: &Plan, head: &Head, live: &Live) -> Result<Vec<Drift>, ActionError> {
+    let mut found = Vec::new();
+    for route in &plan.routes {
+        let values = may_carry(plan, route, head)?;
+        found.extend(drifted(route, live.get(&route.id).map(Vec::as_slice), &values));
+    }
+    Ok(found)
+}
+
+/// Every value that a route may carry on the way up; after a resume that accepted what others did to it, that too, until
+/// the recorded step is verified anew.
+pub(crate) fn may_carry(plan: &Plan, route: &PlannedRoute, head: &Head) -> Result<Vec<Vec<Action>>, ActionError> {
+    let mut values = expected(route, head.new_groups.get(&route.old), head.verified_step, head.intended_step)
+        .map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))?;
+    if head.accepting {
+        values.extend(plan.accepted(&route.id).map(<[Action]>::to_vec));
+    }
+    Ok(values)
+}
+
+/// What a route carries at a step.
+///
+/// # Errors
+/// `Internal` for a step outside the plan or a group that was never created.
+pub(crate) fn wanted(route: &PlannedRoute, head: &Head, step: u32) -> Result<Vec<Action>, ActionError> {
+    let new = new_group(route, head)?;
+    at_step(route, new, step).map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))
+}
+
+fn new_group<'a>(route: &PlannedRoute, head: &'a Head) -> Result<&'a TargetGroupArn, ActionError> {
+    head.new_groups
+        .get(&route.old)
+        .ok_or_else(|| ActionError::Internal(format!("{} has no new group for {}", head.migration, route.old)))
+}
+
+/// Reads every route back until all carry a step. A read may be stale, so it looks a few times.
+///
+/// # Errors
+/// `Transient` when a route does not show the step; the caller runs again, and finds drift if it is that.
+pub(crate) async fn read_back(ports: &Ports, plan: &Plan, head: &Head, step: u32) -> Result<(), ActionError> {
+    let mut backoff = FIRST_BACKOFF;
+    for attempt in 1.. {
+        let live = read_all(ports, plan).await?;
+        let mut missing = Vec::new();
+        for route in &plan.routes {
+            let wanted = wanted(route, head, step)?;
+            if !live.get(&route.id).is_some_and(|live| same(live, &wanted)) {
+                missing.push(route.id.describe());
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if attempt == READ_BACK_TRIES {
+            return Err(not_seen(&missing, &format!("step {step}")));
+        }
+        ports.clock.pause(backoff).await;
+        backoff *= 2;
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// The error of a write that was accepted and is not seen.
+pub(crate) fn not_seen(routes: &[String], value: &str) -> ActionError {
+    ActionError::Port {
+        doing: format!("reading back {value}"),
+        source: PortError::Unavailable {
+            operation: "DescribeRules",
+            object: routes.join(", "),
+            detail: format!("expected {value}, found another value after {READ_BACK_TRIES} reads"),
+        },
+    }
+}

@@ -1,0 +1,229 @@
+//! How a migration ended, and the exit code that says so.
+
+use crate::ending::failure::{ABORTED, BAD_INPUT, FAILED, HALTED, HELD, ROLLED_BACK};
+use crossfade_aws::{Run, RunState};
+use crossfade_domain::journal::{Head, Phase, Rollback, Trigger};
+use crossfade_domain::names::{MigrationId, ServiceName};
+use serde::Serialize;
+
+/// How a migration ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// All traffic is on the new cluster, read back.
+    Migrated,
+    /// Rolled back by a gate, verified.
+    RolledBack,
+    /// Rolled back because a person asked for it, verified.
+    Aborted,
+    /// The plan was refused, or taken back before any route changed.
+    Refused,
+    /// Another migration holds the service or a route.
+    Held,
+    /// A person is needed.
+    Halted,
+    /// The execution failed in a way that the state machine does not know.
+    Failed,
+}
+
+impl Outcome {
+    /// The exit code of a command that waited for this.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Migrated => 0,
+            Self::RolledBack => ROLLED_BACK,
+            Self::Aborted => ABORTED,
+            Self::Refused => BAD_INPUT,
+            Self::Held => HELD,
+            Self::Halted => HALTED,
+            Self::Failed => FAILED,
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Migrated => "migrated",
+            Self::RolledBack => "rolled back",
+            Self::Aborted => "aborted",
+            Self::Refused => "refused",
+            Self::Held => "held by another migration",
+            Self::Halted => "halted",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The end of a migration, as it is printed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ending {
+    /// The service.
+    pub service: ServiceName,
+    /// The migration; none where none was begun.
+    pub migration: Option<MigrationId>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The command's exit code.
+    pub exit_code: u8,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What to do next.
+    pub next: String,
+    /// The execution that was followed.
+    pub execution: Option<String>,
+    /// Seconds from the cause of a rollback until every route was seen back.
+    pub seconds_to_safe: Option<f64>,
+}
+
+impl Ending {
+    /// The end that a head tells of; none while the migration is under way. `Settling` is not the end: the second look is due.
+    pub fn of_head(head: &Head) -> Option<Self> {
+        let by_a_person = head.commands.abort || head.rollback.as_ref().is_some_and(is_a_persons);
+        let outcome = match head.phase {
+            Phase::Planned | Phase::Moving | Phase::RollingBack | Phase::Settling => return None,
+            Phase::Migrated => Outcome::Migrated,
+            Phase::RolledBack | Phase::Refused if by_a_person => Outcome::Aborted,
+            Phase::RolledBack => Outcome::RolledBack,
+            Phase::Refused => Outcome::Refused,
+            Phase::Halted => Outcome::Halted,
+        };
+        let reason = match (&head.reason, head.phase) {
+            (Some(reason), _) => reason.clone(),
+            (None, Phase::Migrated) => "all traffic is on the new cluster, every route read back".to_owned(),
+            (None, _) => head.rollback.as_ref().map_or_else(String::new, |rollback| rollback.cause.clone()),
+        };
+        Some(Self {
+            service: head.service.clone(),
+            migration: Some(head.migration.clone()),
+            outcome,
+            exit_code: outcome.code(),
+            reason,
+            next: next(outcome, &head.service),
+            execution: Some(head.execution.clone()),
+            seconds_to_safe: head.rollback.as_ref().and_then(seconds_to_safe),
+        })
+    }
+
+    /// The end of an execution that left no head of its own; none while it runs.
+    pub fn of_run(service: &ServiceName, run: &Run) -> Option<Self> {
+        let outcome = match (run.state, run.error.as_deref()) {
+            (RunState::Running, _) => return None,
+            (RunState::Succeeded, _) => Outcome::Migrated,
+            (RunState::Failed, Some("LockHeld")) => Outcome::Held,
+            (RunState::Failed, Some("Refused" | "InvalidRequest")) => Outcome::Refused,
+            (RunState::Failed, Some("RolledBack")) => Outcome::RolledBack,
+            (RunState::Failed, Some("Halted")) => Outcome::Halted,
+            (RunState::Failed, _) => Outcome::Failed,
+            (RunState::Stopped, _) => Outcome::Aborted,
+        };
+        let reason = run.cause.clone().or_else(|| run.error.clone()).unwrap_or_else(|| match run.state {
+            RunState::Stopped => "the execution was stopped before it had planned anything".to_owned(),
+            _ => "the execution ended without a word".to_owned(),
+        });
+        Some(Self {
+            service: service.clone(),
+            migration: None,
+            outcome,
+            exit_code: outcome.code(),
+            reason,
+            next: next(outcome, service),
+            execution: Some(run.arn.clone()),
+            seconds_to_safe: None,
+        })
+    }
+
+    /// One line for people.
+    pub fn line(&self) -> String {
+        let who = self.migration.as_ref().map_or_else(|| self.service.to_string(), ToString::to_string);
+        let safe = self.seconds_to_safe.map(|seconds| format!(" (every route back {seconds:.0}s after the cause)"));
+        format!("{who}: {}{}: {}", self.outcome.words(), safe.unwrap_or_default(), self.reason)
+    }
+}
+
+fn is_a_persons(rollback: &Rollback) -> bool {
+    rollback.trigger == Trigger::Operator
+}
+
+fn seconds_to_safe(rollback: &Rollback) -> Option<f64> {
+    let returned = rollback.returned_at?;
+    Some(returned.duration_since(rollback.caused_at).as_secs_f64().max(0.0))
+}
+
+fn next(outcome: Outcome, service: &ServiceName) -> String {
+    match outcome {
+        Outcome::Migrated => "keep the old side until it is retired".to_owned(),
+        Outcome::RolledBack | Outcome::Aborted => {
+            format!("repair the cause, then `crossfade start {service}` begins the next attempt")
+        }
+        Outcome::Refused => format!("correct what is named, then `crossfade start {service}`"),
+        Outcome::Held => format!("wait for the other migration or abort it, then `crossfade start {service}`"),
+        Outcome::Halted => format!("`crossfade resume {service}` goes on, `crossfade rollback {service}` goes back"),
+        Outcome::Failed => format!("`crossfade status {service}` shows where it stands"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossfade_domain::journal::{Commands, Happening};
+    use crossfade_domain::weight::Weight;
+    use jiff::Timestamp;
+
+    fn moving() -> Head {
+        let head = Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH);
+        after(&head, Happening::ShiftIntended { step: 0, weight: Weight::ZERO })
+    }
+
+    fn after(head: &Head, what: Happening) -> Head {
+        head.after(&head.next_event(what, Timestamp::UNIX_EPOCH)).unwrap()
+    }
+
+    fn rolled_back(trigger: Trigger) -> Head {
+        let begun = Happening::RollbackBegun { trigger, cause: "users-5xx".into(), caused_at: Timestamp::UNIX_EPOCH };
+        let settling = after(&after(&moving(), begun), Happening::RoutesReturned { written: 2 });
+        assert_eq!(Ending::of_head(&settling), None, "the second look is due");
+        after(&settling, Happening::RollbackVerified { rewritten: 0 })
+    }
+
+    #[test]
+    fn a_head_at_rest_has_an_exit_code_and_one_on_its_way_has_none() {
+        let code = |head: &Head| Ending::of_head(head).map(|ending| ending.exit_code);
+        assert_eq!(code(&moving()), None);
+        assert_eq!(code(&after(&moving(), Happening::Finished)), Some(0));
+        assert_eq!(code(&rolled_back(Trigger::AlarmEvent)), Some(3));
+        assert_eq!(code(&rolled_back(Trigger::Operator)), Some(4));
+        assert_eq!(code(&after(&moving(), Happening::Halted { reason: "drift".into() })), Some(7));
+    }
+
+    #[test]
+    fn what_a_person_takes_back_before_the_first_change_is_aborted() {
+        let planned = Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH);
+        let refused = Happening::Refused { reason: "no".into() };
+        assert_eq!(Ending::of_head(&after(&planned, refused.clone())).unwrap().outcome, Outcome::Refused);
+        let commands = Commands { abort: true, ..Commands::default() };
+        let aborted = after(&planned, Happening::Commanded { commands, reason: "Abort by me".into() });
+        assert_eq!(Ending::of_head(&after(&aborted, refused)).unwrap().outcome, Outcome::Aborted);
+    }
+
+    #[test]
+    fn an_execution_without_a_head_tells_by_its_error() {
+        let run = |state, error: Option<&str>| Run {
+            arn: "arn".into(),
+            name: "users-1".into(),
+            state,
+            error: error.map(str::to_owned),
+            cause: Some("why".into()),
+            started: Timestamp::UNIX_EPOCH,
+            stopped: None,
+        };
+        let service = ServiceName::parse("users").unwrap();
+        let code = |state, error| Ending::of_run(&service, &run(state, error)).map(|ending| ending.exit_code);
+        assert_eq!(code(RunState::Running, None), None);
+        assert_eq!(code(RunState::Failed, Some("LockHeld")), Some(5));
+        assert_eq!(code(RunState::Failed, Some("InvalidRequest")), Some(2));
+        assert_eq!(code(RunState::Failed, Some("Halted")), Some(7));
+        assert_eq!(code(RunState::Failed, Some("States.Runtime")), Some(1));
+        assert_eq!(code(RunState::Stopped, None), Some(4));
+    }
+}

@@ -1,0 +1,5 @@
+//! Following a migration: one look, many looks until something holds, and Ctrl-C.
+
+pub mod follow;
+pub mod interruption;
+pub mod look;

@@ -1,0 +1,303 @@
+//! A person at a stack: how a command reaches it, and what it says when it cannot.
+
+use crate::ending::failure::{BAD_INPUT, FAILED, Failure, HALTED, HELD, NO_ACCESS, chain};
+use crate::stack::environment::Environment;
+use crate::view::console::Output;
+use clap::Args;
+use crossfade_actions::error::ActionError;
+use crossfade_actions::ports::{LedgerError, PortError, Ports};
+use crossfade_aws::{Access, Caller, Machines, SignInError, sign_in};
+use crossfade_clock::{ChosenClock, chosen_clock};
+use crossfade_domain::journal::Head;
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::policy::document::decode_fleet;
+use crossfade_domain::policy::problem::did_you_mean;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// Real seconds between two looks at AWS; a rehearsal on this machine is looked at more often.
+const PERIOD: Duration = Duration::from_secs(5);
+const LOCAL_PERIOD: Duration = Duration::from_millis(250);
+
+/// Which stack, and how its data is printed. Credentials come from where every AWS tool takes them.
+#[derive(Debug, Clone, Args)]
+pub struct Connection {
+    /// The stack's name, from which the names of table and state machines derive.
+    #[arg(
+        long,
+        env = "CROSSFADE_STACK",
+        default_value = "crossfade",
+        value_name = "NAME",
+        value_parser = crate::stack::arguments::stack,
+        help_heading = "Connection"
+    )]
+    pub stack: String,
+    /// The region, instead of `AWS_REGION` and the profile's.
+    #[arg(long, value_name = "REGION", value_parser = crate::stack::arguments::region, help_heading = "Connection")]
+    pub region: Option<String>,
+    /// The profile, instead of `AWS_PROFILE`.
+    #[arg(long, value_name = "NAME", help_heading = "Connection")]
+    pub profile: Option<String>,
+    /// One endpoint for every AWS service, such as a kept rehearsal's, instead of `AWS_ENDPOINT_URL`.
+    #[arg(long, value_name = "URL", value_parser = crate::stack::arguments::endpoint, help_heading = "Connection")]
+    pub endpoint_url: Option<String>,
+    /// How data is printed on standard output.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Connection")]
+    pub output: Output,
+}
+
+/// A person at a stack.
+pub struct Session {
+    /// The ports, with the one clock.
+    pub ports: Ports,
+    /// The state machines.
+    pub machines: Machines,
+    /// Who.
+    pub caller: Caller,
+    /// Which stack, where.
+    pub place: Place,
+    /// Real time between two looks.
+    pub period: Duration,
+    scale: f64,
+}
+
+/// What the stored policies name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredServices {
+    /// Each service with its fleet.
+    pub known: Vec<(String, ServiceName)>,
+    /// What is wrong with the policies that cannot be read.
+    pub unreadable: Vec<String>,
+}
+
+impl StoredServices {
+    /// Whether a service is among them.
+    pub fn has(&self, service: &ServiceName) -> bool {
+        self.known.iter().any(|(_, name)| name == service)
+    }
+}
+
+/// Where a command looks, for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The stack.
+    pub stack: String,
+    /// The region.
+    pub region: String,
+    /// The endpoint, where it is not AWS's own.
+    pub endpoint: Option<String>,
+}
+
+impl Session {
+    /// Signs in.
+    ///
+    /// # Errors
+    /// A scaled clock away from this machine, no region, no credentials, or no answer from AWS.
+    pub async fn open(connection: &Connection, environment: &Environment) -> Result<Self, Failure> {
+        let endpoint =
+            connection.endpoint_url.clone().or_else(|| environment.get("AWS_ENDPOINT_URL").map(str::to_owned));
+        let variables = environment.with_endpoint(connection.endpoint_url.as_deref());
+        let chosen = chosen_clock(&variables).map_err(|error| Failure::bad_input(error.to_string()))?;
+        let access = Access {
+            stack: connection.stack.clone(),
+            region: connection.region.clone(),
+            profile: connection.profile.clone(),
+            endpoint_url: connection.endpoint_url.clone(),
+        };
+        let signed_in = sign_in(&access).await.map_err(|error| not_signed_in(&error, endpoint.as_deref()))?;
+        let place = Place { stack: connection.stack.clone(), region: signed_in.region, endpoint };
+        let local = matches!(chosen, ChosenClock::Onlooker { .. });
+        Ok(Self {
+            ports: signed_in.connections.with_clock(chosen.port()),
+            machines: signed_in.machines,
+            caller: signed_in.caller,
+            place,
+            period: if local { LOCAL_PERIOD } else { PERIOD },
+            scale: chosen.scale(),
+        })
+    }
+
+    /// Now; in a rehearsal, world time.
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// The world time in which a real time passes.
+    pub fn in_world(&self, real: Duration) -> SignedDuration {
+        SignedDuration::from_secs_f64(real.as_secs_f64() * self.scale)
+    }
+
+    /// Waits until a world time; for ever where there is none.
+    pub async fn until(&self, deadline: Option<Timestamp>) {
+        let Some(deadline) = deadline else { return std::future::pending().await };
+        let left = deadline.duration_since(self.now()).as_secs_f64().max(0.0);
+        self.ports.clock.pause(Duration::from_secs_f64(left)).await;
+    }
+
+    /// The ARN of one of the stack's state machines.
+    pub fn machine(&self, name: &str) -> String {
+        let Place { stack, region, .. } = &self.place;
+        let Caller { account, .. } = &self.caller;
+        format!("arn:{}:states:{region}:{account}:stateMachine:{stack}-{name}", self.caller.partition())
+    }
+
+    /// What a failed action comes to.
+    pub fn failed(&self, error: &ActionError) -> Failure {
+        match error {
+            ActionError::InvalidRequest(message) => Failure::bad_input(message.clone()),
+            ActionError::LockHeld(message) => Failure { code: HELD, message: message.clone() },
+            // Nothing moves over a route that somebody else has changed: it stays halted until a person decides.
+            ActionError::Drifted(message) | ActionError::NotYet(message) => {
+                Failure { code: HALTED, message: message.clone() }
+            }
+            ActionError::Port { doing, source } | ActionError::Ledger { doing, source: LedgerError::Port(source) } => {
+                self.port_failed(doing, source)
+            }
+            ActionError::Superseded(_) | ActionError::Ledger { .. } | ActionError::Internal(_) => {
+                Failure { code: FAILED, message: error.chain() }
+            }
+        }
+    }
+
+    /// What a failed read or write of the table comes to.
+    pub fn ledger_failed(&self, doing: &str, source: LedgerError) -> Failure {
+        self.failed(&ActionError::Ledger { doing: doing.to_owned(), source })
+    }
+
+    /// What a failed call comes to.
+    pub fn port_failed(&self, doing: &str, error: &PortError) -> Failure {
+        let Place { stack, region, endpoint } = &self.place;
+        let account = &self.caller.account;
+        match error {
+            PortError::Denied { .. } => Failure {
+                code: NO_ACCESS,
+                message: format!(
+                    "{doing}: {error}\n  you are {}; `crossfade doctor` shows what you may do",
+                    self.caller.arn
+                ),
+            },
+            PortError::Throttled { .. } => Failure {
+                code: NO_ACCESS,
+                message: format!(
+                    "{doing}: {error}\n  AWS limits the rate of this account; the call is safe to repeat in a minute"
+                ),
+            },
+            PortError::Unavailable { .. } => Failure {
+                code: NO_ACCESS,
+                message: format!("{doing}: {error}\n  {}", unreachable(endpoint.as_deref())),
+            },
+            PortError::NotFound { operation: "GetItem" | "Query" | "PutItem" | "TransactWriteItems", .. } => Failure {
+                code: BAD_INPUT,
+                message: format!(
+                    "there is no table {stack} in {region} of account {account}\n  is the stack called {stack}, and is \
+                     it in {region}? give --stack and --region; `crossfade doctor` shows what is there"
+                ),
+            },
+            PortError::NotFound { operation: "StartExecution" | "DescribeStateMachine", object } => Failure {
+                code: BAD_INPUT,
+                message: format!(
+                    "there is no state machine {} in {region} of account {account}\n  is the stack called {stack}, and is \
+                     it in {region}? give --stack and --region; `crossfade doctor` shows what is there",
+                    object.rsplit(':').next().unwrap_or(object)
+                ),
+            },
+            PortError::NotFound { .. } | PortError::Refused { .. } => {
+                Failure { code: FAILED, message: format!("{doing}: {error}") }
+            }
+        }
+    }
+
+    /// Every service of the stored policies. A policy that this version cannot read hides its own services and no others.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn stored_services(&self) -> Result<StoredServices, Failure> {
+        let stored = self.ports.ledger.policies().await;
+        let stored = stored.map_err(|source| self.ledger_failed("reading the stored policies", source))?;
+        let mut services = StoredServices::default();
+        for (fleet, document) in stored {
+            match decode_fleet(&document) {
+                Ok(policy) => services.known.extend(policy.services.into_iter().map(|one| (fleet.clone(), one.name))),
+                Err(problems) => {
+                    let told =
+                        format!("the stored policy of fleet {fleet} cannot be used: {problems}; apply a right one");
+                    services.unreadable.push(told);
+                }
+            }
+        }
+        Ok(services)
+    }
+
+    /// The head of a service's latest migration.
+    ///
+    /// # Errors
+    /// The service never migrated, or nobody knows it; the table's.
+    pub async fn head_of(&self, service: &ServiceName) -> Result<Head, Failure> {
+        let head = self.ports.ledger.head(service).await;
+        match head.map_err(|source| self.ledger_failed(&format!("reading the head of {service}"), source))? {
+            Some(head) => Ok(head),
+            None => Err(self.unknown_or_never_started(service).await),
+        }
+    }
+
+    /// The failure of a service without a migration.
+    pub async fn unknown_or_never_started(&self, service: &ServiceName) -> Failure {
+        match self.stored_services().await {
+            Err(failure) => failure,
+            Ok(known) if known.has(service) => Failure::bad_input(format!(
+                "{service} has no migration yet\n  `crossfade plan {service}` shows what would happen, `crossfade start \
+                 {service}` begins"
+            )),
+            Ok(known) => Self::unknown(service, &known),
+        }
+    }
+
+    /// The failure of a service that nobody knows.
+    pub fn unknown(service: &ServiceName, stored: &StoredServices) -> Failure {
+        let names: Vec<&str> = stored.known.iter().map(|(_, name)| name.as_str()).collect();
+        let near = did_you_mean(service.as_str(), names.iter().copied());
+        let listed = if names.is_empty() && stored.unreadable.is_empty() {
+            "no policy is stored; `crossfade apply policy.yaml` stores one".to_owned()
+        } else {
+            format!("the stored policies name {}", names.join(", "))
+        };
+        let unreadable: Vec<String> = stored.unreadable.iter().map(|told| format!("\n  {told}")).collect();
+        Failure::bad_input(format!("there is no service {service}{near}\n  {listed}{}", unreadable.concat()))
+    }
+}
+
+fn unreachable(endpoint: Option<&str>) -> String {
+    match endpoint {
+        Some(url) => format!(
+            "the endpoint is {url} (--endpoint-url or AWS_ENDPOINT_URL): is it still up? unset it to reach AWS itself"
+        ),
+        None => "is this machine online, and may it reach AWS (proxy, VPN)? the call is safe to repeat".to_owned(),
+    }
+}
+
+fn not_signed_in(error: &SignInError, endpoint: Option<&str>) -> Failure {
+    match error {
+        SignInError::NoRegion => Failure::bad_input(
+            "no region is set\n  give --region, set AWS_REGION, or name one in the profile of ~/.aws/config",
+        ),
+        SignInError::NoProfile(_) => Failure::bad_input(format!(
+            "{}\n  `aws configure list-profiles` names those that are there; correct --profile",
+            chain(error)
+        )),
+        SignInError::NoCredentials(_) => Failure {
+            code: NO_ACCESS,
+            message: format!(
+                "{}\n  set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; after `aws sso login`, run \
+                 eval \"$(aws configure export-credentials --format env)\"",
+                chain(error)
+            ),
+        },
+        SignInError::NoIdentity(PortError::Denied { .. }) => Failure {
+            code: NO_ACCESS,
+            message: format!("{}\n  the credentials are wrong or have expired: sign in again", chain(error)),
+        },
+        SignInError::NoIdentity(_) => {
+            Failure { code: NO_ACCESS, message: format!("{}\n  {}", chain(error), unreachable(endpoint)) }
+        }
+    }
+}

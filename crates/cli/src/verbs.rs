@@ -1,0 +1,18 @@
+//! One file for each verb of the command.
+
+pub mod abort;
+pub mod apply;
+pub mod check;
+pub mod completions;
+pub mod doctor;
+pub mod history;
+pub mod judge;
+pub mod pause;
+pub mod plan;
+pub mod rehearse;
+pub mod resume;
+pub mod schema;
+pub mod start;
+pub mod status;
+pub mod wait;
+pub mod watch;

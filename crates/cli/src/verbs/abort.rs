@@ -1,0 +1,243 @@
+//! `crossfade abort` and `crossfade rollback`: every route back, by the fastest way that a person has.
+
+use crate::ending::failure::{BAD_INPUT, FAILED, Failure, HALTED};
+use crate::ending::outcome::{Ending, Outcome};
+use crate::following::follow::{Follow, Reached, Until};
+use crate::following::interruption::Interruption;
+use crate::stack::arguments::service;
+use crate::stack::session::{Connection, Session};
+use crate::view::console::{Console, Output};
+use crate::view::ending::annotation;
+use clap::Args;
+use crossfade_actions::operator::commands::{Command, command};
+use crossfade_actions::ports::{RollBackOrder, Started};
+use crossfade_domain::journal::{Head, Phase, Trigger};
+use crossfade_domain::names::ServiceName;
+use serde_json::json;
+use std::time::Duration;
+
+/// How long the table may keep a rollback waiting, in real time: it needs neither head nor journal.
+const TABLE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a rollback may take to begin, in real time, before the execution that it fences off is stopped all the same.
+const FENCE_PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Roll back a migration that is under way. Beats every other command.
+///
+/// Starts `roll-back-service` itself, then stops the running execution, and waits until every
+/// route was read back and looked at twice.
+///
+/// Examples:
+///   crossfade abort users --reason "checkout is slow"
+///   crossfade abort users --no-wait
+///
+/// Exit code: 0 every route is back; 2 nothing is under way; 7 halted; 8 no access.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct AbortArguments {
+    #[command(flatten)]
+    back: BackArguments,
+}
+
+/// Roll back everything of a service, from any phase, halted ones included.
+///
+/// Safe at any time and any number of times; it joins a rollback that is under way, and does not
+/// need the table.
+///
+/// Example:
+///   crossfade rollback users --reason "the halt was right"
+///
+/// Exit code: 0 every route is back; 2 there is nothing to roll back; 7 halted; 8 no access.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct RollbackArguments {
+    #[command(flatten)]
+    back: BackArguments,
+}
+
+#[derive(Debug, Args)]
+struct BackArguments {
+    /// The service.
+    #[arg(value_parser = service)]
+    service: ServiceName,
+    /// Why; it stands in the journal.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Do not wait until it is verified.
+    #[arg(long)]
+    no_wait: bool,
+    /// Where the stack is.
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl AbortArguments {
+    /// Where the stack is.
+    pub fn connection(&self) -> &Connection {
+        &self.back.connection
+    }
+}
+
+impl RollbackArguments {
+    /// Where the stack is.
+    pub fn connection(&self) -> &Connection {
+        &self.back.connection
+    }
+}
+
+/// Runs `abort` and returns its exit code.
+///
+/// # Errors
+/// Nothing is under way; no access.
+pub async fn abort(arguments: &AbortArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+    let service = &arguments.back.service;
+    // A table that does not answer is no reason to leave traffic where it is.
+    let head = match session.ports.ledger.head(service).await {
+        Ok(None) => return Err(session.unknown_or_never_started(service).await),
+        Ok(Some(head)) if head.phase.is_over() => {
+            let how = Ending::of_head(&head).map_or_else(String::new, |ending| ending.line());
+            return Err(Failure::bad_input(format!("nothing is under way: {how}")));
+        }
+        Ok(head) => head,
+        Err(error) => {
+            console.say(&format!("the table does not answer, rolling back without it: {error}"));
+            None
+        }
+    };
+    go_back(&arguments.back, "aborted", head.as_ref(), session, console).await
+}
+
+/// Runs `rollback` and returns its exit code.
+///
+/// # Errors
+/// There is nothing to roll back; no access.
+pub async fn rollback(
+    arguments: &RollbackArguments,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<u8, Failure> {
+    let service = &arguments.back.service;
+    let head = match session.ports.ledger.head(service).await {
+        Ok(None) => return Err(session.unknown_or_never_started(service).await),
+        Ok(head) => head,
+        Err(error) => {
+            console.say(&format!("the table does not answer, rolling back without it: {error}"));
+            None
+        }
+    };
+    go_back(&arguments.back, "rolled back", head.as_ref(), session, console).await
+}
+
+async fn go_back(
+    arguments: &BackArguments,
+    how: &str,
+    head: Option<&Head>,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<u8, Failure> {
+    let BackArguments { service, reason, no_wait, .. } = arguments;
+    // From here on Ctrl-C ends the waiting with a word, and never a rollback that has half begun.
+    let interruption = Interruption::listen().map_err(|error| Failure::of(&error))?;
+    let who = &session.caller.arn;
+    let cause = reason.as_ref().map_or_else(|| format!("{how} by {who}"), |why| format!("{how} by {who}: {why}"));
+    if head.is_some_and(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) {
+        // So that it is known as a person's wish whatever else ends the migration now. It may fail: the rollback counts.
+        let wish = command(&session.ports, service, Command::Abort, who);
+        let _recorded = tokio::time::timeout(TABLE_PATIENCE, wish).await;
+    }
+    let name = format!("{service}-by-hand-{}", session.now().as_millisecond());
+    let started =
+        session.ports.executions.start_roll_back(&name, &RollBackOrder::new(service, Trigger::Operator, &cause)).await;
+    if started.is_ok() {
+        until_fenced(head, session).await;
+    }
+    let stopped = stop_what_runs(head, session, &cause).await;
+    let execution = match started {
+        Ok(Started::New(execution)) => execution,
+        Ok(Started::Already) => {
+            format!("{}:{name}", session.machine("roll-back-service").replace(":stateMachine:", ":execution:"))
+        }
+        Err(error) => {
+            let failure = session.port_failed("starting roll-back-service", &error);
+            let hope = if stopped {
+                "; its execution was stopped, so that the sweep rolls it back within a minute"
+            } else {
+                ""
+            };
+            return Err(Failure { message: format!("{}{hope}", failure.message), ..failure });
+        }
+    };
+    console.say(&format!("rolling {service} back: {execution}"));
+    if *no_wait {
+        match console.output {
+            Output::Json => console.json(&json!({
+                "service": service, "migration": head.map(|head| &head.migration), "execution": execution, "exitCode": 0,
+            }))?,
+            Output::Human | Output::Github => console.data(&execution)?,
+        }
+        return Ok(0);
+    }
+    let mut follow = Follow::execution(session, service, &execution).beside(head).interrupted_by(interruption);
+    match follow.until(Until::End, None, console).await? {
+        Reached::End(ending) => {
+            let taken_back = ending.outcome == Outcome::Refused && was_taken_back(head, session).await;
+            print(&ending, taken_back, console)
+        }
+        Reached::There { code, .. } => Ok(code),
+    }
+}
+
+/// Waits, shortly, until the rollback has begun: a stop's status event then finds it under way, and starts no second one.
+async fn until_fenced(head: Option<&Head>, session: &Session) {
+    let Some(head) = head.filter(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) else { return };
+    let begun = async {
+        while let Ok(Some(now)) = session.ports.ledger.head(&head.service).await {
+            if now.migration != head.migration || !matches!(now.phase, Phase::Planned | Phase::Moving) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    // Fenced or not, the execution is stopped after this.
+    let _in_time = tokio::time::timeout(FENCE_PATIENCE, begun).await;
+}
+
+/// Whether the migration's own execution was stopped. Its status event makes the sweep look, which joins the rollback.
+async fn stop_what_runs(head: Option<&Head>, session: &Session, cause: &str) -> bool {
+    let Some(head) = head.filter(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) else { return false };
+    session.machines.stop(&head.execution, cause).await.is_ok()
+}
+
+/// Whether the migration had changed nothing yet and has now been withdrawn: that is what was asked for.
+async fn was_taken_back(before: Option<&Head>, session: &Session) -> bool {
+    let Some(before) = before.filter(|before| !before.phase.is_over()) else { return false };
+    let now = session.ports.ledger.head(&before.service).await;
+    now.is_ok_and(|now| now.is_some_and(|now| now.migration == before.migration && now.phase == Phase::Refused))
+}
+
+/// What a rollback of one's own comes to: to be back is what was asked for.
+fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result<u8, Failure> {
+    let (code, told) = match ending.outcome {
+        Outcome::Refused if taken_back => {
+            (0, format!("{}: taken back before any route was changed, locks released", ending.service))
+        }
+        Outcome::Migrated | Outcome::RolledBack | Outcome::Aborted => {
+            (0, format!("{}: every route is back at its baseline, looked at twice, locks released", ending.service))
+        }
+        Outcome::Refused | Outcome::Held => (BAD_INPUT, format!("{}: {}", ending.service, ending.reason)),
+        Outcome::Halted => (HALTED, format!("{}: the rollback has HALTED: {}", ending.service, ending.reason)),
+        Outcome::Failed => (FAILED, format!("{}: the rollback failed: {}", ending.service, ending.reason)),
+    };
+    match console.output {
+        Output::Human => console.data(&told)?,
+        Output::Json => console.json(&json!({
+            "service": ending.service, "migration": ending.migration, "outcome": ending.outcome, "reason": told,
+            "exitCode": code, "secondsToSafe": ending.seconds_to_safe,
+        }))?,
+        Output::Github => {
+            let level = if code == 0 { "notice" } else { "error" };
+            console.data(&annotation(level, "rollback", &told))?;
+        }
+    }
+    Ok(code)
+}

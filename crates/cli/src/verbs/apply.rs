@@ -1,0 +1,147 @@
+//! `crossfade apply`: stores a fleet's policy.
+
+use crate::ending::failure::Failure;
+use crate::stack::policy_file;
+use crate::stack::session::{Connection, Session};
+use crate::view::console::{Console, Output};
+use clap::Args;
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::policy::document::{POLICY_VERSION, decode_fleet};
+use crossfade_domain::policy::service_policy::{FleetPolicy, ServicePolicy};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Store a fleet's policy, and show what that changes.
+///
+/// Migrations that are under way keep the policy of their plan.
+///
+/// Examples:
+///   crossfade apply policy.yaml --dry-run
+///   crossfade apply policy.yaml
+///
+/// Exit code: 0 stored, or nothing to change; 2 the policy is wrong; 8 no access.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct ApplyArguments {
+    /// A fleet's policy in YAML or JSON; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Show what would change, and store nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Where the stack is.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// The policy is wrong, or names a service of another fleet; no access.
+pub async fn run(arguments: &ApplyArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+    let mut document = policy_file::read(&arguments.file)?;
+    let policy = policy_file::decode(&arguments.file, &document)?;
+    let stored = session.ports.ledger.policies().await;
+    let stored = stored.map_err(|source| session.ledger_failed("reading the stored policies", source))?;
+    refuse_two_fleets(&policy, &stored)?;
+    let before = stored.iter().find(|(fleet, _)| *fleet == policy.fleet).map(|(_, document)| document);
+    let changes = changes(before, &policy);
+    if let Some(object) = document.as_object_mut() {
+        object.insert("version".to_owned(), json!(POLICY_VERSION));
+    }
+    let differs = before.is_none_or(|before| *before != document);
+    let is_new = differs && !arguments.dry_run;
+    if is_new {
+        let storing = session.ports.ledger.store_policy(&policy.fleet, &document).await;
+        storing.map_err(|source| session.ledger_failed(&format!("storing the policy of {}", policy.fleet), source))?;
+    }
+    match console.output {
+        Output::Json => {
+            console.json(&json!({"fleet": policy.fleet, "changes": changes, "stored": is_new}))?;
+        }
+        Output::Human | Output::Github => {
+            for change in &changes {
+                console.data(change)?;
+            }
+            let told = match (changes.is_empty(), arguments.dry_run) {
+                (true, _) => format!("fleet {}: nothing to change", policy.fleet),
+                (false, true) => format!("fleet {}: nothing was stored (--dry-run)", policy.fleet),
+                (false, false) => format!("fleet {}: stored", policy.fleet),
+            };
+            console.say(&told);
+        }
+    }
+    Ok(0)
+}
+
+/// A service in two fleets could be started by neither.
+fn refuse_two_fleets(policy: &FleetPolicy, stored: &[(String, Value)]) -> Result<(), Failure> {
+    let mut twice = Vec::new();
+    for (fleet, document) in stored.iter().filter(|(fleet, _)| *fleet != policy.fleet) {
+        let Ok(other) = decode_fleet(document) else { continue };
+        let shared = other.services.iter().filter(|other| policy.services.iter().any(|own| own.name == other.name));
+        twice.extend(shared.map(|service| format!("\n  {} is in fleet {fleet}", service.name)));
+    }
+    if twice.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::bad_input(format!(
+        "a service has one policy, and these have another one stored:{}\n  take them out of one of the two",
+        twice.concat()
+    )))
+}
+
+/// What the new policy changes, a line each: `+` a service comes, `-` one goes, `~` a setting changes.
+fn changes(before: Option<&Value>, after: &FleetPolicy) -> Vec<String> {
+    let old: BTreeMap<ServiceName, ServicePolicy> = before
+        .and_then(|document| decode_fleet(document).ok())
+        .map(|policy| policy.services.into_iter().map(|service| (service.name.clone(), service)).collect())
+        .unwrap_or_default();
+    let mut lines = Vec::new();
+    for service in &after.services {
+        match old.get(&service.name) {
+            None => lines.push(format!("+ {}", service.name)),
+            Some(earlier) if earlier != service => lines.extend(settings(earlier, service)),
+            Some(_) => {}
+        }
+    }
+    let gone = old.keys().filter(|name| !after.services.iter().any(|service| service.name == **name));
+    lines.extend(gone.map(|name| format!("- {name}")));
+    lines
+}
+
+fn settings(before: &ServicePolicy, after: &ServicePolicy) -> Vec<String> {
+    let fields = |policy: &ServicePolicy| match serde_json::to_value(policy) {
+        Ok(Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (old, new) = (fields(before), fields(after));
+    let shown = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(*value));
+    changed
+        .map(|(name, value)| format!("~ {}.{name}: {} -> {}", after.name, shown(old.get(name)), shown(Some(value))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fleet(services: &Value) -> Value {
+        json!({"fleet": "f", "services": services})
+    }
+
+    #[test]
+    fn what_changes_is_said_by_service_and_setting() {
+        let service = |name: &str, healthy: u32| {
+            json!({"name": name, "oldTargetGroups": format!("{name}-old"), "minHealthy": healthy,
+                "newTargets": {"instances": ["i-1"]}})
+        };
+        let before = fleet(&json!([service("users", 1), service("orders", 1)]));
+        let after = fleet(&json!([service("users", 2), service("bookings", 1)]));
+        let lines = changes(Some(&before), &decode_fleet(&after).unwrap());
+        assert_eq!(lines, ["~ users.minHealthy: 1 -> 2", "+ bookings", "- orders"]);
+        assert!(changes(Some(&after), &decode_fleet(&after).unwrap()).is_empty());
+    }
+}

@@ -1,0 +1,26 @@
+//! `crossfade completions`: what a shell needs to complete the command line.
+
+use crate::ending::failure::Failure;
+use clap::{Args, Command};
+use clap_complete::Shell;
+use std::io::Write;
+
+/// Print a completion script for a shell.
+///
+/// Example:
+///   crossfade completions bash > ~/.local/share/bash-completion/completions/crossfade
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct CompletionsArguments {
+    /// Which shell.
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Runs the command and returns its exit code: 0, or 1 if the output cannot be written.
+pub fn run(arguments: &CompletionsArguments, mut command: Command, stdout: &mut impl Write) -> u8 {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut command, "crossfade", &mut script);
+    let written = stdout.write_all(&script).and_then(|()| stdout.flush());
+    written.map_or_else(|error| Failure::of_output(&error).code, |()| 0)
+}

@@ -1,0 +1,237 @@
+//! `crossfade doctor`: what is there, what may be read, and what to do about the rest. Changes nothing.
+
+use crate::ending::failure::{BAD_INPUT, Failure, NO_ACCESS};
+use crate::stack::environment::Environment;
+use crate::stack::session::{Connection, Session};
+use crate::view::console::{Console, Output};
+use clap::Args;
+use crossfade_actions::ports::{LedgerError, PortError};
+use crossfade_domain::journal::RECORD_VERSION;
+use crossfade_domain::names::LoadBalancerArn;
+use crossfade_domain::planner::GROUPS_PER_LOAD_BALANCER;
+use crossfade_domain::policy::document::decode_fleet;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// The state machines of a stack.
+const MACHINES: [&str; 2] = ["migrate-service", "roll-back-service"];
+/// Target groups on a load balancer from which on there is not room for many more copies.
+const CROWDED: usize = GROUPS_PER_LOAD_BALANCER * 9 / 10;
+
+/// Check credentials, stack, permissions, quotas and versions; each line says what to do.
+///
+/// Reads only: a permission to write shows when it is used.
+///
+/// Examples:
+///   crossfade doctor
+///   crossfade doctor --stack crossfade-staging --region eu-west-1
+///
+/// Exit code: 0 all is well; 2 something is missing; 8 no access.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct DoctorArguments {
+    /// Where the stack is.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// One line of the examination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    /// What was looked at.
+    what: String,
+    /// What came of it.
+    state: State,
+    /// What was seen, and what to do where that is not well.
+    told: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum State {
+    Ok,
+    Note,
+    Missing,
+    Denied,
+}
+
+/// Runs the command and returns its exit code. Unlike the other verbs it signs in itself: not to get in is a finding.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub async fn run(
+    arguments: &DoctorArguments,
+    environment: &Environment,
+    console: &mut Console<'_>,
+) -> Result<u8, Failure> {
+    let mut lines = Vec::new();
+    let mut code = 0;
+    match Session::open(&arguments.connection, environment).await {
+        Err(failure) => {
+            code = failure.code;
+            let state = if code == NO_ACCESS { State::Denied } else { State::Missing };
+            lines.push(line("credentials", state, failure.message));
+        }
+        Ok(session) => examine(&session, &mut lines).await,
+    }
+    let worst = |state| lines.iter().any(|line: &Line| line.state == state);
+    if code == 0 && worst(State::Denied) {
+        code = NO_ACCESS;
+    } else if code == 0 && worst(State::Missing) {
+        code = BAD_INPUT;
+    }
+    if console.output == Output::Json {
+        console.json(&lines)?;
+    } else {
+        for Line { what, state, told } in &lines {
+            let mark = match state {
+                State::Ok => "ok     ",
+                State::Note => "note   ",
+                State::Missing => "MISSING",
+                State::Denied => "DENIED ",
+            };
+            console.data(&format!(
+                "{mark}  {what:<25} {}",
+                told.replace("\n  ", "\n                                   ")
+            ))?;
+        }
+    }
+    Ok(code)
+}
+
+fn line(what: &str, state: State, told: impl Into<String>) -> Line {
+    Line { what: what.to_owned(), state, told: told.into() }
+}
+
+async fn examine(session: &Session, lines: &mut Vec<Line>) {
+    let place = &session.place;
+    lines.push(line("credentials", State::Ok, format!("{} in account {}", session.caller.arn, session.caller.account)));
+    let endpoint = place.endpoint.as_ref().map_or_else(|| "AWS".to_owned(), |url| format!("{url} instead of AWS"));
+    lines.push(line("region", State::Ok, format!("{}, {endpoint}", place.region)));
+    if table(session, lines).await {
+        migrations(session, lines).await;
+        load_balancers(session, lines).await;
+    }
+    for machine in MACHINES {
+        let found = session.machines.look_at(&session.machine(machine)).await;
+        let well = format!("{}-{machine} is there", place.stack);
+        lines.push(judged(session, &format!("machine {machine}"), found, &well));
+    }
+    let alarms = session.ports.alarms.alarms(&["crossfade-doctor".to_owned()]).await.map(drop);
+    lines.push(judged(session, "alarms", alarms, "may be read"));
+}
+
+/// Policies are read one by one: one of a newer version is found here and not at three in the morning. Answers whether there
+/// is a table.
+async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
+    match session.ports.ledger.policies().await {
+        Err(error) => {
+            lines.push(of_ledger(session, "table", error));
+            false
+        }
+        Ok(stored) => {
+            lines.push(line("table", State::Ok, format!("{} may be read", session.place.stack)));
+            if stored.is_empty() {
+                let told = "none is stored: `crossfade apply policy.yaml` stores one";
+                lines.push(line("policies", State::Note, told));
+            }
+            for (fleet, document) in stored {
+                lines.push(match decode_fleet(&document) {
+                    Ok(policy) => {
+                        let names: Vec<&str> = policy.services.iter().map(|service| service.name.as_str()).collect();
+                        line(&format!("policy {fleet}"), State::Ok, names.join(", "))
+                    }
+                    Err(problems) => line(
+                        &format!("policy {fleet}"),
+                        State::Missing,
+                        format!("cannot be used: {problems}; apply a right one, or a newer crossfade"),
+                    ),
+                });
+            }
+            true
+        }
+    }
+}
+
+async fn migrations(session: &Session, lines: &mut Vec<Line>) {
+    match session.ports.ledger.open_heads().await {
+        Err(error) => lines.push(of_ledger(session, "migrations", error)),
+        Ok(heads) => {
+            let newer: Vec<&str> =
+                heads.iter().filter(|head| head.version > RECORD_VERSION).map(|head| head.service.as_str()).collect();
+            lines.push(if newer.is_empty() {
+                let told = format!("crossfade {}, records of version {RECORD_VERSION}", env!("CARGO_PKG_VERSION"));
+                line("versions", State::Ok, told)
+            } else {
+                let told = format!("records of {} are newer than this command: update it", newer.join(", "));
+                line("versions", State::Missing, told)
+            });
+            let told = match heads.len() {
+                0 => "none is under way".to_owned(),
+                _ => heads
+                    .iter()
+                    .map(|head| format!("{} {:?}", head.migration, head.phase))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            };
+            lines.push(line("migrations", State::Ok, told));
+        }
+    }
+}
+
+/// The old groups of every stored policy, and how much room their load balancers have.
+async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
+    let stored = session.ports.ledger.policies().await.unwrap_or_default();
+    let wanted: Vec<String> = stored
+        .iter()
+        .filter_map(|(_, document)| decode_fleet(document).ok())
+        .flat_map(|policy| policy.services)
+        .flat_map(|service| service.old_target_groups)
+        .collect();
+    let found = match session.ports.load_balancers.target_groups(&wanted).await {
+        Err(error) => return lines.push(judged(session, "target groups", Err(error), "")),
+        Ok(found) => found,
+    };
+    let is_there = |name: &&String| found.iter().any(|group| group.name == **name || group.arn.as_str() == **name);
+    let missing: Vec<&str> = wanted.iter().filter(|name| !is_there(name)).map(String::as_str).collect();
+    lines.push(if missing.is_empty() {
+        line("target groups", State::Ok, format!("{} of the stored policies are there", wanted.len()))
+    } else {
+        let told = format!("{} do not exist in {}: correct oldTargetGroups", missing.join(", "), session.place.region);
+        line("target groups", State::Missing, told)
+    });
+    let balancers: BTreeSet<LoadBalancerArn> = found.into_iter().flat_map(|group| group.load_balancers).collect();
+    for balancer in balancers {
+        lines.push(match session.ports.load_balancers.target_groups_of(&balancer).await {
+            Err(error) => judged(session, "quotas", Err(error), ""),
+            Ok(groups) => {
+                let state = if groups.len() >= CROWDED { State::Note } else { State::Ok };
+                let told = format!(
+                    "{} uses {} of {GROUPS_PER_LOAD_BALANCER} target groups; each service needs one more while it moves",
+                    balancer.name(),
+                    groups.len()
+                );
+                line("quotas", state, told)
+            }
+        });
+    }
+}
+
+fn judged(session: &Session, what: &str, found: Result<(), PortError>, well: &str) -> Line {
+    match found {
+        Ok(()) => line(what, State::Ok, well),
+        Err(error) => {
+            let failure = session.port_failed(what, &error);
+            let state = if failure.code == NO_ACCESS { State::Denied } else { State::Missing };
+            line(what, state, failure.message)
+        }
+    }
+}
+
+fn of_ledger(session: &Session, what: &str, error: LedgerError) -> Line {
+    match error {
+        LedgerError::Port(error) => judged(session, what, Err(error), ""),
+        other => line(what, State::Missing, format!("{other}: is this command older than what is deployed?")),
+    }
+}

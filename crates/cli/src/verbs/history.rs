@@ -1,0 +1,69 @@
+//! `crossfade history`: the journal of a migration as a story.
+
+use crate::ending::failure::Failure;
+use crate::ending::outcome::Ending;
+use crate::stack::arguments::service;
+use crate::stack::session::{Connection, Session};
+use crate::view::console::{Console, Output};
+use crate::view::journal;
+use clap::Args;
+use crossfade_domain::names::{MigrationId, ServiceName};
+
+/// Tell what happened in a migration: its journal, an event a line.
+///
+/// Examples:
+///   crossfade history users              the latest migration
+///   crossfade history users --attempt 1  an earlier one
+///   crossfade history users --output json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct HistoryArguments {
+    /// The service.
+    #[arg(value_parser = service)]
+    service: ServiceName,
+    /// Which of the service's migrations, counted from 1; the latest, if none is named.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    attempt: Option<u32>,
+    /// Where the stack is.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// There is no such migration; no access.
+pub async fn run(arguments: &HistoryArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+    let service = &arguments.service;
+    let head = session.head_of(service).await?;
+    let attempt = arguments.attempt.unwrap_or(head.attempt);
+    let migration = MigrationId::of(service, attempt);
+    let events = session.ports.ledger.events(service, &migration).await;
+    let events =
+        events.map_err(|source| session.ledger_failed(&format!("reading the journal of {migration}"), source))?;
+    if events.is_empty() {
+        return Err(Failure::bad_input(format!(
+            "there is no migration {migration}: the latest of {service} is {}",
+            head.migration
+        )));
+    }
+    if console.output == Output::Json {
+        console.json(&events)?;
+        return Ok(0);
+    }
+    let mut day = None;
+    for event in &events {
+        let date = event.at.strftime("%Y-%m-%d (UTC)").to_string();
+        if day.as_ref() != Some(&date) {
+            console.data(&date)?;
+            day = Some(date);
+        }
+        console.data(&format!("  {}  {}", event.at.strftime("%H:%M:%S"), journal::told(event)))?;
+    }
+    if attempt == head.attempt
+        && let Some(ending) = Ending::of_head(&head)
+    {
+        console.data(&ending.line())?;
+    }
+    Ok(0)
+}

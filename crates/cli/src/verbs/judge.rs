@@ -1,0 +1,327 @@
+//! `crossfade judge`: replays the judge on a file of counts.
+
+mod replay_file;
+
+use clap::{Args, ValueEnum};
+use crossfade_domain::judge::{Judgement, Parameters, Verdict, judge, verdict};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+
+/// Replay the judge on a file: what would it have said?
+///
+/// Reads the counts of each minute in both clusters and prints the verdict, the evidence
+/// of each metric, and the sentence that a migration would have shown. The file is JSON:
+///
+///   {"horizonMinutes": 60, "metrics": {"errors": {"phi": 1.0, "minutes": [
+///     {"age": 0, "newBad": 2, "new": 100, "oldBad": 2, "old": 1900}]}}}
+///
+/// age counts the minutes since the last change of weight, phi (1 if left out) is how many
+/// bad requests count as one. Metrics: errors, slow, `client_errors`, `very_slow`.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct JudgeArguments {
+    /// The file, or - for standard input.
+    file: String,
+    /// How to print the judgement.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Human,
+    /// One JSON object, with full precision.
+    Json,
+}
+
+/// Runs the command and returns its exit code: 0 for any verdict, 2 for a file that cannot be judged, 1 if the output
+/// cannot be written.
+pub fn run(arguments: &JudgeArguments, stdout: &mut impl Write, stderr: &mut impl Write) -> u8 {
+    let written = match replay(&arguments.file) {
+        Ok((judgement, parameters)) => match arguments.output {
+            Output::Human => write_for_people(&judgement, &parameters, stdout),
+            Output::Json => write_json(&judgement, stdout),
+        }
+        .map(|()| 0),
+        Err(problem) => writeln!(stderr, "error: {problem}").map(|()| 2),
+    };
+    written.unwrap_or(1)
+}
+
+fn replay(file: &str) -> Result<(Judgement, Parameters), String> {
+    let text = read(file).map_err(|error| format!("cannot read {}: {error}", name(file)))?;
+    let (series, horizon_minutes) =
+        replay_file::parse(&text).map_err(|problems| format!("cannot judge {}: {problems}", name(file)))?;
+    let parameters = Parameters::new(horizon_minutes);
+    Ok((judge(&series, &parameters), parameters))
+}
+
+fn read(file: &str) -> io::Result<String> {
+    if file == "-" {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        Ok(text)
+    } else {
+        std::fs::read_to_string(file)
+    }
+}
+
+fn name(file: &str) -> &str {
+    if file == "-" { "standard input" } else { file }
+}
+
+/// What scripts read; its keys are promised.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JudgementOutput<'a> {
+    verdict: Verdict,
+    metrics: BTreeMap<&'static str, EvidenceOutput>,
+    sentence: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EvidenceOutput {
+    ln_fail: Option<f64>,
+    ln_pass: f64,
+    bad: u64,
+    window: [u64; 4],
+}
+
+fn write_json(judgement: &Judgement, stdout: &mut impl Write) -> io::Result<()> {
+    let metrics = judgement.metrics.iter().map(|(kind, evidence)| {
+        let verdict::Evidence { ln_fail, ln_pass, bad, window, .. } = *evidence;
+        (kind.name(), EvidenceOutput { ln_fail, ln_pass, bad, window })
+    });
+    let output =
+        JudgementOutput { verdict: judgement.verdict, metrics: metrics.collect(), sentence: &judgement.sentence };
+    serde_json::to_writer_pretty(&mut *stdout, &output)?;
+    writeln!(stdout)
+}
+
+fn write_for_people(judgement: &Judgement, parameters: &Parameters, stdout: &mut impl Write) -> io::Result<()> {
+    let verdict = match judgement.verdict {
+        Verdict::Fail => "FAIL",
+        Verdict::Pass => "PASS",
+        Verdict::Inconclusive => "INCONCLUSIVE",
+    };
+    writeln!(stdout, "{verdict}: {}\n", judgement.sentence)?;
+    let heading = ["metric", "harm (ln)", "fine (ln)", "minutes", "bad", "bad at new", "bad at old"].map(str::to_owned);
+    let rows = judgement.metrics.iter().map(|(kind, evidence)| {
+        let [new_bad, new, old_bad, old] = evidence.window;
+        [
+            kind.to_string(),
+            evidence.ln_fail.map_or_else(|| "none".to_owned(), |ln_fail| format!("{ln_fail:.3}")),
+            format!("{:.3}", evidence.ln_pass),
+            evidence.pass_minutes.to_string(),
+            evidence.bad.to_string(),
+            format!("{new_bad} of {new}"),
+            format!("{old_bad} of {old}"),
+        ]
+    });
+    for [metric, harm, fine, minutes, bad, new, old] in std::iter::once(heading).chain(rows) {
+        writeln!(stdout, "{metric:<14}{harm:>10}{fine:>11}{minutes:>9}{bad:>9}{new:>20}{old:>20}")?;
+    }
+    writeln!(stdout)?;
+    writeln!(
+        stdout,
+        "A metric rolls back at {:.3} of harm and {} bad requests; all pass at {:.3} of fine, {} minutes and harm below 0.",
+        verdict::ln_fail_needed(judgement.metrics.len(), parameters.alpha),
+        verdict::BAD_NEEDED,
+        verdict::ln_pass_needed(),
+        verdict::PASS_MINUTES_NEEDED,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::path::PathBuf;
+
+    /// Runs the command on a file with this text: exit code, standard output, standard error.
+    fn run_on(text: &str, output: Output) -> (u8, String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let file: PathBuf = folder.path().join("series.json");
+        std::fs::write(&file, text).unwrap();
+        let file = file.to_str().unwrap().to_owned();
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let code = run(&JudgeArguments { file: file.clone(), output }, &mut stdout, &mut stderr);
+        let text = |bytes| String::from_utf8(bytes).unwrap().replace(&file, "series.json");
+        (code, text(stdout), text(stderr))
+    }
+
+    #[test]
+    fn the_vectors_come_out_as_they_went_in() {
+        let vectors: Value = serde_json::from_str(include_str!("../../../../research/judge/vectors.json")).unwrap();
+        for (name, case) in vectors.as_object().unwrap() {
+            let metrics: serde_json::Map<String, Value> = case["input"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(metric, rows)| {
+                    let minute = |row: &Value| {
+                        json!({"age": row[0], "newBad": row[1], "new": row[2], "oldBad": row[3], "old": row[4]})
+                    };
+                    let minutes: Vec<Value> = rows.as_array().unwrap().iter().map(minute).collect();
+                    let phi = case["phi"].get(metric).cloned().unwrap_or(json!(1.0));
+                    (metric.clone(), json!({"phi": phi, "minutes": minutes}))
+                })
+                .collect();
+            let file = json!({"horizonMinutes": 60, "metrics": metrics}).to_string();
+            let (code, stdout, stderr) = run_on(&file, Output::Json);
+            assert_eq!((code, stderr.as_str()), (0, ""), "{name}");
+            let output: Value = serde_json::from_str(&stdout).unwrap();
+            assert_eq!(output["verdict"], case["verdict"], "{name}");
+            for (metric, expected) in case["detail"].as_object().unwrap() {
+                let observed = &output["metrics"][metric];
+                assert_eq!(observed["window"], expected["window"], "{name}");
+                assert_eq!(observed["bad"], expected["bad"], "{name}");
+                for (observed, expected) in [("lnFail", "ln_m"), ("lnPass", "ln_pass")]
+                    .map(|(ours, theirs)| (observed[ours].as_f64(), expected[theirs].as_f64()))
+                {
+                    assert_eq!(observed.is_some(), expected.is_some(), "{name}");
+                    assert!((observed.unwrap_or(0.0) - expected.unwrap_or(0.0)).abs() <= 1e-9, "{name}");
+                }
+            }
+        }
+    }
+
+    const REGRESSION: &str = r#"{"horizonMinutes": 60, "metrics": {"errors": {"phi": 1, "minutes": [
+        {"age": 0, "newBad": 2, "new": 100, "oldBad": 2, "old": 1900},
+        {"age": 1, "newBad": 2, "new": 100, "oldBad": 2, "old": 1900},
+        {"age": 2, "newBad": 9, "new": 100, "oldBad": 2, "old": 1900},
+        {"age": 3, "newBad": 9, "new": 100, "oldBad": 2, "old": 1900},
+        {"age": 4, "newBad": 9, "new": 100, "oldBad": 2, "old": 1900}]}}}"#;
+
+    #[test]
+    fn people_read_the_verdict_first_and_then_the_evidence() {
+        let (code, stdout, stderr) = run_on(REGRESSION, Output::Human);
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        insta::assert_snapshot!(stdout, @r"
+        FAIL: new cluster fails 6.2 % of requests (31 of 500), old 0.1 % (10 of 9,500), tolerated 0.26 %; chance of a false alarm < 1 in 100,000
+
+        metric         harm (ln)  fine (ln)  minutes      bad          bad at new          bad at old
+        errors            12.442    -17.457        3       31           31 of 500          10 of 9500
+
+        A metric rolls back at 6.908 of harm and 5 bad requests; all pass at 2.996 of fine, 3 minutes and harm below 0.
+        ");
+    }
+
+    #[test]
+    fn scripts_read_promised_keys_and_null_for_what_was_not_judged() {
+        let (_, stdout, _) = run_on(r#"{"horizonMinutes": 60, "metrics": {"slow": {"minutes": []}}}"#, Output::Json);
+        insta::assert_snapshot!(stdout, @r#"
+        {
+          "verdict": "INCONCLUSIVE",
+          "metrics": {
+            "slow": {
+              "lnFail": null,
+              "lnPass": 0.0,
+              "bad": 0,
+              "window": [
+                0,
+                0,
+                0,
+                0
+              ]
+            }
+          },
+          "sentence": "too early: 0 of 3 minutes judged at this step"
+        }
+        "#);
+    }
+
+    fn check_refusal(text: &str, expected: &str) {
+        let (code, stdout, stderr) = run_on(text, Output::Json);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{text}");
+        assert_eq!(stderr, expected, "{text}");
+    }
+
+    #[test]
+    fn a_bad_file_gets_one_error_that_names_every_problem() {
+        check_refusal(
+            r#"{"horizon": 60, "metrics": {"latency": {}, "errors": {"phi": 0.5, "minutes": [
+                {"age": 0, "newBad": -1, "new": "many", "oldBad": 2.5, "old": 10, "weight": 3}, 7]},
+                "slow": {"phi": null}, "very_slow": []}}"#,
+            "error: cannot judge series.json: 12 problems\n\
+             \x20 $.horizon: unknown, expected one of horizonMinutes, metrics\n\
+             \x20 $.horizonMinutes: missing, expected a whole number from 1 to 4294967295\n\
+             \x20 $.metrics.latency: unknown, expected one of errors, slow, client_errors, very_slow\n\
+             \x20 $.metrics.errors.phi: 0.5, expected a number from 1\n\
+             \x20 $.metrics.errors.minutes[0].weight: unknown, expected one of age, newBad, new, oldBad, old\n\
+             \x20 $.metrics.errors.minutes[0].newBad: -1, expected a whole number from 0 to 9007199254740992\n\
+             \x20 $.metrics.errors.minutes[0].new: \"many\", expected a whole number from 0 to 9007199254740992\n\
+             \x20 $.metrics.errors.minutes[0].oldBad: 2.5, expected a whole number from 0 to 9007199254740992\n\
+             \x20 $.metrics.errors.minutes[1]: 7, expected an object\n\
+             \x20 $.metrics.slow.phi: null, expected a number from 1\n\
+             \x20 $.metrics.slow.minutes: missing, expected an array\n\
+             \x20 $.metrics.very_slow: an array, expected an object\n",
+        );
+    }
+
+    #[test]
+    fn more_bad_requests_than_requests_are_refused_and_so_are_fractions_and_negative_counts() {
+        let minute = |new_bad: &str, new: &str| {
+            format!(
+                r#"{{"horizonMinutes": 60, "metrics": {{"errors": {{"minutes": [
+                    {{"age": 0, "newBad": 1, "new": 2, "oldBad": 0, "old": 9}},
+                    {{"age": 1, "newBad": {new_bad}, "new": {new}, "oldBad": 12, "old": 10}}]}}}}}}"#
+            )
+        };
+        check_refusal(
+            &minute("8", "7"),
+            "error: cannot judge series.json: 2 problems\n\
+             \x20 $.metrics.errors.minutes[1].newBad: 8, expected at most new, 7\n\
+             \x20 $.metrics.errors.minutes[1].oldBad: 12, expected at most old, 10\n",
+        );
+        let count = "a whole number from 0 to 9007199254740992";
+        check_refusal(
+            &minute("-8", "7.5"),
+            &format!(
+                "error: cannot judge series.json: 2 problems\n\
+                 \x20 $.metrics.errors.minutes[1].newBad: -8, expected {count}\n\
+                 \x20 $.metrics.errors.minutes[1].new: 7.5, expected {count}\n"
+            ),
+        );
+    }
+
+    #[test]
+    fn more_minutes_than_any_schedule_has_are_refused() {
+        let minutes = vec!["0"; 1_008_001].join(",");
+        check_refusal(
+            &format!(r#"{{"horizonMinutes": 60, "metrics": {{"slow": {{"minutes": [{minutes}]}}}}}}"#),
+            "error: cannot judge series.json: $.metrics.slow.minutes: 1008001 minutes, expected at most 1008000\n",
+        );
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_with_its_place() {
+        for empty in ["", " \n"] {
+            check_refusal(
+                empty,
+                "error: cannot judge series.json: empty, expected a JSON object with horizonMinutes and metrics\n",
+            );
+        }
+        check_refusal("[]", "error: cannot judge series.json: $: an array, expected an object\n");
+        check_refusal(
+            "{\"horizonMinutes\": 60,",
+            "error: cannot judge series.json: not JSON: EOF while parsing a value at line 1 column 22\n",
+        );
+        check_refusal(
+            r#"{"horizonMinutes": 60, "metrics": {}}"#,
+            "error: cannot judge series.json: $.metrics: empty, expected one of errors, slow, client_errors, very_slow\n",
+        );
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let arguments = JudgeArguments { file: "no-such-file.json".to_owned(), output: Output::Human };
+        assert_eq!(run(&arguments, &mut stdout, &mut stderr), 2);
+        let message = String::from_utf8(stderr).unwrap();
+        assert!(message.starts_with("error: cannot read no-such-file.json: "), "{message}");
+    }
+}

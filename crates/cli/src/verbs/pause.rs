@@ -1,0 +1,112 @@
+//! `crossfade pause`, `continue` and `approve`: what a person asks of a migration on its way.
+
+use crate::ending::failure::Failure;
+use crate::stack::arguments::service;
+use crate::stack::session::{Connection, Session};
+use crate::view::console::{Console, Output};
+use clap::Args;
+use crossfade_actions::operator::commands::{Command, command};
+use crossfade_domain::names::ServiceName;
+use serde_json::json;
+
+/// Hold a migration at its weight.
+///
+/// Takes effect at the next look of the gates, at most a slice later. The gates go on looking:
+/// a paused migration is still rolled back by its alarms. It halts after `maxHold`.
+///
+/// Example:
+///   crossfade pause users
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct PauseArguments {
+    #[command(flatten)]
+    steer: SteerArguments,
+}
+
+/// Let a paused migration go on.
+///
+/// Example:
+///   crossfade continue users
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct ContinueArguments {
+    #[command(flatten)]
+    steer: SteerArguments,
+}
+
+/// Approve the step that a migration stands at, so that the next may follow its bake.
+///
+/// Example:
+///   crossfade approve bookings
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct ApproveArguments {
+    #[command(flatten)]
+    steer: SteerArguments,
+}
+
+#[derive(Debug, Args)]
+struct SteerArguments {
+    /// The service.
+    #[arg(value_parser = service)]
+    service: ServiceName,
+    /// Where the stack is.
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// A person's wish.
+pub trait Steer {
+    /// Which.
+    const COMMAND: Command;
+    /// What follows, for people.
+    const THEN: &'static str;
+    /// Where the stack is.
+    fn connection(&self) -> &Connection;
+    /// The service.
+    fn service(&self) -> &ServiceName;
+}
+
+macro_rules! steer {
+    ($arguments:ident, $command:expr, $then:literal) => {
+        impl Steer for $arguments {
+            const COMMAND: Command = $command;
+            const THEN: &'static str = $then;
+            fn connection(&self) -> &Connection {
+                &self.steer.connection
+            }
+            fn service(&self) -> &ServiceName {
+                &self.steer.service
+            }
+        }
+    };
+}
+
+steer!(
+    PauseArguments,
+    Command::Pause,
+    "is paused from the next look of its gates on; `crossfade continue` lets it go on"
+);
+steer!(ContinueArguments, Command::Continue, "goes on at the next look of its gates");
+steer!(ApproveArguments, Command::Approve, "is approved at its present step; the next follows when the bake is over");
+
+/// Records the command with who gave it, and returns the exit code.
+///
+/// # Errors
+/// There is no migration that would see it; no access.
+pub async fn run<S: Steer>(arguments: &S, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+    let before = session.head_of(arguments.service()).await?;
+    let after = command(&session.ports, arguments.service(), S::COMMAND, &session.caller.arn).await;
+    let after = after.map_err(|error| session.failed(&error))?;
+    let already = before.sequence == after.sequence;
+    match console.output {
+        Output::Json => console.json(&json!({
+            "migration": after.migration, "commands": after.commands, "already": already, "who": session.caller.arn,
+        }))?,
+        Output::Human | Output::Github => {
+            let already = if already { " (it was so already)" } else { "" };
+            console.data(&format!("{} {}{already}", after.migration, S::THEN))?;
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,138 @@
+//! `crossfade plan`: what a migration would do, and what it would cost. Changes nothing.
+
+mod estimate;
+mod text;
+
+use crate::ending::failure::{BAD_INPUT, Failure, HALTED, HELD};
+use crate::ending::outcome::Ending;
+use crate::stack::arguments::service;
+use crate::stack::policy_file;
+use crate::stack::session::{Connection, Session};
+use crate::verbs::start::has_arrived;
+use crate::view::console::{Console, Output};
+use crate::view::ending;
+use clap::Args;
+use crossfade_actions::functions::plan_migration::plan_migration;
+use crossfade_domain::journal::Phase;
+use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::planner::plan::{Finding, Plan, Severity};
+use estimate::Estimate;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Show what a migration would do and cost; changes nothing.
+///
+/// Every route before and after each step, findings, duration, cost, writes to routes, and the
+/// requests harmed in the worst case.
+///
+/// Examples:
+///   crossfade plan users
+///   crossfade plan users --policy policy.yaml      by a policy that is not stored
+///   crossfade plan users --output json | jq .findings
+///
+/// Exit code: 0 the plan stands; 2 it is refused; 5 another migration holds a route; 8 no access.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct PlanArguments {
+    /// The service.
+    #[arg(value_parser = service)]
+    service: ServiceName,
+    /// A fleet's policy in YAML or JSON that is used instead of the stored one.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Where the stack is.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// Bad input, a refused plan with every finding, no access.
+pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+    let service = &arguments.service;
+    if let Some(code) = already(service, session, console).await? {
+        return Ok(code);
+    }
+    let mut request = json!({"service": service, "dryRun": true});
+    if let Some(file) = &arguments.policy {
+        let document = policy_file::read(file)?;
+        policy_file::decode(file, &document)?;
+        request["policy"] = document;
+    } else {
+        let known = session.stored_services().await?;
+        if !known.has(service) {
+            return Err(Session::unknown(service, &known));
+        }
+    }
+    let input = json!({"request": request, "execution": "crossfade plan"});
+    let cursor = plan_migration(&session.ports, &input).await.map_err(|error| session.failed(&error))?;
+    let Some(plan) = cursor.plan.as_deref().filter(|_| cursor.verdict == Verdict::Planned) else {
+        return refused(service, &cursor, console);
+    };
+    let estimate = Estimate::of(session, plan).await;
+    match console.output {
+        Output::Json => console.json(&json!({"plan": plan, "findings": plan.findings, "estimate": estimate}))?,
+        Output::Human | Output::Github => console.data(&text::told(plan, &estimate))?,
+    }
+    Ok(0)
+}
+
+/// The answer where the service has moved, or is on its way: a plan would only find its own migration in its way.
+async fn already(service: &ServiceName, session: &Session, console: &mut Console<'_>) -> Result<Option<u8>, Failure> {
+    let head = session.ports.ledger.head(service).await;
+    let head = head.map_err(|source| session.ledger_failed(&format!("reading the head of {service}"), source))?;
+    let Some(head) = head else { return Ok(None) };
+    let migration = &head.migration;
+    if head.phase == Phase::Migrated && has_arrived(session, &head).await? {
+        let ending = Ending::of_head(&head).expect("a migrated one is over");
+        console.say(&format!("{migration} has migrated already; there is nothing to plan"));
+        return ending::print(&ending, console).map(Some);
+    }
+    if head.phase == Phase::Halted {
+        let reason = head.reason.clone().unwrap_or_default();
+        return Err(Failure {
+            code: HALTED,
+            message: format!(
+                "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback {service}` goes \
+                 back; a plan can be made after that"
+            ),
+        });
+    }
+    if head.phase.is_over() {
+        return Ok(None);
+    }
+    let (phase, then) = if head.phase.is_returning() {
+        ("is being rolled back", format!("`crossfade wait {service}` tells when every route is back"))
+    } else {
+        ("is under way", format!("`crossfade watch {service}` shows it, `crossfade abort {service}` rolls it back"))
+    };
+    Err(Failure { code: HELD, message: format!("{migration} {phase}; nothing to plan until it is over\n  {then}") })
+}
+
+/// Every finding on a line of its own.
+fn refused(service: &ServiceName, cursor: &Cursor, console: &mut Console<'_>) -> Result<u8, Failure> {
+    let code = if cursor.error.as_deref() == Some("LockHeld") { HELD } else { BAD_INPUT };
+    if console.output == Output::Json {
+        console.json(&json!({"plan": null, "findings": cursor.findings, "reason": cursor.reason, "exitCode": code}))?;
+        return Ok(code);
+    }
+    let refusals: Vec<&Finding> =
+        cursor.findings.iter().filter(|finding| finding.severity == Severity::Refusal).collect();
+    let mut message = match refusals.len() {
+        0 => format!("the plan of {service} is refused: {}", cursor.reason),
+        1 => format!("the plan of {service} is refused:"),
+        more => format!("the plan of {service} is refused for {more} reasons:"),
+    };
+    for Finding { code, subject, message: told, .. } in refusals {
+        write!(message, "\n  {subject}: {told} ({code})").expect("a string takes whatever is written");
+    }
+    Err(Failure { code, message })
+}
+
+/// The weights of a step, `0` being the attach.
+fn steps(plan: &Plan) -> impl Iterator<Item = u32> {
+    0..=plan.last_step()
+}

@@ -1,0 +1,118 @@
+//! What a plan takes: time, calls, money, and requests in the worst case. Estimates, each with where it comes from.
+
+use crate::stack::session::Session;
+use crossfade_domain::comparison::metric_query::MetricQuery;
+use crossfade_domain::gates::verdict::slice_seconds;
+use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::planner::plan::{Plan, PlannedGroup};
+use jiff::SignedDuration;
+use serde::Serialize;
+
+/// USD for one state transition of a Standard workflow (us-east-1, eu-west-1).
+const USD_PER_TRANSITION: f64 = 0.000_025;
+/// USD for one metric asked of `GetMetricData`.
+const USD_PER_METRIC: f64 = 0.000_01;
+/// USD for one invocation of an arm64 function with 256 MB that takes half a second.
+const USD_PER_INVOCATION: f64 = 0.000_000_2 + 0.25 * 0.5 * 0.000_013_333_4;
+/// Metrics of one pair of groups that the judge asks for in one look, the hour's response times included.
+const METRICS_OF_A_PAIR: u32 = 12;
+/// Transitions from the start to the first shift, with two waits for targets, and from the last bake to the end.
+const TRANSITIONS_AROUND: u32 = 18;
+/// Transitions of a shift, and of a slice: wait, look, choice.
+const TRANSITIONS_OF_A_SHIFT: u32 = 2;
+const TRANSITIONS_OF_A_SLICE: u32 = 3;
+/// From the first bad request to every route back, where an alarm of one 60 s period watches: a data point of a load
+/// balancer can be used about 120 s after its onset, and the rollback takes seconds.
+const SECONDS_TO_SAFE_BY_ALARM: u32 = 125;
+/// Without an alarm the gates find it: the newest two minutes are not judged, and the look is a slice away.
+const SECONDS_UNJUDGED: u32 = 180;
+
+/// What a plan takes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Estimate {
+    /// All bakes together.
+    pub(super) bake_seconds: u64,
+    /// Looks of the gates.
+    pub(super) looks: u32,
+    /// State transitions.
+    pub(super) transitions: u32,
+    /// Writes to load balancers, the attach included.
+    pub(super) route_writes: u32,
+    /// In USD, without the table, whose requests are a fraction of a cent.
+    pub(super) usd: f64,
+    /// Requests a second in the last hour; none where the metrics could not be read.
+    pub(super) requests_per_second: Option<f64>,
+    /// How long a fault would last until every route is back.
+    pub(super) seconds_to_safe: u32,
+    /// Requests harmed at each step from 1 on, should the new cluster fail every request from its beginning on.
+    pub(super) harmed_at_step: Option<Vec<u64>>,
+}
+
+impl Estimate {
+    /// Estimates a plan; the traffic is that of the last hour.
+    pub(super) async fn of(session: &Session, plan: &Plan) -> Self {
+        Self::with(plan, requests_per_second(session, plan).await)
+    }
+
+    fn with(plan: &Plan, requests_per_second: Option<f64>) -> Self {
+        let policy = &plan.policy;
+        let steps = &policy.schedule.steps;
+        let slices = |bake: u32| bake.div_ceil(slice_seconds(policy, bake).max(1)).max(1);
+        let looks: u32 = steps.iter().map(|step| slices(step.bake_seconds)).sum();
+        let shifts = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        let transitions = TRANSITIONS_AROUND + shifts * TRANSITIONS_OF_A_SHIFT + looks * TRANSITIONS_OF_A_SLICE;
+        let invocations = 8 + shifts + looks;
+        let pairs = u32::try_from(plan.groups.len()).unwrap_or(u32::MAX);
+        let metrics = if policy.judge { looks * pairs * METRICS_OF_A_PAIR } else { 0 };
+        let seconds_to_safe =
+            if policy.alarms.is_empty() { SECONDS_UNJUDGED + policy.slice_seconds } else { SECONDS_TO_SAFE_BY_ALARM };
+        let harmed = |rate: f64| {
+            let one = |weight: f64| rate * weight / 100.0 * f64::from(seconds_to_safe);
+            steps.iter().map(|step| whole(one(step.weight.percent()))).collect()
+        };
+        Self {
+            bake_seconds: steps.iter().map(|step| u64::from(step.bake_seconds)).sum(),
+            looks,
+            transitions,
+            route_writes: u32::try_from(plan.routes.len()).unwrap_or(u32::MAX) * (shifts + 1),
+            usd: f64::from(transitions) * USD_PER_TRANSITION
+                + f64::from(metrics) * USD_PER_METRIC
+                + f64::from(invocations) * USD_PER_INVOCATION,
+            requests_per_second,
+            seconds_to_safe,
+            harmed_at_step: requests_per_second.map(harmed),
+        }
+    }
+}
+
+fn whole(count: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of requests, rounded up")]
+    let whole = count.max(0.0).ceil() as u64;
+    whole
+}
+
+/// What the old groups served in the last whole hour, on average.
+async fn requests_per_second(session: &Session, plan: &Plan) -> Option<f64> {
+    let until = session.now();
+    let since = until - SignedDuration::from_hours(1);
+    let queries: Vec<MetricQuery> = plan.groups.iter().map(requests_of).collect();
+    let points = session.ports.metrics.data(&queries, since, until).await.ok()?;
+    Some(points.iter().flatten().map(|(_, requests)| requests).sum::<f64>() / 3600.0)
+}
+
+fn requests_of(group: &PlannedGroup) -> MetricQuery {
+    MetricQuery {
+        metric: "RequestCount",
+        load_balancer: group.load_balancer.clone(),
+        group: Some(group.old.clone()),
+        period_seconds: 60,
+        statistic: "Sum".to_owned(),
+    }
+}
+
+/// The ARN that the new group would have, but for its last part, which AWS draws.
+pub(super) fn new_group(group: &PlannedGroup) -> Option<TargetGroupArn> {
+    let (before, _) = group.old.as_str().rsplit_once("targetgroup/")?;
+    TargetGroupArn::parse(format!("{before}targetgroup/{}/0000000000000000", group.new_name)).ok()
+}

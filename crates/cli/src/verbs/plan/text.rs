@@ -1,0 +1,113 @@
+//! A plan as a person reads it.
+
+use super::estimate::{Estimate, new_group};
+use super::steps;
+use crossfade_domain::planner::plan::{Plan, PlannedRoute, Severity};
+use crossfade_domain::policy::document::written_duration;
+use crossfade_domain::policy::service_policy::NewTargets;
+use crossfade_domain::routing::drift::describe;
+use crossfade_domain::routing::route_edit::at_step;
+
+/// Routes, findings, estimates.
+pub(super) fn told(plan: &Plan, estimate: &Estimate) -> String {
+    let mut parts = vec![headline(plan, estimate), groups(plan)];
+    parts.extend(plan.routes.iter().map(|route| one_route(plan, route)));
+    parts.push(findings(plan));
+    parts.push(estimates(plan, estimate));
+    parts.push(format!("Nothing was changed. To begin: crossfade start {}", plan.service));
+    parts.join("\n\n")
+}
+
+fn headline(plan: &Plan, estimate: &Estimate) -> String {
+    let routes = counted(plan.routes.len(), "route");
+    let steps = counted(plan.policy.schedule.steps.len(), "step");
+    format!("{}: {routes} in {steps}, {} of bakes", plan.migration, duration(estimate.bake_seconds))
+}
+
+fn groups(plan: &Plan) -> String {
+    let targets = match &plan.policy.new_targets {
+        NewTargets::Binding(binding) => {
+            format!("a controller registers service {}/{} port {}", binding.namespace, binding.service, binding.port)
+        }
+        NewTargets::Instances(targets) => format!("Crossfade registers {}", counted(targets.len(), "instance")),
+        NewTargets::Ips(targets) => format!("Crossfade registers {}", counted(targets.len(), "address")),
+    };
+    let one = |group: &crossfade_domain::planner::plan::PlannedGroup| {
+        format!(
+            "  + {} on {}, a copy of {} ({} healthy); {targets}",
+            group.new_name,
+            group.load_balancer.name(),
+            group.old.name(),
+            group.old_healthy
+        )
+    };
+    format!("Target groups\n{}", plan.groups.iter().map(one).collect::<Vec<_>>().join("\n"))
+}
+
+/// A route before the migration and after each step.
+fn one_route(plan: &Plan, route: &PlannedRoute) -> String {
+    let mut lines = vec![format!("~ {}", route.id.describe()), format!("    now      {}", describe(&route.baseline))];
+    let new = plan.group_of(&route.old).and_then(new_group);
+    for step in steps(plan) {
+        let label = plan.step(step).map_or_else(|| "attach".to_owned(), |step| step.weight.to_string());
+        let after = new.as_ref().and_then(|new| at_step(route, new, step).ok());
+        let after = after.map_or_else(|| "cannot be shown".to_owned(), |actions| describe(&actions));
+        let approval = plan.step(step).is_some_and(|step| step.approve);
+        lines.push(format!("    {label:<8} {after}{}", if approval { "   (then an approval)" } else { "" }));
+    }
+    lines.join("\n")
+}
+
+fn findings(plan: &Plan) -> String {
+    if plan.findings.is_empty() {
+        return "Findings: none".to_owned();
+    }
+    let one = |finding: &crossfade_domain::planner::plan::Finding| {
+        let severity = match finding.severity {
+            Severity::Refusal => "refusal",
+            Severity::Warning => "warning",
+        };
+        format!("  {severity} {} ({}): {}", finding.code, finding.subject, finding.message)
+    };
+    format!("Findings\n{}", plan.findings.iter().map(one).collect::<Vec<_>>().join("\n"))
+}
+
+fn estimates(plan: &Plan, estimate: &Estimate) -> String {
+    let mut lines = vec![
+        "Estimate".to_owned(),
+        format!(
+            "  duration        {} of bakes, plus the time until the new targets are healthy",
+            duration(estimate.bake_seconds)
+        ),
+        format!(
+            "  API calls       {} to routes ({} at a shift), {} of the gates",
+            counted(estimate.route_writes as usize, "write"),
+            plan.routes.len(),
+            counted(estimate.looks as usize, "look")
+        ),
+        format!("  cost            {:.3} USD, {} state transitions", estimate.usd, estimate.transitions),
+    ];
+    lines.push(match (&estimate.requests_per_second, &estimate.harmed_at_step) {
+        (Some(rate), Some(_)) => format!(
+            "  worst case      {rate:.1} requests a second now; if the new cluster failed every one, until {} s later:",
+            estimate.seconds_to_safe
+        ),
+        _ => "  worst case      unknown: the traffic of the last hour could not be read".to_owned(),
+    });
+    for (step, harmed) in plan.policy.schedule.steps.iter().zip(estimate.harmed_at_step.iter().flatten()) {
+        lines.push(format!("    at {:<8}   {harmed} harmed", step.weight.to_string()));
+    }
+    lines.join("\n")
+}
+
+fn duration(seconds: u64) -> String {
+    written_duration(u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
+fn counted(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ if thing.ends_with('s') => format!("{number} {thing}es"),
+        _ => format!("{number} {thing}s"),
+    }
+}

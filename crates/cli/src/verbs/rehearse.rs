@@ -1,0 +1,244 @@
+//! `crossfade rehearse`: services move on this machine, under live load, without an AWS account.
+
+mod binaries;
+mod endpoints_text;
+mod live;
+mod summary;
+
+use crate::ending::failure::{BAD_INPUT, FAILED, Failure, chain};
+use crate::following::interruption::{INTERRUPTED, Interruption};
+use clap::{Args, ValueEnum};
+use crossfade_aws::{Settings, connect_local};
+use crossfade_domain::policy::problem::Problems;
+use crossfade_rehearsal::functions::build::workspace;
+use crossfade_rehearsal::report::Report;
+use crossfade_rehearsal::run::{Access, Afterwards, Rehearsal, RehearsalError, Snapshot};
+use crossfade_rehearsal::scenario::{DEFAULT_SCENARIO, Scenario, ScenarioError, decode_scenario};
+use jiff::Timestamp;
+use live::Live;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long what still runs may take to end after the command has said its last word.
+const LAST_BREATH: Duration = Duration::from_secs(2);
+
+/// Rehearse migrations on this machine, under live load, without an AWS account.
+///
+/// The same state machines run the same function binaries as in production, against a local
+/// world of load balancers, alarms, clusters and clients. Without a scenario eleven services
+/// move: some arrive, others are rolled back by an alarm, by the judge or by the sweep, and
+/// one halts because somebody else edits its route.
+///
+/// Exit code: 0 when every expectation of the scenario is met and no answer was spoiled, 1
+/// when not, 2 for bad input (a plan that was refused unexpectedly included), 130 when
+/// interrupted.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct RehearseArguments {
+    /// A scenario in YAML instead of the built-in one; `crossfade schema scenario` describes it.
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// Seed of everything that is drawn, instead of the scenario's.
+    #[arg(long)]
+    seed: Option<u32>,
+    /// World seconds to one real second, 1 to 3600, at the most, instead of the scenario's.
+    #[arg(long, value_parser = scale)]
+    scale: Option<f64>,
+    /// Leave the world up when all have ended, and print how to look around, until Ctrl-C.
+    #[arg(long)]
+    keep: bool,
+    /// A folder of function binaries, instead of building them.
+    #[arg(long, value_name = "DIR")]
+    functions: Option<PathBuf>,
+    /// Where each function's log is kept as a file.
+    #[arg(long, value_name = "DIR")]
+    logs: Option<PathBuf>,
+    /// How to print the report.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A table.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+/// Runs the command and returns its exit code; the world begins at the full hour before `started`.
+pub fn run(
+    arguments: &RehearseArguments,
+    started: Timestamp,
+    may_colour: bool,
+    stdout: &mut (impl Write + IsTerminal),
+    stderr: &mut (impl Write + IsTerminal),
+) -> u8 {
+    let result = scenario_of(arguments).and_then(|scenario| {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::of(&error))?;
+        let code = runtime.block_on(rehearse(arguments, scenario, started, may_colour, stdout, stderr));
+        // Whatever still holds a process, such as a world that was being set up, is dropped here, and the process with it.
+        runtime.shutdown_timeout(LAST_BREATH);
+        code
+    });
+    result.unwrap_or_else(|failure| {
+        // Nobody is left to tell when standard error is closed.
+        let _told = writeln!(stderr, "error: {}", failure.message);
+        failure.code
+    })
+}
+
+/// A scale, within what a world can run at.
+fn scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse().ok().filter(|scale| (1.0..=3600.0).contains(scale));
+    scale.ok_or_else(|| "expected a number from 1 to 3600".to_owned())
+}
+
+fn scenario_of(arguments: &RehearseArguments) -> Result<Scenario, Failure> {
+    let (name, text) = match &arguments.scenario {
+        None => ("the built-in scenario".to_owned(), DEFAULT_SCENARIO.to_owned()),
+        Some(file) => {
+            let read = std::fs::read_to_string(file);
+            let name = file.display().to_string();
+            (name.clone(), read.map_err(|error| Failure::bad_input(format!("cannot read {name}: {error}")))?)
+        }
+    };
+    let mut scenario = decode_scenario(&text).map_err(|error| Failure::bad_input(refusal(&name, &error)))?;
+    if let Some(seed) = arguments.seed {
+        scenario.seed = seed.into();
+    }
+    if let Some(scale) = arguments.scale {
+        scenario.scale = scale;
+    }
+    Ok(scenario)
+}
+
+/// Every problem on a line of its own, with its place.
+fn refusal(file: &str, error: &ScenarioError) -> String {
+    let mut text = format!("{file}: {error}");
+    if let ScenarioError::Problems(Problems(problems)) = error {
+        for problem in problems {
+            write!(text, "\n  {problem}").expect("a string takes whatever is written");
+        }
+    }
+    text
+}
+
+async fn rehearse(
+    arguments: &RehearseArguments,
+    scenario: Scenario,
+    started: Timestamp,
+    may_colour: bool,
+    stdout: &mut (impl Write + IsTerminal),
+    stderr: &mut (impl Write + IsTerminal),
+) -> Result<u8, Failure> {
+    let mut interruption = Interruption::listen().map_err(|error| Failure::of(&error))?;
+    let binaries = tokio::select! {
+        binaries = binaries::find(arguments.functions.as_deref(), stderr) => binaries?,
+        () = interruption.wait() => return Err(interrupted(" while the functions were being built")),
+    };
+    if let Some(folder) = &arguments.logs {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Failure::bad_input(format!("cannot create --logs {}: {error}", folder.display())))?;
+    }
+    let template = workspace().join("infra/template.yaml");
+    let starting = Rehearsal::start(scenario, binaries.by_name(), &template, started, arguments.logs.clone());
+    let rehearsal = tokio::select! {
+        rehearsal = starting => rehearsal.map_err(|error| not_started(&error))?,
+        () = interruption.wait() => return Err(interrupted(" while the world was being set up")),
+    };
+    if arguments.keep {
+        say(stderr, &endpoints_text::told(rehearsal.endpoints()))?;
+    }
+    let result = move_services(&rehearsal, &mut interruption, stderr).await;
+    let result = result.and_then(|(report, afterwards)| {
+        let colours = may_colour && stdout.is_terminal();
+        print(arguments.output, &report, colours, stdout).map_err(|error| Failure::of(&error))?;
+        if let Some(refused) = summary::refusals(&report) {
+            say(stderr, &format!("error: {refused}"))?;
+        }
+        Ok((exit_code(&report), afterwards))
+    });
+    let code = match result {
+        Ok((code, afterwards)) if arguments.keep => {
+            say(stderr, "The world stays up, under load, until Ctrl-C; how to look around stands above.")?;
+            tokio::select! {
+                ended = afterwards.go_on(&rehearsal) => match ended {
+                    Ok(never) => match never {},
+                    Err(error) => return Err(Failure::of(&error)),
+                },
+                () = interruption.wait() => Ok(code),
+            }
+        }
+        result => result.map(|(code, _)| code),
+    };
+    if tokio::time::timeout(LAST_BREATH, rehearsal.close()).await.is_err() {
+        tracing::warn!("the functions' processes were killed and are not gone yet");
+    }
+    code
+}
+
+/// Runs the rehearsal while its progress is shown, until it is over or interrupted.
+async fn move_services(
+    rehearsal: &Rehearsal,
+    interruption: &mut Interruption,
+    stderr: &mut (impl Write + IsTerminal),
+) -> Result<(Report, Afterwards), Failure> {
+    let mut live = Live::new(stderr.is_terminal());
+    let endpoints = rehearsal.endpoints();
+    let settings = Settings {
+        table: endpoints.table.clone(),
+        roll_back_machine: Some(endpoints.roll_back_machine.clone()),
+        stack: "crossfade".to_owned(),
+    };
+    let connections = connect_local(&endpoints.aws, &endpoints.region, &settings);
+    let access = Access { ledger: connections.ledger };
+    let (progress, mut shown) = watch::channel(Snapshot::default());
+    let result = tokio::select! {
+        report = rehearsal.run(&access, &progress) => report.map_err(|error| Failure::of(&error)),
+        never = live.follow(&mut shown, stderr) => match never {},
+        () = interruption.wait() => Err(interrupted(&live::standing(&progress.borrow()))),
+    };
+    live.finish(&progress.borrow(), stderr);
+    result
+}
+
+fn print(output: Output, report: &Report, colours: bool, stdout: &mut impl Write) -> std::io::Result<()> {
+    match output {
+        Output::Human => summary::write(report, colours, stdout)?,
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut *stdout, report)?;
+            writeln!(stdout)?;
+        }
+    }
+    stdout.flush()
+}
+
+fn exit_code(report: &Report) -> u8 {
+    match (report.ok, report.was_refused()) {
+        (true, _) => 0,
+        (false, true) => BAD_INPUT,
+        (false, false) => FAILED,
+    }
+}
+
+fn interrupted(when: &str) -> Failure {
+    Failure { code: INTERRUPTED, message: format!("interrupted{when}") }
+}
+
+/// A folder that lacks binaries was named by the user; all else is the tool's doing.
+fn not_started(error: &RehearsalError) -> Failure {
+    let code = if matches!(error, RehearsalError::NoBinary(_)) { BAD_INPUT } else { FAILED };
+    Failure { code, message: chain(error) }
+}
+
+fn say(stderr: &mut impl Write, text: &str) -> Result<(), Failure> {
+    writeln!(stderr, "{text}").map_err(|error| Failure::of(&error))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! What a person sees while services move: a line for each, its bar moving; without a terminal, a line for each change.
+
+use crossfade_domain::weight::Weight;
+use crossfade_rehearsal::run::{ServiceProgress, Snapshot};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::io::Write;
+use tokio::sync::watch;
+
+/// Characters of a line of a log after its time, so that it fits into a hundred columns.
+const LINE_CHARACTERS: usize = 88;
+
+/// What is shown of a rehearsal.
+pub(super) enum Live {
+    /// Bars on a terminal.
+    Bars(Bars),
+    /// What was last written about each service.
+    Lines(BTreeMap<String, String>),
+}
+
+/// One bar for each service, under a clock.
+#[derive(Default)]
+pub(super) struct Bars {
+    all: MultiProgress,
+    clock: Option<ProgressBar>,
+    services: Vec<ProgressBar>,
+}
+
+impl Live {
+    pub(super) fn new(terminal: bool) -> Self {
+        if terminal { Self::Bars(Bars::default()) } else { Self::Lines(BTreeMap::new()) }
+    }
+
+    /// Shows each state of the rehearsal until it is dropped.
+    pub(super) async fn follow(
+        &mut self,
+        shown: &mut watch::Receiver<Snapshot>,
+        stderr: &mut impl Write,
+    ) -> Infallible {
+        while shown.changed().await.is_ok() {
+            let snapshot = shown.borrow_and_update().clone();
+            self.show(&snapshot, stderr);
+        }
+        std::future::pending().await
+    }
+
+    fn show(&mut self, snapshot: &Snapshot, stderr: &mut impl Write) {
+        match self {
+            Self::Bars(bars) => bars.show(snapshot),
+            Self::Lines(told) => {
+                for service in &snapshot.services {
+                    if let Some(line) = news(told, service) {
+                        // The rehearsal is worth more than the words about it.
+                        let _told = writeln!(stderr, "{}  {line}", clock_text(snapshot.world_seconds));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Shows the last state, and leaves it on the terminal.
+    pub(super) fn finish(&mut self, last: &Snapshot, stderr: &mut impl Write) {
+        self.show(last, stderr);
+        if let Self::Bars(bars) = self {
+            for bar in bars.services.iter().chain(&bars.clock) {
+                bar.abandon();
+            }
+        }
+    }
+}
+
+impl Bars {
+    fn show(&mut self, snapshot: &Snapshot) {
+        if self.services.is_empty() {
+            let width = snapshot.services.iter().map(|service| service.service.len()).max().unwrap_or_default();
+            let plain = ProgressStyle::with_template("{wide_msg}").expect("the template is well formed");
+            self.clock = Some(self.all.add(ProgressBar::new(1).with_style(plain)));
+            let template = format!("{{prefix:{width}}} ▕{{bar:25.cyan}}▏ {{wide_msg}}");
+            let style = ProgressStyle::with_template(&template).expect("the template is well formed");
+            let style = style.progress_chars("█▉▊▋▌▍▎▏ ");
+            self.services.extend(snapshot.services.iter().map(|service| {
+                let bar = ProgressBar::new(Weight::FULL.tenths().into()).with_style(style.clone());
+                self.all.add(bar.with_prefix(service.service.clone()))
+            }));
+        }
+        if let Some(clock) = &self.clock {
+            let served: u64 = snapshot.services.iter().map(|service| service.counts.served).sum();
+            clock.set_message(format!("world {}, {served} requests served", clock_text(snapshot.world_seconds)));
+        }
+        for (bar, service) in self.services.iter().zip(&snapshot.services) {
+            bar.set_position(service.weight.tenths().into());
+            bar.set_message(format!("{:>6}  {}", service.weight.to_string(), phase_and_reason(service)));
+        }
+    }
+}
+
+/// A line about a service when its weight, or what is said about it, has changed.
+///
+/// A reason counts minutes and targets, and tells in brackets what the gates think of it; only its words before those, without
+/// digits, make it new, else every slice of a bake would be a line.
+fn news(told: &mut BTreeMap<String, String>, service: &ServiceProgress) -> Option<String> {
+    let line = short(format!("{} {}  {}", service.service, service.weight, phase_and_reason(service)));
+    let is_word = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
+    let words: Vec<&str> =
+        service.reason.split(" (").next().unwrap_or_default().split_whitespace().filter(is_word).collect();
+    let gist = format!("{} {} {}", service.weight, words.join(" "), service.over);
+    let last = told.insert(service.service.clone(), gist.clone());
+    (last != Some(gist)).then_some(line)
+}
+
+/// What fits into a line of a log; the whole sentence stands in the report.
+fn short(line: String) -> String {
+    match line.char_indices().nth(LINE_CHARACTERS) {
+        None => line,
+        Some((end, _)) => format!("{}…", &line[..end]),
+    }
+}
+
+fn phase_and_reason(service: &ServiceProgress) -> String {
+    match (service.state.as_str(), service.reason.as_str()) {
+        (state, "") => state.to_owned(),
+        (state, reason) => format!("{state}: {reason}"),
+    }
+}
+
+/// Where every service stands, for whoever interrupts.
+pub(super) fn standing(snapshot: &Snapshot) -> String {
+    if snapshot.services.is_empty() {
+        return ": nothing had begun to move".to_owned();
+    }
+    let mut text = format!(" at {} world time:", clock_text(snapshot.world_seconds));
+    for service in &snapshot.services {
+        write!(text, "\n  {} was at {}  {}", service.service, service.weight, phase_and_reason(service))
+            .expect("a string takes whatever is written");
+    }
+    text
+}
+
+/// Hours, minutes and seconds.
+pub(super) fn clock_text(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rehearsals are not that long")]
+    let seconds = seconds.max(0.0) as u64;
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossfade_rehearsal::traffic::load::Counts;
+
+    fn at(weight: f64, reason: &str) -> Snapshot {
+        let service = ServiceProgress {
+            service: "users".into(),
+            weight: Weight::try_new(weight).unwrap(),
+            state: "Bake slice".into(),
+            reason: reason.into(),
+            over: false,
+            counts: Counts::default(),
+        };
+        Snapshot { world_seconds: 3725.9, services: vec![service] }
+    }
+
+    #[test]
+    fn a_log_says_what_is_new_and_not_every_slice() {
+        let mut live = Live::new(false);
+        let mut log = Vec::new();
+        for snapshot in [
+            at(1.0, "1 % for 1 of 10 minutes: quiet"),
+            at(1.0, "1 % for 2 of 10 minutes: quiet"),
+            at(5.0, "1 % for 10 of 10 minutes: quiet"),
+            at(5.0, "users-5xx fires"),
+        ] {
+            live.show(&snapshot, &mut log);
+        }
+        assert_eq!(
+            String::from_utf8(log).unwrap(),
+            "01:02:05  users 1 %  Bake slice: 1 % for 1 of 10 minutes: quiet\n\
+             01:02:05  users 5 %  Bake slice: 1 % for 10 of 10 minutes: quiet\n\
+             01:02:05  users 5 %  Bake slice: users-5xx fires\n"
+        );
+    }
+
+    #[test]
+    fn an_interruption_tells_where_everything_stands() {
+        assert_eq!(standing(&Snapshot::default()), ": nothing had begun to move");
+        assert_eq!(standing(&at(25.0, "quiet")), " at 01:02:05 world time:\n  users was at 25 %  Bake slice: quiet");
+    }
+}

@@ -1,0 +1,205 @@
+//! The report for people: tables that fit into a hundred columns, and the journals of services that ended otherwise.
+
+use crate::verbs::rehearse::live::clock_text;
+use crate::view::journal;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use crossfade_domain::planner::plan::{Finding, Severity};
+use crossfade_rehearsal::report::{Machine, Report, ReturnTime, ServiceReport};
+use crossfade_rehearsal::scenario::Outcome;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// Lines of a journal that is shown.
+const LAST_LINES: usize = 12;
+/// Columns of everything that is written.
+const WIDTH: u16 = 100;
+
+/// Writes what came of every service, why, how long rollbacks took, and the end of each journal that was not expected.
+/// `colours` says whether the reader's terminal shows them.
+pub(super) fn write(report: &Report, colours: bool, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}\n", outcomes(report, colours))?;
+    for line in reasons(report, colours).to_string().lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    writeln!(out)?;
+    if !report.return_times.is_empty() {
+        writeln!(out, "From an alarm's change of state to every route read back at its baseline, and the bare calls.")?;
+        writeln!(out, "World time is modelled: docs/rehearsal.md says how long each call of AWS takes.")?;
+        writeln!(out, "{}\n", return_times(&report.return_times, colours))?;
+    }
+    for service in report.services.iter().filter(|service| !service.unmet.is_empty()) {
+        writeln!(out, "The journal of {} ends so:", service.service)?;
+        for event in service.journal.iter().skip(service.journal.len().saturating_sub(LAST_LINES)) {
+            writeln!(out, "  {}  {}", event.at.strftime("%H:%M:%S"), journal::told(event))?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out, "{}", machine(report))?;
+    writeln!(out, "{}", verdict(report))
+}
+
+/// How long the rehearsal took here, and what would make it shorter.
+fn machine(report: &Report) -> String {
+    let Machine { wall_seconds, working_seconds, waiting_seconds } = report.machine;
+    let mut text = format!(
+        "{} of world time took {wall_seconds:.1} s here: {working_seconds:.1} s of work, {waiting_seconds:.1} s of \
+         waiting for the world's clock.",
+        clock_text(report.world_seconds)
+    );
+    if waiting_seconds > 0.2 * wall_seconds {
+        write!(text, "\nA higher --scale saves up to {waiting_seconds:.0} s; it changes nothing else.")
+            .expect("a string takes whatever is written");
+    }
+    text
+}
+
+/// What every unexpectedly refused plan was refused for; none when there is no such plan.
+pub(super) fn refusals(report: &Report) -> Option<String> {
+    let mut text = String::new();
+    for service in report.services.iter().filter(|service| service.was_refused()) {
+        let separator = if text.is_empty() { "" } else { "\n" };
+        write!(text, "{separator}the plan of {} was refused", service.service)
+            .expect("a string takes whatever is written");
+        let refusing: Vec<&Finding> =
+            service.findings.iter().filter(|finding| finding.severity == Severity::Refusal).collect();
+        if refusing.is_empty() {
+            write!(text, ": {}", service.reason).expect("a string takes whatever is written");
+        }
+        for Finding { code, subject, message, .. } in refusing {
+            write!(text, "\n  {subject}: {message} ({code})").expect("a string takes whatever is written");
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+fn empty_table(colours: bool, preset: comfy_table::TableStyle, heading: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(preset);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    if colours {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    if !heading.is_empty() {
+        table.set_header(heading.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+    }
+    table
+}
+
+fn right(value: impl std::fmt::Display) -> Cell {
+    Cell::new(value.to_string()).set_alignment(CellAlignment::Right)
+}
+
+fn outcomes(report: &Report, colours: bool) -> Table {
+    let heading = ["service", "outcome", "new cluster", "sent", "drawn", "harmed", "spoiled", "back in"];
+    let mut table = empty_table(colours, presets::UTF8_FULL_CONDENSED, &heading);
+    for service in &report.services {
+        let requests = &service.requests;
+        let spoiled = right(requests.spoiled);
+        table.add_row([
+            Cell::new(&service.service),
+            Cell::new(service.outcome.name()).fg(colour(service)),
+            right(service.final_weight),
+            right(requests.sent),
+            right(requests.drawn),
+            right(requests.harmed),
+            if requests.spoiled == 0 { spoiled } else { spoiled.fg(Color::Red) },
+            right(service.rollback.as_ref().map_or_else(String::new, |back| format!("{:.1} s", back.world_seconds))),
+        ]);
+    }
+    table
+}
+
+/// Who decided, in which words, and what was expected instead.
+fn reasons(report: &Report, colours: bool) -> Table {
+    let mut table = empty_table(colours, presets::NOTHING, &[]);
+    for service in &report.services {
+        let mut text = reason(service);
+        for unmet in &service.unmet {
+            write!(text, "\nNOT as expected: {unmet}").expect("a string takes whatever is written");
+        }
+        table.add_row([Cell::new(&service.service).fg(colour(service)), Cell::new(text)]);
+    }
+    table
+}
+
+fn reason(service: &ServiceReport) -> String {
+    let noticed =
+        service.noticed_seconds.map_or_else(String::new, |seconds| format!(", noticed after {}", span(seconds)));
+    let sentence = &service.decision.sentence;
+    match (&service.rollback, service.outcome) {
+        (Some(rollback), Outcome::RolledBack) => format!(
+            "rolled back by {}{noticed}, every route back {} later: {sentence}",
+            journal::begun_by(rollback.trigger),
+            span(rollback.world_seconds)
+        ),
+        (_, Outcome::Halted) => format!("halted{noticed}: {sentence}"),
+        (_, Outcome::Migrated) => match &service.longest_hold {
+            Some(hold) if hold == &service.decision => {
+                format!("held for {}, then migrated: {sentence}", span(service.held_seconds))
+            }
+            Some(hold) => {
+                format!("migrated: {sentence}; was held for {}: {}", span(service.held_seconds), hold.sentence)
+            }
+            None => format!("migrated: {sentence}"),
+        },
+        (_, Outcome::NotStarted) => "not started: `crossfade start` may".to_owned(),
+        _ => format!("{}: {sentence}", service.outcome.name()),
+    }
+}
+
+/// A span of world time.
+fn span(seconds: f64) -> String {
+    match seconds {
+        ..10.0 => format!("{seconds:.1} s"),
+        ..120.0 => format!("{seconds:.0} s"),
+        _ => format!("{:.1} min", seconds / 60.0),
+    }
+}
+
+fn return_times(times: &[ReturnTime], colours: bool) -> Table {
+    let heading = ["routes", "service", "Crossfade", "bare calls", "ratio"];
+    let mut table = empty_table(colours, presets::UTF8_FULL_CONDENSED, &heading);
+    for time in times {
+        table.add_row([
+            right(time.routes),
+            Cell::new(&time.service),
+            right(format!("{:.2} s", time.seconds)),
+            right(format!("{:.2} s", time.bare_seconds)),
+            right(format!("{:.1}", time.ratio)),
+        ]);
+    }
+    table
+}
+
+fn colour(service: &ServiceReport) -> Color {
+    match (service.unmet.is_empty(), service.outcome) {
+        (false, _) => Color::Red,
+        (true, Outcome::Migrated) => Color::Green,
+        (true, _) => Color::Yellow,
+    }
+}
+
+fn verdict(report: &Report) -> String {
+    if report.ok {
+        return "Every service ended as expected, and the tool spoiled no answer.".to_owned();
+    }
+    let mut text = "NOT as expected:".to_owned();
+    for service in &report.services {
+        for unmet in &service.unmet {
+            write!(text, "\n  {} {unmet}", service.service).expect("a string takes whatever is written");
+        }
+    }
+    for what in &report.without_effect {
+        write!(text, "\n  {what}").expect("a string takes whatever is written");
+    }
+    let spoiled: u64 = report.services.iter().map(|service| service.requests.spoiled).sum();
+    if spoiled > 0 {
+        write!(text, "\n  the tool spoiled {spoiled} answers").expect("a string takes whatever is written");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! `crossfade schema`: JSON Schemas of what people write, for editors.
+
+use crate::ending::failure::Failure;
+use clap::{Args, ValueEnum};
+use crossfade_domain::policy::document::policy_schema;
+use crossfade_rehearsal::scenario::scenario_schema;
+use std::io::Write;
+
+/// Print the JSON Schema of a document that people write.
+#[derive(Debug, Args)]
+pub struct SchemaArguments {
+    /// Which document.
+    #[arg(value_enum)]
+    document: Document,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Document {
+    /// A fleet's policy.
+    Policy,
+    /// A scenario of `crossfade rehearse`.
+    Scenario,
+}
+
+/// Runs the command and returns its exit code: 0, or 1 if the output cannot be written.
+pub fn run(arguments: &SchemaArguments, stdout: &mut impl Write) -> u8 {
+    let schema = match arguments.document {
+        Document::Policy => policy_schema(),
+        Document::Scenario => scenario_schema(),
+    };
+    writeln!(stdout, "{schema:#}").map_or_else(|error| Failure::of_output(&error).code, |()| 0)
+}

@@ -1,0 +1,160 @@
+//! `crossfade status`: where one service stands, or all of them.
+
+use crate::ending::failure::Failure;
+use crate::ending::outcome::Ending;
+use crate::following::look::{Look, age, weight_at};
+use crate::stack::arguments::service;
+use crate::stack::session::{Connection, Session};
+use crate::view::console::{Console, Output};
+use crate::view::look;
+use clap::Args;
+use comfy_table::{Table, presets};
+use crossfade_actions::operator::observe::{RouteSeen, TargetsSeen, plan_in_force};
+use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::policy::document::written_duration;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Show where one service stands, or every service of the stored policies.
+///
+/// Examples:
+///   crossfade status                     every service, a line each
+///   crossfade status users               one service with its routes and gates
+///   crossfade status --output json | jq '.[] | select(.phase == "halted")'
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct StatusArguments {
+    /// The service; all of them, if none is named.
+    #[arg(value_parser = service)]
+    service: Option<ServiceName>,
+    /// Where the stack is.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// Nobody knows the service; no access.
+pub async fn run(arguments: &StatusArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+    match &arguments.service {
+        Some(service) => one(service, session, console).await?,
+        None => all(session, console).await?,
+    }
+    Ok(0)
+}
+
+async fn one(service: &ServiceName, session: &Session, console: &mut Console<'_>) -> Result<(), Failure> {
+    let head = session.head_of(service).await?;
+    let look = Look::at(session, head).await.map_err(|error| session.failed(&error))?;
+    match console.output {
+        Output::Json => console.json(&object(&look)),
+        Output::Human | Output::Github => console.data(&look::told(&look)),
+    }
+}
+
+fn object(look: &Look) -> Value {
+    let observation = look.observation.as_ref();
+    let routes = observation.and_then(|seen| seen.routes.as_ref().ok()).map(|routes| {
+        let one = |route: &RouteSeen| {
+            json!({
+                "route": route.id, "desired": look.desired(), "live": route.live_percent, "verified": look.verified(),
+                "changed": route.changed,
+            })
+        };
+        routes.iter().map(one).collect::<Vec<_>>()
+    });
+    let targets = observation.and_then(|seen| seen.targets.as_ref().ok()).map(|targets| {
+        let one = |seen: &TargetsSeen| {
+            json!({"group": seen.group, "new": seen.new, "healthy": seen.healthy, "registered": seen.registered})
+        };
+        targets.iter().map(one).collect::<Vec<_>>()
+    });
+    let answer = look.answer.as_ref().ok().and_then(Option::as_ref);
+    json!({
+        "head": look.head,
+        "desired": look.desired(),
+        "verified": look.verified(),
+        "secondsToNextStep": look.seconds_to_next_step(),
+        "waitsForApproval": look.waits_for_approval(),
+        "routes": routes,
+        "targets": targets,
+        "alarms": observation.and_then(|seen| seen.alarms.as_ref().ok()),
+        "lastLook": answer.map(|answer| json!({"at": answer.at, "cursor": answer.payload})),
+        "exitCode": Ending::of_head(&look.head).map(|ending| ending.exit_code),
+    })
+}
+
+async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure> {
+    let stored = session.stored_services().await?;
+    let open = session.ports.ledger.open_heads().await;
+    let open = open.map_err(|source| session.ledger_failed("reading the open migrations", source))?;
+    // A migration that was started with a policy of its own is in no stored one.
+    let mut services: BTreeMap<ServiceName, String> =
+        open.into_iter().map(|head| (head.service, "-".to_owned())).collect();
+    for told in &stored.unreadable {
+        console.say(&format!("warning: {told}"));
+    }
+    services.extend(stored.known.into_iter().map(|(fleet, service)| (service, fleet)));
+    let mut rows = Vec::new();
+    for (service, fleet) in services {
+        let head = session.ports.ledger.head(&service).await;
+        let head = head.map_err(|source| session.ledger_failed(&format!("reading the head of {service}"), source))?;
+        let plan = match &head {
+            Some(head) => Some(plan_in_force(&session.ports, head).await.map_err(|error| session.failed(&error))?),
+            None => None,
+        };
+        let weight = head.as_ref().zip(plan.as_ref()).map(|(head, plan)| match head.phase {
+            Phase::RolledBack | Phase::Refused => weight_at(plan, None),
+            _ => weight_at(plan, head.verified_step),
+        });
+        rows.push((service, fleet, head, weight));
+    }
+    if console.output == Output::Json {
+        let objects: Vec<Value> = rows
+            .iter()
+            .map(|(service, fleet, head, weight)| {
+                json!({
+                    "service": service, "fleet": fleet, "migration": head.as_ref().map(|head| &head.migration),
+                    "phase": head.as_ref().map(|head| head.phase), "weight": weight,
+                    "reason": head.as_ref().and_then(|head| head.reason.as_ref()),
+                })
+            })
+            .collect();
+        return console.json(&objects);
+    }
+    if rows.is_empty() {
+        console.say("no policy is stored and nothing moves; `crossfade apply policy.yaml` stores a policy");
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["SERVICE", "FLEET", "MIGRATION", "PHASE", "NEW CLUSTER", "SINCE", "WHY"]);
+    for (service, fleet, head, weight) in rows {
+        let migration = head.as_ref().map_or_else(|| "-".to_owned(), |head| head.migration.to_string());
+        let phase = head.as_ref().map_or("not started", phase);
+        let weight = weight.map_or_else(|| "0 %".to_owned(), |weight| weight.to_string());
+        let since = head.as_ref().map_or_else(String::new, |head| {
+            format!("{} ago", written_duration(age(head.at_rest_since(), session.now())))
+        });
+        let why = head.and_then(|head| head.reason).unwrap_or_default();
+        table.add_row([service.to_string(), fleet, migration, phase.to_owned(), weight, since, why]);
+    }
+    let text = table.to_string();
+    console.data(&text.lines().map(str::trim).collect::<Vec<_>>().join("\n"))
+}
+
+fn phase(head: &Head) -> &'static str {
+    match head.phase {
+        Phase::Planned => "planned",
+        Phase::Moving if head.commands.paused => "paused",
+        Phase::Moving => "moving",
+        Phase::RollingBack => "rolling back",
+        Phase::Settling => "settling",
+        Phase::RolledBack => "rolled back",
+        Phase::Halted => "HALTED",
+        Phase::Migrated => "migrated",
+        Phase::Refused => "refused",
+    }
+}

@@ -1,0 +1,74 @@
+//! `crossfade wait`: until a migration is over, or has come as far as was asked.
+
+use crate::ending::failure::Failure;
+use crate::following::follow::{Follow, Reached, Until};
+use crate::stack::arguments::{duration, service};
+use crate::stack::session::{Connection, Session};
+use crate::view::console::{Console, Output};
+use crate::view::ending;
+use clap::Args;
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::weight::Weight;
+use jiff::SignedDuration;
+use serde_json::json;
+
+/// Wait until a service's migration is over, or has come as far as is asked.
+///
+/// The end of the migration ends every wait. A wait that is over leaves the migration running.
+///
+/// Examples:
+///   crossfade wait users --timeout 2h
+///   crossfade wait users --until approval      9 when a step waits for `crossfade approve users`
+///   crossfade wait users --until 50            0 when every route was read back at 50 % or above
+///
+/// Exit code: 0 migrated, or as far as asked; 3 rolled back by a gate; 4 aborted; 6 the time is
+/// up; 7 halted; 8 no access; 9 waiting for approval.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct WaitArguments {
+    /// The service.
+    #[arg(value_parser = service)]
+    service: ServiceName,
+    /// What is waited for: `migrated`, `approval`, or a weight in percent.
+    #[arg(long, value_name = "WHAT", default_value = "migrated", value_parser = until)]
+    until: Until,
+    /// The longest wait, such as 90s, 30m or 2h.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<SignedDuration>,
+    /// Where the stack is.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+fn until(text: &str) -> Result<Until, String> {
+    match text {
+        "migrated" => Ok(Until::End),
+        "approval" => Ok(Until::Approval),
+        other => {
+            let weight =
+                other.trim_end_matches('%').trim().parse().ok().and_then(|percent| Weight::try_new(percent).ok());
+            weight.map(Until::Weight).ok_or_else(|| "expected migrated, approval, or a weight such as 50".to_owned())
+        }
+    }
+}
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// Bad input, no access, the time is up.
+pub async fn run(arguments: &WaitArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+    let head = session.head_of(&arguments.service).await?;
+    let mut follow =
+        Follow::migration(session, &arguments.service, Some(head.migration.clone())).after_event(head.sequence);
+    match follow.until(arguments.until, arguments.timeout, console).await? {
+        Reached::End(ending) => ending::print(&ending, console),
+        Reached::There { migration, told, code } => {
+            match console.output {
+                Output::Human => console.data(&told)?,
+                Output::Json => console.json(&json!({"migration": migration, "told": told, "exitCode": code}))?,
+                Output::Github => console.data(&ending::annotation("notice", migration.as_str(), &told))?,
+            }
+            Ok(code)
+        }
+    }
+}

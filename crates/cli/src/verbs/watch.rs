@@ -1,0 +1,67 @@
+//! `crossfade watch`: everything of a migration, until it is over.
+
+use crate::ending::failure::Failure;
+use crate::following::follow::{Follow, Reached, Until};
+use crate::following::look::Look;
+use crate::stack::arguments::service;
+use crate::stack::session::{Connection, Session};
+use crate::view::console::{Console, Output};
+use crate::view::ending;
+use crate::view::look;
+use crate::view::screen::Screen;
+use clap::Args;
+use crossfade_domain::names::ServiceName;
+
+/// Watch a service's migration until it is over.
+///
+/// Shows the desired, live and verified weight of each route, what the gates see and how old it
+/// is, the time to the next step, and the command that rolls back. Without a terminal: one look,
+/// then a line for each event of the journal. A lost connection is waited out; Ctrl-C leaves the
+/// migration running.
+///
+/// Examples:
+///   crossfade watch users
+///   crossfade watch users --output json        an event a line, then how it ended
+///
+/// Exit code: 0 migrated; 3 rolled back by a gate; 4 aborted; 7 halted; 8 no access; 130 Ctrl-C.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct WatchArguments {
+    /// The service.
+    #[arg(value_parser = service)]
+    service: ServiceName,
+    /// Where the stack is.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// Bad input, no access, Ctrl-C.
+pub async fn run(arguments: &WatchArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+    let head = session.head_of(&arguments.service).await?;
+    let follow = Follow::migration(session, &arguments.service, Some(head.migration.clone()));
+    let mut follow = match console.output {
+        Output::Human if console.screen && !Screen::drawn().is_hidden() => follow.on_screen(Screen::drawn()),
+        Output::Json => follow.on_screen(Screen::Stream),
+        Output::Human | Output::Github => {
+            let sequence = head.sequence;
+            let look = Look::at(session, head).await.map_err(|error| session.failed(&error))?;
+            if console.output == Output::Human {
+                console.data(&look::told(&look))?;
+            } else {
+                console.say(&look::told(&look));
+            }
+            follow.after_event(sequence)
+        }
+    };
+    match follow.until(Until::End, None, console).await? {
+        Reached::End(ending) if console.output == Output::Json => {
+            console.json_line(&ending)?;
+            Ok(ending.exit_code)
+        }
+        Reached::End(ending) => ending::print(&ending, console),
+        Reached::There { code, .. } => Ok(code),
+    }
+}

@@ -1,0 +1,7 @@
+//! What a person or a program reads.
+
+pub mod console;
+pub mod ending;
+pub mod journal;
+pub mod look;
+pub mod screen;

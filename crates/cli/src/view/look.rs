@@ -1,0 +1,202 @@
+//! A look at a migration as a person reads it.
+
+use crate::following::look::{Look, age};
+use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
+use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
+use crossfade_domain::journal::Phase;
+use crossfade_domain::journal::cursor::Verdict;
+use crossfade_domain::policy::document::written_duration;
+use crossfade_domain::weight::Weight;
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// The whole look, several lines.
+pub fn told(look: &Look) -> String {
+    let mut lines = vec![headline(look)];
+    lines.extend(next_step(look).map(|next| format!("  next      {next}")));
+    if let Some(observation) = &look.observation {
+        lines.extend(gates(look, observation));
+    }
+    lines.extend(last_look(look).map(|last| format!("  last look {last}")));
+    lines.push(format!("  to go back: {}", way_back(look)));
+    // Last, since there may be more of them than a terminal has lines.
+    if let Some(observation) = &look.observation {
+        lines.extend(routes(look, observation));
+    }
+    lines.join("\n")
+}
+
+/// `users-1: moving, step 2 of 7, 5 % on the new cluster, since 3m12s`.
+pub fn headline(look: &Look) -> String {
+    let head = &look.head;
+    let steps = look.plan.last_step();
+    let where_it_is = match head.phase {
+        Phase::Planned => "planned, locks held, nothing changed yet".to_owned(),
+        Phase::Moving => match (head.intended_step, head.verified_step) {
+            (Some(0), _) => "attaching the new groups at weight 0".to_owned(),
+            (Some(step), _) => format!("shifting to {}, step {step} of {steps}", look.desired()),
+            (None, Some(step)) if step > 0 => format!("at {}, step {step} of {steps}", look.verified()),
+            (None, _) => "attached at weight 0, waiting for healthy targets".to_owned(),
+        },
+        Phase::RollingBack => "rolling back".to_owned(),
+        Phase::Settling => "rolled back, every route was read back; the second look is due".to_owned(),
+        Phase::RolledBack => "rolled back, looked at twice".to_owned(),
+        Phase::Halted => format!("HALTED at {}: a person is needed", look.verified()),
+        Phase::Migrated => "migrated, all traffic on the new cluster".to_owned(),
+        Phase::Refused => "refused, nothing was changed".to_owned(),
+    };
+    let since = written_duration(age(head.at_rest_since(), look.now));
+    let paused = if head.commands.paused && head.phase == Phase::Moving { ", PAUSED" } else { "" };
+    let reason = head.reason.as_ref().map_or_else(String::new, |reason| format!("\n  reason    {reason}"));
+    format!("{}: {where_it_is}{paused}, since {since}{reason}", head.migration)
+}
+
+/// What comes next and when.
+pub fn next_step(look: &Look) -> Option<String> {
+    let (head, plan) = (&look.head, &look.plan);
+    let service = &head.service;
+    if head.phase != Phase::Moving {
+        return (head.phase == Phase::Halted)
+            .then(|| format!("crossfade resume {service}, or crossfade rollback {service}"));
+    }
+    if head.commands.paused {
+        return Some(format!("held until `crossfade continue {service}`{}", hold_limit(look)));
+    }
+    if look.waits_for_approval() {
+        return Some(format!("waits for `crossfade approve {service}`{}", hold_limit(look)));
+    }
+    let left = look.seconds_to_next_step()?;
+    let then = match plan.step(head.verified_step? + 1) {
+        Some(step) => format!("to {}", step.weight),
+        None => "finish".to_owned(),
+    };
+    let approval = plan.step(head.verified_step?).is_some_and(|step| step.approve);
+    let asked = if approval && head.commands.approved_step < head.verified_step { ", after an approval" } else { "" };
+    Some(match left {
+        0 => format!("{then} at the next look{asked}{}", hold_limit(look)),
+        left => format!("{then} in {}{asked}, if nothing objects", written_duration(left)),
+    })
+}
+
+/// When a hold ends by itself.
+fn hold_limit(look: &Look) -> String {
+    let Some(since) = look.head.held_since else { return String::new() };
+    let left = look.plan.policy.max_hold_seconds.saturating_sub(age(since, look.now));
+    format!("; halts in {} (maxHold)", written_duration(left))
+}
+
+fn routes(look: &Look, observation: &Observation) -> Vec<String> {
+    let seen = match &observation.routes {
+        Ok(seen) => seen,
+        Err(error) => return vec![format!("  routes    could not be read: {error}")],
+    };
+    // Those that are not as they should be are seen first, and are never cut off.
+    let mut seen: Vec<&RouteSeen> = seen.iter().collect();
+    seen.sort_by_key(|route| !deviates(look, route));
+    let names: Vec<String> = seen.iter().map(|route| route.id.describe()).collect();
+    let width = names.iter().map(String::len).max().unwrap_or(0).max(6);
+    let mut lines = vec![format!("  {:width$}   desired   live      verified", "routes")];
+    for (route, name) in seen.iter().zip(&names) {
+        let changed = route.changed.as_ref().map(|seen| format!("  CHANGED by somebody else: {seen}"));
+        lines.push(format!(
+            "  {name:width$}   {:<9} {:<9} {}{}",
+            look.desired().to_string(),
+            live(route),
+            verified_on(look),
+            changed.unwrap_or_default()
+        ));
+    }
+    lines
+}
+
+/// The weight that was read back; once a rollback has read every route back, none of the way up counts any more.
+fn verified_on(look: &Look) -> Weight {
+    if look.head.phase == Phase::Settling { Weight::ZERO } else { look.verified() }
+}
+
+fn deviates(look: &Look, route: &RouteSeen) -> bool {
+    let desired = look.desired().percent();
+    route.changed.is_some() || route.live_percent.is_none_or(|live| (live - desired).abs() > 0.2)
+}
+
+/// At most so many lines; what is left out, routes since they come last, is counted.
+pub fn cut(text: &str, height: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= height || height < 2 {
+        return text.to_owned();
+    }
+    let left = lines.len() - (height - 1);
+    format!("{}\n  and {left} more; `crossfade status` shows all", lines[..height - 1].join("\n"))
+}
+
+fn live(route: &RouteSeen) -> String {
+    let Some(percent) = route.live_percent else { return "none".to_owned() };
+    Weight::try_new((percent * 10.0).round() / 10.0)
+        .map_or_else(|_| format!("{percent:.1} %"), |weight| weight.to_string())
+}
+
+fn gates(look: &Look, observation: &Observation) -> Vec<String> {
+    let mut lines = Vec::new();
+    let wanted = &look.plan.policy.alarms;
+    lines.push(match &observation.alarms {
+        Err(error) => format!("  alarms    could not be read: {error}"),
+        Ok(_) if wanted.is_empty() => "  alarms    the policy names none".to_owned(),
+        Ok(found) => {
+            let told: Vec<String> = wanted.iter().map(|name| alarm(name, found, look.now)).collect();
+            format!("  alarms    {} (read at {})", told.join(", "), look.now.strftime("%H:%M:%S"))
+        }
+    });
+    lines.push(match &observation.targets {
+        Err(error) => format!("  targets   could not be read: {error}"),
+        Ok(seen) => {
+            let told: Vec<String> = seen.iter().map(targets).collect();
+            format!("  targets   {} (read at {})", told.join(", "), look.now.strftime("%H:%M:%S"))
+        }
+    });
+    lines
+}
+
+fn alarm(name: &str, found: &[Alarm], now: Timestamp) -> String {
+    let Some(alarm) = found.iter().find(|alarm| alarm.name == name) else { return format!("{name} does not exist") };
+    let state = match alarm.state {
+        AlarmState::Ok => "quiet",
+        AlarmState::Alarm => "FIRING",
+        AlarmState::InsufficientData => "without data",
+    };
+    format!("{name} {state} for {}", written_duration(age(alarm.since, now)))
+}
+
+fn targets(seen: &TargetsSeen) -> String {
+    let side = if seen.new { "new" } else { "old" };
+    format!("{side} {} {} of {} healthy", seen.group.name(), seen.healthy, seen.registered)
+}
+
+/// What the gates said at their last look, how long ago, and when they look again.
+fn last_look(look: &Look) -> Option<String> {
+    let answer = match &look.answer {
+        Err(error) => return Some(format!("could not be read: {error}")),
+        Ok(answer) => answer.as_ref()?,
+    };
+    let reason = answer.payload.get("reason")?.as_str()?;
+    let ago = age(answer.at, look.now);
+    let wait = answer.payload.get("waitSeconds").and_then(Value::as_u64).unwrap_or(0);
+    let left = u32::try_from(wait).unwrap_or(u32::MAX).saturating_sub(ago);
+    let verdict = answer.payload.get("verdict").and_then(|verdict| serde_json::from_value(verdict.clone()).ok());
+    let again = match verdict {
+        Some(Verdict::Migrated | Verdict::RolledBack | Verdict::Refused | Verdict::Halt) => String::new(),
+        _ if left > 0 => format!("; next look in {}", written_duration(left)),
+        _ => String::new(),
+    };
+    Some(format!("{} ago: {reason}{again}", written_duration(ago)))
+}
+
+fn way_back(look: &Look) -> String {
+    let service = &look.head.service;
+    match look.head.phase {
+        Phase::Migrated => "the migration is over; route the old groups by hand, or plan the opposite move".to_owned(),
+        Phase::RolledBack | Phase::Refused => "nothing: every route is at its baseline".to_owned(),
+        Phase::RollingBack | Phase::Settling => "it is going back already".to_owned(),
+        Phase::Halted => format!("crossfade rollback {service}"),
+        Phase::Planned | Phase::Moving => format!("crossfade abort {service}"),
+    }
+}

@@ -1,0 +1,63 @@
+//! The alarms of a migration in the tags of its new target groups, so that an alarm finds what it guards when the table does
+//! not answer.
+//!
+//! A tag's key is made of a hash of the alarm's name, because a name may hold characters that AWS takes in no tag. Its value
+//! says since when the migration holds its locks, and the name as far as a tag can show it.
+
+use crate::load_balancer::group::Tags;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// What every such key begins with.
+pub const PREFIX: &str = "crossfade:alarm-";
+/// The most alarms that are named in tags: a resource has 50 tags, and some are ours and some the account's.
+pub const MOST: usize = 40;
+/// The longest value of a tag.
+const LONGEST_VALUE: usize = 256;
+
+/// The key under which a group says that an alarm guards it.
+pub fn key(alarm: &str) -> String {
+    let digest = Sha256::digest(alarm);
+    let hash = digest.iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+    format!("{PREFIX}{hash:016x}")
+}
+
+/// The tags of a migration that took its locks at `since`, for the first [`MOST`] of its alarms.
+pub fn tags(alarms: &[String], since: Timestamp) -> Tags {
+    alarms.iter().take(MOST).map(|alarm| (key(alarm), value(alarm, since))).collect()
+}
+
+fn value(alarm: &str, since: Timestamp) -> String {
+    let since = Timestamp::from_second(since.as_second()).unwrap_or(since);
+    let shown = |c: char| if c.is_ascii_alphanumeric() || "+-=._:/@".contains(c) { c } else { '_' };
+    format!("{since} {}", alarm.chars().map(shown).collect::<String>()).chars().take(LONGEST_VALUE).collect()
+}
+
+/// Since when the migration holds its locks, to the second; none where a value was written by somebody else.
+pub fn since(value: &str) -> Option<Timestamp> {
+    value.split(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_says_since_when_an_alarm_guards_whatever_its_name() {
+        let at = Timestamp::from_millisecond(1_800_000_000_900).unwrap();
+        for name in ["users-5xx", "Users (prod) \u{2192} 5xx, <10%>", &"long".repeat(64)] {
+            let tags = tags(&[name.to_owned()], at);
+            let value = &tags[&key(name)];
+            assert!(value.len() <= 256 && value.is_ascii(), "{value}");
+            assert_eq!(since(value), Timestamp::from_second(1_800_000_000).ok());
+        }
+        assert_ne!(key("users-5xx"), key("users-latency"));
+        assert_eq!(since("by hand"), None);
+    }
+
+    #[test]
+    fn no_more_alarms_are_named_than_a_resource_has_room_for() {
+        let names: Vec<String> = (0..60).map(|number| format!("alarm-{number}")).collect();
+        assert_eq!(tags(&names, Timestamp::UNIX_EPOCH).len(), MOST);
+    }
+}

@@ -1,0 +1,136 @@
+//! The alarms' opinion.
+
+use crate::alarms::alarm::{Alarm, AlarmState, Firing};
+use crate::gates::opinion::{Gate, Opinion, Says};
+use jiff::Timestamp;
+
+/// What was read about the alarms.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlarmsRead {
+    /// Those that exist.
+    pub found: Vec<Alarm>,
+    /// Changes to ALARM from their histories.
+    pub firings: Vec<Firing>,
+}
+
+/// Says what the alarms say: an alarm that fires, or fired at or after `since`, rolls back even if it is quiet again; one
+/// that is gone holds, since it would never fire; one without data is mentioned, and rolls back nothing by itself.
+pub fn alarms_opinion(wanted: &[String], read: &AlarmsRead, since: Timestamp) -> Opinion {
+    let mut bad: Vec<(Timestamp, String)> = Vec::new();
+    let mut missing: Vec<&str> = Vec::new();
+    let mut silent: Vec<&str> = Vec::new();
+    for name in wanted {
+        let found = read.found.iter().find(|alarm| alarm.name == *name);
+        let fired = read.firings.iter().filter(|firing| firing.name == *name && firing.at >= since);
+        match found {
+            Some(alarm) if alarm.state == AlarmState::Alarm => {
+                bad.push((alarm.since, format!("{name} is firing: {}", alarm.reason)));
+                continue;
+            }
+            Some(alarm) if alarm.state == AlarmState::InsufficientData => silent.push(name),
+            Some(_) => {}
+            None => missing.push(name),
+        }
+        if let Some(first) = fired.map(|firing| firing.at).min() {
+            bad.push((first, format!("{name} fired at {first} and is quiet again")));
+        }
+    }
+    if let Some(caused_at) = bad.iter().map(|(at, _)| *at).min() {
+        let reason = bad.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>().join(", ");
+        return Opinion { gate: Gate::Alarms, says: Says::RollBack, reason, caused_at: Some(caused_at) };
+    }
+    if !missing.is_empty() {
+        let reason = format!("{} no longer exists, so that nothing guards this step", missing.join(", "));
+        return Opinion::new(Gate::Alarms, Says::Hold, reason);
+    }
+    let reason = if silent.is_empty() { String::new() } else { format!("{} without data", silent.join(", ")) };
+    Opinion::new(Gate::Alarms, Says::GoOn, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn alarm(name: &str, state: AlarmState) -> Alarm {
+        Alarm { name: name.into(), state, since: second(50), reason: "2 of 3".into(), actions_enabled: true }
+    }
+
+    #[track_caller]
+    fn check(found: &[Alarm], firings: &[(&str, i64)], says: Says, reason: &str, caused_at: Option<i64>) {
+        let firings = firings.iter().map(|(name, at)| Firing { name: (*name).into(), at: second(*at) }).collect();
+        let read = AlarmsRead { found: found.to_vec(), firings };
+        let opinion = alarms_opinion(&["a".into(), "b".into()], &read, second(10));
+        assert_eq!((opinion.says, opinion.reason.as_str()), (says, reason));
+        assert_eq!(opinion.caused_at, caused_at.map(second));
+    }
+
+    #[test]
+    fn quiet_alarms_say_nothing() {
+        check(&[alarm("b", AlarmState::Ok), alarm("a", AlarmState::Ok)], &[], Says::GoOn, "", None);
+        let other = alarm("c", AlarmState::Alarm);
+        check(&[alarm("b", AlarmState::Ok), alarm("a", AlarmState::Ok), other], &[("c", 20)], Says::GoOn, "", None);
+    }
+
+    #[test]
+    fn a_firing_alarm_rolls_back_and_so_does_one_that_fired_and_cleared() {
+        let quiet = [alarm("a", AlarmState::Ok), alarm("b", AlarmState::Ok)];
+        check(
+            &[alarm("a", AlarmState::Ok), alarm("b", AlarmState::Alarm)],
+            &[("b", 50)],
+            Says::RollBack,
+            "b is firing: 2 of 3",
+            Some(50),
+        );
+        check(
+            &quiet,
+            &[("a", 30), ("a", 20)],
+            Says::RollBack,
+            "a fired at 1970-01-01T00:00:20Z and is quiet again",
+            Some(20),
+        );
+        check(&quiet, &[("a", 9)], Says::GoOn, "", None);
+        check(
+            &[alarm("a", AlarmState::Alarm), alarm("b", AlarmState::InsufficientData)],
+            &[("b", 10)],
+            Says::RollBack,
+            "a is firing: 2 of 3, b fired at 1970-01-01T00:00:10Z and is quiet again",
+            Some(10),
+        );
+    }
+
+    #[test]
+    fn an_alarm_whose_own_actions_are_disabled_counts_like_any_other() {
+        let muted = Alarm { actions_enabled: false, ..alarm("a", AlarmState::Alarm) };
+        check(&[muted, alarm("b", AlarmState::Ok)], &[], Says::RollBack, "a is firing: 2 of 3", Some(50));
+    }
+
+    #[test]
+    fn a_missing_alarm_holds_and_one_without_data_is_mentioned() {
+        check(
+            &[alarm("b", AlarmState::Ok)],
+            &[],
+            Says::Hold,
+            "a no longer exists, so that nothing guards this step",
+            None,
+        );
+        // It was deleted after it had fired.
+        check(
+            &[alarm("b", AlarmState::Ok)],
+            &[("a", 20)],
+            Says::RollBack,
+            "a fired at 1970-01-01T00:00:20Z and is quiet again",
+            Some(20),
+        );
+        check(
+            &[alarm("a", AlarmState::InsufficientData), alarm("b", AlarmState::Ok)],
+            &[],
+            Says::GoOn,
+            "a without data",
+            None,
+        );
+    }
+}

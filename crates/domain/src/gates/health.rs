@@ -1,0 +1,150 @@
+//! Healthy targets: enough on the new side to give it traffic, enough on the old side to take all of it back.
+
+use crate::load_balancer::group::{HealthState, TargetHealth, healthy_count};
+
+/// Reads in a row in which the new targets must be healthy: a target that has just been registered needs one passing
+/// check only, so that one read would let a flapping target through.
+pub const HEALTHY_READS: u32 = 3;
+
+/// Whether a new target group has enough healthy targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetsVerdict {
+    /// Whether it has.
+    pub enough: bool,
+    /// How many are healthy.
+    pub healthy: u32,
+    /// What was seen, for people: `1 of 2 targets healthy, 2 needed; 10.0.0.1:8080 unhealthy (Target.Timeout)`.
+    pub reason: String,
+}
+
+/// Counts the healthy targets of one group. A group without targets is never healthy, whatever is asked for.
+pub fn targets_verdict(health: &[TargetHealth], min_healthy: u32) -> TargetsVerdict {
+    let needed = min_healthy.max(1);
+    let healthy = healthy_count(health);
+    let enough = healthy >= needed;
+    let mut reason = if health.is_empty() {
+        format!("no targets registered, {needed} needed")
+    } else {
+        format!("{healthy} of {} targets healthy, {needed} needed", health.len())
+    };
+    if !enough {
+        for sick in health.iter().filter(|target| target.state != HealthState::Healthy).take(3) {
+            reason.push_str("; ");
+            reason.push_str(&describe(sick));
+        }
+    }
+    TargetsVerdict { enough, healthy, reason }
+}
+
+fn describe(sick: &TargetHealth) -> String {
+    let state = match sick.state {
+        HealthState::Initial => "initial",
+        HealthState::Healthy => "healthy",
+        HealthState::Unhealthy => "unhealthy",
+        HealthState::Unused => "unused",
+        HealthState::Draining => "draining",
+        HealthState::Unavailable => "unavailable",
+    };
+    let port = sick.target.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let reason = sick.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{}{port} {state}{reason}", sick.target.id)
+}
+
+/// Whether an old target group could take all traffic back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapacityVerdict {
+    /// Whether it could.
+    pub enough: bool,
+    /// How many healthy targets are needed for that.
+    pub needed: u32,
+    /// What was seen, for people.
+    pub reason: String,
+}
+
+/// Compares the healthy targets of an old group with the share (in percent) of those it had when the plan was made.
+/// At least one is always needed.
+pub fn capacity_verdict(planned_healthy: u32, share_percent: u8, healthy_now: u32) -> CapacityVerdict {
+    let needed = u64::from(planned_healthy) * u64::from(share_percent);
+    let needed = u32::try_from(needed.div_ceil(100)).unwrap_or(u32::MAX).max(1);
+    CapacityVerdict {
+        enough: healthy_now >= needed,
+        needed,
+        reason: format!("{healthy_now} healthy targets, {needed} needed ({share_percent} % of {planned_healthy})"),
+    }
+}
+
+/// Whether a rollback is withheld (invariant 6): some old group has no healthy target, and every new group has enough.
+/// Traffic would go from targets that work to targets that do not. Each slice has one count of healthy targets for each
+/// group, none where it could not be read; what is unreadable never withholds a rollback. Not to be asked at weight 0,
+/// where a rollback moves no traffic.
+pub fn rollback_is_withheld(old_healthy: &[Option<u32>], new_healthy: &[Option<u32>], min_healthy: u32) -> bool {
+    let needed = min_healthy.max(1);
+    old_healthy.contains(&Some(0))
+        && !new_healthy.is_empty()
+        && new_healthy.iter().all(|healthy| healthy.is_some_and(|healthy| healthy >= needed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load_balancer::group::Target;
+
+    fn target(state: HealthState, reason: Option<&str>) -> TargetHealth {
+        let target = Target { id: "10.0.0.1".into(), port: Some(8080) };
+        TargetHealth { target, state, reason: reason.map(Into::into) }
+    }
+
+    #[test]
+    fn only_healthy_targets_count_and_no_targets_are_never_enough() {
+        #[track_caller]
+        fn check(health: &[TargetHealth], min_healthy: u32, enough: bool, reason: &str) {
+            let verdict = targets_verdict(health, min_healthy);
+            assert_eq!((verdict.enough, verdict.reason.as_str()), (enough, reason));
+        }
+        let healthy = || target(HealthState::Healthy, None);
+        check(&[], 0, false, "no targets registered, 1 needed");
+        check(&[healthy()], 0, true, "1 of 1 targets healthy, 1 needed");
+        check(&[healthy(), healthy()], 2, true, "2 of 2 targets healthy, 2 needed");
+        check(
+            &[healthy(), target(HealthState::Unhealthy, Some("Target.Timeout"))],
+            2,
+            false,
+            "1 of 2 targets healthy, 2 needed; 10.0.0.1:8080 unhealthy (Target.Timeout)",
+        );
+        for state in [HealthState::Initial, HealthState::Unused, HealthState::Draining, HealthState::Unavailable] {
+            assert!(!targets_verdict(&[target(state, None)], 1).enough, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn the_old_side_keeps_its_share_of_what_it_had() {
+        #[track_caller]
+        fn check(planned: u32, share: u8, now: u32, enough: bool, needed: u32) {
+            let verdict = capacity_verdict(planned, share, now);
+            assert_eq!((verdict.enough, verdict.needed), (enough, needed), "{}", verdict.reason);
+        }
+        check(3, 100, 3, true, 3);
+        check(3, 100, 2, false, 3);
+        check(3, 50, 2, true, 2);
+        check(3, 50, 1, false, 2);
+        check(10, 1, 1, true, 1);
+        check(0, 100, 0, false, 1);
+    }
+
+    #[test]
+    fn a_rollback_is_withheld_only_from_a_working_side_to_a_dead_one() {
+        #[track_caller]
+        fn check(old: &[Option<u32>], new: &[Option<u32>], withheld: bool) {
+            assert_eq!(rollback_is_withheld(old, new, 2), withheld, "{old:?} {new:?}");
+        }
+        check(&[Some(0)], &[Some(2)], true);
+        check(&[Some(3), Some(0)], &[Some(2), Some(2)], true);
+        check(&[Some(1)], &[Some(2)], false);
+        check(&[Some(0)], &[Some(1)], false);
+        check(&[Some(0)], &[Some(0)], false);
+        check(&[Some(0), Some(0)], &[Some(2), Some(1)], false);
+        check(&[None], &[Some(2)], false);
+        check(&[Some(0)], &[None], false);
+        check(&[Some(0)], &[], false);
+    }
+}

@@ -1,0 +1,332 @@
+//! The verdict at the end of each bake slice.
+//!
+//! Every gate is asked, the strongest opinion wins: roll back, then halt, then hold; only when none objects does the bake
+//! count. Among equals the operator speaks first, then alarms, health, capacity, drift, judge. A pause therefore holds
+//! the weight and never holds back a rollback.
+//!
+//! A shift that had to wait comes here too, so that no traffic goes unwatched. One that was begun is no place to rest:
+//! pause, capacity and an inconclusive judge then hold nothing, and `shift-weight` completes what it began or takes it
+//! back (invariant 3). What cannot be read still holds.
+
+use crate::gates::alarms::{AlarmsRead, alarms_opinion};
+use crate::gates::health::{capacity_verdict, targets_verdict};
+use crate::gates::judge::{Comparison, Moment, judge_opinion};
+use crate::gates::opinion::{Gate, Opinion, Says};
+use crate::journal::cursor::Verdict;
+use crate::journal::{Head, Phase, Trigger};
+use crate::load_balancer::group::{TargetHealth, healthy_count};
+use crate::names::TargetGroupArn;
+use crate::planner::plan::{Plan, SETTLE_SECONDS};
+use crate::policy::document::written_duration;
+use crate::policy::service_policy::{OnDrift, ScheduleStep, ServicePolicy};
+use crate::routing::drift::Drift;
+use crate::weight::Weight;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// The longest wait between two looks while a step is held or waits for approval, in seconds.
+pub const LONGEST_HELD_WAIT_SECONDS: u32 = 900;
+/// About as many slices as all bakes of a schedule have together: each is some ten events of the at most 25,000 that the
+/// history of one execution holds.
+const MOST_SLICES: u64 = 1000;
+
+/// What a look found. An error is the text of what could not be read.
+#[derive(Debug, Clone)]
+pub struct SliceInputs<'a> {
+    /// The time of the look.
+    pub now: Timestamp,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The head, read before everything else.
+    pub head: &'a Head,
+    /// The alarms of the policy, and from when on a firing counts: when the locks were taken.
+    pub alarms: Result<AlarmsRead, String>,
+    /// The targets of each new group, by the new group.
+    pub new_side: Result<BTreeMap<TargetGroupArn, Vec<TargetHealth>>, String>,
+    /// The targets of each old group, by the old group.
+    pub old_side: Result<BTreeMap<TargetGroupArn, Vec<TargetHealth>>, String>,
+    /// Routes that were found changed in two reads.
+    pub drift: Result<Vec<Drift>, String>,
+    /// What the comparison says; none before the first traffic and where the policy wants none.
+    pub judge: Option<Result<Comparison, String>>,
+    /// Why only the alarms and the new side were looked at: another service's rollback needs the account's budget of calls.
+    /// The step bakes on meanwhile, or is held when its bake is over (invariant 14).
+    pub makes_way: Option<String>,
+}
+
+/// What comes next, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SliceVerdict {
+    /// `advance`, `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`.
+    pub verdict: Verdict,
+    /// Who decided.
+    pub gate: Gate,
+    /// Seconds until the next look; 0 where there is none.
+    pub wait_seconds: u32,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Who begins a rollback, where the verdict is `rollBack`.
+    pub trigger: Option<Trigger>,
+    /// When the cause of the verdict arose: the alarm's change of state, else now.
+    pub caused_at: Timestamp,
+}
+
+/// Combines what the gates say.
+pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
+    let decided = |verdict, gate, wait_seconds, reason| SliceVerdict {
+        verdict,
+        gate,
+        wait_seconds,
+        reason,
+        trigger: None,
+        caused_at: inputs.now,
+    };
+    let head = inputs.head;
+    match head.phase {
+        Phase::RollingBack | Phase::Settling | Phase::RolledBack => {
+            let cause = head.rollback.as_ref().map_or("a rollback was begun", |rollback| rollback.cause.as_str());
+            return decided(Verdict::Stop, Gate::Operator, 0, format!("already rolling back: {cause}"));
+        }
+        Phase::Halted => {
+            let reason = head.reason.clone().unwrap_or_else(|| "the migration is halted".to_owned());
+            return decided(Verdict::Halt, Gate::Operator, 0, reason);
+        }
+        Phase::Planned | Phase::Moving | Phase::Migrated | Phase::Refused => {}
+    }
+    let opinions = opinions(inputs);
+    if let Some(reason) = &head.condemned
+        && opinions.iter().all(|opinion| opinion.says < Says::RollBack)
+    {
+        // A function that recorded a rollback and died before it answered is run again, and what it saw may be over.
+        let trigger = Some(Trigger::CheckAlarms);
+        return SliceVerdict { trigger, ..decided(Verdict::RollBack, Gate::Judge, 0, reason.clone()) };
+    }
+    let strongest = opinions.iter().map(|opinion| opinion.says).max().unwrap_or(Says::GoOn);
+    if strongest == Says::GoOn {
+        return bake(inputs, &opinions);
+    }
+    let first = opinions.iter().find(|opinion| opinion.says == strongest).expect("the strongest is one of them");
+    let reason = reasons(opinions.iter().filter(|opinion| opinion.says == strongest));
+    match strongest {
+        Says::RollBack => {
+            let trigger = if first.gate == Gate::Operator { Trigger::Operator } else { Trigger::CheckAlarms };
+            let caused_at = first.caused_at.unwrap_or(inputs.now);
+            SliceVerdict { trigger: Some(trigger), caused_at, ..decided(Verdict::RollBack, first.gate, 0, reason) }
+        }
+        Says::Halt => decided(Verdict::Halt, first.gate, 0, reason),
+        Says::Hold | Says::GoOn => held(inputs, Verdict::Hold, first.gate, reason),
+    }
+}
+
+fn reasons<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> String {
+    opinions
+        .filter(|opinion| !opinion.reason.is_empty())
+        .map(|opinion| format!("{}: {}", opinion.gate, opinion.reason))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
+    let mut opinions = vec![operator(inputs.head)];
+    opinions.push(match &inputs.alarms {
+        Ok(read) => alarms_opinion(&inputs.plan.alarms(), read, inputs.head.since),
+        Err(error) => Opinion::unreadable(Gate::Alarms, error),
+    });
+    opinions.push(new_side(inputs));
+    if let Some(reason) = &inputs.makes_way {
+        opinions.push(Opinion::new(Gate::Schedule, Says::GoOn, reason.as_str()));
+        return opinions;
+    }
+    opinions.push(old_side(inputs));
+    opinions.push(drift(inputs));
+    opinions.extend(judge(inputs));
+    opinions
+}
+
+fn operator(head: &Head) -> Opinion {
+    if head.commands.abort {
+        Opinion::new(Gate::Operator, Says::RollBack, "asked to abort")
+    } else if head.commands.paused && head.intended_step.is_none() {
+        Opinion::new(Gate::Operator, Says::Hold, "paused until continue")
+    } else {
+        Opinion::new(Gate::Operator, Says::GoOn, "")
+    }
+}
+
+fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
+    let health = match &inputs.new_side {
+        Ok(health) => health,
+        Err(error) => return Opinion::unreadable(Gate::Health, error),
+    };
+    let mut sick = Vec::new();
+    for planned in &inputs.plan.groups {
+        let Some(new) = inputs.head.new_groups.get(&planned.old) else {
+            return Opinion::unreadable(Gate::Health, &format!("{} has no new target group", planned.old.name()));
+        };
+        let Some(targets) = health.get(new) else {
+            return Opinion::unreadable(Gate::Health, &format!("no answer about {}", new.name()));
+        };
+        let verdict = targets_verdict(targets, inputs.plan.policy.min_healthy);
+        if !verdict.enough {
+            sick.push(format!("{}: {}", new.name(), verdict.reason));
+        }
+    }
+    if sick.is_empty() {
+        return Opinion::new(Gate::Health, Says::GoOn, "");
+    }
+    let says = if inputs.head.new_side_may_have_traffic() { Says::RollBack } else { Says::Hold };
+    Opinion::new(Gate::Health, says, sick.join(", "))
+}
+
+fn old_side(inputs: &SliceInputs<'_>) -> Opinion {
+    let health = match &inputs.old_side {
+        Ok(health) => health,
+        Err(error) => return Opinion::unreadable(Gate::Capacity, error),
+    };
+    let mut short = Vec::new();
+    for planned in &inputs.plan.groups {
+        let Some(targets) = health.get(&planned.old) else {
+            return Opinion::unreadable(Gate::Capacity, &format!("no answer about {}", planned.old.name()));
+        };
+        let share = inputs.plan.policy.old_healthy_share;
+        let verdict = capacity_verdict(planned.old_healthy, share, healthy_count(targets));
+        if !verdict.enough {
+            short.push(format!("{} could not take all traffic back: {}", planned.old.name(), verdict.reason));
+        }
+    }
+    let waits = !short.is_empty() && inputs.head.intended_step.is_none();
+    Opinion::new(Gate::Capacity, if waits { Says::Hold } else { Says::GoOn }, short.join(", "))
+}
+
+fn judge(inputs: &SliceInputs<'_>) -> Option<Opinion> {
+    let (read, step, verified_at) = (inputs.judge.as_ref()?, current(inputs)?, inputs.head.verified_at?);
+    let moment = Moment {
+        weight: step.weight,
+        elapsed_seconds: seconds_between(verified_at, inputs.now),
+        bake_seconds: step.bake_seconds,
+    };
+    let opinion = judge_opinion(read, moment, inputs.plan.policy.on_inconclusive);
+    let begun = inputs.head.intended_step.is_some() && read.is_ok() && opinion.says == Says::Hold;
+    Some(Opinion { says: if begun { Says::GoOn } else { opinion.says }, ..opinion })
+}
+
+fn drift(inputs: &SliceInputs<'_>) -> Opinion {
+    match &inputs.drift {
+        Err(error) => Opinion::unreadable(Gate::Drift, error),
+        Ok(drifts) if drifts.is_empty() => Opinion::new(Gate::Drift, Says::GoOn, ""),
+        Ok(drifts) => {
+            let says = match inputs.plan.policy.on_drift {
+                OnDrift::Halt => Says::Halt,
+                OnDrift::Rollback => Says::RollBack,
+            };
+            let seen = drifts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Opinion::new(Gate::Drift, says, seen)
+        }
+    }
+}
+
+/// The step that is baking: the last that was verified. None for the attach.
+fn current<'a>(inputs: &SliceInputs<'a>) -> Option<&'a ScheduleStep> {
+    inputs.plan.step(inputs.head.verified_step?)
+}
+
+/// Nothing objects: the schedule decides.
+fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
+    let (head, plan) = (inputs.head, inputs.plan);
+    let said = reasons(opinions.iter());
+    let noted = |text: String| if said.is_empty() { text } else { format!("{text} ({said})") };
+    let decided = |verdict, wait_seconds, reason| SliceVerdict {
+        verdict,
+        gate: Gate::Schedule,
+        wait_seconds,
+        reason: noted(reason),
+        trigger: None,
+        caused_at: inputs.now,
+    };
+    let makes_way = inputs.makes_way.is_some();
+    if let Some(begun) = head.intended_step.filter(|_| !makes_way) {
+        let weight = plan.step(begun).map_or(Weight::ZERO, |step| step.weight);
+        return decided(Verdict::Advance, 0, format!("the shift to {weight} was begun, on with it"));
+    }
+    let (Some(number), Some(verified_at), None) = (head.verified_step, head.verified_at, head.intended_step) else {
+        return held(inputs, Verdict::Hold, Gate::Schedule, noted("the shift is not verified yet".to_owned()));
+    };
+    let (weight, asked_seconds, approve) =
+        current(inputs).map_or((Weight::ZERO, 0, false), |step| (step.weight, step.bake_seconds, step.approve));
+    // Nobody looks at the routes after the end, so every shift that may have been invoked twice is dead before it.
+    let least_seconds = if number == plan.last_step() { SETTLE_SECONDS } else { 0 };
+    let bake_seconds = asked_seconds.max(least_seconds);
+    let elapsed = seconds_between(verified_at, inputs.now);
+    // The bake's end, and before it the moment from which the judge may end it.
+    let early_end = plan.policy.early_end_seconds(number);
+    let passed = matches!(&inputs.judge, Some(Ok(comparison)) if comparison.passes());
+    let ends_early = passed && early_end.is_some_and(|least| elapsed >= least);
+    if elapsed < bake_seconds && !ends_early {
+        let next = early_end.filter(|least| elapsed < *least).unwrap_or(bake_seconds);
+        let wait = slice_seconds(&plan.policy, next - elapsed);
+        let reason = format!(
+            "baking at {weight}: {} of {}, nothing against it",
+            written_duration(elapsed),
+            written_duration(bake_seconds)
+        );
+        return decided(Verdict::Bake, wait, reason);
+    }
+    let approved = head.commands.approved_step.is_some_and(|step| step >= number);
+    let baked = if elapsed < bake_seconds {
+        let (elapsed, of) = (written_duration(elapsed), written_duration(bake_seconds));
+        format!("baked {elapsed} of {of} at {weight}, ended early because the judge passed it")
+    } else {
+        format!("baked {} at {weight}", written_duration(bake_seconds))
+    };
+    if approve && !approved {
+        return held(inputs, Verdict::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
+    }
+    if makes_way {
+        return held(inputs, Verdict::Hold, Gate::Schedule, noted(baked));
+    }
+    plan.step(number + 1).map_or_else(
+        || decided(Verdict::Finish, 0, format!("{baked}, the last step")),
+        |next| decided(Verdict::Advance, 0, format!("{baked}, on to {}", next.weight)),
+    )
+}
+
+/// A hold or an approval: looks become rarer, up to a quarter of an hour, and end in a halt.
+fn held(inputs: &SliceInputs<'_>, verdict: Verdict, gate: Gate, reason: String) -> SliceVerdict {
+    let policy = &inputs.plan.policy;
+    let held_for = inputs.head.held_since.map_or(0, |since| seconds_between(since, inputs.now));
+    let (verdict, wait_seconds, reason) = match held_wait_seconds(policy, held_for, policy.slice_seconds) {
+        Some(wait) => (verdict, wait, reason),
+        None => (Verdict::Halt, 0, held_too_long(policy, held_for, &reason)),
+    };
+    SliceVerdict { verdict, gate, wait_seconds, reason, trigger: None, caused_at: inputs.now }
+}
+
+/// The wait before the next look at something that has been held for so many seconds: `shortest` at first, then as long as
+/// it has been held, up to a quarter of an hour. None once the policy's `maxHold` is over.
+pub fn held_wait_seconds(policy: &ServicePolicy, held_for: u32, shortest: u32) -> Option<u32> {
+    let left = policy.max_hold_seconds.saturating_sub(held_for);
+    let longest = LONGEST_HELD_WAIT_SECONDS.max(shortest);
+    (left > 0).then(|| held_for.clamp(shortest, longest).min(left).max(1))
+}
+
+/// Why it halts, where it has been held for longer than the policy's `maxHold`.
+pub fn held_too_long(policy: &ServicePolicy, held_for: u32, reason: &str) -> String {
+    let longest = written_duration(policy.max_hold_seconds);
+    format!("held for {} (maxHold is {longest}): {reason}", written_duration(held_for))
+}
+
+/// The next slice, in seconds, of a bake of which `remaining_seconds` are left: the policy's slice, longer where the
+/// schedule is so long that the looks would not fit into the history of one execution, never more than the rest.
+pub fn slice_seconds(policy: &ServicePolicy, remaining_seconds: u32) -> u32 {
+    let total: u64 = policy.schedule.steps.iter().map(|step| u64::from(step.bake_seconds)).sum();
+    let fitting = u32::try_from(total.div_ceil(MOST_SLICES)).unwrap_or(u32::MAX);
+    policy.slice_seconds.max(fitting).min(remaining_seconds).max(1)
+}
+
+/// Whole seconds from one time to another; 0 where it is earlier.
+pub fn seconds_between(from: Timestamp, to: Timestamp) -> u32 {
+    u32::try_from(to.duration_since(from).as_secs().max(0)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! The small payload that a state machine hands from function to function.
+
+use crate::journal::hook::DueHook;
+use crate::names::{MigrationId, ServiceName};
+use crate::planner::plan::{Finding, Plan};
+use crate::weight::Weight;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a function returns: the whole next payload. The machine branches on `verdict` and waits for `waitSeconds`;
+/// a person reads `reason` in the console.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cursor {
+    /// Version of this format.
+    pub version: u32,
+    /// The service that moves.
+    pub service: ServiceName,
+    /// Its migration; none where a plan was refused or only asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<MigrationId>,
+    /// The generation under which this execution may write.
+    pub generation: u64,
+    /// The step to shift to, or that is baking. 0 is the attach.
+    pub step: u32,
+    /// The weight of that step.
+    pub weight: Weight,
+    /// What comes next.
+    pub verdict: Verdict,
+    /// How long to wait before the next look, in seconds.
+    pub wait_seconds: u32,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The hook to call, where the verdict is `hook`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<DueHook>,
+    /// When the cause of a `rollBack` arose, if that was before the verdict: an alarm's change of state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_at: Option<Timestamp>,
+    /// The error name of a refusal: `Refused`, `LockHeld` or `InvalidRequest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What the checks said, where the verdict is `refused` or `planned`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// The plan of a dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<Plan>>,
+}
+
+/// What comes next. A verdict is data and never an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// A dry run: the plan is in the payload, nothing was changed.
+    Planned,
+    /// The migration did not begin, or was taken back before its first change.
+    Refused,
+    /// Go on with the next state.
+    Proceed,
+    /// Not yet, and no traffic is at stake: ask the same function again.
+    Wait,
+    /// Targets are healthy.
+    Ready,
+    /// Call the function that `hook` names, then the function that said so once more.
+    Hook,
+    /// Keep the weight and look again after a slice.
+    Bake,
+    /// Keep the weight although the bake is over, and let the gates look again after a slice.
+    Hold,
+    /// Keep the weight until a person approves.
+    Approval,
+    /// On to the step in the payload.
+    Advance,
+    /// The final bake is over.
+    Finish,
+    /// A gate failed.
+    RollBack,
+    /// Somebody else rolls this migration back; settle and verify.
+    Stop,
+    /// Leave traffic where it is; a person decides.
+    Halt,
+    /// Every route is back; wait until late writers are gone, then look again.
+    Settle,
+    /// Every route is back, looked at twice, locks released.
+    RolledBack,
+    /// Done.
+    Migrated,
+}

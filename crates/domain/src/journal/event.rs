@@ -1,0 +1,165 @@
+//! One line of the journal, and what can happen to a migration.
+
+use super::cursor::Verdict;
+use super::head::Commands;
+use super::hook::HookPoint;
+use super::rollback::Trigger;
+use crate::load_balancer::route::RouteId;
+use crate::names::{MigrationId, TargetGroupArn};
+use crate::routing::drift::Drift;
+use crate::weight::Weight;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of heads and events as they are written today.
+pub const RECORD_VERSION: u32 = 1;
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Version of this format.
+    pub version: u32,
+    /// 1, 2, 3, ... within a migration.
+    pub sequence: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The migration.
+    pub migration: MigrationId,
+    /// The generation it was recorded under.
+    pub generation: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Happening {
+    /// The plan was stored and every lock taken.
+    Planned {
+        /// Number of routes locked.
+        routes: u32,
+    },
+    /// The new groups exist, tagged as ours.
+    GroupsCreated {
+        /// New group of each old one.
+        groups: BTreeMap<TargetGroupArn, TargetGroupArn>,
+    },
+    /// Our own alarms on the new groups exist, tagged as ours.
+    GuardsCreated {
+        /// Their names.
+        alarms: Vec<String>,
+    },
+    /// A shift is about to be written.
+    ShiftIntended {
+        /// The step.
+        step: u32,
+        /// Its weight.
+        weight: Weight,
+    },
+    /// Every route was read back at the step's weight.
+    Shifted {
+        /// The step.
+        step: u32,
+        /// Its weight.
+        weight: Weight,
+    },
+    /// Targets were registered, or are left to a controller.
+    TargetsRegistered {
+        /// How many, by us.
+        registered: u32,
+    },
+    /// The health of the new targets was read.
+    TargetsChecked {
+        /// Whether every new group had enough healthy targets.
+        healthy: bool,
+        /// What was seen.
+        reason: String,
+    },
+    /// The gates looked.
+    Judged {
+        /// What they said.
+        verdict: Verdict,
+        /// Which gate decided, and why.
+        reason: String,
+    },
+    /// A hook is about to be called by a machine.
+    HookCalled {
+        /// When it is called.
+        point: HookPoint,
+        /// The step it belongs to; 0 after a rollback.
+        step: u32,
+        /// The function's name.
+        function: String,
+        /// The execution that calls it.
+        execution: String,
+    },
+    /// The hook answered without an error.
+    HookAnswered {
+        /// When it was called.
+        point: HookPoint,
+        /// The step it belongs to; 0 after a rollback.
+        step: u32,
+        /// The function's name.
+        function: String,
+    },
+    /// An operator asked for something.
+    Commanded {
+        /// The commands in force from now on.
+        commands: Commands,
+        /// Who and why, for people.
+        reason: String,
+    },
+    /// A rollback was begun; later ones join it.
+    RollbackBegun {
+        /// Who began it.
+        trigger: Trigger,
+        /// Why.
+        cause: String,
+        /// When the cause arose.
+        caused_at: Timestamp,
+    },
+    /// A route could not be given its baseline because somebody else had changed it; our group was taken out.
+    ForeignEditKept {
+        /// The route.
+        route: RouteId,
+        /// What was seen.
+        seen: String,
+    },
+    /// Every route was read back without the new groups.
+    RoutesReturned {
+        /// How many routes had to be written.
+        written: u32,
+    },
+    /// The second look, after settle, found every route back; locks are released.
+    RollbackVerified {
+        /// Routes that a late writer had moved again and that were written once more.
+        rewritten: u32,
+    },
+    /// All traffic is on the new side, read back; locks are released.
+    Finished,
+    /// Stopped without moving traffic; locks stay.
+    Halted {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A person let a halted migration go on, in an execution of its own.
+    Resumed {
+        /// The ARN of that execution, which is started after this is recorded.
+        execution: String,
+        /// Who, for people.
+        who: String,
+        /// What others did to routes and what from now on belongs to their baselines. Where there is any, the revision of
+        /// the plan that has it is stored with this line, under the generation that this line begins.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accepted: Vec<Drift>,
+    },
+    /// Ended before the first change; what was created is removed, locks are released.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}

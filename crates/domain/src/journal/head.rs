@@ -1,0 +1,236 @@
+//! The head of a migration: its present state, small enough for one item.
+
+use super::event::{Event, Happening, RECORD_VERSION};
+use super::rollback::Rollback;
+use crate::journal::hook::HookCall;
+use crate::names::{MigrationId, ServiceName, TargetGroupArn};
+use crate::planner::plan::SETTLE_SECONDS;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where a migration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Locks are held, no route has been touched.
+    Planned,
+    /// On the way up: the attach was intended, or later.
+    Moving,
+    /// A rollback was begun; traffic may still be on the new side.
+    RollingBack,
+    /// Every route was seen back; the second look is due.
+    Settling,
+    /// At rest: every route is at its baseline.
+    RolledBack,
+    /// At rest: a person is needed. Locks stay.
+    Halted,
+    /// At rest: all traffic is on the new side.
+    Migrated,
+    /// At rest: nothing was changed.
+    Refused,
+}
+
+impl Phase {
+    /// Whether the migration is over and holds no lock. A halted one is at rest, but keeps its locks.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::RolledBack | Self::Migrated | Self::Refused)
+    }
+
+    /// Whether a rollback was begun and traffic is on its way back, or back.
+    pub fn is_returning(self) -> bool {
+        matches!(self, Self::RollingBack | Self::Settling)
+    }
+}
+
+/// The state of a service's latest migration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    /// Version of this format.
+    pub version: u32,
+    /// The service.
+    pub service: ServiceName,
+    /// Its latest migration.
+    pub migration: MigrationId,
+    /// How many migrations the service has had; part of execution names.
+    pub attempt: u32,
+    /// Fences off late writers. The first rollback and every resume raise it.
+    pub generation: u64,
+    /// Number of the last event.
+    pub sequence: u64,
+    /// Where the migration is.
+    pub phase: Phase,
+    /// The execution that owns the migration.
+    pub execution: String,
+    /// When the locks were taken.
+    pub since: Timestamp,
+    /// The last step that was verified on every route; none before the attach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_step: Option<u32>,
+    /// When it was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
+    /// A step that was begun and not yet verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intended_step: Option<u32>,
+    /// When the current run of `hold` or `approval` verdicts began. A bake or a verified shift ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_since: Option<Timestamp>,
+    /// Why the gates decided to roll back: a decision that is recorded stays, even if nobody acted on it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condemned: Option<String>,
+    /// When the new targets were first waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<Timestamp>,
+    /// Reads in a row in which the new targets were healthy.
+    #[serde(default)]
+    pub healthy_reads: u32,
+    /// The new group of each old one, once created.
+    #[serde(default)]
+    pub new_groups: BTreeMap<TargetGroupArn, TargetGroupArn>,
+    /// Whether our own alarms were created.
+    #[serde(default)]
+    pub guarded: bool,
+    /// What an operator asked for.
+    #[serde(default)]
+    pub commands: Commands,
+    /// The rollback, once one was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Rollback>,
+    /// The last hook that was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookCall>,
+    /// When it last halted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted_at: Option<Timestamp>,
+    /// When it was last resumed: from then on its present execution counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Timestamp>,
+    /// The generation whose revision of the plan is in force; none for the plan as it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_revision: Option<u64>,
+    /// Routes may still carry what a person accepted at the last resume, until the next shift is verified.
+    #[serde(default)]
+    pub accepting: bool,
+    /// Why the migration rests where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What an operator asked for, seen at the next slice.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Commands {
+    /// Hold the weight until `continue`.
+    #[serde(default)]
+    pub paused: bool,
+    /// Roll back.
+    #[serde(default)]
+    pub abort: bool,
+    /// The last step that was approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_step: Option<u32>,
+}
+
+impl Head {
+    /// The head of a migration whose locks are being taken; its first event is `Planned`.
+    pub fn first(service: ServiceName, attempt: u32, generation: u64, execution: String, now: Timestamp) -> Self {
+        Self {
+            version: RECORD_VERSION,
+            migration: MigrationId::of(&service, attempt),
+            service,
+            attempt,
+            generation,
+            sequence: 0,
+            phase: Phase::Planned,
+            execution,
+            since: now,
+            verified_step: None,
+            verified_at: None,
+            intended_step: None,
+            held_since: None,
+            condemned: None,
+            waiting_since: None,
+            healthy_reads: 0,
+            new_groups: BTreeMap::new(),
+            guarded: false,
+            commands: Commands::default(),
+            rollback: None,
+            hook: None,
+            halted_at: None,
+            resumed_at: None,
+            plan_revision: None,
+            accepting: false,
+            reason: None,
+        }
+    }
+
+    /// The event that records `what` as the next line of this migration's journal.
+    pub fn next_event(&self, what: Happening, at: Timestamp) -> Event {
+        Event {
+            version: RECORD_VERSION,
+            sequence: self.sequence + 1,
+            at,
+            migration: self.migration.clone(),
+            generation: self.generation,
+            what,
+        }
+    }
+
+    /// When the routes of a migration that ended with `event`, which led to this head, can be taken by another: when the
+    /// longest writer that passed a fence before the end is dead, with what settle has to spare. None where no route was
+    /// ever written to, so that they are free at once.
+    pub fn routes_free_at(&self, event: &Event) -> Option<Timestamp> {
+        let written = matches!(self.phase, Phase::RolledBack | Phase::Migrated);
+        written.then(|| event.at + SignedDuration::from_secs(i64::from(SETTLE_SECONDS)))
+    }
+
+    /// Whether the new side may have traffic: a step above the attach was verified, or was begun and may be on some routes.
+    pub fn new_side_may_have_traffic(&self) -> bool {
+        self.verified_step.max(self.intended_step).is_some_and(|step| step > 0)
+    }
+
+    /// Since when the migration is as it is: halted since it halted, back since every route was seen back, at its weight since
+    /// that was read back.
+    pub fn at_rest_since(&self) -> Timestamp {
+        let by_phase = match self.phase {
+            Phase::Halted => self.halted_at,
+            Phase::RollingBack => self.rollback.as_ref().map(|rollback| rollback.begun_at),
+            Phase::Settling | Phase::RolledBack => self.rollback.as_ref().and_then(|rollback| rollback.returned_at),
+            Phase::Moving | Phase::Migrated => self.verified_at,
+            Phase::Planned | Phase::Refused => None,
+        };
+        by_phase.unwrap_or(self.since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Happening, Trigger};
+    use crate::names::ServiceName;
+    use crate::weight::Weight;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_migration_rests_since_it_came_to_rest_and_not_since_its_last_shift() {
+        let after = |head: &Head, what, second| head.after(&head.next_event(what, at(second))).unwrap();
+        let head = Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), at(1));
+        assert_eq!(head.at_rest_since(), at(1));
+        let head = after(&head, Happening::ShiftIntended { step: 0, weight: Weight::ZERO }, 2);
+        let head = after(&head, Happening::Shifted { step: 0, weight: Weight::ZERO }, 3);
+        assert_eq!(head.at_rest_since(), at(3));
+        let halted = after(&head, Happening::Halted { reason: "drift".into() }, 4);
+        assert_eq!(halted.at_rest_since(), at(4));
+        let begun = Happening::RollbackBegun { trigger: Trigger::Operator, cause: "me".into(), caused_at: at(5) };
+        let back = after(&halted, begun, 6);
+        assert_eq!(back.at_rest_since(), at(6));
+        let back = after(&back, Happening::RoutesReturned { written: 1 }, 7);
+        let back = after(&back, Happening::RollbackVerified { rewritten: 0 }, 8);
+        assert_eq!(back.at_rest_since(), at(7));
+    }
+}

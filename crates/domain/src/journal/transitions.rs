@@ -1,0 +1,155 @@
+//! The one table of transitions: which event may follow in which phase, and the head that it leads to.
+
+use super::cursor::Verdict;
+use super::event::{Event, Happening};
+use super::head::{Head, Phase};
+use super::hook::{HookCall, HookPoint};
+use super::rollback::Rollback;
+use crate::names::MigrationId;
+use jiff::Timestamp;
+
+/// An event that cannot happen in a phase.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("event {event} cannot happen in phase {phase:?} of migration {migration}")]
+pub struct TransitionError {
+    /// The event.
+    pub event: String,
+    /// The phase.
+    pub phase: Phase,
+    /// The migration.
+    pub migration: MigrationId,
+}
+
+impl Head {
+    /// The transition table: the head that an event leads to.
+    ///
+    /// # Errors
+    /// The event cannot happen in this phase.
+    pub fn after(&self, event: &Event) -> Result<Self, TransitionError> {
+        use Happening as H;
+        use Phase as P;
+        let mut next = self.clone();
+        next.sequence = event.sequence;
+        match (self.phase, &event.what) {
+            (P::Planned, H::Planned { .. }) | (P::RollingBack | P::Settling, H::ForeignEditKept { .. }) => {}
+            (P::Planned, H::GroupsCreated { groups }) => next.new_groups.clone_from(groups),
+            (P::Planned, H::GuardsCreated { .. }) => next.guarded = true,
+            (P::Planned | P::Moving, H::ShiftIntended { step, .. }) => {
+                next.phase = P::Moving;
+                next.intended_step = Some(*step);
+            }
+            (P::Moving, H::Shifted { step, .. }) => {
+                next.intended_step = None;
+                next.verified_step = Some(*step);
+                next.verified_at = Some(event.at);
+                next.held_since = None;
+                next.accepting = false;
+            }
+            (P::Moving, H::TargetsRegistered { .. }) => {
+                next.waiting_since = self.waiting_since.or(Some(event.at));
+            }
+            (P::Moving, H::TargetsChecked { healthy, .. }) => {
+                next.waiting_since = self.waiting_since.or(Some(event.at));
+                next.healthy_reads = if *healthy { self.healthy_reads + 1 } else { 0 };
+            }
+            (P::Moving, H::Judged { verdict, reason }) => {
+                if *verdict == Verdict::RollBack {
+                    next.condemned.get_or_insert_with(|| reason.clone());
+                }
+                next.held_since = match verdict {
+                    Verdict::Hold | Verdict::Approval => self.held_since.or(Some(event.at)),
+                    // Not a shift yet: one that is held again counts on, so that `maxHold` ends it.
+                    Verdict::Advance => self.held_since,
+                    _ => None,
+                };
+            }
+            (P::Moving | P::Settling, H::HookCalled { point, step, function, execution }) => {
+                next.hook = Some(HookCall {
+                    point: *point,
+                    step: *step,
+                    function: function.clone(),
+                    execution: execution.clone(),
+                    called_at: event.at,
+                    answered: false,
+                });
+            }
+            (P::Moving | P::Settling, H::HookAnswered { point, step, .. })
+                if self.hook.as_ref().is_some_and(|call| call.is(*point, *step)) =>
+            {
+                next.hook = self.hook.clone().map(|call| HookCall { answered: true, ..call });
+            }
+            (P::Planned | P::Moving | P::Halted, H::Commanded { commands, .. }) => next.commands = commands.clone(),
+            (P::Planned | P::Moving | P::Halted, H::RollbackBegun { trigger, cause, caused_at }) => {
+                next.phase = P::RollingBack;
+                next.generation = self.generation + 1;
+                // Every rollback calls its own; one of the way up is kept, because it may be running still.
+                next.hook = self.hook.clone().filter(|call| call.point != HookPoint::AfterRollback);
+                next.rollback = Some(Rollback {
+                    trigger: *trigger,
+                    cause: cause.clone(),
+                    caused_at: *caused_at,
+                    begun_at: event.at,
+                    returned_at: None,
+                });
+            }
+            (P::RollingBack | P::Settling, H::RoutesReturned { .. }) => {
+                next.phase = P::Settling;
+                if let Some(rollback) = &mut next.rollback {
+                    rollback.returned_at = rollback.returned_at.or(Some(event.at));
+                }
+            }
+            (P::Settling, H::RollbackVerified { .. }) => {
+                next.phase = P::RolledBack;
+                next.intended_step = None;
+                next.verified_step = None;
+                next.reason = self.rollback.as_ref().map(|rollback| rollback.cause.clone());
+            }
+            (P::Moving, H::Finished) => next.phase = P::Migrated,
+            (P::Planned | P::Moving | P::RollingBack | P::Settling, H::Halted { reason }) => {
+                next.phase = P::Halted;
+                next.halted_at = Some(event.at);
+                next.reason = Some(reason.clone());
+            }
+            // What a rollback left is never taken up again.
+            (P::Halted, H::Resumed { execution, accepted, .. }) if self.rollback.is_none() => {
+                next.resume(execution, !accepted.is_empty(), event.at);
+            }
+            (P::Planned, H::Refused { reason }) => {
+                next.phase = P::Refused;
+                next.reason = Some(reason.clone());
+            }
+            _ => {
+                return Err(TransitionError {
+                    event: format!("{:?}", event.what),
+                    phase: self.phase,
+                    migration: self.migration.clone(),
+                });
+            }
+        }
+        Ok(next)
+    }
+
+    /// Fences off what moved the migration before it halted, hands it to another execution and forgets what the halt left.
+    /// The step bakes anew, and new targets are looked at anew: nobody looked while it was halted.
+    fn resume(&mut self, execution: &str, revised: bool, at: Timestamp) {
+        self.generation += 1;
+        execution.clone_into(&mut self.execution);
+        self.resumed_at = Some(at);
+        let touched = self.verified_step.is_some() || self.intended_step.is_some();
+        self.phase = if touched { Phase::Moving } else { Phase::Planned };
+        self.verified_at = self.verified_step.map(|_| at);
+        self.held_since = None;
+        self.condemned = None;
+        self.waiting_since = None;
+        self.healthy_reads = 0;
+        self.commands.paused = false;
+        self.commands.abort = false;
+        self.reason = None;
+        if revised {
+            self.plan_revision = Some(self.generation);
+            self.accepting = true;
+            // The revised routes have to be brought to the recorded step.
+            self.intended_step = self.intended_step.or(self.verified_step);
+        }
+    }
+}

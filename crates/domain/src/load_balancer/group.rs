@@ -1,0 +1,155 @@
+//! Target groups, their attributes, and the health of their targets.
+
+use crate::names::{LoadBalancerArn, ServiceName, TargetGroupArn};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Tags of a resource.
+pub type Tags = BTreeMap<String, String>;
+/// Attributes of a target group by AWS's own keys (`stickiness.enabled`, `deregistration_delay.timeout_seconds`, ...).
+pub type Attributes = BTreeMap<String, String>;
+
+/// The tags that Crossfade puts on what it creates.
+pub mod tag {
+    /// `crossfade` on everything we create; the functions' roles are scoped by it.
+    pub const MANAGED_BY: &str = "managed-by";
+    /// Its value.
+    pub const MANAGED_BY_US: &str = "crossfade";
+    /// The stack whose functions created it, so that two stacks of one account leave each other's alone. What was created before
+    /// there was this tag does not carry it.
+    pub const STACK: &str = "crossfade:stack";
+    /// The service a group belongs to.
+    pub const SERVICE: &str = "crossfade:service";
+    /// The old group's ARN, so that a rollback can do without the table.
+    pub const OLD_GROUP: &str = "crossfade:old-target-group";
+    /// The migration that created it.
+    pub const MIGRATION: &str = "crossfade:migration";
+}
+
+/// What a target group is made of: everything `CreateTargetGroup` takes but its name, VPC and tags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupSettings {
+    /// `HTTP`, `HTTPS`, ...
+    pub protocol: String,
+    /// `HTTP1`, `HTTP2` or `GRPC`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol_version: Option<String>,
+    /// The port targets listen on unless they are registered with another.
+    pub port: u16,
+    /// `instance`, `ip`, `lambda` or `alb`.
+    pub target_type: String,
+    /// `ipv4` or `ipv6`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address_type: Option<String>,
+    /// The VPC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<String>,
+    /// The health check, every value explicit.
+    pub health_check: HealthCheck,
+}
+
+/// A target group's health check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthCheck {
+    /// Off only for Lambda targets.
+    pub enabled: bool,
+    /// `HTTP`, `HTTPS`, ...
+    pub protocol: String,
+    /// `traffic-port` or a number.
+    pub port: String,
+    /// The path probed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// 5 to 300 s between probes.
+    pub interval_seconds: i32,
+    /// 2 to 120 s.
+    pub timeout_seconds: i32,
+    /// Probes in a row from unhealthy to healthy. A new target needs one.
+    pub healthy_threshold: i32,
+    /// Probes in a row from healthy to unhealthy.
+    pub unhealthy_threshold: i32,
+    /// HTTP codes that count as healthy, such as `200-299`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_codes: Option<String>,
+    /// gRPC codes that do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc_codes: Option<String>,
+}
+
+/// A target group as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetGroup {
+    /// The group.
+    pub arn: TargetGroupArn,
+    /// Its name, unique in region and account.
+    pub name: String,
+    /// What it is made of.
+    pub settings: GroupSettings,
+    /// The load balancer that uses it: none or one.
+    pub load_balancers: Vec<LoadBalancerArn>,
+}
+
+/// A target: an instance id, an IP address or an ARN, and a port where it overrides the group's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// Instance id or IP address.
+    pub id: String,
+    /// Port override.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
+/// The health of one registered target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetHealth {
+    /// Which target.
+    pub target: Target,
+    /// Its state.
+    pub state: HealthState,
+    /// AWS's reason code (`Target.NotInUse`, `Target.FailedHealthChecks`, ...), where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The states of `DescribeTargetHealth`. Anything new counts as not healthy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HealthState {
+    /// Registered a moment ago; no verdict yet.
+    Initial,
+    /// Gets traffic.
+    Healthy,
+    /// Failed its checks.
+    Unhealthy,
+    /// The group is in no rule, or the target is not registered.
+    Unused,
+    /// Being deregistered.
+    Draining,
+    /// Health is unknown.
+    Unavailable,
+}
+
+/// Whether what carries these tags may be this stack's: no other stack is named in them.
+pub fn may_be_of_stack(tags: &Tags, stack: &str) -> bool {
+    tags.get(tag::STACK).is_none_or(|named| named == stack)
+}
+
+/// Whether a group's tags say that this stack created it as the new group of a service's old one, in whichever migration.
+pub fn is_ours(tags: &Tags, stack: &str, service: &ServiceName, old: &TargetGroupArn) -> bool {
+    let has = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
+    has(tag::MANAGED_BY, tag::MANAGED_BY_US)
+        && has(tag::SERVICE, service.as_str())
+        && has(tag::OLD_GROUP, old.as_str())
+        && may_be_of_stack(tags, stack)
+}
+
+/// How many of the targets get traffic.
+pub fn healthy_count(health: &[TargetHealth]) -> u32 {
+    let healthy = health.iter().filter(|target| target.state == HealthState::Healthy).count();
+    u32::try_from(healthy).unwrap_or(u32::MAX)
+}

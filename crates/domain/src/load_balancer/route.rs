@@ -1,0 +1,79 @@
+//! A route: a listener rule, or a listener's default action, that forwards to a target group.
+
+use crate::load_balancer::action::Action;
+use crate::names::{ListenerArn, LoadBalancerArn, ParseIdError, RuleArn};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Which route. A default action cannot be changed by `ModifyRule` (AWS refuses it), so the two are told apart.
+/// Written as the ARN of the rule or listener, whose resource type says which it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum RouteId {
+    /// A listener's rule with conditions.
+    Rule(RuleArn),
+    /// A listener's default action.
+    Default(ListenerArn),
+}
+
+impl RouteId {
+    /// Reads the ARN of a rule or a listener.
+    pub fn parse(text: impl Into<String>) -> Result<Self, ParseIdError> {
+        let text = text.into();
+        match RuleArn::parse(text.clone()) {
+            Ok(rule) => Ok(Self::Rule(rule)),
+            Err(_) => ListenerArn::parse(text).map(Self::Default),
+        }
+    }
+
+    /// The ARN of the rule or listener.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Rule(rule) => rule.as_str(),
+            Self::Default(listener) => listener.as_str(),
+        }
+    }
+
+    /// For people: `rule <lb>/…/<id>` or `default action of <lb>/…/<id>`.
+    pub fn describe(&self) -> String {
+        let resource = self.as_str().rsplit(':').next().unwrap_or_default();
+        let mut parts = resource.split('/').skip(2);
+        let balancer = parts.next().unwrap_or_default();
+        let last = resource.rsplit('/').next().unwrap_or_default();
+        match self {
+            Self::Rule(_) => format!("rule {last} of {balancer}"),
+            Self::Default(_) => format!("default action of listener {last} of {balancer}"),
+        }
+    }
+}
+
+impl fmt::Display for RouteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl TryFrom<String> for RouteId {
+    type Error = ParseIdError;
+    fn try_from(text: String) -> Result<Self, ParseIdError> {
+        Self::parse(text)
+    }
+}
+
+impl From<RouteId> for String {
+    fn from(id: RouteId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+/// A route as it was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// Which route.
+    pub id: RouteId,
+    /// Whose listener it is on.
+    pub load_balancer: LoadBalancerArn,
+    /// Its complete actions.
+    pub actions: Vec<Action>,
+}

@@ -1,0 +1,91 @@
+//! What was observed before a plan is made.
+
+use crate::alarms::alarm::Alarm;
+use crate::comparison::{HourBefore, ResponseTimes};
+use crate::load_balancer::group::{Attributes, Tags, TargetGroup, TargetHealth};
+use crate::load_balancer::route::{Route, RouteId};
+use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything that a plan depends on besides the policy.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inventory {
+    /// The stack that asks: a group of another one is not taken over.
+    pub stack: String,
+    /// The service's old groups that were found, with their attributes and health.
+    pub old_groups: Vec<ObservedGroup>,
+    /// Names or ARNs in the policy that no target group answers to.
+    pub missing_groups: Vec<String>,
+    /// The load balancers of the old groups.
+    pub load_balancers: Vec<ObservedLoadBalancer>,
+    /// Alarms of the policy that exist.
+    pub alarms: Vec<Alarm>,
+    /// Groups that already carry a name that the plan would give to a new one, with their tags.
+    pub name_holders: BTreeMap<String, (TargetGroupArn, Tags)>,
+    /// How long the old groups took to answer, where that is wanted.
+    pub response_times: BTreeMap<TargetGroupArn, ResponseTimes>,
+    /// What the old groups did in the hour before, where that is wanted.
+    pub hours_before: BTreeMap<TargetGroupArn, HourBefore>,
+    /// Who holds routes of the service now.
+    pub holders: Vec<RouteHolder>,
+}
+
+/// One old group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedGroup {
+    /// The group.
+    pub group: TargetGroup,
+    /// Its attributes.
+    pub attributes: Attributes,
+    /// Its registered targets.
+    pub health: Vec<TargetHealth>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// One load balancer with every route on it, the service's or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedLoadBalancer {
+    /// The load balancer.
+    pub arn: LoadBalancerArn,
+    /// `application`, `network` or `gateway`.
+    pub kind: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// Every rule and default action of every listener.
+    pub routes: Vec<Route>,
+    /// Tags of listeners and rules, by ARN, where there are any.
+    pub route_tags: BTreeMap<RouteId, Tags>,
+    /// How many distinct target groups the load balancer uses; 100 at most, not adjustable.
+    pub group_count: usize,
+}
+
+/// Who holds a route, since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteHolder {
+    /// The route.
+    pub route: RouteId,
+    /// The service that holds it.
+    pub service: ServiceName,
+    /// In which migration.
+    pub migration: MigrationId,
+    /// Since when.
+    pub since: Timestamp,
+    /// The migration is over, and the route can be taken from then on: a function that was writing to it may live until
+    /// then (invariant 8). None while the migration holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_at: Option<Timestamp>,
+}
+
+impl RouteHolder {
+    /// Whether a migration that begins `now` has to leave the route alone.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.free_at.is_none_or(|free_at| free_at > now)
+    }
+}

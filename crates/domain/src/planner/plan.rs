@@ -1,0 +1,166 @@
+//! Policy and inventory made exact and immutable.
+
+use crate::alarms::guard::PlannedGuard;
+use crate::comparison::FailedShares;
+use crate::judge::MetricKind;
+use crate::load_balancer::action::{Action, GroupStickiness};
+use crate::load_balancer::group::{Attributes, GroupSettings};
+use crate::load_balancer::route::RouteId;
+use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use crate::policy::service_policy::{ScheduleStep, ServicePolicy};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The longest that a function which writes to a load balancer may run, in seconds; the template sets the same number.
+pub const WRITER_TIMEOUT_SECONDS: u32 = 60;
+/// The pause between a rollback and its verification: the longest writer plus 30 s (invariant 7).
+pub const SETTLE_SECONDS: u32 = WRITER_TIMEOUT_SECONDS + 30;
+
+/// Everything a migration will do; executing it leaves no meaningful choice. Never changed once stored.
+///
+/// Steps are counted from 0, the attach at weight 0; step `n` (from 1) is `schedule[n - 1]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Version of this format.
+    pub version: u32,
+    /// The service.
+    pub service: ServiceName,
+    /// The migration.
+    pub migration: MigrationId,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The policy it follows.
+    pub policy: ServicePolicy,
+    /// One new group for each old one.
+    pub groups: Vec<PlannedGroup>,
+    /// Every route of the service, which move as one unit.
+    pub routes: Vec<PlannedRoute>,
+    /// The alarms that we create once the new groups exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<PlannedGuard>,
+    /// How many bad requests count as one for the judge, by metric, from the old groups' hour before the plan was made. Empty
+    /// where nothing is judged, and in plans from before this was recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clumps: BTreeMap<MetricKind, f64>,
+    /// Warnings that did not refuse the plan.
+    pub findings: Vec<Finding>,
+    /// What a resume made of an earlier plan of the same migration; none for the plan as it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+}
+
+/// A plan is never changed; a resume that accepts what others did to routes stores another one beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revision {
+    /// The generation that the resume began.
+    pub generation: u64,
+    /// The live actions of each accepted route at that time, which it may carry until the next shift is verified.
+    pub accepted: BTreeMap<RouteId, Vec<Action>>,
+}
+
+/// A new target group, a copy of an old one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedGroup {
+    /// The old group.
+    pub old: TargetGroupArn,
+    /// The load balancer both belong to.
+    pub load_balancer: LoadBalancerArn,
+    /// The new group's name: at most 32 characters, the same at every attempt.
+    pub new_name: String,
+    /// What it is created with.
+    pub settings: GroupSettings,
+    /// Attributes copied from the old group.
+    pub attributes: Attributes,
+    /// Healthy targets of the old group when the plan was made; what must be there to take the traffic back.
+    pub old_healthy: u32,
+    /// Above what the judge calls an answer slow, in microseconds: the old group's p95 before the plan was made. None where
+    /// it had answered nothing, or nothing is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_above_microseconds: Option<u64>,
+    /// What the old group failed in the hour before the plan was made, where guard alarms have to know it. None where it had no
+    /// requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_failed: Option<FailedShares>,
+}
+
+/// A route and what it will carry at each step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedRoute {
+    /// The route.
+    pub id: RouteId,
+    /// The load balancer it is on.
+    pub load_balancer: LoadBalancerArn,
+    /// The old group it forwards to.
+    pub old: TargetGroupArn,
+    /// Its actions before the first change.
+    pub baseline: Vec<Action>,
+    /// Group stickiness while the new group is attached, where AWS requires it and the baseline has it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached_stickiness: Option<GroupStickiness>,
+    /// The integer weights of each step; index 0 is the attach.
+    pub steps: Vec<StepWeights>,
+}
+
+/// The integers that a route's forward action carries at one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepWeights {
+    /// Weight of the old group, 0 to 999.
+    pub old: u16,
+    /// Weight of the new group, 0 to 999.
+    pub new: u16,
+    /// What the weights of the action's other groups are multiplied by, so that both sides are in one scale.
+    pub scale: u16,
+}
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    /// The plan is refused.
+    Refusal,
+    /// Worth knowing.
+    Warning,
+}
+
+/// What a check says about a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// Whether it refuses the plan.
+    pub severity: Severity,
+    /// A short stable name: `alarm-missing`, `too-many-groups`, ...
+    pub code: String,
+    /// What it is about: a policy path, an ARN, an alarm's name.
+    pub subject: String,
+    /// What was found, what was expected and what to do, in one sentence.
+    pub message: String,
+}
+
+impl Plan {
+    /// The schedule's step for a step number, none for the attach and past the end.
+    pub fn step(&self, step: u32) -> Option<&ScheduleStep> {
+        let index = usize::try_from(step).ok()?.checked_sub(1)?;
+        self.policy.schedule.steps.get(index)
+    }
+
+    /// The number of the last step.
+    pub fn last_step(&self) -> u32 {
+        u32::try_from(self.policy.schedule.steps.len()).expect("a schedule has fewer than 2^32 steps")
+    }
+
+    /// What a person accepted on a route at the last resume.
+    pub fn accepted(&self, route: &RouteId) -> Option<&[Action]> {
+        self.revision.as_ref()?.accepted.get(route).map(Vec::as_slice)
+    }
+
+    /// The planned group that copies `old`.
+    pub fn group_of(&self, old: &TargetGroupArn) -> Option<&PlannedGroup> {
+        self.groups.iter().find(|group| group.old == *old)
+    }
+}

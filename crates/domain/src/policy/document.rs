@@ -1,0 +1,232 @@
+//! The policy as people write it, decoded with every problem at once.
+//!
+//! YAML is turned into JSON before it comes here. Defaults are merged into each service; what neither gives has these
+//! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 1, `judge` true, no `minBake`, `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 100,
+//! `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A service's field replaces the default as a whole, but hooks are
+//! merged one by one. `{service}` in an alarm's name is the service's name.
+
+mod after;
+mod duration;
+mod judging;
+mod schedule;
+mod schema;
+mod settings;
+mod targets;
+
+pub use duration::{parse as parsed_duration, written as written_duration};
+pub use schedule::{canary, linear};
+pub use schema::policy_schema;
+
+use crate::names::ServiceName;
+use crate::policy::problem::Problems;
+use crate::policy::reader::{Object, Place, Reader};
+use crate::policy::service_policy::{FleetPolicy, ServicePolicy};
+use serde_json::Value;
+use settings::{SETTING_FIELDS, Settings};
+
+/// Version of decoded policies as they are stored today.
+pub const POLICY_VERSION: u32 = 1;
+
+/// The fields of a fleet's policy.
+const FLEET_FIELDS: [&str; 4] = ["version", "fleet", "defaults", "services"];
+/// The fields that only a service has; the others may be in `defaults` too.
+const OWN_FIELDS: [&str; 4] = ["name", "after", "oldTargetGroups", "newTargets"];
+
+fn service_fields() -> Vec<&'static str> {
+    OWN_FIELDS.into_iter().chain(SETTING_FIELDS).collect()
+}
+
+/// Decodes a fleet's policy.
+///
+/// # Errors
+/// Every problem of the document, each with its path.
+pub fn decode_fleet(document: &Value) -> Result<FleetPolicy, Problems> {
+    let mut reader = Reader::default();
+    let fleet = fleet(&mut reader, &Place::root(document));
+    reader.finish(fleet)
+}
+
+/// Decodes one service's policy, which stands alone: there are no defaults of a fleet, and `after` is taken as it is.
+///
+/// # Errors
+/// Every problem of the document, each with its path.
+pub fn decode_service(document: &Value) -> Result<ServicePolicy, Problems> {
+    let mut reader = Reader::default();
+    let service = read_service(&mut reader, &Place::root(document));
+    reader.finish(service)
+}
+
+/// One service's policy somewhere in a document.
+pub(crate) fn read_service(reader: &mut Reader, place: &Place<'_>) -> Option<ServicePolicy> {
+    let policy = service(reader, place, &Settings::default()).1;
+    if let Some(policy) = &policy
+        && policy.after.contains(&policy.name)
+    {
+        let path = if place.path.is_empty() { "after".to_owned() } else { format!("{}.after", place.path) };
+        reader.note(path, format!("{} cannot come after itself", policy.name));
+    }
+    policy
+}
+
+/// A fleet's policy somewhere in a document.
+pub(crate) fn read_fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
+    fleet(reader, place)
+}
+
+fn fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
+    let object = reader.object(place, &FLEET_FIELDS, "a fleet's policy with fleet and services")?;
+    let version = object.get("version").is_none_or(|place| is_known(reader, &place));
+    let name =
+        reader.required(&object, "fleet", "the fleet's name").and_then(|place| reader.text(&place, "the fleet's name"));
+    let defaults = match object.get("defaults") {
+        Some(place) => match reader.object(&place, &SETTING_FIELDS, "an object") {
+            Some(defaults) => settings::read(reader, &defaults),
+            None => Settings::default(),
+        },
+        None => Settings::default(),
+    };
+    let items = reader.required(&object, "services", "a list of services").and_then(|place| {
+        let items = reader.list(&place, "a list of services")?;
+        if items.is_empty() {
+            reader.note(&place.path, "no services: expected at least one");
+        }
+        Some(items)
+    });
+    let mut names = Vec::new();
+    let mut services = Vec::new();
+    for item in items.iter().flatten() {
+        let (name, policy) = service(reader, item, &defaults);
+        names.push((item.path.clone(), name));
+        services.push(policy);
+    }
+    twice(reader, &names);
+    one_group_two_services(reader, &names, &services);
+    let links: Vec<(Place<'_>, Option<ServiceName>)> =
+        items.iter().flatten().zip(&names).map(|(item, (_, name))| (item.clone(), name.clone())).collect();
+    after::check(reader, &links);
+    let services: Option<Vec<ServicePolicy>> = services.into_iter().collect();
+    if !version {
+        return None;
+    }
+    Some(FleetPolicy { version: POLICY_VERSION, fleet: name?, services: services.filter(|_| items.is_some())? })
+}
+
+/// A document without a version is of the first. A later one may mean something that this decoder does not know.
+fn is_known(reader: &mut Reader, place: &Place<'_>) -> bool {
+    let known = place.value.as_u64() == Some(u64::from(POLICY_VERSION));
+    if !known {
+        let found = place.value;
+        reader.note(
+            &place.path,
+            format!(
+                "{found}: expected {POLICY_VERSION}, the only version there is; a later one needs a newer crossfade"
+            ),
+        );
+    }
+    known
+}
+
+/// The name is returned even where another field is wrong, so that the services can be compared with each other.
+fn service(
+    reader: &mut Reader,
+    place: &Place<'_>,
+    defaults: &Settings,
+) -> (Option<ServiceName>, Option<ServicePolicy>) {
+    let what = "a service's policy with name, oldTargetGroups and newTargets";
+    let Some(object) = reader.object(place, &service_fields(), what) else { return (None, None) };
+    let name = reader
+        .required(&object, "name", "the service's name")
+        .and_then(|place| reader.parsed(&place, "the service's name", ServiceName::parse));
+    let after = names(reader, &object);
+    let old_target_groups = old_target_groups(reader, &object);
+    let new_targets = reader
+        .required(&object, "newTargets", "one of binding, instances, ips")
+        .and_then(|place| targets::new_targets(reader, &place));
+    let own = settings::read(reader, &object);
+    let policy = (|| {
+        let name = name.clone()?;
+        let settings = own.over(defaults).complete(&name);
+        Some(ServicePolicy {
+            after: after?,
+            old_target_groups: old_target_groups?,
+            new_targets: new_targets?,
+            schedule: settings.schedule,
+            alarms: settings.alarms,
+            guard_alarms: settings.guard_alarms,
+            min_healthy: settings.min_healthy,
+            judge: settings.judge.is_some(),
+            tolerated: settings.judge.unwrap_or_default(),
+            min_bake_seconds: settings.min_bake_seconds,
+            on_inconclusive: settings.on_inconclusive,
+            on_drift: settings.on_drift,
+            allow_managed_by: settings.allow_managed_by,
+            old_healthy_share: settings.old_healthy_share,
+            slice_seconds: settings.slice_seconds,
+            max_hold_seconds: settings.max_hold_seconds,
+            targets_timeout_seconds: settings.targets_timeout_seconds,
+            hooks: settings.hooks,
+            name,
+        })
+    })();
+    (name, policy)
+}
+
+fn names(reader: &mut Reader, object: &Object<'_>) -> Option<Vec<ServiceName>> {
+    let Some(place) = object.get("after") else { return Some(Vec::new()) };
+    let items = if place.value.is_string() { vec![place] } else { reader.list(&place, "a list of services")? };
+    let mut names: Vec<ServiceName> = Vec::new();
+    for item in &items {
+        let Some(name) = reader.parsed(item, "a service's name", ServiceName::parse) else { continue };
+        if names.contains(&name) {
+            reader.note(&item.path, format!("{name} is in the list already"));
+        }
+        names.push(name);
+    }
+    (names.len() == items.len()).then_some(names)
+}
+
+fn old_target_groups(reader: &mut Reader, object: &Object<'_>) -> Option<Vec<String>> {
+    let what = "the name or ARN of an old target group";
+    let place = reader.required(object, "oldTargetGroups", what)?;
+    let groups = reader.texts(&place, what)?;
+    if groups.is_empty() {
+        reader.note(&place.path, "no groups: expected one for each load balancer that the service is on");
+        return None;
+    }
+    Some(groups)
+}
+
+fn twice(reader: &mut Reader, names: &[(String, Option<ServiceName>)]) {
+    for (index, (path, name)) in names.iter().enumerate() {
+        let first = names[..index].iter().find(|(_, earlier)| name.is_some() && earlier == name);
+        if let (Some((earlier, _)), Some(name)) = (first, name) {
+            reader.note(format!("{path}.name"), format!("{name} is already {earlier}; a service has one policy"));
+        }
+    }
+}
+
+fn one_group_two_services(
+    reader: &mut Reader,
+    names: &[(String, Option<ServiceName>)],
+    services: &[Option<ServicePolicy>],
+) {
+    for (index, ((path, _), service)) in names.iter().zip(services).enumerate() {
+        let Some(service) = service else { continue };
+        for group in &service.old_target_groups {
+            let owner = services[..index]
+                .iter()
+                .flatten()
+                .find(|earlier| earlier.name != service.name && earlier.old_target_groups.contains(group));
+            if let Some(owner) = owner {
+                let message =
+                    format!("{group:?} is also an old target group of {}; a group moves with one service", owner.name);
+                reader.note(format!("{path}.oldTargetGroups"), message);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! How a policy says where the new targets come from.
+
+use crate::load_balancer::group::Target;
+use crate::policy::reader::{Object, Place, Reader};
+use crate::policy::service_policy::{Binding, NewTargets};
+use serde_json::Value;
+
+/// The ways to get targets, of which exactly one is given.
+pub(super) const WAYS: [&str; 4] = ["binding", "instances", "ips", "autoScalingGroup"];
+/// The fields of a binding.
+pub(super) const BINDING_FIELDS: [&str; 3] = ["namespace", "service", "port"];
+/// The fields of an instance.
+pub(super) const INSTANCE_FIELDS: [&str; 2] = ["id", "port"];
+/// The fields of an address; `ip` and `id` mean the same.
+pub(super) const IP_FIELDS: [&str; 3] = ["ip", "id", "port"];
+
+pub(super) fn new_targets(reader: &mut Reader, place: &Place<'_>) -> Option<NewTargets> {
+    let what = "an object with one of binding, instances, ips";
+    let object = reader.object(place, &WAYS, what)?;
+    let given: Vec<&str> = WAYS.into_iter().filter(|way| object.has(way)).collect();
+    match given.as_slice() {
+        ["binding"] => binding(reader, &object.get("binding")?).map(NewTargets::Binding),
+        ["instances"] => targets(reader, &object.get("instances")?, instance).map(NewTargets::Instances),
+        ["ips"] => targets(reader, &object.get("ips")?, ip).map(NewTargets::Ips),
+        ["autoScalingGroup"] => {
+            reader.note(
+                object.path_of("autoScalingGroup"),
+                "not supported yet: name the group's instances under instances, or let a controller register them (binding)",
+            );
+            None
+        }
+        [] => {
+            reader.note(&place.path, format!("no targets: expected {what}"));
+            None
+        }
+        several => {
+            reader.note(&place.path, format!("{} together: expected one of them", several.join(" and ")));
+            None
+        }
+    }
+}
+
+fn binding(reader: &mut Reader, place: &Place<'_>) -> Option<Binding> {
+    let object = reader.object(place, &BINDING_FIELDS, "an object with namespace, service and port")?;
+    let mut text = |field: &str, what: &str| {
+        let place = reader.required(&object, field, what)?;
+        reader.text(&place, what)
+    };
+    let namespace = text("namespace", "the Kubernetes namespace");
+    let service = text("service", "the Kubernetes service");
+    let port = reader.required(&object, "port", "the Kubernetes service's port").and_then(|place| port(reader, &place));
+    Some(Binding { namespace: namespace?, service: service?, port: port? })
+}
+
+fn port(reader: &mut Reader, place: &Place<'_>) -> Option<u16> {
+    reader.whole(place, 1, u32::from(u16::MAX)).and_then(|port| u16::try_from(port).ok())
+}
+
+fn targets(
+    reader: &mut Reader,
+    place: &Place<'_>,
+    one: fn(&mut Reader, &Place<'_>) -> Option<Target>,
+) -> Option<Vec<Target>> {
+    let items = reader.list(place, "a list of targets")?;
+    if items.is_empty() {
+        reader.note(&place.path, "no targets: expected at least one");
+        return None;
+    }
+    let mut targets: Vec<Target> = Vec::with_capacity(items.len());
+    for item in &items {
+        let Some(target) = one(reader, item) else { continue };
+        if targets.contains(&target) {
+            reader.note(&item.path, format!("{:?} is in the list already", target.id));
+        }
+        targets.push(target);
+    }
+    (targets.len() == items.len()).then_some(targets)
+}
+
+fn instance(reader: &mut Reader, place: &Place<'_>) -> Option<Target> {
+    let what = "an instance id such as i-0123456789abcdef0";
+    let (id, port, path) = id_and_port(reader, place, &INSTANCE_FIELDS, "id", what)?;
+    if !id.strip_prefix("i-").is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric())) {
+        reader.note(path, format!("{id:?}: expected {what}"));
+        return None;
+    }
+    Some(Target { id, port })
+}
+
+fn ip(reader: &mut Reader, place: &Place<'_>) -> Option<Target> {
+    let what = "an IP address such as 10.0.0.12";
+    let field = if place.value.get("id").is_some() { "id" } else { "ip" };
+    if place.value.get("id").is_some() && place.value.get("ip").is_some() {
+        reader.note(&place.path, "ip and id together: expected one of them");
+        return None;
+    }
+    let (id, port, path) = id_and_port(reader, place, &IP_FIELDS, field, what)?;
+    if id.parse::<std::net::IpAddr>().is_err() {
+        reader.note(path, format!("{id:?}: expected {what}"));
+        return None;
+    }
+    Some(Target { id, port })
+}
+
+/// A target as a text, or as an object with an optional port; with the path of its id.
+fn id_and_port(
+    reader: &mut Reader,
+    place: &Place<'_>,
+    known: &[&str],
+    field: &str,
+    what: &str,
+) -> Option<(String, Option<u16>, String)> {
+    if let Value::String(_) = place.value {
+        return reader.text(place, what).map(|id| (id, None, place.path.clone()));
+    }
+    let object: Object<'_> = reader.object(place, known, &format!("{what}, or an object with {field} and port"))?;
+    let id = reader.required(&object, field, what).and_then(|place| reader.text(&place, what));
+    let port = match object.get("port") {
+        Some(place) => Some(port(reader, &place)?),
+        None => None,
+    };
+    Some((id?, port, object.path_of(field)))
+}

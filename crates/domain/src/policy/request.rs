@@ -1,0 +1,200 @@
+//! What starts a migration: the input of `plan-migration`, small and forgiving.
+
+use crate::names::ServiceName;
+use crate::policy::document::{read_fleet, read_service};
+use crate::policy::problem::{Problems, did_you_mean};
+use crate::policy::reader::{Object, Place, Reader, wrong};
+use crate::policy::service_policy::ServicePolicy;
+use serde_json::Value;
+
+const REQUEST_FIELDS: [&str; 5] = ["service", "policy", "dryRun", "resume", "acceptDrift"];
+
+/// Which service to plan, and by which policy; or which halted migration to take up again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanRequest {
+    /// The service.
+    pub service: ServiceName,
+    /// Its policy, where the request brought one; else the stored policy holds.
+    pub policy: Option<ServicePolicy>,
+    /// Whether only the plan is wanted.
+    pub dry_run: bool,
+    /// The service's halted migration goes on, by the plan that it has.
+    pub resume: Option<ResumeRequest>,
+}
+
+/// How a halted migration goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ResumeRequest {
+    /// Whether what others did to routes becomes part of their baselines.
+    pub accept_drift: bool,
+}
+
+/// Decodes a request: `{"service": "users"}` where a policy is stored, `{"service": "users", "policy": {a fleet's
+/// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`. A halted migration goes on by
+/// `{"service": "users", "resume": true}` with an optional `"acceptDrift": true`.
+///
+/// # Errors
+/// Every problem of the document, each with its path.
+pub fn decode_request(document: &Value) -> Result<PlanRequest, Problems> {
+    let mut reader = Reader::default();
+    let request = request(&mut reader, &Place::root(document));
+    reader.finish(request)
+}
+
+fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
+    let object = reader.object(place, &REQUEST_FIELDS, "an object such as {\"service\": \"users\"}")?;
+    let mut flag = |name: &str| object.get(name).map_or(Some(false), |place| reader.flag(&place));
+    let (dry_run, resume, accept_drift) = (flag("dryRun"), flag("resume"), flag("acceptDrift"));
+    if let (Some(dry_run), Some(resume), Some(accept_drift)) = (dry_run, resume, accept_drift) {
+        check_together(reader, &object, dry_run, resume, accept_drift);
+    }
+    let flags = dry_run.zip(resume.zip(accept_drift));
+    let fleet = object.get("policy").map(|place| read_fleet(reader, &place));
+    let what = "a service's name, or one service's policy";
+    let service = reader.required(&object, "service", what)?;
+    match service.value {
+        Value::Object(_) => {
+            if fleet.is_some() {
+                reader.note(
+                    object.path_of("policy"),
+                    "service is a policy already: expected its name there, or no policy here",
+                );
+            }
+            let policy = read_service(reader, &service)?;
+            Some(planned(policy.name.clone(), Some(policy), flags?))
+        }
+        Value::String(_) => {
+            let name = reader.parsed(&service, what, ServiceName::parse)?;
+            let policy = match fleet {
+                None => None,
+                Some(fleet) => {
+                    let fleet = fleet?;
+                    let known = fleet.services.iter().map(|service| service.name.as_str());
+                    let near = did_you_mean(name.as_str(), known);
+                    let found = fleet.services.into_iter().find(|service| service.name == name);
+                    if found.is_none() {
+                        let message = format!("\"{name}\" is no service of fleet {:?}{near}", fleet.fleet);
+                        reader.note(&service.path, message);
+                    }
+                    Some(found?)
+                }
+            };
+            Some(planned(name, policy, flags?))
+        }
+        other => {
+            reader.note(&service.path, wrong(other, what));
+            None
+        }
+    }
+}
+
+fn planned(
+    service: ServiceName,
+    policy: Option<ServicePolicy>,
+    (dry_run, (resume, accept_drift)): (bool, (bool, bool)),
+) -> PlanRequest {
+    let resume = resume.then_some(ResumeRequest { accept_drift });
+    PlanRequest { service, policy, dry_run, resume }
+}
+
+/// A resume goes by the plan that the migration has, and is no rehearsal.
+fn check_together(reader: &mut Reader, object: &Object<'_>, dry_run: bool, resume: bool, accept_drift: bool) {
+    if !resume {
+        if accept_drift {
+            reader.note(object.path_of("acceptDrift"), "true without resume: expected \"resume\": true beside it");
+        }
+        return;
+    }
+    if dry_run {
+        reader.note(object.path_of("dryRun"), "true beside resume: expected one of the two");
+    }
+    let by_plan = "a resumed migration keeps the policy of its plan: expected";
+    if object.has("policy") {
+        reader.note(object.path_of("policy"), format!("{by_plan} no policy beside resume"));
+    }
+    if object.get("service").is_some_and(|service| service.value.is_object()) {
+        reader.note(object.path_of("service"), format!("{by_plan} the service's name alone"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn users() -> Value {
+        json!({ "name": "users", "oldTargetGroups": "users-swarm", "newTargets": { "instances": ["i-1"] } })
+    }
+
+    #[test]
+    fn a_request_comes_in_three_forms() {
+        let stored = decode_request(&json!({ "service": "users", "dryRun": true })).unwrap();
+        assert_eq!((stored.service.as_str(), stored.policy, stored.dry_run), ("users", None, true));
+        let fleet = decode_request(&json!({ "service": "users", "policy": { "fleet": "f", "services": [users()] } }));
+        let inline = decode_request(&json!({ "service": users() }));
+        assert_eq!(fleet, inline);
+        assert_eq!(inline.unwrap().policy.unwrap().name.as_str(), "users");
+    }
+
+    #[test]
+    fn a_halted_migration_goes_on_by_its_own_plan() {
+        let resumed = |request: Value| decode_request(&request).unwrap().resume;
+        assert_eq!(resumed(json!({ "service": "users" })), None);
+        assert_eq!(resumed(json!({ "service": "users", "resume": false })), None);
+        let plain = Some(ResumeRequest { accept_drift: false });
+        assert_eq!(resumed(json!({ "service": "users", "resume": true })), plain);
+        let accepting = Some(ResumeRequest { accept_drift: true });
+        assert_eq!(resumed(json!({ "service": "users", "resume": true, "acceptDrift": true })), accepting);
+    }
+
+    #[test]
+    fn every_problem_of_a_request_has_its_path() {
+        #[track_caller]
+        fn check(request: &Value, expected: &[&str]) {
+            let problems = decode_request(request).unwrap_err().0;
+            let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(found, expected);
+        }
+        check(&json!(null), &["null: expected an object such as {\"service\": \"users\"}"]);
+        check(&json!({}), &["service: missing: expected a service's name, or one service's policy"]);
+        check(&json!({ "service": "" }), &["service: empty: expected a service's name, or one service's policy"]);
+        check(
+            &json!({ "service": 7, "dry_run": true, "dryRun": "yes" }),
+            &[
+                "dry_run: unknown field (did you mean \"dryRun\"?)",
+                "dryRun: \"yes\": expected true or false",
+                "service: 7: expected a service's name, or one service's policy",
+            ],
+        );
+        check(
+            &json!({ "service": "users", "acceptDrift": true }),
+            &["acceptDrift: true without resume: expected \"resume\": true beside it"],
+        );
+        check(
+            &json!({ "service": users(), "policy": { "fleet": "f", "services": [users()] }, "dryRun": true, "resume": true }),
+            &[
+                "dryRun: true beside resume: expected one of the two",
+                "policy: a resumed migration keeps the policy of its plan: expected no policy beside resume",
+                "service: a resumed migration keeps the policy of its plan: expected the service's name alone",
+                "policy: service is a policy already: expected its name there, or no policy here",
+            ],
+        );
+        check(
+            &json!({ "service": "user", "policy": { "fleet": "f", "services": [users()] } }),
+            &["service: \"user\" is no service of fleet \"f\" (did you mean \"users\"?)"],
+        );
+        check(
+            &json!({ "service": users(), "policy": { "fleet": "f", "services": [users()] } }),
+            &["policy: service is a policy already: expected its name there, or no policy here"],
+        );
+        check(
+            &json!({ "service": { "name": "users", "oldTargetGroups": "g" }, "policy": { "fleet": "" } }),
+            &[
+                "policy.fleet: empty: expected the fleet's name",
+                "policy.services: missing: expected a list of services",
+                "policy: service is a policy already: expected its name there, or no policy here",
+                "service.newTargets: missing: expected one of binding, instances, ips",
+            ],
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! What the operator asks for, with the fleet's defaults merged in.
+
+use crate::load_balancer::group::Target;
+use crate::names::ServiceName;
+use crate::weight::Weight;
+use serde::{Deserialize, Serialize};
+
+/// A policy for all services of a fleet, decoded and complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetPolicy {
+    /// Version of this format.
+    pub version: u32,
+    /// The fleet's name.
+    pub fleet: String,
+    /// Its services.
+    pub services: Vec<ServicePolicy>,
+}
+
+/// What is asked for one service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServicePolicy {
+    /// The service.
+    pub name: ServiceName,
+    /// Services that must have migrated before.
+    pub after: Vec<ServiceName>,
+    /// Names or ARNs of the old target groups, one for each load balancer the service is on.
+    pub old_target_groups: Vec<String>,
+    /// How the new groups get their targets.
+    pub new_targets: NewTargets,
+    /// The ordered steps.
+    pub schedule: Schedule,
+    /// Names of the alarms that guard the migration.
+    pub alarms: Vec<String>,
+    /// Whether we create alarms on the new groups.
+    #[serde(default)]
+    pub guard_alarms: GuardAlarms,
+    /// Healthy targets that each new group must have before it gets traffic.
+    pub min_healthy: u32,
+    /// Whether the new cluster is compared with the old one.
+    #[serde(default = "is_judged")]
+    pub judge: bool,
+    /// What the judge tolerates, where that is not the default.
+    #[serde(default, skip_serializing_if = "Tolerated::is_default")]
+    pub tolerated: Tolerated,
+    /// After how many seconds a bake may end early, when the judge says that the new cluster is fine; none for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_bake_seconds: Option<u32>,
+    /// What happens at the end of a bake without evidence either way.
+    pub on_inconclusive: OnInconclusive,
+    /// What happens when somebody else changes a route.
+    pub on_drift: OnDrift,
+    /// Owners of routes that are accepted although they may write the weights back.
+    pub allow_managed_by: Vec<ManagedBy>,
+    /// Share of the old side's healthy targets (as counted by the plan) that must stay, in percent.
+    pub old_healthy_share: u8,
+    /// Seconds between two looks of the gates, never more than the bake.
+    pub slice_seconds: u32,
+    /// Longest time that a step may be held or wait for approval before the migration halts, in seconds.
+    pub max_hold_seconds: u32,
+    /// Longest wait for the new targets to become healthy, in seconds.
+    pub targets_timeout_seconds: u32,
+    /// Functions called at certain points.
+    pub hooks: Hooks,
+}
+
+impl ServicePolicy {
+    /// After how many seconds a PASS of the judge ends the bake of a step (from 1) early. None where nothing does: without
+    /// `minBake`, where it is no shorter than the bake, and at the last step, whose bake is the final one.
+    pub fn early_end_seconds(&self, step: u32) -> Option<u32> {
+        let (_, before_the_last) = self.schedule.steps.split_last()?;
+        let step = before_the_last.get(usize::try_from(step).ok()?.checked_sub(1)?)?;
+        step.min_bake_seconds.or(self.min_bake_seconds).filter(|least| *least < step.bake_seconds)
+    }
+}
+
+/// What is worth choosing about the judge. Its bets and caps are constants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Tolerated {
+    /// The factor on the old cluster's share of bad requests, for every metric.
+    pub factor: f64,
+    /// How many points above that harm begins.
+    pub margins: Margins,
+    /// The chance of a false rollback in one migration.
+    pub alpha: f64,
+}
+
+/// Points (hundredths of all requests) above the factor's line, by metric.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Margins {
+    /// Of answers of 500 to 599, and connections that failed.
+    pub errors: f64,
+    /// Of answers above the old cluster's p95.
+    pub slow: f64,
+    /// Of answers of 400 to 499.
+    pub client_errors: f64,
+}
+
+impl Default for Tolerated {
+    fn default() -> Self {
+        Self { factor: 1.5, margins: Margins::default(), alpha: 0.001 }
+    }
+}
+
+impl Default for Margins {
+    fn default() -> Self {
+        Self { errors: 0.1, slow: 2.0, client_errors: 1.0 }
+    }
+}
+
+impl Tolerated {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A policy that was stored before there was a choice.
+fn is_judged() -> bool {
+    true
+}
+
+/// How the new target groups get their targets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NewTargets {
+    /// A controller in the cluster registers them (`TargetGroupBinding`); Crossfade only waits.
+    Binding(Binding),
+    /// These instances, registered by Crossfade.
+    Instances(Vec<Target>),
+    /// These addresses, registered by Crossfade.
+    Ips(Vec<Target>),
+}
+
+/// The Kubernetes service whose pods a controller registers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Binding {
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Kubernetes service.
+    pub service: String,
+    /// Its port, which is also the new group's port.
+    pub port: u16,
+}
+
+/// Weights and bakes, in order. The last step is 100 %; its bake is the final one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Schedule {
+    /// At least one step, weights rising strictly, the last 100 %.
+    pub steps: Vec<ScheduleStep>,
+}
+
+/// One weight and its bake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleStep {
+    /// The new cluster's share.
+    pub weight: Weight,
+    /// How long the gates watch it before the next step, in seconds.
+    pub bake_seconds: u32,
+    /// Whether a person must approve before the next step.
+    #[serde(default)]
+    pub approve: bool,
+    /// After how many seconds the bake may end early, where that is not what the policy says for all steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_bake_seconds: Option<u32>,
+}
+
+/// Whether we create alarms on the new groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GuardAlarms {
+    /// The operator's own are all there are.
+    #[default]
+    None,
+    /// One set for each new group, for as long as the migration lasts.
+    Auto,
+}
+
+/// What happens at the end of a bake without evidence either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnInconclusive {
+    /// The alarms stay in force; go on.
+    #[default]
+    Advance,
+    /// Wait for evidence.
+    Hold,
+    /// Go back.
+    Rollback,
+}
+
+/// What happens when somebody else changes a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnDrift {
+    /// Stop without moving traffic; a person decides.
+    #[default]
+    Halt,
+    /// Take our group out of the live actions.
+    Rollback,
+}
+
+/// Owners of routes that may write the weights back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ManagedBy {
+    /// A `CloudFormation` stack.
+    Cloudformation,
+}
+
+/// Lambda functions (`crossfade-hook-*`) called at certain points.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hooks {
+    /// Before the first traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_first_shift: Option<String>,
+    /// After each verified shift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_each_shift: Option<String>,
+    /// After a verified rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_rollback: Option<String>,
+    /// Before the old side is retired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_retire: Option<String>,
+}

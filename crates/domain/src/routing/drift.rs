@@ -1,0 +1,270 @@
+//! Drift: what a route may carry, what it carries instead, and the way back from either.
+//!
+//! A route drifts when it carries neither the last value that was verified nor an intent that is still open. One read
+//! is not enough to say so: the caller looks twice, a few seconds apart, since reads of a load balancer may be stale.
+
+use crate::load_balancer::action::{Action, ActionKind, Forward, forward_of};
+use crate::load_balancer::route::RouteId;
+use crate::names::TargetGroupArn;
+use crate::planner::plan::PlannedRoute;
+use crate::routing::route_edit::{EditError, WithoutGroup, at_step, same, without_group};
+use serde::{Deserialize, Serialize};
+
+/// A route that somebody else changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// The route.
+    pub route: RouteId,
+    /// What it should carry, for people.
+    pub expected: String,
+    /// What it carries, for people.
+    pub seen: String,
+}
+
+impl std::fmt::Display for Drift {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: expected {}, found {}", self.route.describe(), self.expected, self.seen)
+    }
+}
+
+/// Every value that a route may carry on the way up: the last verified step (the baseline before the attach) and the
+/// step that was begun and not yet verified.
+///
+/// # Errors
+/// A step outside the plan; never for a plan that was accepted.
+pub fn expected(
+    route: &PlannedRoute,
+    new: Option<&TargetGroupArn>,
+    verified_step: Option<u32>,
+    intended_step: Option<u32>,
+) -> Result<Vec<Vec<Action>>, EditError> {
+    let Some(new) = new else { return Ok(vec![route.baseline.clone()]) };
+    let verified = match verified_step {
+        Some(step) => at_step(route, new, step)?,
+        None => route.baseline.clone(),
+    };
+    let mut values = vec![verified];
+    if let Some(step) = intended_step {
+        values.push(at_step(route, new, step)?);
+    }
+    Ok(values)
+}
+
+/// What is wrong with a live route, if anything. `live` is none where the route no longer exists.
+pub fn drifted(route: &PlannedRoute, live: Option<&[Action]>, expected: &[Vec<Action>]) -> Option<Drift> {
+    if live.is_some_and(|live| expected.iter().any(|value| same(value, live))) {
+        return None;
+    }
+    Some(Drift {
+        route: route.id.clone(),
+        expected: expected.iter().map(|value| describe(value)).collect::<Vec<_>>().join(", or "),
+        seen: live.map_or_else(|| "no such route".to_owned(), describe),
+    })
+}
+
+/// How a route is rolled back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WayBack {
+    /// It is at its baseline; nothing to write.
+    AtBaseline,
+    /// It carries a value of the plan: it gets its baseline.
+    Restore(Vec<Action>),
+    /// Somebody else changed it: these are the live actions with our group taken out.
+    TakeOut(Vec<Action>),
+    /// Somebody else changed it, and our group is not in it; it is left as it is.
+    LeaveForeign,
+}
+
+/// Decides how a live route is rolled back (invariant 5). A route is ours where it carries any step of the plan, so that
+/// no bookkeeping of steps is needed in an emergency.
+///
+/// # Errors
+/// The old group is gone while ours is there, or an action type is unknown: a person must decide.
+pub fn way_back(route: &PlannedRoute, live: &[Action], new: &TargetGroupArn) -> Result<WayBack, EditError> {
+    if same(live, &route.baseline) {
+        return Ok(WayBack::AtBaseline);
+    }
+    let last = u32::try_from(route.steps.len()).unwrap_or(u32::MAX);
+    for step in 0..last {
+        if same(live, &at_step(route, new, step)?) {
+            return Ok(WayBack::Restore(route.baseline.clone()));
+        }
+    }
+    match without_group(live, &route.old, new)? {
+        WithoutGroup::AlreadyGone => Ok(WayBack::LeaveForeign),
+        WithoutGroup::Removed(mut actions) => {
+            undo_attached_stickiness(route, &mut actions);
+            Ok(WayBack::TakeOut(actions))
+        }
+    }
+}
+
+/// Group stickiness that was only on because two groups were in the action goes with our group. Beside a third group it
+/// stays: AWS refuses to switch it off while a group of the action has target stickiness.
+fn undo_attached_stickiness(route: &PlannedRoute, actions: &mut [Action]) {
+    let Some(attached) = route.attached_stickiness else { return };
+    let before = forward_of(&route.baseline).and_then(|forward| forward.stickiness);
+    for action in actions {
+        if let ActionKind::Forward(forward) = &mut action.kind
+            && forward.groups.len() == 1
+            && forward.stickiness == Some(attached)
+        {
+            forward.stickiness = before;
+        }
+    }
+}
+
+/// Actions in one line for people: `authenticate-oidc, then users-swarm 95 + users-1a2b3c4d 5`.
+pub fn describe(actions: &[Action]) -> String {
+    let mut sorted: Vec<&Action> = actions.iter().collect();
+    sorted.sort_by_key(|action| action.order.unwrap_or(0));
+    let words: Vec<String> = sorted.into_iter().map(describe_action).collect();
+    if words.is_empty() { "no actions".to_owned() } else { words.join(", then ") }
+}
+
+fn describe_action(action: &Action) -> String {
+    match &action.kind {
+        ActionKind::Forward(forward) => describe_forward(forward),
+        ActionKind::AuthenticateOidc(_) => "authenticate-oidc".to_owned(),
+        ActionKind::AuthenticateCognito(_) => "authenticate-cognito".to_owned(),
+        ActionKind::JwtValidation(_) => "jwt-validation".to_owned(),
+        ActionKind::Redirect(_) => "redirect".to_owned(),
+        ActionKind::FixedResponse(_) => "fixed-response".to_owned(),
+        ActionKind::Unknown(kind) => format!("{kind} (unknown)"),
+    }
+}
+
+fn describe_forward(forward: &Forward) -> String {
+    let groups = match forward.groups.as_slice() {
+        [alone] => alone.group.name().to_owned(),
+        groups => groups
+            .iter()
+            .map(|tuple| format!("{} {}", tuple.group.name(), tuple.weight))
+            .collect::<Vec<_>>()
+            .join(" + "),
+    };
+    match forward.stickiness.filter(|stickiness| stickiness.enabled).map(|stickiness| stickiness.duration_seconds) {
+        Some(Some(seconds)) => format!("{groups} (sticky for {seconds} s)"),
+        Some(None) => format!("{groups} (sticky)"),
+        None => groups,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load_balancer::action::{GroupStickiness, WeightedGroup};
+    use crate::names::LoadBalancerArn;
+    use crate::routing::route_edit::step_weights;
+    use crate::weight::Weight;
+
+    const PREFIX: &str = "arn:aws:elasticloadbalancing:eu-west-1:1";
+
+    fn group(name: &str) -> TargetGroupArn {
+        TargetGroupArn::parse(format!("{PREFIX}:targetgroup/{name}/1")).unwrap()
+    }
+
+    fn forward(groups: &[(&str, u16)], stickiness: Option<GroupStickiness>) -> Vec<Action> {
+        let groups =
+            groups.iter().map(|(name, weight)| WeightedGroup { group: group(name), weight: *weight }).collect();
+        vec![Action { order: None, kind: ActionKind::Forward(Forward { groups, stickiness }) }]
+    }
+
+    /// A route of steps 0, 5 and 100.
+    fn route() -> PlannedRoute {
+        let baseline = forward(&[("old", 1)], None);
+        let steps = [0.0, 5.0, 100.0]
+            .map(|percent| step_weights(&baseline, &group("old"), Weight::try_new(percent).unwrap()).unwrap());
+        PlannedRoute {
+            id: RouteId::parse(format!("{PREFIX}:listener-rule/app/public/1/2/3")).unwrap(),
+            load_balancer: LoadBalancerArn::parse(format!("{PREFIX}:loadbalancer/app/public/1")).unwrap(),
+            old: group("old"),
+            baseline,
+            attached_stickiness: None,
+            steps: steps.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_route_may_carry_the_verified_and_the_intended_value_and_nothing_else() {
+        #[track_caller]
+        fn check(live: &[(&str, u16)], verified: Option<u32>, intended: Option<u32>, seen: Option<&str>) {
+            let (route, new) = (route(), group("new"));
+            let values = expected(&route, Some(&new), verified, intended).unwrap();
+            let found = drifted(&route, Some(&forward(live, None)), &values);
+            assert_eq!(found.map(|drift| drift.seen).as_deref(), seen);
+        }
+        check(&[("old", 1)], None, None, None);
+        check(&[("old", 1)], None, Some(0), None);
+        check(&[("old", 999), ("new", 0)], None, Some(0), None);
+        check(&[("new", 50), ("old", 950)], Some(1), None, None);
+        check(&[("old", 0), ("new", 999)], Some(1), Some(2), None);
+        check(&[("old", 0), ("new", 999)], Some(1), None, Some("old 0 + new 999"));
+        // The baseline above weight 0: somebody else took the traffic back.
+        check(&[("old", 1)], Some(1), None, Some("old"));
+        check(&[("old", 90), ("new", 10)], Some(1), Some(2), Some("old 90 + new 10"));
+    }
+
+    #[test]
+    fn drift_says_what_was_expected_and_what_was_found() {
+        let (route, new) = (route(), group("new"));
+        let values = expected(&route, Some(&new), Some(1), Some(2)).unwrap();
+        assert_eq!(
+            drifted(&route, None, &values).unwrap().to_string(),
+            "rule 3 of public: expected old 950 + new 50, or old 0 + new 999, found no such route"
+        );
+    }
+
+    #[test]
+    fn before_the_new_group_exists_only_the_baseline_is_expected() {
+        assert_eq!(expected(&route(), None, None, Some(0)).unwrap(), vec![route().baseline]);
+    }
+
+    #[test]
+    fn a_route_of_the_plan_gets_its_baseline_and_a_foreign_edit_is_kept() {
+        #[track_caller]
+        fn check(live: &[(&str, u16)], way: &Result<WayBack, EditError>) {
+            assert_eq!(&way_back(&route(), &forward(live, None), &group("new")), way);
+        }
+        let baseline = route().baseline;
+        check(&[("old", 7)], &Ok(WayBack::AtBaseline));
+        check(&[("old", 999), ("new", 0)], &Ok(WayBack::Restore(baseline.clone())));
+        check(&[("old", 0), ("new", 999)], &Ok(WayBack::Restore(baseline)));
+        check(
+            &[("old", 90), ("new", 5), ("beta", 5)],
+            &Ok(WayBack::TakeOut(forward(&[("old", 95), ("beta", 5)], None))),
+        );
+        check(&[("old", 90), ("beta", 5)], &Ok(WayBack::LeaveForeign));
+        check(
+            &[("new", 1), ("beta", 5)],
+            &Err(EditError::OldGroupMissing { old: group("old"), named: "new, beta".into() }),
+        );
+    }
+
+    #[test]
+    fn stickiness_that_came_with_our_group_goes_with_it() {
+        let attached = GroupStickiness { enabled: true, duration_seconds: Some(300) };
+        let mut route = route();
+        route.attached_stickiness = Some(attached);
+        let way = |live: &[(&str, u16)]| way_back(&route, &forward(live, Some(attached)), &group("new")).unwrap();
+        assert_eq!(way(&[("old", 950), ("new", 50)]), WayBack::Restore(route.baseline.clone()));
+        assert_eq!(way(&[("old", 8), ("new", 1)]), WayBack::TakeOut(forward(&[("old", 9)], None)));
+        let third = [("old", 8), ("new", 1), ("beta", 1)];
+        assert_eq!(way(&third), WayBack::TakeOut(forward(&[("old", 9), ("beta", 1)], Some(attached))));
+    }
+
+    #[test]
+    fn actions_read_as_people_say_them() {
+        let login = Action {
+            order: Some(1),
+            kind: ActionKind::AuthenticateOidc(crate::load_balancer::action::Settings::new()),
+        };
+        let mut actions =
+            forward(&[("old", 95), ("new", 5)], Some(GroupStickiness { enabled: true, duration_seconds: Some(60) }));
+        actions[0].order = Some(2);
+        actions.push(login);
+        assert_eq!(describe(&actions), "authenticate-oidc, then old 95 + new 5 (sticky for 60 s)");
+        assert_eq!(describe(&[]), "no actions");
+    }
+}

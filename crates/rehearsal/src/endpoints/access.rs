@@ -1,0 +1,320 @@
+//! What requests ask for in the words of IAM: actions, what they are on, and what a condition can look at.
+//!
+//! An operation is mostly one action of its name. The exceptions are those that AWS documents: a transaction is authorised by
+//! the actions in it, and creating with tags needs the right to tag. Which actions know a resource stands in the service
+//! authorization reference; all others are on `*`.
+
+use crate::endpoints::elbv2::form_pairs;
+use crate::endpoints::front_door::{Call, CallObserver, Fault, NoFaults};
+use crate::wiring::{ACCOUNT, REGION};
+use bytes::Bytes;
+use crossfade_world::elbv2::Elbv2;
+use http::Request;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One thing that a role has to allow.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Access {
+    /// The action, such as `elasticloadbalancing:ModifyRule`.
+    pub action: String,
+    /// The ARN it is on; `*` where AWS knows no resource.
+    pub resource: String,
+    /// The condition keys with their values, such as `aws:ResourceTag/managed-by`. Several values of one key, as those of
+    /// `aws:TagKeys`, are separated by commas, which no key of a tag may hold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, String>,
+}
+
+impl Access {
+    /// An access without a condition key.
+    pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
+        Self { action: action.into(), resource: resource.into(), context: BTreeMap::new() }
+    }
+
+    /// The same with a condition key.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.context.insert(key.into(), value.into());
+        self
+    }
+
+    /// What a request asks for. `tags` tells the tags of an ARN.
+    pub fn of(call: &Call, request: &Request<Bytes>, tags: impl Fn(&str) -> BTreeMap<String, String>) -> Vec<Self> {
+        match call.service.as_str() {
+            "elasticloadbalancing" => of_load_balancers(call, request.body(), tags),
+            "dynamodb" => of_table(call, request.body()),
+            "states" => vec![of_states(call, request.body())],
+            "monitoring" => of_cloudwatch(call, request.body()),
+            // Everybody may ask who they are.
+            "sts" => Vec::new(),
+            other => vec![Self::new(format!("{other}:{}", call.operation), "*")],
+        }
+    }
+}
+
+fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<String, String>) -> Vec<Access> {
+    let body = String::from_utf8_lossy(body);
+    let pairs: BTreeMap<String, String> = form_pairs(&body).collect();
+    let action = format!("elasticloadbalancing:{}", call.operation);
+    if call.operation.starts_with("Describe") {
+        return vec![Access::new(action, "*")];
+    }
+    if call.operation == "CreateTargetGroup" {
+        // Its ARN ends in an id that it does not have yet.
+        let name = pairs.get("Name").map_or("", String::as_str);
+        let arn = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{name}/0");
+        let with_tags = |access: Access| {
+            tags_in(&pairs).fold(access, |access, (key, value)| access.with(format!("aws:RequestTag/{key}"), value))
+        };
+        let create = with_tags(Access::new(action, &arn));
+        let tag = with_tags(Access::new("elasticloadbalancing:AddTags", &arn));
+        let tag = tag.with("elasticloadbalancing:CreateAction", "CreateTargetGroup");
+        return if create.context.is_empty() { vec![create] } else { vec![create, tag] };
+    }
+    let members = ["RuleArn", "ListenerArn", "TargetGroupArn", "LoadBalancerArn"];
+    let named = members.iter().find_map(|member| pairs.get(*member)).cloned();
+    let arns = pairs.iter().filter(|(name, _)| name.starts_with("ResourceArns.member.")).map(|(_, arn)| arn.clone());
+    let mut arns: Vec<String> = named.into_iter().chain(arns).collect();
+    if arns.is_empty() {
+        arns.push("*".to_owned());
+    }
+    // What a condition can see of `AddTags` and `RemoveTags`: the tags that are set, and the keys of all.
+    let keys: Vec<&str> = pairs
+        .iter()
+        .filter(|(name, _)| name.starts_with("TagKeys.member.") || is_key_of_tag(name))
+        .map(|(_, key)| key.as_str())
+        .collect();
+    let on = |arn: String| {
+        let tagged = tags(&arn);
+        let access = Access::new(action.clone(), arn);
+        let access =
+            tags_in(&pairs).fold(access, |access, (key, value)| access.with(format!("aws:RequestTag/{key}"), value));
+        let access = if keys.is_empty() { access } else { access.with("aws:TagKeys", keys.join(",")) };
+        tagged.into_iter().fold(access, |access, (key, value)| access.with(format!("aws:ResourceTag/{key}"), value))
+    };
+    arns.into_iter().map(on).collect()
+}
+
+fn is_key_of_tag(name: &str) -> bool {
+    name.starts_with("Tags.member.") && name.ends_with(".Key")
+}
+
+/// `Tags.member.1.Key=...&Tags.member.1.Value=...`
+fn tags_in(pairs: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
+    pairs.iter().filter_map(|(name, key)| {
+        let stem = name.strip_prefix("Tags.member.")?.strip_suffix(".Key")?;
+        Some((key, pairs.get(&format!("Tags.member.{stem}.Value"))?))
+    })
+}
+
+fn of_table(call: &Call, body: &[u8]) -> Vec<Access> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let on = |action: &str, named: &Value| {
+        let table = named["TableName"].as_str().unwrap_or_default();
+        Access::new(format!("dynamodb:{action}"), format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"))
+    };
+    let Some(items) = body["TransactItems"].as_array() else { return vec![on(&call.operation, &body)] };
+    let of_item = |item: &Value| {
+        let (kind, inside) = item.as_object()?.iter().next()?;
+        // There is no right to a transaction; `ConditionCheck` is the one whose action has another name.
+        let action = match kind.as_str() {
+            "ConditionCheck" => "ConditionCheckItem".to_owned(),
+            other => format!("{other}Item"),
+        };
+        Some(on(&action, inside))
+    };
+    let distinct: BTreeSet<Access> = items.iter().filter_map(of_item).collect();
+    distinct.into_iter().collect()
+}
+
+fn of_states(call: &Call, body: &[u8]) -> Access {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let arn = ["executionArn", "stateMachineArn"].iter().find_map(|name| body[name].as_str());
+    Access::new(format!("states:{}", call.operation), arn.unwrap_or("*"))
+}
+
+fn of_cloudwatch(call: &Call, body: &[u8]) -> Vec<Access> {
+    let action = format!("cloudwatch:{}", call.operation);
+    if call.operation == "ListTagsForResource" {
+        let body = crate::endpoints::cloudwatch::decoded(body);
+        return vec![Access::new(action, body["ResourceARN"].as_str().unwrap_or("*"))];
+    }
+    // Other reads are on `*`: composite alarms are listed under nothing else, and metric data knows no resource.
+    if call.operation.starts_with("Describe") || call.operation.starts_with("Get") {
+        return vec![Access::new(action, "*")];
+    }
+    let body = crate::endpoints::cloudwatch::decoded(body);
+    let arn =
+        |name: &Value| format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{}", name.as_str().unwrap_or_default());
+    match (body.get("AlarmName"), body["AlarmNames"].as_array()) {
+        (Some(name), _) => {
+            let tags: Vec<&Value> = body["Tags"].as_array().into_iter().flatten().collect();
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let with_tags = |access: Access| {
+                tags.iter().fold(access, |access, tag| {
+                    access.with(format!("aws:RequestTag/{}", text(&tag["Key"])), text(&tag["Value"]))
+                })
+            };
+            let mut all = vec![with_tags(Access::new(action, arn(name)))];
+            if !tags.is_empty() {
+                all.push(with_tags(Access::new("cloudwatch:TagResource", arn(name))));
+            }
+            all
+        }
+        (None, Some(names)) => names.iter().map(|name| Access::new(action.clone(), arn(name))).collect(),
+        (None, None) => vec![Access::new(action, "*")],
+    }
+}
+
+/// Who asked for what, and how often each operation was called.
+pub struct AccessLog {
+    inner: Arc<dyn CallObserver>,
+    load_balancers: Option<Arc<Mutex<Elbv2>>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    accesses: BTreeMap<String, BTreeSet<Access>>,
+    calls: Calls,
+}
+
+/// Calls by caller and operation, such as `crossfade-shift-weight` and `elasticloadbalancing:ModifyRule`.
+pub type Calls = BTreeMap<String, BTreeMap<String, u64>>;
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self { inner: Arc::new(NoFaults), load_balancers: None, seen: Mutex::default() }
+    }
+}
+
+impl AccessLog {
+    /// Writes down what passes to `inner`; the tags of what is changed are those of these load balancers.
+    pub fn around(inner: Arc<dyn CallObserver>, load_balancers: Arc<Mutex<Elbv2>>) -> Self {
+        Self { inner, load_balancers: Some(load_balancers), seen: Mutex::default() }
+    }
+
+    /// What each caller asked for. A function's name is its caller's; what names itself not is called nothing.
+    pub fn accesses(&self) -> BTreeMap<String, BTreeSet<Access>> {
+        self.seen().accesses.clone()
+    }
+
+    /// The same, forgotten once it is told.
+    pub fn take(&self) -> BTreeMap<String, BTreeSet<Access>> {
+        std::mem::take(&mut self.seen().accesses)
+    }
+
+    /// How often each caller called each operation.
+    pub fn calls(&self) -> Calls {
+        self.seen().calls.clone()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tags_of(&self, arn: &str) -> BTreeMap<String, String> {
+        let Some(load_balancers) = &self.load_balancers else { return BTreeMap::new() };
+        load_balancers.lock().unwrap_or_else(PoisonError::into_inner).tags_of(arn)
+    }
+}
+
+impl CallObserver for AccessLog {
+    fn asked(&self, call: &Call, request: &Request<Bytes>) {
+        let caller = call.caller.clone().unwrap_or_default();
+        let accesses = Access::of(call, request, |arn| self.tags_of(arn));
+        let mut seen = self.seen();
+        seen.accesses.entry(caller.clone()).or_default().extend(accesses);
+        let operation = format!("{}:{}", call.service, call.operation);
+        let calls = seen.calls.entry(caller).or_default();
+        if call.operation == "GetMetricData" {
+            // It is paid for by the metric.
+            let metrics = crate::endpoints::cloudwatch::decoded(request.body())["MetricDataQueries"]
+                .as_array()
+                .map_or(0, Vec::len);
+            *calls.entry(format!("{operation} (metrics)")).or_default() += metrics as u64;
+        }
+        *calls.entry(operation).or_default() += 1;
+    }
+
+    fn before(&self, call: &Call) -> Fault {
+        self.inner.before(call)
+    }
+
+    fn after(&self, call: &Call) {
+        self.inner.after(call);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossfade_world::elbv2;
+
+    fn asked(service: &str, operation: &str, body: &str) -> Vec<Access> {
+        let call = Call { service: service.into(), operation: operation.into(), caller: None, body: Bytes::new() };
+        let tags = |arn: &str| BTreeMap::from([("of".to_owned(), arn.to_owned())]);
+        Access::of(&call, &Request::new(Bytes::copy_from_slice(body.as_bytes())), tags)
+    }
+
+    #[test]
+    fn a_write_is_on_what_it_names_with_its_tags() {
+        let body = "Action=ModifyRule&RuleArn=arn%3Arule&Actions.member.1.Type=forward";
+        let expected =
+            Access::new("elasticloadbalancing:ModifyRule", "arn:rule").with("aws:ResourceTag/of", "arn:rule");
+        assert_eq!(asked("elasticloadbalancing", "ModifyRule", body), [expected]);
+        let body = "Action=DescribeRules&ListenerArn=arn%3Alistener";
+        let expected = Access::new("elasticloadbalancing:DescribeRules", "*");
+        assert_eq!(asked("elasticloadbalancing", "DescribeRules", body), [expected]);
+    }
+
+    #[test]
+    fn creating_with_tags_is_creating_and_tagging() {
+        let body = "Name=users&Tags.member.1.Key=managed-by&Tags.member.1.Value=crossfade";
+        let arn = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:targetgroup/users/0";
+        let tagged = |action: &str| Access::new(action, arn).with("aws:RequestTag/managed-by", "crossfade");
+        let tag = tagged("elasticloadbalancing:AddTags").with("elasticloadbalancing:CreateAction", "CreateTargetGroup");
+        let expected = [tagged("elasticloadbalancing:CreateTargetGroup"), tag];
+        assert_eq!(asked("elasticloadbalancing", "CreateTargetGroup", body), expected);
+    }
+
+    #[test]
+    fn changing_tags_shows_what_is_set_and_every_key() {
+        let body = "ResourceArns.member.1=arn%3Ag&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=b&Tags.member.2.Value=2";
+        let on = |action: &str| Access::new(action, "arn:g").with("aws:ResourceTag/of", "arn:g");
+        let add = on("elasticloadbalancing:AddTags").with("aws:TagKeys", "a,b");
+        let add = add.with("aws:RequestTag/a", "1").with("aws:RequestTag/b", "2");
+        assert_eq!(asked("elasticloadbalancing", "AddTags", body), [add]);
+        let body = "ResourceArns.member.1=arn%3Ag&TagKeys.member.1=a&TagKeys.member.2=b";
+        let remove = on("elasticloadbalancing:RemoveTags").with("aws:TagKeys", "a,b");
+        assert_eq!(asked("elasticloadbalancing", "RemoveTags", body), [remove]);
+    }
+
+    #[test]
+    fn a_transaction_is_what_is_in_it() {
+        let body = r#"{"TransactItems": [{"Put": {"TableName": "t"}}, {"Put": {"TableName": "t"}}, {"Delete": {"TableName": "t"}},
+            {"ConditionCheck": {"TableName": "t"}}]}"#;
+        let actions: Vec<String> =
+            asked("dynamodb", "TransactWriteItems", body).into_iter().map(|it| it.action).collect();
+        assert_eq!(actions, ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]);
+        let expected = Access::new("dynamodb:GetItem", "arn:aws:dynamodb:eu-west-1:000000000000:table/t");
+        assert_eq!(asked("dynamodb", "GetItem", r#"{"TableName": "t"}"#), [expected]);
+    }
+
+    #[test]
+    fn executions_and_machines_are_named_by_their_arns() {
+        let expected = [Access::new("states:DescribeExecution", "arn:e")];
+        assert_eq!(asked("states", "DescribeExecution", r#"{"executionArn": "arn:e"}"#), expected);
+        let expected = [Access::new("states:StartExecution", "arn:m")];
+        assert_eq!(asked("states", "StartExecution", r#"{"stateMachineArn": "arn:m", "input": "{}"}"#), expected);
+        assert_eq!(asked("sts", "GetCallerIdentity", ""), []);
+    }
+
+    #[test]
+    fn the_load_balancers_are_in_the_account_of_everything_else() {
+        assert_eq!((elbv2::REGION, elbv2::ACCOUNT), (REGION, ACCOUNT));
+    }
+}

@@ -1,0 +1,121 @@
+//! EventBridge: brings events to the targets that the template's rules name, at least once.
+
+use crate::clock::{Turn, Work, WorldClock};
+use crate::functions::lambda_host::Functions;
+use crate::functions::orchestrator::Executions;
+use crate::wiring::{RuleWiring, Target, TargetWiring};
+use crossfade_world::latency::EVENT;
+use crossfade_world::states::{RefusedCall, TaskError};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How often a target is tried; Lambda retries an asynchronous invocation twice.
+const ATTEMPTS: u32 = 3;
+/// The delay before the first retry, in world time; the next is twice as long.
+const FIRST_RETRY: Duration = Duration::from_mins(1);
+
+/// Where events are put in.
+#[derive(Debug, Clone)]
+pub struct EventSender {
+    events: mpsc::UnboundedSender<Sent>,
+    clock: WorldClock,
+}
+
+/// An event on its way: it arrives when its turn comes.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    event: Value,
+    turn: Turn,
+}
+
+impl EventSender {
+    pub(crate) fn new(clock: WorldClock) -> (Self, mpsc::UnboundedReceiver<Sent>) {
+        let (events, receiver) = mpsc::unbounded_channel();
+        (Self { events, clock }, receiver)
+    }
+
+    /// Puts one event on the bus: the whole of it, with `source`, `detail-type` and `detail`.
+    pub fn put(&self, event: Value) {
+        let turn = self.clock.after(EVENT);
+        // A closed bus means that the world is being taken down, and with it everything that could be started.
+        let _ = self.events.send(Sent { event, turn });
+    }
+}
+
+/// The bus: rules, and what it takes to reach their targets.
+pub(crate) struct EventBus {
+    rules: Vec<RuleWiring>,
+    functions: Arc<dyn Functions>,
+    executions: Executions,
+    clock: WorldClock,
+}
+
+impl EventBus {
+    pub(crate) fn new(
+        rules: Vec<RuleWiring>,
+        functions: Arc<dyn Functions>,
+        executions: Executions,
+        clock: WorldClock,
+    ) -> Self {
+        Self { rules, functions, executions, clock }
+    }
+
+    /// Delivers events until every sender is gone.
+    pub(crate) async fn run(self: Arc<Self>, mut events: mpsc::UnboundedReceiver<Sent>) {
+        while let Some(Sent { event, turn }) = events.recv().await {
+            let bus = Arc::clone(&self);
+            self.executions.spawn(async move {
+                let work = turn.await;
+                for rule in bus.rules.iter().filter(|rule| rule.pattern.matches(&event)) {
+                    tracing::debug!(rule = rule.name, %event, "an event matches a rule");
+                    bus.deliver_to_all(&rule.targets, &event);
+                }
+                drop(work);
+            });
+        }
+    }
+
+    /// Delivers an event to targets, each in a turn of its own.
+    pub(crate) fn deliver_to_all(self: &Arc<Self>, targets: &[TargetWiring], event: &Value) {
+        for target in targets {
+            let (bus, target, input) = (Arc::clone(self), target.clone(), target.input.of_event(event));
+            let turn = self.clock.after(Duration::ZERO);
+            self.executions.spawn(async move {
+                let work = turn.await;
+                bus.deliver(&target, input, work).await;
+            });
+        }
+    }
+
+    /// Starts a target, again when it fails.
+    async fn deliver(&self, target: &TargetWiring, input: Value, mut work: Work) {
+        let mut delay = FIRST_RETRY;
+        for attempt in 1..=ATTEMPTS {
+            let (started, still) = self.start(&target.target, input.clone(), work).await;
+            let Err(error) = started else { return };
+            tracing::warn!(?target, attempt, error = error.error, cause = error.cause, "a target of an event failed");
+            if attempt == ATTEMPTS {
+                break;
+            }
+            work = self.clock.pause(still, delay).await;
+            delay += delay;
+        }
+        tracing::error!(?target, %input, "an event is given up: its target failed every time");
+    }
+
+    async fn start(&self, target: &Target, input: Value, work: Work) -> (Result<(), TaskError>, Work) {
+        match target {
+            Target::Function(name) => {
+                let (answer, work) = self.functions.invoke(name, input, work).await;
+                (answer.map(drop), work)
+            }
+            Target::Machine(arn) => {
+                let started = self.executions.start_execution(arn, None, input);
+                let refused = |call: RefusedCall| TaskError { error: call.code().to_owned(), cause: call.to_string() };
+                (started.map(drop).map_err(refused), work)
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The data plane: real HTTP through the load balancers' rules, with health checks and the metrics of both.
+//!
+//! Each listener of the world gets a port of 127.0.0.1. A target answers at once and says in a header how long it took
+//! in world time, so that metrics hold what was drawn and never this machine's scheduling.
+
+mod directory;
+mod listener;
+mod prober;
+mod publisher;
+mod tally;
+
+pub use directory::Directory;
+pub(crate) use tally::{Tally, ending};
+
+use crate::clock::WorldClock;
+use crate::traffic::cluster::LATENCY_HEADER;
+use crossfade_world::cloudwatch::CloudWatch;
+use crossfade_world::elbv2::Elbv2;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// Real time after which a target that neither answers nor closes its connection counts as one that hangs.
+const HANGS_AFTER: Duration = Duration::from_mins(5);
+
+/// What a data plane works on.
+#[derive(Clone)]
+pub struct DataPlaneSettings {
+    /// The load balancers.
+    pub elbv2: Arc<Mutex<Elbv2>>,
+    /// Where their metrics go.
+    pub cloudwatch: Arc<Mutex<CloudWatch>>,
+    /// World time.
+    pub clock: WorldClock,
+    /// Where targets really are.
+    pub directory: Directory,
+    /// Takes alarm changes, as `EventBridge` events.
+    pub events: Arc<dyn Fn(Value) + Send + Sync>,
+}
+
+/// A running data plane; dropped, it stops listening, probing and publishing.
+pub struct DataPlane {
+    settings: DataPlaneSettings,
+    client: listener::TargetClient,
+    addresses: BTreeMap<String, SocketAddr>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl DataPlane {
+    /// Starts health checks, metrics and alarms, and a port for each listener (ARNs).
+    pub async fn start(settings: DataPlaneSettings, listeners: &[String]) -> std::io::Result<Self> {
+        let clock = &settings.clock;
+        let tasks = vec![
+            tokio::spawn(prober::probe(settings.clone(), clock.at(clock.now()))),
+            tokio::spawn(publisher::publish(settings.clone(), publisher::next_tick(clock))),
+        ];
+        let mut plane = Self { settings, client: listener::target_client(), addresses: BTreeMap::new(), tasks };
+        for listener in listeners {
+            plane.listen(listener).await?;
+        }
+        Ok(plane)
+    }
+
+    /// Opens a port for a listener; returns where.
+    pub async fn listen(&mut self, listener: &str) -> std::io::Result<SocketAddr> {
+        let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = socket.local_addr()?;
+        let door = listener::ListenerDoor::new(listener, self.settings.clone(), self.client.clone());
+        self.tasks.push(tokio::spawn(door.accept(socket)));
+        self.addresses.insert(listener.to_owned(), address);
+        Ok(address)
+    }
+
+    /// Where a listener is served.
+    pub fn address_of(&self, listener: &str) -> Option<SocketAddr> {
+        self.addresses.get(listener).copied()
+    }
+}
+
+impl Drop for DataPlane {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Locks one of the worlds for a moment.
+fn locked<T>(world: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    world.lock().expect("no holder of the lock panics")
+}
+
+/// The metric dimension of a load balancer (`app/<name>/<id>`) or a target group (`targetgroup/<name>/<id>`).
+fn dimension(arn: &str) -> String {
+    let resource = arn.rsplit(':').next().unwrap_or(arn);
+    resource.strip_prefix("loadbalancer/").unwrap_or(resource).to_owned()
+}
+
+/// What a target says its answer took, in world time.
+fn world_latency(headers: &http::HeaderMap) -> Option<Duration> {
+    let milliseconds: f64 = headers.get(LATENCY_HEADER)?.to_str().ok()?.parse().ok()?;
+    Duration::try_from_secs_f64(milliseconds / 1000.0).ok()
+}
