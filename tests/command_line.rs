@@ -1,5 +1,5 @@
-//! The command line as a person and a pipeline use it: transcripts against one kept rehearsal, and what goes wrong before
-//! anything is reached. Regenerate the transcripts with `just transcripts`.
+//! The command line as a person and a pipeline use it: transcripts against one kept rehearsal, and what goes wrong
+//! before anything is reached. Regenerate the transcripts with `just transcripts`.
 
 mod offline;
 mod private_authority;

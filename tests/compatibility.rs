@@ -1,5 +1,5 @@
-//! What was stored once stays readable: an item of each kind as version 1 wrote it. A change of a format keeps these files
-//! and adds others.
+//! What was stored once stays readable: an item of each kind as version 1 wrote it. A change of a format keeps these
+//! files and adds others.
 
 use crate::repository::root;
 use crossfade_domain::journal::cursor::Cursor;

@@ -1,5 +1,6 @@
-//! One suite for both worlds: what a port promises holds for `crates/aws` talking to the served world, and for the world's
-//! own ports, which most tests use because they are fast. Where the two differed, those tests would prove nothing.
+//! One suite for both worlds: what a port promises holds for `crates/aws` talking to the served world, and for the
+//! world's own ports, which most tests use because they are fast. Where the two differed, those tests would prove
+//! nothing.
 
 mod alarm_tags;
 mod alarms;

@@ -1,5 +1,5 @@
-//! The example of a hook: its own tests, in its own language, so that who adapts it can run the same ones; and the function as
-//! a process behind the Runtime API, called as the machines call it.
+//! The example of a hook: its own tests, in its own language, so that who adapts it can run the same ones; and the
+//! function as a process behind the Runtime API, called as the machines call it.
 
 use crate::repository::root;
 use crossfade_rehearsal::clock::WorldClock;
@@ -95,7 +95,8 @@ fn host(old: &str, new: &str, clock: &WorldClock) -> LambdaHost {
 
 fn payload(point: &str, weight: f64) -> Value {
     json!({"execution": "arn:aws:states:eu-west-1:000000000000:execution:crossfade-migrate-service:users-1",
-        "cursor": {"service": "users", "migration": "users-1", "weight": weight, "hook": {"point": point, "function": NAME}}})
+        "cursor": {"service": "users", "migration": "users-1", "weight": weight, "hook": {"point": point,
+        "function": NAME}}})
 }
 
 #[tokio::test]

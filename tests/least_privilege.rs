@@ -1,9 +1,10 @@
 //! Least privilege, proven: what each role of the template allows is held against what was really asked for.
 //!
-//! What was asked for comes from four places. The simulation says which function calls which verb of its ports, in every
-//! scenario with every fault at every call. The verbs, called through `crates/aws` against the served world, say what each
-//! is in the words of IAM. A rehearsal with the built binaries says the same directly. The template says what AWS does with a
-//! role of its own accord: it writes logs, starts the functions of a machine, moves the records of a pipe.
+//! What was asked for comes from four places. The simulation says which function calls which verb of its ports, in
+//! every scenario with every fault at every call. The verbs, called through `crates/aws` against the served world, say
+//! what each is in the words of IAM. A rehearsal with the built binaries says the same directly. The template says what
+//! AWS does with a role of its own accord: it writes logs, starts the functions of a machine, moves the records of a
+//! pipe.
 
 mod asked;
 mod policy;
@@ -21,8 +22,8 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-/// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A rehearsal
-/// with the built binaries holds those of its own policy to the roles again.
+/// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A
+/// rehearsal with the built binaries holds those of its own policy to the roles again.
 const ELSEWHERE: [(&str, &[&str], &str); 9] = [
     ("create-target-group", &["add_tags", "remove_tags"], "tests/actions/alarm_events.rs: a group that is adopted"),
     ("plan-migration", &["policies", "metric_data"], "a rehearsal: its policy is stored and has a judge"),

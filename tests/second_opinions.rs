@@ -1,5 +1,6 @@
-//! Our engine is never its own judge: the machines run on two interpreters that others wrote (ministack and moto), on ours, and
-//! against a table. All four must agree on the states entered, on what every function was called with, and on the end.
+//! Our engine is never its own judge: the machines run on two interpreters that others wrote (ministack and moto), on
+//! ours, and against a table. All four must agree on the states entered, on what every function was called with, and on
+//! the end.
 //!
 //! What is known to be wrong elsewhere and is left out here: ministack gives a failed execution an output, and ignores
 //! `MaxDelaySeconds` and jitter; moto waits in real time. Neither changes a sequence of states.
@@ -42,7 +43,8 @@ fn function_of(arn: &str) -> String {
     name.strip_prefix("crossfade-").unwrap_or(name).to_owned()
 }
 
-/// What everybody made of every scenario, by interpreter and scenario. Run once for all tests: starting them is what costs.
+/// What everybody made of every scenario, by interpreter and scenario. Run once for all tests: starting them is what
+/// costs.
 fn opinions() -> &'static BTreeMap<&'static str, BTreeMap<String, Run>> {
     static OPINIONS: OnceLock<BTreeMap<&'static str, BTreeMap<String, Run>>> = OnceLock::new();
     OPINIONS.get_or_init(|| {

@@ -1,5 +1,5 @@
-//! Whole migrations in virtual time: the machines of the repository on our engine, the actions in process, and the world,
-//! with a fault at every call.
+//! Whole migrations in virtual time: the machines of the repository on our engine, the actions in process, and the
+//! world, with a fault at every call.
 
 mod account;
 mod breakage;

@@ -1,5 +1,5 @@
-//! What the state machines must be, whoever edits them: complete, portable, and without a way to end that hides a state of
-//! the traffic.
+//! What the state machines must be, whoever edits them: complete, portable, and without a way to end that hides a state
+//! of the traffic.
 
 mod definition;
 
@@ -22,8 +22,8 @@ const HOOKS: [&str; 2] = ["Call hook", "Call hook after rollback"];
 const RETURNED_ALREADY: &str = "Returned already?";
 /// The states that repeat the usual retries many more times.
 const PATIENT: [&str; 2] = ["Roll back", "Verify rollback"];
-/// What the Lambda service itself may answer: its faults, and a function that died or did not end. AWS names a timeout in
-/// three ways.
+/// What the Lambda service itself may answer: its faults, and a function that died or did not end. AWS names a timeout
+/// in three ways.
 const SERVICE_FAULTS: [&str; 9] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",

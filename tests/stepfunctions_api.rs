@@ -27,7 +27,8 @@ Resources:
         ExecutionDies:
           Type: EventBridgeRule
           Properties:
-            Pattern: { source: [aws.states], detail: { status: [ABORTED, FAILED], stateMachineArn: [!Sub "arn:aws:states:${AWS::Region}:${AWS::AccountId}:stateMachine:crossfade-move"] } }
+            Pattern: { source: [aws.states], detail: { status: [ABORTED, FAILED],
+              stateMachineArn: [!Sub "arn:aws:states:${AWS::Region}:${AWS::AccountId}:stateMachine:crossfade-move"] } }
         EveryMinute: { Type: Schedule, Properties: { Schedule: rate(1 minute), Input: '{"scheduled":true}' } }
   Move:
     Type: AWS::Serverless::StateMachine

@@ -1,4 +1,5 @@
-//! The rules of the house that a compiler does not know: who may depend on whom, how files are named, how long they get.
+//! The rules of the house that a compiler does not know: who may depend on whom, how files are named, how long they
+//! get.
 
 use crate::repository::{names_in, read, root};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
@@ -42,6 +43,15 @@ const LONG_FILES: [(&str, &str); 11] = [
     ("tests/simulation/watch.rs", "one list of invariants"),
     ("tests/state_machines.rs", "rules about the same two machines"),
 ];
+/// A line of code, comment or prose.
+const COLUMNS: usize = 120;
+/// Files with a line that cannot be broken, each with what it is.
+const WIDE_LINES: [(&str, &str); 4] = [
+    ("crates/cli/src/verbs/judge.rs", "a sample of the command's output, in its help"),
+    ("crates/rehearsal/src/functions/build/artifacts.rs", "a line of Cargo's JSON"),
+    ("crates/rehearsal/src/wiring/tests.rs", "an ARN in YAML"),
+    ("tests/command_line/transcript.rs", "a regular expression"),
+];
 /// More files in one folder are a list that nobody reads to its end.
 const FILES_OF_A_FOLDER: usize = 16;
 /// Wiring and nothing else.
@@ -51,8 +61,8 @@ fn metadata() -> Metadata {
     MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().expect("cargo metadata runs")
 }
 
-/// What each package of the workspace depends on, without what only its tests use, and without the package that is nothing
-/// but tests.
+/// What each package of the workspace depends on, without what only its tests use, and without the package that is
+/// nothing but tests.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = metadata();
     let used = |package: &cargo_metadata::Package| {
@@ -192,6 +202,34 @@ fn folders_are_small_enough_to_be_read() {
         let folder = folder.display();
         assert!(files <= FILES_OF_A_FOLDER, "{folder}: {files} files: group them by what they are about");
     }
+}
+
+#[test]
+fn lines_fit_on_a_screen() {
+    for file in all_rust_files().into_iter().chain(markdown_files()) {
+        let is_markdown = file.extension().is_some_and(|extension| extension == "md");
+        let mut is_quoted = false;
+        for (number, line) in read(&file).lines().enumerate() {
+            is_quoted ^= is_markdown && line.trim_start().starts_with("```");
+            // A table's row cannot be broken, nor an address; what is quoted is as it is.
+            let must_be_wide = line.contains("://") || line.contains("arn:");
+            let may_be_wide = must_be_wide || is_markdown && (is_quoted || line.starts_with('|'));
+            let columns = line.chars().count();
+            let is_known = WIDE_LINES.iter().any(|(path, _)| file == Path::new(path));
+            assert!(
+                columns <= COLUMNS || may_be_wide || is_known,
+                "{}:{}: {columns} columns, {COLUMNS} at most",
+                file.display(),
+                number + 1
+            );
+        }
+    }
+}
+
+fn markdown_files() -> Vec<PathBuf> {
+    let told = Command::new("git").args(["ls-files", "*.md"]).current_dir(root()).output().expect("git lists files");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    String::from_utf8(told.stdout).expect("paths are UTF-8").lines().map(PathBuf::from).collect()
 }
 
 #[test]

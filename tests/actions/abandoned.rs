@@ -23,7 +23,8 @@ fn stopped_before(number: usize, deliver: bool) -> Stage {
 #[test]
 fn invariant_13_an_execution_stopped_anywhere_is_rolled_back_by_its_event_or_by_the_schedule() {
     for deliver in [true, false] {
-        // Plan, create, attach, register, three checks of targets, then shift and two slices for each of two steps, finish.
+        // Plan, create, attach, register, three checks of targets, then shift and two slices for each of two steps,
+        // finish.
         for number in 0..14 {
             let stage = stopped_before(number, deliver);
             stage.assert_at_rest("users");

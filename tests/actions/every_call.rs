@@ -1,5 +1,5 @@
-//! Every port call of a whole run, one at a time, with every fault: the run must come to rest as it should, with nothing of
-//! the journal lost and locks that say so.
+//! Every port call of a whole run, one at a time, with every fault: the run must come to rest as it should, with
+//! nothing of the journal lost and locks that say so.
 
 use super::stage::{Stage, payments, users};
 use crossfade_domain::journal::{Happening, Phase};

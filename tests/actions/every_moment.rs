@@ -1,5 +1,6 @@
-//! Between any two calls of a whole run something happens: an alarm's event is handled, a person aborts, the execution is
-//! stopped, a second copy of the same function runs. The function that was in between goes on as if nothing had been.
+//! Between any two calls of a whole run something happens: an alarm's event is handled, a person aborts, the execution
+//! is stopped, a second copy of the same function runs. The function that was in between goes on as if nothing had
+//! been.
 
 use super::stage::{Stage, once, users};
 use crossfade_actions::functions::react_to_alarm::react_to_alarm;

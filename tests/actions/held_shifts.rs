@@ -12,7 +12,8 @@ use crossfade_world::states::Status;
 use crossfade_world::world::ServiceOnBalancer;
 use serde_json::json;
 
-/// Runs a migration in which something happens before invocations; it is told the state and the number of its visit, from 1.
+/// Runs a migration in which something happens before invocations; it is told the state and the number of its visit,
+/// from 1.
 pub(super) fn with_visits(
     stage: &mut Stage,
     policy: serde_json::Value,
@@ -141,8 +142,8 @@ fn a_shift_that_is_held_again_and_again_halts_after_the_longest_hold() {
     stage.assert_at_rest("users");
 }
 
-/// The function dies after it has written one of two routes, and a rollback of another service is under way when it is run
-/// again.
+/// The function dies after it has written one of two routes, and a rollback of another service is under way when it is
+/// run again.
 fn half_of_a_shift(meanwhile: impl Fn(&World, &ServiceOnBalancer) + 'static) -> (Stage, String) {
     let writes: Vec<usize> = {
         let (mut free, _) = Stage::with_users();

@@ -311,8 +311,8 @@ fn without_traffic_the_policy_decides_at_the_end_of_the_bake() {
     for (policy, phase) in [("hold", Phase::Halted), ("rollback", Phase::RolledBack)] {
         let (ended, reason) = ends(policy);
         assert_eq!(ended, phase, "{reason}");
-        let expected = "judge: inconclusive at the end of the bake: no new traffic: the new cluster has had no request at this \
-                        step; slowness not compared";
+        let expected = "judge: inconclusive at the end of the bake: no new traffic: the new cluster has had no request \
+                        at this step; slowness not compared";
         assert!(reason.contains(expected), "{reason}");
     }
 }

@@ -420,7 +420,8 @@ pub(crate) fn users() -> Value {
     json!({"service": {
         "name": "users",
         "oldTargetGroups": ["users-swarm"],
-        "newTargets": {"instances": [{"id": "i-0bbbbbbbbbbbbbbb1", "port": 30080}, {"id": "i-0bbbbbbbbbbbbbbb2", "port": 30080}]},
+        "newTargets": {"instances": [{"id": "i-0bbbbbbbbbbbbbbb1", "port": 30080}, {"id": "i-0bbbbbbbbbbbbbbb2",
+        "port": 30080}]},
         "schedule": [{"weight": 5, "bake": "2m"}, {"weight": 100, "bake": "2m"}],
         "alarms": ["{service}-5xx"],
         "minHealthy": 2,

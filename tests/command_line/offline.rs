@@ -30,7 +30,8 @@ deafults: {}
 defaults: { minHealthy: 0, onDrift: ignore }
 services:
   - { name: 9lives, oldTargetGroups: [], newTargets: { instances: [i-1], ips: [10.0.0.1] } }
-  - { name: users, oldTargetGroups: g, newTargets: { instances: [i-1] }, schedule: [{ weight: 50, bake: 1x }, { weight: 101, bake: 5m }] }
+  - { name: users, oldTargetGroups: g, newTargets: { instances: [i-1] },
+      schedule: [{ weight: 50, bake: 1x }, { weight: 101, bake: 5m }] }
   - { name: users, oldTargetGroups: h, newTargets: {}, after: [nobody] }
 ",
     );

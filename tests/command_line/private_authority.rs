@@ -1,5 +1,5 @@
-//! An endpoint whose certificate was signed by an authority of the company's own: trusted if the system trusts it, as the HTTP
-//! client of the command and of every function promises.
+//! An endpoint whose certificate was signed by an authority of the company's own: trusted if the system trusts it, as
+//! the HTTP client of the command and of every function promises.
 
 use super::terminal::{Kept, Said, said};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};

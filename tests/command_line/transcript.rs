@@ -12,8 +12,8 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    /// Notes a command. Lines of talk that begin with a time are the journal as it grows: how many of them a waiting command
-    /// is in time for differs, and `history` has them all.
+    /// Notes a command. Lines of talk that begin with a time are the journal as it grows: how many of them a waiting
+    /// command is in time for differs, and `history` has them all.
     pub(crate) fn note(&mut self, words: &str, said: &Said) {
         self.codes.insert(said.code);
         writeln!(self.text, "$ crossfade {words}").unwrap();

@@ -9,7 +9,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-/// `bookings` is rolled back by its alarm, `orders` halts because somebody edits a route, the others wait for an approval.
+/// `bookings` is rolled back by its alarm, `orders` halts because somebody edits a route, the others wait for an
+/// approval.
 const SCENARIO: &str = "
 seed: 5
 scale: 120
@@ -212,8 +213,8 @@ fn says_that_an_interrupted_rollback_goes_on(kept: &Kept) {
 fn policies(kept: &Kept) -> BTreeSet<i32> {
     let mut shown = Transcript::default();
     let folder = tempfile::tempdir().unwrap();
-    let fleet = "fleet: shops\ndefaults: { alarms: [\"{service}-5xx\"] }\nservices:\n  - { name: carts, oldTargetGroups: carts-old, \
-                 newTargets: { instances: [i-1] } }\n";
+    let fleet = "fleet: shops\ndefaults: { alarms: [\"{service}-5xx\"] }\nservices:\n  - \
+                 { name: carts, oldTargetGroups: carts-old, newTargets: { instances: [i-1] } }\n";
     let first = policy_file(folder.path(), "first.yaml", fleet);
     let second = policy_file(
         folder.path(),

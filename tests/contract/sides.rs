@@ -93,7 +93,8 @@ const MACHINES: &str = r"
 Resources:
   Wait:
     Type: AWS::Serverless::StateMachine
-    Properties: { Name: roll-back-service, Definition: { StartAt: Wait, States: { Wait: { Type: Wait, Seconds: 3600, Next: End }, End: { Type: Succeed } } } }
+    Properties: { Name: roll-back-service, Definition: { StartAt: Wait,
+      States: { Wait: { Type: Wait, Seconds: 3600, Next: End }, End: { Type: Succeed } } } }
   End:
     Type: AWS::Serverless::StateMachine
     Properties: { Name: migrate-service, Definition: { StartAt: End, States: { End: { Type: Succeed } } } }

@@ -116,7 +116,8 @@ pub(super) fn by_machines(template: &Value) -> Vec<Asked> {
     all
 }
 
-/// What EventBridge, its pipe and CloudWatch do: they move records and events, keep what they cannot deliver, and tell the topic.
+/// What EventBridge, its pipe and CloudWatch do: they move records and events, keep what they cannot deliver, and tell
+/// the topic.
 pub(super) fn by_events(template: &Value) -> Vec<Asked> {
     let mut all = Vec::new();
     for pipe in resources(template, "AWS::Pipes::Pipe") {

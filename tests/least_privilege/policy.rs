@@ -102,7 +102,8 @@ pub(super) fn allows(statements: &[Statement], access: &Access) -> bool {
     speaking.iter().any(|statement| statement.allow) && speaking.iter().all(|statement| statement.allow)
 }
 
-/// Part by part: a star does not reach over a colon into the account or the region. The last part has colons of its own.
+/// Part by part: a star does not reach over a colon into the account or the region. The last part has colons of its
+/// own.
 fn arn_matches(pattern: &str, arn: &str) -> bool {
     if pattern == "*" {
         return true;

@@ -1,5 +1,5 @@
-//! What each verb of a port is in the words of IAM: every one is called through `crates/aws` against the served world, and what
-//! reaches the endpoint is written down.
+//! What each verb of a port is in the words of IAM: every one is called through `crates/aws` against the served world,
+//! and what reaches the endpoint is written down.
 
 use crate::contract::samples;
 use crate::contract::sides::{Served, TABLE};

@@ -105,7 +105,8 @@ fn assert_went_back(service: &Value) {
     assert_eq!(service["states"].as_array().unwrap().last().unwrap(), "Rolled back");
 }
 
-/// The actions of every rule and every default action of the load balancers of `payments`, as AWS's own client sees them.
+/// The actions of every rule and every default action of the load balancers of `payments`, as AWS's own client sees
+/// them.
 fn payments_actions(endpoint: &str) -> Vec<Vec<Action>> {
     let credentials = Credentials::new("local", "local", None, None, "tests");
     let config = SdkConfig::builder()

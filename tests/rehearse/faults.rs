@@ -1,5 +1,6 @@
-//! A sample of the simulation's list with the real binaries: a fault of AWS at the first step above weight 0, each in a service
-//! of its own, all side by side; and what happens to a rehearsal in which something that was to go wrong did not.
+//! A sample of the simulation's list with the real binaries: a fault of AWS at the first step above weight 0, each in a
+//! service of its own, all side by side; and what happens to a rehearsal in which something that was to go wrong did
+//! not.
 
 use super::{crossfade, scenario_file};
 use serde_json::json;
@@ -67,9 +68,11 @@ awsFaults:
     assert_eq!(report["ok"], false);
     let expected = json!([
         "services[0].faults[0] never began: the rehearsal ended before minute 9000",
-        "services[0].disturbances[0] never happened: the rehearsal ended within 600 minutes after the new cluster had 100 %",
+        "services[0].disturbances[0] never happened: the rehearsal ended within 600 minutes after the new cluster had \
+         100 %",
         "awsFaults[0] never happened, at call 2 of ModifyRule by shift-weight: no such call was made",
-        "awsFaults[1] never happened, at call 40 of ModifyListener by shift-weight about orders: only 3 of them were made",
+        "awsFaults[1] never happened, at call 40 of ModifyListener by shift-weight about orders: only 3 of them were \
+         made",
     ]);
     assert_eq!(report["withoutEffect"], expected);
     let outcomes = [("orders", "migrated"), ("invoices", "notStarted")].map(|(a, b)| (a.to_owned(), b.to_owned()));

@@ -21,7 +21,8 @@ fn a_service_without_alarms_is_rolled_back_by_one_that_was_created_for_it() {
     assert_eq!(report["services"][1]["outcome"], json!("migrated"));
     crate::least_privilege::check_report(&report, crate::least_privilege::SEEN_WITH_GUARDS);
 
-    // As the template counts ends: once each, although the execution and the rollback that the alarm began both look after it.
+    // As the template counts ends: once each, although the execution and the rollback that the alarm began both look
+    // after it.
     for (metric, service) in
         [("RolledBackMetric", &orders["service"]), ("MigratedMetric", &report["services"][1]["service"])]
     {

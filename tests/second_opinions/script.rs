@@ -31,7 +31,8 @@ impl Answer {
     }
 }
 
-/// The function answers with this verdict, and one second for the wait that may follow: one interpreter waits in real time.
+/// The function answers with this verdict, and one second for the wait that may follow: one interpreter waits in real
+/// time.
 pub(super) fn says(verdict: &str) -> Answer {
     let mut cursor = json!({
         "version": 1, "service": "users", "migration": "users-1", "generation": 3, "step": 1, "weight": 5,

@@ -1,5 +1,5 @@
-//! Deliberate breakages: what the simulation is for is to catch them. Each stands between the actions and the world, or in
-//! the machines, so that no production code has a switch for it.
+//! Deliberate breakages: what the simulation is for is to catch them. Each stands between the actions and the world, or
+//! in the machines, so that no production code has a switch for it.
 
 use super::account::Account;
 use super::ports::Caller;

@@ -1,5 +1,5 @@
-//! What the hooks of a run move: the consumers of the service's events. Each call of a hook is a call like all others: it takes
-//! time and may go wrong.
+//! What the hooks of a run move: the consumers of the service's events. Each call of a hook is a call like all others:
+//! it takes time and may go wrong.
 
 use super::account::Account;
 use super::ports::{Caller, Faulty};
@@ -30,7 +30,8 @@ pub(super) fn follow(watch: &mut Watch) {
         "afterEachShift": "crossfade-hook-consumers", "afterRollback": "crossfade-hook-consumers"});
 }
 
-/// Runs the hook on its payload. A hook knows that a throttled call is worth another try, and gives up at every other error.
+/// Runs the hook on its payload. A hook knows that a throttled call is worth another try, and gives up at every other
+/// error.
 pub(super) async fn hook(account: Arc<Account>, caller: Caller, payload: Value) -> Result<Value, TaskError> {
     let faulty = Faulty { account: Arc::clone(&account), caller };
     let point = payload["cursor"]["hook"]["point"].as_str().unwrap_or_default().to_owned();

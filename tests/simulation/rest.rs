@@ -134,8 +134,8 @@ fn locks(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
     watch.expect(13, (guarded > 0) == kept, || format!("{outcome:?} with {guarded} alarms that guard it"));
 }
 
-/// Our own alarms go with the migration, unless it halted. What a call that hung puts after its caller's end is for nobody to
-/// know, what may not be deleted stays, and two faults may keep the end from being tried again.
+/// Our own alarms go with the migration, unless it halted. What a call that hung puts after its caller's end is for
+/// nobody to know, what may not be deleted stays, and two faults may keep the end from being tried again.
 fn guards(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
     let faults = &run.case.faults;
     if faults.len() > 1 || faults.values().any(|fault| matches!(fault, Fault::Hangs | Fault::Denied)) {

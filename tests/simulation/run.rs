@@ -217,8 +217,8 @@ impl Run<'_> {
         }
     }
 
-    /// Nothing runs, and nothing but what is periodic is to come. A migration that is neither over nor halted is still to be
-    /// found by the sweep, which takes two minutes when its execution was never started.
+    /// Nothing runs, and nothing but what is periodic is to come. A migration that is neither over nor halted is still
+    /// to be found by the sweep, which takes two minutes when its execution was never started.
     fn is_quiet(&self) -> bool {
         let swept = |number: &u64| self.tasks.get(number).is_some_and(|it| it.caller.function == "sweep-migrations");
         let periodic = |due: &Due| match due {

@@ -350,7 +350,8 @@ impl Shape {
             other,
             policy: json!({
                 "name": "users", "oldTargetGroups": names,
-                "newTargets": {"instances": [{"id": "i-0bbbbbbbbbbbbbbb1", "port": 30080}, {"id": "i-0bbbbbbbbbbbbbbb2", "port": 30080}]},
+                "newTargets": {"instances": [{"id": "i-0bbbbbbbbbbbbbbb1", "port": 30080},
+                {"id": "i-0bbbbbbbbbbbbbbb2", "port": 30080}]},
                 "schedule": [{"weight": 20, "bake": "2m"}, {"weight": 100, "bake": "2m"}],
                 "slice": "1m", "minHealthy": 2, "maxHold": "10m", "targetsTimeout": "5m",
                 "alarms": [ERRORS, LATENCY], "judge": false,

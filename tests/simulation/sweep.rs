@@ -169,8 +169,8 @@ pub(super) fn exhaust(wanted: impl Fn(&Scenario) -> bool) -> Report {
     all(&cases)
 }
 
-/// Which function called which verb of its ports: in every scenario as it is and with a call without effect here and there,
-/// and in the plainest with an alarm at every call.
+/// Which function called which verb of its ports: in every scenario as it is and with a call without effect here and
+/// there, and in the plainest with an alarm at every call.
 pub(crate) fn callers() -> Callers {
     let mut cases = Vec::new();
     for scenario in scenarios() {
@@ -215,7 +215,8 @@ pub(super) fn told(report: &Report, invariant: usize) -> String {
         found.iter().take(12).map(|(name, violation)| format!("{name}: {}", violation.text)).collect();
     let story = named(first).map(|case| judged(&case, true).story).unwrap_or_default();
     format!(
-        "invariant {invariant} is broken in {} of {} runs:\n{}\n\nThe story of {first}:\n{story}\n\nTo see it again: {}",
+        "invariant {invariant} is broken in {} of {} runs:\n{}\n\nThe story of {first}:\n{story}\n\nTo see it again: \
+         {}",
         found.len(),
         report.runs,
         lines.join("\n"),
@@ -225,6 +226,7 @@ pub(super) fn told(report: &Report, invariant: usize) -> String {
 
 pub(super) fn replay_of(name: &str) -> String {
     format!(
-        "CROSSFADE_SIMULATION_CASE='{name}' cargo test --workspace --test all simulation::invariants::replay -- --exact --nocapture"
+        "CROSSFADE_SIMULATION_CASE='{name}' cargo test --workspace --test all simulation::invariants::replay -- \
+         --exact --nocapture"
     )
 }

@@ -27,7 +27,8 @@ pub(super) const HEALTHY: u32 = 2;
 /// The longest that a function which writes to routes lives.
 const LONGEST_WRITER: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long after an alarm traffic may be raised by a function that the gates had sent off before it: its tries, and some.
+/// How long after an alarm traffic may be raised by a function that the gates had sent off before it: its tries, and
+/// some.
 const SENT_OFF: SignedDuration = SignedDuration::from_mins(2);
 
 /// Verbs whose answers a gate must not do without.
@@ -352,7 +353,8 @@ impl Watch {
             .into_iter()
             .filter(|group| self.groups.contains(group))
             .collect();
-        // What fell sick, or was returned, after the function began may have been read before: the race that settle covers.
+        // What fell sick, or was returned, after the function began may have been read before: the race that settle
+        // covers.
         let known = |watch: &Self, group: &TargetGroupArn| {
             let since = [watch.sick_since.get(group).copied(), watch.returned_at];
             since.into_iter().flatten().all(|since| since <= who.started)

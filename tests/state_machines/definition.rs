@@ -31,8 +31,8 @@ impl Machine {
     }
 }
 
-/// The states in the order of the file. A map of the standard library would lose the order, and would let a second state
-/// of the same name replace the first without a word.
+/// The states in the order of the file. A map of the standard library would lose the order, and would let a second
+/// state of the same name replace the first without a word.
 #[derive(Debug)]
 pub(super) struct States(pub(super) Vec<(String, State)>);
 

@@ -6,7 +6,8 @@ pub(super) fn mapping(fields: Value) -> Value {
     let map = json!({
         "Type": "Map", "ItemsPath": "$.services",
         "ItemSelector": { "service.$": "$$.Map.Item.Value", "index.$": "$$.Map.Item.Index", "fleet.$": "$.fleet" },
-        "ItemProcessor": { "ProcessorConfig": { "Mode": "INLINE" }, "StartAt": "Move", "States": { "Move": invoke("move") } },
+        "ItemProcessor": { "ProcessorConfig": { "Mode": "INLINE" }, "StartAt": "Move",
+        "States": { "Move": invoke("move") } },
         "ResultPath": "$.moved",
         "End": true,
     });

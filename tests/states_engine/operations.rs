@@ -31,7 +31,8 @@ fn starting_is_idempotent_for_the_same_input_while_the_first_runs() {
 fn a_history_that_is_full_fails_the_execution() {
     let definition = json!({ "StartAt": "Round", "States": {
         "Round": { "Type": "Pass", "Next": "Again?" },
-        "Again?": { "Type": "Choice", "Choices": [{ "Variable": "$.stop", "IsPresent": true, "Next": "End" }], "Default": "Round" },
+        "Again?": { "Type": "Choice", "Choices": [{ "Variable": "$.stop", "IsPresent": true, "Next": "End" }],
+        "Default": "Round" },
         "End": { "Type": "Succeed" } } });
     let mut world = World::with(&[("machine", definition)]);
     let arn = world.start("machine", json!({}));

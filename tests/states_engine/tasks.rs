@@ -6,7 +6,8 @@ use super::*;
 fn a_task_sees_its_parameters_and_its_result_is_wrapped() {
     let task = with(
         invoke("look"),
-        json!({ "ResultSelector": { "seen.$": "$.Payload.seen", "code.$": "$.StatusCode" }, "ResultPath": "$.looked", "OutputPath": "$" }),
+        json!({ "ResultSelector": { "seen.$": "$.Payload.seen", "code.$": "$.StatusCode" }, "ResultPath": "$.looked",
+            "OutputPath": "$" }),
     );
     let mut world = World::with(&[("machine", only(task))]);
     let arn = world.start("machine", json!({ "service": "users" }));
@@ -37,7 +38,8 @@ fn retries_wait_with_full_jitter_and_the_next_catcher_takes_over() {
         json!({
             "Retry": [
                 { "ErrorEquals": ["Other"], "MaxAttempts": 9 },
-                { "ErrorEquals": ["Transient"], "IntervalSeconds": 2, "MaxAttempts": 4, "BackoffRate": 2, "MaxDelaySeconds": 10, "JitterStrategy": "FULL" },
+                { "ErrorEquals": ["Transient"], "IntervalSeconds": 2, "MaxAttempts": 4, "BackoffRate": 2,
+                    "MaxDelaySeconds": 10, "JitterStrategy": "FULL" },
             ],
             "Catch": [
                 { "ErrorEquals": ["Drifted"], "Next": "Wrong" },
@@ -80,7 +82,8 @@ fn retries_wait_with_full_jitter_and_the_next_catcher_takes_over() {
 fn each_retrier_counts_for_itself_and_a_new_visit_starts_again() {
     let definition = json!({ "StartAt": "Try", "States": {
         "Try": with(invoke("work"), json!({
-            "Retry": [{ "ErrorEquals": ["A"], "MaxAttempts": 1 }, { "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 2 }],
+            "Retry": [{ "ErrorEquals": ["A"], "MaxAttempts": 1 }, { "ErrorEquals": ["States.TaskFailed"],
+            "MaxAttempts": 2 }],
             "Catch": [{ "ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Again?" }],
         })),
         "Again?": { "Type": "Choice",
@@ -106,7 +109,8 @@ fn each_retrier_counts_for_itself_and_a_new_visit_starts_again() {
 fn a_task_that_takes_too_long_times_out() {
     let task = with(
         invoke("slow"),
-        json!({ "TimeoutSeconds": 10, "Catch": [{ "ErrorEquals": ["States.TaskFailed"], "Next": "Wrong" }, { "ErrorEquals": ["States.Timeout"], "Next": "Right" }] }),
+        json!({ "TimeoutSeconds": 10, "Catch": [{ "ErrorEquals": ["States.TaskFailed"], "Next": "Wrong" },
+            { "ErrorEquals": ["States.Timeout"], "Next": "Right" }] }),
     );
     let definition = json!({ "StartAt": "Only", "States": {
         "Only": task, "Right": { "Type": "Succeed" }, "Wrong": { "Type": "Fail" } } });

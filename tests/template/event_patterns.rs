@@ -56,7 +56,8 @@ fn an_execution_that_dies_starts_the_sweep_and_one_that_succeeds_does_not() {
             "resources": [format!("{}:users-1", arn("execution"))],
             "detail": {
                 "executionArn": format!("{}:users-1", arn("execution")), "stateMachineArn": arn("stateMachine"),
-                "name": "users-1", "status": status, "startDate": 1_551_225_014_968_u64, "stopDate": 1_551_225_017_576_u64,
+                "name": "users-1", "status": status, "startDate": 1_551_225_014_968_u64,
+                "stopDate": 1_551_225_017_576_u64,
                 "input": "{}", "inputDetails": { "included": true }, "output": null, "outputDetails": null
             }
         })
@@ -118,14 +119,17 @@ fn what_a_rule_cannot_deliver_is_tried_again_and_then_kept() {
 /// An item of the table's stream, as DynamoDB documents it, for a line of the journal.
 fn inserted(change: Option<&str>) -> Json {
     let mut image = json!({
-        "pk": {"S": "service#users"}, "sk": {"S": "event#users-1#00000004"}, "sequence": {"N": "4"}, "document": {"S": "{}"},
-        "service": {"S": "users"}, "migration": {"S": "users-1"}, "at": {"S": "2026-11-22T21:00:00Z"}, "reason": {"S": "because"}
+        "pk": {"S": "service#users"}, "sk": {"S": "event#users-1#00000004"}, "sequence": {"N": "4"},
+        "document": {"S": "{}"},
+        "service": {"S": "users"}, "migration": {"S": "users-1"}, "at": {"S": "2026-11-22T21:00:00Z"},
+        "reason": {"S": "because"}
     });
     if let Some(change) = change {
         image["change"] = json!({ "S": change });
     }
     json!({
-        "eventID": "c4ca4238a0b923820dcc509a6f75849b", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+        "eventID": "c4ca4238a0b923820dcc509a6f75849b", "eventName": "INSERT", "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
         "awsRegion": REGION, "dynamodb": { "NewImage": image, "SequenceNumber": "13021600000000001596893679" }
     })
 }
@@ -170,7 +174,8 @@ fn what_changes_is_told_on_the_event_bus_and_the_topic() {
     assert_eq!(
         event("started")["detail"],
         json!({
-            "stack": "crossfade", "change": "started", "service": "users", "migration": "users-1", "at": "2026-11-22T21:00:00Z",
+            "stack": "crossfade", "change": "started", "service": "users", "migration": "users-1",
+            "at": "2026-11-22T21:00:00Z",
             "reason": "because"
         })
     );

@@ -1,5 +1,5 @@
-//! The template with its references resolved: the stack is called `crossfade`, account and region are those of the local
-//! world, and every condition is true.
+//! The template with its references resolved: the stack is called `crossfade`, account and region are those of the
+//! local world, and every condition is true.
 
 use super::at;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION, STACK};

@@ -20,8 +20,9 @@ const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 #[error("environment variable {0} is not set")]
 pub struct MissingVariable(&'static str);
 
-/// Builds the clients from a function's environment variables: region, credentials, `AWS_ENDPOINT_URL` and its variants for
-/// each service, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, `AWS_SDK_UA_APP_ID`. A variable that is empty counts as not set.
+/// Builds the clients from a function's environment variables: region, credentials, `AWS_ENDPOINT_URL` and its variants
+/// for each service, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, `AWS_SDK_UA_APP_ID`. A variable that is
+/// empty counts as not set.
 ///
 /// `clock` is the clock of a function of a rehearsal; none in production.
 ///

@@ -1,10 +1,11 @@
 //! The HTTP client that all SDK clients share: whom it trusts, and what that costs at a cold start.
 //!
-//! Reading the system's whole store of about 140 roots takes 70 % of what a function does before its first poll, once for
-//! its PEM and again for every client that is built. AWS's own endpoints present certificates of Amazon's five roots, so those,
-//! which are compiled in, are tried first. Where they do not know an issuer (an inspecting proxy, another partition, an endpoint of
-//! one's own) the system's store is read and asked, so that nothing is refused that it trusts, and nothing accepted
-//! that neither does. A handshake that failed has sent nothing of its request, so that trying again is safe for any request.
+//! Reading the system's whole store of about 140 roots takes 70 % of what a function does before its first poll, once
+//! for its PEM and again for every client that is built. AWS's own endpoints present certificates of Amazon's five
+//! roots, so those, which are compiled in, are tried first. Where they do not know an issuer (an inspecting proxy,
+//! another partition, an endpoint of one's own) the system's store is read and asked, so that nothing is refused that
+//! it trusts, and nothing accepted that neither does. A handshake that failed has sent nothing of its request, so that
+//! trying again is safe for any request.
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -30,8 +31,8 @@ pub(crate) fn https() -> SharedHttpClient {
     SharedHttpClient::new(AmazonThenSystem { amazon, system, strangers: Arc::default() })
 }
 
-/// As the SDK's own client, proxies of the environment included, but for whom it trusts and whose cryptography it uses: `ring` is
-/// smaller in a binary, and quicker to build.
+/// As the SDK's own client, proxies of the environment included, but for whom it trusts and whose cryptography it uses:
+/// `ring` is smaller in a binary, and quicker to build.
 fn trusting(roots: TrustStore) -> SharedHttpClient {
     let context = TlsContext::builder().with_trust_store(roots).build().expect("roots are all that is set");
     Builder::new().build_with_connector_fn(move |settings, components| {
@@ -54,8 +55,8 @@ struct AmazonThenSystem {
     strangers: Arc<AtomicBool>,
 }
 
-// `validate_base_client_config` stays at its default, which does nothing: the wrapped one would build a connector for each
-// SDK client only to drop it.
+// `validate_base_client_config` stays at its default, which does nothing: the wrapped one would build a connector for
+// each SDK client only to drop it.
 impl HttpClient for AmazonThenSystem {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(Connector {

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 
 /// Connects to an endpoint that serves every service, with credentials that no account knows.
 ///
-/// Nothing is read from the environment or from files: whatever profile, endpoint or credentials the user has set up for
-/// AWS, these connections lead nowhere but to `endpoint_url`.
+/// Nothing is read from the environment or from files: whatever profile, endpoint or credentials the user has set up
+/// for AWS, these connections lead nowhere but to `endpoint_url`.
 pub fn connect_local(endpoint_url: &str, region: &str, settings: &Settings) -> Connections {
     let credentials = Credentials::new("local", "local", None, None, "local world");
     let config = SdkConfig::builder()

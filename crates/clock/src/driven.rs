@@ -10,9 +10,9 @@ use std::time::Duration;
 
 /// World time that passes only in waits: a pause, the time that an answer of AWS is said to take, a time-out.
 ///
-/// The process tells the world when it has nothing left to do but wait, and for which moment. Everything that waits has to
-/// wait here, the AWS SDK's pauses and time-outs included; the runtime must have one thread, on which "nothing left to do"
-/// can be seen.
+/// The process tells the world when it has nothing left to do but wait, and for which moment. Everything that waits has
+/// to wait here, the AWS SDK's pauses and time-outs included; the runtime must have one thread, on which "nothing left
+/// to do" can be seen.
 #[derive(Debug, Clone)]
 pub struct DrivenClock {
     line: Arc<TimeLine>,
@@ -25,7 +25,8 @@ impl DrivenClock {
         Self { line: Arc::new(TimeLine::to(address)), waits: Arc::new(Waits::granted_at(address)) }
     }
 
-    /// Notes that a call is being made: until what is returned is dropped the process is not idle, whatever it waits for.
+    /// Notes that a call is being made: until what is returned is dropped the process is not idle, whatever it waits
+    /// for.
     #[must_use]
     pub fn begin_call(&self) -> CallUnderWay {
         self.waits.begin_call()

@@ -14,7 +14,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 pub(crate) struct TimeLine {
     address: SocketAddr,
     connection: Mutex<Option<BufReader<TcpStream>>>,
-    /// The last answer, for when the world is gone: then the endpoint of its AWS is gone too, and that is the error to see.
+    /// The last answer, for when the world is gone: then the endpoint of its AWS is gone too, and that is the error to
+    /// see.
     last: Mutex<Timestamp>,
 }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
-/// After so many rounds of the scheduler in which nothing has begun or ended, every task has come to its next wait. A round
-/// lets every task run that is ready; a woken task that wakes another takes two.
+/// After so many rounds of the scheduler in which nothing has begun or ended, every task has come to its next wait. A
+/// round lets every task run that is ready; a woken task that wakes another takes two.
 const QUIET_ROUNDS: usize = 16;
 
 /// The waits of a process, and the calls that it has under way.

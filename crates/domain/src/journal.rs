@@ -8,8 +8,8 @@
 //! | `rollback`, `hook` | what a head keeps of a rollback and of the last hook |
 //! | `cursor` | what the state machines pass from state to state |
 //!
-//! **Invariant:** nothing but the transition table changes a head, and the ledger writes an event and the head it leads to
-//! in one transaction.
+//! **Invariant:** nothing but the transition table changes a head, and the ledger writes an event and the head it leads
+//! to in one transaction.
 
 pub mod cursor;
 mod event;

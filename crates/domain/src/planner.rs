@@ -1,4 +1,5 @@
-//! Turns a policy and an inventory into a plan with no meaningful choice left, or says everything that stands against it.
+//! Turns a policy and an inventory into a plan with no meaningful choice left, or says everything that stands against
+//! it.
 
 mod alarms;
 pub mod code;
@@ -31,8 +32,8 @@ use std::collections::BTreeMap;
 pub const PLAN_VERSION: u32 = 1;
 /// The most routes that one transaction can lock together with a service's head and its alarms.
 pub const MOST_ROUTES: usize = 90;
-/// The most routes and alarms together: a transaction has 100 items, and four are the head, the plan, the first event and
-/// the entry among the open migrations.
+/// The most routes and alarms together: a transaction has 100 items, and four are the head, the plan, the first event
+/// and the entry among the open migrations.
 pub const MOST_LOCKS: usize = 96;
 /// The most target groups that a load balancer may use; AWS does not adjust it.
 pub const GROUPS_PER_LOAD_BALANCER: usize = 100;
@@ -155,8 +156,9 @@ fn check_kept(policy: &ServicePolicy, findings: &mut Findings) {
     let bakes = policy.schedule.steps.iter().map(|step| step.bake_seconds).fold(0, u32::saturating_add);
     if policy.judge && bakes > KEPT_SECONDS {
         let message = format!(
-            "the bakes take {} together, and CloudWatch keeps the counts of single minutes for {}: from then on nothing is compared, and \
-             only alarms, health and drift guard the service; shorten the schedule, or name alarms",
+            "the bakes take {} together, and CloudWatch keeps the counts of single minutes for {}: from then on \
+             nothing is compared, and only alarms, health and drift guard the service; shorten the schedule, or name \
+             alarms",
             written_duration(bakes),
             written_duration(KEPT_SECONDS)
         );

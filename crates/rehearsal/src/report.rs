@@ -69,8 +69,8 @@ pub struct Machine {
     pub waiting_seconds: f64,
 }
 
-/// How long it took in world time, by the latencies that are stated for each call, from an alarm's change of state until
-/// every route was seen back; and what the same calls take without Crossfade, one after the other.
+/// How long it took in world time, by the latencies that are stated for each call, from an alarm's change of state
+/// until every route was seen back; and what the same calls take without Crossfade, one after the other.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReturnTime {
@@ -287,8 +287,8 @@ fn return_times(services: &[ServiceReport]) -> Vec<ReturnTime> {
     times
 }
 
-/// The event, a warm function, and then: describe, modify each route, describe. Rules and default actions are described by
-/// calls of their own, twenty rules at a time.
+/// The event, a warm function, and then: describe, modify each route, describe. Rules and default actions are described
+/// by calls of their own, twenty rules at a time.
 fn bare_seconds(routes: &[RouteReport]) -> f64 {
     let rules = routes.iter().filter(|route| route.arn.contains(":listener-rule/")).count();
     let describes = rules.div_ceil(RULES_IN_A_CALL) + usize::from(rules < routes.len());

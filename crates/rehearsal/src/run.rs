@@ -121,8 +121,8 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// Makes the world of a scenario: stage, table, functions as processes, state machines.
     ///
-    /// `binaries` are the function binaries by name; `template` is `infra/template.yaml`. The world begins at the full hour
-    /// before `started`: minutes begin at the same world times whenever the same scenario is rehearsed.
+    /// `binaries` are the function binaries by name; `template` is `infra/template.yaml`. The world begins at the full
+    /// hour before `started`: minutes begin at the same world times whenever the same scenario is rehearsed.
     pub async fn start(
         scenario: Scenario,
         binaries: &BTreeMap<String, PathBuf>,
@@ -291,8 +291,8 @@ pub struct Afterwards {
 }
 
 impl Afterwards {
-    /// Sends load again and lets faults begin and end, until it is dropped: whoever starts a service now finds the world at
-    /// work.
+    /// Sends load again and lets faults begin and end, until it is dropped: whoever starts a service now finds the
+    /// world at work.
     pub async fn go_on(self, rehearsal: &Rehearsal) -> Result<std::convert::Infallible, RehearsalError> {
         let Self { mut happenings, arns, new_groups, mut work } = self;
         let _traffic = Traffic::start(rehearsal, &new_groups);
@@ -338,7 +338,11 @@ async fn create_tables(table: &DynamoDb, wiring: &Wiring) -> Result<(), Rehearsa
         let request = http::Request::post("/")
             .header("x-amz-target", "DynamoDB_20120810.CreateTable")
             .header("content-type", "application/x-amz-json-1.0")
-            .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=local/20260101/eu-west-1/dynamodb/aws4_request, \
+                                      SignedHeaders=host, Signature=0",
+            )
             .header("x-amz-date", "20260101T000000Z")
             .body(input.to_string().into())
             .expect("plain headers make a request");

@@ -1,5 +1,5 @@
-//! The stage of a rehearsal: load balancers, groups, rules, alarms and clusters as a scenario asks for them, with an hour
-//! of history behind them.
+//! The stage of a rehearsal: load balancers, groups, rules, alarms and clusters as a scenario asks for them, with an
+//! hour of history behind them.
 
 mod alarms;
 mod history;

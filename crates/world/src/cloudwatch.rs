@@ -30,8 +30,8 @@ use std::collections::BTreeMap;
 pub struct CloudWatch {
     /// The metric data.
     pub store: Store,
-    /// World seconds between the end of a period and the moment an alarm sees what AWS services published in it. What an
-    /// application puts is seen at once.
+    /// World seconds between the end of a period and the moment an alarm sees what AWS services published in it. What
+    /// an application puts is seen at once.
     pub delay_seconds: i64,
     alarms: BTreeMap<String, Alarm>,
     history: Vec<alarm::Transition>,
@@ -78,7 +78,8 @@ impl CloudWatch {
         self.data_point_limit = points.max(1);
     }
 
-    /// Ends every answer of metric data with this `StatusCode`: `Complete`, `PartialData`, `InternalError` or `Forbidden`.
+    /// Ends every answer of metric data with this `StatusCode`: `Complete`, `PartialData`, `InternalError` or
+    /// `Forbidden`.
     pub fn end_metric_data_with(&mut self, status: &'static str) {
         self.metric_data_status = status;
     }

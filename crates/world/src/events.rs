@@ -47,7 +47,8 @@ pub struct InvalidPattern {
 
 /// Whether an event pattern matches an event.
 ///
-/// The event is the whole one (`source`, `detail-type`, `detail`, ..). For several events read the [`EventPattern`] once.
+/// The event is the whole one (`source`, `detail-type`, `detail`, ..). For several events read the [`EventPattern`]
+/// once.
 pub fn matches(pattern: &Value, event: &Value) -> Result<bool, InvalidPattern> {
     Ok(EventPattern::parse(pattern)?.matches(event))
 }

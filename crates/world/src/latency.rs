@@ -12,8 +12,8 @@
 //! | invoke, cold | 400 ms | the same, when no process of the function is idle |
 //! | event | 500 ms | from a change of state, through `EventBridge`, to the request to invoke |
 //!
-//! These are round figures of the order that callers in the same region see; no account was measured. A call takes effect
-//! when it arrives, and its answer comes so much later.
+//! These are round figures of the order that callers in the same region see; no account was measured. A call takes
+//! effect when it arrives, and its answer comes so much later.
 
 use std::time::Duration;
 

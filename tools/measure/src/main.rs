@@ -1,13 +1,13 @@
-//! Measures function binaries: the time from the start of the process to its first poll of the Runtime API, the memory it has
-//! needed until then, and its size.
+//! Measures function binaries: the time from the start of the process to its first poll of the Runtime API, the memory
+//! it has needed until then, and its size.
 //!
 //! ```text
 //! measure FOLDER [--runs N] [--bounds] [NAME ...]
 //! ```
 //!
 //! `FOLDER` holds the binaries, `hello-world` among them; without names, all of `functions/` are measured. It says
-//! which goals are missed; with `--bounds` it fails where a function is past what functions are today. Every process is started `N` times (21 if left out), in turns, so that whatever else the machine
-//! does hits all of them alike.
+//! which goals are missed; with `--bounds` it fails where a function is past what functions are today. Every process is
+//! started `N` times (21 if left out), in turns, so that whatever else the machine does hits all of them alike.
 
 mod process;
 mod table;

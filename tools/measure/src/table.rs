@@ -7,8 +7,8 @@ use std::time::Duration;
 /// What a function may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// How many times as long as `hello-world` to its first poll. Compared are the best starts: the others say what else the
-    /// machine did.
+    /// How many times as long as `hello-world` to its first poll. Compared are the best starts: the others say what
+    /// else the machine did.
     longest_start: f64,
     /// Bytes that are resident until then.
     most_memory: u64,
@@ -18,15 +18,16 @@ pub(crate) struct Limits {
 
 /// What is aimed at.
 pub(crate) const GOALS: Limits = Limits { longest_start: 1.5, most_memory: 12_000_000, largest_zip: 2_600_000 };
-/// What it is, with a tenth to spare for size and more for time on a loaded machine: a change that makes it worse is noticed.
+/// What it is, with a tenth to spare for size and more for time on a loaded machine: a change that makes it worse is
+/// noticed.
 pub(crate) const BOUNDS: Limits = Limits { longest_start: 2.5, most_memory: 12_000_000, largest_zip: 4_000_000 };
 
 /// The table and, in words, every limit that was missed. The first row is what the others are compared with.
 pub(crate) fn of(measured: &[(String, Measured)], limits: Limits) -> (String, Vec<String>) {
     let Limits { longest_start, most_memory, largest_zip } = limits;
     let mut text = String::from(
-        "| binary | start, best (ms) | start, median (ms) | of hello-world | peak memory (MB) | size (MB) | zipped (MB) |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "| binary | start, best (ms) | start, median (ms) | of hello-world | peak memory (MB) | size (MB) | zipped \
+         (MB) |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     let mut missed = Vec::new();
     let Some((_, hello)) = measured.first() else { return (text, missed) };

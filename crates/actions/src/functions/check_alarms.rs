@@ -28,13 +28,14 @@ use std::time::Duration;
 /// stay below the 60 s of the function, whose death would lose what the other gates found.
 const READS: Duration = Duration::from_secs(30);
 
-/// Reads the alarms with their history since the locks were taken, the health of both sides, every route and what the judge
-/// compares, and hands all of it, with the operator's commands and the elapsed bake, to the gates. Answers `advance` (with the next step,
-/// or the one that was begun and had to wait), `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`. What cannot be read goes to the gates as
-/// unreadable, and is never taken for quiet: so does what has not answered within 30 s, all reads being made at once.
+/// Reads the alarms with their history since the locks were taken, the health of both sides, every route and what the
+/// judge compares, and hands all of it, with the operator's commands and the elapsed bake, to the gates. Answers
+/// `advance` (with the next step, or the one that was begun and had to wait), `bake`, `hold`, `approval`, `rollBack`,
+/// `stop`, `halt` or `finish`. What cannot be read goes to the gates as unreadable, and is never taken for quiet: so
+/// does what has not answered within 30 s, all reads being made at once.
 ///
-/// While another service rolls back, only the alarms and the health of the new side are read: nothing advances before it is
-/// over, and the judge weighs the whole series again at its next look.
+/// While another service rolls back, only the alarms and the health of the new side are read: nothing advances before
+/// it is over, and the judge weighs the whole series again at its next look.
 ///
 /// May run again at any time; each run is one look.
 ///

@@ -11,9 +11,9 @@ use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Phase};
 use serde_json::Value;
 
-/// Creates the guard alarms of the plan, now that the groups exist that they watch, and records them. The index knows them since
-/// the locks were taken, so an alarm's event finds the migration from the first moment. Answers `proceed`, also where the
-/// policy asks for none.
+/// Creates the guard alarms of the plan, now that the groups exist that they watch, and records them. The index knows
+/// them since the locks were taken, so an alarm's event finds the migration from the first moment. Answers `proceed`,
+/// also where the policy asks for none.
 ///
 /// May run again at any time: it gives an alarm of ours its definition again and refuses one of the same name that is
 /// somebody else's.

@@ -86,7 +86,8 @@ async fn adopt_or_create(
     let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
     let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| is_ours(tags, &stack, service, &group.old)) else {
         return Err(ActionError::Internal(format!(
-            "target group {name} exists and is not ours: expected its tags to name stack {stack}, service {service} and old group {}",
+            "target group {name} exists and is not ours: expected its tags to name stack {stack}, service {service} \
+             and old group {}",
             group.old.name()
         )));
     };
@@ -142,7 +143,8 @@ async fn copy_attributes(
     let failed = |source| ActionError::Port { doing: format!("copying attributes to {}", group.name()), source };
     let balancers = &ports.load_balancers;
     let current = balancers.attributes(group).await.map_err(failed)?;
-    // An empty value is how AWS describes an unused key (`stickiness.app_cookie.cookie_name`), and it refuses to be sent.
+    // An empty value is how AWS describes an unused key (`stickiness.app_cookie.cookie_name`), and it refuses to be
+    // sent.
     let differing: Attributes = wanted
         .iter()
         .filter(|(key, value)| !value.is_empty() && current.get(*key) != Some(*value))

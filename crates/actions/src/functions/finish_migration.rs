@@ -13,15 +13,15 @@ use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase};
 use serde_json::Value;
 
-/// Reads every route back at 100 %, takes the alarms out of the tags of the new groups, records the end, releases the locks and
-/// the alarms, and deletes those that we created. Answers `migrated`; `stop`
-/// when an alarm or a person came first; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
+/// Reads every route back at 100 %, takes the alarms out of the tags of the new groups, records the end, releases the
+/// locks and the alarms, and deletes those that we created. Answers `migrated`; `stop` when an alarm or a person came
+/// first; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
 ///
 /// May run again at any time: a migration that has ended stays so.
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong payload or before the last step is verified; `Transient` and `Denied` from the table and
-/// the load balancer.
+/// `InvalidRequest` for a wrong payload or before the last step is verified; `Transient` and `Denied` from the table
+/// and the load balancer.
 pub async fn finish_migration(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     let step = StepInput::decode(input)?;
     if let Some(head) = head_of(ports, &step.service).await?

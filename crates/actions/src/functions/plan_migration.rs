@@ -22,12 +22,12 @@ use crossfade_domain::weight::Weight;
 use serde_json::Value;
 
 /// Plans a service's migration and takes its locks. `{"request": {"service": ..., "policy"?: ..., "dryRun"?: bool},
-/// "execution": "<arn>"}`. With `{"request": {"service": ..., "resume": true, "acceptDrift"?: bool}, ...}` it hands the service's
-/// halted migration to this execution.
+/// "execution": "<arn>"}`. With `{"request": {"service": ..., "resume": true, "acceptDrift"?: bool}, ...}` it hands the
+/// service's halted migration to this execution.
 ///
-/// Answers `proceed` with the locks held; `advance` where a resumed migration goes on at a step above 0; `refused` with the
-/// findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `planned` with the plan for a dry run, which writes
-/// nothing. The alarms are read again once the locks are held, so that none that fires in between is lost.
+/// Answers `proceed` with the locks held; `advance` where a resumed migration goes on at a step above 0; `refused` with
+/// the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `planned` with the plan for a dry run,
+/// which writes nothing. The alarms are read again once the locks are held, so that none that fires in between is lost.
 ///
 /// May run again at any time: the execution finds the migration that it has begun.
 ///
@@ -58,7 +58,8 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
 
     let attempt = previous.as_ref().map_or(1, |head| head.attempt + 1);
     let migration = MigrationId::of(&request.service, attempt);
-    // Before the alarms are read: one that fires and clears while the rest is gathered has fired since the plan was made.
+    // Before the alarms are read: one that fires and clears while the rest is gathered has fired since the plan was
+    // made.
     let created = ports.clock.now();
     let inventory = gather(ports, &policy).await?;
     let plan = match plan(&policy, &inventory, migration, created) {
@@ -167,7 +168,8 @@ async fn confirm(ports: &Ports, ours: Ours) -> Result<Cursor, ActionError> {
     Ok(ours.answer(step, verdict, 0, reason))
 }
 
-/// Where the machine goes on: from the beginning until the new groups are attached, then at the step that the journal has.
+/// Where the machine goes on: from the beginning until the new groups are attached, then at the step that the journal
+/// has.
 fn entry(head: &Head) -> (u32, Verdict) {
     match head.intended_step.or(head.verified_step) {
         Some(step) if step > 0 => (step, Verdict::Advance),

@@ -16,15 +16,16 @@ use serde_json::{Value, json};
 /// The most characters of an alarm's reason that go into a cause.
 const REASON_CHARACTERS: usize = 300;
 
-/// Takes an `EventBridge` event `CloudWatch Alarm State Change` of a metric, composite or log alarm. For every service that
-/// the alarm guards and whose migration is not over and is older than the alarm's change of state: records the beginning
-/// of a rollback or joins one. Then it returns the routes of all these services, the most loaded first, and beside that starts
-/// each one's `roll-back-service`, which settles and then looks again: so that whatever this function does not come to within
-/// its time is done there. Answers `{"alarm", "state", "services": [{"service", "migration"?, "did", "execution"?}]}`.
+/// Takes an `EventBridge` event `CloudWatch Alarm State Change` of a metric, composite or log alarm. For every service
+/// that the alarm guards and whose migration is not over and is older than the alarm's change of state: records the
+/// beginning of a rollback or joins one. Then it returns the routes of all these services, the most loaded first, and
+/// beside that starts each one's `roll-back-service`, which settles and then looks again: so that whatever this
+/// function does not come to within its time is done there. Answers `{"alarm", "state", "services": [{"service",
+/// "migration"?, "did", "execution"?}]}`.
 ///
-/// When the table does not answer, it finds the new groups by the tags that name the alarm, takes them out of every route, and
-/// leaves the rest to `roll-back-service`, which waits for the table. So it does for the services that are left when the table
-/// fails on the way.
+/// When the table does not answer, it finds the new groups by the tags that name the alarm, takes them out of every
+/// route, and leaves the rest to `roll-back-service`, which waits for the table. So it does for the services that are
+/// left when the table fails on the way.
 ///
 /// May run again at any time, which `EventBridge` makes happen: events come twice and out of order.
 ///
@@ -116,8 +117,8 @@ enum Found {
 }
 
 impl Reaction<'_> {
-    /// Everything is fenced off before any route is written: with many routes the account's budget of writes is used up for
-    /// longer than this function may run.
+    /// Everything is fenced off before any route is written: with many routes the account's budget of writes is used up
+    /// for longer than this function may run.
     async fn react(&mut self, services: Vec<ServiceName>) {
         let (mut begun, mut untouched, mut unread) = (Vec::new(), Vec::new(), Vec::new());
         let mut silent = None;
@@ -169,8 +170,8 @@ impl Reaction<'_> {
         }
     }
 
-    /// Returns the routes of all services, and beside that starts the executions that go on where this function ends: that
-    /// Step Functions does not answer must not keep a route waiting.
+    /// Returns the routes of all services, and beside that starts the executions that go on where this function ends:
+    /// that Step Functions does not answer must not keep a route waiting.
     async fn bring_back(&mut self, begun: Vec<Begun>) {
         let heads: Vec<Head> = begun.iter().map(|one| one.head.clone()).collect();
         // Without a record there is nothing to look at: that machine begins the rollback itself.
@@ -191,8 +192,8 @@ impl Reaction<'_> {
         }
     }
 
-    /// Reports what came of a service. Where its routes are not back, a machine tries for half an hour what this function may
-    /// try for seconds.
+    /// Reports what came of a service. Where its routes are not back, a machine tries for half an hour what this
+    /// function may try for seconds.
     async fn conclude(
         &mut self,
         head: &Head,
@@ -229,8 +230,8 @@ impl Reaction<'_> {
         }
     }
 
-    /// Rolls back what the alarm guards by the tags of the new groups: these services, or all. `table` is why; it is the
-    /// answer where no group has the alarm's tag, so that the event is delivered again.
+    /// Rolls back what the alarm guards by the tags of the new groups: these services, or all. `table` is why; it is
+    /// the answer where no group has the alarm's tag, so that the event is delivered again.
     async fn react_by_tags(&mut self, only: Option<Vec<ServiceName>>, table: ActionError) {
         let alarm = &self.change.alarm;
         tracing::error!(alarm, error = table.chain(), "reacting without the table");
@@ -267,8 +268,8 @@ impl Reaction<'_> {
         }
     }
 
-    /// Starts `roll-back-service`; with `returned_already` it settles first. Answers its ARN, or its name where somebody else
-    /// has started it.
+    /// Starts `roll-back-service`; with `returned_already` it settles first. Answers its ARN, or its name where
+    /// somebody else has started it.
     async fn start(
         &self,
         service: &ServiceName,

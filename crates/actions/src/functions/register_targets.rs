@@ -17,8 +17,8 @@ use serde_json::Value;
 /// May run again at any time: a registered target is left alone.
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer; `Internal` where
-/// AWS refuses a target.
+/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer; `Internal`
+/// where AWS refuses a target.
 pub async fn register_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     let step = StepInput::decode(input)?;
     match standing(ports, &step).await? {

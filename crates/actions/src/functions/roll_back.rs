@@ -25,15 +25,15 @@ const LOOKS: usize = 5;
 /// Returns every route of a service to its baseline. `{"cursor": {...}, "execution": "<arn>", "mode": "act" | "verify",
 /// "onlyOwn": bool}`; the cursor may be a person's `{"service", "cause"?, "trigger"?}`, and may hold a caught error.
 ///
-/// Mode `act`, from any phase: records the beginning (which fences everything off that moves the migration up) or joins a
-/// running rollback; returns each route on its own and reads it back; answers `settle`. `halt` where only a person can
-/// help. `refused` where no route had been changed: then it has deleted the groups it had created and released the locks.
-/// When the table does not answer, it finds the new groups by their tags and goes on.
+/// Mode `act`, from any phase: records the beginning (which fences everything off that moves the migration up) or joins
+/// a running rollback; returns each route on its own and reads it back; answers `settle`. `halt` where only a person
+/// can help. `refused` where no route had been changed: then it has deleted the groups it had created and released the
+/// locks. When the table does not answer, it finds the new groups by their tags and goes on.
 ///
-/// Mode `verify`, after settle: looks at every route again. Answers `rolledBack` with the locks released; `settle` when a
-/// route had to be returned once more; `hook` where the policy's `afterRollback` has to answer before the locks go: the
-/// machine calls it, and then this function once more, with the error beside the cursor if it failed, which halts; `halt` as
-/// above.
+/// Mode `verify`, after settle: looks at every route again. Answers `rolledBack` with the locks released; `settle` when
+/// a route had to be returned once more; `hook` where the policy's `afterRollback` has to answer before the locks go:
+/// the machine calls it, and then this function once more, with the error beside the cursor if it failed, which halts;
+/// `halt` as above.
 ///
 /// May run again at any time, and any number of times at once.
 ///
@@ -68,8 +68,8 @@ enum Found {
     Over(Box<Cursor>),
 }
 
-/// The migration that is meant. With `onlyOwn`, one that another execution drives is left alone, unless it is rolled back
-/// already: joining that harms nobody.
+/// The migration that is meant. With `onlyOwn`, one that another execution drives is left alone, unless it is rolled
+/// back already: joining that harms nobody.
 async fn find(ports: &Ports, request: &RollBack) -> Result<Found, ActionError> {
     let head = match &request.service {
         Some(service) => head_of(ports, service).await?,
@@ -237,8 +237,8 @@ async fn without_table(ports: &Ports, request: &RollBack, table: ActionError) ->
     // Without the table nobody can say whether a migration that the cursor does not name is this execution's.
     let known = request.service.as_ref().filter(|_| !request.only_own || request.migration.is_some());
     let Some(service) = known else { return Err(table) };
-    // `Finish migration` failed, which may have recorded the end before its answer was lost: only the table can say, and at the
-    // end of the last bake nothing is in a hurry. An alarm that fires meanwhile does not come this way.
+    // `Finish migration` failed, which may have recorded the end before its answer was lost: only the table can say,
+    // and at the end of the last bake nothing is in a hurry. An alarm that fires meanwhile does not come this way.
     if request.verdict == Some(Verdict::Finish) {
         return Err(table);
     }

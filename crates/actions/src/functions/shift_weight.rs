@@ -24,18 +24,18 @@ const CAPACITY_WAIT_SECONDS: u32 = 30;
 /// Brings every route of a service to the weight of `cursor.step`, as one unit: records the intent, writes what
 /// differs, reads every route back, and only then records the shift. Step 0 attaches the new groups at weight 0.
 ///
-/// All routes are read once before and once after: with one load balancer that is routes + 4 calls, the health of both sides
-/// included. A read that has become old meanwhile is made again before the next write.
+/// All routes are read once before and once after: with one load balancer that is routes + 4 calls, the health of both
+/// sides included. A read that has become old meanwhile is made again before the next write.
 ///
-/// Answers `proceed` (step 0) or `bake`; `hook` where a hook of the policy has to answer first, which the machine calls before
-/// it calls this function once more: the one before the first shift, then the one after the shift; `rollBack` when a person
-/// aborts or the new side has traffic and too few healthy targets; `stop` when another generation has taken over; `halt` or
-/// `rollBack`, as the policy asks, when somebody else changed a route.
+/// Answers `proceed` (step 0) or `bake`; `hook` where a hook of the policy has to answer first, which the machine calls
+/// before it calls this function once more: the one before the first shift, then the one after the shift; `rollBack`
+/// when a person aborts or the new side has traffic and too few healthy targets; `stop` when another generation has
+/// taken over; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
 ///
-/// While a person has paused the migration, a rollback of another service needs the account's budget (which is looked for
-/// in the middle of a long shift too, and at the attach), or a side lacks healthy targets, it answers `wait` before the first traffic, and is asked again. Once the new side may have traffic it
-/// answers `hold`: the machine goes back to the gates for a slice, because this function looks at none of them, and comes
-/// again when they say so.
+/// While a person has paused the migration, a rollback of another service needs the account's budget (which is looked
+/// for in the middle of a long shift too, and at the attach), or a side lacks healthy targets, it answers `wait` before
+/// the first traffic, and is asked again. Once the new side may have traffic it answers `hold`: the machine goes back
+/// to the gates for a slice, because this function looks at none of them, and comes again when they say so.
 ///
 /// May run again at any time with the same input: a step that is intended is completed, one that is verified is left.
 ///
@@ -77,8 +77,8 @@ async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, 
     }
 
     let weight = ours.answer(step, Verdict::Bake, 0, "").weight;
-    // The order is looked at again with every try to record: an invocation that was given up for dead may come back when
-    // the next step is under way, and must not put its own in that one's place. Its writes are then fenced off.
+    // The order is looked at again with every try to record: an invocation that was given up for dead may come back
+    // when the next step is under way, and must not put its own in that one's place. Its writes are then fenced off.
     let intended = record(ports, head, |now| {
         let due = now.intended_step != Some(step) && in_order(now, plan, step).is_ok();
         due.then_some(Happening::ShiftIntended { step, weight })
@@ -106,8 +106,8 @@ async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, 
     shifted(ports, &Ours { head, plan: plan.clone() }, step).await
 }
 
-/// A step follows the verified one, or is the verified one again (which a resume with a revised plan has begun anew), or is
-/// the one that was begun.
+/// A step follows the verified one, or is the verified one again (which a resume with a revised plan has begun anew),
+/// or is the one that was begun.
 fn in_order(head: &Head, plan: &Plan, step: u32) -> Result<(), ActionError> {
     let next = head.verified_step.map_or(0, |verified| verified + 1);
     let again = head.verified_step == Some(step);
@@ -187,7 +187,8 @@ struct Held {
 }
 
 impl Held {
-    /// Waits, the longer the longer it has been held where the gates look meanwhile, and halts after the policy's `maxHold`.
+    /// Waits, the longer the longer it has been held where the gates look meanwhile, and halts after the policy's
+    /// `maxHold`.
     async fn answer(&self, ports: &Ports, ours: &Ours, shortest: u32, why: &str) -> Result<Cursor, ActionError> {
         if self.step == 0 {
             return Ok(attach_later(ports, ours, shortest, why));
@@ -211,8 +212,8 @@ impl Held {
     }
 }
 
-/// The attach has to wait: no traffic is at stake, and before its first write nothing can be recorded but its end. A person
-/// would have nothing to decide, so that it is taken back after the policy's `maxHold`.
+/// The attach has to wait: no traffic is at stake, and before its first write nothing can be recorded but its end. A
+/// person would have nothing to decide, so that it is taken back after the policy's `maxHold`.
 fn attach_later(ports: &Ports, ours: &Ours, wait: u32, why: &str) -> Cursor {
     let (head, policy) = (&ours.head, &ours.plan.policy);
     let waited_for = seconds_between(head.resumed_at.unwrap_or(head.since), ports.clock.now());

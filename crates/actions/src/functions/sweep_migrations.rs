@@ -19,14 +19,15 @@ const MOST_IN_A_ROUND: u32 = 5;
 /// Seconds for which nothing may be heard of a rollback that was begun: as long as the function that began it can live.
 const STUCK_SECONDS: i64 = 60;
 
-/// Takes a `Step Functions Execution Status Change` event, or the schedule's. For every open migration whose execution is
-/// dead, or has been missing for two minutes, or whose rollback was begun and left: starts `roll-back-service`. A halted
-/// migration is left where it is and reported, unless one of its alarms fires or fired, or its new side is sick, while that has
-/// traffic: then it is rolled back like the others, and where a rollback has halted, that is tried again once in ten minutes. An
-/// event is only a reason to look at the migration that its execution owns. Answers `{"migrations": [{"service", "migration",
-/// "phase", "did", "execution"?, "missingAlarms"?}]}`.
+/// Takes a `Step Functions Execution Status Change` event, or the schedule's. For every open migration whose execution
+/// is dead, or has been missing for two minutes, or whose rollback was begun and left: starts `roll-back-service`. A
+/// halted migration is left where it is and reported, unless one of its alarms fires or fired, or its new side is sick,
+/// while that has traffic: then it is rolled back like the others, and where a rollback has halted, that is tried again
+/// once in ten minutes. An event is only a reason to look at the migration that its execution owns. Answers
+/// `{"migrations": [{"service", "migration", "phase", "did", "execution"?, "missingAlarms"?}]}`.
 ///
-/// May run again at any time: while a rollback runs that it started, its name answers for it; and rollbacks join each other.
+/// May run again at any time: while a rollback runs that it started, its name answers for it; and rollbacks join each
+/// other.
 ///
 /// # Errors
 /// `Transient` and `Denied` from the table, from Step Functions, and from what a halted migration is guarded by, after
@@ -89,16 +90,17 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
     Ok(report)
 }
 
-/// Whether a rollback is under way of which nothing was heard for so long that whoever began it may be dead. The migration's
-/// execution may sleep in a bake meanwhile, and would find out at its next slice only.
+/// Whether a rollback is under way of which nothing was heard for so long that whoever began it may be dead. The
+/// migration's execution may sleep in a bake meanwhile, and would find out at its next slice only.
 fn is_left(head: &Head, now: Timestamp) -> bool {
     let begun =
         head.rollback.as_ref().filter(|rollback| rollback.returned_at.is_none()).map(|rollback| rollback.begun_at);
     head.phase == Phase::RollingBack && begun.is_some_and(|begun| now.duration_since(begun).as_secs() >= STUCK_SECONDS)
 }
 
-/// What endangers the requests of a halted migration: above weight 0 it is still guarded, and no slice looks any more. An
-/// alarm's event may have been lost, and of one that went on firing through a rollback that halted there comes no other.
+/// What endangers the requests of a halted migration: above weight 0 it is still guarded, and no slice looks any more.
+/// An alarm's event may have been lost, and of one that went on firing through a rollback that halted there comes no
+/// other.
 async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option<(Trigger, String)>, ActionError> {
     let returned = head.rollback.as_ref().is_some_and(|rollback| rollback.returned_at.is_some());
     if !head.new_side_may_have_traffic() || returned {
@@ -116,8 +118,8 @@ async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option
     alarm.map(|_| None)
 }
 
-/// The alarm that fires, or has fired: since the locks were taken, or since a rollback that knew of all before it halted. One that
-/// is gone would never fire, which is said.
+/// The alarm that fires, or has fired: since the locks were taken, or since a rollback that knew of all before it
+/// halted. One that is gone would never fire, which is said.
 async fn firing(
     ports: &Ports,
     head: &Head,

@@ -26,8 +26,8 @@ pub(crate) async fn tags_of(ports: &Ports, names: &[String]) -> Result<BTreeMap<
     })
 }
 
-/// Deletes the guard alarms of a migration that is over, and says in the answer which of them could not be deleted. That
-/// is no reason to fail: the index entries went with the locks, so that an alarm that is left guards nothing.
+/// Deletes the guard alarms of a migration that is over, and says in the answer which of them could not be deleted.
+/// That is no reason to fail: the index entries went with the locks, so that an alarm that is left guards nothing.
 pub(crate) async fn removed(ports: &Ports, plan: &Plan, mut answer: Cursor) -> Cursor {
     if let Some(left) = remove(ports, plan).await {
         answer.reason = format!("{}; {left}", answer.reason);
@@ -35,8 +35,8 @@ pub(crate) async fn removed(ports: &Ports, plan: &Plan, mut answer: Cursor) -> C
     answer
 }
 
-/// What is left to do by hand, if so. The migration has ended before: neither its answer nor the function's time may hang on
-/// CloudWatch.
+/// What is left to do by hand, if so. The migration has ended before: neither its answer nor the function's time may
+/// hang on CloudWatch.
 pub(crate) async fn remove(ports: &Ports, plan: &Plan) -> Option<String> {
     let error = Patience::begin(ports, CLEAN_UP).of(delete(ports, plan)).await.err()?;
     let names = plan.guard_names().join(", ");

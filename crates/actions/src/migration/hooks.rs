@@ -1,7 +1,7 @@
 //! Hooks around the shifts and after a rollback: when one is due, who calls it, and what its answer is worth.
 //!
-//! The machines call them, not the functions: a hook that hangs holds no function up. A call may be repeated at any time,
-//! by a retry or by an execution that takes over from a dead one.
+//! The machines call them, not the functions: a hook that hangs holds no function up. A call may be repeated at any
+//! time, by a retry or by an execution that takes over from a dead one.
 
 use crate::error::ActionError;
 use crate::migration::ownership::{Ours, answer};
@@ -76,8 +76,8 @@ async fn called(ports: &Ports, head: &Head, due: &DueHook, step: u32, execution:
     .await
 }
 
-/// What the hooks of a rollback still ask for, once every route was seen back for the second time: an answer, or to go on
-/// and release the locks.
+/// What the hooks of a rollback still ask for, once every route was seen back for the second time: an answer, or to go
+/// on and release the locks.
 ///
 /// Only one execution at a time calls the hook, and none while another one may still be inside a hook of the way up:
 /// consumers that came home must not be moved away again. Both are asked for by their executions, so that one that has
@@ -103,7 +103,8 @@ pub(crate) async fn after_rollback(
         let reason = format!(
             "every route is back at its baseline, verified, but hook {} (afterRollback) failed: {}: {}. What it brings \
              home, such as event consumers, may still be on the new cluster: look at the function's log, mend it, then \
-             start roll-back-service with {{\"service\": \"{}\"}}, which calls it again; the locks stay until it answers",
+             start roll-back-service with {{\"service\": \"{}\"}}, which calls it again; the locks stay until it \
+             answers",
             hook.function, caught.error, caught.cause, head.service
         );
         return Ok(ControlFlow::Break(halt(ports, head, plan, &reason).await?));

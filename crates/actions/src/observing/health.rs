@@ -29,8 +29,8 @@ pub(crate) async fn healthy(ports: &Ports, group: &TargetGroupArn) -> Result<u32
     Ok(healthy_count(&health(ports, group).await?))
 }
 
-/// Healthy targets of a group, asked for again while AWS is busy: where an answer decides whether traffic goes to a dead
-/// side, one throttled call must not. None when it cannot be read.
+/// Healthy targets of a group, asked for again while AWS is busy: where an answer decides whether traffic goes to a
+/// dead side, one throttled call must not. None when it cannot be read.
 pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> Option<u32> {
     let mut backoff = FIRST_BACKOFF;
     for _ in 1..HEALTH_TRIES {

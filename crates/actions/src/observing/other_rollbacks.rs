@@ -8,8 +8,8 @@ use jiff::SignedDuration;
 
 /// Seconds until a shift that made way is tried again: about as long as the writes of a rollback take.
 pub(crate) const ROLLBACK_WAIT_SECONDS: u32 = 15;
-/// How long reads wait for a rollback. One that takes longer is stuck and uses up no budget, and gates that nobody reads
-/// guard nothing.
+/// How long reads wait for a rollback. One that takes longer is stuck and uses up no budget, and gates that nobody
+/// reads guard nothing.
 pub(crate) const LONGEST_FOR_READS: SignedDuration = SignedDuration::from_mins(5);
 
 /// The migration of another service whose routes are being returned now, if any.

@@ -11,8 +11,8 @@ use crossfade_domain::load_balancer::action::{Forward, forward_of};
 use crossfade_domain::planner::plan::PlannedGroup;
 use crossfade_domain::weight::Weight;
 
-/// Judges the whole series since the first shift, read at once, and looks where the requests went; nothing is kept between two
-/// looks. None before the first traffic and where the policy wants no judge.
+/// Judges the whole series since the first shift, read at once, and looks where the requests went; nothing is kept
+/// between two looks. None before the first traffic and where the policy wants no judge.
 ///
 /// # Errors
 /// The ledger's and the metrics'. What CloudWatch answers in part is an error.

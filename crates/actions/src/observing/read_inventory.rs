@@ -126,8 +126,8 @@ fn listener_of(route: &RouteId) -> Option<RouteId> {
     RouteId::parse(listener.replacen(":listener-rule/", ":listener/", 1)).ok()
 }
 
-/// How long each old group took to answer until now. Not being able to read it is an error: whatever compares the clusters
-/// later could not read either.
+/// How long each old group took to answer until now. Not being able to read it is an error: whatever compares the
+/// clusters later could not read either.
 async fn response_times(
     ports: &Ports,
     old: &[ObservedGroup],

@@ -1,5 +1,5 @@
-//! What a person is shown of a migration: its routes, targets and alarms as they are now. Nothing is changed, and a part that
-//! cannot be read says so beside the parts that can.
+//! What a person is shown of a migration: its routes, targets and alarms as they are now. Nothing is changed, and a
+//! part that cannot be read says so beside the parts that can.
 
 use crate::error::ActionError;
 use crate::migration::ownership::plan_of;
@@ -32,7 +32,8 @@ pub struct Observation {
 pub struct RouteSeen {
     /// Which route.
     pub id: RouteId,
-    /// The new group's share of what old and new have together, in percent; none where the new group is not in the route.
+    /// The new group's share of what old and new have together, in percent; none where the new group is not in the
+    /// route.
     pub live_percent: Option<f64>,
     /// What it carries, where that is not what it may carry.
     pub changed: Option<String>,
@@ -71,7 +72,8 @@ pub async fn observe(ports: &Ports, head: &Head, plan: &Plan) -> Observation {
 
 async fn routes(ports: &Ports, head: &Head, plan: &Plan) -> Result<Vec<RouteSeen>, ActionError> {
     let live = read_all(ports, plan).await?;
-    // A halt on the way up rests at what the plan says; after a rollback has begun, routes may be anywhere on their way back.
+    // A halt on the way up rests at what the plan says; after a rollback has begun, routes may be anywhere on their way
+    // back.
     let on_the_way_up =
         matches!(head.phase, Phase::Planned | Phase::Moving) || head.phase == Phase::Halted && head.rollback.is_none();
     let mut seen = Vec::new();

@@ -35,16 +35,16 @@ pub struct Resumed {
 
 /// Takes a migration that halted on its way up from the recorded step on: in one write it raises the generation, names
 /// the new execution and forgets what the halt left; then it starts that execution, whose ARN is in the head that is
-/// returned. The step that was reached bakes anew. Before, it looks again at what may have changed since the start: every
-/// alarm exists and none has fired, the old side can take its traffic back, no route has drifted.
+/// returned. The step that was reached bakes anew. Before, it looks again at what may have changed since the start:
+/// every alarm exists and none has fired, the old side can take its traffic back, no route has drifted.
 ///
-/// May run again at any time: after a crash between the write and the start it starts what was written. If nobody calls it
-/// again, the sweep finds the execution missing after two minutes and rolls back.
+/// May run again at any time: after a crash between the write and the start it starts what was written. If nobody calls
+/// it again, the sweep finds the execution missing after two minutes and rolls back.
 ///
 /// # Errors
-/// `InvalidRequest` with everything that stands against it, among it a halt in a rollback, which is only ever rolled back
-/// further; `Drifted` where routes have drifted and nothing else is wrong; `LockHeld` where the migration goes on already;
-/// `Superseded` where somebody was faster; `Transient` and `Denied` from the ports.
+/// `InvalidRequest` with everything that stands against it, among it a halt in a rollback, which is only ever rolled
+/// back further; `Drifted` where routes have drifted and nothing else is wrong; `LockHeld` where the migration goes on
+/// already; `Superseded` where somebody was faster; `Transient` and `Denied` from the ports.
 pub async fn resume(ports: &Ports, service: &ServiceName, request: &Resume) -> Result<Resumed, ActionError> {
     let head = head_of(ports, service).await?;
     let head = head.ok_or_else(|| ActionError::InvalidRequest(format!("{service} has no migration to resume")))?;
@@ -140,8 +140,8 @@ fn may_be_resumed(head: &Head) -> Result<(), ActionError> {
     }
 }
 
-/// Everything that an alarm says against it. One that has fired since the locks were taken would roll the migration back at
-/// the next look, whether or not it is quiet again.
+/// Everything that an alarm says against it. One that has fired since the locks were taken would roll the migration
+/// back at the next look, whether or not it is quiet again.
 async fn not_quiet(ports: &Ports, plan: &Plan, head: &Head) -> Result<Vec<String>, ActionError> {
     // Before they are created there is nothing that they could say.
     let names = &if head.guarded { plan.alarms() } else { plan.policy.alarms.clone() };
@@ -178,7 +178,8 @@ fn writers_are_dead(head: &Head, now: Timestamp) -> Result<(), ActionError> {
         return Ok(());
     }
     Err(ActionError::NotYet(format!(
-        "a function that was writing when {} halted may live until {dead_at}; what others did to routes can be accepted then",
+        "a function that was writing when {} halted may live until {dead_at}; what others did to routes can be \
+         accepted then",
         head.migration
     )))
 }

@@ -20,7 +20,8 @@ pub trait Alarms: Send + Sync {
     /// The tags of those metric alarms that exist among `names`.
     async fn alarm_tags(&self, names: &[String]) -> Result<BTreeMap<String, Tags>, PortError>;
 
-    /// Creates an alarm without actions, or gives one of the same name this definition; that one keeps its state and tags.
+    /// Creates an alarm without actions, or gives one of the same name this definition; that one keeps its state and
+    /// tags.
     async fn put_alarm(&self, alarm: &NewAlarm) -> Result<(), PortError>;
 
     /// Deletes alarms; those that are gone are fine.

@@ -10,8 +10,8 @@ pub trait Clock: Send + Sync {
     /// Waits, such as for the seconds between two reads of a drifted route. In a rehearsal, in world time.
     async fn pause(&self, duration: Duration);
 
-    /// Time since some moment of the past, by which this process guards its own work. It is real, but in the functions of a
-    /// rehearsal, where work takes no time and every wait is in world time.
+    /// Time since some moment of the past, by which this process guards its own work. It is real, but in the functions
+    /// of a rehearsal, where work takes no time and every wait is in world time.
     fn real(&self) -> Duration;
 
     /// Waits for a span of [`Clock::real`]: how long a process waits for an answer.

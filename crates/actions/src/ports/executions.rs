@@ -35,8 +35,8 @@ impl RollBackOrder {
         }
     }
 
-    /// As the machine reads it: `{"service": ..., "migration"?, "trigger": "alarmEvent" | ..., "cause": ..., "causedAt"?,
-    /// "waitSeconds"?}`. Where `waitSeconds` is there, the machine waits before it looks.
+    /// As the machine reads it: `{"service": ..., "migration"?, "trigger": "alarmEvent" | ..., "cause": ...,
+    /// "causedAt"?, "waitSeconds"?}`. Where `waitSeconds` is there, the machine waits before it looks.
     pub fn input(&self) -> Value {
         let mut input = json!({"service": self.service, "trigger": self.trigger, "cause": self.cause});
         if let Some(migration) = &self.migration {
@@ -55,13 +55,14 @@ impl RollBackOrder {
 /// Step Functions.
 #[async_trait::async_trait]
 pub trait Executions: Send + Sync {
-    /// Starts `roll-back-service` under `name` (at most 80 characters) with [`RollBackOrder::input`]. A name that runs with the same input is `Started::New` once more; one that runs with another input or was used is
+    /// Starts `roll-back-service` under `name` (at most 80 characters) with [`RollBackOrder::input`]. A name that runs
+    /// with the same input is `Started::New` once more; one that runs with another input or was used is
     /// `Started::Already`.
     async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError>;
 
-    /// Starts the execution of `migrate-service` whose ARN is given, under the name and on the machine that the ARN names,
-    /// with the input `{"service": ..., "resume": true}`. As with `start_roll_back`, one that runs is `Started::New` once
-    /// more, and one that is over is `Started::Already`.
+    /// Starts the execution of `migrate-service` whose ARN is given, under the name and on the machine that the ARN
+    /// names, with the input `{"service": ..., "resume": true}`. As with `start_roll_back`, one that runs is
+    /// `Started::New` once more, and one that is over is `Started::Already`.
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError>;
 
     /// How an execution is.

@@ -60,8 +60,9 @@ pub enum TakeError {
 /// is tried again finds its own effect and succeeds.
 #[async_trait::async_trait]
 pub trait Ledger: Send + Sync {
-    /// A service's head; none if it never migrated. Answers or fails within 2 s of real time, as do `plan`, `revised_plan`,
-    /// `record` and `guarded_by`: a rollback goes on without a table that does not answer (invariant 6).
+    /// A service's head; none if it never migrated. Answers or fails within 2 s of real time, as do `plan`,
+    /// `revised_plan`, `record` and `guarded_by`: a rollback goes on without a table that does not answer (invariant
+    /// 6).
     async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError>;
 
     /// The heads of all migrations that are not over, halted ones included.
@@ -82,9 +83,9 @@ pub trait Ledger: Send + Sync {
     async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError>;
 
     /// Takes the service, every route of the plan and the index of its alarms, or nothing, in one transaction, and
-    /// stores plan, head and first event. A route is in the way while a migration holds it, and after that for as long as a
-    /// function that was writing to it may live ([`RouteHolder::holds`], at `head.since`). `previous` is the head that was read before (which must be over). The same
-    /// migration taken again by the same execution succeeds.
+    /// stores plan, head and first event. A route is in the way while a migration holds it, and after that for as long
+    /// as a function that was writing to it may live ([`RouteHolder::holds`], at `head.since`). `previous` is the head
+    /// that was read before (which must be over). The same migration taken again by the same execution succeeds.
     async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError>;
 
     /// Writes an event and the head it leads to, on the condition that the stored head still is `before` (generation
@@ -95,8 +96,8 @@ pub trait Ledger: Send + Sync {
     /// the same transaction.
     async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;
 
-    /// As `record`, and releases every lock and index entry of the plan in the same transaction; the locks say from then on
-    /// when the routes can be taken ([`Head::routes_free_at`]).
+    /// As `record`, and releases every lock and index entry of the plan in the same transaction; the locks say from
+    /// then on when the routes can be taken ([`Head::routes_free_at`]).
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;
 
     /// Who holds these routes, or held them last.

@@ -39,8 +39,8 @@ pub struct NewGroup {
 /// `ELBv2`. Every list is paginated and batched behind these verbs; an order is never promised.
 #[async_trait::async_trait]
 pub trait LoadBalancers: Send + Sync {
-    /// The stack whose groups these are: it stands in the tags of what is created, and the searches by tags leave out what
-    /// names another one.
+    /// The stack whose groups these are: it stands in the tags of what is created, and the searches by tags leave out
+    /// what names another one.
     fn stack(&self) -> String;
 
     /// The groups that exist among names and ARNs (told apart by their shape). An unknown one is absent.
@@ -53,8 +53,8 @@ pub trait LoadBalancers: Send + Sync {
     /// new groups when the table does not answer. It reads every group of the account, so nothing else calls it.
     async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError>;
 
-    /// Every target group that carries the tag of an alarm (`alarm_tags::key`), with its tags: how an alarm finds what it
-    /// guards when the table does not answer. It reads every group of the account, too.
+    /// Every target group that carries the tag of an alarm (`alarm_tags::key`), with its tags: how an alarm finds what
+    /// it guards when the table does not answer. It reads every group of the account, too.
     async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError>;
 
     /// Adds tags to a group; a key that is there gets the new value.
@@ -91,7 +91,8 @@ pub trait LoadBalancers: Send + Sync {
     /// The health of every registered target of a group; empty for a group without targets.
     async fn health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError>;
 
-    /// Creates a group. AWS answers with an existing one of the same name and settings, whoever owns it: look at its tags.
+    /// Creates a group. AWS answers with an existing one of the same name and settings, whoever owns it: look at its
+    /// tags.
     async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError>;
 
     /// Deletes a group; one that is gone is fine.

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 /// What load balancers count, for themselves and for each of their target groups.
 #[async_trait::async_trait]
 pub trait Metrics: Send + Sync {
-    /// The data points of each query from `since` to before `until`, oldest first, in the order of the queries, however many
-    /// there are. What was not published is absent. An answer is whole or an error: what CloudWatch could not give
+    /// The data points of each query from `since` to before `until`, oldest first, in the order of the queries, however
+    /// many there are. What was not published is absent. An answer is whole or an error: what CloudWatch could not give
     /// completely is not compared.
     async fn data(
         &self,

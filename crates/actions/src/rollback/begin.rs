@@ -23,8 +23,8 @@ pub(crate) struct Why {
 }
 
 impl Why {
-    /// Whether this is a reason to move a halted migration's traffic: an alarm, a sick new side or a person is. What merely
-    /// found the execution dead is not, since a halt ends its execution; it may have looked a moment before.
+    /// Whether this is a reason to move a halted migration's traffic: an alarm, a sick new side or a person is. What
+    /// merely found the execution dead is not, since a halt ends its execution; it may have looked a moment before.
     pub(crate) fn reaches_halted(&self) -> bool {
         matches!(self.trigger, Trigger::AlarmEvent | Trigger::Health | Trigger::Operator)
     }
@@ -74,8 +74,8 @@ pub(crate) async fn fence_off(ports: &Ports, head: &Head, plan: &Plan, why: &Why
     Ok(Begun { head, plan: revised.unwrap_or_else(|| plan.clone()), unrecorded })
 }
 
-/// Returns every route of each rollback and records what came of it. The answers are in the order of the rollbacks, each as
-/// that of [`roll_back_all`].
+/// Returns every route of each rollback and records what came of it. The answers are in the order of the rollbacks,
+/// each as that of [`roll_back_all`].
 pub(crate) async fn bring_all_back(ports: &Ports, all: Vec<Begun>) -> Vec<Result<Cursor, ActionError>> {
     let returned = {
         let fences: Vec<Fence<'_>> =
@@ -177,8 +177,8 @@ fn needs_a_person(returned: &Returned) -> String {
     let failed = returned.failed.iter().map(|(route, error)| format!("{}: {}", route.describe(), error.chain()));
     let what: Vec<String> = returned.stuck.values().cloned().chain(failed).collect();
     format!(
-        "the rollback could not be completed; these routes may still send traffic to the new cluster: {}. Mend this, then \
-         start roll-back-service for the service again; the locks stay until then",
+        "the rollback could not be completed; these routes may still send traffic to the new cluster: {}. Mend this, \
+         then start roll-back-service for the service again; the locks stay until then",
         what.join("; ")
     )
 }

@@ -41,8 +41,8 @@ pub(crate) async fn take_out(ports: &Ports, service: &ServiceName) -> Result<Tak
     take_out_groups(ports, groups).await
 }
 
-/// The groups that carry the tag of an alarm, by the service that another tag names. Groups of migrations that took their
-/// locks after `at`, when the alarm changed, are left out.
+/// The groups that carry the tag of an alarm, by the service that another tag names. Groups of migrations that took
+/// their locks after `at`, when the alarm changed, are left out.
 ///
 /// # Errors
 /// The load balancer's.

@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const ROUNDS: u32 = 4;
 /// Tries of a read in one round.
 const READ_TRIES: u32 = 3;
-/// How long what was read of a route is good enough to write by: with many routes the account's budget of writes keeps the last
-/// ones waiting for half a minute, in which somebody else may change them.
+/// How long what was read of a route is good enough to write by: with many routes the account's budget of writes keeps
+/// the last ones waiting for half a minute, in which somebody else may change them.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
 /// What came of it.
@@ -60,8 +60,8 @@ impl<'a> Fence<'a> {
         Self { ports, head, silent: AtomicBool::new(silent) }
     }
 
-    /// A rollback writes for as long as it runs; once it was verified, or the migration was resumed, a late writer of it
-    /// must not touch a route any more.
+    /// A rollback writes for as long as it runs; once it was verified, or the migration was resumed, a late writer of
+    /// it must not touch a route any more.
     async fn check(&self) -> Result<(), ActionError> {
         if self.silent.load(Ordering::Relaxed) {
             return Ok(());
@@ -98,8 +98,8 @@ pub(crate) async fn return_routes(ports: &Ports, plan: &Plan, fence: &Fence<'_>)
     all.pop().expect("there is an answer for each migration")
 }
 
-/// As [`return_routes`], for several migrations at once: the account's budget of writes goes to the most loaded routes of
-/// all of them (invariant 14). The answers are in the order of the migrations; none of them stops another.
+/// As [`return_routes`], for several migrations at once: the account's budget of writes goes to the most loaded routes
+/// of all of them (invariant 14). The answers are in the order of the migrations; none of them stops another.
 pub(crate) async fn return_all(ports: &Ports, all: &[Returning<'_>]) -> Vec<Result<Returned, ActionError>> {
     let mut ways: Vec<Way<'_>> = all.iter().map(Way::new).collect();
     let mut backoff = FIRST_BACKOFF;
@@ -188,9 +188,9 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Writes one route; false where there was nothing to write. What is written was compared with the route a moment before:
-    /// it is read again before a further try, and where other routes have kept this one waiting (invariant 5). The fence
-    /// is looked at before each try.
+    /// Writes one route; false where there was nothing to write. What is written was compared with the route a moment
+    /// before: it is read again before a further try, and where other routes have kept this one waiting (invariant 5).
+    /// The fence is looked at before each try.
     async fn write(&mut self, ports: &Ports, route: &PlannedRoute) -> Result<bool, ActionError> {
         let mut backoff = FIRST_BACKOFF;
         for attempt in 1.. {
@@ -286,8 +286,8 @@ impl<'a> Way<'a> {
     }
 }
 
-/// The routes of all migrations in the order of the share of their traffic that goes to our group: the account's budget of
-/// writes goes where most is to be saved (invariant 14).
+/// The routes of all migrations in the order of the share of their traffic that goes to our group: the account's budget
+/// of writes goes where most is to be saved (invariant 14).
 fn most_loaded_first<'a>(ways: &[Way<'a>]) -> Vec<(usize, &'a PlannedRoute)> {
     let mut routes: Vec<(usize, &PlannedRoute)> = Vec::new();
     for (index, way) in ways.iter().enumerate().filter(|(_, way)| way.answer.is_none()) {
@@ -370,8 +370,8 @@ fn taken_out(route: &PlannedRoute, live: &[Action], new: &TargetGroupArn) -> boo
     })
 }
 
-/// Why traffic must not go back to an old group: it has no healthy target, and the new one has enough. When both are bad,
-/// or either cannot be read, it goes back (invariant 6).
+/// Why traffic must not go back to an old group: it has no healthy target, and the new one has enough. When both are
+/// bad, or either cannot be read, it goes back (invariant 6).
 async fn no_way_back(ports: &Ports, plan: &Plan, old: &TargetGroupArn, new: Option<&TargetGroupArn>) -> Option<String> {
     let old_healthy = healthy_for_sure(ports, old).await;
     if old_healthy != Some(0) {

@@ -8,8 +8,8 @@ use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::load_balancer::group::is_ours;
 use crossfade_domain::planner::plan::Plan;
 
-/// Deletes the groups and the guard alarms that were created, releases the locks and records the refusal. The head that is returned is in
-/// phase `Moving` where the attach was begun meanwhile: then it takes a rollback.
+/// Deletes the groups and the guard alarms that were created, releases the locks and records the refusal. The head that
+/// is returned is in phase `Moving` where the attach was begun meanwhile: then it takes a rollback.
 ///
 /// # Errors
 /// The ledger's and the load balancer's.

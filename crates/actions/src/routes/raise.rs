@@ -11,8 +11,8 @@ use crossfade_domain::routing::drift::drifted;
 use crossfade_domain::routing::route_edit::same;
 use std::time::Duration;
 
-/// How old a read may be, in real time, that a write is decided by. What somebody else does in between is overwritten, as
-/// between any read and its write; older than this, every route is read again at once.
+/// How old a read may be, in real time, that a write is decided by. What somebody else does in between is overwritten,
+/// as between any read and its write; older than this, every route is read again at once.
 const YOUNG: Duration = Duration::from_secs(3);
 /// How long a raise goes on between two looks for a rollback of another service: far less than the budget that it would
 /// use up, and no call for each route.
@@ -87,8 +87,8 @@ impl<'a> Raise<'a> {
             if let Some(other) = self.rollback_meanwhile(attempt).await? {
                 return Ok(Raised::MakesWay(makes_way(&other)));
             }
-            // The last thing before the write: ELBv2 cannot compare and set, so what lies between is the race that settle
-            // covers (invariant 7).
+            // The last thing before the write: ELBv2 cannot compare and set, so what lies between is the race that
+            // settle covers (invariant 7).
             self.still_intended().await?;
             match ports.load_balancers.write_route(&route.id, &wanted).await {
                 Ok(()) => return Ok(Raised::Everywhere),
@@ -105,8 +105,8 @@ impl<'a> Raise<'a> {
         unreachable!("the last attempt returns")
     }
 
-    /// What a route carries: by the last read of all while that is young, else by another one of all, which costs no more
-    /// calls than one of this route. After a write that failed, by one of this route.
+    /// What a route carries: by the last read of all while that is young, else by another one of all, which costs no
+    /// more calls than one of this route. After a write that failed, by one of this route.
     async fn current(&mut self, route: &PlannedRoute, attempt: u32) -> Result<Option<&[Action]>, ActionError> {
         let now = self.ports.clock.real();
         if attempt > 1 {
@@ -123,8 +123,8 @@ impl<'a> Raise<'a> {
         Ok(self.live.get(&route.id).map(Vec::as_slice))
     }
 
-    /// A write that was refused may have been refused for the budget that a rollback needs, so before its next try it is
-    /// looked for.
+    /// A write that was refused may have been refused for the budget that a rollback needs, so before its next try it
+    /// is looked for.
     async fn rollback_meanwhile(&mut self, attempt: u32) -> Result<Option<Head>, ActionError> {
         let now = self.ports.clock.real();
         if attempt == 1 && now.saturating_sub(self.looked_at) < LOOK_EVERY {

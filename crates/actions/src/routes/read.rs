@@ -69,8 +69,8 @@ fn drifted_routes(plan: &Plan, head: &Head, live: &Live) -> Result<Vec<Drift>, A
     Ok(found)
 }
 
-/// Every value that a route may carry on the way up; after a resume that accepted what others did to it, that too, until
-/// the recorded step is verified anew.
+/// Every value that a route may carry on the way up; after a resume that accepted what others did to it, that too,
+/// until the recorded step is verified anew.
 pub(crate) fn may_carry(plan: &Plan, route: &PlannedRoute, head: &Head) -> Result<Vec<Vec<Action>>, ActionError> {
     let mut values = expected(route, head.new_groups.get(&route.old), head.verified_step, head.intended_step)
         .map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))?;

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 /// The state that an alarm changed to: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
 ///
-/// `data` is JSON, but CloudWatch cuts it off at 4,095 characters, which many data points reach; the state stands before
-/// them. `summary` ends in "to ALARM" and serves where the data say nothing: a change that cannot be read is no quiet.
+/// `data` is JSON, but CloudWatch cuts it off at 4,095 characters, which many data points reach; the state stands
+/// before them. `summary` ends in "to ALARM" and serves where the data say nothing: a change that cannot be read is no
+/// quiet.
 pub(super) fn new_state(data: Option<&str>, summary: Option<&str>) -> Option<String> {
     let data = data.unwrap_or_default();
     from_json(data).or_else(|| from_cut_json(data)).or_else(|| from_summary(summary.unwrap_or_default()))

@@ -5,7 +5,8 @@ use super::item::{Item, text};
 use crossfade_domain::journal::{Event, Happening};
 use crossfade_domain::names::ServiceName;
 
-/// What others are told of an event: the change in one word and its reason in one sentence. Most events are told to nobody.
+/// What others are told of an event: the change in one word and its reason in one sentence. Most events are told to
+/// nobody.
 fn told(event: &Event) -> Option<(&'static str, String)> {
     Some(match &event.what {
         Happening::Planned { routes } => ("started", format!("{routes} routes are locked and nothing is changed yet")),
@@ -35,8 +36,9 @@ pub(super) fn tell(item: &mut Item, service: &ServiceName, event: &Event) {
     item.extend(attributes.map(|(name, value)| (name.to_owned(), text(value))));
 }
 
-/// One line for what others are told, once it is recorded: the template counts ends by these lines. An event is recorded once,
-/// while a function may answer twice that a migration is over, and two machines may look after one rollback.
+/// One line for what others are told, once it is recorded: the template counts ends by these lines. An event is
+/// recorded once, while a function may answer twice that a migration is over, and two machines may look after one
+/// rollback.
 pub(super) fn log(service: &ServiceName, event: &Event) {
     let Some((change, _)) = told(event) else { return };
     tracing::info!(change, service = service.as_str(), migration = event.migration.as_str(), "recorded");

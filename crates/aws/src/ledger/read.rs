@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_millis(1900);
 const READS_AT_A_TIME: usize = 16;
 
 impl Table {
-    /// The answer of a call that a rollback may wait for, or after 2 s an error. What was asked for may still take effect.
+    /// The answer of a call that a rollback may wait for, or after 2 s an error. What was asked for may still take
+    /// effect.
     pub(super) async fn within_2_s<T>(
         &self,
         operation: &'static str,
@@ -45,8 +46,8 @@ impl Table {
     }
 
     /// Index entries and heads are written in one transaction but read one after the other: a migration that ended in
-    /// between is left out. So is one that a later version has written and this one cannot read: it must not keep all others from
-    /// being swept and moved.
+    /// between is left out. So is one that a later version has written and this one cannot read: it must not keep all
+    /// others from being swept and moved.
     pub(super) async fn heads_not_over(&self) -> Result<Vec<Head>, LedgerError> {
         let entries = self.query(key::OPEN, None).await?;
         let services = entries.iter().map(item::service).collect::<Result<Vec<_>, _>>()?;

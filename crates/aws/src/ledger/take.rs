@@ -58,8 +58,8 @@ pub(super) fn still(head: &Head) -> Condition {
     ])
 }
 
-/// What goes when a migration is over: everything that `take` stored for the time of it. A lock says from then on when the
-/// route can be taken.
+/// What goes when a migration is over: everything that `take` stored for the time of it. A lock says from then on when
+/// the route can be taken.
 pub(super) fn released(after: &Head, event: &Event, plan: &Plan) -> Vec<Beside> {
     let mut writes = vec![Beside::Delete(key::open(&plan.service))];
     let free_at = after.routes_free_at(event);

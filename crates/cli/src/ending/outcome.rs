@@ -77,7 +77,8 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// The end that a head tells of; none while the migration is under way. `Settling` is not the end: the second look is due.
+    /// The end that a head tells of; none while the migration is under way. `Settling` is not the end: the second look
+    /// is due.
     pub fn of_head(head: &Head) -> Option<Self> {
         let by_a_person = head.commands.abort || head.rollback.as_ref().is_some_and(is_a_persons);
         let outcome = match head.phase {

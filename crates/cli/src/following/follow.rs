@@ -1,5 +1,5 @@
-//! Follows a migration to its end, or to what was asked for. A lost connection is waited out; Ctrl-C leaves the migration
-//! running and says so.
+//! Follows a migration to its end, or to what was asked for. A lost connection is waited out; Ctrl-C leaves the
+//! migration running and says so.
 
 use crate::ending::failure::{Failure, NO_ACCESS, WAIT_TIMED_OUT, WAITS_FOR_APPROVAL};
 use crate::ending::outcome::Ending;

@@ -196,8 +196,8 @@ impl Session {
             PortError::NotFound { operation: "StartExecution" | "DescribeStateMachine", object } => Failure {
                 code: BAD_INPUT,
                 message: format!(
-                    "there is no state machine {} in {region} of account {account}\n  is the stack called {stack}, and is \
-                     it in {region}? give --stack and --region; `crossfade doctor` shows what is there",
+                    "there is no state machine {} in {region} of account {account}\n  is the stack called {stack}, and \
+                     is it in {region}? give --stack and --region; `crossfade doctor` shows what is there",
                     object.rsplit(':').next().unwrap_or(object)
                 ),
             },
@@ -207,7 +207,8 @@ impl Session {
         }
     }
 
-    /// Every service of the stored policies. A policy that this version cannot read hides its own services and no others.
+    /// Every service of the stored policies. A policy that this version cannot read hides its own services and no
+    /// others.
     ///
     /// # Errors
     /// The table's.
@@ -245,8 +246,8 @@ impl Session {
         match self.stored_services().await {
             Err(failure) => failure,
             Ok(known) if known.has(service) => Failure::bad_input(format!(
-                "{service} has no migration yet\n  `crossfade plan {service}` shows what would happen, `crossfade start \
-                 {service}` begins"
+                "{service} has no migration yet\n  `crossfade plan {service}` shows what would happen, `crossfade \
+                 start {service}` begins"
             )),
             Ok(known) => Self::unknown(service, &known),
         }

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 /// How long the table may keep a rollback waiting, in real time: it needs neither head nor journal.
 const TABLE_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a rollback may take to begin, in real time, before the execution that it fences off is stopped all the same.
+/// How long a rollback may take to begin, in real time, before the execution that it fences off is stopped all the
+/// same.
 const FENCE_PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -141,7 +142,8 @@ async fn go_back(
     let who = &session.caller.arn;
     let cause = reason.as_ref().map_or_else(|| format!("{how} by {who}"), |why| format!("{how} by {who}: {why}"));
     if head.is_some_and(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) {
-        // So that it is known as a person's wish whatever else ends the migration now. It may fail: the rollback counts.
+        // So that it is known as a person's wish whatever else ends the migration now. It may fail: the rollback
+        // counts.
         let wish = command(&session.ports, service, Command::Abort, who);
         let _recorded = tokio::time::timeout(TABLE_PATIENCE, wish).await;
     }
@@ -171,7 +173,8 @@ async fn go_back(
     if *no_wait {
         match console.output {
             Output::Json => console.json(&json!({
-                "service": service, "migration": head.map(|head| &head.migration), "execution": execution, "exitCode": 0,
+                "service": service, "migration": head.map(|head| &head.migration), "execution": execution,
+                "exitCode": 0,
             }))?,
             Output::Human | Output::Github => console.data(&execution)?,
         }
@@ -187,7 +190,8 @@ async fn go_back(
     }
 }
 
-/// Waits, shortly, until the rollback has begun: a stop's status event then finds it under way, and starts no second one.
+/// Waits, shortly, until the rollback has begun: a stop's status event then finds it under way, and starts no second
+/// one.
 async fn until_fenced(head: Option<&Head>, session: &Session) {
     let Some(head) = head.filter(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) else { return };
     let begun = async {

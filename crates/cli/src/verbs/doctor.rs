@@ -122,8 +122,8 @@ async fn examine(session: &Session, lines: &mut Vec<Line>) {
     lines.push(judged(session, "alarms", alarms, "may be read"));
 }
 
-/// Policies are read one by one: one of a newer version is found here and not at three in the morning. Answers whether there
-/// is a table.
+/// Policies are read one by one: one of a newer version is found here and not at three in the morning. Answers whether
+/// there is a table.
 async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
     match session.ports.ledger.policies().await {
         Err(error) => {
@@ -208,7 +208,8 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
             Ok(groups) => {
                 let state = if groups.len() >= CROWDED { State::Note } else { State::Ok };
                 let told = format!(
-                    "{} uses {} of {GROUPS_PER_LOAD_BALANCER} target groups; each service needs one more while it moves",
+                    "{} uses {} of {GROUPS_PER_LOAD_BALANCER} target groups; each service needs one more while it \
+                     moves",
                     balancer.name(),
                     groups.len()
                 );

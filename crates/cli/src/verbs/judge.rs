@@ -127,7 +127,8 @@ fn write_for_people(judgement: &Judgement, parameters: &Parameters, stdout: &mut
     writeln!(stdout)?;
     writeln!(
         stdout,
-        "A metric rolls back at {:.3} of harm and {} bad requests; all pass at {:.3} of fine, {} minutes and harm below 0.",
+        "A metric rolls back at {:.3} of harm and {} bad requests; all pass at {:.3} of fine, {} minutes and harm \
+         below 0.",
         verdict::ln_fail_needed(judgement.metrics.len(), parameters.alpha),
         verdict::BAD_NEEDED,
         verdict::ln_pass_needed(),
@@ -246,19 +247,16 @@ mod tests {
             r#"{"horizon": 60, "metrics": {"latency": {}, "errors": {"phi": 0.5, "minutes": [
                 {"age": 0, "newBad": -1, "new": "many", "oldBad": 2.5, "old": 10, "weight": 3}, 7]},
                 "slow": {"phi": null}, "very_slow": []}}"#,
-            "error: cannot judge series.json: 12 problems\n\
-             \x20 $.horizon: unknown, expected one of horizonMinutes, metrics\n\
-             \x20 $.horizonMinutes: missing, expected a whole number from 1 to 4294967295\n\
-             \x20 $.metrics.latency: unknown, expected one of errors, slow, client_errors, very_slow\n\
-             \x20 $.metrics.errors.phi: 0.5, expected a number from 1\n\
-             \x20 $.metrics.errors.minutes[0].weight: unknown, expected one of age, newBad, new, oldBad, old\n\
-             \x20 $.metrics.errors.minutes[0].newBad: -1, expected a whole number from 0 to 9007199254740992\n\
-             \x20 $.metrics.errors.minutes[0].new: \"many\", expected a whole number from 0 to 9007199254740992\n\
-             \x20 $.metrics.errors.minutes[0].oldBad: 2.5, expected a whole number from 0 to 9007199254740992\n\
-             \x20 $.metrics.errors.minutes[1]: 7, expected an object\n\
-             \x20 $.metrics.slow.phi: null, expected a number from 1\n\
-             \x20 $.metrics.slow.minutes: missing, expected an array\n\
-             \x20 $.metrics.very_slow: an array, expected an object\n",
+            "error: cannot judge series.json: 12 problems\n\x20 $.horizon: unknown, expected one of horizonMinutes, \
+             metrics\n\x20 $.horizonMinutes: missing, expected a whole number from 1 to 4294967295\n\x20 \
+             $.metrics.latency: unknown, expected one of errors, slow, client_errors, very_slow\n\x20 \
+             $.metrics.errors.phi: 0.5, expected a number from 1\n\x20 $.metrics.errors.minutes[0].weight: unknown, \
+             expected one of age, newBad, new, oldBad, old\n\x20 $.metrics.errors.minutes[0].newBad: -1, expected a \
+             whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].new: \"many\", expected a whole \
+             number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].oldBad: 2.5, expected a whole number \
+             from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[1]: 7, expected an object\n\x20 \
+             $.metrics.slow.phi: null, expected a number from 1\n\x20 $.metrics.slow.minutes: missing, expected an \
+             array\n\x20 $.metrics.very_slow: an array, expected an object\n",
         );
     }
 
@@ -273,17 +271,15 @@ mod tests {
         };
         check_refusal(
             &minute("8", "7"),
-            "error: cannot judge series.json: 2 problems\n\
-             \x20 $.metrics.errors.minutes[1].newBad: 8, expected at most new, 7\n\
-             \x20 $.metrics.errors.minutes[1].oldBad: 12, expected at most old, 10\n",
+            "error: cannot judge series.json: 2 problems\n\x20 $.metrics.errors.minutes[1].newBad: 8, expected at most \
+             new, 7\n\x20 $.metrics.errors.minutes[1].oldBad: 12, expected at most old, 10\n",
         );
         let count = "a whole number from 0 to 9007199254740992";
         check_refusal(
             &minute("-8", "7.5"),
             &format!(
-                "error: cannot judge series.json: 2 problems\n\
-                 \x20 $.metrics.errors.minutes[1].newBad: -8, expected {count}\n\
-                 \x20 $.metrics.errors.minutes[1].new: 7.5, expected {count}\n"
+                "error: cannot judge series.json: 2 problems\n\x20 $.metrics.errors.minutes[1].newBad: -8, expected \
+                 {count}\n\x20 $.metrics.errors.minutes[1].new: 7.5, expected {count}\n"
             ),
         );
     }
@@ -312,7 +308,8 @@ mod tests {
         );
         check_refusal(
             r#"{"horizonMinutes": 60, "metrics": {}}"#,
-            "error: cannot judge series.json: $.metrics: empty, expected one of errors, slow, client_errors, very_slow\n",
+            "error: cannot judge series.json: $.metrics: empty, expected one of errors, slow, client_errors, \
+             very_slow\n",
         );
     }
 

@@ -96,8 +96,8 @@ async fn already(service: &ServiceName, session: &Session, console: &mut Console
         return Err(Failure {
             code: HALTED,
             message: format!(
-                "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback {service}` goes \
-                 back; a plan can be made after that"
+                "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback \
+                 {service}` goes back; a plan can be made after that"
             ),
         });
     }

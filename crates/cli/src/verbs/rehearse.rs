@@ -81,7 +81,8 @@ pub fn run(
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::of(&error))?;
         let code = runtime.block_on(rehearse(arguments, scenario, started, may_colour, stdout, stderr));
-        // Whatever still holds a process, such as a world that was being set up, is dropped here, and the process with it.
+        // Whatever still holds a process, such as a world that was being set up, is dropped here, and the process with
+        // it.
         runtime.shutdown_timeout(LAST_BREATH);
         code
     });

@@ -22,10 +22,11 @@ use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Executions of one attempt that may have ended before it had its locks: each was refused, and its name stays blocked for
-/// 90 days.
+/// Executions of one attempt that may have ended before it had its locks: each was refused, and its name stays blocked
+/// for 90 days.
 const MOST_TRIES: u32 = 100;
-/// How long the plan may take, in real time since it works and does not wait, before `start` leaves without its verdict.
+/// How long the plan may take, in real time since it works and does not wait, before `start` leaves without its
+/// verdict.
 const PLANNING: Duration = Duration::from_mins(5);
 
 /// Begin a service's migration, or attach to the one that is under way.
@@ -127,8 +128,8 @@ async fn attach(
         return Err(Failure {
             code: HALTED,
             message: format!(
-                "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback {service}` \
-                 goes back"
+                "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback \
+                 {service}` goes back"
             ),
         });
     }
@@ -156,8 +157,8 @@ async fn attach(
     follow(arguments, follow_it, session.in_world(PLANNING), console).await
 }
 
-/// The name of an execution is made of service, attempt and content, so that two starts of the same meet in one execution.
-/// One that is over without having got its locks was refused: the next try has the next name.
+/// The name of an execution is made of service, attempt and content, so that two starts of the same meet in one
+/// execution. One that is over without having got its locks was refused: the next try has the next name.
 async fn begin(session: &Session, service: &ServiceName, attempt: u32, input: &Value) -> Result<String, Failure> {
     let machine = session.machine("migrate-service");
     let digest = Sha256::digest(input.to_string().as_bytes());

@@ -1,7 +1,7 @@
 //! Guard alarms: a set of alarms on the new target groups that we create ourselves, where the policy asks for it.
 //!
-//! They watch what an alarm of the operator's cannot know before the migration: a group that does not exist yet. Each is a share
-//! with a minimum volume, because at a few requests a minute a rate is noise.
+//! They watch what an alarm of the operator's cannot know before the migration: a group that does not exist yet. Each
+//! is a share with a minimum volume, because at a few requests a minute a rate is noise.
 
 use crate::comparison::FailedShares;
 use crate::comparison::metric_query::MetricQuery;
@@ -14,14 +14,15 @@ use crate::planner::plan::{Plan, PlannedGroup};
 use crate::policy::service_policy::GuardAlarms;
 use serde::{Deserialize, Serialize};
 
-/// Requests that a new group must have in a minute before its share of anything counts. With 50 requests and a base rate of
-/// 2 % a healthy group has five failures in 1 minute of 270, and two such minutes of three in 1 window of 25,000.
+/// Requests that a new group must have in a minute before its share of anything counts. With 50 requests and a base
+/// rate of 2 % a healthy group has five failures in 1 minute of 270, and two such minutes of three in 1 window of
+/// 25,000.
 const LEAST_REQUESTS: u32 = 50;
 /// Share of requests, in percent, from which on an alarm counts a minute, at least.
 const REQUESTS_PERCENT: u8 = 10;
-/// Where the old group fails requests itself, the line is twice its share and this many points beside it: then a minute of 50
-/// requests as bad as the old group's is counted once in 270 at most, whatever that share is, and one whose share has doubled
-/// since is counted no sooner than not.
+/// Where the old group fails requests itself, the line is twice its share and this many points beside it: then a minute
+/// of 50 requests as bad as the old group's is counted once in 270 at most, whatever that share is, and one whose share
+/// has doubled since is counted no sooner than not.
 const POINTS_ABOVE_TWICE_THE_OLD: u64 = 6;
 /// Share of targets, in percent.
 const TARGETS_PERCENT: u8 = 50;
@@ -63,7 +64,8 @@ pub struct PlannedGuard {
     pub kind: GuardKind,
     /// The old group whose copy it watches.
     pub old: TargetGroupArn,
-    /// The share from which on it counts a minute, in percent. None in plans from before the old group's own share raised it.
+    /// The share from which on it counts a minute, in percent. None in plans from before the old group's own share
+    /// raised it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
 }
@@ -89,8 +91,8 @@ pub struct NewAlarm {
     pub bad_periods: u32,
 }
 
-/// The guard alarms of a migration: three for each new group, or none. `prefix` is `<stack>-guard-`; the names say service and
-/// attempt, and beyond the first group its number.
+/// The guard alarms of a migration: three for each new group, or none. `prefix` is `<stack>-guard-`; the names say
+/// service and attempt, and beyond the first group its number.
 pub fn guard_alarms(
     wanted: GuardAlarms,
     prefix: &str,
@@ -114,8 +116,8 @@ pub fn guard_alarms(
     (1..).zip(groups).flat_map(of_group).collect()
 }
 
-/// The share from which on an alarm counts a minute, in percent. A fixed one would roll back a healthy service that has always failed
-/// as much; 100 % is as far as it goes.
+/// The share from which on an alarm counts a minute, in percent. A fixed one would roll back a healthy service that has
+/// always failed as much; 100 % is as far as it goes.
 fn line(kind: GuardKind, old: Option<FailedShares>) -> u8 {
     let per_million = match (kind, old) {
         (GuardKind::Hosts, _) => return TARGETS_PERCENT,
@@ -138,8 +140,9 @@ pub(crate) fn warn(old: &ObservedGroup, failed: Option<FailedShares>, findings: 
         let percent = line(kind, Some(failed));
         if percent > REQUESTS_PERCENT {
             let message = format!(
-                "{} {did} {:.1} % of its requests in the hour before, so that the guard alarm on {} of its copy fires at {percent} % \
-                 instead of {REQUESTS_PERCENT} %; smaller faults are left to the judge and to alarms of your own",
+                "{} {did} {:.1} % of its requests in the hour before, so that the guard alarm on {} of its copy fires \
+                 at {percent} % instead of {REQUESTS_PERCENT} %; smaller faults are left to the judge and to alarms of \
+                 your own",
                 old.group.name,
                 f64::from(per_million) / 10_000.0,
                 kind.word()
@@ -176,8 +179,8 @@ pub fn is_our_alarm(tags: &Tags, service: &ServiceName) -> bool {
     has(tag::MANAGED_BY, tag::MANAGED_BY_US) && has(tag::SERVICE, service.as_str())
 }
 
-/// The alarm itself, now that its group exists. What is missing is nothing: each metric is published only while there is
-/// something to count (aws-facts B1), so the alarm treats missing data as good.
+/// The alarm itself, now that its group exists. What is missing is nothing: each metric is published only while there
+/// is something to count (aws-facts B1), so the alarm treats missing data as good.
 pub fn definition(
     guard: &PlannedGuard,
     (stack, service): (&str, &ServiceName),
@@ -220,8 +223,8 @@ pub fn definition(
     NewAlarm {
         name: guard.name.clone(),
         description: format!(
-            "Created by Crossfade for {migration}, removed at its end: at least {percent} % {what} in target group {}, in \
-             {BAD_PERIODS} of {PERIODS} minutes with {LEAST_REQUESTS} requests or more.",
+            "Created by Crossfade for {migration}, removed at its end: at least {percent} % {what} in target group {}, \
+             in {BAD_PERIODS} of {PERIODS} minutes with {LEAST_REQUESTS} requests or more.",
             new.name()
         ),
         tags: [
@@ -333,8 +336,9 @@ mod tests {
             .filter(|finding| finding.code == code::GUARD_ALARM_RAISED)
             .map(|finding| finding.message.as_str())
             .collect();
-        let expected = "users-public answered with 5xx 11.0 % of its requests in the hour before, so that the guard alarm on errors of \
-                        its copy fires at 28 % instead of 10 %; smaller faults are left to the judge and to alarms of your own";
+        let expected = "users-public answered with 5xx 11.0 % of its requests in the hour before, so that the guard \
+                        alarm on errors of its copy fires at 28 % instead of 10 %; smaller faults are left to the \
+                        judge and to alarms of your own";
         assert_eq!(raised, [expected]);
         let guards = guard_alarms(GuardAlarms::Auto, "x-guard-", &plan.service, 1, &plan.groups);
         let percents: Vec<Option<u8>> = guards.iter().map(|guard| guard.percent).collect();

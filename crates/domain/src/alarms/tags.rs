@@ -1,8 +1,8 @@
-//! The alarms of a migration in the tags of its new target groups, so that an alarm finds what it guards when the table does
-//! not answer.
+//! The alarms of a migration in the tags of its new target groups, so that an alarm finds what it guards when the table
+//! does not answer.
 //!
-//! A tag's key is made of a hash of the alarm's name, because a name may hold characters that AWS takes in no tag. Its value
-//! says since when the migration holds its locks, and the name as far as a tag can show it.
+//! A tag's key is made of a hash of the alarm's name, because a name may hold characters that AWS takes in no tag. Its
+//! value says since when the migration holds its locks, and the name as far as a tag can show it.
 
 use crate::load_balancer::group::Tags;
 use jiff::Timestamp;

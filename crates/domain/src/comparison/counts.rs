@@ -25,11 +25,13 @@ pub struct ComparedPair {
     pub pair: GroupPair,
     /// Above what an answer counts as slow, in seconds; none where nothing can be.
     pub slow_above_seconds: Option<f64>,
-    /// Whether clients are pinned to a group on any route of the pair, so that it need not get its share of the requests.
+    /// Whether clients are pinned to a group on any route of the pair, so that it need not get its share of the
+    /// requests.
     pub sticky: bool,
 }
 
-/// What one group did in one minute. What was not published is 0: load balancers publish most counts only when they are not.
+/// What one group did in one minute. What was not published is 0: load balancers publish most counts only when they are
+/// not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupCounts {

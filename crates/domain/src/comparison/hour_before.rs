@@ -1,5 +1,5 @@
-//! What the old groups did in the hour before a migration: measured once, when the plan is made, and never again. The load
-//! balancer's counts of single minutes are gone after fifteen days, and a migration may be open for longer.
+//! What the old groups did in the hour before a migration: measured once, when the plan is made, and never again. The
+//! load balancer's counts of single minutes are gone after fifteen days, and a migration may be open for longer.
 
 use super::counts::{COUNTS, Count, GroupCounts};
 use super::series::BAD;
@@ -86,8 +86,8 @@ impl HourBefore {
     }
 }
 
-/// How many bad requests count as one, by metric, from all old groups of a service added up minute by minute. Slow answers are
-/// left out where no group's are measured.
+/// How many bad requests count as one, by metric, from all old groups of a service added up minute by minute. Slow
+/// answers are left out where no group's are measured.
 ///
 /// Rounded up to thousandths, so that what is stored is what is read, and stays valid.
 pub fn clumps(groups: &[&HourBefore]) -> BTreeMap<MetricKind, f64> {

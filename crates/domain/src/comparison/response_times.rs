@@ -16,8 +16,8 @@ pub struct ResponseTimes {
     pub minutes: Vec<f64>,
 }
 
-/// What is asked about each group, with what [`last_whole_hour`] begins with and the time itself; [`ResponseTimes::read`]
-/// takes the two answers.
+/// What is asked about each group, with what [`last_whole_hour`] begins with and the time itself;
+/// [`ResponseTimes::read`] takes the two answers.
 pub fn queries(load_balancer: &LoadBalancerArn, group: &TargetGroupArn) -> [MetricQuery; 2] {
     [HOUR_PERIOD, MINUTE_PERIOD].map(|period_seconds| MetricQuery {
         metric: "TargetResponseTime",
@@ -38,8 +38,8 @@ impl ResponseTimes {
         Self { hour: until(hours, end).first().copied(), minutes: until(minutes, before) }
     }
 
-    /// Above what an answer counts as slow, in microseconds: the hour's percentile; the median of the minutes' where the
-    /// service had no traffic in that hour; none where it had none at all.
+    /// Above what an answer counts as slow, in microseconds: the hour's percentile; the median of the minutes' where
+    /// the service had no traffic in that hour; none where it had none at all.
     pub fn slow_above_microseconds(&self) -> Option<u64> {
         let seconds = self.hour.or_else(|| {
             let mut minutes = self.minutes.clone();

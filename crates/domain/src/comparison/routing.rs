@@ -14,21 +14,21 @@ use std::ops::Range;
 /// Minutes of the hour before the first shift.
 const MINUTES_BEFORE: u64 = 60;
 
-/// Connection errors are tolerated as the judge tolerates errors: up to this factor on the old group's share of them, and
-/// this share beside it. The bet looks for about four times as many.
+/// Connection errors are tolerated as the judge tolerates errors: up to this factor on the old group's share of them,
+/// and this share beside it. The bet looks for about four times as many.
 const RATIO: f64 = 1.5;
 const MARGIN: f64 = 0.001;
 const BET: f64 = 4.0;
 
-/// What speaks against going on although no comparison shows it, one sentence each; it never rolls back. Each is over once the
-/// newest minutes are clean, so that what has passed holds nobody for long.
+/// What speaks against going on although no comparison shows it, one sentence each; it never rolls back. Each is over
+/// once the newest minutes are clean, so that what has passed holds nobody for long.
 ///
 /// - A new group gets less than half of its share of the requests at this step. Not asked where clients are pinned to a
 ///   group, since those who came before the step stay where they are.
-/// - The load balancer answers with 5xx itself far more often than in the hour before, in the same minutes in which the new
-///   group has connection errors or lacks its requests, **and** the new group is starved or has a larger share of connection
-///   errors than the old one. Alone, its errors may be those of any neighbour's group, and a neighbour's outage must not hold
-///   every service on the load balancer. Not asked once the hour before is no longer kept.
+/// - The load balancer answers with 5xx itself far more often than in the hour before, in the same minutes in which the
+///   new group has connection errors or lacks its requests, **and** the new group is starved or has a larger share of
+///   connection errors than the old one. Alone, its errors may be those of any neighbour's group, and a neighbour's
+///   outage must not hold every service on the load balancer. Not asked once the hour before is no longer kept.
 pub fn objections(window: &Window, weight: Weight, pairs: &[PairRead]) -> Vec<String> {
     pairs.iter().flat_map(|pair| of_pair(window, weight, pair)).collect()
 }
@@ -61,8 +61,8 @@ fn of_pair(window: &Window, weight: Weight, pair: &PairRead) -> Vec<String> {
     if more_often >= starved::ENOUGH && (is_starved || errors.is_some()) {
         let why = errors.unwrap_or_else(|| "gets too few requests".to_owned());
         said.push(format!(
-            "load balancer {} answered {} requests with 5xx itself in {} of the newest minutes of this step ({} in the hour before \
-             the first shift), while {new} {why}",
+            "load balancer {} answered {} requests with 5xx itself in {} of the newest minutes of this step ({} in the \
+             hour before the first shift), while {new} {why}",
             pair.of.pair.load_balancer.name(),
             ours.balancer_errors,
             ours.minutes,
@@ -102,12 +102,12 @@ impl Sums {
     }
 }
 
-/// The new group's connection errors in words, where the evidence suffices that they are a larger share of its requests than
-/// the old group's are. One error beside none is no evidence.
+/// The new group's connection errors in words, where the evidence suffices that they are a larger share of its requests
+/// than the old group's are. One error beside none is no evidence.
 fn connection_errors(recent: &Sums, before: &Sums) -> Option<String> {
     let new = recent.new;
-    // Without old requests there is nothing to compare with, as at 100 %: then the old group as it was before the first shift,
-    // and where it had no requests then either, one without connection errors.
+    // Without old requests there is nothing to compare with, as at 100 %: then the old group as it was before the first
+    // shift, and where it had no requests then either, one without connection errors.
     let flawless = GroupCounts { requests: new.requests.max(new.connection_errors), ..GroupCounts::default() };
     let old = [recent.old, before.old].into_iter().find(|old| old.requests > 0).unwrap_or(flawless);
     #[expect(clippy::cast_precision_loss, reason = "no load balancer serves 2^53 requests in an hour")]

@@ -8,8 +8,9 @@ use crate::judge::{MetricKind, MetricSeries, Minute, Series};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// The judge's series. The pairs of a service are added up, since every route has the same share at the same time. `clumps` is
-/// how many bad requests count as one, from [`super::clumps`]; what was not measured is taken to be as clumped as can be.
+/// The judge's series. The pairs of a service are added up, since every route has the same share at the same time.
+/// `clumps` is how many bad requests count as one, from [`super::clumps`]; what was not measured is taken to be as
+/// clumped as can be.
 ///
 /// `slow` is left out where the old groups had no answer before the plan was made: there is nothing to be slower than.
 pub fn series(window: &Window, pairs: &[PairRead], clumps: &BTreeMap<MetricKind, f64>) -> Series {

@@ -163,7 +163,8 @@ fn after_fifteen_days_there_is_no_series_any_more_and_only_what_is_kept_is_asked
     let old = at(15 * day - 59);
     assert!(old.has_outlived_its_data());
     assert_eq!(old.kept_since(), minute(-59));
-    // Without the hour before, nobody knows how many errors of its own a load balancer always has; starving is seen all the same.
+    // Without the hour before, nobody knows how many errors of its own a load balancer always has; starving is seen all
+    // the same.
     let now = 16 * day;
     let of = |number| PairMinute {
         start: minute(number),
@@ -307,8 +308,8 @@ fn the_load_balancers_own_errors_count_only_beside_those_of_our_group() {
             "{own:?} {connection_errors:?} {new_requests}"
         );
     };
-    let ours = "load balancer public answered 120 requests with 5xx itself in 6 of the newest minutes of this step (0 in the \
-                hour before the first shift), while new had 12 connection errors in 600 requests";
+    let ours = "load balancer public answered 120 requests with 5xx itself in 6 of the newest minutes of this step (0 \
+                in the hour before the first shift), while new had 12 connection errors in 600 requests";
     check([0, 20], [0, 2], 100, false, ours);
     // A neighbour's outage: our group connects as well as ever, or as badly as the old one.
     check([0, 20], [0, 0], 100, false, "");
@@ -317,9 +318,9 @@ fn the_load_balancers_own_errors_count_only_beside_those_of_our_group() {
     check([20, 20], [0, 2], 100, false, "");
     check([0, 1], [0, 1], 100, false, "");
     // An empty group: its share is answered with 503, and no group counts them.
-    let starved = "new got 0 of 5400 requests at this step, less than half of its share of 10 % | load balancer public answered \
-                   600 requests with 5xx itself in 6 of the newest minutes of this step (0 in the hour before the first shift), \
-                   while new gets too few requests";
+    let starved = "new got 0 of 5400 requests at this step, less than half of its share of 10 % | load balancer public \
+                   answered 600 requests with 5xx itself in 6 of the newest minutes of this step (0 in the hour before \
+                   the first shift), while new gets too few requests";
     check([0, 100], [0, 0], 0, false, starved);
     check([0, 100], [0, 0], 0, true, "");
 }
@@ -331,8 +332,8 @@ fn at_100_percent_the_load_balancers_own_errors_still_count() {
     assert!(found.contains("while new had 18 connection errors in 5400 requests"), "{found}");
 }
 
-/// Shifts to 10 % in minute 0, looked at in minute `now`: 900 old requests and 100 new ones a minute, with these connection errors of
-/// the new group and errors of the load balancer itself by minute.
+/// Shifts to 10 % in minute 0, looked at in minute `now`: 900 old requests and 100 new ones a minute, with these
+/// connection errors of the new group and errors of the load balancer itself by minute.
 fn objected_at(now: i64, new_errors: impl Fn(i64) -> u64, own: impl Fn(i64) -> u64) -> Vec<String> {
     let window = Window::of(&shift(10, 10.0), minute(now)).unwrap();
     let of = |number: i64| {
@@ -361,8 +362,8 @@ fn what_our_own_targets_refuse_holds_until_ten_minutes_are_clean() {
     // Minute 8 has settled in minute 11; minute 10 is the last with errors, and leaves the newest ten in minute 23.
     assert_eq!([10, 11, 15, 22, 23, 60].map(held), [false, true, true, true, false, false]);
     let said = objected_at(13, refusing, refusing).join(" | ");
-    let expected = "answered 90 requests with 5xx itself in 3 of the newest minutes of this step (0 in the hour before the first \
-                    shift), while new had 90 connection errors in 900 requests";
+    let expected = "answered 90 requests with 5xx itself in 3 of the newest minutes of this step (0 in the hour before \
+                    the first shift), while new had 90 connection errors in 900 requests";
     assert!(said.contains(expected), "{said}");
 }
 

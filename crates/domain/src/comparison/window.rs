@@ -49,8 +49,8 @@ impl Window {
         plus(self.first, -HOUR_SECONDS)
     }
 
-    /// Whether the minutes since the first shift are no longer kept: what is left of them begins later at every look, and is no
-    /// series that anything could be concluded from.
+    /// Whether the minutes since the first shift are no longer kept: what is left of them begins later at every look,
+    /// and is no series that anything could be concluded from.
     pub fn has_outlived_its_data(&self) -> bool {
         self.since() < plus(self.until, SETTLING_SECONDS - KEPT_SECONDS)
     }

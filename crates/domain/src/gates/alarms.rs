@@ -13,8 +13,8 @@ pub struct AlarmsRead {
     pub firings: Vec<Firing>,
 }
 
-/// Says what the alarms say: an alarm that fires, or fired at or after `since`, rolls back even if it is quiet again; one
-/// that is gone holds, since it would never fire; one without data is mentioned, and rolls back nothing by itself.
+/// Says what the alarms say: an alarm that fires, or fired at or after `since`, rolls back even if it is quiet again;
+/// one that is gone holds, since it would never fire; one without data is mentioned, and rolls back nothing by itself.
 pub fn alarms_opinion(wanted: &[String], read: &AlarmsRead, since: Timestamp) -> Opinion {
     let mut bad: Vec<(Timestamp, String)> = Vec::new();
     let mut missing: Vec<&str> = Vec::new();

@@ -5,8 +5,8 @@ use crate::judge::{Judgement, Verdict};
 use crate::policy::service_policy::OnInconclusive;
 use crate::weight::Weight;
 
-/// The earliest that a step can be shown to be fine after its shift, in seconds: two minutes of warm-up, three that are judged,
-/// two until they have settled, and the rest of the minute of the shift.
+/// The earliest that a step can be shown to be fine after its shift, in seconds: two minutes of warm-up, three that are
+/// judged, two until they have settled, and the rest of the minute of the shift.
 pub const EARLIEST_PASS_SECONDS: u32 = 8 * 60;
 
 /// What a look at the metrics found.
@@ -36,10 +36,10 @@ pub struct Moment {
     pub bake_seconds: u32,
 }
 
-/// Says what a judgement means here: FAIL rolls back at once, PASS says so; INCONCLUSIVE says so during the bake and does what
-/// the policy says at its end. At a weight of 100 there is nothing to compare, and the judge says that; but a FAIL of
-/// minutes that settled only after the shift still counts. A comparison that could not be read holds at the end of the bake,
-/// and so does whatever speaks against going on although no comparison shows it.
+/// Says what a judgement means here: FAIL rolls back at once, PASS says so; INCONCLUSIVE says so during the bake and
+/// does what the policy says at its end. At a weight of 100 there is nothing to compare, and the judge says that; but a
+/// FAIL of minutes that settled only after the shift still counts. A comparison that could not be read holds at the end
+/// of the bake, and so does whatever speaks against going on although no comparison shows it.
 pub fn judge_opinion(read: &Result<Comparison, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
     let baked = moment.elapsed_seconds >= moment.bake_seconds;
     let Comparison { judgement, objections } = match read {

@@ -1,8 +1,8 @@
 //! The verdict at the end of each bake slice.
 //!
-//! Every gate is asked, the strongest opinion wins: roll back, then halt, then hold; only when none objects does the bake
-//! count. Among equals the operator speaks first, then alarms, health, capacity, drift, judge. A pause therefore holds
-//! the weight and never holds back a rollback.
+//! Every gate is asked, the strongest opinion wins: roll back, then halt, then hold; only when none objects does the
+//! bake count. Among equals the operator speaks first, then alarms, health, capacity, drift, judge. A pause therefore
+//! holds the weight and never holds back a rollback.
 //!
 //! A shift that had to wait comes here too, so that no traffic goes unwatched. One that was begun is no place to rest:
 //! pause, capacity and an inconclusive judge then hold nothing, and `shift-weight` completes what it began or takes it
@@ -26,8 +26,8 @@ use std::collections::BTreeMap;
 
 /// The longest wait between two looks while a step is held or waits for approval, in seconds.
 pub const LONGEST_HELD_WAIT_SECONDS: u32 = 900;
-/// About as many slices as all bakes of a schedule have together: each is some ten events of the at most 25,000 that the
-/// history of one execution holds.
+/// About as many slices as all bakes of a schedule have together: each is some ten events of the at most 25,000 that
+/// the history of one execution holds.
 const MOST_SLICES: u64 = 1000;
 
 /// What a look found. An error is the text of what could not be read.
@@ -49,8 +49,8 @@ pub struct SliceInputs<'a> {
     pub drift: Result<Vec<Drift>, String>,
     /// What the comparison says; none before the first traffic and where the policy wants none.
     pub judge: Option<Result<Comparison, String>>,
-    /// Why only the alarms and the new side were looked at: another service's rollback needs the account's budget of calls.
-    /// The step bakes on meanwhile, or is held when its bake is over (invariant 14).
+    /// Why only the alarms and the new side were looked at: another service's rollback needs the account's budget of
+    /// calls. The step bakes on meanwhile, or is held when its bake is over (invariant 14).
     pub makes_way: Option<String>,
 }
 
@@ -301,8 +301,8 @@ fn held(inputs: &SliceInputs<'_>, verdict: Verdict, gate: Gate, reason: String) 
     SliceVerdict { verdict, gate, wait_seconds, reason, trigger: None, caused_at: inputs.now }
 }
 
-/// The wait before the next look at something that has been held for so many seconds: `shortest` at first, then as long as
-/// it has been held, up to a quarter of an hour. None once the policy's `maxHold` is over.
+/// The wait before the next look at something that has been held for so many seconds: `shortest` at first, then as long
+/// as it has been held, up to a quarter of an hour. None once the policy's `maxHold` is over.
 pub fn held_wait_seconds(policy: &ServicePolicy, held_for: u32, shortest: u32) -> Option<u32> {
     let left = policy.max_hold_seconds.saturating_sub(held_for);
     let longest = LONGEST_HELD_WAIT_SECONDS.max(shortest);

@@ -152,8 +152,8 @@ pub enum Happening {
         execution: String,
         /// Who, for people.
         who: String,
-        /// What others did to routes and what from now on belongs to their baselines. Where there is any, the revision of
-        /// the plan that has it is stored with this line, under the generation that this line begins.
+        /// What others did to routes and what from now on belongs to their baselines. Where there is any, the revision
+        /// of the plan that has it is stored with this line, under the generation that this line begins.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         accepted: Vec<Drift>,
     },

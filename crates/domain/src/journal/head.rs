@@ -178,21 +178,22 @@ impl Head {
         }
     }
 
-    /// When the routes of a migration that ended with `event`, which led to this head, can be taken by another: when the
-    /// longest writer that passed a fence before the end is dead, with what settle has to spare. None where no route was
-    /// ever written to, so that they are free at once.
+    /// When the routes of a migration that ended with `event`, which led to this head, can be taken by another: when
+    /// the longest writer that passed a fence before the end is dead, with what settle has to spare. None where no
+    /// route was ever written to, so that they are free at once.
     pub fn routes_free_at(&self, event: &Event) -> Option<Timestamp> {
         let written = matches!(self.phase, Phase::RolledBack | Phase::Migrated);
         written.then(|| event.at + SignedDuration::from_secs(i64::from(SETTLE_SECONDS)))
     }
 
-    /// Whether the new side may have traffic: a step above the attach was verified, or was begun and may be on some routes.
+    /// Whether the new side may have traffic: a step above the attach was verified, or was begun and may be on some
+    /// routes.
     pub fn new_side_may_have_traffic(&self) -> bool {
         self.verified_step.max(self.intended_step).is_some_and(|step| step > 0)
     }
 
-    /// Since when the migration is as it is: halted since it halted, back since every route was seen back, at its weight since
-    /// that was read back.
+    /// Since when the migration is as it is: halted since it halted, back since every route was seen back, at its
+    /// weight since that was read back.
     pub fn at_rest_since(&self) -> Timestamp {
         let by_phase = match self.phase {
             Phase::Halted => self.halted_at,

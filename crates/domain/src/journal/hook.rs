@@ -1,8 +1,8 @@
 //! Hooks: an operator's own functions, called at certain points of a migration.
 //!
 //! A function of ours says when one is due, by the verdict `hook` and its name in the cursor; the machine calls it; the
-//! function that runs next records the answer. A head remembers only the last call: which one is due follows from that and
-//! from the step.
+//! function that runs next records the answer. A head remembers only the last call: which one is due follows from that
+//! and from the step.
 
 use crate::journal::Head;
 use crate::policy::service_policy::Hooks;

@@ -129,8 +129,8 @@ impl Head {
         Ok(next)
     }
 
-    /// Fences off what moved the migration before it halted, hands it to another execution and forgets what the halt left.
-    /// The step bakes anew, and new targets are looked at anew: nobody looked while it was halted.
+    /// Fences off what moved the migration before it halted, hands it to another execution and forgets what the halt
+    /// left. The step bakes anew, and new targets are looked at anew: nobody looked while it was halted.
     fn resume(&mut self, execution: &str, revised: bool, at: Timestamp) {
         self.generation += 1;
         execution.clone_into(&mut self.execution);

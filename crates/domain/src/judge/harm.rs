@@ -11,11 +11,12 @@ const BETS: [f64; 4] = [2.0, 4.0, 10.0, 30.0];
 /// The youngest age at which a minute counts in full.
 pub(crate) const WARM_UP_MINUTES: u32 = 2;
 
-/// What one minute may multiply the evidence by, at most. Lowering a payment keeps it valid, and so no single minute decides,
-/// however bad: this is the "M out of N" of alarms, in evidence.
+/// What one minute may multiply the evidence by, at most. Lowering a payment keeps it valid, and so no single minute
+/// decides, however bad: this is the "M out of N" of alarms, in evidence.
 const MINUTE_CAP: f64 = 50.0;
 
-/// The same for a minute of warm-up: a cold start at most doubles the evidence, but a service with few requests keeps them.
+/// The same for a minute of warm-up: a cold start at most doubles the evidence, but a service with few requests keeps
+/// them.
 const WARM_UP_CAP: f64 = 2.0;
 
 /// The same for a minute of an outage: two of them decide, warm-up or not.
@@ -27,7 +28,8 @@ const OUTAGE_REQUESTS: u64 = 20;
 /// How far below 0 the evidence must be for the window to begin again. Not 0, which the first minute can hit exactly.
 const WINDOW_RESET: f64 = -1e-9;
 
-/// The fortune of the gambler who says that the new cluster is worse than `ratio * old + fail_margin`, minute by minute.
+/// The fortune of the gambler who says that the new cluster is worse than `ratio * old + fail_margin`, minute by
+/// minute.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Harm {
     kind: MetricKind,

@@ -168,7 +168,8 @@ fn severity(verdict: Verdict) -> u8 {
     }
 }
 
-/// The published recurrence, line by line as it stands on paper, for one metric: its state is all that it knows of the past.
+/// The published recurrence, line by line as it stands on paper, for one metric: its state is all that it knows of the
+/// past.
 struct Recurrence {
     kind: MetricKind,
     tolerance: Tolerance,
@@ -291,7 +292,8 @@ proptest! {
 
     #[test]
     fn empty_minutes_might_as_well_be_missing(
-        series in series(), gaps in prop::collection::vec((any::<prop::sample::Index>(), 0..50_u64, any::<bool>()), 0..8),
+        series in series(), gaps in prop::collection::vec((any::<prop::sample::Index>(), 0..50_u64, any::<bool>()),
+            0..8),
     ) {
         let parameters = Parameters::new(60);
         let mut gappy = series.clone();
@@ -313,8 +315,9 @@ proptest! {
         prop_assert_eq!(without.metrics, with.metrics);
     }
 
-    /// The published recurrence keeps its state from minute to minute; the judge weighs a growing series anew at each look.
-    /// Both have to agree at every one of them, also after a count was corrected late: then with the recurrence begun anew.
+    /// The published recurrence keeps its state from minute to minute; the judge weighs a growing series anew at each
+    /// look. Both have to agree at every one of them, also after a count was corrected late: then with the recurrence
+    /// begun anew.
     #[test]
     fn each_look_at_a_growing_series_finds_what_the_published_recurrence_holds_by_then(
         phi in 1.0..=5.0_f64, minutes in minutes(), horizon in 1..90_u32,
@@ -337,7 +340,8 @@ proptest! {
                 let (found, held) = (ln_fail(&evidence), recurrence.ln_mean());
                 let alike = found.total_cmp(&held).is_eq() || (found - held).abs() <= 1e-7 * held.abs().max(1.0);
                 prop_assert!(alike, "look {look}: {found}, expected {held}");
-                let alike = (evidence.ln_pass - recurrence.ln_pass()).abs() <= 1e-7 * recurrence.ln_pass().abs().max(1.0);
+                let expected = recurrence.ln_pass();
+                let alike = (evidence.ln_pass - expected).abs() <= 1e-7 * expected.abs().max(1.0);
                 prop_assert!(alike, "look {look}: {}, expected {}", evidence.ln_pass, recurrence.ln_pass());
                 let fails = held >= (1.0 / parameters.alpha).ln() && recurrence.bad >= 5;
                 prop_assert_eq!(judgement.verdict == Verdict::Fail, fails, "look {}", look);

@@ -5,16 +5,16 @@
 
 use super::one_minute::{Counts, ln_e};
 
-/// More than this factor on the rate before is looked for, and this much a minute beside it: a load balancer's first errors are
-/// no reason.
+/// More than this factor on the rate before is looked for, and this much a minute beside it: a load balancer's first
+/// errors are no reason.
 const RATIO: f64 = 1.5;
 const MARGIN: f64 = 0.1;
 
 /// The bet: at least about twice as often.
 const BET: f64 = 2.0;
 
-/// The evidence that something happens more than 1.5 times as often as before: `count` times in `minutes`, `before` times in
-/// `minutes_before`. 0 where no minute has passed.
+/// The evidence that something happens more than 1.5 times as often as before: `count` times in `minutes`, `before`
+/// times in `minutes_before`. 0 where no minute has passed.
 pub fn ln_more_often(count: u64, minutes: u64, before: u64, minutes_before: u64) -> f64 {
     if minutes == 0 || minutes_before == 0 {
         return 0.0;

@@ -38,8 +38,8 @@ impl MetricKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether half of the requests being bad is an outage, on which two minutes decide. Not so for the others: a slow or
-    /// a refused answer is an answer.
+    /// Whether half of the requests being bad is an outage, on which two minutes decide. Not so for the others: a slow
+    /// or a refused answer is an answer.
     pub(super) const fn can_be_an_outage(self) -> bool {
         matches!(self, Self::Errors)
     }
@@ -82,8 +82,8 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// The defaults, for a migration of this many planned minutes: errors up to 1.5 times the old share and 0.1 points, a tail
-    /// that is about 20 % slower, a false rollback in 1 of 1,000 migrations.
+    /// The defaults, for a migration of this many planned minutes: errors up to 1.5 times the old share and 0.1 points,
+    /// a tail that is about 20 % slower, a false rollback in 1 of 1,000 migrations.
     pub const fn new(horizon_minutes: u32) -> Self {
         Self {
             horizon_minutes,
@@ -95,8 +95,8 @@ impl Parameters {
         }
     }
 
-    /// The same with what a policy tolerates. The line below which a metric is shown to be fine moves along with that of harm, by as
-    /// many points: were the two to meet, a healthy service could never prove itself.
+    /// The same with what a policy tolerates. The line below which a metric is shown to be fine moves along with that
+    /// of harm, by as many points: were the two to meet, a healthy service could never prove itself.
     pub fn tolerating(horizon_minutes: u32, tolerated: &Tolerated) -> Self {
         let defaults = Self::new(horizon_minutes);
         let Tolerated { factor, margins, alpha } = *tolerated;

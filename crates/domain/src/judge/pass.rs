@@ -54,8 +54,8 @@ pub(super) fn judged_minutes(minutes: &[Minute]) -> impl Iterator<Item = &Minute
     current_step(minutes).iter().filter(|minute| minute.age >= WARM_UP_MINUTES && minute.is_comparable())
 }
 
-/// About how many requests the new cluster must answer at this step before it can pass, if it is exactly as good as the old
-/// one; `None` when no number suffices, since the old cluster itself fails too much for the bets.
+/// About how many requests the new cluster must answer at this step before it can pass, if it is exactly as good as the
+/// old one; `None` when no number suffices, since the old cluster itself fails too much for the bets.
 pub(super) fn requests_needed(minutes: &[Minute], tolerance: Tolerance, phi: f64) -> Option<f64> {
     let [_, new, old_bad, old] = totals(judged_minutes(minutes));
     if new == 0 || old == 0 {

@@ -4,13 +4,14 @@ use super::parameters::{MetricKind, Parameters, Tolerance};
 use super::verdict::{Evidence, Inconclusive};
 use std::collections::BTreeMap;
 
-/// `new cluster fails 2.0 % of requests (12 of 600), old 0.1 % (12 of 11,400), tolerated 0.26 %; chance of a false alarm
-/// < 1 in 1,000`.
+/// `new cluster fails 2.0 % of requests (12 of 600), old 0.1 % (12 of 11,400), tolerated 0.26 %; chance of a false
+/// alarm < 1 in 1,000`.
 pub(super) fn fail(kind: MetricKind, window: [u64; 4], tolerance: Tolerance, false_alarm: f64) -> String {
     format!("{}; chance of a false alarm < 1 in {}", difference(kind, window, tolerance), power_of_ten(false_alarm))
 }
 
-/// `no worse than tolerated: new cluster fails 0.1 % of requests (1 of 1,000), old 0.1 % (..)`, for each metric at this step.
+/// `no worse than tolerated: new cluster fails 0.1 % of requests (1 of 1,000), old 0.1 % (..)`, for each metric at this
+/// step.
 pub(super) fn pass(counts: impl Iterator<Item = (MetricKind, [u64; 4])>) -> String {
     let clauses: Vec<String> = counts.map(|(kind, counts)| comparison(kind, counts)).collect();
     format!("no worse than tolerated: {}", clauses.join("; "))
@@ -69,8 +70,8 @@ fn comparison(kind: MetricKind, [new_bad, new, old_bad, old]: [u64; 4]) -> Strin
     }
 }
 
-/// The largest power of ten that `1 / chance` reaches, at most a million: the bound assumes more than anybody can know about
-/// one in a billion.
+/// The largest power of ten that `1 / chance` reaches, at most a million: the bound assumes more than anybody can know
+/// about one in a billion.
 fn power_of_ten(chance: f64) -> String {
     let reached = (1..=6).take_while(|&power| chance * 10_f64.powi(power) <= 1.0).last().unwrap_or(0);
     match reached {

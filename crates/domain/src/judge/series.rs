@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 /// One metric in one CloudWatch minute, in both clusters.
 ///
-/// Counts of different minutes must never be added up before they are compared: the new cluster's share changes at every
-/// step, so that a quiet hour and a busy one, pooled, show a difference where there is none (Simpson's paradox).
+/// Counts of different minutes must never be added up before they are compared: the new cluster's share changes at
+/// every step, so that a quiet hour and a busy one, pooled, show a difference where there is none (Simpson's paradox).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Minute {
     /// Minutes since the last change of weight; the minute of the change itself is 0.
@@ -49,7 +49,8 @@ impl Minute {
 pub struct MetricSeries {
     /// How many bad requests count as one, from [`super::dispersion()`]: 1 to 5.
     pub phi: f64,
-    /// The settled minutes since the first shift, oldest first. CloudWatch still changes the newest two: leave them out.
+    /// The settled minutes since the first shift, oldest first. CloudWatch still changes the newest two: leave them
+    /// out.
     pub minutes: Vec<Minute>,
 }
 
@@ -72,7 +73,8 @@ pub(super) fn current_step(minutes: &[Minute]) -> &[Minute] {
     &minutes[start..]
 }
 
-/// The sums over some minutes, as `[new bad, new, old bad, old]`. For people and for rules of thumb, never for evidence.
+/// The sums over some minutes, as `[new bad, new, old bad, old]`. For people and for rules of thumb, never for
+/// evidence.
 pub(super) fn totals<'a>(minutes: impl IntoIterator<Item = &'a Minute>) -> [u64; 4] {
     minutes.into_iter().map(|minute| minute.clamped()).fold([0; 4], add)
 }

@@ -1,7 +1,7 @@
 //! Does the new cluster get the traffic that it should?
 //!
-//! A group without a healthy target answers 503 under the load balancer's own metrics, which know no target group. That the
-//! group's requests are missing is the only trace of it.
+//! A group without a healthy target answers 503 under the load balancer's own metrics, which know no target group. That
+//! the group's requests are missing is the only trace of it.
 
 use super::one_minute::{Counts, ln_e};
 use crate::weight::Weight;
@@ -9,8 +9,8 @@ use crate::weight::Weight;
 /// Evidence from which on something holds a migration that no comparison shows: about 1 in 1,100.
 pub const ENOUGH: f64 = 7.0;
 
-/// The evidence that the new cluster gets less than half of its share: of `new` and `old` requests over the judged minutes of
-/// one step at `weight`. 0 at the weights 0 and 100, where there is no share to compare.
+/// The evidence that the new cluster gets less than half of its share: of `new` and `old` requests over the judged
+/// minutes of one step at `weight`. 0 at the weights 0 and 100, where there is no share to compare.
 ///
 /// The formula of [`super::one_minute`] with the roles changed: requests play the bad requests, shares the requests.
 pub fn ln_starved(new: u64, old: u64, weight: Weight) -> f64 {
@@ -23,8 +23,8 @@ pub fn ln_starved(new: u64, old: u64, weight: Weight) -> f64 {
     ln_e(counts, 0.5, 0.0, 0.1)
 }
 
-/// Whether the evidence of [`ln_starved`] suffices. It holds a migration and never rolls it back: sticky sessions starve the new
-/// cluster legitimately.
+/// Whether the evidence of [`ln_starved`] suffices. It holds a migration and never rolls it back: sticky sessions
+/// starve the new cluster legitimately.
 pub fn is_starved(new: u64, old: u64, weight: Weight) -> bool {
     ln_starved(new, old, weight) >= ENOUGH
 }

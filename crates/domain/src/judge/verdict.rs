@@ -58,7 +58,8 @@ pub enum Inconclusive {
     },
     /// The migration has been open for longer than the counts of single minutes are kept.
     Outlived,
-    /// There were enough requests, and they show neither harm nor its absence: a difference about as large as tolerated.
+    /// There were enough requests, and they show neither harm nor its absence: a difference about as large as
+    /// tolerated.
     InBetween {
         /// The metric that is furthest from being shown to be fine.
         metric: MetricKind,
@@ -99,8 +100,9 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// What is left of a judgement while no minute of the current step has settled, so that all its minutes are of an earlier one:
-    /// evidence of harm is of the whole migration and stays; that a step was fine says nothing about the next.
+    /// What is left of a judgement while no minute of the current step has settled, so that all its minutes are of an
+    /// earlier one: evidence of harm is of the whole migration and stays; that a step was fine says nothing about the
+    /// next.
     #[must_use]
     pub fn before_its_step(self) -> Self {
         let harmed = self.verdict == Verdict::Fail || matches!(self.reason, Some(Inconclusive::Suspicious { .. }));
@@ -119,8 +121,8 @@ impl Judgement {
 }
 
 impl Judgement {
-    /// What is left to say where the minutes since the first shift are no longer kept: evidence that begins at another minute at
-    /// every look is worth nothing. Harm that was found before has been acted on.
+    /// What is left to say where the minutes since the first shift are no longer kept: evidence that begins at another
+    /// minute at every look is worth nothing. Harm that was found before has been acted on.
     pub fn without_a_series() -> Self {
         let (reason, metrics) = (Inconclusive::Outlived, BTreeMap::new());
         let sentence = sentence::inconclusive(&reason, &metrics, &Parameters::new(1));

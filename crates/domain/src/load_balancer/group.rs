@@ -15,8 +15,8 @@ pub mod tag {
     pub const MANAGED_BY: &str = "managed-by";
     /// Its value.
     pub const MANAGED_BY_US: &str = "crossfade";
-    /// The stack whose functions created it, so that two stacks of one account leave each other's alone. What was created before
-    /// there was this tag does not carry it.
+    /// The stack whose functions created it, so that two stacks of one account leave each other's alone. What was
+    /// created before there was this tag does not carry it.
     pub const STACK: &str = "crossfade:stack";
     /// The service a group belongs to.
     pub const SERVICE: &str = "crossfade:service";
@@ -139,7 +139,8 @@ pub fn may_be_of_stack(tags: &Tags, stack: &str) -> bool {
     tags.get(tag::STACK).is_none_or(|named| named == stack)
 }
 
-/// Whether a group's tags say that this stack created it as the new group of a service's old one, in whichever migration.
+/// Whether a group's tags say that this stack created it as the new group of a service's old one, in whichever
+/// migration.
 pub fn is_ours(tags: &Tags, stack: &str, service: &ServiceName, old: &TargetGroupArn) -> bool {
     let has = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
     has(tag::MANAGED_BY, tag::MANAGED_BY_US)

@@ -1,7 +1,7 @@
 //! The normal form in which two action lists are compared.
 //!
-//! A load balancer stores one rule in several shapes. This is the form in which AWS's own controller compares them:
-//! the numbers of `Order` do not count, only the sequence they give; groups are compared in the order of their ARNs; the
+//! A load balancer stores one rule in several shapes. This is the form in which AWS's own controller compares them: the
+//! numbers of `Order` do not count, only the sequence they give; groups are compared in the order of their ARNs; the
 //! weight of a group that stands alone does not count; stickiness that is off equals stickiness that was never given;
 //! an authentication action is compared with its defaults filled in, and without the secret that AWS never returns.
 

@@ -11,8 +11,9 @@ pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mu
         findings.warn(
             code::NO_ALARMS,
             policy.name.as_str(),
-            "no alarm guards this migration, so that only health, drift and the judge can stop it, once a minute; name some under \
-             alarms, or write guardAlarms: auto to have alarms on the new target group created for the migration",
+            "no alarm guards this migration, so that only health, drift and the judge can stop it, once a minute; name \
+             some under alarms, or write guardAlarms: auto to have alarms on the new target group created for the \
+             migration",
         );
     }
     for name in &policy.alarms {
@@ -20,7 +21,8 @@ pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mu
             findings.refuse(
                 code::ALARM_MISSING,
                 name,
-                "no alarm of this name exists in this account and region, so that it would never fire; create it, or correct alarms",
+                "no alarm of this name exists in this account and region, so that it would never fire; create it, or \
+                 correct alarms",
             );
             continue;
         };
@@ -28,7 +30,8 @@ pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mu
             findings.warn(
                 code::ALARM_ACTIONS_DISABLED,
                 name,
-                "the alarm's own actions are disabled: it stops the migration all the same, but tells nobody else; enable them",
+                "the alarm's own actions are disabled: it stops the migration all the same, but tells nobody else; \
+                 enable them",
             );
         }
         match alarm.state {
@@ -44,7 +47,8 @@ pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mu
             AlarmState::InsufficientData => findings.warn(
                 code::ALARM_WITHOUT_DATA,
                 name,
-                "the alarm has no data and could not say whether something is wrong; check its metric and its dimensions",
+                "the alarm has no data and could not say whether something is wrong; check its metric and its \
+                 dimensions",
             ),
         }
     }

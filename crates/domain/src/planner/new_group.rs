@@ -83,8 +83,8 @@ pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut F
                 code::ABSOLUTE_HEALTH_THRESHOLD,
                 old.group.arn.as_str(),
                 format!(
-                    "{key} is {value}, which is copied, while minHealthy is {}: with fewer healthy targets the new group \
-                     counts as unhealthy",
+                    "{key} is {value}, which is copied, while minHealthy is {}: with fewer healthy targets the new \
+                     group counts as unhealthy",
                     policy.min_healthy
                 ),
             );

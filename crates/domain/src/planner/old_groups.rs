@@ -41,14 +41,16 @@ fn attachment(inventory: &Inventory, old: &ObservedGroup, findings: &mut Finding
         findings.refuse(
             code::OLD_GROUP_UNATTACHED,
             subject,
-            "the target group is on no load balancer, so that it has no traffic to move; attach it, or name another group",
+            "the target group is on no load balancer, so that it has no traffic to move; attach it, or name another \
+             group",
         );
     } else if balancer_of(inventory, old).is_none() {
         findings.refuse(
             code::OLD_GROUP_UNATTACHED,
             subject,
             format!(
-                "the target group names load balancer {}, which was not found; it was probably deleted a moment ago, try again",
+                "the target group names load balancer {}, which was not found; it was probably deleted a moment ago, \
+                 try again",
                 old.group.load_balancers[0]
             ),
         );
@@ -165,8 +167,8 @@ fn room_for_groups(
             code::TOO_MANY_GROUPS_ON_LOAD_BALANCER,
             balancer.arn.as_str(),
             format!(
-                "the load balancer uses {} target groups and would use {with_ours}; AWS takes {GROUPS_PER_LOAD_BALANCER} \
-                 at most, so retire other services or groups first",
+                "the load balancer uses {} target groups and would use {with_ours}; AWS takes \
+                 {GROUPS_PER_LOAD_BALANCER} at most, so retire other services or groups first",
                 balancer.group_count
             ),
         );

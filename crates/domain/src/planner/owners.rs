@@ -46,13 +46,16 @@ fn balancer_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, findi
         findings.warn(
             code::MANAGED_BY_CLOUDFORMATION,
             balancer.arn.as_str(),
-            format!("the load balancer belongs to stack {stack}; if its rules do too, an update of the stack writes the weights back"),
+            format!(
+                "the load balancer belongs to stack {stack}; if its rules do too, an update of the stack writes \
+                     the weights back"
+            ),
         );
     }
 }
 
-const AND_IT_WRITES_BACK: &str = "which would write the weights back; move the traffic by the controller's own annotations, \
-     or take the rule out of its hands first";
+const AND_IT_WRITES_BACK: &str = "which would write the weights back; move the traffic by the controller's own \
+                                  annotations, or take the rule out of its hands first";
 
 fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &Route, findings: &mut Findings) {
     let own = balancer.route_tags.get(&route.id);

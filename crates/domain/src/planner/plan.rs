@@ -40,8 +40,8 @@ pub struct Plan {
     /// The alarms that we create once the new groups exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<PlannedGuard>,
-    /// How many bad requests count as one for the judge, by metric, from the old groups' hour before the plan was made. Empty
-    /// where nothing is judged, and in plans from before this was recorded.
+    /// How many bad requests count as one for the judge, by metric, from the old groups' hour before the plan was made.
+    /// Empty where nothing is judged, and in plans from before this was recorded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub clumps: BTreeMap<MetricKind, f64>,
     /// Warnings that did not refuse the plan.
@@ -77,12 +77,12 @@ pub struct PlannedGroup {
     pub attributes: Attributes,
     /// Healthy targets of the old group when the plan was made; what must be there to take the traffic back.
     pub old_healthy: u32,
-    /// Above what the judge calls an answer slow, in microseconds: the old group's p95 before the plan was made. None where
-    /// it had answered nothing, or nothing is judged.
+    /// Above what the judge calls an answer slow, in microseconds: the old group's p95 before the plan was made. None
+    /// where it had answered nothing, or nothing is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_above_microseconds: Option<u64>,
-    /// What the old group failed in the hour before the plan was made, where guard alarms have to know it. None where it had no
-    /// requests.
+    /// What the old group failed in the hour before the plan was made, where guard alarms have to know it. None where
+    /// it had no requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_failed: Option<FailedShares>,
 }

@@ -9,8 +9,8 @@ use crate::planner::plan::{Finding, Plan, PlannedRoute, Revision, Severity};
 use crate::routing::drift::{WayBack, way_back};
 use std::collections::BTreeMap;
 
-/// Takes the live actions of drifted routes, without our group, for their new baselines, and plans the weights of every step
-/// for them anew. `live` is none where a route no longer exists. The other routes stay as they were planned.
+/// Takes the live actions of drifted routes, without our group, for their new baselines, and plans the weights of every
+/// step for them anew. `live` is none where a route no longer exists. The other routes stay as they were planned.
 ///
 /// # Errors
 /// Every finding about a route that cannot be taken so: the same checks as those of a new plan.

@@ -68,8 +68,8 @@ pub(super) fn plan(
             code::TOO_MANY_ROUTES,
             policy.name.as_str(),
             format!(
-                "{count} routes forward to the old target groups; all are locked at once, which {MOST_ROUTES} can be at \
-                 most: migrate a part of them as a service of its own, with a target group of its own"
+                "{count} routes forward to the old target groups; all are locked at once, which {MOST_ROUTES} can be \
+                 at most: migrate a part of them as a service of its own, with a target group of its own"
             ),
         );
     } else if locks > MOST_LOCKS {
@@ -77,8 +77,8 @@ pub(super) fn plan(
             code::TOO_MANY_LOCKS,
             policy.name.as_str(),
             format!(
-                "{count} routes and {alarms} alarms are {locks} items to take at once, which {MOST_LOCKS} can be at most; bundle \
-                 alarms in a composite alarm"
+                "{count} routes and {alarms} alarms are {locks} items to take at once, which {MOST_LOCKS} can be at \
+                 most; bundle alarms in a composite alarm"
             ),
         );
     }
@@ -99,8 +99,8 @@ fn plan_route(
             code::NEW_GROUP_ALREADY_ATTACHED,
             route.id.as_str(),
             format!(
-                "{} forwards to {new_name} already: an earlier migration left it there; roll that one back or retire the \
-                 old side first",
+                "{} forwards to {new_name} already: an earlier migration left it there; roll that one back or retire \
+                 the old side first",
                 route.id.describe()
             ),
         );
@@ -140,7 +140,8 @@ pub(super) fn weights(
             code::NO_OLD_TRAFFIC,
             route.id.as_str(),
             format!(
-                "{} names {} at weight 0, so that the new group gets nothing here either; it is planned with the others",
+                "{} names {} at weight 0, so that the new group gets nothing here either; it is planned with the \
+                 others",
                 route.id.describe(),
                 old.name()
             ),
@@ -167,7 +168,8 @@ fn refuse_edit(route: &Route, error: &EditError, findings: &mut Findings) {
         EditError::TooManyGroups { count } => (
             code::TOO_MANY_GROUPS_IN_ACTION,
             format!(
-                "{name} would forward to {count} target groups; AWS takes {GROUPS_PER_ACTION} at most, so take one out first"
+                "{name} would forward to {count} target groups; AWS takes {GROUPS_PER_ACTION} at most, so take one out \
+                 first"
             ),
         ),
         // The route was chosen because it forwards to the old group, so that the rest cannot be.
@@ -206,8 +208,8 @@ fn warn_of_stickiness(route: &Route, old: &ObservedGroup, forward: &Forward, att
             code::STICKINESS_WHILE_ATTACHED,
             route.id.as_str(),
             format!(
-                "{} pins clients to targets, so that AWS wants group stickiness on {name} while two groups are there; it \
-                 is on from the attach, and clients move when their cookie expires",
+                "{} pins clients to targets, so that AWS wants group stickiness on {name} while two groups are there; \
+                 it is on from the attach, and clients move when their cookie expires",
                 old.group.name
             ),
         );
@@ -216,8 +218,8 @@ fn warn_of_stickiness(route: &Route, old: &ObservedGroup, forward: &Forward, att
             code::ROUTE_IS_STICKY,
             route.id.as_str(),
             format!(
-                "{name} pins clients to target groups: weights move only clients without its cookie, so that shares lag \
-                 behind the schedule; a rollback takes the new group out and frees them"
+                "{name} pins clients to target groups: weights move only clients without its cookie, so that shares \
+                 lag behind the schedule; a rollback takes the new group out and frees them"
             ),
         );
     }

@@ -268,8 +268,8 @@ fn an_equal_step_is_named_with_the_weights_that_cause_it() {
     let findings = planned(&policy, &inventory).unwrap_err();
     assert_eq!(
         findings[0].message,
-        "at 0.5 % and 50.5 % the weights of rule 1 of public round to those of the step before, users-public 50 + a 999; \
-         drop the step, or raise the old group's weight in the rule"
+        "at 0.5 % and 50.5 % the weights of rule 1 of public round to those of the step before, users-public 50 + a \
+         999; drop the step, or raise the old group's weight in the rule"
     );
 }
 

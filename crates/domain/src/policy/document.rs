@@ -1,9 +1,10 @@
 //! The policy as people write it, decoded with every problem at once.
 //!
 //! YAML is turned into JSON before it comes here. Defaults are merged into each service; what neither gives has these
-//! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 1, `judge` true, no `minBake`, `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 100,
-//! `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A service's field replaces the default as a whole, but hooks are
-//! merged one by one. `{service}` in an alarm's name is the service's name.
+//! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 1, `judge` true, no `minBake`,
+//! `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 100, `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A
+//! service's field replaces the default as a whole, but hooks are merged one by one. `{service}` in an alarm's name is
+//! the service's name.
 
 mod after;
 mod duration;

@@ -30,8 +30,8 @@ pub struct ResumeRequest {
 }
 
 /// Decodes a request: `{"service": "users"}` where a policy is stored, `{"service": "users", "policy": {a fleet's
-/// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`. A halted migration goes on by
-/// `{"service": "users", "resume": true}` with an optional `"acceptDrift": true`.
+/// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`. A halted migration goes
+/// on by `{"service": "users", "resume": true}` with an optional `"acceptDrift": true`.
 ///
 /// # Errors
 /// Every problem of the document, each with its path.
@@ -171,7 +171,8 @@ mod tests {
             &["acceptDrift: true without resume: expected \"resume\": true beside it"],
         );
         check(
-            &json!({ "service": users(), "policy": { "fleet": "f", "services": [users()] }, "dryRun": true, "resume": true }),
+            &json!({ "service": users(), "policy": { "fleet": "f", "services": [users()] }, "dryRun": true,
+                "resume": true }),
             &[
                 "dryRun: true beside resume: expected one of the two",
                 "policy: a resumed migration keeps the policy of its plan: expected no policy beside resume",

@@ -66,8 +66,8 @@ pub struct ServicePolicy {
 }
 
 impl ServicePolicy {
-    /// After how many seconds a PASS of the judge ends the bake of a step (from 1) early. None where nothing does: without
-    /// `minBake`, where it is no shorter than the bake, and at the last step, whose bake is the final one.
+    /// After how many seconds a PASS of the judge ends the bake of a step (from 1) early. None where nothing does:
+    /// without `minBake`, where it is no shorter than the bake, and at the last step, whose bake is the final one.
     pub fn early_end_seconds(&self, step: u32) -> Option<u32> {
         let (_, before_the_last) = self.schedule.steps.split_last()?;
         let step = before_the_last.get(usize::try_from(step).ok()?.checked_sub(1)?)?;

@@ -76,8 +76,8 @@ pub enum WayBack {
     LeaveForeign,
 }
 
-/// Decides how a live route is rolled back (invariant 5). A route is ours where it carries any step of the plan, so that
-/// no bookkeeping of steps is needed in an emergency.
+/// Decides how a live route is rolled back (invariant 5). A route is ours where it carries any step of the plan, so
+/// that no bookkeeping of steps is needed in an emergency.
 ///
 /// # Errors
 /// The old group is gone while ours is there, or an action type is unknown: a person must decide.

@@ -101,7 +101,8 @@ fn alone(weight: Weight) -> StepWeights {
     StepWeights { old, new, scale: 1 }
 }
 
-/// The actions of `route` at a step of its plan: the baseline with the step's weights, the new group right after the old.
+/// The actions of `route` at a step of its plan: the baseline with the step's weights, the new group right after the
+/// old.
 ///
 /// # Errors
 /// No such step, or a baseline that cannot be edited; neither happens with a plan that was accepted.
@@ -141,7 +142,8 @@ pub fn at_step(route: &PlannedRoute, new: &TargetGroupArn, step: u32) -> Result<
 /// stays as it is. Where the sum passes 999, all weights are scaled down together.
 ///
 /// # Errors
-/// An unknown action type, or the old group is gone while ours is there: then nothing can be returned, a person decides.
+/// An unknown action type, or the old group is gone while ours is there: then nothing can be returned, a person
+/// decides.
 pub fn without_group(live: &[Action], old: &TargetGroupArn, new: &TargetGroupArn) -> Result<WithoutGroup, EditError> {
     let Some(forward) = crate::load_balancer::action::forward_of(live) else { return Ok(WithoutGroup::AlreadyGone) };
     let Some(ours) = forward.weight_of(new) else { return Ok(WithoutGroup::AlreadyGone) };

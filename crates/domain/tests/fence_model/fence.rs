@@ -154,7 +154,8 @@ impl Fence {
         Some(())
     }
 
-    /// From this moment everything dies but one rollback, which is begun anew by whoever may: whether it ends by itself.
+    /// From this moment everything dies but one rollback, which is begun anew by whoever may: whether it ends by
+    /// itself.
     pub(crate) fn a_rollback_alone_comes_to_an_end(&self, state: &State) -> bool {
         const STEPS: usize = 24;
         let mut state = state.clone();
@@ -182,8 +183,8 @@ impl Fence {
     }
 }
 
-/// Whether a rollback is asked for in this phase. The sweep leaves a halted migration to a person and to its alarms; the
-/// gates look only on the way up.
+/// Whether a rollback is asked for in this phase. The sweep leaves a halted migration to a person and to its alarms;
+/// the gates look only on the way up.
 fn asks(trigger: Trigger, phase: Phase) -> bool {
     match trigger {
         Trigger::CheckAlarms | Trigger::Failure => matches!(phase, Phase::Planned | Phase::Moving),

@@ -1,13 +1,13 @@
 //! The one clock of a rehearsal. World time stands still while anything works, and moves from one turn to the next.
 //!
 //! Whatever happens in the world happens in a **turn**: a request of a client, a health check, a look at the alarms, an
-//! invocation, an event. A turn is asked for with a world time ([`WorldClock::at`]). It is granted, as [`Work`], when that
-//! time has come and no other work is under way, so that one thing happens after the other: the same seed gives the same
-//! rehearsal, on any machine, however busy. A function that waits for an answer of AWS, or pauses, gives its work back
-//! meanwhile and asks for another turn (`lambda_host`).
+//! invocation, an event. A turn is asked for with a world time ([`WorldClock::at`]). It is granted, as [`Work`], when
+//! that time has come and no other work is under way, so that one thing happens after the other: the same seed gives
+//! the same rehearsal, on any machine, however busy. A function that waits for an answer of AWS, or pauses, gives its
+//! work back meanwhile and asks for another turn (`lambda_host`).
 //!
-//! The real clock appears in two places only: the world runs `scale` times as fast as it at the most, so that people can
-//! watch; and what hangs is ended at last by time-outs of real minutes.
+//! The real clock appears in two places only: the world runs `scale` times as fast as it at the most, so that people
+//! can watch; and what hangs is ended at last by time-outs of real minutes.
 
 mod served;
 mod turns;
@@ -38,8 +38,8 @@ pub struct Spent {
 }
 
 impl WorldClock {
-    /// A clock that shows `epoch` and runs from now on, at most `scale` times as fast as the real one. Must be called inside a
-    /// Tokio runtime.
+    /// A clock that shows `epoch` and runs from now on, at most `scale` times as fast as the real one. Must be called
+    /// inside a Tokio runtime.
     pub fn starting_at(epoch: Timestamp, scale: f64) -> Self {
         let turns = Arc::new(Turns::starting_at(epoch, scale));
         tokio::spawn(turns::grant(Arc::downgrade(&turns), turns.changed()));
@@ -61,8 +61,8 @@ impl WorldClock {
         Work::begin(&self.turns)
     }
 
-    /// Asks for a turn at a world time, now where that is past. The place in the queue is taken by this call, not when the
-    /// turn is awaited.
+    /// Asks for a turn at a world time, now where that is past. The place in the queue is taken by this call, not when
+    /// the turn is awaited.
     pub fn at(&self, time: Timestamp) -> Turn {
         Turn::ask(&self.turns, time)
     }

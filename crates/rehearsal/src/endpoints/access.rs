@@ -1,8 +1,8 @@
 //! What requests ask for in the words of IAM: actions, what they are on, and what a condition can look at.
 //!
-//! An operation is mostly one action of its name. The exceptions are those that AWS documents: a transaction is authorised by
-//! the actions in it, and creating with tags needs the right to tag. Which actions know a resource stands in the service
-//! authorization reference; all others are on `*`.
+//! An operation is mostly one action of its name. The exceptions are those that AWS documents: a transaction is
+//! authorised by the actions in it, and creating with tags needs the right to tag. Which actions know a resource stands
+//! in the service authorization reference; all others are on `*`.
 
 use crate::endpoints::elbv2::form_pairs;
 use crate::endpoints::front_door::{Call, CallObserver, Fault, NoFaults};
@@ -22,8 +22,8 @@ pub struct Access {
     pub action: String,
     /// The ARN it is on; `*` where AWS knows no resource.
     pub resource: String,
-    /// The condition keys with their values, such as `aws:ResourceTag/managed-by`. Several values of one key, as those of
-    /// `aws:TagKeys`, are separated by commas, which no key of a tag may hold.
+    /// The condition keys with their values, such as `aws:ResourceTag/managed-by`. Several values of one key, as those
+    /// of `aws:TagKeys`, are separated by commas, which no key of a tag may hold.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
 }
@@ -283,7 +283,8 @@ mod tests {
 
     #[test]
     fn changing_tags_shows_what_is_set_and_every_key() {
-        let body = "ResourceArns.member.1=arn%3Ag&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=b&Tags.member.2.Value=2";
+        let body = "ResourceArns.member.1=arn%3Ag&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=b&\
+                    Tags.member.2.Value=2";
         let on = |action: &str| Access::new(action, "arn:g").with("aws:ResourceTag/of", "arn:g");
         let add = on("elasticloadbalancing:AddTags").with("aws:TagKeys", "a,b");
         let add = add.with("aws:RequestTag/a", "1").with("aws:RequestTag/b", "2");
@@ -295,7 +296,8 @@ mod tests {
 
     #[test]
     fn a_transaction_is_what_is_in_it() {
-        let body = r#"{"TransactItems": [{"Put": {"TableName": "t"}}, {"Put": {"TableName": "t"}}, {"Delete": {"TableName": "t"}},
+        let body = r#"{"TransactItems": [{"Put": {"TableName": "t"}}, {"Put": {"TableName": "t"}},
+            {"Delete": {"TableName": "t"}},
             {"ConditionCheck": {"TableName": "t"}}]}"#;
         let actions: Vec<String> =
             asked("dynamodb", "TransactWriteItems", body).into_iter().map(|it| it.action).collect();

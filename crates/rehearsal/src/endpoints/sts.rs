@@ -27,7 +27,8 @@ impl AwsService for StsApi {
 
     fn refusal(&self, error: &AwsError) -> Response<Bytes> {
         let body = format!(
-            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>{}</Code>\
+            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+             <Error><Type>Sender</Type><Code>{}</Code>\
              <Message>{}</Message></Error><RequestId>{}</RequestId></ErrorResponse>",
             escaped(&error.code),
             escaped(&error.message),

@@ -43,7 +43,8 @@ pub enum BuildProgress {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each field is what its message calls it")]
 pub enum BuildError {
-    #[error("there is no workspace in `{}` to build the functions from, and no folder of function binaries was named", .workspace.display())]
+    #[error("there is no workspace in `{}` to build the functions from, and no folder of function binaries was \
+             named", .workspace.display())]
     NoWorkspace { workspace: PathBuf },
     #[error("cannot run `cargo build --workspace --bins`")]
     Cargo { source: std::io::Error },
@@ -59,9 +60,9 @@ pub fn workspace() -> PathBuf {
     own.ancestors().nth(2).expect("the crate lies in crates/ of the workspace").to_owned()
 }
 
-/// What Cargo tells a program that it runs about that program's package. Build scripts that look at it (`ring`'s does) would
-/// take a build that is begun by a test for another one than the same build in a terminal, and compile everything above
-/// them each time in turn.
+/// What Cargo tells a program that it runs about that program's package. Build scripts that look at it (`ring`'s does)
+/// would take a build that is begun by a test for another one than the same build in a terminal, and compile everything
+/// above them each time in turn.
 fn of_the_caller(names: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
     names.filter(|name| name == "OUT_DIR" || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_"))
 }

@@ -47,8 +47,8 @@ struct Timer {
 }
 
 impl Orchestrator {
-    /// Creates the template's machines and starts to drive them, their events and the schedules; must be called inside a
-    /// Tokio runtime.
+    /// Creates the template's machines and starts to drive them, their events and the schedules; must be called inside
+    /// a Tokio runtime.
     ///
     /// `seed` decides the jitter of retries.
     pub fn start(
@@ -217,7 +217,8 @@ impl Executions {
         drop(work);
     }
 
-    /// Asks for the turn of what happens next by itself. It must be asked for while whatever changed it is still at work.
+    /// Asks for the turn of what happens next by itself. It must be asked for while whatever changed it is still at
+    /// work.
     fn set_timer(&self, engine: &mut Engine) {
         let next = engine.states.next_deadline();
         if next == engine.timer.as_ref().map(|timer| timer.at) {

@@ -16,8 +16,8 @@ pub struct Decision {
     pub sentence: String,
 }
 
-/// What decided: the cause of a rollback, the reason of a halt or a refusal; of a migration that arrived the reason of its
-/// last step up, at which the new cluster was still compared with the old one, and of its longest hold where one is
+/// What decided: the cause of a rollback, the reason of a halt or a refusal; of a migration that arrived the reason of
+/// its last step up, at which the new cluster was still compared with the old one, and of its longest hold where one is
 /// `hold_expected`. `last` is what the execution said last.
 pub(super) fn decision(
     outcome: Outcome,

@@ -1,4 +1,5 @@
-//! What goes wrong in a rehearsal, by clusters and by people: done when it is due, and asked afterwards what came of it.
+//! What goes wrong in a rehearsal, by clusters and by people: done when it is due, and asked afterwards what came of
+//! it.
 
 use super::cluster_faults::ClusterFaults;
 use super::disturbances::Disturbances;

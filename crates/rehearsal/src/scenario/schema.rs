@@ -19,7 +19,10 @@ fn fault_definitions() -> Value {
         "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 2,
         "properties": {
             "weight": {"type": "number", "description": "When the new cluster first has this weight on every route."},
-            "plusMinutes": {"type": "number", "minimum": 0, "description": "So many world minutes after it had the weight."},
+            "plusMinutes": {
+                "type": "number", "minimum": 0,
+                "description": "So many world minutes after it had the weight.",
+            },
             "minute": {"type": "number", "description": "World minutes after the load began."},
         },
     });
@@ -48,7 +51,10 @@ fn fault_definitions() -> Value {
             "description": "What somebody else does to the migration, once.",
             "properties": {
                 "stopExecution": {"const": true, "description": "Stops the execution, as in the console."},
-                "editRoute": {"type": "integer", "minimum": 1, "maximum": 90, "description": "Writes another weight into the route of this number."},
+                "editRoute": {
+                    "type": "integer", "minimum": 1, "maximum": 90,
+                    "description": "Writes another weight into the route of this number.",
+                },
                 "from": from,
             },
         },
@@ -61,7 +67,8 @@ fn fault_definitions() -> Value {
                 "call": {"type": "integer", "minimum": 1, "default": 1, "description": "Which call of it."},
                 "by": {"type": "string", "description": "Counted over this function's calls only."},
                 "service": {"type": "string", "description": "Counted over the calls that name this service only."},
-                "effect": {"enum": ["throttle", "failBefore", "failAfter", "loseAnswer", "hang", "kill", "stopExecution", "alarmEvent", "alarmEventTwice"]},
+                "effect": {"enum": ["throttle", "failBefore", "failAfter", "loseAnswer", "hang", "kill",
+                "stopExecution", "alarmEvent", "alarmEventTwice"]},
             },
         },
     })
@@ -77,7 +84,10 @@ fn without_faults() -> Value {
         "required": ["services"],
         "properties": {
             "seed": {"type": "integer", "minimum": 0, "default": 1, "description": "Seed of everything that is drawn."},
-            "scale": {"type": "number", "minimum": 1, "maximum": 3600, "default": 240, "description": "World seconds to one real second, at the most."},
+            "scale": {
+                "type": "number", "minimum": 1, "maximum": 3600, "default": 240,
+                "description": "World seconds to one real second, at the most.",
+            },
             "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
             "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
             "hooks": {"type": "array", "items": {
@@ -93,16 +103,46 @@ fn without_faults() -> Value {
                 "required": ["name"],
                 "properties": {
                     "name": {"type": "string"},
-                    "loadBalancers": {"type": "array", "items": {"type": "string"}, "description": "One old target group on each; by default one, named like the service."},
-                    "routes": {"type": "array", "items": {"$ref": "#/$defs/route"}, "description": "By default the default action of the first load balancer."},
-                    "old": {"type": "integer", "minimum": 0, "maximum": 200, "default": 3, "description": "Servers on the old cluster."},
-                    "new": {"type": "integer", "minimum": 0, "maximum": 200, "default": 3, "description": "Servers on the new cluster."},
-                    "sentPerMinute": {"type": "number", "minimum": 0, "maximum": 2000, "default": 50, "description": "Live requests in a world minute."},
-                    "drawnPerMinute": {"type": "number", "minimum": 0, "maximum": 20000, "default": 0, "description": "Requests in a world minute that are drawn, each on its own, instead of sent."},
-                    "start": {"type": "boolean", "default": true, "description": "Whether its migration is started; else it only stands there, under load."},
-                    "startMinute": {"type": "number", "minimum": 0, "default": 0, "description": "World minutes after the load began at which it is started."},
-                    "policy": {"type": "object", "description": "Fields of the service's policy: schedule, alarms, minHealthy, after, ..."},
-                    "alarms": {"type": "array", "items": {"type": "string"}, "description": "Alarms that exist; by default `<service>-5xx`."},
+                    "loadBalancers": {
+                        "type": "array", "items": {"type": "string"},
+                        "description": "One old target group on each; by default one, named like the service.",
+                    },
+                    "routes": {
+                        "type": "array", "items": {"$ref": "#/$defs/route"},
+                        "description": "By default the default action of the first load balancer.",
+                    },
+                    "old": {
+                        "type": "integer", "minimum": 0, "maximum": 200, "default": 3,
+                        "description": "Servers on the old cluster.",
+                    },
+                    "new": {
+                        "type": "integer", "minimum": 0, "maximum": 200, "default": 3,
+                        "description": "Servers on the new cluster.",
+                    },
+                    "sentPerMinute": {
+                        "type": "number", "minimum": 0, "maximum": 2000, "default": 50,
+                        "description": "Live requests in a world minute.",
+                    },
+                    "drawnPerMinute": {
+                        "type": "number", "minimum": 0, "maximum": 20000, "default": 0,
+                        "description": "Requests in a world minute that are drawn, each on its own, instead of sent.",
+                    },
+                    "start": {
+                        "type": "boolean", "default": true,
+                        "description": "Whether its migration is started; else it only stands there, under load.",
+                    },
+                    "startMinute": {
+                        "type": "number", "minimum": 0, "default": 0,
+                        "description": "World minutes after the load began at which it is started.",
+                    },
+                    "policy": {
+                        "type": "object",
+                        "description": "Fields of the service's policy: schedule, alarms, minHealthy, after, ...",
+                    },
+                    "alarms": {
+                        "type": "array", "items": {"type": "string"},
+                        "description": "Alarms that exist; by default `<service>-5xx`.",
+                    },
                     "faults": {"type": "array", "items": {"$ref": "#/$defs/fault"}},
                     "disturbances": {"type": "array", "items": {"$ref": "#/$defs/disturbance"}},
                     "expect": {"oneOf": [{"enum": outcomes}, {"$ref": "#/$defs/expectation"}], "default": "migrated"},
@@ -115,11 +155,26 @@ fn without_faults() -> Value {
                 "properties": {
                     "outcome": {"enum": outcomes},
                     "trigger": {"enum": triggers, "description": "Who begins the rollback."},
-                    "gate": {"type": "string", "description": "The gate that decides: operator, alarms, health, capacity, drift, judge, schedule, ..."},
+                    "gate": {
+                        "type": "string",
+                        "description":
+                            "The gate that decides: operator, alarms, health, capacity, drift, judge, schedule.",
+                    },
                     "says": {"type": "string", "description": "Words of the sentence that decides."},
-                    "withinSeconds": {"type": "number", "description": "World seconds from the alarm's change of state, else from the verdict, until a rollback has every route back."},
-                    "noticedWithinSeconds": {"type": "number", "description": "World seconds from the first thing that goes wrong until a rollback begins or the migration halts."},
-                    "heldForSeconds": {"type": "number", "description": "World seconds for which a step is held, at the least."},
+                    "withinSeconds": {
+                        "type": "number",
+                        "description":
+                            "World seconds from the alarm or the verdict until every route is back.",
+                    },
+                    "noticedWithinSeconds": {
+                        "type": "number",
+                        "description":
+                            "World seconds from the first fault until a rollback begins or the migration halts.",
+                    },
+                    "heldForSeconds": {
+                        "type": "number",
+                        "description": "World seconds for which a step is held, at the least.",
+                    },
                 },
             },
             "route": {
@@ -130,13 +185,23 @@ fn without_faults() -> Value {
                     "default": {"const": true, "description": "The listener's default action."},
                     "host": {"type": "string"},
                     "path": {"type": "string"},
-                    "count": {"type": "integer", "minimum": 1, "maximum": 90, "default": 1, "description": "So many routes; `{n}` in `host` or `path` is the number of each."},
-                    "oidc": {"type": "boolean", "default": false, "description": "An OIDC action stands before the forward."},
-                    "stickiness": {"type": "integer", "minimum": 1, "maximum": 604_800, "description": "Group stickiness of the rule, in seconds."},
+                    "count": {
+                        "type": "integer", "minimum": 1, "maximum": 90, "default": 1,
+                        "description": "So many routes; `{n}` in `host` or `path` is the number of each.",
+                    },
+                    "oidc": {
+                        "type": "boolean", "default": false,
+                        "description": "An OIDC action stands before the forward.",
+                    },
+                    "stickiness": {
+                        "type": "integer", "minimum": 1, "maximum": 604_800,
+                        "description": "Group stickiness of the rule, in seconds.",
+                    },
                     "oldWeight": {"type": "integer", "minimum": 0, "maximum": 999, "default": 1},
                     "others": {"type": "array", "items": {
                         "type": "object", "additionalProperties": false, "required": ["name", "weight"],
-                        "properties": {"name": {"type": "string"}, "weight": {"type": "integer", "minimum": 0, "maximum": 999}},
+                        "properties": {"name": {"type": "string"}, "weight": {"type": "integer", "minimum": 0,
+                        "maximum": 999}},
                     }},
                 },
             },

@@ -76,7 +76,8 @@ fn oidc_action() -> Value {
         "Type": "authenticate-oidc", "Order": 1,
         "AuthenticateOidcConfig": {
             "Issuer": "https://login.example.com", "AuthorizationEndpoint": "https://login.example.com/authorize",
-            "TokenEndpoint": "https://login.example.com/token", "UserInfoEndpoint": "https://login.example.com/userinfo",
+            "TokenEndpoint": "https://login.example.com/token",
+            "UserInfoEndpoint": "https://login.example.com/userinfo",
             "ClientId": "payments", "ClientSecret": "known to the load balancer only",
             "Scope": "openid email", "SessionTimeout": 3600, "OnUnauthenticatedRequest": "authenticate",
         },

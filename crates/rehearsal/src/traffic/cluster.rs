@@ -75,8 +75,8 @@ impl Cluster {
         &self.addresses
     }
 
-    /// The answer of one of the servers to a request that is not sent but drawn: it fails, is slow or stays without an answer
-    /// (none) exactly as a request over a connection would.
+    /// The answer of one of the servers to a request that is not sent but drawn: it fails, is slow or stays without an
+    /// answer (none) exactly as a request over a connection would.
     pub fn draw(&self, now: Timestamp) -> Option<DrawnAnswer> {
         self.answers.draw(now).ok()
     }

@@ -1,7 +1,7 @@
 //! What the template wires together: functions, machines, rules, schedules and tables, read from `infra/template.yaml`.
 //!
-//! The local world has no wiring of its own: what it runs is what is deployed. Names and ARNs are those of a stack called
-//! `crossfade` in a region and an account of its own.
+//! The local world has no wiring of its own: what it runs is what is deployed. Names and ARNs are those of a stack
+//! called `crossfade` in a region and an account of its own.
 
 mod definition;
 mod events;

@@ -122,7 +122,8 @@ fn what_cannot_be_resolved_is_an_error_with_its_path() {
     check_refused(
         "rate(1 minute)",
         "cron(0 0 * * ? *)",
-        "cannot resolve Resources.LookFunction.Properties.Events.EveryMinute.Schedule: only rate(..) is known locally, not \"cron(0 0 * * ? *)\"",
+        "cannot resolve Resources.LookFunction.Properties.Events.EveryMinute.Schedule: only rate(..) is known locally, \
+         not \"cron(0 0 * * ? *)\"",
     );
     check_refused(
         ", Pinned: !Ref LookFunction.Version",
@@ -137,7 +138,8 @@ fn what_cannot_be_resolved_is_an_error_with_its_path() {
     check_refused(
         "Metadata: { BuildProperties: { Binary: look } }",
         "Metadata: {}",
-        "cannot resolve Resources.LookFunction.Metadata.BuildProperties.Binary: the name of the function's binary is missing",
+        "cannot resolve Resources.LookFunction.Metadata.BuildProperties.Binary: the name of the function's binary is \
+         missing",
     );
 }
 

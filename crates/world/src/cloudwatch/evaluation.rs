@@ -62,7 +62,8 @@ impl CloudWatch {
                             .filter_map(|child| self.alarms.get(child))
                             .filter(|child| child.state == State::Alarm)
                             .map(|child| {
-                                json!({"arn": child.arn, "state": {"value": child.state.as_str(), "timestamp": event::time(child.updated)}})
+                                json!({"arn": child.arn, "state": {"value": child.state.as_str(),
+                                    "timestamp": event::time(child.updated)}})
                             })
                             .collect();
                         let reason = format!("alarm rule is {firing} with {} of its alarms in ALARM", triggering.len());
@@ -145,7 +146,8 @@ fn words(condition: &Condition, points: &[Option<f64>], now: Timestamp) -> (Stri
     let recent: Vec<f64> = points.iter().take(condition.periods).flatten().copied().collect();
     let breaching = recent.iter().filter(|value| condition.comparison.breaches(**value, condition.threshold)).count();
     let reason = format!(
-        "Threshold Crossed: {breaching} out of the last {} datapoints {recent:?} were {} the threshold ({:?}) (minimum {} datapoints for OK -> ALARM transition).",
+        "Threshold Crossed: {breaching} out of the last {} datapoints {recent:?} were {} the threshold ({:?}) (minimum \
+         {} datapoints for OK -> ALARM transition).",
         condition.periods,
         condition.comparison.words(),
         condition.threshold,

@@ -119,7 +119,8 @@ fn metric_data_is_paged_newest_first_and_an_empty_group_shows_in_no_group_metric
     let query = |id: &str, name: &str, stat: &str| {
         json!({"Id": id, "MetricStat": {"Metric": {
             "Namespace": "AWS/ApplicationELB", "MetricName": name,
-            "Dimensions": [{"Name": "TargetGroup", "Value": "targetgroup/users-new/1"}, {"Name": "LoadBalancer", "Value": BALANCER}],
+            "Dimensions": [{"Name": "TargetGroup", "Value": "targetgroup/users-new/1"}, {"Name": "LoadBalancer",
+            "Value": BALANCER}],
         }, "Period": 60, "Stat": stat}})
     };
     let mut request = json!({

@@ -34,7 +34,8 @@ impl Elbv2 {
         let last_routes = actions.last().is_some_and(routing);
         if !last_routes || actions.iter().filter(|action| routing(action)).count() != 1 {
             return Err(invalid(
-                "A rule must have exactly one action of type forward, redirect or fixed-response, and it must be the last",
+                "A rule must have exactly one action of type forward, redirect or fixed-response, and it must be the \
+                 last",
             ));
         }
         let mut stored = Vec::with_capacity(actions.len());
@@ -88,7 +89,8 @@ impl Elbv2 {
             (Some(arn), [tuple]) if tuple.text_at("TargetGroupArn") == Some(arn) => {}
             (Some(_), _) => {
                 return Err(invalid(
-                    "You can specify both a target group ARN and a forward config only if the config has that one target group",
+                    "You can specify both a target group ARN and a forward config only if the config has that one \
+                     target group",
                 ));
             }
             (None, _) => {}
@@ -127,7 +129,8 @@ impl Elbv2 {
             && groups.iter().any(|(arn, _)| self.groups.get(arn).is_some_and(super::state::TargetGroup::is_sticky))
         {
             return Err(invalid(
-                "You must enable group stickiness on a rule if you enabled target stickiness on one of its target groups",
+                "You must enable group stickiness on a rule if you enabled target stickiness on one of its target \
+                 groups",
             ));
         }
         let mut config = config.with("TargetGroups", tuples);
@@ -170,7 +173,8 @@ impl Elbv2 {
             return Err(AwsError::bad_request(
                 "TooManyUniqueTargetGroupsPerLoadBalancer",
                 format!(
-                    "The maximum number of unique target groups associated with the load balancer '{}' is [{GROUPS_PER_LOAD_BALANCER}]",
+                    "The maximum number of unique target groups associated with the load balancer '{}' is \
+                     [{GROUPS_PER_LOAD_BALANCER}]",
                     place.load_balancer
                 ),
             ));

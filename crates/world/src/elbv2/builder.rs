@@ -29,7 +29,8 @@ impl Elbv2 {
         let input = json!({
             "LoadBalancerArn": load_balancer, "Protocol": protocol, "Port": port,
             "DefaultActions": [{"Type": "fixed-response",
-                "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "no such route"}}],
+                "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain",
+                "MessageBody": "no such route"}}],
         });
         arn_of(&self.call_json(now, "CreateListener", &input)?, "Listeners", "ListenerArn")
     }

@@ -245,7 +245,8 @@ mod tests {
             Ok(false),
         );
         check(
-            &json!({"Or": [{"Variable": "$.n", "NumericEquals": 1}, {"Not": {"Variable": "$.b", "BooleanEquals": false}}]}),
+            &json!({"Or": [{"Variable": "$.n", "NumericEquals": 1}, {"Not": {"Variable": "$.b",
+                "BooleanEquals": false}}]}),
             Ok(true),
         );
     }

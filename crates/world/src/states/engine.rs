@@ -191,8 +191,8 @@ impl StepFunctions {
 
     /// Starts an execution and answers its ARN; without a name one is made.
     ///
-    /// The same name with the same input while the first still runs answers the first. A name is blocked for 90 days after
-    /// its execution ended, and while it runs with another input.
+    /// The same name with the same input while the first still runs answers the first. A name is blocked for 90 days
+    /// after its execution ended, and while it runs with another input.
     pub fn start_execution(
         &mut self,
         now: Timestamp,

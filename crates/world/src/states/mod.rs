@@ -1,7 +1,7 @@
 //! Step Functions: a strict engine for the portable subset of the States Language, and for nothing else.
 //!
-//! A machine that it accepts means the same on AWS and on every interpreter we know; everything else is refused with the
-//! JSON path and the reason. The engine is synchronous and has no clock: the caller says what time it is, takes the
+//! A machine that it accepts means the same on AWS and on every interpreter we know; everything else is refused with
+//! the JSON path and the reason. The engine is synchronous and has no clock: the caller says what time it is, takes the
 //! functions that are to be invoked and hands back their results.
 
 mod choice;

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 /// A path to exactly one place in the state's input (`$.a.b[0]`) or in the context object (`$$.Execution.Id`).
 ///
-/// Filters, wildcards, slices and `..` select many places; interpreters differ in them, so they are no part of the subset.
+/// Filters, wildcards, slices and `..` select many places; interpreters differ in them, so they are no part of the
+/// subset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferencePath {
     text: String,

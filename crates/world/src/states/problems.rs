@@ -14,7 +14,8 @@ pub struct Problem {
 
 /// A definition outside the portable subset, with everything that is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid definition: {}", .problems.iter().map(|problem| format!("{}: {}", problem.path, problem.reason)).collect::<Vec<_>>().join("; "))]
+#[error("invalid definition: {}", .problems.iter().map(|problem| format!("{}: {}", problem.path,
+    problem.reason)).collect::<Vec<_>>().join("; "))]
 pub struct InvalidDefinition {
     /// At least one, in the order of the definition.
     pub problems: Vec<Problem>,

@@ -320,7 +320,8 @@ impl StepFunctions {
     pub(super) fn too_long(&self, id: usize, strand: StrandId) -> Failure {
         let state = &self.executions[id].strands[&strand].state;
         let cause = format!(
-            "The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."
+            "The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service \
+             limit."
         );
         Failure::new("States.DataLimitExceeded", cause)
     }

@@ -1,4 +1,5 @@
-//! The Mann-Whitney classifier as Kayenta's `NetflixACAJudge` uses it, at its defaults: confidence 0.98, tolerance 0.25.
+//! The Mann-Whitney classifier as Kayenta's `NetflixACAJudge` uses it, at its defaults: confidence 0.98, tolerance
+//! 0.25.
 
 use crate::judges::DELAY_MINUTES;
 use crate::traces::Trace;
@@ -10,7 +11,8 @@ const QUANTILE: f64 = 2.326_347_9;
 /// How much of the estimated shift is tolerated.
 const TOLERANCE: f64 = 0.25;
 
-/// Whether a metric is too high, at the end of a step: that is when this judge looks. It sees all but the step's newest minutes.
+/// Whether a metric is too high, at the end of a step: that is when this judge looks. It sees all but the step's newest
+/// minutes.
 pub(crate) fn fails(trace: &Trace, seen: usize) -> bool {
     let end = seen + DELAY_MINUTES;
     let step = trace.step[end - 1];

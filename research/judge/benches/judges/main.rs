@@ -1,7 +1,7 @@
 //! Compares the judge with four that others use, on the same traces: `cargo bench -p crossfade-domain --bench judges`.
 //!
-//! Options: `--seed N` (drawn and printed if left out), `--services N` random services, `--runs N` migrations of each random
-//! service and of each named scenario. Prints Markdown tables.
+//! Options: `--seed N` (drawn and printed if left out), `--services N` random services, `--runs N` migrations of each
+//! random service and of each named scenario. Prints Markdown tables.
 
 mod judges;
 mod kayenta;
@@ -128,7 +128,8 @@ fn random_services(options: &Options, draws: &mut Draws, out: &mut impl Write) -
     sources(&services, &healthy[ours], out)
 }
 
-/// Where this project's false rollbacks come from: by what happens to a service, and by how far its clusters wander apart.
+/// Where this project's false rollbacks come from: by what happens to a service, and by how far its clusters wander
+/// apart.
 fn sources(services: &[Service], scores: &[Score], out: &mut impl Write) -> io::Result<()> {
     const BANDS: [(f64, &str); 3] = [(0.1, "below 0.1"), (0.2, "0.1 to 0.2"), (0.3, "0.2 to 0.3")];
     writeln!(out, "### Crossfade's false rollbacks by their source: mean % (worst service %, services)\n")?;

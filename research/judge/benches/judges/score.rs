@@ -10,8 +10,8 @@ pub(crate) struct Score {
     rolled_back: u64,
     /// Minutes from the fault to the decision, of each run that detected it.
     minutes: Vec<usize>,
-    /// Requests harmed before the decision, and if nobody had stopped it. Runs rolled back before the fault are left out: they
-    /// harmed nobody, for no merit.
+    /// Requests harmed before the decision, and if nobody had stopped it. Runs rolled back before the fault are left
+    /// out: they harmed nobody, for no merit.
     harmed: Vec<(u64, u64)>,
 }
 

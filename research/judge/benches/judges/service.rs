@@ -31,11 +31,13 @@ pub(crate) struct Noise {
 pub(crate) enum Trouble {
     /// Nothing.
     None,
-    /// A pod of either cluster loses half of its requests for one or two minutes, about twice a migration in a cluster at full size.
+    /// A pod of either cluster loses half of its requests for one or two minutes, about twice a migration in a cluster
+    /// at full size.
     Hiccups,
     /// Failures come in clumps of this many.
     Clumps(f64),
-    /// This share of the new cluster's requests fails in the two minutes after each change of weight, and twice as many are slow.
+    /// This share of the new cluster's requests fails in the two minutes after each change of weight, and twice as many
+    /// are slow.
     ColdStart(f64),
     /// Both clusters fail this share for 15 minutes from this minute on.
     Incident(f64, usize),

@@ -25,7 +25,8 @@ pub(crate) struct Trace {
     pub(crate) errors: Vec<Minute>,
     /// Requests slower than the old cluster's 95th percentile.
     pub(crate) slow: Vec<Minute>,
-    /// Requests answered with 4xx. Only this project's judge looks at them, and no fault raises them: a third metric costs it evidence.
+    /// Requests answered with 4xx. Only this project's judge looks at them, and no fault raises them: a third metric
+    /// costs it evidence.
     pub(crate) refused: Vec<Minute>,
     /// Requests that failed or were slow for the fault alone.
     pub(crate) harmed: Vec<u64>,
@@ -77,7 +78,8 @@ struct Hiccup {
 impl Hiccup {
     /// The share of the cluster's requests that is lost this minute.
     fn step(&mut self, pods: f64, minutes: f64, rng: &mut impl Rng) -> f64 {
-        // Every pod has the same chance, in either cluster: a healthy new cluster is as good as the old one pod for pod.
+        // Every pod has the same chance, in either cluster: a healthy new cluster is as good as the old one pod for
+        // pod.
         if self.minutes_left == 0 && rng.random_bool(2.0 / minutes * pods / PODS) {
             self.minutes_left = rng.random_range(1..=2);
         }

@@ -1,6 +1,7 @@
 //! The file that the judge is replayed on.
 //!
-//! Read by hand rather than derived: whoever wrote the file by hand wants all of its problems at once, each with its place.
+//! Read by hand rather than derived: whoever wrote the file by hand wants all of its problems at once, each with its
+//! place.
 
 use crossfade_domain::judge::{MetricKind, MetricSeries, Minute, Series};
 use serde_json::{Map, Value};

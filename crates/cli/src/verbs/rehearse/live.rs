@@ -98,8 +98,8 @@ impl Bars {
 
 /// A line about a service when its weight, or what is said about it, has changed.
 ///
-/// A reason counts minutes and targets, and tells in brackets what the gates think of it; only its words before those, without
-/// digits, make it new, else every slice of a bake would be a line.
+/// A reason counts minutes and targets, and tells in brackets what the gates think of it; only its words before those,
+/// without digits, make it new, else every slice of a bake would be a line.
 fn news(told: &mut BTreeMap<String, String>, service: &ServiceProgress) -> Option<String> {
     let line = short(format!("{} {}  {}", service.service, service.weight, phase_and_reason(service)));
     let is_word = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
@@ -176,9 +176,8 @@ mod tests {
         }
         assert_eq!(
             String::from_utf8(log).unwrap(),
-            "01:02:05  users 1 %  Bake slice: 1 % for 1 of 10 minutes: quiet\n\
-             01:02:05  users 5 %  Bake slice: 1 % for 10 of 10 minutes: quiet\n\
-             01:02:05  users 5 %  Bake slice: users-5xx fires\n"
+            "01:02:05  users 1 %  Bake slice: 1 % for 1 of 10 minutes: quiet\n01:02:05  users 5 %  Bake slice: 1 % for \
+             10 of 10 minutes: quiet\n01:02:05  users 5 %  Bake slice: users-5xx fires\n"
         );
     }
 

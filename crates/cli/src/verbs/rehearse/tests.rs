@@ -23,7 +23,8 @@ fn refused(yaml: &str) -> String {
 #[test]
 fn every_problem_of_a_scenario_stands_on_a_line_with_its_place() {
     let message = refused(
-        "services:\n  - name: users\n    request: 100\n    policy: { schedule: [{ weight: 101, bake: 10m }] }\n    expect: fine\n",
+        "services:\n  - name: users\n    request: 100\n    policy: { schedule: [{ weight: 101, bake: 10m }] }\n    \
+         expect: fine\n",
     );
     let lines: Vec<&str> = message.lines().collect();
     assert!(lines[0].starts_with("scenario.yaml: the scenario has "), "{message}");

@@ -32,7 +32,8 @@ fn targets(healthy: usize) -> Vec<TargetHealth> {
     (0..u16::try_from(healthy).unwrap()).map(target).collect()
 }
 
-/// A migration at 5 % (step 1 of 5, 50 with approval, 100 %), verified at second 1000, bake 600, slice 60, maxHold 3600.
+/// A migration at 5 % (step 1 of 5, 50 with approval, 100 %), verified at second 1000, bake 600, slice 60, maxHold
+/// 3600.
 struct Scene {
     now: u32,
     plan: Plan,

@@ -1,4 +1,5 @@
-//! Whether the clusters are compared, and what is tolerated: `judge: false`, or `judge: { factor: 2, margins: { errors: 0.5 } }`.
+//! Whether the clusters are compared, and what is tolerated: `judge: false`, or `judge: { factor: 2, margins: { errors:
+//! 0.5 } }`.
 
 use crate::policy::reader::{Place, Reader, wrong};
 use crate::policy::service_policy::{Margins, Tolerated};
@@ -61,7 +62,10 @@ fn margins(reader: &mut Reader, place: &Place<'_>) -> Option<Margins> {
 /// The schema of `judge`.
 pub(super) fn schema() -> Value {
     let defaults = Tolerated::default();
-    let number = |[least, most]: [f64; 2], default: f64, description: &str| json!({ "type": "number", "minimum": least, "maximum": most, "default": default, "description": description });
+    let number = |[least, most]: [f64; 2], default: f64, description: &str| {
+        json!({ "type": "number",
+        "minimum": least, "maximum": most, "default": default, "description": description })
+    };
     let Margins { errors, slow, client_errors } = defaults.margins;
     let margins = json!({
         "type": "object",
@@ -75,14 +79,16 @@ pub(super) fn schema() -> Value {
     });
     json!({
         "default": true,
-        "description": "Whether the new cluster's errors and response times are compared with the old one's, and what is tolerated.",
+        "description": "Whether the new cluster's errors and response times are compared with the old one's, and what \
+                        is tolerated.",
         "oneOf": [
             { "type": "boolean" },
             {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                    "factor": number(FACTOR, defaults.factor, "On the old cluster's share of bad requests; 2 where the clusters differ by noise."),
+                    "factor": number(FACTOR, defaults.factor, "On the old cluster's share of bad requests; 2 where the \
+                                                               clusters differ by noise."),
                     "margins": margins,
                     "alpha": number(ALPHA, defaults.alpha, "The chance of a false rollback in one migration."),
                 },

@@ -79,17 +79,20 @@ fn setting_properties() -> Value {
                 { "type": "array", "minItems": 1, "maxItems": MOST_STEPS, "items": { "$ref": "#/$defs/step" } },
             ],
         },
-        "alarms": { "$ref": "#/$defs/texts", "description": "Alarms that roll the service back; {service} is its name." },
+        "alarms": { "$ref": "#/$defs/texts", "description": "Alarms that roll the service back; {service} is its \
+                                                             name." },
         "guardAlarms": {
             "enum": words(&GUARD_ALARMS), "default": "none",
-            "description": "auto: alarms on the new target group's errors, connections and targets, created for the migration.",
+            "description": "auto: alarms on the new target group's errors, connections and targets, created for the \
+                            migration.",
         },
         "minHealthy": {
             "type": "integer", "minimum": 1, "maximum": 1000, "default": 1,
             "description": "Healthy targets that a new group must have before and while it gets traffic.",
         },
         "judge": judging::schema(),
-        "minBake": duration("After how long the judge's PASS ends a bake early; never if left out, and never the last one."),
+        "minBake": duration("After how long the judge's PASS ends a bake early; never if left out, and never the last \
+                             one."),
         "onInconclusive": { "enum": words(&ON_INCONCLUSIVE), "default": "advance" },
         "onDrift": { "enum": words(&ON_DRIFT), "default": "halt" },
         "allowManagedBy": { "type": "array", "items": { "enum": words(&MANAGED_BY) } },
@@ -119,10 +122,13 @@ fn step() -> Value {
         "additionalProperties": false,
         "required": ["weight", "bake"],
         "properties": {
-            "weight": { "type": "number", "minimum": 0.1, "maximum": 100, "description": "The new cluster's share in percent." },
+            "weight": { "type": "number", "minimum": 0.1, "maximum": 100, "description": "The new cluster's share in \
+                                                                                          percent." },
             "bake": { "$ref": "#/$defs/duration", "description": "How long the gates watch this weight." },
-            "approve": { "type": "boolean", "default": false, "description": "Whether a person must approve the next step." },
-            "minBake": { "$ref": "#/$defs/duration", "description": "After how long the judge's PASS ends this bake early." },
+            "approve": { "type": "boolean", "default": false, "description": "Whether a person must approve the next \
+                                                                              step." },
+            "minBake": { "$ref": "#/$defs/duration", "description": "After how long the judge's PASS ends this bake \
+                                                                     early." },
         },
     })
 }

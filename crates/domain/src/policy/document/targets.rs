@@ -25,7 +25,8 @@ pub(super) fn new_targets(reader: &mut Reader, place: &Place<'_>) -> Option<NewT
         ["autoScalingGroup"] => {
             reader.note(
                 object.path_of("autoScalingGroup"),
-                "not supported yet: name the group's instances under instances, or let a controller register them (binding)",
+                "not supported yet: name the group's instances under instances, or let a controller register them \
+                 (binding)",
             );
             None
         }

@@ -48,7 +48,8 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
                     { "weight": 50, "bake": 600, "approve": true },
                     { "weight": 100, "bake": "1h30m" },
                 ],
-                "alarms": "bookings-lag", "judge": false, "minBake": "8m", "slice": "30s", "maxHold": "2h", "targetsTimeout": 60, "oldHealthyShare": 80,
+                "alarms": "bookings-lag", "judge": false, "minBake": "8m", "slice": "30s", "maxHold": "2h",
+                "targetsTimeout": 60, "oldHealthyShare": 80,
                 "onDrift": "rollback", "onInconclusive": "hold", "allowManagedBy": ["cloudformation"],
                 "hooks": { "afterRollback": "crossfade-hook-return-consumers" },
             },
@@ -131,7 +132,8 @@ fn what_the_judge_tolerates_can_be_chosen_in_part_and_is_stored_only_then() {
     // A service's judge replaces that of the defaults as a whole.
     let fleet = json!({
         "fleet": "f", "defaults": { "judge": { "factor": 2 } },
-        "services": [service("users"), with("bookings", &json!({ "judge": { "alpha": 0.01 } })), with("search", &json!({ "judge": false }))],
+        "services": [service("users"), with("bookings", &json!({ "judge": { "alpha": 0.01 } })), with("search",
+        &json!({ "judge": false }))],
     });
     let services = decode_fleet(&fleet).unwrap().services;
     let found: Vec<_> =
@@ -142,7 +144,8 @@ fn what_the_judge_tolerates_can_be_chosen_in_part_and_is_stored_only_then() {
 #[test]
 fn every_problem_of_what_is_tolerated_is_named_with_its_path() {
     check(
-        &json!({ "judge": { "factor": 0.9, "alfa": 1, "alpha": 0, "margins": { "errors": -1, "slow": "2", "latency": 3 } } }),
+        &json!({ "judge": { "factor": 0.9, "alfa": 1, "alpha": 0, "margins": { "errors": -1, "slow": "2",
+            "latency": 3 } } }),
         &[
             "services[0].judge.alfa: unknown field; expected one of factor, margins, alpha",
             "services[0].judge.factor: 0.9: expected a number from 1 to 10",
@@ -199,8 +202,8 @@ fn every_problem_is_named_at_once_with_its_path() {
             "services[0].oldTargetGroups: no groups: expected one for each load balancer that the service is on",
             "services[0].newTargets: no targets: expected an object with one of binding, instances, ips",
             "services[1].oldTargetGroups: missing: expected the name or ARN of an old target group",
-            "services[1].newTargets.autoScalingGroup: not supported yet: name the group's instances under instances, or \
-             let a controller register them (binding)",
+            "services[1].newTargets.autoScalingGroup: not supported yet: name the group's instances under instances, \
+             or let a controller register them (binding)",
             "services[1].slice: \"1x\": expected a duration such as 90s, 10m or 1h30m, or a number of seconds",
             "services[2]: \"bookings\": expected a service's policy with name, oldTargetGroups and newTargets",
         ]
@@ -296,9 +299,8 @@ fn services_are_compared_with_each_other() {
     let taken = with("bookings", &json!({ "oldTargetGroups": ["bookings-swarm", "users-swarm"] }));
     assert_eq!(
         problems(&fleet(&[service("users"), taken])),
-        [
-            "services[1].oldTargetGroups: \"users-swarm\" is also an old target group of users; a group moves with one service"
-        ]
+        ["services[1].oldTargetGroups: \"users-swarm\" is also an old target group of users; a group moves with one \
+             service"]
     );
     assert!(decode_fleet(&fleet(&[service("a"), after("b", &["a"]), after("c", &["a", "b"])])).is_ok());
 }

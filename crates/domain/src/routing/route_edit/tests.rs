@@ -185,7 +185,8 @@ proptest! {
             }
             let forward = forward_of(&after).unwrap();
             prop_assert_eq!(forward.stickiness, before.stickiness);
-            let left: Vec<_> = forward.groups.iter().map(|tuple| &tuple.group).filter(|group| **group != new()).collect();
+            let groups = forward.groups.iter().map(|tuple| &tuple.group);
+            let left: Vec<_> = groups.filter(|group| **group != new()).collect();
             prop_assert_eq!(left, before.groups.iter().map(|tuple| &tuple.group).collect::<Vec<_>>());
             prop_assert!(forward.total() > 0);
             prop_assert!(forward.groups.iter().all(|tuple| tuple.weight <= GREATEST_WEIGHT));

@@ -13,7 +13,8 @@ pub(super) fn answer(operation: &str, output: &Tree) -> String {
     write_content(&mut text, output);
     let _infallible = write!(
         text,
-        "</{operation}Result><ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{operation}Response>"
+        "</{operation}Result><ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata>\
+         </{operation}Response>"
     );
     text
 }

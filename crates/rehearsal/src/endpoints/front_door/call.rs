@@ -17,8 +17,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether the call is about something that has `name` in its name: the text stands in the body and neither letters nor
-    /// digits touch it, as in an ARN, a key of the table or the name of an alarm.
+    /// Whether the call is about something that has `name` in its name: the text stands in the body and neither letters
+    /// nor digits touch it, as in an ARN, a key of the table or the name of an alarm.
     pub fn names(&self, name: &str) -> bool {
         let body: Vec<u8> = percent_encoding::percent_decode(&self.body).collect();
         let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
@@ -135,7 +135,8 @@ mod tests {
             .uri("/")
             .header(
                 "authorization",
-                "AWS4-HMAC-SHA256 Credential=local/20261122/eu-west-1/elasticloadbalancing/aws4_request, SignedHeaders=host",
+                "AWS4-HMAC-SHA256 Credential=local/20261122/eu-west-1/elasticloadbalancing/aws4_request, \
+                 SignedHeaders=host",
             )
             .header("user-agent", "aws-sdk-rust/1.3 os/linux app/shift-weight")
             .body(Bytes::from_static(b"Action=ModifyRule&Version=2015-12-01"))

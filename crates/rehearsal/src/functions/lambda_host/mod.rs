@@ -1,8 +1,8 @@
 //! Lambda: function binaries as real processes behind the Runtime API.
 //!
-//! Each instance has a listener of its own, so that an answer needs no bookkeeping about who gave it. An instance runs one
-//! invocation at a time; when all are busy another one is started. The host's processes end with it: they are killed when it
-//! is dropped, and a function whose Runtime API is gone ends by itself.
+//! Each instance has a listener of its own, so that an answer needs no bookkeeping about who gave it. An instance runs
+//! one invocation at a time; when all are busy another one is started. The host's processes end with it: they are
+//! killed when it is dropped, and a function whose Runtime API is gone ends by itself.
 
 mod instance;
 mod output;
@@ -23,8 +23,8 @@ use tokio::task::JoinSet;
 /// What can be invoked: the host, or a stub in tests.
 #[async_trait::async_trait]
 pub trait Functions: Send + Sync {
-    /// Invokes a function by its name or ARN, perhaps qualified, and waits for its answer. `work` is whoever invokes it: it
-    /// is given back while the function waits, and returned with the answer.
+    /// Invokes a function by its name or ARN, perhaps qualified, and waits for its answer. `work` is whoever invokes
+    /// it: it is given back while the function waits, and returned with the answer.
     ///
     /// The error is the one that Step Functions shows for it.
     async fn invoke(&self, function: &str, payload: Value, work: Work) -> (Result<Value, TaskError>, Work);

@@ -45,7 +45,8 @@ fn minute_alarm(name: &str, datapoints: u32, periods: u32) -> Value {
     alarm
 }
 
-/// Seconds from the first failed request to the event of each alarm, for a fault that begins `offset` seconds into a minute.
+/// Seconds from the first failed request to the event of each alarm, for a fault that begins `offset` seconds into a
+/// minute.
 fn seconds_to_event(delay_seconds: i64, offset: i64) -> [i64; 4] {
     const NAMES: [&str; 4] = ["minute 1 of 1", "minute 2 of 3", "ten seconds 1 of 1", "ten seconds 2 of 3"];
     let mut world = CloudWatch { delay_seconds, ..CloudWatch::default() };

@@ -64,7 +64,8 @@ fn codes_of_refusals_are_those_of_aws() {
     let (listener, old) = (scene.listener.clone(), scene.old.clone());
     let no_rule = scene.rule.replace("/app/internal/", "/app/internal/0");
     let arns: Vec<&String> = std::iter::repeat_n(&old, 21).collect();
-    let rule = json!({"ListenerArn": listener, "Priority": 10, "Conditions": [{"Field": "host-header", "Values": ["x"]}],
+    let rule = json!({"ListenerArn": listener, "Priority": 10, "Conditions": [{"Field": "host-header",
+        "Values": ["x"]}],
         "Actions": [{"Type": "forward", "TargetGroupArn": old}]});
     for (operation, input, code) in [
         ("DescribeRules", json!({"RuleArns": [no_rule]}), "RuleNotFound"),

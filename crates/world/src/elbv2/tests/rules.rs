@@ -51,7 +51,8 @@ fn unknown_fields_transforms_and_conditions_survive_a_change_of_actions() {
     let (listener, old, new) = (scene.listener.clone(), scene.old.clone(), scene.new.clone());
     let transforms =
         json!([{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/a", "Replace": "/b"}]}}]);
-    let jwt = json!({"Type": "jwt-validation", "Order": 1, "JwtValidationConfig": {"Issuer": "https://i", "NewField": {"Deep": ["x"]}}});
+    let jwt = json!({"Type": "jwt-validation", "Order": 1, "JwtValidationConfig": {"Issuer": "https://i",
+        "NewField": {"Deep": ["x"]}}});
     let created = scene
         .call(
             "CreateRule",
@@ -141,7 +142,8 @@ fn lists_of_actions_that_aws_refuses_are_refused() {
         ),
         (
             "an ARN and a config of another group",
-            json!([{"Type": "forward", "TargetGroupArn": old, "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": new}]}}]),
+            json!([{"Type": "forward", "TargetGroupArn": old,
+                "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": new}]}}]),
             "InvalidLoadBalancerAction",
         ),
         (

@@ -96,7 +96,10 @@ fn rules_match_by_priority_on_everything_they_name() {
     scene.call("CreateRule", &rule).unwrap();
     let full = HttpRequest { query: "beta=1".into(), ..HttpRequest::get("users.internal:8443", "/v2/x") }
         .with_header("X-Tenant", "Blue-1");
-    let goes_new = |scene: &mut Scene, request: &HttpRequest| matches!(scene.elb.route(start(), &scene.listener, request), Decision::Forward { group, .. } if group == scene.new);
+    let goes_new = |scene: &mut Scene, request: &HttpRequest| {
+        matches!(scene.elb.route(start(), &scene.listener,
+        request), Decision::Forward { group, .. } if group == scene.new)
+    };
     assert!(goes_new(&mut scene, &full));
     for other in [
         HttpRequest { method: "POST".into(), ..full.clone() },
