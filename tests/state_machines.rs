@@ -4,8 +4,7 @@
 mod definition;
 
 use crate::repository::{names_in, pascal_case, read, root};
-use crossfade_actions::error::ActionError;
-use crossfade_actions::ports::PortError;
+use crossfade_actions::error::ErrorClass;
 use crossfade_domain::journal::cursor::Verdict;
 use crossfade_domain::policy::request::decode_request;
 use definition::{Machine, Retrier, State};
@@ -237,20 +236,7 @@ fn every_error_is_caught_and_leads_to_a_rollback_or_out_of_one_to_halted() {
 
 #[test]
 fn the_machines_name_no_error_that_the_functions_cannot_raise() {
-    let throttled = PortError::Throttled { operation: "ModifyRule", object: String::new() };
-    let denied = PortError::Denied { operation: "ModifyRule", object: String::new(), detail: String::new() };
-    let classes: BTreeSet<&str> = [
-        ActionError::InvalidRequest(String::new()),
-        ActionError::LockHeld(String::new()),
-        ActionError::Drifted(String::new()),
-        ActionError::Superseded(String::new()),
-        ActionError::Internal(String::new()),
-        ActionError::Port { doing: String::new(), source: throttled },
-        ActionError::Port { doing: String::new(), source: denied },
-    ]
-    .iter()
-    .map(ActionError::class)
-    .collect();
+    let classes: BTreeSet<&str> = ErrorClass::ALL.into_iter().map(ErrorClass::as_str).collect();
     for (name, machine) in machines() {
         for (state, task) in machine.tasks() {
             let retried = task.retry.iter().flat_map(|rule| &rule.error_equals);

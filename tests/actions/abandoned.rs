@@ -1,6 +1,7 @@
 //! Executions that die: stopped, killed, lost.
 
 use super::stage::{Stage, users};
+use crossfade_actions::error::ErrorClass;
 use crossfade_domain::journal::{Phase, Trigger};
 use crossfade_world::fault_injection::Fault;
 use jiff::SignedDuration;
@@ -148,7 +149,7 @@ fn what_guards_a_halted_migration_and_cannot_be_read_is_an_error_and_moves_nothi
         let halted = stage.head("users");
         stage.faults.always(verb, Fault::Denied);
         let error = stage.call("SweepMigrations", &json!({})).unwrap().unwrap_err();
-        assert_eq!(error.class(), "Denied", "{verb}");
+        assert_eq!(error.class(), ErrorClass::Denied, "{verb}");
         assert_eq!(stage.head("users"), halted, "{verb}");
     }
 }

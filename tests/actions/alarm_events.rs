@@ -1,6 +1,7 @@
 //! Alarm events: twice, out of order, old, of nobody.
 
 use super::stage::{Stage, once, users};
+use crossfade_actions::error::ErrorClass;
 use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::{Happening, Phase, Trigger};
 use crossfade_world::fault_injection::Fault;
@@ -167,7 +168,7 @@ fn without_the_table_an_alarm_moves_nothing_that_it_does_not_guard_or_that_is_yo
     let now = stage.world.now().to_string();
     for (alarm, at) in [("bookings-5xx", now.as_str()), ("users-5xx", "2020-01-01T00:00:00Z")] {
         let error = stage.call("ReactToAlarm", &event(alarm, at)).unwrap().unwrap_err();
-        assert_eq!(error.class(), "Transient", "{alarm}: the event is delivered again");
+        assert_eq!(error.class(), ErrorClass::Transient, "{alarm}: the event is delivered again");
         assert_eq!(stage.step("users"), Some(1), "{alarm}");
     }
 }
@@ -179,7 +180,7 @@ fn without_the_table_an_alarm_of_a_migration_that_has_ended_moves_nothing() {
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
     without_table(&stage);
     let event = event("users-5xx", &stage.world.now().to_string());
-    assert_eq!(stage.call("ReactToAlarm", &event).unwrap().unwrap_err().class(), "Transient");
+    assert_eq!(stage.call("ReactToAlarm", &event).unwrap().unwrap_err().class(), ErrorClass::Transient);
     assert_eq!(stage.step("users"), Some(2), "all traffic stays on the new cluster");
 }
 

@@ -1,6 +1,7 @@
 //! Plans: refused with every reason, dry, locked, and the same again.
 
 use super::stage::{Stage, users};
+use crossfade_actions::error::ErrorClass;
 use crossfade_domain::journal::Phase;
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::ledger::Items;
@@ -38,7 +39,7 @@ fn a_stored_policy_needs_only_the_services_name() {
 fn a_wrong_payload_names_every_problem() {
     let (stage, _) = Stage::with_users();
     let error = stage.call("PlanMigration", &json!({"request": {"service": 7, "dryrun": 1}})).unwrap().unwrap_err();
-    assert_eq!(error.class(), "InvalidRequest");
+    assert_eq!(error.class(), ErrorClass::InvalidRequest);
     for part in ["$.execution", "service: 7", "dryrun"] {
         assert!(error.chain().contains(part), "{part} is missing in {}", error.chain());
     }
@@ -79,7 +80,7 @@ fn invariant_9_alarms_that_cannot_be_read_refuse_the_start() {
     let (stage, _) = Stage::with_users();
     stage.faults.always("alarms", Fault::Throttled);
     let error = stage.call("PlanMigration", &json!({"request": users(), "execution": "arn"})).unwrap().unwrap_err();
-    assert_eq!(error.class(), "Transient");
+    assert_eq!(error.class(), ErrorClass::Transient);
     assert!(stage.heads().is_empty());
 }
 

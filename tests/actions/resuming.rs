@@ -1,7 +1,7 @@
 //! Halted migrations that go on.
 
 use super::stage::{Stage, once, users};
-use crossfade_actions::error::ActionError;
+use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::resume::{Resume, Resumed, resume};
 use crossfade_domain::journal::{Happening, Phase};
 use crossfade_domain::names::ServiceName;
@@ -50,7 +50,7 @@ impl Halted {
         let before = self.stage.ledger.snapshot();
         let error = self.resume(accept_drift).unwrap_err();
         assert_eq!(self.stage.ledger.snapshot(), before, "a refusal writes nothing");
-        (error.class(), error.chain())
+        (error.class().as_str(), error.chain())
     }
 
     fn weights(&self) -> Vec<(String, u32)> {
@@ -150,7 +150,7 @@ fn a_crash_before_the_start_is_repaired_by_resuming_again() {
     let mut halted = halted();
     halted.put_back();
     halted.stage.faults.always("start_resumed", Fault::LostRequest);
-    assert_eq!(halted.resume(false).unwrap_err().class(), "Transient");
+    assert_eq!(halted.resume(false).unwrap_err().class(), ErrorClass::Transient);
     halted.stage.faults.clear();
     let resumed = halted.resume(false).unwrap();
     assert_eq!(resumed.head.generation, 2, "recorded once");

@@ -1,6 +1,7 @@
 //! Shifts: what stops them, and what they never do.
 
 use super::stage::{Stage, users};
+use crossfade_actions::error::ErrorClass;
 use crossfade_actions::operator::commands::{Command, command};
 use crossfade_domain::journal::{Phase, Trigger};
 use crossfade_domain::names::ServiceName;
@@ -161,7 +162,10 @@ fn a_command_without_a_migration_is_refused() {
     let (stage, _) = Stage::with_users();
     let name = ServiceName::parse("users").unwrap();
     let error = super::stage::once(command(&stage.plain, &name, Command::Abort, "a test")).unwrap().unwrap_err();
-    assert_eq!((error.class(), error.chain().as_str()), ("InvalidRequest", "invalid request: users has no migration"));
+    assert_eq!(
+        (error.class(), error.chain().as_str()),
+        (ErrorClass::InvalidRequest, "invalid request: users has no migration")
+    );
 }
 
 /// The numbers of the calls of a migration in which nothing goes wrong.

@@ -215,8 +215,8 @@ impl Stage {
         let answer = match result {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) => Err(TaskError {
-                error: error.class().to_owned(),
-                cause: json!({"errorType": error.class(), "errorMessage": error.chain()}).to_string(),
+                error: error.class().as_str().to_owned(),
+                cause: json!({"errorType": error.class().as_str(), "errorMessage": error.chain()}).to_string(),
             }),
             None => {
                 self.world.advance(SignedDuration::from_secs(FUNCTION_TIMEOUT_SECONDS));

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::run::Run;
 use super::scenario::Act;
 use super::wiring::{ROLL_BACK, named, service};
-use crossfade_actions::error::ActionError;
+use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::commands;
 use crossfade_actions::operator::resume::{Resume, resume};
 use crossfade_actions::ports::Ports;
@@ -70,8 +70,8 @@ pub(super) async fn command(ports: Ports, command: Command) -> Result<Value, Tas
         match command.give(&ports).await {
             Ok(reason) => return Ok(json!({"verdict": "taken", "reason": reason})),
             Err(error) if command.waits_for_a_migration() && error.chain().contains("has no migration") => {}
-            Err(error) if error.class() == "Transient" => {}
-            Err(error) => return Err(named(error.class(), &error.chain())),
+            Err(error) if error.class() == ErrorClass::Transient => {}
+            Err(error) => return Err(named(error.class().as_str(), &error.chain())),
         }
         ports.clock.pause(command.patience()).await;
     }

@@ -80,7 +80,7 @@ pub(super) async fn run(function: &'static str, ports: Ports, payload: Value) ->
         "sweep-migrations" => sweep_migrations::sweep_migrations(&ports, &payload).await,
         other => panic!("the simulation does not know the function {other}"),
     };
-    answer.map_err(|error| named(error.class(), &error.chain()))
+    answer.map_err(|error| named(error.class().as_str(), &error.chain()))
 }
 
 fn cursor(answer: Result<Cursor, ActionError>) -> Result<Value, ActionError> {

@@ -44,21 +44,67 @@ pub enum ActionError {
     Internal(String),
 }
 
-impl ActionError {
-    /// The error's class: `InvalidRequest`, `LockHeld`, `Drifted`, `Transient`, `Denied`, `Superseded` or `Internal`.
-    pub fn class(&self) -> &'static str {
+/// What a state machine may branch on: the only error names that it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// The input is wrong.
+    InvalidRequest,
+    /// Another migration holds the service or one of its routes.
+    LockHeld,
+    /// Somebody else has changed a route.
+    Drifted,
+    /// It may work a little later.
+    Transient,
+    /// AWS does not allow it.
+    Denied,
+    /// Another generation has taken over.
+    Superseded,
+    /// An invariant of our own is broken.
+    Internal,
+}
+
+impl ErrorClass {
+    /// Every class.
+    pub const ALL: [Self; 7] = [
+        Self::InvalidRequest,
+        Self::LockHeld,
+        Self::Drifted,
+        Self::Transient,
+        Self::Denied,
+        Self::Superseded,
+        Self::Internal,
+    ];
+
+    /// The name by which Lambda reports it and a state machine catches it.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) => "InvalidRequest",
-            Self::LockHeld(_) => "LockHeld",
-            Self::Drifted(_) => "Drifted",
-            Self::Superseded(_) | Self::Ledger { source: LedgerError::Superseded { .. }, .. } => "Superseded",
+            Self::InvalidRequest => "InvalidRequest",
+            Self::LockHeld => "LockHeld",
+            Self::Drifted => "Drifted",
+            Self::Transient => "Transient",
+            Self::Denied => "Denied",
+            Self::Superseded => "Superseded",
+            Self::Internal => "Internal",
+        }
+    }
+}
+
+impl ActionError {
+    /// The error's class.
+    pub fn class(&self) -> ErrorClass {
+        use ErrorClass as C;
+        match self {
+            Self::InvalidRequest(_) => C::InvalidRequest,
+            Self::LockHeld(_) => C::LockHeld,
+            Self::Drifted(_) => C::Drifted,
+            Self::Superseded(_) | Self::Ledger { source: LedgerError::Superseded { .. }, .. } => C::Superseded,
             Self::Port { source, .. } | Self::Ledger { source: LedgerError::Port(source), .. } => match source {
-                PortError::Throttled { .. } | PortError::Unavailable { .. } => "Transient",
-                PortError::Denied { .. } => "Denied",
-                PortError::NotFound { .. } | PortError::Refused { .. } => "Internal",
+                PortError::Throttled { .. } | PortError::Unavailable { .. } => C::Transient,
+                PortError::Denied { .. } => C::Denied,
+                PortError::NotFound { .. } | PortError::Refused { .. } => C::Internal,
             },
-            Self::NotYet(_) | Self::Ledger { source: LedgerError::Contended { .. }, .. } => "Transient",
-            Self::Ledger { source: LedgerError::Unreadable { .. }, .. } | Self::Internal(_) => "Internal",
+            Self::NotYet(_) | Self::Ledger { source: LedgerError::Contended { .. }, .. } => C::Transient,
+            Self::Ledger { source: LedgerError::Unreadable { .. }, .. } | Self::Internal(_) => C::Internal,
         }
     }
 

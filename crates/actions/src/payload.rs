@@ -218,6 +218,7 @@ fn kind(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorClass;
     use serde_json::json;
 
     #[test]
@@ -230,7 +231,7 @@ mod tests {
         {
             assert!(text.contains(path), "{path} is missing in {text}");
         }
-        assert_eq!(error.class(), "InvalidRequest");
+        assert_eq!(error.class(), ErrorClass::InvalidRequest);
         assert_eq!(
             StepInput::decode(&json!([])).unwrap_err().chain(),
             "invalid request: $.cursor: expected an object, found nothing"

@@ -5,12 +5,13 @@
 //! | `verbs` | one file for each verb |
 //! | `stack` | where a command works: environment, arguments, policy files, the session at a stack |
 //! | `following` | one look at a migration, many looks until something holds, and Ctrl-C |
-//! | `ending` | how a command ends |
+//! | `ending`, `exit_code` | how a command ends |
 //! | `view` | what a person or a program reads |
 //!
 //! **Invariant:** standard output is data, standard error is talk; every end has one of the documented exit codes.
 
 pub mod ending;
+pub mod exit_code;
 pub mod following;
 pub mod stack;
 pub mod verbs;

@@ -2,6 +2,7 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use crossfade_cli::ending::failure::Failure;
+use crossfade_cli::exit_code::ExitCode;
 use crossfade_cli::stack::environment::Environment;
 use crossfade_cli::stack::session::{Connection, Session};
 use crossfade_cli::verbs::abort::{self, AbortArguments, RollbackArguments};
@@ -24,7 +25,6 @@ use crossfade_cli::view::console::{Console, Output};
 use jiff::Timestamp;
 use std::ffi::OsString;
 use std::io;
-use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 /// Move services from an old cluster to a new one, a few percent of the traffic at a time.
@@ -74,13 +74,13 @@ macro_rules! online {
     };
 }
 
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
     // What the parts log is for whoever looks for a fault: `RUST_LOG=crossfade=debug`.
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).init();
     let environment = environment();
     let at = |connection: &Connection| At { output: connection.output, environment: &environment };
-    ExitCode::from(match Arguments::parse().command {
+    let ended: ExitCode = match Arguments::parse().command {
         Command::Check(arguments) => {
             let mut console = Console::new(arguments.output, &environment, &mut stdout, &mut stderr);
             let result = check::run(&arguments, &mut console);
@@ -107,7 +107,8 @@ fn main() -> ExitCode {
         Command::Judge(arguments) => judge::run(&arguments, &mut stdout, &mut stderr),
         Command::Schema(arguments) => schema::run(&arguments, &mut stdout),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command(), &mut stdout),
-    })
+    };
+    ended.code().into()
 }
 
 /// Where a verb speaks.
@@ -118,21 +119,21 @@ struct At<'a> {
 
 impl At<'_> {
     /// Runs a verb of one who has signed in.
-    fn online<F>(&self, connection: &Connection, verb: F) -> u8
+    fn online<F>(&self, connection: &Connection, verb: F) -> ExitCode
     where
-        F: AsyncFnOnce(&Session, &mut Console<'_>) -> Result<u8, Failure>,
+        F: AsyncFnOnce(&Session, &mut Console<'_>) -> Result<ExitCode, Failure>,
     {
         self.run(async |environment, console| verb(&Session::open(connection, environment).await?, console).await)
     }
 
-    fn steer<S: Steer>(&self, arguments: &S) -> u8 {
+    fn steer<S: Steer>(&self, arguments: &S) -> ExitCode {
         let connection = arguments.connection();
         self.online(connection, async |session, console| pause::run(arguments, session, console).await)
     }
 
-    fn run<F>(&self, verb: F) -> u8
+    fn run<F>(&self, verb: F) -> ExitCode
     where
-        F: AsyncFnOnce(&Environment, &mut Console<'_>) -> Result<u8, Failure>,
+        F: AsyncFnOnce(&Environment, &mut Console<'_>) -> Result<ExitCode, Failure>,
     {
         let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
         let mut console = Console::new(self.output, self.environment, &mut stdout, &mut stderr);

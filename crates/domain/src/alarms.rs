@@ -2,4 +2,5 @@
 
 pub mod alarm;
 pub mod guard;
+pub mod quiet;
 pub mod tags;

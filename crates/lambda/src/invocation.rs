@@ -1,6 +1,6 @@
 //! One invocation: run the action, write one line about it, name its failure.
 
-use crossfade_actions::error::ActionError;
+use crossfade_actions::error::{ActionError, ErrorClass};
 use futures::FutureExt as _;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use std::time::Instant;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// The error's class.
-    pub(crate) class: &'static str,
+    pub(crate) class: ErrorClass,
     /// The whole chain of causes.
     pub(crate) chain: String,
 }
@@ -30,7 +30,7 @@ pub(crate) async fn run<T: Serialize>(
     let result = answer.unwrap_or_else(|panic| Err(ActionError::Internal(format!("panic: {}", words_of(&*panic)))));
     let result = result.map_err(|error| Failure { class: error.class(), chain: error.chain() }).and_then(|answer| {
         serde_json::to_value(answer)
-            .map_err(|error| Failure { class: "Internal", chain: format!("the answer is not JSON: {error}") })
+            .map_err(|error| Failure { class: ErrorClass::Internal, chain: format!("the answer is not JSON: {error}") })
     });
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let asked = Mention::of(payload.get("cursor").unwrap_or(payload));
@@ -58,7 +58,7 @@ pub(crate) async fn run<T: Serialize>(
                 service = asked.service,
                 migration = asked.migration,
                 step = asked.step,
-                error = failure.class,
+                error = failure.class.as_str(),
                 reason = failure.chain,
                 milliseconds,
                 "failed"
@@ -171,7 +171,7 @@ mod tests {
             async |_: &Value| Err::<Value, _>(ActionError::Port { doing: "shifting users".to_owned(), source });
         let (result, line) = invoke(json!({"service": "users"}), failing).await;
         let failure = result.unwrap_err();
-        assert_eq!(failure.class, "Transient");
+        assert_eq!(failure.class, ErrorClass::Transient);
         assert_eq!(failure.chain, "shifting users: ModifyRule on rule 1 was throttled");
         assert_eq!((&line["level"], &line["error"]), (&json!("ERROR"), &json!("Transient")));
         assert_eq!(line["service"], "users");
@@ -183,7 +183,7 @@ mod tests {
             Err::<Value, _>(ActionError::InvalidRequest(format!("expected an object, not {input}")))
         })
         .await;
-        assert_eq!(result.unwrap_err().class, "InvalidRequest");
+        assert_eq!(result.unwrap_err().class, ErrorClass::InvalidRequest);
     }
 
     #[tokio::test]
@@ -192,7 +192,8 @@ mod tests {
             panic!("the plan has {} routes", 0)
         }
         let (result, line) = invoke(json!({}), async |_: &Value| Ok(broken())).await;
-        let expected = Failure { class: "Internal", chain: "internal: panic: the plan has 0 routes".to_owned() };
+        let expected =
+            Failure { class: ErrorClass::Internal, chain: "internal: panic: the plan has 0 routes".to_owned() };
         assert_eq!(result, Err(expected));
         assert_eq!(line["error"], "Internal");
     }

@@ -35,9 +35,9 @@ pub async fn serve<T: Serialize>(
     let ports = connections.with_clock(clock);
     let (ports, action) = (&ports, &action);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        invocation::run(name, &event.payload, async |input: &Value| action(ports, input).await)
-            .await
-            .map_err(|failure| Diagnostic { error_type: failure.class.to_owned(), error_message: failure.chain })
+        invocation::run(name, &event.payload, async |input: &Value| action(ports, input).await).await.map_err(
+            |failure| Diagnostic { error_type: failure.class.as_str().to_owned(), error_message: failure.chain },
+        )
     }))
     .await
 }

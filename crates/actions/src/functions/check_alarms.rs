@@ -11,7 +11,7 @@ use crate::observing::read_comparison::compare;
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crate::routes::read;
-use crossfade_domain::gates::alarms::AlarmsRead;
+use crossfade_domain::alarms::quiet::AlarmsRead;
 use crossfade_domain::gates::verdict::{SliceInputs, SliceVerdict, verdict};
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase};

@@ -1,6 +1,6 @@
 //! `plan-migration`: policy and inventory to a plan, and the locks.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, ErrorClass};
 use crate::migration::ownership::{Ours, head_of, plan_of};
 use crate::migration::write_journal::release;
 use crate::observing::read_inventory::{alarms, gather};
@@ -9,7 +9,8 @@ use crate::payload::Fields;
 use crate::ports::{Ports, TakeError};
 use crossfade_domain::alarms::alarm::AlarmState;
 use crossfade_domain::alarms::guard::guard_alarms;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::alarms::quiet::{AlarmsRead, objections};
+use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase, RECORD_VERSION};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::planner::inventory::RouteHolder;
@@ -35,10 +36,17 @@ use serde_json::Value;
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the ports, and `Transient` while a writer of a
 /// migration that is over may live.
 pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let (request, execution) = match decode(input)? {
-        Ok(decoded) => decoded,
-        Err(Wrong { service, problems }) => return Ok(refused(&service, "InvalidRequest", problems, Vec::new())),
-    };
+    match decode(input)? {
+        Ok((request, execution)) => plan_service(ports, &request, &execution).await,
+        Err(Wrong { service, problems }) => Ok(refused(&service, Refusal::InvalidRequest, problems, Vec::new())),
+    }
+}
+
+/// The same for a request that is decoded already, in the name of an execution.
+///
+/// # Errors
+/// As for [`plan_migration`], but for a wrong payload.
+pub async fn plan_service(ports: &Ports, request: &PlanRequest, execution: &str) -> Result<Cursor, ActionError> {
     let previous = head_of(ports, &request.service).await?;
     if !request.dry_run
         && let Some(own) = previous.as_ref().filter(|head| head.execution == execution)
@@ -46,14 +54,14 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
         return again(ports, own).await;
     }
     if let Some(how) = request.resume {
-        return take_up(ports, &request.service, how, previous.as_ref(), &execution).await;
+        return take_up(ports, &request.service, how, previous.as_ref(), execution).await;
     }
-    let policy = match policy_of(ports, &request).await? {
+    let policy = match policy_of(ports, request).await? {
         Ok(policy) => policy,
-        Err(problem) => return Ok(refused(&request.service, "InvalidRequest", problem, Vec::new())),
+        Err(problem) => return Ok(refused(&request.service, Refusal::InvalidRequest, problem, Vec::new())),
     };
     if let Some(busy) = previous.as_ref().filter(|head| !head.phase.is_over() && !request.dry_run) {
-        return Ok(refused(&request.service, "LockHeld", busy_with(busy), Vec::new()));
+        return Ok(refused(&request.service, Refusal::LockHeld, busy_with(busy), Vec::new()));
     }
 
     let attempt = previous.as_ref().map_or(1, |head| head.attempt + 1);
@@ -71,7 +79,7 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
     }
 
     let generation = previous.as_ref().map_or(1, |head| head.generation + 1);
-    let start = Head::first(plan.service.clone(), attempt, generation, execution, ports.clock.now());
+    let start = Head::first(plan.service.clone(), attempt, generation, execution.to_owned(), ports.clock.now());
     let routes = u32::try_from(plan.routes.len()).expect("a plan has at most 90 routes");
     let event = start.next_event(Happening::Planned { routes }, start.since);
     let head = start.after(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
@@ -81,8 +89,8 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
         Err(TakeError::Held(holders)) if holders.iter().all(|holder| holder.free_at.is_some()) => {
             Err(ActionError::NotYet(held_by(&holders)))
         }
-        Err(TakeError::Held(holders)) => Ok(refused(&plan.service, "LockHeld", held_by(&holders), Vec::new())),
-        Err(TakeError::Busy(busy)) => Ok(refused(&plan.service, "LockHeld", busy_with(&busy), Vec::new())),
+        Err(TakeError::Held(holders)) => Ok(refused(&plan.service, Refusal::LockHeld, held_by(&holders), Vec::new())),
+        Err(TakeError::Busy(busy)) => Ok(refused(&plan.service, Refusal::LockHeld, busy_with(&busy), Vec::new())),
         Err(TakeError::Ledger(source)) => {
             Err(ActionError::Ledger { doing: format!("taking the locks of {}", plan.migration), source })
         }
@@ -137,7 +145,7 @@ fn named(request: &Value) -> ServiceName {
 async fn again(ports: &Ports, head: &Head) -> Result<Cursor, ActionError> {
     if head.phase.is_over() {
         let reason = head.reason.clone().unwrap_or_else(|| format!("{} is over", head.migration));
-        return Ok(refused(&head.service, "Refused", reason, Vec::new()));
+        return Ok(refused(&head.service, Refusal::Refused, reason, Vec::new()));
     }
     let plan = plan_of(ports, head).await?;
     confirm(ports, Ours { head: head.clone(), plan }).await
@@ -153,7 +161,7 @@ async fn confirm(ports: &Ports, ours: Ours) -> Result<Cursor, ActionError> {
             (now.phase == Phase::Planned).then(|| Happening::Refused { reason: reason.clone() })
         })
         .await?;
-        return Ok(refused(&head.service, "Refused", reason, Vec::new()));
+        return Ok(refused(&head.service, Refusal::Refused, reason, Vec::new()));
     }
     let (routes, steps) = (ours.plan.routes.len(), ours.plan.last_step());
     let (step, verdict) = entry(&ours.head);
@@ -186,16 +194,18 @@ async fn take_up(
     execution: &str,
 ) -> Result<Cursor, ActionError> {
     let Some(head) = head else {
-        return Ok(refused(service, "Refused", format!("{service} has no migration to resume"), Vec::new()));
+        return Ok(refused(service, Refusal::Refused, format!("{service} has no migration to resume"), Vec::new()));
     };
     let name = execution.rsplit(':').next().unwrap_or_default();
     let request = Resume { accept_drift: how.accept_drift, who: format!("whoever started execution {name}") };
     match take_over(ports, head, &request, execution).await {
         Ok(Resumed { head, plan, .. }) => confirm(ports, Ours { head, plan }).await,
         Err(error) => match error.class() {
-            "LockHeld" => Ok(refused(service, "LockHeld", error.chain(), Vec::new())),
+            ErrorClass::LockHeld => Ok(refused(service, Refusal::LockHeld, error.chain(), Vec::new())),
             // The migration rests where it was: this is an answer.
-            "InvalidRequest" | "Drifted" | "Superseded" => Ok(refused(service, "Refused", error.chain(), Vec::new())),
+            ErrorClass::InvalidRequest | ErrorClass::Drifted | ErrorClass::Superseded => {
+                Ok(refused(service, Refusal::Refused, error.chain(), Vec::new()))
+            }
             _ => Err(error),
         },
     }
@@ -205,29 +215,19 @@ async fn take_up(
 async fn not_quiet(ports: &Ports, plan: &Plan) -> Result<Option<String>, ActionError> {
     let names = &plan.policy.alarms;
     let found = alarms(ports, names).await?;
-    let mut changed = Vec::new();
-    for name in names {
-        match found.iter().find(|alarm| alarm.name == *name) {
-            None => return Ok(Some(format!("alarm {name} was deleted while the migration was planned"))),
-            Some(alarm) if alarm.state == AlarmState::Alarm => {
-                return Ok(Some(format!("alarm {name} fires since {}: {}", alarm.since, alarm.reason)));
-            }
-            Some(alarm) if alarm.since > plan.created => changed.push(name.clone()),
-            Some(_) => {}
-        }
-    }
-    if changed.is_empty() {
-        return Ok(None);
-    }
     // What is quiet since then had fired, or had no data: only the history tells.
-    let firings = ports
-        .alarms
-        .firings(&changed, plan.created)
-        .await
-        .map_err(|source| ActionError::Port { doing: "reading the history of the alarms".to_owned(), source })?;
-    Ok(firings
-        .first()
-        .map(|firing| format!("alarm {} fired at {}, while the migration was planned", firing.name, firing.at)))
+    let changed = found.iter().filter(|alarm| alarm.state != AlarmState::Alarm && alarm.since > plan.created);
+    let changed: Vec<String> = changed.map(|alarm| alarm.name.clone()).collect();
+    let firings = match changed.is_empty() {
+        true => Vec::new(),
+        false => ports
+            .alarms
+            .firings(&changed, plan.created)
+            .await
+            .map_err(|source| ActionError::Port { doing: "reading the history of the alarms".to_owned(), source })?,
+    };
+    let objections = objections(names, &AlarmsRead { found, firings }, plan.created);
+    Ok(objections.first().map(|objection| format!("{objection}, seen once the locks were held")))
 }
 
 /// The request's policy, else the one stored policy that names the service; or what is wrong.
@@ -280,14 +280,14 @@ fn refused_by(service: &ServiceName, findings: Vec<Finding>) -> Cursor {
     let refusals: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Refusal).collect();
     // A caller may wait for a lock, and must correct everything else.
     let only_held = refusals.iter().all(|finding| finding.code == code::ROUTE_HELD);
-    let error = if only_held { "LockHeld" } else { "Refused" };
+    let error = if only_held { Refusal::LockHeld } else { Refusal::Refused };
     let reasons: Vec<String> =
         refusals.iter().map(|finding| format!("{} ({}): {}", finding.code, finding.subject, finding.message)).collect();
     refused(service, error, reasons.join("; "), findings)
 }
 
-fn refused(service: &ServiceName, error: &str, reason: String, findings: Vec<Finding>) -> Cursor {
-    Cursor { error: Some(error.to_owned()), findings, ..without_migration(service, Verdict::Refused, reason, None) }
+fn refused(service: &ServiceName, error: Refusal, reason: String, findings: Vec<Finding>) -> Cursor {
+    Cursor { error: Some(error), findings, ..without_migration(service, Verdict::Refused, reason, None) }
 }
 
 fn without_migration(service: &ServiceName, verdict: Verdict, reason: String, plan: Option<Box<Plan>>) -> Cursor {

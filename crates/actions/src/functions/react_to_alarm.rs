@@ -1,6 +1,6 @@
 //! `react-to-alarm`: an alarm's event rolls back, at once, the migrations that the alarm guards.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, ErrorClass};
 use crate::migration::ownership::{head_of, plan_of};
 use crate::ports::{Ports, RollBackOrder, Started};
 use crate::rollback::begin::{Begun, Why, bring_all_back, fence_off, roll_back_all};
@@ -202,7 +202,9 @@ impl Reaction<'_> {
     ) {
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) if error.class() == "Superseded" => return self.reports.push(report(head, OVER_ALREADY)),
+            Err(error) if error.class() == ErrorClass::Superseded => {
+                return self.reports.push(report(head, OVER_ALREADY));
+            }
             Err(error) => {
                 let name = format!("{}-again", roll_back_name(head));
                 let again = self.start(&head.service, Some(&head.migration), &name, false).await;

@@ -1,6 +1,6 @@
 //! `roll-back`: every route back to its baseline, and the second look that releases the locks.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, ErrorClass};
 use crate::migration::delete_guard_alarms::removed;
 use crate::migration::hooks::{after_rollback, answered};
 use crate::migration::ownership::{answer, head_of, plan_of};
@@ -10,7 +10,7 @@ use crate::ports::Ports;
 use crate::rollback::begin::{Why, conclude, halt, roll_back_all, settle};
 use crate::rollback::by_tags::take_out;
 use crate::rollback::return_routes::{Fence, return_routes};
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
 use crossfade_domain::journal::{Event, Happening, Head, Phase, RECORD_VERSION, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
@@ -45,7 +45,7 @@ pub async fn roll_back(ports: &Ports, input: &Value) -> Result<Cursor, ActionErr
     let first = once(ports, &request).await;
     match first {
         // Somebody else completed it between two looks; the journal now says how it ended.
-        Err(error) if error.class() == "Superseded" => once(ports, &request).await,
+        Err(error) if error.class() == ErrorClass::Superseded => once(ports, &request).await,
         answer => answer,
     }
 }
@@ -116,7 +116,7 @@ fn nothing(request: &RollBack, why: &str) -> Result<Cursor, ActionError> {
     let cause = request.caught.as_ref().map(|caught| format!("{}: {}; ", caught.error, caught.cause));
     let reason = format!("{}no route of {service} was changed: {why}", cause.unwrap_or_default());
     let mut refused = bare(service, request, verdict_of(request, Verdict::Refused), reason);
-    refused.error = Some("Refused".to_owned());
+    refused.error = Some(Refusal::Refused);
     Ok(refused)
 }
 
@@ -166,7 +166,7 @@ async fn ended(
     if request.mode == Mode::Act && found.verdict == Verdict::RolledBack {
         (found.verdict, found.wait_seconds) = (Verdict::Settle, 1);
     }
-    found.error = (found.verdict == Verdict::Refused).then(|| "Refused".to_owned());
+    found.error = (found.verdict == Verdict::Refused).then_some(Refusal::Refused);
     Ok(found)
 }
 
@@ -191,7 +191,7 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
                 0,
                 format!("{} {ended}; nothing was rolled back", head.migration),
             );
-            refused.error = Some("Refused".to_owned());
+            refused.error = Some(Refusal::Refused);
             return Ok(refused);
         }
         _ => {}
@@ -245,7 +245,7 @@ async fn without_table(ports: &Ports, request: &RollBack, table: ActionError) ->
     tracing::error!(%service, error = table.chain(), "rolling back without the table");
     let taken = match take_out(ports, service).await {
         Ok(taken) => taken,
-        Err(error) if table.class() == "Transient" => {
+        Err(error) if table.class() == ErrorClass::Transient => {
             tracing::error!(%service, error = error.chain(), "rolling back without the table failed");
             return Err(table);
         }

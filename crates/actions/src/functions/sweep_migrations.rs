@@ -4,7 +4,7 @@ use crate::error::ActionError;
 use crate::migration::ownership::plan_of;
 use crate::observing::health::too_few_new;
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
-use crossfade_domain::alarms::alarm::AlarmState;
+use crossfade_domain::alarms::quiet::{AlarmsRead, Objection, objections};
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -131,20 +131,21 @@ async fn firing(
     }
     let read = |source| ActionError::Port { doing: format!("reading alarms {}", names.join(", ")), source };
     let since = head.rollback.as_ref().and(head.halted_at).unwrap_or(head.since);
-    let fired = ports.alarms.firings(names, since).await.map_err(read)?;
-    if let Some(first) = fired.into_iter().min_by_key(|firing| firing.at) {
-        return Ok(Some(format!("alarm {} fired at {} while the migration was halted", first.name, first.at)));
-    }
+    let firings = ports.alarms.firings(names, since).await.map_err(read)?;
     let found = ports.alarms.alarms(names).await.map_err(read)?;
-    let missing: Vec<&str> =
-        names.iter().filter(|name| !found.iter().any(|alarm| alarm.name == **name)).map(String::as_str).collect();
+    let objections = objections(names, &AlarmsRead { found, firings }, since);
+    let missing = objections.iter().filter_map(|objection| match objection {
+        Objection::Missing { name } => Some(name.as_str()),
+        Objection::Firing { .. } | Objection::Fired { .. } => None,
+    });
+    let missing: Vec<&str> = missing.collect();
     if !missing.is_empty() {
         let names = missing.join(", ");
         tracing::error!(migration = %head.migration, names, "alarms that guard a halted migration are gone");
         report["missingAlarms"] = json!(missing);
     }
-    let now = found.iter().find(|alarm| alarm.state == AlarmState::Alarm);
-    Ok(now.map(|alarm| format!("alarm {} fires while the migration is halted", alarm.name)))
+    let first = objections.iter().filter(|objection| objection.at().is_some()).min_by_key(|objection| objection.at());
+    Ok(first.map(|objection| format!("{objection}, while the migration was halted")))
 }
 
 async fn start(

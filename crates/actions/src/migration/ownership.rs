@@ -1,6 +1,6 @@
 //! Whether a function of `migrate-service` still may act, and what it answers if not.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, ErrorClass};
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
@@ -98,7 +98,7 @@ pub(crate) fn objection(head: &Head, step: &StepInput) -> Option<Cursor> {
 /// # Errors
 /// The one that is given, `Transient` where nobody took over; the ledger's.
 pub(crate) async fn stopped(ports: &Ports, step: &StepInput, error: ActionError) -> Result<Cursor, ActionError> {
-    if error.class() != "Superseded" {
+    if error.class() != ErrorClass::Superseded {
         return Err(error);
     }
     let head = head_of(ports, &step.service).await?;

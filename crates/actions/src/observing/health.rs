@@ -1,6 +1,6 @@
 //! The health of both sides, counted: enough targets to take traffic, enough left to take it back.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, ErrorClass};
 use crate::ports::Ports;
 use crate::routes::read::FIRST_BACKOFF;
 use crossfade_domain::gates::health::{capacity_verdict, targets_verdict};
@@ -36,7 +36,7 @@ pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> O
     for _ in 1..HEALTH_TRIES {
         match healthy(ports, group).await {
             Ok(healthy) => return Some(healthy),
-            Err(error) if error.class() == "Transient" => ports.clock.pause(backoff).await,
+            Err(error) if error.class() == ErrorClass::Transient => ports.clock.pause(backoff).await,
             Err(_) => return None,
         }
         backoff *= 2;

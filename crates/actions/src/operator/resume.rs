@@ -5,7 +5,7 @@ use crate::migration::ownership::{head_of, plan_of};
 use crate::observing::health::too_few_old;
 use crate::ports::{LedgerError, Ports, Started};
 use crate::routes::read;
-use crossfade_domain::alarms::alarm::AlarmState;
+use crossfade_domain::alarms::quiet::{AlarmsRead, Objection, objections};
 use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
@@ -151,23 +151,13 @@ async fn not_quiet(ports: &Ports, plan: &Plan, head: &Head) -> Result<Vec<String
     let port = |source| ActionError::Port { doing: format!("reading alarms {}", names.join(", ")), source };
     let found = ports.alarms.alarms(names).await.map_err(port)?;
     let firings = ports.alarms.firings(names, head.since).await.map_err(port)?;
-    let mut problems = Vec::new();
-    for name in names {
-        match found.iter().find(|alarm| alarm.name == *name) {
-            None => problems
-                .push(format!("alarm {name} does not exist, so that nothing would guard the migration; put it back")),
-            Some(alarm) if alarm.state == AlarmState::Alarm => {
-                problems.push(format!("alarm {name} fires since {}: {}", alarm.since, alarm.reason));
-            }
-            Some(_) => {}
-        }
-    }
-    problems.extend(
-        firings
-            .iter()
-            .map(|firing| format!("alarm {} fired at {}, which is a reason to roll back", firing.name, firing.at)),
-    );
-    Ok(problems)
+    let objections = objections(names, &AlarmsRead { found, firings }, head.since);
+    let problem = |objection: &Objection| match objection {
+        Objection::Missing { .. } => format!("{objection}, so that nothing would guard the migration; put it back"),
+        Objection::Firing { .. } => objection.to_string(),
+        Objection::Fired { .. } => format!("{objection}, which is a reason to roll back"),
+    };
+    Ok(objections.iter().map(problem).collect())
 }
 
 /// A baseline is read from routes to which no function of before the halt can write any more.
@@ -221,6 +211,7 @@ async fn start(ports: &Ports, head: &Head) -> Result<(), ActionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorClass;
 
     fn head(execution: &str) -> Head {
         let service = ServiceName::parse("users").unwrap();
@@ -232,7 +223,7 @@ mod tests {
         let arn = "arn:aws:states:eu-west-1:1:execution:crossfade-migrate-service:";
         let execution = execution_of(&head(&format!("{arn}first")), 5).unwrap();
         assert_eq!(execution, format!("{arn}users-3-resume-5"));
-        assert_eq!(execution_of(&head("first"), 5).unwrap_err().class(), "Internal");
+        assert_eq!(execution_of(&head("first"), 5).unwrap_err().class(), ErrorClass::Internal);
     }
 
     #[test]
@@ -240,7 +231,7 @@ mod tests {
         let mut halted = head("first");
         halted.halted_at = Some(Timestamp::UNIX_EPOCH);
         let second = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(writers_are_dead(&halted, second(89)).unwrap_err().class(), "Transient");
+        assert_eq!(writers_are_dead(&halted, second(89)).unwrap_err().class(), ErrorClass::Transient);
         assert!(writers_are_dead(&halted, second(90)).is_ok());
     }
 }

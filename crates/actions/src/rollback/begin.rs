@@ -1,12 +1,12 @@
 //! A rollback, whoever asks for it: begun once, joined by all others, every route returned, the result recorded.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, ErrorClass};
 use crate::migration::ownership::{answer, head_of, plan_of};
 use crate::migration::write_journal::record;
 use crate::ports::{LedgerError, Ports};
 use crate::rollback::return_routes::{Fence, Returned, Returning, return_all};
 use crate::rollback::withdraw::withdraw;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase, Trigger};
 use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
 use jiff::Timestamp;
@@ -66,7 +66,7 @@ pub(crate) struct Begun {
 pub(crate) async fn fence_off(ports: &Ports, head: &Head, plan: &Plan, why: &Why) -> Result<Begun, ActionError> {
     let (head, unrecorded) = match begin(ports, head, why).await {
         Ok(begun) => (begun, None),
-        Err(error) if error.class() != "Superseded" => (head.clone(), Some(error)),
+        Err(error) if error.class() != ErrorClass::Superseded => (head.clone(), Some(error)),
         Err(error) => return Err(error),
     };
     // A resume may have come between the reading of the plan and the beginning.
@@ -101,7 +101,7 @@ fn plan_is_in_force(plan: &Plan, head: &Head) -> bool {
 fn refusal(head: &Head, plan: &Plan, reason: &str) -> Cursor {
     let mut refused =
         answer(head, Some(plan), 0, Verdict::Refused, 0, format!("taken back before any route changed: {reason}"));
-    refused.error = Some("Refused".to_owned());
+    refused.error = Some(Refusal::Refused);
     refused
 }
 
@@ -152,7 +152,8 @@ pub(crate) async fn conclude(
 ) -> Result<Cursor, ActionError> {
     if !returned.is_complete() {
         // What may still succeed is tried again first; a halt is for what only a person can mend.
-        let retry = returned.failed.iter().find(|(_, error)| error.class() == "Transient").map(|(id, _)| id.clone());
+        let retry =
+            returned.failed.iter().find(|(_, error)| error.class() == ErrorClass::Transient).map(|(id, _)| id.clone());
         if let Some(error) = retry.and_then(|id| returned.failed.remove(&id)) {
             return Err(error);
         }

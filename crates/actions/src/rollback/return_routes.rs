@@ -1,6 +1,6 @@
 //! Returning every route to its baseline: each on its own, never stopping at the first that fails.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, ErrorClass};
 use crate::migration::ownership::head_of;
 use crate::observing::health::healthy_for_sure;
 use crate::ports::Ports;
@@ -323,7 +323,7 @@ async fn read_each(ports: &Ports, plan: &Plan) -> (Live, BTreeMap<RouteId, Actio
     for attempt in 1..=READ_TRIES {
         match read::read_all(ports, plan).await {
             Ok(live) => return (live, BTreeMap::new()),
-            Err(error) if error.class() == "Transient" && attempt < READ_TRIES => {
+            Err(error) if error.class() == ErrorClass::Transient && attempt < READ_TRIES => {
                 ports.clock.pause(backoff).await;
                 backoff *= 2;
             }

@@ -1,32 +1,14 @@
 //! What a command says when it cannot do its work, and the exit code that goes with it.
 
+use crate::exit_code::ExitCode;
 use std::error::Error;
 use std::fmt::Write;
-
-/// Unexpected failure of the tool.
-pub const FAILED: u8 = 1;
-/// Bad input, or the plan was refused.
-pub const BAD_INPUT: u8 = 2;
-/// Rolled back by a gate.
-pub const ROLLED_BACK: u8 = 3;
-/// Aborted by a person.
-pub const ABORTED: u8 = 4;
-/// Another migration holds a route.
-pub const HELD: u8 = 5;
-/// Only the wait timed out; the migration goes on.
-pub const WAIT_TIMED_OUT: u8 = 6;
-/// Halted: a person is needed.
-pub const HALTED: u8 = 7;
-/// Access denied, or AWS unreachable.
-pub const NO_ACCESS: u8 = 8;
-/// Waiting for approval.
-pub const WAITS_FOR_APPROVAL: u8 = 9;
 
 /// Why a command ends without having done its work.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The exit code.
-    pub code: u8,
+    pub code: ExitCode,
     /// What is said on standard error.
     pub message: String,
 }
@@ -34,20 +16,20 @@ pub struct Failure {
 impl Failure {
     /// What the user gave is wrong.
     pub fn bad_input(message: impl Into<String>) -> Self {
-        Self { code: BAD_INPUT, message: message.into() }
+        Self { code: ExitCode::BadInput, message: message.into() }
     }
 
     /// Standard output cannot be written. A reader that has seen enough and closed it (`| head`) is no failure.
     pub fn of_output(error: &std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
-            return Self { code: 0, message: String::new() };
+            return Self { code: ExitCode::Done, message: String::new() };
         }
-        Self { code: FAILED, message: format!("cannot write to standard output: {error}") }
+        Self { code: ExitCode::Failed, message: format!("cannot write to standard output: {error}") }
     }
 
     /// The tool failed; the chain of causes is told in one line.
     pub fn of(error: &dyn Error) -> Self {
-        Self { code: FAILED, message: chain(error) }
+        Self { code: ExitCode::Failed, message: chain(error) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a migration ended, and the exit code that says so.
 
-use crate::ending::failure::{ABORTED, BAD_INPUT, FAILED, HALTED, HELD, ROLLED_BACK};
+use crate::exit_code::ExitCode;
 use crossfade_aws::{Run, RunState};
 use crossfade_domain::journal::{Head, Phase, Rollback, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -28,15 +28,15 @@ pub enum Outcome {
 
 impl Outcome {
     /// The exit code of a command that waited for this.
-    pub fn code(self) -> u8 {
+    pub fn code(self) -> ExitCode {
         match self {
-            Self::Migrated => 0,
-            Self::RolledBack => ROLLED_BACK,
-            Self::Aborted => ABORTED,
-            Self::Refused => BAD_INPUT,
-            Self::Held => HELD,
-            Self::Halted => HALTED,
-            Self::Failed => FAILED,
+            Self::Migrated => ExitCode::Done,
+            Self::RolledBack => ExitCode::RolledBack,
+            Self::Aborted => ExitCode::Aborted,
+            Self::Refused => ExitCode::BadInput,
+            Self::Held => ExitCode::Held,
+            Self::Halted => ExitCode::Halted,
+            Self::Failed => ExitCode::Failed,
         }
     }
 
@@ -65,7 +65,7 @@ pub struct Ending {
     /// How it ended.
     pub outcome: Outcome,
     /// The command's exit code.
-    pub exit_code: u8,
+    pub exit_code: ExitCode,
     /// Why, in one sentence.
     pub reason: String,
     /// What to do next.
@@ -191,10 +191,10 @@ mod tests {
     fn a_head_at_rest_has_an_exit_code_and_one_on_its_way_has_none() {
         let code = |head: &Head| Ending::of_head(head).map(|ending| ending.exit_code);
         assert_eq!(code(&moving()), None);
-        assert_eq!(code(&after(&moving(), Happening::Finished)), Some(0));
-        assert_eq!(code(&rolled_back(Trigger::AlarmEvent)), Some(3));
-        assert_eq!(code(&rolled_back(Trigger::Operator)), Some(4));
-        assert_eq!(code(&after(&moving(), Happening::Halted { reason: "drift".into() })), Some(7));
+        assert_eq!(code(&after(&moving(), Happening::Finished)), Some(ExitCode::Done));
+        assert_eq!(code(&rolled_back(Trigger::AlarmEvent)), Some(ExitCode::RolledBack));
+        assert_eq!(code(&rolled_back(Trigger::Operator)), Some(ExitCode::Aborted));
+        assert_eq!(code(&after(&moving(), Happening::Halted { reason: "drift".into() })), Some(ExitCode::Halted));
     }
 
     #[test]
@@ -221,10 +221,10 @@ mod tests {
         let service = ServiceName::parse("users").unwrap();
         let code = |state, error| Ending::of_run(&service, &run(state, error)).map(|ending| ending.exit_code);
         assert_eq!(code(RunState::Running, None), None);
-        assert_eq!(code(RunState::Failed, Some("LockHeld")), Some(5));
-        assert_eq!(code(RunState::Failed, Some("InvalidRequest")), Some(2));
-        assert_eq!(code(RunState::Failed, Some("Halted")), Some(7));
-        assert_eq!(code(RunState::Failed, Some("States.Runtime")), Some(1));
-        assert_eq!(code(RunState::Stopped, None), Some(4));
+        assert_eq!(code(RunState::Failed, Some("LockHeld")), Some(ExitCode::Held));
+        assert_eq!(code(RunState::Failed, Some("InvalidRequest")), Some(ExitCode::BadInput));
+        assert_eq!(code(RunState::Failed, Some("Halted")), Some(ExitCode::Halted));
+        assert_eq!(code(RunState::Failed, Some("States.Runtime")), Some(ExitCode::Failed));
+        assert_eq!(code(RunState::Stopped, None), Some(ExitCode::Aborted));
     }
 }

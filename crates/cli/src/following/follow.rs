@@ -1,16 +1,17 @@
 //! Follows a migration to its end, or to what was asked for. A lost connection is waited out; Ctrl-C leaves the
 //! migration running and says so.
 
-use crate::ending::failure::{Failure, NO_ACCESS, WAIT_TIMED_OUT, WAITS_FOR_APPROVAL};
+use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
-use crate::following::interruption::{INTERRUPTED, Interruption};
+use crate::exit_code::ExitCode;
+use crate::following::interruption::Interruption;
 use crate::following::look::{Look, waits_for_approval, weight_at};
 use crate::stack::session::Session;
 use crate::view::console::{Console, Output};
 use crate::view::journal;
 use crate::view::look;
 use crate::view::screen::Screen;
-use crossfade_actions::error::ActionError;
+use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::observe::plan_in_force;
 use crossfade_actions::ports::PortError;
 use crossfade_aws::Run;
@@ -52,7 +53,7 @@ pub enum Reached {
         /// What is so.
         told: String,
         /// The command's exit code.
-        code: u8,
+        code: ExitCode,
     },
 }
 
@@ -178,7 +179,7 @@ impl<'a> Follow<'a> {
                         return Ok(reached);
                     }
                 }
-                Err(error) if error.class() == "Transient" => {
+                Err(error) if error.class() == ErrorClass::Transient => {
                     self.note_that_it_is_old();
                     if lost.is_none() {
                         lost = Some(self.session.now());
@@ -270,17 +271,17 @@ impl<'a> Follow<'a> {
         let there = |told: String, code| Some(Reached::There { migration: head.migration.clone(), told, code });
         let verified = weight_at(self.plan.as_ref()?, head.verified_step);
         match until {
-            Until::Taken => there(format!("{} has its locks and is on its way", head.migration), 0),
+            Until::Taken => there(format!("{} has its locks and is on its way", head.migration), ExitCode::Done),
             Until::Approval => {
                 let waits = waits_for_approval(head, self.plan.as_ref()?, self.session.now());
                 let told = format!(
                     "{} is at {verified} and waits for approval: `crossfade approve {}`",
                     head.migration, self.service
                 );
-                if waits { there(told, WAITS_FOR_APPROVAL) } else { None }
+                if waits { there(told, ExitCode::WaitsForApproval) } else { None }
             }
             Until::Weight(weight) if verified >= weight && head.phase == Phase::Moving => {
-                there(format!("{}: every route was read back at {verified}", head.migration), 0)
+                there(format!("{}: every route was read back at {verified}", head.migration), ExitCode::Done)
             }
             Until::End | Until::Weight(_) => None,
         }
@@ -335,17 +336,17 @@ impl<'a> Follow<'a> {
 
     fn timed_out(&self) -> Failure {
         self.screen.leave();
-        Failure { code: WAIT_TIMED_OUT, message: format!("only the wait is over; {}", self.goes_on()) }
+        Failure { code: ExitCode::WaitTimedOut, message: format!("only the wait is over; {}", self.goes_on()) }
     }
 
     fn interrupted(&self) -> Failure {
         self.screen.leave();
-        Failure { code: INTERRUPTED, message: format!("interrupted; {}", self.goes_on()) }
+        Failure { code: ExitCode::Interrupted, message: format!("interrupted; {}", self.goes_on()) }
     }
 
     fn went_on(&self, failure: Failure) -> Failure {
         self.screen.leave();
-        if failure.code == NO_ACCESS {
+        if failure.code == ExitCode::NoAccess {
             Failure { message: format!("{}\n  {}", failure.message, self.goes_on()), ..failure }
         } else {
             failure

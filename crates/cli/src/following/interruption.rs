@@ -2,9 +2,6 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The exit code of a command that was interrupted, as shells report it for Ctrl-C.
-pub const INTERRUPTED: u8 = 130;
-
 /// Listens for whatever asks a command to end: Ctrl-C, a plain `kill`, a terminal that goes away.
 pub struct Interruption {
     signals: [Signal; 3],

@@ -1,6 +1,7 @@
 //! A person at a stack: how a command reaches it, and what it says when it cannot.
 
-use crate::ending::failure::{BAD_INPUT, FAILED, Failure, HALTED, HELD, NO_ACCESS, chain};
+use crate::ending::failure::{Failure, chain};
+use crate::exit_code::ExitCode;
 use crate::stack::environment::Environment;
 use crate::view::console::Output;
 use clap::Args;
@@ -145,16 +146,16 @@ impl Session {
     pub fn failed(&self, error: &ActionError) -> Failure {
         match error {
             ActionError::InvalidRequest(message) => Failure::bad_input(message.clone()),
-            ActionError::LockHeld(message) => Failure { code: HELD, message: message.clone() },
+            ActionError::LockHeld(message) => Failure { code: ExitCode::Held, message: message.clone() },
             // Nothing moves over a route that somebody else has changed: it stays halted until a person decides.
             ActionError::Drifted(message) | ActionError::NotYet(message) => {
-                Failure { code: HALTED, message: message.clone() }
+                Failure { code: ExitCode::Halted, message: message.clone() }
             }
             ActionError::Port { doing, source } | ActionError::Ledger { doing, source: LedgerError::Port(source) } => {
                 self.port_failed(doing, source)
             }
             ActionError::Superseded(_) | ActionError::Ledger { .. } | ActionError::Internal(_) => {
-                Failure { code: FAILED, message: error.chain() }
+                Failure { code: ExitCode::Failed, message: error.chain() }
             }
         }
     }
@@ -170,31 +171,31 @@ impl Session {
         let account = &self.caller.account;
         match error {
             PortError::Denied { .. } => Failure {
-                code: NO_ACCESS,
+                code: ExitCode::NoAccess,
                 message: format!(
                     "{doing}: {error}\n  you are {}; `crossfade doctor` shows what you may do",
                     self.caller.arn
                 ),
             },
             PortError::Throttled { .. } => Failure {
-                code: NO_ACCESS,
+                code: ExitCode::NoAccess,
                 message: format!(
                     "{doing}: {error}\n  AWS limits the rate of this account; the call is safe to repeat in a minute"
                 ),
             },
             PortError::Unavailable { .. } => Failure {
-                code: NO_ACCESS,
+                code: ExitCode::NoAccess,
                 message: format!("{doing}: {error}\n  {}", unreachable(endpoint.as_deref())),
             },
             PortError::NotFound { operation: "GetItem" | "Query" | "PutItem" | "TransactWriteItems", .. } => Failure {
-                code: BAD_INPUT,
+                code: ExitCode::BadInput,
                 message: format!(
                     "there is no table {stack} in {region} of account {account}\n  is the stack called {stack}, and is \
                      it in {region}? give --stack and --region; `crossfade doctor` shows what is there"
                 ),
             },
             PortError::NotFound { operation: "StartExecution" | "DescribeStateMachine", object } => Failure {
-                code: BAD_INPUT,
+                code: ExitCode::BadInput,
                 message: format!(
                     "there is no state machine {} in {region} of account {account}\n  is the stack called {stack}, and \
                      is it in {region}? give --stack and --region; `crossfade doctor` shows what is there",
@@ -202,7 +203,7 @@ impl Session {
                 ),
             },
             PortError::NotFound { .. } | PortError::Refused { .. } => {
-                Failure { code: FAILED, message: format!("{doing}: {error}") }
+                Failure { code: ExitCode::Failed, message: format!("{doing}: {error}") }
             }
         }
     }
@@ -286,7 +287,7 @@ fn not_signed_in(error: &SignInError, endpoint: Option<&str>) -> Failure {
             chain(error)
         )),
         SignInError::NoCredentials(_) => Failure {
-            code: NO_ACCESS,
+            code: ExitCode::NoAccess,
             message: format!(
                 "{}\n  set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; after `aws sso login`, run \
                  eval \"$(aws configure export-credentials --format env)\"",
@@ -294,11 +295,11 @@ fn not_signed_in(error: &SignInError, endpoint: Option<&str>) -> Failure {
             ),
         },
         SignInError::NoIdentity(PortError::Denied { .. }) => Failure {
-            code: NO_ACCESS,
+            code: ExitCode::NoAccess,
             message: format!("{}\n  the credentials are wrong or have expired: sign in again", chain(error)),
         },
         SignInError::NoIdentity(_) => {
-            Failure { code: NO_ACCESS, message: format!("{}\n  {}", chain(error), unreachable(endpoint)) }
+            Failure { code: ExitCode::NoAccess, message: format!("{}\n  {}", chain(error), unreachable(endpoint)) }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `crossfade abort` and `crossfade rollback`: every route back, by the fastest way that a person has.
 
-use crate::ending::failure::{BAD_INPUT, FAILED, Failure, HALTED};
+use crate::ending::failure::Failure;
 use crate::ending::outcome::{Ending, Outcome};
+use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
 use crate::following::interruption::Interruption;
 use crate::stack::arguments::service;
@@ -90,7 +91,11 @@ impl RollbackArguments {
 ///
 /// # Errors
 /// Nothing is under way; no access.
-pub async fn abort(arguments: &AbortArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn abort(
+    arguments: &AbortArguments,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, Failure> {
     let service = &arguments.back.service;
     // A table that does not answer is no reason to leave traffic where it is.
     let head = match session.ports.ledger.head(service).await {
@@ -116,7 +121,7 @@ pub async fn rollback(
     arguments: &RollbackArguments,
     session: &Session,
     console: &mut Console<'_>,
-) -> Result<u8, Failure> {
+) -> Result<ExitCode, Failure> {
     let service = &arguments.back.service;
     let head = match session.ports.ledger.head(service).await {
         Ok(None) => return Err(session.unknown_or_never_started(service).await),
@@ -135,7 +140,7 @@ async fn go_back(
     head: Option<&Head>,
     session: &Session,
     console: &mut Console<'_>,
-) -> Result<u8, Failure> {
+) -> Result<ExitCode, Failure> {
     let BackArguments { service, reason, no_wait, .. } = arguments;
     // From here on Ctrl-C ends the waiting with a word, and never a rollback that has half begun.
     let interruption = Interruption::listen().map_err(|error| Failure::of(&error))?;
@@ -178,7 +183,7 @@ async fn go_back(
             }))?,
             Output::Human | Output::Github => console.data(&execution)?,
         }
-        return Ok(0);
+        return Ok(ExitCode::Done);
     }
     let mut follow = Follow::execution(session, service, &execution).beside(head).interrupted_by(interruption);
     match follow.until(Until::End, None, console).await? {
@@ -220,17 +225,20 @@ async fn was_taken_back(before: Option<&Head>, session: &Session) -> bool {
 }
 
 /// What a rollback of one's own comes to: to be back is what was asked for.
-fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result<u8, Failure> {
+fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let (code, told) = match ending.outcome {
         Outcome::Refused if taken_back => {
-            (0, format!("{}: taken back before any route was changed, locks released", ending.service))
+            (ExitCode::Done, format!("{}: taken back before any route was changed, locks released", ending.service))
         }
-        Outcome::Migrated | Outcome::RolledBack | Outcome::Aborted => {
-            (0, format!("{}: every route is back at its baseline, looked at twice, locks released", ending.service))
+        Outcome::Migrated | Outcome::RolledBack | Outcome::Aborted => (
+            ExitCode::Done,
+            format!("{}: every route is back at its baseline, looked at twice, locks released", ending.service),
+        ),
+        Outcome::Refused | Outcome::Held => (ExitCode::BadInput, format!("{}: {}", ending.service, ending.reason)),
+        Outcome::Halted => {
+            (ExitCode::Halted, format!("{}: the rollback has HALTED: {}", ending.service, ending.reason))
         }
-        Outcome::Refused | Outcome::Held => (BAD_INPUT, format!("{}: {}", ending.service, ending.reason)),
-        Outcome::Halted => (HALTED, format!("{}: the rollback has HALTED: {}", ending.service, ending.reason)),
-        Outcome::Failed => (FAILED, format!("{}: the rollback failed: {}", ending.service, ending.reason)),
+        Outcome::Failed => (ExitCode::Failed, format!("{}: the rollback failed: {}", ending.service, ending.reason)),
     };
     match console.output {
         Output::Human => console.data(&told)?,
@@ -239,7 +247,7 @@ fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result
             "exitCode": code, "secondsToSafe": ending.seconds_to_safe,
         }))?,
         Output::Github => {
-            let level = if code == 0 { "notice" } else { "error" };
+            let level = if code == ExitCode::Done { "notice" } else { "error" };
             console.data(&annotation(level, "rollback", &told))?;
         }
     }

@@ -1,6 +1,7 @@
 //! `crossfade apply`: stores a fleet's policy.
 
 use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use crate::stack::policy_file;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::{Console, Output};
@@ -39,7 +40,11 @@ pub struct ApplyArguments {
 ///
 /// # Errors
 /// The policy is wrong, or names a service of another fleet; no access.
-pub async fn run(arguments: &ApplyArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn run(
+    arguments: &ApplyArguments,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, Failure> {
     let mut document = policy_file::read(&arguments.file)?;
     let policy = policy_file::decode(&arguments.file, &document)?;
     let stored = session.ports.ledger.policies().await;
@@ -72,7 +77,7 @@ pub async fn run(arguments: &ApplyArguments, session: &Session, console: &mut Co
             console.say(&told);
         }
     }
-    Ok(0)
+    Ok(ExitCode::Done)
 }
 
 /// A service in two fleets could be started by neither.

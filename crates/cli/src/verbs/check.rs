@@ -1,6 +1,7 @@
 //! `crossfade check`: a policy file, offline.
 
 use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use crate::stack::policy_file;
 use crate::view::console::{Console, Output};
 use clap::Args;
@@ -31,15 +32,15 @@ pub struct CheckArguments {
 ///
 /// # Errors
 /// The file cannot be read, or every problem of the policy.
-pub fn run(arguments: &CheckArguments, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub fn run(arguments: &CheckArguments, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let document = policy_file::read(&arguments.file)?;
     let policy = policy_file::decode(&arguments.file, &document)?;
     if console.output == Output::Json {
         console.json(&policy)?;
-        return Ok(0);
+        return Ok(ExitCode::Done);
     }
     console.data(&told(&arguments.file.display().to_string(), &policy))?;
-    Ok(0)
+    Ok(ExitCode::Done)
 }
 
 fn told(file: &str, policy: &FleetPolicy) -> String {

@@ -1,6 +1,7 @@
 //! `crossfade completions`: what a shell needs to complete the command line.
 
 use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use clap::{Args, Command};
 use clap_complete::Shell;
 use std::io::Write;
@@ -18,9 +19,9 @@ pub struct CompletionsArguments {
 }
 
 /// Runs the command and returns its exit code: 0, or 1 if the output cannot be written.
-pub fn run(arguments: &CompletionsArguments, mut command: Command, stdout: &mut impl Write) -> u8 {
+pub fn run(arguments: &CompletionsArguments, mut command: Command, stdout: &mut impl Write) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "crossfade", &mut script);
     let written = stdout.write_all(&script).and_then(|()| stdout.flush());
-    written.map_or_else(|error| Failure::of_output(&error).code, |()| 0)
+    written.map_or_else(|error| Failure::of_output(&error).code, |()| ExitCode::Done)
 }

@@ -1,6 +1,7 @@
 //! `crossfade doctor`: what is there, what may be read, and what to do about the rest. Changes nothing.
 
-use crate::ending::failure::{BAD_INPUT, Failure, NO_ACCESS};
+use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use crate::stack::environment::Environment;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::{Console, Output};
@@ -64,22 +65,22 @@ pub async fn run(
     arguments: &DoctorArguments,
     environment: &Environment,
     console: &mut Console<'_>,
-) -> Result<u8, Failure> {
+) -> Result<ExitCode, Failure> {
     let mut lines = Vec::new();
-    let mut code = 0;
+    let mut code = ExitCode::Done;
     match Session::open(&arguments.connection, environment).await {
         Err(failure) => {
             code = failure.code;
-            let state = if code == NO_ACCESS { State::Denied } else { State::Missing };
+            let state = if code == ExitCode::NoAccess { State::Denied } else { State::Missing };
             lines.push(line("credentials", state, failure.message));
         }
         Ok(session) => examine(&session, &mut lines).await,
     }
     let worst = |state| lines.iter().any(|line: &Line| line.state == state);
-    if code == 0 && worst(State::Denied) {
-        code = NO_ACCESS;
-    } else if code == 0 && worst(State::Missing) {
-        code = BAD_INPUT;
+    if code == ExitCode::Done && worst(State::Denied) {
+        code = ExitCode::NoAccess;
+    } else if code == ExitCode::Done && worst(State::Missing) {
+        code = ExitCode::BadInput;
     }
     if console.output == Output::Json {
         console.json(&lines)?;
@@ -224,7 +225,7 @@ fn judged(session: &Session, what: &str, found: Result<(), PortError>, well: &st
         Ok(()) => line(what, State::Ok, well),
         Err(error) => {
             let failure = session.port_failed(what, &error);
-            let state = if failure.code == NO_ACCESS { State::Denied } else { State::Missing };
+            let state = if failure.code == ExitCode::NoAccess { State::Denied } else { State::Missing };
             line(what, state, failure.message)
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
+use crate::exit_code::ExitCode;
 use crate::stack::arguments::service;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::{Console, Output};
@@ -33,7 +34,11 @@ pub struct HistoryArguments {
 ///
 /// # Errors
 /// There is no such migration; no access.
-pub async fn run(arguments: &HistoryArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn run(
+    arguments: &HistoryArguments,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, Failure> {
     let service = &arguments.service;
     let head = session.head_of(service).await?;
     let attempt = arguments.attempt.unwrap_or(head.attempt);
@@ -49,7 +54,7 @@ pub async fn run(arguments: &HistoryArguments, session: &Session, console: &mut 
     }
     if console.output == Output::Json {
         console.json(&events)?;
-        return Ok(0);
+        return Ok(ExitCode::Done);
     }
     let mut day = None;
     for event in &events {
@@ -65,5 +70,5 @@ pub async fn run(arguments: &HistoryArguments, session: &Session, console: &mut 
     {
         console.data(&ending.line())?;
     }
-    Ok(0)
+    Ok(ExitCode::Done)
 }

@@ -2,6 +2,7 @@
 
 mod replay_file;
 
+use crate::exit_code::ExitCode;
 use clap::{Args, ValueEnum};
 use crossfade_domain::judge::{Judgement, Parameters, Verdict, judge, verdict};
 use serde::Serialize;
@@ -38,16 +39,16 @@ enum Output {
 
 /// Runs the command and returns its exit code: 0 for any verdict, 2 for a file that cannot be judged, 1 if the output
 /// cannot be written.
-pub fn run(arguments: &JudgeArguments, stdout: &mut impl Write, stderr: &mut impl Write) -> u8 {
+pub fn run(arguments: &JudgeArguments, stdout: &mut impl Write, stderr: &mut impl Write) -> ExitCode {
     let written = match replay(&arguments.file) {
         Ok((judgement, parameters)) => match arguments.output {
             Output::Human => write_for_people(&judgement, &parameters, stdout),
             Output::Json => write_json(&judgement, stdout),
         }
-        .map(|()| 0),
-        Err(problem) => writeln!(stderr, "error: {problem}").map(|()| 2),
+        .map(|()| ExitCode::Done),
+        Err(problem) => writeln!(stderr, "error: {problem}").map(|()| ExitCode::BadInput),
     };
-    written.unwrap_or(1)
+    written.unwrap_or(ExitCode::Failed)
 }
 
 fn replay(file: &str) -> Result<(Judgement, Parameters), String> {
@@ -143,7 +144,7 @@ mod tests {
     use std::path::PathBuf;
 
     /// Runs the command on a file with this text: exit code, standard output, standard error.
-    fn run_on(text: &str, output: Output) -> (u8, String, String) {
+    fn run_on(text: &str, output: Output) -> (ExitCode, String, String) {
         let folder = tempfile::tempdir().unwrap();
         let file: PathBuf = folder.path().join("series.json");
         std::fs::write(&file, text).unwrap();
@@ -173,7 +174,7 @@ mod tests {
                 .collect();
             let file = json!({"horizonMinutes": 60, "metrics": metrics}).to_string();
             let (code, stdout, stderr) = run_on(&file, Output::Json);
-            assert_eq!((code, stderr.as_str()), (0, ""), "{name}");
+            assert_eq!((code, stderr.as_str()), (ExitCode::Done, ""), "{name}");
             let output: Value = serde_json::from_str(&stdout).unwrap();
             assert_eq!(output["verdict"], case["verdict"], "{name}");
             for (metric, expected) in case["detail"].as_object().unwrap() {
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn people_read_the_verdict_first_and_then_the_evidence() {
         let (code, stdout, stderr) = run_on(REGRESSION, Output::Human);
-        assert_eq!((code, stderr.as_str()), (0, ""));
+        assert_eq!((code, stderr.as_str()), (ExitCode::Done, ""));
         insta::assert_snapshot!(stdout, @r"
         FAIL: new cluster fails 6.2 % of requests (31 of 500), old 0.1 % (10 of 9,500), tolerated 0.26 %; chance of a false alarm < 1 in 100,000
 
@@ -237,7 +238,7 @@ mod tests {
 
     fn check_refusal(text: &str, expected: &str) {
         let (code, stdout, stderr) = run_on(text, Output::Json);
-        assert_eq!((code, stdout.as_str()), (2, ""), "{text}");
+        assert_eq!((code, stdout.as_str()), (ExitCode::BadInput, ""), "{text}");
         assert_eq!(stderr, expected, "{text}");
     }
 
@@ -317,7 +318,7 @@ mod tests {
     fn a_missing_file_is_named() {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let arguments = JudgeArguments { file: "no-such-file.json".to_owned(), output: Output::Human };
-        assert_eq!(run(&arguments, &mut stdout, &mut stderr), 2);
+        assert_eq!(run(&arguments, &mut stdout, &mut stderr), ExitCode::BadInput);
         let message = String::from_utf8(stderr).unwrap();
         assert!(message.starts_with("error: cannot read no-such-file.json: "), "{message}");
     }

@@ -1,6 +1,7 @@
 //! `crossfade pause`, `continue` and `approve`: what a person asks of a migration on its way.
 
 use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use crate::stack::arguments::service;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::{Console, Output};
@@ -94,7 +95,7 @@ steer!(ApproveArguments, Command::Approve, "is approved at its present step; the
 ///
 /// # Errors
 /// There is no migration that would see it; no access.
-pub async fn run<S: Steer>(arguments: &S, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn run<S: Steer>(arguments: &S, session: &Session, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let before = session.head_of(arguments.service()).await?;
     let after = command(&session.ports, arguments.service(), S::COMMAND, &session.caller.arn).await;
     let after = after.map_err(|error| session.failed(&error))?;
@@ -108,5 +109,5 @@ pub async fn run<S: Steer>(arguments: &S, session: &Session, console: &mut Conso
             console.data(&format!("{} {}{already}", after.migration, S::THEN))?;
         }
     }
-    Ok(0)
+    Ok(ExitCode::Done)
 }

@@ -3,8 +3,9 @@
 mod estimate;
 mod text;
 
-use crate::ending::failure::{BAD_INPUT, Failure, HALTED, HELD};
+use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
+use crate::exit_code::ExitCode;
 use crate::stack::arguments::service;
 use crate::stack::policy_file;
 use crate::stack::session::{Connection, Session};
@@ -12,11 +13,12 @@ use crate::verbs::start::has_arrived;
 use crate::view::console::{Console, Output};
 use crate::view::ending;
 use clap::Args;
-use crossfade_actions::functions::plan_migration::plan_migration;
+use crossfade_actions::functions::plan_migration::plan_service;
 use crossfade_domain::journal::Phase;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::planner::plan::{Finding, Plan, Severity};
+use crossfade_domain::policy::request::decode_request;
 use estimate::Estimate;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -51,7 +53,7 @@ pub struct PlanArguments {
 ///
 /// # Errors
 /// Bad input, a refused plan with every finding, no access.
-pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let service = &arguments.service;
     if let Some(code) = already(service, session, console).await? {
         return Ok(code);
@@ -67,8 +69,9 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
             return Err(Session::unknown(service, &known));
         }
     }
-    let input = json!({"request": request, "execution": "crossfade plan"});
-    let cursor = plan_migration(&session.ports, &input).await.map_err(|error| session.failed(&error))?;
+    let request = decode_request(&request).map_err(|problems| Failure::bad_input(problems.to_string()))?;
+    let planned = plan_service(&session.ports, &request, "crossfade plan").await;
+    let cursor = planned.map_err(|error| session.failed(&error))?;
     let Some(plan) = cursor.plan.as_deref().filter(|_| cursor.verdict == Verdict::Planned) else {
         return refused(service, &cursor, console);
     };
@@ -77,11 +80,15 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
         Output::Json => console.json(&json!({"plan": plan, "findings": plan.findings, "estimate": estimate}))?,
         Output::Human | Output::Github => console.data(&text::told(plan, &estimate))?,
     }
-    Ok(0)
+    Ok(ExitCode::Done)
 }
 
 /// The answer where the service has moved, or is on its way: a plan would only find its own migration in its way.
-async fn already(service: &ServiceName, session: &Session, console: &mut Console<'_>) -> Result<Option<u8>, Failure> {
+async fn already(
+    service: &ServiceName,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<Option<ExitCode>, Failure> {
     let head = session.ports.ledger.head(service).await;
     let head = head.map_err(|source| session.ledger_failed(&format!("reading the head of {service}"), source))?;
     let Some(head) = head else { return Ok(None) };
@@ -94,7 +101,7 @@ async fn already(service: &ServiceName, session: &Session, console: &mut Console
     if head.phase == Phase::Halted {
         let reason = head.reason.clone().unwrap_or_default();
         return Err(Failure {
-            code: HALTED,
+            code: ExitCode::Halted,
             message: format!(
                 "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback \
                  {service}` goes back; a plan can be made after that"
@@ -109,12 +116,15 @@ async fn already(service: &ServiceName, session: &Session, console: &mut Console
     } else {
         ("is under way", format!("`crossfade watch {service}` shows it, `crossfade abort {service}` rolls it back"))
     };
-    Err(Failure { code: HELD, message: format!("{migration} {phase}; nothing to plan until it is over\n  {then}") })
+    Err(Failure {
+        code: ExitCode::Held,
+        message: format!("{migration} {phase}; nothing to plan until it is over\n  {then}"),
+    })
 }
 
 /// Every finding on a line of its own.
-fn refused(service: &ServiceName, cursor: &Cursor, console: &mut Console<'_>) -> Result<u8, Failure> {
-    let code = if cursor.error.as_deref() == Some("LockHeld") { HELD } else { BAD_INPUT };
+fn refused(service: &ServiceName, cursor: &Cursor, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
+    let code = if cursor.error == Some(Refusal::LockHeld) { ExitCode::Held } else { ExitCode::BadInput };
     if console.output == Output::Json {
         console.json(&json!({"plan": null, "findings": cursor.findings, "reason": cursor.reason, "exitCode": code}))?;
         return Ok(code);

@@ -5,8 +5,9 @@ mod endpoints_text;
 mod live;
 mod summary;
 
-use crate::ending::failure::{BAD_INPUT, FAILED, Failure, chain};
-use crate::following::interruption::{INTERRUPTED, Interruption};
+use crate::ending::failure::{Failure, chain};
+use crate::exit_code::ExitCode;
+use crate::following::interruption::Interruption;
 use clap::{Args, ValueEnum};
 use crossfade_aws::{Settings, connect_local};
 use crossfade_domain::policy::problem::Problems;
@@ -76,7 +77,7 @@ pub fn run(
     may_colour: bool,
     stdout: &mut (impl Write + IsTerminal),
     stderr: &mut (impl Write + IsTerminal),
-) -> u8 {
+) -> ExitCode {
     let result = scenario_of(arguments).and_then(|scenario| {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::of(&error))?;
@@ -136,7 +137,7 @@ async fn rehearse(
     may_colour: bool,
     stdout: &mut (impl Write + IsTerminal),
     stderr: &mut (impl Write + IsTerminal),
-) -> Result<u8, Failure> {
+) -> Result<ExitCode, Failure> {
     let mut interruption = Interruption::listen().map_err(|error| Failure::of(&error))?;
     let binaries = tokio::select! {
         binaries = binaries::find(arguments.functions.as_deref(), stderr) => binaries?,
@@ -219,21 +220,21 @@ fn print(output: Output, report: &Report, colours: bool, stdout: &mut impl Write
     stdout.flush()
 }
 
-fn exit_code(report: &Report) -> u8 {
+fn exit_code(report: &Report) -> ExitCode {
     match (report.ok, report.was_refused()) {
-        (true, _) => 0,
-        (false, true) => BAD_INPUT,
-        (false, false) => FAILED,
+        (true, _) => ExitCode::Done,
+        (false, true) => ExitCode::BadInput,
+        (false, false) => ExitCode::Failed,
     }
 }
 
 fn interrupted(when: &str) -> Failure {
-    Failure { code: INTERRUPTED, message: format!("interrupted{when}") }
+    Failure { code: ExitCode::Interrupted, message: format!("interrupted{when}") }
 }
 
 /// A folder that lacks binaries was named by the user; all else is the tool's doing.
 fn not_started(error: &RehearsalError) -> Failure {
-    let code = if matches!(error, RehearsalError::NoBinary(_)) { BAD_INPUT } else { FAILED };
+    let code = if matches!(error, RehearsalError::NoBinary(_)) { ExitCode::BadInput } else { ExitCode::Failed };
     Failure { code, message: chain(error) }
 }
 

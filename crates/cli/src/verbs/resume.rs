@@ -1,6 +1,7 @@
 //! `crossfade resume`: a halted migration goes on.
 
 use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
 use crate::stack::arguments::{duration, service};
 use crate::stack::session::{Connection, Session};
@@ -47,7 +48,11 @@ pub struct ResumeArguments {
 ///
 /// # Errors
 /// What stands against it; no access.
-pub async fn run(arguments: &ResumeArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn run(
+    arguments: &ResumeArguments,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, Failure> {
     let service = &arguments.service;
     let request = Resume { accept_drift: arguments.accept_drift, who: session.caller.arn.clone() };
     let resumed = resume(&session.ports, service, &request).await.map_err(|error| session.failed(&error))?;
@@ -61,7 +66,7 @@ pub async fn run(arguments: &ResumeArguments, session: &Session, console: &mut C
             Output::Json => console.json(&json!({"migration": migration, "execution": resumed.head.execution}))?,
             Output::Human | Output::Github => console.data(migration.as_str())?,
         }
-        return Ok(0);
+        return Ok(ExitCode::Done);
     }
     let mut follow = Follow::migration(session, service, Some(migration.clone())).after_event(resumed.head.sequence);
     match follow.until(Until::End, arguments.timeout, console).await? {

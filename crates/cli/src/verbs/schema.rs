@@ -1,6 +1,7 @@
 //! `crossfade schema`: JSON Schemas of what people write, for editors.
 
 use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use clap::{Args, ValueEnum};
 use crossfade_domain::policy::document::policy_schema;
 use crossfade_rehearsal::scenario::scenario_schema;
@@ -23,10 +24,10 @@ enum Document {
 }
 
 /// Runs the command and returns its exit code: 0, or 1 if the output cannot be written.
-pub fn run(arguments: &SchemaArguments, stdout: &mut impl Write) -> u8 {
+pub fn run(arguments: &SchemaArguments, stdout: &mut impl Write) -> ExitCode {
     let schema = match arguments.document {
         Document::Policy => policy_schema(),
         Document::Scenario => scenario_schema(),
     };
-    writeln!(stdout, "{schema:#}").map_or_else(|error| Failure::of_output(&error).code, |()| 0)
+    writeln!(stdout, "{schema:#}").map_or_else(|error| Failure::of_output(&error).code, |()| ExitCode::Done)
 }

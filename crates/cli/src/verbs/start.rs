@@ -1,7 +1,8 @@
 //! `crossfade start`: begins a migration, or attaches to the one that is under way.
 
-use crate::ending::failure::{Failure, HALTED, HELD};
+use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
+use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
 use crate::stack::arguments::{duration, service};
 use crate::stack::policy_file;
@@ -65,7 +66,11 @@ pub struct StartArguments {
 ///
 /// # Errors
 /// Bad input, no access, another migration in the way.
-pub async fn run(arguments: &StartArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn run(
+    arguments: &StartArguments,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, Failure> {
     let service = &arguments.service;
     let (input, wanted) = request(service, arguments.policy.as_ref())?;
     let head = session.ports.ledger.head(service).await;
@@ -121,12 +126,12 @@ async fn attach(
     head: &Head,
     wanted: Option<&ServicePolicy>,
     console: &mut Console<'_>,
-) -> Result<u8, Failure> {
+) -> Result<ExitCode, Failure> {
     let (service, migration) = (&head.service, &head.migration);
     if head.phase == Phase::Halted {
         let reason = head.reason.clone().unwrap_or_default();
         return Err(Failure {
-            code: HALTED,
+            code: ExitCode::Halted,
             message: format!(
                 "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback \
                  {service}` goes back"
@@ -138,7 +143,7 @@ async fn attach(
         && *wanted != plan.policy
     {
         return Err(Failure {
-            code: HELD,
+            code: ExitCode::Held,
             message: format!(
                 "{service} is in migration {migration} since {}, by another policy than this one\n  wait for it \
                  (`crossfade wait {service}`) or abort it (`crossfade abort {service}`), then start again",
@@ -148,7 +153,7 @@ async fn attach(
     }
     if head.phase.is_returning() && !arguments.wait {
         return Err(Failure {
-            code: HELD,
+            code: ExitCode::Held,
             message: format!("{migration} is being rolled back; `crossfade wait {service}` tells when it is over"),
         });
     }
@@ -182,7 +187,7 @@ async fn follow(
     mut follow: Follow<'_>,
     planning: SignedDuration,
     console: &mut Console<'_>,
-) -> Result<u8, Failure> {
+) -> Result<ExitCode, Failure> {
     let service = &arguments.service;
     if arguments.wait {
         return match follow.until(Until::End, arguments.timeout, console).await? {
@@ -198,7 +203,7 @@ async fn follow(
             } else {
                 console.data(migration.as_str())?;
             }
-            Ok(0)
+            Ok(ExitCode::Done)
         }
         Reached::End(ending) => ending::print(&ending, console),
     }

@@ -2,6 +2,7 @@
 
 use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
+use crate::exit_code::ExitCode;
 use crate::following::look::{Look, age, weight_at};
 use crate::stack::arguments::service;
 use crate::stack::session::{Connection, Session};
@@ -37,12 +38,16 @@ pub struct StatusArguments {
 ///
 /// # Errors
 /// Nobody knows the service; no access.
-pub async fn run(arguments: &StatusArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn run(
+    arguments: &StatusArguments,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, Failure> {
     match &arguments.service {
         Some(service) => one(service, session, console).await?,
         None => all(session, console).await?,
     }
-    Ok(0)
+    Ok(ExitCode::Done)
 }
 
 async fn one(service: &ServiceName, session: &Session, console: &mut Console<'_>) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `crossfade wait`: until a migration is over, or has come as far as was asked.
 
 use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
 use crate::stack::arguments::{duration, service};
 use crate::stack::session::{Connection, Session};
@@ -56,7 +57,7 @@ fn until(text: &str) -> Result<Until, String> {
 ///
 /// # Errors
 /// Bad input, no access, the time is up.
-pub async fn run(arguments: &WaitArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn run(arguments: &WaitArguments, session: &Session, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let head = session.head_of(&arguments.service).await?;
     let mut follow =
         Follow::migration(session, &arguments.service, Some(head.migration.clone())).after_event(head.sequence);

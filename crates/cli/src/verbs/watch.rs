@@ -1,6 +1,7 @@
 //! `crossfade watch`: everything of a migration, until it is over.
 
 use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
 use crate::following::look::Look;
 use crate::stack::arguments::service;
@@ -39,7 +40,11 @@ pub struct WatchArguments {
 ///
 /// # Errors
 /// Bad input, no access, Ctrl-C.
-pub async fn run(arguments: &WatchArguments, session: &Session, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub async fn run(
+    arguments: &WatchArguments,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, Failure> {
     let head = session.head_of(&arguments.service).await?;
     let follow = Follow::migration(session, &arguments.service, Some(head.migration.clone()));
     let mut follow = match console.output {

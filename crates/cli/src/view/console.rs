@@ -1,6 +1,7 @@
 //! Where a command speaks: data on standard output, talk on standard error.
 
 use crate::ending::failure::Failure;
+use crate::exit_code::ExitCode;
 use crate::stack::environment::Environment;
 use crate::view::ending::{self, annotation};
 use clap::ValueEnum;
@@ -92,10 +93,10 @@ impl<'a> Console<'a> {
     }
 
     /// Says why a command could not do its work, and returns its exit code.
-    pub fn fail(&mut self, failure: &Failure) -> u8 {
+    pub fn fail(&mut self, failure: &Failure) -> ExitCode {
         // The reader went away; there is nothing to say, and nobody to say it to.
-        if failure.code == 0 {
-            return 0;
+        if failure.code == ExitCode::Done {
+            return failure.code;
         }
         if self.output == Output::Json {
             let told = serde_json::json!({"error": failure.message, "exitCode": failure.code});

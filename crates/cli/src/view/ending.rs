@@ -1,8 +1,8 @@
 //! How a migration ended, for people, programs and pipelines.
 
-use crate::ending::failure::{BAD_INPUT, Failure, HALTED, HELD, NO_ACCESS, WAIT_TIMED_OUT};
+use crate::ending::failure::Failure;
 use crate::ending::outcome::{Ending, Outcome};
-use crate::following::interruption::INTERRUPTED;
+use crate::exit_code::ExitCode;
 use crate::view::console::{Console, Output};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -12,7 +12,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// Standard output, or a file that GitHub Actions named, cannot be written.
-pub fn print(ending: &Ending, console: &mut Console<'_>) -> Result<u8, Failure> {
+pub fn print(ending: &Ending, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     match console.output {
         Output::Human => {
             console.data(&ending.line())?;
@@ -46,15 +46,7 @@ fn github(ending: &Ending, console: &mut Console<'_>) -> Result<(), Failure> {
 /// # Errors
 /// A file that GitHub Actions named cannot be written.
 pub fn github_failure(failure: &Failure, console: &Console<'_>) -> Result<(), Failure> {
-    let outcome = match failure.code {
-        BAD_INPUT => "refused",
-        HELD => "held by another migration",
-        WAIT_TIMED_OUT => "time is up",
-        HALTED => "halted",
-        NO_ACCESS => "no access",
-        INTERRUPTED => "interrupted",
-        _ => "failed",
-    };
+    let outcome = failure.code.words();
     let code = failure.code;
     let reason = failure.message.replace(['\r', '\n'], " ");
     if let Some(file) = &console.summary {
@@ -108,7 +100,10 @@ fn step_outputs(ending: &Ending) -> String {
 fn append(file: &Path, text: &str) -> Result<(), Failure> {
     let written =
         OpenOptions::new().create(true).append(true).open(file).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| Failure { code: 1, message: format!("cannot write to {}: {error}", file.display()) })
+    written.map_err(|error| Failure {
+        code: ExitCode::Failed,
+        message: format!("cannot write to {}: {error}", file.display()),
+    })
 }
 
 #[cfg(test)]
@@ -122,7 +117,7 @@ mod tests {
             migration: Some(MigrationId::of(&service, 1)),
             service,
             outcome: Outcome::RolledBack,
-            exit_code: 3,
+            exit_code: ExitCode::RolledBack,
             reason: "alarms: users-5xx is firing:\n2 of 3 | 50 %".to_owned(),
             next: "start again".to_owned(),
             execution: Some("arn".to_owned()),

@@ -1,48 +1,37 @@
 //! The alarms' opinion.
 
-use crate::alarms::alarm::{Alarm, AlarmState, Firing};
+use crate::alarms::alarm::AlarmState;
+use crate::alarms::quiet::{AlarmsRead, Objection, objections};
 use crate::gates::opinion::{Gate, Opinion, Says};
 use jiff::Timestamp;
-
-/// What was read about the alarms.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AlarmsRead {
-    /// Those that exist.
-    pub found: Vec<Alarm>,
-    /// Changes to ALARM from their histories.
-    pub firings: Vec<Firing>,
-}
 
 /// Says what the alarms say: an alarm that fires, or fired at or after `since`, rolls back even if it is quiet again;
 /// one that is gone holds, since it would never fire; one without data is mentioned, and rolls back nothing by itself.
 pub fn alarms_opinion(wanted: &[String], read: &AlarmsRead, since: Timestamp) -> Opinion {
-    let mut bad: Vec<(Timestamp, String)> = Vec::new();
-    let mut missing: Vec<&str> = Vec::new();
-    let mut silent: Vec<&str> = Vec::new();
-    for name in wanted {
-        let found = read.found.iter().find(|alarm| alarm.name == *name);
-        let fired = read.firings.iter().filter(|firing| firing.name == *name && firing.at >= since);
-        match found {
-            Some(alarm) if alarm.state == AlarmState::Alarm => {
-                bad.push((alarm.since, format!("{name} is firing: {}", alarm.reason)));
-                continue;
-            }
-            Some(alarm) if alarm.state == AlarmState::InsufficientData => silent.push(name),
-            Some(_) => {}
-            None => missing.push(name),
-        }
-        if let Some(first) = fired.map(|firing| firing.at).min() {
-            bad.push((first, format!("{name} fired at {first} and is quiet again")));
-        }
-    }
-    if let Some(caused_at) = bad.iter().map(|(at, _)| *at).min() {
-        let reason = bad.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>().join(", ");
+    let objections = objections(wanted, read, since);
+    if let Some(caused_at) = objections.iter().filter_map(Objection::at).min() {
+        let reasons = objections.iter().filter_map(|objection| match objection {
+            Objection::Firing { name, reason, .. } => Some(format!("{name} is firing: {reason}")),
+            Objection::Fired { name, at } => Some(format!("{name} fired at {at} and is quiet again")),
+            Objection::Missing { .. } => None,
+        });
+        let reason = reasons.collect::<Vec<_>>().join(", ");
         return Opinion { gate: Gate::Alarms, says: Says::RollBack, reason, caused_at: Some(caused_at) };
     }
+    let missing = objections.iter().filter_map(|objection| match objection {
+        Objection::Missing { name } => Some(name.as_str()),
+        Objection::Firing { .. } | Objection::Fired { .. } => None,
+    });
+    let missing: Vec<&str> = missing.collect();
     if !missing.is_empty() {
         let reason = format!("{} no longer exists, so that nothing guards this step", missing.join(", "));
         return Opinion::new(Gate::Alarms, Says::Hold, reason);
     }
+    let without_data = read.found.iter().filter(|alarm| alarm.state == AlarmState::InsufficientData);
+    let silent: Vec<&str> = without_data
+        .map(|alarm| alarm.name.as_str())
+        .filter(|name| wanted.iter().any(|wanted| wanted == name))
+        .collect();
     let reason = if silent.is_empty() { String::new() } else { format!("{} without data", silent.join(", ")) };
     Opinion::new(Gate::Alarms, Says::GoOn, reason)
 }
@@ -50,6 +39,7 @@ pub fn alarms_opinion(wanted: &[String], read: &AlarmsRead, since: Timestamp) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alarms::alarm::{Alarm, Firing};
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

@@ -8,7 +8,8 @@
 //! pause, capacity and an inconclusive judge then hold nothing, and `shift-weight` completes what it began or takes it
 //! back (invariant 3). What cannot be read still holds.
 
-use crate::gates::alarms::{AlarmsRead, alarms_opinion};
+use crate::alarms::quiet::AlarmsRead;
+use crate::gates::alarms::alarms_opinion;
 use crate::gates::health::{capacity_verdict, targets_verdict};
 use crate::gates::judge::{Comparison, Moment, judge_opinion};
 use crate::gates::opinion::{Gate, Opinion, Says};

@@ -37,15 +37,37 @@ pub struct Cursor {
     /// When the cause of a `rollBack` arose, if that was before the verdict: an alarm's change of state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caused_at: Option<Timestamp>,
-    /// The error name of a refusal: `Refused`, `LockHeld` or `InvalidRequest`.
+    /// The error name of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub error: Option<Refusal>,
     /// What the checks said, where the verdict is `refused` or `planned`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// The plan of a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Box<Plan>>,
+}
+
+/// Why a migration did not begin: the error name with which its execution fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The plan, or what was found, stands against it.
+    Refused,
+    /// Another migration holds the service or one of its routes: it may begin later.
+    LockHeld,
+    /// The input is wrong.
+    InvalidRequest,
+}
+
+impl Refusal {
+    /// The error name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "Refused",
+            Self::LockHeld => "LockHeld",
+            Self::InvalidRequest => "InvalidRequest",
+        }
+    }
 }
 
 /// What comes next. A verdict is data and never an error.

@@ -3,8 +3,10 @@
 use super::code;
 use super::findings::Findings;
 use crate::alarms::alarm::AlarmState;
+use crate::alarms::quiet::{AlarmsRead, Objection, objections};
 use crate::planner::inventory::Inventory;
 use crate::policy::service_policy::{GuardAlarms, ServicePolicy};
+use jiff::Timestamp;
 
 pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mut Findings) {
     if policy.alarms.is_empty() && policy.guard_alarms == GuardAlarms::None {
@@ -16,40 +18,39 @@ pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mu
              migration",
         );
     }
-    for name in &policy.alarms {
-        let Some(alarm) = inventory.alarms.iter().find(|alarm| alarm.name == *name) else {
-            findings.refuse(
+    // Nothing counts yet but what the alarms say now.
+    let read = AlarmsRead { found: inventory.alarms.clone(), firings: Vec::new() };
+    for objection in objections(&policy.alarms, &read, Timestamp::MAX) {
+        match &objection {
+            Objection::Missing { name } => findings.refuse(
                 code::ALARM_MISSING,
                 name,
                 "no alarm of this name exists in this account and region, so that it would never fire; create it, or \
                  correct alarms",
-            );
-            continue;
-        };
+            ),
+            Objection::Firing { name, .. } | Objection::Fired { name, .. } => findings.refuse(
+                code::ALARM_FIRING,
+                name,
+                format!("{objection}; a migration starts when all its alarms are quiet"),
+            ),
+        }
+    }
+    for alarm in inventory.alarms.iter().filter(|alarm| policy.alarms.contains(&alarm.name)) {
         if !alarm.actions_enabled {
             findings.warn(
                 code::ALARM_ACTIONS_DISABLED,
-                name,
+                alarm.name.as_str(),
                 "the alarm's own actions are disabled: it stops the migration all the same, but tells nobody else; \
                  enable them",
             );
         }
-        match alarm.state {
-            AlarmState::Ok => {}
-            AlarmState::Alarm => findings.refuse(
-                code::ALARM_FIRING,
-                name,
-                format!(
-                    "the alarm has been firing since {}: {}; a migration starts when all its alarms are quiet",
-                    alarm.since, alarm.reason
-                ),
-            ),
-            AlarmState::InsufficientData => findings.warn(
+        if alarm.state == AlarmState::InsufficientData {
+            findings.warn(
                 code::ALARM_WITHOUT_DATA,
-                name,
+                alarm.name.as_str(),
                 "the alarm has no data and could not say whether something is wrong; check its metric and its \
                  dimensions",
-            ),
+            );
         }
     }
 }

@@ -16,7 +16,7 @@ fn refused(yaml: &str) -> String {
         output: Output::Human,
     };
     let failure = scenario_of(&arguments).unwrap_err();
-    assert_eq!(failure.code, 2);
+    assert_eq!(failure.code, ExitCode::BadInput);
     failure.message.replace(&file.display().to_string(), "scenario.yaml")
 }
 
@@ -49,7 +49,7 @@ fn flags_override_the_scenario_and_a_missing_file_is_bad_input() {
     assert!((scenario.scale - 600.0).abs() < f64::EPSILON);
     arguments.scenario = Some("/nowhere/at-all.yaml".into());
     let failure = scenario_of(&arguments).unwrap_err();
-    assert_eq!(failure.code, 2);
+    assert_eq!(failure.code, ExitCode::BadInput);
     assert!(failure.message.starts_with("cannot read /nowhere/at-all.yaml: "), "{}", failure.message);
 }
 
