@@ -188,7 +188,7 @@ fn an_alarm_that_fired_meanwhile_refuses_even_when_it_is_quiet_again() {
     halted.put_back();
     halted.stage.deliver_alarm_events = false;
     halted.stage.world.fire_alarm("users-5xx");
-    assert!(halted.refused(false).1.contains("fires since"));
+    assert!(halted.refused(false).1.contains("has been firing since"));
     halted.stage.world.quiet_alarm("users-5xx");
     assert!(halted.refused(false).1.contains("fired at"));
 }

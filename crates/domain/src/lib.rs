@@ -9,6 +9,7 @@
 //! | `alarms` | alarms that guard a migration, those that Crossfade creates, and their tags |
 //! | `gates` | what can stop a migration, and the verdict |
 //! | `judge`, `comparison` | the statistical comparison of new with old, and the figures that it is made from |
+//! | `rollback` | the way back: who may begin it, what each route gets, in which order |
 //! | `journal` | heads, events, and which event may follow in which phase |
 //! | `names` | services, migrations and ARNs, parsed once |
 //!
@@ -24,5 +25,6 @@ pub mod load_balancer;
 pub mod names;
 pub mod planner;
 pub mod policy;
+pub mod rollback;
 pub mod routing;
 pub mod weight;

@@ -3,13 +3,14 @@
 use crate::error::{ActionError, ErrorClass};
 use crate::migration::ownership::{head_of, plan_of};
 use crate::ports::{Ports, RollBackOrder, Started};
-use crate::rollback::begin::{Begun, Why, bring_all_back, fence_off, roll_back_all};
-use crate::rollback::by_tags::{guarded_groups, take_out_groups};
+use crate::rollback::begin::{Begun, bring_all_back, fence_off, roll_back_all};
+use crate::rollback::by_tags::{guarded_groups, remove_these_groups};
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::rollback::Cause;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -84,8 +85,8 @@ impl Change {
         Ok(Self { alarm, state, reason, at })
     }
 
-    fn why(&self) -> Why {
-        Why {
+    fn why(&self) -> Cause {
+        Cause {
             trigger: Trigger::AlarmEvent,
             cause: format!("alarm {} fired: {}", self.alarm, self.reason),
             caused_at: self.at,
@@ -258,7 +259,7 @@ impl Reaction<'_> {
     }
 
     async fn take_out(&mut self, service: &ServiceName, groups: Vec<(TargetGroup, Tags)>) {
-        let taken = take_out_groups(self.ports, groups).await;
+        let taken = remove_these_groups(self.ports, groups).await;
         // Whatever came of it: the machine is more patient, and it is what begins the rollback in the journal.
         let name = format!("{service}-alarm-{}", self.change.at.as_second());
         let started = self.start(service, None, &name, false).await;
@@ -279,7 +280,7 @@ impl Reaction<'_> {
         name: &str,
         returned_already: bool,
     ) -> Result<String, ActionError> {
-        let Why { trigger, cause, caused_at } = self.change.why();
+        let Cause { trigger, cause, caused_at } = self.change.why();
         let order = RollBackOrder {
             service: service.clone(),
             migration: migration.cloned(),

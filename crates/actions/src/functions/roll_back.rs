@@ -7,13 +7,14 @@ use crate::migration::ownership::{answer, head_of, plan_of};
 use crate::migration::write_journal::release;
 use crate::payload::{Mode, RollBack};
 use crate::ports::Ports;
-use crate::rollback::begin::{Why, conclude, halt, roll_back_all, settle};
-use crate::rollback::by_tags::take_out;
+use crate::rollback::begin::{conclude, halt, roll_back_all, settle};
+use crate::rollback::by_tags::remove_new_groups;
 use crate::rollback::return_routes::{Fence, return_routes};
 use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
 use crossfade_domain::journal::{Event, Happening, Head, Phase, RECORD_VERSION, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
+use crossfade_domain::rollback::Cause;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -201,7 +202,7 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
         Err(error) => return without_table(ports, request, error).await,
     };
     let why = why(request, head, ports.clock.now());
-    if head.phase == Phase::Halted && !why.reaches_halted() {
+    if head.phase == Phase::Halted && !why.may_move_halted() {
         let reason = head.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned());
         return Ok(answer(head, Some(&plan), 0, Verdict::Halt, 0, reason));
     }
@@ -209,7 +210,7 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
 }
 
 /// Who asks for the rollback, and why.
-fn why(request: &RollBack, head: &Head, now: Timestamp) -> Why {
+fn why(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
     let asked = request.cause.clone();
     let gate = request.reason.clone().filter(|_| request.verdict == Some(Verdict::RollBack));
     let (trigger, cause) = if let Some(trigger) = request.trigger {
@@ -229,7 +230,7 @@ fn why(request: &RollBack, head: &Head, now: Timestamp) -> Why {
     } else {
         (Trigger::Operator, asked.unwrap_or_else(|| "asked for by a person".to_owned()))
     };
-    Why { trigger, cause, caused_at: request.caused_at.unwrap_or(now) }
+    Cause { trigger, cause, caused_at: request.caused_at.unwrap_or(now) }
 }
 
 /// Goes on without the table that did not answer.
@@ -243,7 +244,7 @@ async fn without_table(ports: &Ports, request: &RollBack, table: ActionError) ->
         return Err(table);
     }
     tracing::error!(%service, error = table.chain(), "rolling back without the table");
-    let taken = match take_out(ports, service).await {
+    let taken = match remove_new_groups(ports, service).await {
         Ok(taken) => taken,
         Err(error) if table.class() == ErrorClass::Transient => {
             tracing::error!(%service, error = error.chain(), "rolling back without the table failed");

@@ -1,6 +1,7 @@
 //! The health of both sides, counted: enough targets to take traffic, enough left to take it back.
 
 use crate::error::{ActionError, ErrorClass};
+use crate::observing::deadline::Patience;
 use crate::ports::Ports;
 use crate::routes::read::FIRST_BACKOFF;
 use crossfade_domain::gates::health::{capacity_verdict, targets_verdict};
@@ -8,6 +9,9 @@ use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::group::{TargetHealth, healthy_count};
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::rollback::GroupHealth;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Reads of a group's health before it counts as unreadable: about two seconds.
 const HEALTH_TRIES: u32 = 3;
@@ -44,7 +48,32 @@ pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> O
     healthy(ports, group).await.ok()
 }
 
-/// Why no new group, or which one, has too few healthy targets for more traffic (invariant 2).
+/// How long a rollback waits for the health of all its groups together (invariant 6).
+const HEALTH_WITHIN: Duration = Duration::from_secs(2);
+
+/// The health of pairs of an old and a new group, read side by side. What is not known after two seconds counts as
+/// unreadable, and withholds nothing. A new group's health matters only where the old one has no healthy target.
+pub(crate) async fn health_of_pairs<'a>(
+    ports: &Ports,
+    pairs: impl Iterator<Item = (&'a TargetGroupArn, &'a TargetGroupArn)>,
+) -> BTreeMap<TargetGroupArn, GroupHealth> {
+    let deadline = Patience::begin(ports, HEALTH_WITHIN);
+    let reads = pairs.map(|(old, new)| {
+        let deadline = &deadline;
+        let within = async move |group: &TargetGroupArn| {
+            let read = async { Ok(healthy_for_sure(ports, group).await) };
+            deadline.of(read).await.ok().flatten()
+        };
+        async move {
+            let old_healthy = within(old).await;
+            let new_healthy = if old_healthy == Some(0) { within(new).await } else { None };
+            (old.clone(), GroupHealth { old: old_healthy, new: new_healthy })
+        }
+    });
+    futures::future::join_all(reads).await.into_iter().collect()
+}
+
+/// Names the first new group with too few healthy targets for more traffic; none if all have enough (invariant 2).
 ///
 /// # Errors
 /// The load balancer's.

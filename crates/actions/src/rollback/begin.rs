@@ -7,28 +7,12 @@ use crate::ports::{LedgerError, Ports};
 use crate::rollback::return_routes::{Fence, Returned, Returning, return_all};
 use crate::rollback::withdraw::withdraw;
 use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
-use crossfade_domain::journal::{Happening, Head, Phase, Trigger};
+use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
-use jiff::Timestamp;
+use crossfade_domain::rollback::{Admission, Cause, admission};
 
 /// Times that the beginning of a rollback is tried against other writers of the same journal.
 const TRIES: u32 = 5;
-
-/// Why a migration is rolled back.
-#[derive(Debug, Clone)]
-pub(crate) struct Why {
-    pub(crate) trigger: Trigger,
-    pub(crate) cause: String,
-    pub(crate) caused_at: Timestamp,
-}
-
-impl Why {
-    /// Whether this is a reason to move a halted migration's traffic: an alarm, a sick new side or a person is. What
-    /// merely found the execution dead is not, since a halt ends its execution; it may have looked a moment before.
-    pub(crate) fn reaches_halted(&self) -> bool {
-        matches!(self.trigger, Trigger::AlarmEvent | Trigger::Health | Trigger::Operator)
-    }
-}
 
 /// Rolls a migration back from any phase. Answers `settle` once every route was seen back, `halt` where a person is
 /// needed, and `refused` where no route had been changed.
@@ -36,7 +20,7 @@ impl Why {
 /// # Errors
 /// `Transient` while a route or the table cannot be used; every route was tried all the same. `Superseded` when the
 /// rollback was verified, or the migration resumed, by somebody else.
-pub(crate) async fn roll_back_all(ports: &Ports, head: &Head, plan: &Plan, why: &Why) -> Result<Cursor, ActionError> {
+pub(crate) async fn roll_back_all(ports: &Ports, head: &Head, plan: &Plan, why: &Cause) -> Result<Cursor, ActionError> {
     let mut head = head.clone();
     if head.phase == Phase::Planned {
         head = withdraw(ports, &head, plan, &why.cause).await?;
@@ -63,7 +47,7 @@ pub(crate) struct Begun {
 ///
 /// # Errors
 /// `Superseded` alone: when the table does not answer, the rollback goes on without its record.
-pub(crate) async fn fence_off(ports: &Ports, head: &Head, plan: &Plan, why: &Why) -> Result<Begun, ActionError> {
+pub(crate) async fn fence_off(ports: &Ports, head: &Head, plan: &Plan, why: &Cause) -> Result<Begun, ActionError> {
     let (head, unrecorded) = match begin(ports, head, why).await {
         Ok(begun) => (begun, None),
         Err(error) if error.class() != ErrorClass::Superseded => (head.clone(), Some(error)),
@@ -106,18 +90,16 @@ fn refusal(head: &Head, plan: &Plan, reason: &str) -> Cursor {
 }
 
 /// Fences the migration off from everything that moves it up, unless a rollback already has.
-async fn begin(ports: &Ports, head: &Head, why: &Why) -> Result<Head, ActionError> {
+async fn begin(ports: &Ports, head: &Head, why: &Cause) -> Result<Head, ActionError> {
     let mut before = head.clone();
     for attempt in 1.. {
-        match before.phase {
-            Phase::Halted if !why.reaches_halted() => {
+        match admission(before.phase, why) {
+            Admission::Begin => {}
+            Admission::Join => return Ok(before),
+            Admission::LeftToAPerson => {
                 return Err(ActionError::Superseded(format!("{} has halted; a person decides", before.migration)));
             }
-            Phase::Moving | Phase::Halted | Phase::Planned => {}
-            Phase::RollingBack | Phase::Settling => return Ok(before),
-            Phase::RolledBack | Phase::Migrated | Phase::Refused => {
-                return Err(ActionError::Superseded(format!("{} is over", before.migration)));
-            }
+            Admission::Over => return Err(ActionError::Superseded(format!("{} is over", before.migration))),
         }
         let what =
             Happening::RollbackBegun { trigger: why.trigger, cause: why.cause.clone(), caused_at: why.caused_at };

@@ -1,24 +1,23 @@
 //! A rollback when the table does not answer: the new groups are found by their tags, and each names its old one.
 
 use crate::error::ActionError;
-use crate::observing::health::healthy_for_sure;
+use crate::observing::health::health_of_pairs;
 use crate::ports::{PortError, Ports};
-use crate::rollback::return_routes::share_of;
 use crate::routes::read::{FIRST_BACKOFF, WRITE_TRIES, not_seen};
 use crossfade_domain::alarms::tags;
-use crossfade_domain::load_balancer::action::{Action, forward_of};
+use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup, tag};
 use crossfade_domain::load_balancer::route::Route;
 use crossfade_domain::names::{LoadBalancerArn, ServiceName, TargetGroupArn};
-use crossfade_domain::routing::route_edit::{WithoutGroup, without_group};
+use crossfade_domain::rollback::{Step, Withheld, share_of, way_back_by_tags};
 use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::future::Future;
 
-/// What came of it.
+/// The result of a rollback by tags.
 #[derive(Debug, Default)]
-pub(crate) struct TakenOut {
+pub(crate) struct RemovedGroups {
     /// Routes that were written.
     pub(crate) written: u32,
     /// What a person must know of routes that were left.
@@ -31,14 +30,14 @@ pub(crate) struct TakenOut {
 ///
 /// # Errors
 /// The load balancer's; `Internal` where no group carries the service's tag.
-pub(crate) async fn take_out(ports: &Ports, service: &ServiceName) -> Result<TakenOut, ActionError> {
+pub(crate) async fn remove_new_groups(ports: &Ports, service: &ServiceName) -> Result<RemovedGroups, ActionError> {
     let balancers = &ports.load_balancers;
     let doing = format!("looking for the new target groups of {service} by their tags");
     let groups = retried(ports, &doing, || balancers.groups_of_service(service)).await?;
     if groups.is_empty() {
         return Err(ActionError::Internal(format!("no target group is tagged as one of service {service}")));
     }
-    take_out_groups(ports, groups).await
+    remove_these_groups(ports, groups).await
 }
 
 /// The groups that carry the tag of an alarm, by the service that another tag names. Groups of migrations that took
@@ -64,9 +63,12 @@ pub(crate) async fn guarded_groups(
     Ok(found)
 }
 
-/// As [`take_out`], for groups that were found already.
-pub(crate) async fn take_out_groups(ports: &Ports, groups: Vec<(TargetGroup, Tags)>) -> Result<TakenOut, ActionError> {
-    let mut result = TakenOut::default();
+/// As [`remove_new_groups`], for groups that were found already.
+pub(crate) async fn remove_these_groups(
+    ports: &Ports,
+    groups: Vec<(TargetGroup, Tags)>,
+) -> Result<RemovedGroups, ActionError> {
+    let mut result = RemovedGroups::default();
     let mut failure = None;
     for (group, tags) in groups {
         let old = tags.get(tag::OLD_GROUP).map(|old| TargetGroupArn::parse(old.clone()));
@@ -75,7 +77,7 @@ pub(crate) async fn take_out_groups(ports: &Ports, groups: Vec<(TargetGroup, Tag
             continue;
         };
         for balancer in &group.load_balancers {
-            if let Err(error) = take_out_of(ports, balancer, &old, &group.arn, &mut result).await {
+            if let Err(error) = remove_group(ports, balancer, &old, &group.arn, &mut result).await {
                 failure.get_or_insert(error);
             }
         }
@@ -83,29 +85,30 @@ pub(crate) async fn take_out_groups(ports: &Ports, groups: Vec<(TargetGroup, Tag
     failure.map_or(Ok(result), Err)
 }
 
-async fn take_out_of(
+async fn remove_group(
     ports: &Ports,
     balancer: &LoadBalancerArn,
     old: &TargetGroupArn,
     new: &TargetGroupArn,
-    result: &mut TakenOut,
+    result: &mut RemovedGroups,
 ) -> Result<(), ActionError> {
-    let mut failure = None;
-    let mut wrote = false;
-    for route in routes_with(ports, balancer, new).await? {
+    let routes = routes_with(ports, balancer, new).await?;
+    let loaded = routes.iter().any(|route| share_of(&route.actions, new) > 0);
+    let health = health_of_pairs(ports, loaded.then_some((old, new)).into_iter()).await;
+    // The policy is in the table, so that one healthy target of the new side has to be enough here.
+    let withheld = Withheld::by_health(&health, 1);
+    let (mut failure, mut wrote) = (None, false);
+    for route in routes {
         let name = route.id.describe();
-        let actions = match without_group(&route.actions, old, new) {
-            Ok(WithoutGroup::AlreadyGone) => continue,
-            Ok(WithoutGroup::Removed(actions)) => actions,
-            Err(why) => {
+        let step = way_back_by_tags(&route.actions, old, new);
+        let actions = match withheld.unless_withheld(step, &route.actions, old, new) {
+            Step::Write(actions) => actions,
+            Step::Stuck(why) => {
                 result.stuck.push(format!("{name}: {why}"));
                 continue;
             }
+            Step::Nothing | Step::Foreign(_) => continue,
         };
-        if carries(&route.actions, new) && old_side_is_dead(ports, old, new).await {
-            result.stuck.push(format!("{name}: old group {} has no healthy target and the new one has", old.name()));
-            continue;
-        }
         let doing = format!("returning {name}");
         let written = retried(ports, &doing, || ports.load_balancers.write_route(&route.id, &actions));
         match written.await {
@@ -127,7 +130,7 @@ async fn take_out_of(
     let left: Vec<String> = routes_with(ports, balancer, new)
         .await?
         .iter()
-        .filter(|route| matches!(without_group(&route.actions, old, new), Ok(WithoutGroup::Removed(_))))
+        .filter(|route| matches!(way_back_by_tags(&route.actions, old, new), Step::Write(_)))
         .map(|route| route.id.describe())
         .filter(|name| !result.stuck.iter().any(|stuck| stuck.starts_with(name.as_str())))
         .collect();
@@ -149,14 +152,6 @@ async fn routes_with(
     // Most loaded first, as with the table.
     found.sort_by_key(|route| Reverse(share_of(&route.actions, new)));
     Ok(found)
-}
-
-fn carries(actions: &[Action], new: &TargetGroupArn) -> bool {
-    forward_of(actions).and_then(|forward| forward.weight_of(new)).is_some_and(|weight| weight > 0)
-}
-
-async fn old_side_is_dead(ports: &Ports, old: &TargetGroupArn, new: &TargetGroupArn) -> bool {
-    healthy_for_sure(ports, old).await == Some(0) && matches!(healthy_for_sure(ports, new).await, Some(1..))
 }
 
 /// A call that is tried again while another try may help.

@@ -1,19 +1,19 @@
-//! Returning every route to its baseline: each on its own, never stopping at the first that fails.
+//! Returns every route to its baseline: each on its own, never stopping at the first that fails.
+//!
+//! What each route gets, and in which order, is decided in `domain/rollback`; this reads, writes and reads back.
 
 use crate::error::{ActionError, ErrorClass};
 use crate::migration::ownership::head_of;
-use crate::observing::health::healthy_for_sure;
+use crate::observing::health::health_of_pairs;
 use crate::ports::Ports;
 use crate::rollback::by_tags::retried;
 use crate::routes::read::{self, FIRST_BACKOFF, Live, WRITE_TRIES};
-use crossfade_domain::gates::health::rollback_is_withheld;
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_domain::load_balancer::action::{Action, forward_of};
+use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::planner::plan::{Plan, PlannedRoute};
-use crossfade_domain::routing::drift::{WayBack, describe, way_back};
-use crossfade_domain::routing::route_edit::{WithoutGroup, at_step, same, without_group};
+use crossfade_domain::rollback::{GroupHealth, RouteWrite, Step, Withheld, plan_round, share_of, step};
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ const READ_TRIES: u32 = 3;
 /// the last ones waiting for half a minute, in which somebody else may change them.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
-/// What came of it.
+/// The result of returning one migration's routes.
 #[derive(Debug, Default)]
 pub(crate) struct Returned {
     /// Writes that AWS accepted.
@@ -104,12 +104,15 @@ pub(crate) async fn return_all(ports: &Ports, all: &[Returning<'_>]) -> Vec<Resu
     let mut ways: Vec<Way<'_>> = all.iter().map(Way::new).collect();
     let mut backoff = FIRST_BACKOFF;
     for round in 1..=ROUNDS {
-        for way in ways.iter_mut().filter(|way| way.answer.is_none()) {
+        let mut writes: Vec<(usize, RouteWrite<'_>)> = Vec::new();
+        for (index, way) in ways.iter_mut().enumerate().filter(|(_, way)| way.answer.is_none()) {
             way.look(ports).await;
+            writes.extend(way.plan_round().into_iter().map(|write| (index, write)));
         }
-        for (index, route) in most_loaded_first(&ways) {
+        writes.sort_by_key(|(_, write)| Reverse(write.share));
+        for (index, write) in writes {
             if ways[index].answer.is_none() {
-                ways[index].bring_back(ports, route).await;
+                ways[index].bring_back(ports, write).await;
             }
         }
         for way in ways.iter_mut().filter(|way| way.answer.is_none()) {
@@ -133,6 +136,10 @@ struct Way<'a> {
     /// What was read in this round, and when each route was.
     live: Live,
     read_at: BTreeMap<RouteId, Timestamp>,
+    /// The health of the groups that would get traffic, read once.
+    health: BTreeMap<TargetGroupArn, GroupHealth>,
+    withheld: Withheld,
+    /// What this round has found so far.
     found: Returned,
     /// Routes that were written in this round.
     wrote: BTreeSet<RouteId>,
@@ -140,7 +147,6 @@ struct Way<'a> {
     written: u32,
     /// Routes that could not be written, in any round.
     refused: BTreeMap<RouteId, ActionError>,
-    withheld: BTreeMap<TargetGroupArn, Option<String>>,
     answer: Option<Result<Returned, ActionError>>,
 }
 
@@ -151,16 +157,17 @@ impl<'a> Way<'a> {
             fence: of.fence,
             live: Live::new(),
             read_at: BTreeMap::new(),
+            health: BTreeMap::new(),
+            withheld: Withheld::default(),
             found: Returned::default(),
             wrote: BTreeSet::new(),
             written: 0,
             refused: BTreeMap::new(),
-            withheld: BTreeMap::new(),
             answer: None,
         }
     }
 
-    /// Reads every route, at the beginning of a round.
+    /// Reads every route, and the health of the groups that would get traffic.
     async fn look(&mut self, ports: &Ports) {
         let (live, unread) = read_each(ports, self.plan).await;
         let now = ports.clock.now();
@@ -168,38 +175,63 @@ impl<'a> Way<'a> {
         self.live = live;
         self.found = Returned { failed: unread, ..Returned::default() };
         self.wrote.clear();
+        let new_groups = &self.fence.head.new_groups;
+        let carries = |route: &&PlannedRoute| {
+            let live = self.live.get(&route.id).zip(new_groups.get(&route.old));
+            live.is_some_and(|(live, new)| share_of(live, new) > 0)
+        };
+        let loaded = self.plan.routes.iter().filter(carries).map(|route| &route.old);
+        let unknown: BTreeSet<&TargetGroupArn> = loaded.filter(|old| !self.health.contains_key(old)).collect();
+        let pairs = unknown.iter().filter_map(|old| Some((*old, new_groups.get(old)?)));
+        self.health.append(&mut health_of_pairs(ports, pairs).await);
+        self.withheld = Withheld::by_health(&self.health, self.plan.policy.min_healthy);
     }
 
-    /// Brings one route back, if it is not; whatever comes of it is kept.
-    async fn bring_back(&mut self, ports: &Ports, route: &PlannedRoute) {
-        if self.found.failed.contains_key(&route.id) {
-            return;
-        }
-        match self.write(ports, route).await {
+    /// The writes of this round; what is no write is kept with what was found.
+    fn plan_round(&mut self) -> Vec<RouteWrite<'a>> {
+        let unread = &self.found.failed;
+        let new_groups = &self.fence.head.new_groups;
+        let round = plan_round(self.plan, new_groups, &self.live, |id| unread.contains_key(id), &self.withheld);
+        self.found.foreign = round.foreign;
+        self.found.stuck = round.stuck;
+        round.writes
+    }
+
+    /// Brings one route back; whatever comes of it is kept.
+    async fn bring_back(&mut self, ports: &Ports, write: RouteWrite<'a>) {
+        let id = &write.route.id;
+        match self.write(ports, write.route, write.actions).await {
             Ok(true) => {
-                self.wrote.insert(route.id.clone());
+                self.wrote.insert(id.clone());
             }
             Ok(false) => {}
             Err(error @ ActionError::Superseded(_)) => self.answer = Some(Err(error)),
             Err(error) => {
-                tracing::error!(route = %route.id, error = error.chain(), "a route could not be returned");
-                self.refused.insert(route.id.clone(), error);
+                tracing::error!(route = %id, error = error.chain(), "a route could not be returned");
+                self.refused.insert(id.clone(), error);
             }
         }
     }
 
-    /// Writes one route; false where there was nothing to write. What is written was compared with the route a moment
-    /// before: it is read again before a further try, and where other routes have kept this one waiting (invariant 5).
-    /// The fence is looked at before each try.
-    async fn write(&mut self, ports: &Ports, route: &PlannedRoute) -> Result<bool, ActionError> {
+    /// Writes one route; false where there is nothing to write any more. What is written was compared with the route a
+    /// moment before: it is read again before a further try, and where other routes have kept this one waiting
+    /// (invariant 5). The fence is checked before each try.
+    async fn write(
+        &mut self,
+        ports: &Ports,
+        route: &PlannedRoute,
+        mut actions: Vec<Action>,
+    ) -> Result<bool, ActionError> {
+        if self.refused.contains_key(&route.id) {
+            return Ok(false);
+        }
         let mut backoff = FIRST_BACKOFF;
         for attempt in 1.. {
             if attempt > 1 || self.is_stale(&route.id, ports.clock.now()) {
-                self.look_at(ports, route).await?;
-            }
-            let Some(actions) = self.due(ports, route).await else { return Ok(attempt > 1) };
-            if self.refused.contains_key(&route.id) {
-                return Ok(false);
+                match self.look_at(ports, route).await? {
+                    Some(now) => actions = now,
+                    None => return Ok(attempt > 1),
+                }
             }
             self.fence.check().await?;
             match ports.load_balancers.write_route(&route.id, &actions).await {
@@ -220,8 +252,8 @@ impl<'a> Way<'a> {
         self.read_at.get(id).is_some_and(|read_at| now.duration_since(*read_at) >= FRESH)
     }
 
-    /// Reads one route once more.
-    async fn look_at(&mut self, ports: &Ports, route: &PlannedRoute) -> Result<(), ActionError> {
+    /// Reads one route once more, and returns what it is to get now; what is no write is kept with what was found.
+    async fn look_at(&mut self, ports: &Ports, route: &PlannedRoute) -> Result<Option<Vec<Action>>, ActionError> {
         let doing = format!("reading {}", route.id.describe());
         let read = || ports.load_balancers.read_routes(std::slice::from_ref(&route.id));
         let found = retried(ports, &doing, read).await?.pop();
@@ -230,7 +262,18 @@ impl<'a> Way<'a> {
             None => self.live.remove(&route.id),
         };
         self.read_at.insert(route.id.clone(), ports.clock.now());
-        Ok(())
+        let (id, live) = (&route.id, self.live.get(&route.id).map(Vec::as_slice));
+        match step(route, live, self.fence.head.new_groups.get(&route.old), &self.withheld) {
+            Step::Write(actions) => return Ok(Some(actions)),
+            Step::Nothing => {}
+            Step::Foreign(seen) => {
+                self.found.foreign.insert(id.clone(), seen);
+            }
+            Step::Stuck(why) => {
+                self.found.stuck.insert(id.clone(), format!("{}: {why}", id.describe()));
+            }
+        }
+        Ok(None)
     }
 
     /// Answers, once a round has found nothing to write any more or was the last.
@@ -244,7 +287,7 @@ impl<'a> Way<'a> {
         found.written = self.written;
         // Failed in an earlier round, and still not back in this one.
         let mut refused = std::mem::take(&mut self.refused);
-        refused.retain(|id, _| !at_rest(self.plan, self.fence.head, id, &self.live));
+        refused.retain(|id, _| !self.is_back(id));
         found.failed.append(&mut refused);
         for id in &self.wrote {
             found.failed.insert(id.clone(), read::not_seen(&[id.describe()], "the baseline"));
@@ -252,69 +295,13 @@ impl<'a> Way<'a> {
         self.answer = Some(Ok(found));
     }
 
-    /// What has to be written to a route, if anything; what is found instead is kept.
-    async fn due(&mut self, ports: &Ports, route: &PlannedRoute) -> Option<Vec<Action>> {
-        let Some(actions) = self.live.get(&route.id) else {
-            self.found.foreign.insert(route.id.clone(), "the route no longer exists".to_owned());
-            return None;
-        };
+    /// Whether there is nothing left to write to a route.
+    fn is_back(&self, id: &RouteId) -> bool {
+        let Some(route) = self.plan.routes.iter().find(|route| route.id == *id) else { return true };
+        let live = self.live.get(id).map(Vec::as_slice);
         let new = self.fence.head.new_groups.get(&route.old);
-        let back = match way(route, actions, new) {
-            Ok(WayBack::AtBaseline) => return None,
-            Ok(WayBack::LeaveForeign) => {
-                self.found.foreign.insert(route.id.clone(), describe(actions));
-                return None;
-            }
-            Ok(WayBack::Restore(back) | WayBack::TakeOut(back)) => back,
-            Err(why) => {
-                self.found.stuck.insert(route.id.clone(), format!("{}: {why}", route.id.describe()));
-                return None;
-            }
-        };
-        let carries = new.and_then(|new| forward_of(actions)?.weight_of(new)).unwrap_or(0);
-        if carries > 0 {
-            if !self.withheld.contains_key(&route.old) {
-                let why = no_way_back(ports, self.plan, &route.old, new).await;
-                self.withheld.insert(route.old.clone(), why);
-            }
-            if let Some(Some(why)) = self.withheld.get(&route.old) {
-                self.found.stuck.insert(route.id.clone(), format!("{}: {why}", route.id.describe()));
-                return None;
-            }
-        }
-        Some(back)
+        matches!(step(route, live, new, &Withheld::default()), Step::Nothing | Step::Foreign(_))
     }
-}
-
-/// The routes of all migrations in the order of the share of their traffic that goes to our group: the account's budget
-/// of writes goes where most is to be saved (invariant 14).
-fn most_loaded_first<'a>(ways: &[Way<'a>]) -> Vec<(usize, &'a PlannedRoute)> {
-    let mut routes: Vec<(usize, &PlannedRoute)> = Vec::new();
-    for (index, way) in ways.iter().enumerate().filter(|(_, way)| way.answer.is_none()) {
-        routes.extend(way.plan.routes.iter().map(|route| (index, route)));
-    }
-    let load = |(index, route): &(usize, &PlannedRoute)| {
-        let way = &ways[*index];
-        let new = way.fence.head.new_groups.get(&route.old)?;
-        Some(share_of(way.live.get(&route.id)?, new))
-    };
-    routes.sort_by_key(|route| Reverse(load(route)));
-    routes
-}
-
-/// The share of a route's traffic that goes to a group, in millionths.
-pub(crate) fn share_of(actions: &[Action], group: &TargetGroupArn) -> u32 {
-    let share = forward_of(actions).and_then(|forward| {
-        let weight = u32::from(forward.weight_of(group)?);
-        (weight * 1_000_000).checked_div(forward.total())
-    });
-    share.unwrap_or(0)
-}
-
-fn at_rest(plan: &Plan, head: &Head, id: &RouteId, live: &Live) -> bool {
-    let Some(route) = plan.routes.iter().find(|route| route.id == *id) else { return true };
-    let Some(actions) = live.get(id) else { return true };
-    matches!(way(route, actions, head.new_groups.get(&route.old)), Ok(WayBack::AtBaseline | WayBack::LeaveForeign))
 }
 
 /// The live actions of every route; where the batch cannot be read, of each on its own, with what failed.
@@ -341,47 +328,4 @@ async fn read_each(ports: &Ports, plan: &Plan) -> (Live, BTreeMap<RouteId, Actio
         }
     }
     (live, unread)
-}
-
-/// The way back of a route, which for one that a rollback without the table has already been at is its baseline too:
-/// that took our group out of a step of the plan, and left the other weights in the plan's scale.
-fn way(
-    route: &PlannedRoute,
-    live: &[Action],
-    new: Option<&TargetGroupArn>,
-) -> Result<WayBack, crossfade_domain::routing::route_edit::EditError> {
-    let Some(new) = new else {
-        // Without a new group nothing of ours was ever written.
-        let untouched = same(live, &route.baseline);
-        return Ok(if untouched { WayBack::AtBaseline } else { WayBack::LeaveForeign });
-    };
-    let back = way_back(route, live, new)?;
-    if back == WayBack::LeaveForeign && taken_out(route, live, new) {
-        return Ok(WayBack::Restore(route.baseline.clone()));
-    }
-    Ok(back)
-}
-
-fn taken_out(route: &PlannedRoute, live: &[Action], new: &TargetGroupArn) -> bool {
-    (0..route.steps.len()).any(|index| {
-        let step = u32::try_from(index).unwrap_or(u32::MAX);
-        let planned = at_step(route, new, step).and_then(|actions| without_group(&actions, &route.old, new));
-        matches!(planned, Ok(WithoutGroup::Removed(actions)) if same(&actions, live))
-    })
-}
-
-/// Why traffic must not go back to an old group: it has no healthy target, and the new one has enough. When both are
-/// bad, or either cannot be read, it goes back (invariant 6).
-async fn no_way_back(ports: &Ports, plan: &Plan, old: &TargetGroupArn, new: Option<&TargetGroupArn>) -> Option<String> {
-    let old_healthy = healthy_for_sure(ports, old).await;
-    if old_healthy != Some(0) {
-        return None;
-    }
-    let new_healthy = healthy_for_sure(ports, new?).await;
-    rollback_is_withheld(&[old_healthy], &[new_healthy], plan.policy.min_healthy).then(|| {
-        format!(
-            "old group {} has no healthy target and its new group has enough; bring the old side back first",
-            old.name()
-        )
-    })
 }

@@ -60,8 +60,9 @@ impl fmt::Display for Objection {
     }
 }
 
-/// Everything that the alarms named in `wanted` have against a migration, in that order. An alarm that fires now counts,
-/// and so does one that fired at or after `since`, even if it is quiet again. One without data has nothing against it.
+/// Everything that the alarms named in `wanted` have against a migration, in that order. An alarm that fires now
+/// counts, and so does one that fired at or after `since`, even if it is quiet again. One without data has nothing
+/// against it.
 pub fn objections(wanted: &[String], read: &AlarmsRead, since: Timestamp) -> Vec<Objection> {
     let mut objections = Vec::new();
     for name in wanted {

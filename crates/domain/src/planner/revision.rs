@@ -6,7 +6,7 @@ use crate::load_balancer::action::{Action, forward_of};
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::TargetGroupArn;
 use crate::planner::plan::{Finding, Plan, PlannedRoute, Revision, Severity};
-use crate::routing::drift::{WayBack, way_back};
+use crate::rollback::{WayBack, way_back};
 use std::collections::BTreeMap;
 
 /// Takes the live actions of drifted routes, without our group, for their new baselines, and plans the weights of every
@@ -55,11 +55,7 @@ fn revised_route(
     live: &[Action],
     findings: &mut Findings,
 ) -> Option<PlannedRoute> {
-    let back = match new_groups.get(&route.old) {
-        None => Ok(WayBack::LeaveForeign),
-        Some(new) => way_back(route, live, new),
-    };
-    let baseline = match back {
+    let baseline = match way_back(route, live, new_groups.get(&route.old)) {
         Ok(WayBack::AtBaseline) => route.baseline.clone(),
         Ok(WayBack::LeaveForeign) => live.to_vec(),
         Ok(WayBack::Restore(actions) | WayBack::TakeOut(actions)) => actions,

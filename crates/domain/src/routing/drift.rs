@@ -1,13 +1,13 @@
-//! Drift: what a route may carry, what it carries instead, and the way back from either.
+//! Drift: what a route may carry, and what it carries instead.
 //!
 //! A route drifts when it carries neither the last value that was verified nor an intent that is still open. One read
 //! is not enough to say so: the caller looks twice, a few seconds apart, since reads of a load balancer may be stale.
 
-use crate::load_balancer::action::{Action, ActionKind, Forward, forward_of};
+use crate::load_balancer::action::{Action, ActionKind, Forward};
 use crate::load_balancer::route::RouteId;
 use crate::names::TargetGroupArn;
 use crate::planner::plan::PlannedRoute;
-use crate::routing::route_edit::{EditError, WithoutGroup, at_step, same, without_group};
+use crate::routing::route_edit::{EditError, at_step, same};
 use serde::{Deserialize, Serialize};
 
 /// A route that somebody else changed.
@@ -61,58 +61,6 @@ pub fn drifted(route: &PlannedRoute, live: Option<&[Action]>, expected: &[Vec<Ac
         expected: expected.iter().map(|value| describe(value)).collect::<Vec<_>>().join(", or "),
         seen: live.map_or_else(|| "no such route".to_owned(), describe),
     })
-}
-
-/// How a route is rolled back.
-#[derive(Debug, Clone, PartialEq)]
-pub enum WayBack {
-    /// It is at its baseline; nothing to write.
-    AtBaseline,
-    /// It carries a value of the plan: it gets its baseline.
-    Restore(Vec<Action>),
-    /// Somebody else changed it: these are the live actions with our group taken out.
-    TakeOut(Vec<Action>),
-    /// Somebody else changed it, and our group is not in it; it is left as it is.
-    LeaveForeign,
-}
-
-/// Decides how a live route is rolled back (invariant 5). A route is ours where it carries any step of the plan, so
-/// that no bookkeeping of steps is needed in an emergency.
-///
-/// # Errors
-/// The old group is gone while ours is there, or an action type is unknown: a person must decide.
-pub fn way_back(route: &PlannedRoute, live: &[Action], new: &TargetGroupArn) -> Result<WayBack, EditError> {
-    if same(live, &route.baseline) {
-        return Ok(WayBack::AtBaseline);
-    }
-    let last = u32::try_from(route.steps.len()).unwrap_or(u32::MAX);
-    for step in 0..last {
-        if same(live, &at_step(route, new, step)?) {
-            return Ok(WayBack::Restore(route.baseline.clone()));
-        }
-    }
-    match without_group(live, &route.old, new)? {
-        WithoutGroup::AlreadyGone => Ok(WayBack::LeaveForeign),
-        WithoutGroup::Removed(mut actions) => {
-            undo_attached_stickiness(route, &mut actions);
-            Ok(WayBack::TakeOut(actions))
-        }
-    }
-}
-
-/// Group stickiness that was only on because two groups were in the action goes with our group. Beside a third group it
-/// stays: AWS refuses to switch it off while a group of the action has target stickiness.
-fn undo_attached_stickiness(route: &PlannedRoute, actions: &mut [Action]) {
-    let Some(attached) = route.attached_stickiness else { return };
-    let before = forward_of(&route.baseline).and_then(|forward| forward.stickiness);
-    for action in actions {
-        if let ActionKind::Forward(forward) = &mut action.kind
-            && forward.groups.len() == 1
-            && forward.stickiness == Some(attached)
-        {
-            forward.stickiness = before;
-        }
-    }
 }
 
 /// Actions in one line for people: `authenticate-oidc, then users-swarm 95 + users-1a2b3c4d 5`.
@@ -219,39 +167,6 @@ mod tests {
     #[test]
     fn before_the_new_group_exists_only_the_baseline_is_expected() {
         assert_eq!(expected(&route(), None, None, Some(0)).unwrap(), vec![route().baseline]);
-    }
-
-    #[test]
-    fn a_route_of_the_plan_gets_its_baseline_and_a_foreign_edit_is_kept() {
-        #[track_caller]
-        fn check(live: &[(&str, u16)], way: &Result<WayBack, EditError>) {
-            assert_eq!(&way_back(&route(), &forward(live, None), &group("new")), way);
-        }
-        let baseline = route().baseline;
-        check(&[("old", 7)], &Ok(WayBack::AtBaseline));
-        check(&[("old", 999), ("new", 0)], &Ok(WayBack::Restore(baseline.clone())));
-        check(&[("old", 0), ("new", 999)], &Ok(WayBack::Restore(baseline)));
-        check(
-            &[("old", 90), ("new", 5), ("beta", 5)],
-            &Ok(WayBack::TakeOut(forward(&[("old", 95), ("beta", 5)], None))),
-        );
-        check(&[("old", 90), ("beta", 5)], &Ok(WayBack::LeaveForeign));
-        check(
-            &[("new", 1), ("beta", 5)],
-            &Err(EditError::OldGroupMissing { old: group("old"), named: "new, beta".into() }),
-        );
-    }
-
-    #[test]
-    fn stickiness_that_came_with_our_group_goes_with_it() {
-        let attached = GroupStickiness { enabled: true, duration_seconds: Some(300) };
-        let mut route = route();
-        route.attached_stickiness = Some(attached);
-        let way = |live: &[(&str, u16)]| way_back(&route, &forward(live, Some(attached)), &group("new")).unwrap();
-        assert_eq!(way(&[("old", 950), ("new", 50)]), WayBack::Restore(route.baseline.clone()));
-        assert_eq!(way(&[("old", 8), ("new", 1)]), WayBack::TakeOut(forward(&[("old", 9)], None)));
-        let third = [("old", 8), ("new", 1), ("beta", 1)];
-        assert_eq!(way(&third), WayBack::TakeOut(forward(&[("old", 9), ("beta", 1)], Some(attached))));
     }
 
     #[test]
