@@ -9,12 +9,15 @@
 //! | `routes` | routes on the way up |
 //! | `rollback` | the way back |
 //! | `ports` | what an action may ask of the world |
+//! | `payload`, `answer`, `error` | what a function is given, and how it ends |
+//! | `retry` | calls that are tried again |
 //!
 //! Every action reads the world, decides, records the intent, changes, reads back, and records the result; each may run
 //! again with the same input at any time.
 //!
 //! **Invariant:** an action knows the world only through `ports`; no SDK type crosses them.
 
+mod answer;
 pub mod error;
 pub mod functions;
 mod migration;
@@ -22,5 +25,6 @@ mod observing;
 pub mod operator;
 mod payload;
 pub mod ports;
+mod retry;
 mod rollback;
 mod routes;

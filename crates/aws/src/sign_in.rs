@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// Where a stack is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Access {
+pub struct SignInOptions {
     /// The stack's name, from which all others derive.
     pub stack: String,
     /// The region, where it was given.
@@ -99,34 +99,34 @@ fn machine_arn(caller: &Caller, region: &str, stack: &str, name: &str) -> String
 ///
 /// # Errors
 /// No region, no credentials, or STS does not answer within seconds.
-pub async fn sign_in(access: &Access) -> Result<SignedIn, SignInError> {
-    if let Some(name) = &access.profile
+pub async fn sign_in(options: &SignInOptions) -> Result<SignedIn, SignInError> {
+    if let Some(name) = &options.profile
         && !has_profile(name).await
     {
         return Err(SignInError::NoProfile(name.clone()));
     }
-    let region = region(access).await.ok_or(SignInError::NoRegion)?;
-    let config = load(access, region.clone()).await;
+    let region = region(options).await.ok_or(SignInError::NoRegion)?;
+    let config = load(options, region.clone()).await;
     let provider = config.credentials_provider().ok_or_else(|| SignInError::NoCredentials("no provider".into()))?;
     provider.provide_credentials().await.map_err(|error| SignInError::NoCredentials(Box::new(error)))?;
     let caller = identity(&config).await?;
     let region = region.to_string();
     let settings = Settings {
-        table: access.stack.clone(),
-        roll_back_machine: Some(machine_arn(&caller, &region, &access.stack, "roll-back-service")),
-        stack: access.stack.clone(),
+        table: options.stack.clone(),
+        roll_back_machine: Some(machine_arn(&caller, &region, &options.stack, "roll-back-service")),
+        stack: options.stack.clone(),
     };
     let machines = Machines::new(clients::step_functions(&config));
     Ok(SignedIn { caller, region, connections: connect_with(&config, &settings), machines })
 }
 
 /// The metadata service of an instance is not asked: it lets everybody else wait for seconds.
-async fn region(access: &Access) -> Option<Region> {
+async fn region(options: &SignInOptions) -> Option<Region> {
     let mut profile = ProfileFileRegionProvider::builder();
-    if let Some(name) = &access.profile {
+    if let Some(name) = &options.profile {
         profile = profile.profile_name(name);
     }
-    RegionProviderChain::first_try(access.region.clone().map(Region::new))
+    RegionProviderChain::first_try(options.region.clone().map(Region::new))
         .or_else(EnvironmentVariableRegionProvider::new())
         .or_else(profile.build())
         .region()
@@ -141,29 +141,29 @@ async fn has_profile(name: &str) -> bool {
     profiles.map_or(true, |profiles| profiles.get_profile(name).is_some())
 }
 
-async fn load(access: &Access, region: Region) -> SdkConfig {
+async fn load(options: &SignInOptions, region: Region) -> SdkConfig {
     let https = https();
     let provider = ProviderConfig::without_region().with_region(Some(region.clone())).with_http_client(https.clone());
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region).http_client(https);
     // A profile that was given is meant: keys that happen to be in the environment may be another account's.
-    if let Some(name) = &access.profile {
+    if let Some(name) = &options.profile {
         let credentials = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(name).build();
         loader = loader.profile_name(name).credentials_provider(credentials);
-        return named(access, loader).await;
+        return named(options, loader).await;
     }
     let metadata =
         imds::Client::builder().configure(&provider).max_attempts(1).connect_timeout(Duration::from_millis(500));
     let credentials = DefaultCredentialsChain::builder().configure(provider).imds_client(metadata.build());
-    named(access, loader.credentials_provider(credentials.build().await)).await
+    named(options, loader.credentials_provider(credentials.build().await)).await
 }
 
 /// Loads what is left, under the stack's name and at its endpoint.
-async fn named(access: &Access, mut loader: ConfigLoader) -> SdkConfig {
-    if let Some(url) = &access.endpoint_url {
+async fn named(options: &SignInOptions, mut loader: ConfigLoader) -> SdkConfig {
+    if let Some(url) = &options.endpoint_url {
         loader = loader.endpoint_url(url);
     }
     let config = loader.load().await;
-    match AppName::new(format!("crossfade-{}", access.stack)) {
+    match AppName::new(format!("crossfade-{}", options.stack)) {
         Ok(name) if config.app_name().is_none() => config.into_builder().app_name(name).build(),
         _ => config,
     }

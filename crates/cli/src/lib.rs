@@ -3,8 +3,8 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | `verbs` | one file for each verb |
-//! | `stack` | where a command works: environment, arguments, policy files, the session at a stack |
-//! | `following` | one look at a migration, many looks until something holds, and Ctrl-C |
+//! | `stack` | environment, arguments, policy files, the session at a stack, one look at a migration |
+//! | `following` | many looks at a migration until something holds, and Ctrl-C |
 //! | `ending`, `exit_code` | how a command ends |
 //! | `view` | what a person or a program reads |
 //!

@@ -3,6 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 use crossfade_cli::ending::failure::Failure;
 use crossfade_cli::exit_code::ExitCode;
+use crossfade_cli::stack::arguments::Output;
 use crossfade_cli::stack::environment::Environment;
 use crossfade_cli::stack::session::{Connection, Session};
 use crossfade_cli::verbs::abort::{self, AbortArguments, RollbackArguments};
@@ -12,7 +13,7 @@ use crossfade_cli::verbs::completions::{self, CompletionsArguments};
 use crossfade_cli::verbs::doctor::{self, DoctorArguments};
 use crossfade_cli::verbs::history::{self, HistoryArguments};
 use crossfade_cli::verbs::judge::{self, JudgeArguments};
-use crossfade_cli::verbs::pause::{self, ApproveArguments, ContinueArguments, PauseArguments, Steer};
+use crossfade_cli::verbs::pause::{self, ApproveArguments, ContinueArguments, OperatorCommand, PauseArguments};
 use crossfade_cli::verbs::plan::{self, PlanArguments};
 use crossfade_cli::verbs::rehearse::{self, RehearseArguments};
 use crossfade_cli::verbs::resume::{self, ResumeArguments};
@@ -21,7 +22,7 @@ use crossfade_cli::verbs::start::{self, StartArguments};
 use crossfade_cli::verbs::status::{self, StatusArguments};
 use crossfade_cli::verbs::wait::{self, WaitArguments};
 use crossfade_cli::verbs::watch::{self, WatchArguments};
-use crossfade_cli::view::console::{Console, Output};
+use crossfade_cli::view::console::Console;
 use jiff::Timestamp;
 use std::ffi::OsString;
 use std::io;
@@ -92,9 +93,9 @@ fn main() -> std::process::ExitCode {
         Command::Watch(arguments) => online!(at, arguments, arguments.connection, watch::run),
         Command::Status(arguments) => online!(at, arguments, arguments.connection, status::run),
         Command::Wait(arguments) => online!(at, arguments, arguments.connection, wait::run),
-        Command::Pause(arguments) => at(arguments.connection()).steer(&arguments),
-        Command::Continue(arguments) => at(arguments.connection()).steer(&arguments),
-        Command::Approve(arguments) => at(arguments.connection()).steer(&arguments),
+        Command::Pause(arguments) => at(arguments.connection()).record(&arguments),
+        Command::Continue(arguments) => at(arguments.connection()).record(&arguments),
+        Command::Approve(arguments) => at(arguments.connection()).record(&arguments),
         Command::Resume(arguments) => online!(at, arguments, arguments.connection, resume::run),
         Command::Abort(arguments) => online!(at, arguments, arguments.connection(), abort::abort),
         Command::Rollback(arguments) => online!(at, arguments, arguments.connection(), abort::rollback),
@@ -126,7 +127,7 @@ impl At<'_> {
         self.run(async |environment, console| verb(&Session::open(connection, environment).await?, console).await)
     }
 
-    fn steer<S: Steer>(&self, arguments: &S) -> ExitCode {
+    fn record<S: OperatorCommand>(&self, arguments: &S) -> ExitCode {
         let connection = arguments.connection();
         self.online(connection, async |session, console| pause::run(arguments, session, console).await)
     }

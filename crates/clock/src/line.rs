@@ -63,14 +63,12 @@ impl WaitLine {
 
     /// Waits until the world is as late as `time`, and returns its time then.
     pub(crate) async fn until(&mut self, time: Timestamp) -> std::io::Result<Timestamp> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => {
-                let stream = tokio::net::TcpStream::connect(self.address).await?;
-                stream.set_nodelay(true)?;
-                self.connection.insert(tokio::io::BufReader::new(stream))
-            }
-        };
+        if self.connection.is_none() {
+            let stream = tokio::net::TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
+            self.connection = Some(tokio::io::BufReader::new(stream));
+        }
+        let connection = self.connection.as_mut().expect("it was opened above");
         connection.write_all(format!("until {}\n", time.as_nanosecond()).as_bytes()).await?;
         let mut answer = String::new();
         connection.read_line(&mut answer).await?;

@@ -258,7 +258,7 @@ fn service(
         held_seconds: decision::held_seconds(&journal),
         longest_hold: decision::longest_hold(&journal),
         unmet: Vec::new(),
-        rollback: head.and_then(|head| rollback(head)),
+        rollback: head.and_then(rollback),
         routes,
         states: arn.map(|arn| executions.entered_states(arn)).unwrap_or_default(),
         expected: scenario.expect.clone(),

@@ -2,11 +2,11 @@
 
 use crate::error::ActionError;
 use crate::migration::halt::halt;
-use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
-use crate::observing::deadline::Patience;
+use crate::observing::deadline::Deadline;
 use crate::observing::health::health;
-use crate::observing::other_rollbacks::{LONGEST_FOR_READS, makes_way, rollback_elsewhere};
+use crate::observing::other_rollbacks::{LONGEST_FOR_READS, rollback_elsewhere, yields_to};
 use crate::observing::read_comparison::compare;
 use crate::payload::StepInput;
 use crate::ports::Ports;
@@ -43,31 +43,31 @@ const READS: Duration = Duration::from_secs(30);
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table alone.
 pub async fn check_alarms(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     let step = StepInput::decode(input)?;
-    match standing(ports, &step).await? {
-        Standing::Over(answer) => Ok(*answer),
-        Standing::Ours(ours) => match check(ports, &ours).await {
+    match read_ownership(ports, &step).await? {
+        Ownership::Lost(answer) => Ok(*answer),
+        Ownership::Held(migration) => match check(ports, &migration).await {
             Ok(answer) => Ok(answer),
-            Err(error) => stopped(ports, &step, error).await,
+            Err(error) => answer_if_superseded(ports, &step, error).await,
         },
     }
 }
 
-async fn check(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
-    let Ours { head, plan } = ours;
-    let patience = Patience::begin(ports, READS);
+async fn check(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionError> {
+    let Migration { head, plan } = migration;
+    let deadline = Deadline::begin(ports, READS);
     // Whether a rollback runs is no gate: where it cannot be seen, everything is read.
-    let other = patience.of(rollback_elsewhere(ports, &head.service)).await.ok().flatten();
+    let other = deadline.limit(rollback_elsewhere(ports, &head.service)).await.ok().flatten();
     let other = other.filter(|other| !is_stuck(ports, other));
     let everything = other.is_none();
     let old = if everything { plan.groups.iter().map(|group| &group.old).collect() } else { Vec::new() };
     let new: Vec<&TargetGroupArn> = head.new_groups.values().collect();
     let names = plan.alarms();
     let (alarms, new_side, old_side, drift, judge) = join5(
-        patience.of(alarms(ports, &names, head)),
-        patience.of(side(ports, &new)),
-        patience.of(side(ports, &old)),
-        patience.of(async { if everything { drift(ports, ours).await } else { Ok(Vec::new()) } }),
-        patience.of(async { if everything { compare(ports, ours).await } else { Ok(None) } }),
+        deadline.limit(alarms(ports, &names, head)),
+        deadline.limit(side(ports, &new)),
+        deadline.limit(side(ports, &old)),
+        deadline.limit(async { if everything { drift(ports, migration).await } else { Ok(Vec::new()) } }),
+        deadline.limit(async { if everything { compare(ports, head, plan).await } else { Ok(None) } }),
     )
     .await;
     let inputs = SliceInputs {
@@ -78,17 +78,17 @@ async fn check(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
         old_side,
         drift,
         judge: judge.transpose(),
-        makes_way: other.as_ref().map(makes_way),
+        makes_way: other.as_ref().map(yields_to),
         // Asked last, so that what is elapsed includes the reading.
         now: ports.clock.now(),
     };
     let said = verdict(&inputs);
     let step = head.verified_step.unwrap_or(0);
     if said.verdict == Verdict::Halt {
-        return halt(ports, ours, step, &said.reason).await;
+        return halt(ports, head, plan, step, &said.reason).await;
     }
     record(ports, head, |now| judged(now, &said)).await?;
-    Ok(next(ours, step, &said))
+    Ok(next(migration, step, &said))
 }
 
 /// A rollback that takes that long waits for something else than a budget of calls.
@@ -118,8 +118,8 @@ async fn side(
     Ok(found)
 }
 
-async fn drift(ports: &Ports, ours: &Ours) -> Result<Vec<Drift>, ActionError> {
-    Ok(read::drift(ports, &ours.plan, &ours.head).await?.1)
+async fn drift(ports: &Ports, migration: &Migration) -> Result<Vec<Drift>, ActionError> {
+    Ok(read::drift(ports, &migration.plan, &migration.head).await?.1)
 }
 
 /// What goes into the journal. Looks that only go on baking or holding do not: they would bury the rest.
@@ -134,10 +134,10 @@ fn judged(head: &Head, said: &SliceVerdict) -> Option<Happening> {
     (news && head.phase == Phase::Moving).then_some(judged)
 }
 
-fn next(ours: &Ours, step: u32, said: &SliceVerdict) -> Cursor {
-    let next = if said.verdict == Verdict::Advance { ours.head.intended_step.unwrap_or(step + 1) } else { step };
+fn next(migration: &Migration, step: u32, said: &SliceVerdict) -> Cursor {
+    let next = if said.verdict == Verdict::Advance { migration.head.intended_step.unwrap_or(step + 1) } else { step };
     let wait = if said.verdict == Verdict::Stop { SETTLE_SECONDS } else { said.wait_seconds };
-    let mut answer = ours.answer(next, said.verdict, wait, said.reason.as_str());
+    let mut answer = migration.answer(next, said.verdict, wait, said.reason.as_str());
     answer.caused_at = (said.verdict == Verdict::RollBack).then_some(said.caused_at);
     answer
 }

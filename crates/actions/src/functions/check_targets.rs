@@ -1,7 +1,7 @@
 //! `check-targets`: whether the new groups have enough healthy targets.
 
 use crate::error::ActionError;
-use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
 use crate::observing::health::health;
 use crate::payload::StepInput;
@@ -23,21 +23,21 @@ const WAIT_SECONDS: (u32, u32) = (5, 60);
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer.
 pub async fn check_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     let step = StepInput::decode(input)?;
-    match standing(ports, &step).await? {
-        Standing::Over(answer) => Ok(*answer),
-        Standing::Ours(ours) => match check(ports, &ours, step.step).await {
+    match read_ownership(ports, &step).await? {
+        Ownership::Lost(answer) => Ok(*answer),
+        Ownership::Held(migration) => match check(ports, &migration, step.step).await {
             Ok(answer) => Ok(answer),
-            Err(error) => stopped(ports, &step, error).await,
+            Err(error) => answer_if_superseded(ports, &step, error).await,
         },
     }
 }
 
-async fn check(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionError> {
-    if ours.head.commands.abort {
-        return Ok(ours.answer(step, Verdict::RollBack, 0, "aborted by a person before any traffic"));
+async fn check(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
+    if migration.head.commands.abort {
+        return Ok(migration.answer(step, Verdict::RollBack, 0, "aborted by a person before any traffic"));
     }
-    let (healthy, seen) = look(ports, ours).await?;
-    let head = record(ports, &ours.head, |now| {
+    let (healthy, seen) = look(ports, migration).await?;
+    let head = record(ports, &migration.head, |now| {
         // Once ready stays ready for a repeated call; waiting is recorded when it begins or begins anew.
         let news = if healthy {
             now.healthy_reads < HEALTHY_READS
@@ -47,31 +47,32 @@ async fn check(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionEr
         news.then(|| Happening::TargetsChecked { healthy, reason: seen.clone() })
     })
     .await?;
-    let ours = Ours { head, plan: ours.plan.clone() };
-    if ours.head.healthy_reads >= HEALTHY_READS {
-        return Ok(ours.answer(step.max(1), Verdict::Ready, 0, seen));
+    let migration = Migration { head, plan: migration.plan.clone() };
+    if migration.head.healthy_reads >= HEALTHY_READS {
+        return Ok(migration.answer(step.max(1), Verdict::Ready, 0, seen));
     }
-    let limit = ours.plan.policy.targets_timeout_seconds;
-    let waited = ours.head.waiting_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
+    let limit = migration.plan.policy.targets_timeout_seconds;
+    let waited = migration.head.waiting_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
     if !healthy && waited > i64::from(limit) {
         let reason = format!("new targets were not healthy within {limit} s: {seen}");
-        return Ok(ours.answer(step, Verdict::RollBack, 0, reason));
+        return Ok(migration.answer(step, Verdict::RollBack, 0, reason));
     }
-    Ok(ours.answer(step, Verdict::Wait, wait(&ours), seen))
+    Ok(migration.answer(step, Verdict::Wait, wait(&migration), seen))
 }
 
-async fn look(ports: &Ports, ours: &Ours) -> Result<(bool, String), ActionError> {
-    let mut all = !ours.head.new_groups.is_empty();
+async fn look(ports: &Ports, migration: &Migration) -> Result<(bool, String), ActionError> {
+    let mut all = !migration.head.new_groups.is_empty();
     let mut seen = Vec::new();
-    for new in ours.head.new_groups.values() {
-        let verdict = targets_verdict(&health(ports, new).await?, ours.plan.policy.min_healthy);
+    for new in migration.head.new_groups.values() {
+        let verdict = targets_verdict(&health(ports, new).await?, migration.plan.policy.min_healthy);
         all &= verdict.enough;
         seen.push(format!("{}: {}", new.name(), verdict.reason));
     }
     Ok((all, seen.join("; ")))
 }
 
-fn wait(ours: &Ours) -> u32 {
-    let interval = ours.plan.groups.iter().map(|group| group.settings.health_check.interval_seconds).min().unwrap_or(0);
+fn wait(migration: &Migration) -> u32 {
+    let interval =
+        migration.plan.groups.iter().map(|group| group.settings.health_check.interval_seconds).min().unwrap_or(0);
     u32::try_from(interval).unwrap_or(0).clamp(WAIT_SECONDS.0, WAIT_SECONDS.1)
 }

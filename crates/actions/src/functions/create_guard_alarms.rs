@@ -1,15 +1,16 @@
 //! `create-guard-alarms`: our own alarms on the new target groups, where the policy asks for them.
 
 use crate::error::ActionError;
-use crate::migration::delete_guard_alarms::tags_of;
-use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crossfade_domain::alarms::guard::{NewAlarm, PlannedGuard, definition, is_our_alarm};
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Phase};
+use crossfade_domain::load_balancer::group::Tags;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Creates the guard alarms of the plan, now that the groups exist that they watch, and records them. The index knows
 /// them since the locks were taken, so an alarm's event finds the migration from the first moment. Answers `proceed`,
@@ -23,21 +24,21 @@ use serde_json::Value;
 /// `Transient` and `Denied` from the table and CloudWatch.
 pub async fn create_guard_alarms(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     let step = StepInput::decode(input)?;
-    match standing(ports, &step).await? {
-        Standing::Over(answer) => Ok(*answer),
-        Standing::Ours(ours) => match create(ports, &ours, step.step).await {
+    match read_ownership(ports, &step).await? {
+        Ownership::Lost(answer) => Ok(*answer),
+        Ownership::Held(migration) => match create(ports, &migration, step.step).await {
             Ok(answer) => Ok(answer),
-            Err(error) => stopped(ports, &step, error).await,
+            Err(error) => answer_if_superseded(ports, &step, error).await,
         },
     }
 }
 
-async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionError> {
-    let Ours { head, plan } = ours;
+async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
+    let Migration { head, plan } = migration;
     let names = plan.guard_names();
     if names.is_empty() || head.guarded || head.phase != Phase::Planned {
         let reason = if names.is_empty() { "no guard alarms are asked for" } else { "the guard alarms exist" };
-        return Ok(ours.answer(step, Verdict::Proceed, 0, reason));
+        return Ok(migration.answer(step, Verdict::Proceed, 0, reason));
     }
     let foreign: Vec<String> = tags_of(ports, &names)
         .await?
@@ -53,7 +54,7 @@ async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionE
         )));
     }
     for guard in &plan.guards {
-        let alarm = defined(&ports.load_balancers.stack(), ours, guard)?;
+        let alarm = defined(&ports.load_balancers.stack(), migration, guard)?;
         let put = ports.alarms.put_alarm(&alarm).await;
         put.map_err(|source| ActionError::Port { doing: format!("creating alarm {}", alarm.name), source })?;
     }
@@ -62,16 +63,28 @@ async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionE
         due.then(|| Happening::GuardsCreated { alarms: names.clone() })
     })
     .await?;
-    Ok(ours.answer(step, Verdict::Proceed, 0, format!("created alarms {}", names.join(", "))))
+    Ok(migration.answer(step, Verdict::Proceed, 0, format!("created alarms {}", names.join(", "))))
 }
 
-fn defined(stack: &str, ours: &Ours, guard: &PlannedGuard) -> Result<NewAlarm, ActionError> {
-    let plan = &ours.plan;
-    let new = ours.head.new_groups.get(&guard.old);
+fn defined(stack: &str, migration: &Migration, guard: &PlannedGuard) -> Result<NewAlarm, ActionError> {
+    let plan = &migration.plan;
+    let new = migration.head.new_groups.get(&guard.old);
     match (new, plan.group_of(&guard.old)) {
         (Some(new), Some(group)) => {
             Ok(definition(guard, (stack, &plan.service), &plan.migration, &group.load_balancer, new))
         }
         _ => Err(ActionError::Internal(format!("the copy of {} does not exist yet", guard.old.name()))),
     }
+}
+
+/// The tags of those alarms that exist.
+///
+/// # Errors
+/// The alarms' port's.
+async fn tags_of(ports: &Ports, names: &[String]) -> Result<BTreeMap<String, Tags>, ActionError> {
+    let tags = ports.alarms.alarm_tags(names).await;
+    tags.map_err(|source| ActionError::Port {
+        doing: format!("reading the tags of alarms {}", names.join(", ")),
+        source,
+    })
 }

@@ -1,7 +1,7 @@
 //! `create-target-group`: one new group for each old one.
 
 use crate::error::ActionError;
-use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
 use crate::payload::StepInput;
 use crate::ports::{NewGroup, Ports};
@@ -25,17 +25,17 @@ use std::collections::BTreeMap;
 /// the table and the load balancer.
 pub async fn create_target_group(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     let step = StepInput::decode(input)?;
-    match standing(ports, &step).await? {
-        Standing::Over(answer) => Ok(*answer),
-        Standing::Ours(ours) => match create(ports, &ours, step.step).await {
+    match read_ownership(ports, &step).await? {
+        Ownership::Lost(answer) => Ok(*answer),
+        Ownership::Held(migration) => match create(ports, &migration, step.step).await {
             Ok(answer) => Ok(answer),
-            Err(error) => stopped(ports, &step, error).await,
+            Err(error) => answer_if_superseded(ports, &step, error).await,
         },
     }
 }
 
-async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionError> {
-    let Ours { head, plan } = ours;
+async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
+    let Migration { head, plan } = migration;
     let recorded = plan.groups.iter().all(|group| head.new_groups.contains_key(&group.old));
     let mut notes = Vec::new();
     if !recorded {
@@ -55,7 +55,7 @@ async fn create(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionE
     if !notes.is_empty() {
         reason = format!("{reason}; not copied: {}", notes.join(", "));
     }
-    Ok(ours.answer(step, Verdict::Proceed, 0, reason))
+    Ok(migration.answer(step, Verdict::Proceed, 0, reason))
 }
 
 async fn adopt_or_create(

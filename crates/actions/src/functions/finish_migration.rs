@@ -1,9 +1,10 @@
 //! `finish-migration`: the final record, and the locks released.
 
+use crate::answer::answer;
 use crate::error::ActionError;
-use crate::migration::delete_guard_alarms::removed;
+use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
 use crate::migration::halt::{halt, halt_or_return};
-use crate::migration::ownership::{Ours, Standing, answer, head_of, plan_of, standing, stopped};
+use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, head_of, plan_of, read_ownership};
 use crate::migration::write_journal::release;
 use crate::payload::StepInput;
 use crate::ports::{PortError, Ports};
@@ -30,19 +31,19 @@ pub async fn finish_migration(ports: &Ports, input: &Value) -> Result<Cursor, Ac
     {
         let answer = migrated(&head, step.step);
         // A run before this one may have died between its record and the end of the guard alarms.
-        return Ok(removed(ports, &plan_of(ports, &head).await?, answer).await);
+        return Ok(delete_guard_alarms_and_note(ports, &plan_of(ports, &head).await?, answer).await);
     }
-    match standing(ports, &step).await? {
-        Standing::Over(answer) => Ok(*answer),
-        Standing::Ours(ours) => match finish(ports, &ours).await {
+    match read_ownership(ports, &step).await? {
+        Ownership::Lost(answer) => Ok(*answer),
+        Ownership::Held(migration) => match finish(ports, &migration).await {
             Ok(answer) => Ok(answer),
-            Err(error) => stopped(ports, &step, error).await,
+            Err(error) => answer_if_superseded(ports, &step, error).await,
         },
     }
 }
 
-async fn finish(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
-    let Ours { head, plan } = ours;
+async fn finish(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionError> {
+    let Migration { head, plan } = migration;
     let last = plan.last_step();
     if head.verified_step != Some(last) || head.intended_step.is_some() {
         let found = head.verified_step.map_or_else(|| "none".to_owned(), |step| step.to_string());
@@ -52,14 +53,14 @@ async fn finish(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
         )));
     }
     if head.commands.abort {
-        return Ok(ours.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
+        return Ok(migration.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
     }
     let (_, drift) = read::drift(ports, plan, head).await?;
     if let Some(first) = drift.first() {
-        return halt_or_return(ports, ours, last, &first.to_string()).await;
+        return halt_or_return(ports, migration, last, &first.to_string()).await;
     }
-    if let Some(denied) = unguard(ports, ours).await? {
-        return halt(ports, ours, last, &denied).await;
+    if let Some(denied) = unguard(ports, migration).await? {
+        return halt(ports, head, plan, last, &denied).await;
     }
     let head = release(ports, head, plan, |now| {
         // An abort that came between is not overtaken: the next look of this function sees it.
@@ -67,21 +68,21 @@ async fn finish(ports: &Ports, ours: &Ours) -> Result<Cursor, ActionError> {
     })
     .await?;
     if head.phase != Phase::Migrated {
-        return Ok(ours.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
+        return Ok(migration.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
     }
     let mut answer = migrated(&head, last);
-    answer.weight = ours.answer(last, Verdict::Migrated, 0, "").weight;
-    Ok(removed(ports, plan, answer).await)
+    answer.weight = migration.answer(last, Verdict::Migrated, 0, "").weight;
+    Ok(delete_guard_alarms_and_note(ports, plan, answer).await)
 }
 
 /// Takes the alarms out of the tags of the new groups, before the end: an alarm of a migration that has ended must find
 /// nothing there when the table does not answer. Where that is denied, a person is needed: answers why.
-async fn unguard(ports: &Ports, ours: &Ours) -> Result<Option<String>, ActionError> {
-    let keys: Vec<String> = tags::tags(&ours.plan.alarms(), ours.head.since).into_keys().collect();
+async fn unguard(ports: &Ports, migration: &Migration) -> Result<Option<String>, ActionError> {
+    let keys: Vec<String> = tags::tags(&migration.plan.alarms(), migration.head.since).into_keys().collect();
     if keys.is_empty() {
         return Ok(None);
     }
-    for new in ours.head.new_groups.values() {
+    for new in migration.head.new_groups.values() {
         match ports.load_balancers.remove_tags(new, &keys).await {
             Ok(()) => {}
             Err(error @ PortError::Denied { .. }) => {

@@ -1,9 +1,9 @@
 //! `plan-migration`: policy and inventory to a plan, and the locks.
 
 use crate::error::{ActionError, ErrorClass};
-use crate::migration::ownership::{Ours, head_of, plan_of};
+use crate::migration::ownership::{Migration, head_of, plan_of};
 use crate::migration::write_journal::release;
-use crate::observing::read_inventory::{alarms, gather};
+use crate::observing::read_inventory::{alarms, read_inventory};
 use crate::operator::resume::{Resume, Resumed, take_over};
 use crate::payload::Fields;
 use crate::ports::{Ports, TakeError};
@@ -69,7 +69,7 @@ pub async fn plan_service(ports: &Ports, request: &PlanRequest, execution: &str)
     // Before the alarms are read: one that fires and clears while the rest is gathered has fired since the plan was
     // made.
     let created = ports.clock.now();
-    let inventory = gather(ports, &policy).await?;
+    let inventory = read_inventory(ports, &policy).await?;
     let plan = match plan(&policy, &inventory, migration, created) {
         Ok(plan) => guarded(ports, plan, attempt),
         Err(findings) => return Ok(refused_by(&request.service, findings)),
@@ -84,7 +84,7 @@ pub async fn plan_service(ports: &Ports, request: &PlanRequest, execution: &str)
     let event = start.next_event(Happening::Planned { routes }, start.since);
     let head = start.after(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
     match ports.ledger.take(previous.as_ref(), &head, &plan, &event).await {
-        Ok(()) => confirm(ports, Ours { head, plan }).await,
+        Ok(()) => confirm(ports, Migration { head, plan }).await,
         // Nobody holds a route any more: it is only too early, and the machine tries again.
         Err(TakeError::Held(holders)) if holders.iter().all(|holder| holder.free_at.is_some()) => {
             Err(ActionError::NotYet(held_by(&holders)))
@@ -148,32 +148,32 @@ async fn again(ports: &Ports, head: &Head) -> Result<Cursor, ActionError> {
         return Ok(refused(&head.service, Refusal::Refused, reason, Vec::new()));
     }
     let plan = plan_of(ports, head).await?;
-    confirm(ports, Ours { head: head.clone(), plan }).await
+    confirm(ports, Migration { head: head.clone(), plan }).await
 }
 
 /// The alarms once more, now that an alarm's event would find the migration: one that fired after the plan looked and
 /// before the locks were held has been heard by nobody.
-async fn confirm(ports: &Ports, ours: Ours) -> Result<Cursor, ActionError> {
-    if ours.head.phase == Phase::Planned
-        && let Some(reason) = not_quiet(ports, &ours.plan).await?
+async fn confirm(ports: &Ports, migration: Migration) -> Result<Cursor, ActionError> {
+    if migration.head.phase == Phase::Planned
+        && let Some(reason) = not_quiet(ports, &migration.plan).await?
     {
-        let head = release(ports, &ours.head, &ours.plan, |now| {
+        let head = release(ports, &migration.head, &migration.plan, |now| {
             (now.phase == Phase::Planned).then(|| Happening::Refused { reason: reason.clone() })
         })
         .await?;
         return Ok(refused(&head.service, Refusal::Refused, reason, Vec::new()));
     }
-    let (routes, steps) = (ours.plan.routes.len(), ours.plan.last_step());
-    let (step, verdict) = entry(&ours.head);
-    let mut reason = format!("{}: {routes} routes in {steps} steps, locks held", ours.head.migration);
+    let (routes, steps) = (migration.plan.routes.len(), migration.plan.last_step());
+    let (step, verdict) = entry(&migration.head);
+    let mut reason = format!("{}: {routes} routes in {steps} steps, locks held", migration.head.migration);
     if verdict == Verdict::Advance {
         reason = format!("{reason}; goes on at step {step}");
     }
-    let warnings: Vec<&str> = ours.plan.findings.iter().map(|finding| finding.message.as_str()).collect();
+    let warnings: Vec<&str> = migration.plan.findings.iter().map(|finding| finding.message.as_str()).collect();
     if !warnings.is_empty() {
         reason = format!("{reason}; {}", warnings.join("; "));
     }
-    Ok(ours.answer(step, verdict, 0, reason))
+    Ok(migration.answer(step, verdict, 0, reason))
 }
 
 /// Where the machine goes on: from the beginning until the new groups are attached, then at the step that the journal
@@ -199,7 +199,7 @@ async fn take_up(
     let name = execution.rsplit(':').next().unwrap_or_default();
     let request = Resume { accept_drift: how.accept_drift, who: format!("whoever started execution {name}") };
     match take_over(ports, head, &request, execution).await {
-        Ok(Resumed { head, plan, .. }) => confirm(ports, Ours { head, plan }).await,
+        Ok(Resumed { head, plan, .. }) => confirm(ports, Migration { head, plan }).await,
         Err(error) => match error.class() {
             ErrorClass::LockHeld => Ok(refused(service, Refusal::LockHeld, error.chain(), Vec::new())),
             // The migration rests where it was: this is an answer.
@@ -218,13 +218,11 @@ async fn not_quiet(ports: &Ports, plan: &Plan) -> Result<Option<String>, ActionE
     // What is quiet since then had fired, or had no data: only the history tells.
     let changed = found.iter().filter(|alarm| alarm.state != AlarmState::Alarm && alarm.since > plan.created);
     let changed: Vec<String> = changed.map(|alarm| alarm.name.clone()).collect();
-    let firings = match changed.is_empty() {
-        true => Vec::new(),
-        false => ports
-            .alarms
-            .firings(&changed, plan.created)
-            .await
-            .map_err(|source| ActionError::Port { doing: "reading the history of the alarms".to_owned(), source })?,
+    let firings = if changed.is_empty() {
+        Vec::new()
+    } else {
+        let firings = ports.alarms.firings(&changed, plan.created).await;
+        firings.map_err(|source| ActionError::Port { doing: "reading the history of the alarms".to_owned(), source })?
     };
     let objections = objections(names, &AlarmsRead { found, firings }, plan.created);
     Ok(objections.first().map(|objection| format!("{objection}, seen once the locks were held")))

@@ -1,7 +1,7 @@
 //! `register-targets`: the new cluster's targets into the new groups.
 
 use crate::error::ActionError;
-use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
 use crate::payload::StepInput;
 use crate::ports::Ports;
@@ -21,17 +21,17 @@ use serde_json::Value;
 /// where AWS refuses a target.
 pub async fn register_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     let step = StepInput::decode(input)?;
-    match standing(ports, &step).await? {
-        Standing::Over(answer) => Ok(*answer),
-        Standing::Ours(ours) => match register(ports, &ours, step.step).await {
+    match read_ownership(ports, &step).await? {
+        Ownership::Lost(answer) => Ok(*answer),
+        Ownership::Held(migration) => match register(ports, &migration, step.step).await {
             Ok(answer) => Ok(answer),
-            Err(error) => stopped(ports, &step, error).await,
+            Err(error) => answer_if_superseded(ports, &step, error).await,
         },
     }
 }
 
-async fn register(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionError> {
-    let (targets, reason): (&[Target], String) = match &ours.plan.policy.new_targets {
+async fn register(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
+    let (targets, reason): (&[Target], String) = match &migration.plan.policy.new_targets {
         NewTargets::Binding(binding) => {
             (&[], format!("left to the controller of {}/{} port {}", binding.namespace, binding.service, binding.port))
         }
@@ -39,7 +39,7 @@ async fn register(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, Actio
         NewTargets::Ips(targets) => (targets, format!("registered {} addresses", targets.len())),
     };
     if !targets.is_empty() {
-        for new in ours.head.new_groups.values() {
+        for new in migration.head.new_groups.values() {
             let registered = ports.load_balancers.register(new, targets).await;
             registered.map_err(|source| ActionError::Port {
                 doing: format!("registering {} targets in {}", targets.len(), new.name()),
@@ -49,9 +49,9 @@ async fn register(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, Actio
     }
     let count = u32::try_from(targets.len()).expect("a policy has fewer than 2^32 targets");
     // The first record starts the clock of the targets' timeout.
-    record(ports, &ours.head, |now| {
+    record(ports, &migration.head, |now| {
         now.waiting_since.is_none().then_some(Happening::TargetsRegistered { registered: count })
     })
     .await?;
-    Ok(ours.answer(step, Verdict::Proceed, 0, reason))
+    Ok(migration.answer(step, Verdict::Proceed, 0, reason))
 }

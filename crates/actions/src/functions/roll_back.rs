@@ -1,13 +1,15 @@
 //! `roll-back`: every route back to its baseline, and the second look that releases the locks.
 
+use crate::answer::{answer, settle};
 use crate::error::{ActionError, ErrorClass};
-use crate::migration::delete_guard_alarms::removed;
+use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
+use crate::migration::halt::halt;
 use crate::migration::hooks::{after_rollback, answered};
-use crate::migration::ownership::{answer, head_of, plan_of};
+use crate::migration::ownership::{head_of, plan_of};
 use crate::migration::write_journal::release;
 use crate::payload::{Mode, RollBack};
 use crate::ports::Ports;
-use crate::rollback::begin::{conclude, halt, roll_back_all, settle};
+use crate::rollback::begin::{conclude, roll_back_all};
 use crate::rollback::by_tags::remove_new_groups;
 use crate::rollback::return_routes::{Fence, return_routes};
 use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
@@ -54,7 +56,7 @@ pub async fn roll_back(ports: &Ports, input: &Value) -> Result<Cursor, ActionErr
 async fn once(ports: &Ports, request: &RollBack) -> Result<Cursor, ActionError> {
     let found = match find(ports, request).await {
         Ok(found) => found,
-        Err(error) if request.mode == Mode::Act => return without_table(ports, request, error).await,
+        Err(error) if request.mode == Mode::Act => return roll_back_by_tags(ports, request, error).await,
         Err(error) => return Err(error),
     };
     match (found, request.mode) {
@@ -199,7 +201,7 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
     }
     let plan = match plan_of(ports, head).await {
         Ok(plan) => plan,
-        Err(error) => return without_table(ports, request, error).await,
+        Err(error) => return roll_back_by_tags(ports, request, error).await,
     };
     let why = why(request, head, ports.clock.now());
     if head.phase == Phase::Halted && !why.may_move_halted() {
@@ -234,7 +236,7 @@ fn why(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
 }
 
 /// Goes on without the table that did not answer.
-async fn without_table(ports: &Ports, request: &RollBack, table: ActionError) -> Result<Cursor, ActionError> {
+async fn roll_back_by_tags(ports: &Ports, request: &RollBack, table: ActionError) -> Result<Cursor, ActionError> {
     // Without the table nobody can say whether a migration that the cursor does not name is this execution's.
     let known = request.service.as_ref().filter(|_| !request.only_own || request.migration.is_some());
     let Some(service) = known else { return Err(table) };
@@ -268,7 +270,12 @@ async fn verify(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor
         Phase::RolledBack | Phase::Refused => {
             // A run before this one may have died between its record and the end of the guard alarms.
             let plan = plan_of(ports, head).await?;
-            return Ok(removed(ports, &plan, answer(head, None, 0, Verdict::RolledBack, 0, reason())).await);
+            return Ok(delete_guard_alarms_and_note(
+                ports,
+                &plan,
+                answer(head, None, 0, Verdict::RolledBack, 0, reason()),
+            )
+            .await);
         }
         Phase::Halted | Phase::Migrated => Verdict::Halt,
         _ => {
@@ -300,7 +307,7 @@ async fn look_again(ports: &Ports, request: &RollBack, head: &Head, plan: &Plan)
     if !returned.is_complete() || returned.written > 0 {
         if returned.is_complete() && earlier.len() > LOOKS {
             let reason = format!("somebody keeps writing to the routes: {} looks found one moved again", earlier.len());
-            return halt(ports, head, plan, &reason).await;
+            return halt(ports, head, plan, 0, &reason).await;
         }
         // A writer that was alive a moment ago may write once more.
         return conclude(ports, head, plan, returned).await;
@@ -318,7 +325,7 @@ async fn look_again(ports: &Ports, request: &RollBack, head: &Head, plan: &Plan)
     if head.phase != Phase::RolledBack {
         return Ok(answer(&head, Some(plan), 0, Verdict::Halt, 0, reason));
     }
-    Ok(removed(ports, plan, answer(&head, Some(plan), 0, Verdict::RolledBack, 0, reason)).await)
+    Ok(delete_guard_alarms_and_note(ports, plan, answer(&head, Some(plan), 0, Verdict::RolledBack, 0, reason)).await)
 }
 
 /// Seconds until the longest writer that the rollback fenced off is dead.

@@ -3,10 +3,10 @@
 use crate::error::ActionError;
 use crate::migration::halt::{halt, halt_or_return};
 use crate::migration::hooks::{after_shift, answered, before_first_shift};
-use crate::migration::ownership::{Ours, Standing, standing, stopped};
+use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
 use crate::observing::health::{too_few_new, too_few_old};
-use crate::observing::other_rollbacks::{ROLLBACK_WAIT_SECONDS, makes_way, rollback_elsewhere};
+use crate::observing::other_rollbacks::{ROLLBACK_WAIT_SECONDS, rollback_elsewhere, yields_to};
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crate::routes::raise::{Raise, Raised};
@@ -44,39 +44,39 @@ const CAPACITY_WAIT_SECONDS: u32 = 30;
 /// when a route does not show what was written to it.
 pub async fn shift_weight(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     let step = StepInput::decode(input)?;
-    match standing(ports, &step).await? {
-        Standing::Over(answer) => Ok(*answer),
-        Standing::Ours(ours) => match shift(ports, &ours, &step).await {
+    match read_ownership(ports, &step).await? {
+        Ownership::Lost(answer) => Ok(*answer),
+        Ownership::Held(migration) => match shift(ports, &migration, &step).await {
             Ok(answer) => Ok(answer),
-            Err(error) => stopped(ports, &step, error).await,
+            Err(error) => answer_if_superseded(ports, &step, error).await,
         },
     }
 }
 
-async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, ActionError> {
+async fn shift(ports: &Ports, migration: &Migration, input: &StepInput) -> Result<Cursor, ActionError> {
     let step = input.step;
-    let head = answered(ports, &ours.head, input.hook.as_ref()).await?;
-    let ours = &Ours { head, plan: ours.plan.clone() };
-    let Ours { head, plan } = ours;
+    let head = answered(ports, &migration.head, input.hook.as_ref()).await?;
+    let migration = &Migration { head, plan: migration.plan.clone() };
+    let Migration { head, plan } = migration;
     in_order(head, plan, step)?;
 
     let read_at = ports.clock.real();
     let (live, drift) = read::drift(ports, plan, head).await?;
     if let Some(first) = drift.first() {
-        return halt_or_return(ports, ours, step, &first.to_string()).await;
+        return halt_or_return(ports, migration, step, &first.to_string()).await;
     }
     if head.verified_step == Some(step) && head.intended_step.is_none() {
-        return shifted(ports, ours, step).await;
+        return shifted(ports, migration, step).await;
     }
-    if let Some(answer) = objection(ports, ours, step, &live).await? {
+    if let Some(answer) = objection(ports, migration, step, &live).await? {
         return Ok(answer);
     }
     // Last of all, so that a hook is called right before the traffic comes, and not before a wait.
-    if let Some(answer) = before_first_shift(ports, ours, step).await? {
+    if let Some(answer) = before_first_shift(ports, migration, step).await? {
         return Ok(answer);
     }
 
-    let weight = ours.answer(step, Verdict::Bake, 0, "").weight;
+    let weight = migration.answer(step, Verdict::Bake, 0, "").weight;
     // The order is looked at again with every try to record: an invocation that was given up for dead may come back
     // when the next step is under way, and must not put its own in that one's place. Its writes are then fenced off.
     let intended = record(ports, head, |now| {
@@ -86,16 +86,16 @@ async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, 
     .await?;
     match Raise::new(ports, plan, &intended, step, live, read_at).all().await? {
         Raised::Everywhere => {}
-        Raised::MakesWay(reason) => {
-            let ours = Ours { head: intended, plan: plan.clone() };
-            return Held { step, exposed: true }.answer(ports, &ours, ROLLBACK_WAIT_SECONDS, &reason).await;
+        Raised::Yields(reason) => {
+            let migration = Migration { head: intended, plan: plan.clone() };
+            return Held { step, exposed: true }.answer(ports, &migration, ROLLBACK_WAIT_SECONDS, &reason).await;
         }
         Raised::Changed(seen) => {
             // One read is not enough to say so; a read that was merely stale makes the machine run this again.
             let (_, drift) = read::drift(ports, plan, &intended).await?;
             let Some(first) = drift.first() else { return Err(read::not_seen(&[seen], "the route unchanged")) };
-            let ours = Ours { head: intended, plan: plan.clone() };
-            return halt_or_return(ports, &ours, step, &first.to_string()).await;
+            let migration = Migration { head: intended, plan: plan.clone() };
+            return halt_or_return(ports, &migration, step, &first.to_string()).await;
         }
     }
     read::read_back(ports, plan, &intended, step).await?;
@@ -103,7 +103,7 @@ async fn shift(ports: &Ports, ours: &Ours, input: &StepInput) -> Result<Cursor, 
         (now.intended_step == Some(step)).then_some(Happening::Shifted { step, weight })
     })
     .await?;
-    shifted(ports, &Ours { head, plan: plan.clone() }, step).await
+    shifted(ports, &Migration { head, plan: plan.clone() }, step).await
 }
 
 /// A step follows the verified one, or is the verified one again (which a resume with a revised plan has begun anew),
@@ -123,11 +123,16 @@ fn in_order(head: &Head, plan: &Plan, step: u32) -> Result<(), ActionError> {
 }
 
 /// Why the weight is not raised now, if so. Attaching at weight 0 raises nothing, and makes way for rollbacks alone.
-async fn objection(ports: &Ports, ours: &Ours, step: u32, live: &Live) -> Result<Option<Cursor>, ActionError> {
-    let Ours { head, plan } = ours;
+async fn objection(
+    ports: &Ports,
+    migration: &Migration,
+    step: u32,
+    live: &Live,
+) -> Result<Option<Cursor>, ActionError> {
+    let Migration { head, plan } = migration;
     if head.commands.abort {
         let reason = format!("aborted by a person before step {step}");
-        return Ok(Some(ours.answer(step, Verdict::RollBack, 0, reason)));
+        return Ok(Some(migration.answer(step, Verdict::RollBack, 0, reason)));
     }
     if everywhere(plan, head, live, step)? {
         return Ok(None);
@@ -135,10 +140,10 @@ async fn objection(ports: &Ports, ours: &Ours, step: u32, live: &Live) -> Result
     let begun = head.intended_step == Some(step) && !untouched(plan, head, live)?;
     let held = Held { step, exposed: begun || head.verified_step.is_some_and(|verified| verified > 0) };
     if step > 0 && head.commands.paused && head.intended_step.is_none() {
-        return held.answer(ports, ours, CAPACITY_WAIT_SECONDS, "paused by a person").await.map(Some);
+        return held.answer(ports, migration, CAPACITY_WAIT_SECONDS, "paused by a person").await.map(Some);
     }
     if let Some(other) = rollback_elsewhere(ports, &head.service).await? {
-        return held.answer(ports, ours, ROLLBACK_WAIT_SECONDS, &makes_way(&other)).await.map(Some);
+        return held.answer(ports, migration, ROLLBACK_WAIT_SECONDS, &yields_to(&other)).await.map(Some);
     }
     if step == 0 {
         return Ok(None);
@@ -146,7 +151,7 @@ async fn objection(ports: &Ports, ours: &Ours, step: u32, live: &Live) -> Result
     let sick = too_few_new(ports, plan, head).await?;
     if let Some(reason) = sick.as_ref().filter(|_| held.exposed && !begun) {
         // What the gates would say of a sick new side with traffic, a slice earlier.
-        return Ok(Some(ours.answer(step, Verdict::RollBack, 0, format!("health: {reason}"))));
+        return Ok(Some(migration.answer(step, Verdict::RollBack, 0, format!("health: {reason}"))));
     }
     let lacking = match sick {
         Some(reason) => Some(reason),
@@ -156,9 +161,9 @@ async fn objection(ports: &Ports, ours: &Ours, step: u32, live: &Live) -> Result
     if begun {
         // Half of a shift is no place to wait: it cannot be completed now, so it is taken back (invariant 3).
         let reason = format!("step {step} is on some routes only and cannot be completed: {reason}");
-        return Ok(Some(ours.answer(step, Verdict::RollBack, 0, reason)));
+        return Ok(Some(migration.answer(step, Verdict::RollBack, 0, reason)));
     }
-    held.answer(ports, ours, CAPACITY_WAIT_SECONDS, &reason).await.map(Some)
+    held.answer(ports, migration, CAPACITY_WAIT_SECONDS, &reason).await.map(Some)
 }
 
 fn everywhere(plan: &Plan, head: &Head, live: &Live, step: u32) -> Result<bool, ActionError> {
@@ -189,53 +194,61 @@ struct Held {
 impl Held {
     /// Waits, the longer the longer it has been held where the gates look meanwhile, and halts after the policy's
     /// `maxHold`.
-    async fn answer(&self, ports: &Ports, ours: &Ours, shortest: u32, why: &str) -> Result<Cursor, ActionError> {
+    async fn answer(
+        &self,
+        ports: &Ports,
+        migration: &Migration,
+        shortest: u32,
+        why: &str,
+    ) -> Result<Cursor, ActionError> {
         if self.step == 0 {
-            return Ok(attach_later(ports, ours, shortest, why));
+            return Ok(attach_later(ports, migration, shortest, why));
         }
-        let head = record(ports, &ours.head, |now| {
+        let head = record(ports, &migration.head, |now| {
             let first = now.held_since.is_none();
             first.then(|| Happening::Judged { verdict: Verdict::Hold, reason: why.to_owned() })
         })
         .await?;
-        let (ours, policy) = (Ours { head, plan: ours.plan.clone() }, &ours.plan.policy);
-        let held_for = ours.head.held_since.map_or(0, |since| seconds_between(since, ports.clock.now()));
+        let (migration, policy) = (Migration { head, plan: migration.plan.clone() }, &migration.plan.policy);
+        let held_for = migration.head.held_since.map_or(0, |since| seconds_between(since, ports.clock.now()));
         let Some(wait) = held_wait_seconds(policy, held_for, shortest) else {
             let reason = held_too_long(policy, held_for, &format!("step {}: {why}", self.step));
-            return halt(ports, &ours, self.step, &reason).await;
+            return halt(ports, &migration.head, &migration.plan, self.step, &reason).await;
         };
         if self.exposed {
             // The step that bakes on, whose weight the routes have.
-            return Ok(ours.answer(ours.head.verified_step.unwrap_or(0), Verdict::Hold, wait, why));
+            return Ok(migration.answer(migration.head.verified_step.unwrap_or(0), Verdict::Hold, wait, why));
         }
-        Ok(ours.answer(self.step, Verdict::Wait, wait.min(shortest), why))
+        Ok(migration.answer(self.step, Verdict::Wait, wait.min(shortest), why))
     }
 }
 
 /// The attach has to wait: no traffic is at stake, and before its first write nothing can be recorded but its end. A
 /// person would have nothing to decide, so that it is taken back after the policy's `maxHold`.
-fn attach_later(ports: &Ports, ours: &Ours, wait: u32, why: &str) -> Cursor {
-    let (head, policy) = (&ours.head, &ours.plan.policy);
+fn attach_later(ports: &Ports, migration: &Migration, wait: u32, why: &str) -> Cursor {
+    let (head, policy) = (&migration.head, &migration.plan.policy);
     let waited_for = seconds_between(head.resumed_at.unwrap_or(head.since), ports.clock.now());
     match held_wait_seconds(policy, waited_for, wait) {
-        Some(longest) => ours.answer(0, Verdict::Wait, longest.min(wait), why),
-        None => ours.answer(0, Verdict::RollBack, 0, held_too_long(policy, waited_for, why)),
+        Some(longest) => migration.answer(0, Verdict::Wait, longest.min(wait), why),
+        None => migration.answer(0, Verdict::RollBack, 0, held_too_long(policy, waited_for, why)),
     }
 }
 
 /// The answer once every route was read back.
-async fn shifted(ports: &Ports, ours: &Ours, step: u32) -> Result<Cursor, ActionError> {
-    if let Some(answer) = after_shift(ports, ours, step).await? {
+async fn shifted(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
+    if let Some(answer) = after_shift(ports, migration, step).await? {
         return Ok(answer);
     }
-    let routes = ours.plan.routes.len();
-    Ok(match ours.plan.step(step) {
-        None => ours.answer(step, Verdict::Proceed, 0, format!("the new groups are attached at 0 %, routes: {routes}")),
+    let routes = migration.plan.routes.len();
+    Ok(match migration.plan.step(step) {
+        None => {
+            migration.answer(step, Verdict::Proceed, 0, format!("the new groups are attached at 0 %, routes: {routes}"))
+        }
         Some(scheduled) => {
-            let slice = slice_seconds(&ours.plan.policy, scheduled.bake_seconds);
+            let slice = slice_seconds(&migration.plan.policy, scheduled.bake_seconds);
             let all = if routes == 1 { "the route is".to_owned() } else { format!("{routes} routes are") };
             let reason = format!("{all} at {}, read back", scheduled.weight);
-            ours.answer(step, Verdict::Bake, slice, reason)
+            migration.answer(step, Verdict::Bake, slice, reason)
         }
     })
 }

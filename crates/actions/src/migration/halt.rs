@@ -1,24 +1,32 @@
 //! Stopping without moving traffic, and what drift leads to.
 
+use crate::answer::answer;
 use crate::error::ActionError;
-use crate::migration::ownership::{Ours, answer};
+use crate::migration::ownership::Migration;
 use crate::migration::write_journal::record;
 use crate::ports::Ports;
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
-use crossfade_domain::journal::{Happening, Phase};
+use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::planner::plan::Plan;
 use crossfade_domain::policy::service_policy::OnDrift;
 
 /// Records that a person is needed, and answers `halt`. Locks and alarms stay in force.
 ///
 /// # Errors
 /// The ledger's.
-pub(crate) async fn halt(ports: &Ports, ours: &Ours, step: u32, reason: &str) -> Result<Cursor, ActionError> {
-    let head = record(ports, &ours.head, |now| {
+pub(crate) async fn halt(
+    ports: &Ports,
+    head: &Head,
+    plan: &Plan,
+    step: u32,
+    reason: &str,
+) -> Result<Cursor, ActionError> {
+    let head = record(ports, head, |now| {
         (now.phase != Phase::Halted).then(|| Happening::Halted { reason: reason.to_owned() })
     })
     .await?;
     tracing::error!(migration = %head.migration, reason, "halted");
-    Ok(answer(&head, Some(&ours.plan), step, Verdict::Halt, 0, reason))
+    Ok(answer(&head, Some(plan), step, Verdict::Halt, 0, reason))
 }
 
 /// What the policy asks for when somebody else changed a route. Before the first change of ours there is nothing to
@@ -26,11 +34,16 @@ pub(crate) async fn halt(ports: &Ports, ours: &Ours, step: u32, reason: &str) ->
 ///
 /// # Errors
 /// The ledger's.
-pub(crate) async fn halt_or_return(ports: &Ports, ours: &Ours, step: u32, drift: &str) -> Result<Cursor, ActionError> {
+pub(crate) async fn halt_or_return(
+    ports: &Ports,
+    migration: &Migration,
+    step: u32,
+    drift: &str,
+) -> Result<Cursor, ActionError> {
     let reason = format!("somebody else changed a route: {drift}");
-    if ours.head.phase == Phase::Planned || ours.plan.policy.on_drift == OnDrift::Rollback {
-        return Ok(ours.answer(step, Verdict::RollBack, 0, reason));
+    if migration.head.phase == Phase::Planned || migration.plan.policy.on_drift == OnDrift::Rollback {
+        return Ok(migration.answer(step, Verdict::RollBack, 0, reason));
     }
     let advice = "; nothing was overwritten: put the route back and resume, resume with acceptDrift, or roll back";
-    halt(ports, ours, step, &format!("{reason}{advice}")).await
+    halt(ports, &migration.head, &migration.plan, step, &format!("{reason}{advice}")).await
 }

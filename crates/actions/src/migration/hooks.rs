@@ -3,12 +3,13 @@
 //! The machines call them, not the functions: a hook that hangs holds no function up. A call may be repeated at any
 //! time, by a retry or by an execution that takes over from a dead one.
 
+use crate::answer::{answer, settle};
 use crate::error::ActionError;
-use crate::migration::ownership::{Ours, answer};
+use crate::migration::halt::halt;
+use crate::migration::ownership::Migration;
 use crate::migration::write_journal::record;
 use crate::payload::RollBack;
 use crate::ports::{ExecutionStatus, Ports};
-use crate::rollback::begin::{halt, settle};
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::hook::{DueHook, HookCall, HookPoint, due_after, due_after_rollback, due_before};
 use crossfade_domain::journal::{Happening, Head};
@@ -36,28 +37,36 @@ pub(crate) async fn answered(ports: &Ports, head: &Head, called: Option<&DueHook
 ///
 /// # Errors
 /// As [`record`].
-pub(crate) async fn before_first_shift(ports: &Ports, ours: &Ours, step: u32) -> Result<Option<Cursor>, ActionError> {
-    on_the_way_up(ports, ours, step, due_before(&ours.plan.policy.hooks, &ours.head, step)).await
+pub(crate) async fn before_first_shift(
+    ports: &Ports,
+    migration: &Migration,
+    step: u32,
+) -> Result<Option<Cursor>, ActionError> {
+    on_the_way_up(ports, migration, step, due_before(&migration.plan.policy.hooks, &migration.head, step)).await
 }
 
 /// The answer that has the machine call a hook after a verified shift, if one is due.
 ///
 /// # Errors
 /// As [`record`].
-pub(crate) async fn after_shift(ports: &Ports, ours: &Ours, step: u32) -> Result<Option<Cursor>, ActionError> {
-    on_the_way_up(ports, ours, step, due_after(&ours.plan.policy.hooks, &ours.head, step)).await
+pub(crate) async fn after_shift(
+    ports: &Ports,
+    migration: &Migration,
+    step: u32,
+) -> Result<Option<Cursor>, ActionError> {
+    on_the_way_up(ports, migration, step, due_after(&migration.plan.policy.hooks, &migration.head, step)).await
 }
 
 async fn on_the_way_up(
     ports: &Ports,
-    ours: &Ours,
+    migration: &Migration,
     step: u32,
     due: Option<DueHook>,
 ) -> Result<Option<Cursor>, ActionError> {
     let Some(due) = due else { return Ok(None) };
-    let head = called(ports, &ours.head, &due, step, &ours.head.execution).await?;
+    let head = called(ports, &migration.head, &due, step, &migration.head.execution).await?;
     let reason = format!("calls hook {} ({})", due.function, due.point.field());
-    let mut calls = answer(&head, Some(&ours.plan), step, Verdict::Hook, 0, reason);
+    let mut calls = answer(&head, Some(&migration.plan), step, Verdict::Hook, 0, reason);
     calls.hook = Some(due);
     Ok(Some(calls))
 }
@@ -107,7 +116,7 @@ pub(crate) async fn after_rollback(
              answers",
             hook.function, caught.error, caught.cause, head.service
         );
-        return Ok(ControlFlow::Break(halt(ports, head, plan, &reason).await?));
+        return Ok(ControlFlow::Break(halt(ports, head, plan, 0, &reason).await?));
     }
     let head = called(ports, head, &due, 0, &request.execution).await?;
     // Somebody else may have been faster with the record.

@@ -1,60 +1,33 @@
 //! Whether a function of `migrate-service` still may act, and what it answers if not.
 
+use crate::answer::answer;
 use crate::error::{ActionError, ErrorClass};
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
-use crossfade_domain::journal::{Head, Phase, RECORD_VERSION};
+use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
-use crossfade_domain::weight::Weight;
 
 /// A migration as a function finds it.
-pub(crate) enum Standing {
+pub(crate) enum Ownership {
     /// It is on its way up, under the function's own generation.
-    Ours(Box<Ours>),
+    Held(Box<Migration>),
     /// It is not: this is the answer.
-    Over(Box<Cursor>),
+    Lost(Box<Cursor>),
 }
 
 /// A migration that the function may move on.
 #[derive(Debug, Clone)]
-pub(crate) struct Ours {
+pub(crate) struct Migration {
     pub(crate) head: Head,
     pub(crate) plan: Plan,
 }
 
-impl Ours {
+impl Migration {
     /// The answer of an action at `step`.
     pub(crate) fn answer(&self, step: u32, verdict: Verdict, wait_seconds: u32, reason: impl Into<String>) -> Cursor {
         answer(&self.head, Some(&self.plan), step, verdict, wait_seconds, reason)
-    }
-}
-
-/// The answer of an action about a migration.
-pub(crate) fn answer(
-    head: &Head,
-    plan: Option<&Plan>,
-    step: u32,
-    verdict: Verdict,
-    wait_seconds: u32,
-    reason: impl Into<String>,
-) -> Cursor {
-    Cursor {
-        version: RECORD_VERSION,
-        service: head.service.clone(),
-        migration: Some(head.migration.clone()),
-        generation: head.generation,
-        step,
-        weight: plan.and_then(|plan| plan.step(step)).map_or(Weight::ZERO, |step| step.weight),
-        verdict,
-        wait_seconds,
-        reason: reason.into(),
-        hook: None,
-        caused_at: None,
-        error: None,
-        findings: Vec::new(),
-        plan: None,
     }
 }
 
@@ -63,15 +36,15 @@ pub(crate) fn answer(
 ///
 /// # Errors
 /// The table cannot be read, or knows nothing of the migration.
-pub(crate) async fn standing(ports: &Ports, step: &StepInput) -> Result<Standing, ActionError> {
+pub(crate) async fn read_ownership(ports: &Ports, step: &StepInput) -> Result<Ownership, ActionError> {
     let head = head_of(ports, &step.service).await?.ok_or_else(|| {
         ActionError::Internal(format!("{} has no migration, expected {}", step.service, step.migration))
     })?;
     if let Some(answer) = objection(&head, step) {
-        return Ok(Standing::Over(Box::new(answer)));
+        return Ok(Ownership::Lost(Box::new(answer)));
     }
     let plan = plan_of(ports, &head).await?;
-    Ok(Standing::Ours(Box::new(Ours { head, plan })))
+    Ok(Ownership::Held(Box::new(Migration { head, plan })))
 }
 
 /// The answer where the function may not act: `halt` where its own migration has halted, else `stop`.
@@ -86,25 +59,29 @@ pub(crate) fn objection(head: &Head, step: &StepInput) -> Option<Cursor> {
         return None;
     };
     let wait = if verdict == Verdict::Stop { SETTLE_SECONDS } else { 0 };
-    let mut over = answer(head, None, step.step, verdict, wait, reason);
+    let mut lost = answer(head, None, step.step, verdict, wait, reason);
     // The cursor stays that of this execution's migration, so that the second look is at the right one.
-    over.migration = Some(step.migration.clone());
-    over.generation = step.generation;
-    Some(over)
+    lost.migration = Some(step.migration.clone());
+    lost.generation = step.generation;
+    Some(lost)
 }
 
 /// The answer where another generation took over in the middle of the work.
 ///
 /// # Errors
 /// The one that is given, `Transient` where nobody took over; the ledger's.
-pub(crate) async fn stopped(ports: &Ports, step: &StepInput, error: ActionError) -> Result<Cursor, ActionError> {
+pub(crate) async fn answer_if_superseded(
+    ports: &Ports,
+    step: &StepInput,
+    error: ActionError,
+) -> Result<Cursor, ActionError> {
     if error.class() != ErrorClass::Superseded {
         return Err(error);
     }
     let head = head_of(ports, &step.service).await?;
     // Contention under our own generation is no takeover: as `Transient`, the machine runs the function again.
-    let ours = || ActionError::NotYet(format!("{} moved on meanwhile ({})", step.migration, error.chain()));
-    head.as_ref().and_then(|head| objection(head, step)).ok_or_else(ours)
+    let moved_on = || ActionError::NotYet(format!("{} moved on meanwhile ({})", step.migration, error.chain()));
+    head.as_ref().and_then(|head| objection(head, step)).ok_or_else(moved_on)
 }
 
 /// What took a migration over, for people.

@@ -8,19 +8,19 @@ use std::pin::pin;
 use std::time::Duration;
 
 /// A span of time that reads share: it guards a function's own time.
-pub(crate) struct Patience<'a> {
+pub(crate) struct Deadline<'a> {
     span: Duration,
     over: Shared<BoxFuture<'a, ()>>,
 }
 
-impl<'a> Patience<'a> {
+impl<'a> Deadline<'a> {
     /// Begins now, or when it is first used.
     pub(crate) fn begin(ports: &'a Ports, span: Duration) -> Self {
         Self { span, over: ports.clock.real_pause(span).shared() }
     }
 
     /// What a read finds, or the text of why it could not.
-    pub(crate) async fn of<T>(&self, read: impl Future<Output = Result<T, ActionError>>) -> Result<T, String> {
+    pub(crate) async fn limit<T>(&self, read: impl Future<Output = Result<T, ActionError>>) -> Result<T, String> {
         match select(pin!(read), self.over.clone()).await {
             Either::Left((answer, _)) => answer.map_err(|error| error.chain()),
             Either::Right(_) => Err(format!("no answer within {} s", self.span.as_secs())),

@@ -1,9 +1,9 @@
 //! The health of both sides, counted: enough targets to take traffic, enough left to take it back.
 
 use crate::error::{ActionError, ErrorClass};
-use crate::observing::deadline::Patience;
+use crate::observing::deadline::Deadline;
 use crate::ports::Ports;
-use crate::routes::read::FIRST_BACKOFF;
+use crate::retry::FIRST_BACKOFF;
 use crossfade_domain::gates::health::{capacity_verdict, targets_verdict};
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::group::{TargetHealth, healthy_count};
@@ -57,12 +57,12 @@ pub(crate) async fn health_of_pairs<'a>(
     ports: &Ports,
     pairs: impl Iterator<Item = (&'a TargetGroupArn, &'a TargetGroupArn)>,
 ) -> BTreeMap<TargetGroupArn, GroupHealth> {
-    let deadline = Patience::begin(ports, HEALTH_WITHIN);
+    let deadline = Deadline::begin(ports, HEALTH_WITHIN);
     let reads = pairs.map(|(old, new)| {
         let deadline = &deadline;
         let within = async move |group: &TargetGroupArn| {
             let read = async { Ok(healthy_for_sure(ports, group).await) };
-            deadline.of(read).await.ok().flatten()
+            deadline.limit(read).await.ok().flatten()
         };
         async move {
             let old_healthy = within(old).await;

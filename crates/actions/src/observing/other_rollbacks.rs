@@ -24,6 +24,6 @@ pub(crate) async fn rollback_elsewhere(ports: &Ports, service: &ServiceName) -> 
 }
 
 /// As people are told.
-pub(crate) fn makes_way(other: &Head) -> String {
+pub(crate) fn yields_to(other: &Head) -> String {
     format!("makes way for the rollback of {}", other.migration)
 }

@@ -1,14 +1,14 @@
 //! Reads what the judge compares, and asks it.
 
 use crate::error::ActionError;
-use crate::migration::ownership::Ours;
 use crate::observing::hour_before::in_seconds;
 use crate::ports::Ports;
 use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, objections, parameters, queries, read, series};
 use crossfade_domain::gates::judge::Comparison;
+use crossfade_domain::journal::Head;
 use crossfade_domain::judge::{Judgement, MetricKind, judge};
 use crossfade_domain::load_balancer::action::{Forward, forward_of};
-use crossfade_domain::planner::plan::PlannedGroup;
+use crossfade_domain::planner::plan::{Plan, PlannedGroup};
 use crossfade_domain::weight::Weight;
 
 /// Judges the whole series since the first shift, read at once, and looks where the requests went; nothing is kept
@@ -16,8 +16,7 @@ use crossfade_domain::weight::Weight;
 ///
 /// # Errors
 /// The ledger's and the metrics'. What CloudWatch answers in part is an error.
-pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Comparison>, ActionError> {
-    let Ours { head, plan } = ours;
+pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<Option<Comparison>, ActionError> {
     if !plan.policy.judge || head.verified_step.unwrap_or(0) == 0 {
         return Ok(None);
     }
@@ -27,7 +26,7 @@ pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Compari
         source,
     })?;
     let Some(window) = Window::of(&events, ports.clock.now()) else { return Ok(None) };
-    let pairs = plan.groups.iter().map(|planned| pair(ours, planned)).collect::<Result<Vec<_>, _>>()?;
+    let pairs = plan.groups.iter().map(|planned| pair(head, plan, planned)).collect::<Result<Vec<_>, _>>()?;
     let answers = ports.metrics.data(&queries(&pairs), window.kept_since(), window.until).await;
     let answers = answers.map_err(|source| ActionError::Port {
         doing: format!("reading the metrics of {} and of what it replaces", head.service),
@@ -50,8 +49,7 @@ pub(crate) async fn compare(ports: &Ports, ours: &Ours) -> Result<Option<Compari
     Ok(Some(Comparison { judgement, objections }))
 }
 
-fn pair(ours: &Ours, planned: &PlannedGroup) -> Result<ComparedPair, ActionError> {
-    let Ours { head, plan } = ours;
+fn pair(head: &Head, plan: &Plan, planned: &PlannedGroup) -> Result<ComparedPair, ActionError> {
     let new = head.new_groups.get(&planned.old).ok_or_else(|| {
         ActionError::Internal(format!("{} of {} has no new target group", planned.old.name(), head.migration))
     })?;

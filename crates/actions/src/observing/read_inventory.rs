@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// # Errors
 /// The ports'.
-pub(crate) async fn gather(ports: &Ports, policy: &ServicePolicy) -> Result<Inventory, ActionError> {
+pub(crate) async fn read_inventory(ports: &Ports, policy: &ServicePolicy) -> Result<Inventory, ActionError> {
     let stack = ports.load_balancers.stack();
     let mut inventory = Inventory { stack, alarms: alarms(ports, &policy.alarms).await?, ..Inventory::default() };
     old_groups(ports, policy, &mut inventory).await?;

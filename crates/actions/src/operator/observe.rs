@@ -62,11 +62,11 @@ pub async fn plan_in_force(ports: &Ports, head: &Head) -> Result<Plan, ActionErr
 
 /// Looks at everything of a migration that a person watches.
 pub async fn observe(ports: &Ports, head: &Head, plan: &Plan) -> Observation {
-    let told = |error: ActionError| error.chain();
+    let as_text = |error: ActionError| error.chain();
     Observation {
-        routes: routes(ports, head, plan).await.map_err(told),
-        targets: targets(ports, head, plan).await.map_err(told),
-        alarms: alarms(ports, &plan.policy.alarms).await.map_err(told),
+        routes: routes(ports, head, plan).await.map_err(as_text),
+        targets: targets(ports, head, plan).await.map_err(as_text),
+        alarms: alarms(ports, &plan.policy.alarms).await.map_err(as_text),
     }
 }
 

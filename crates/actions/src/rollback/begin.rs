@@ -1,7 +1,9 @@
 //! A rollback, whoever asks for it: begun once, joined by all others, every route returned, the result recorded.
 
+use crate::answer::{answer, settle};
 use crate::error::{ActionError, ErrorClass};
-use crate::migration::ownership::{answer, head_of, plan_of};
+use crate::migration::halt::halt;
+use crate::migration::ownership::{head_of, plan_of};
 use crate::migration::write_journal::record;
 use crate::ports::{LedgerError, Ports};
 use crate::rollback::return_routes::{Fence, Returned, Returning, return_all};
@@ -139,7 +141,7 @@ pub(crate) async fn conclude(
         if let Some(error) = retry.and_then(|id| returned.failed.remove(&id)) {
             return Err(error);
         }
-        return halt(ports, head, plan, &needs_a_person(&returned)).await;
+        return halt(ports, head, plan, 0, &needs_a_person(&returned)).await;
     }
     let head = keep_foreign_edits(ports, head, &returned).await?;
     let head = record(ports, &head, |now| {
@@ -150,12 +152,6 @@ pub(crate) async fn conclude(
     Ok(settle(&head, plan, SETTLE_SECONDS))
 }
 
-/// The answer while late writers may still be alive.
-pub(crate) fn settle(head: &Head, plan: &Plan, wait_seconds: u32) -> Cursor {
-    let cause = head.rollback.as_ref().map_or("", |rollback| rollback.cause.as_str());
-    answer(head, Some(plan), 0, Verdict::Settle, wait_seconds, cause)
-}
-
 fn needs_a_person(returned: &Returned) -> String {
     let failed = returned.failed.iter().map(|(route, error)| format!("{}: {}", route.describe(), error.chain()));
     let what: Vec<String> = returned.stuck.values().cloned().chain(failed).collect();
@@ -164,16 +160,6 @@ fn needs_a_person(returned: &Returned) -> String {
          then start roll-back-service for the service again; the locks stay until then",
         what.join("; ")
     )
-}
-
-/// Stops a rollback that only a person can help.
-pub(crate) async fn halt(ports: &Ports, head: &Head, plan: &Plan, reason: &str) -> Result<Cursor, ActionError> {
-    let head = record(ports, head, |now| {
-        (now.phase != Phase::Halted).then(|| Happening::Halted { reason: reason.to_owned() })
-    })
-    .await?;
-    tracing::error!(migration = %head.migration, reason, "halted");
-    Ok(answer(&head, Some(plan), 0, Verdict::Halt, 0, reason))
 }
 
 /// Records each foreign edit once.

@@ -2,8 +2,9 @@
 
 use crate::error::ActionError;
 use crate::observing::health::health_of_pairs;
-use crate::ports::{PortError, Ports};
-use crate::routes::read::{FIRST_BACKOFF, WRITE_TRIES, not_seen};
+use crate::ports::Ports;
+use crate::retry::retry;
+use crate::routes::read::not_seen;
 use crossfade_domain::alarms::tags;
 use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup, tag};
@@ -13,7 +14,6 @@ use crossfade_domain::rollback::{Step, Withheld, share_of, way_back_by_tags};
 use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::future::Future;
 
 /// The result of a rollback by tags.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(crate) struct RemovedGroups {
 pub(crate) async fn remove_new_groups(ports: &Ports, service: &ServiceName) -> Result<RemovedGroups, ActionError> {
     let balancers = &ports.load_balancers;
     let doing = format!("looking for the new target groups of {service} by their tags");
-    let groups = retried(ports, &doing, || balancers.groups_of_service(service)).await?;
+    let groups = retry(ports, &doing, || balancers.groups_of_service(service)).await?;
     if groups.is_empty() {
         return Err(ActionError::Internal(format!("no target group is tagged as one of service {service}")));
     }
@@ -53,7 +53,7 @@ pub(crate) async fn guarded_groups(
     let doing = format!("looking for target groups with the tag of alarm {alarm}");
     let key = tags::key(alarm);
     let mut found = BTreeMap::<ServiceName, Vec<(TargetGroup, Tags)>>::new();
-    for (group, tags) in retried(ports, &doing, || ports.load_balancers.groups_guarded_by(alarm)).await? {
+    for (group, tags) in retry(ports, &doing, || ports.load_balancers.groups_guarded_by(alarm)).await? {
         let older = tags.get(&key).and_then(|value| tags::since(value)).is_none_or(|since| since <= at);
         let service = tags.get(tag::SERVICE).and_then(|service| ServiceName::parse(service.clone()).ok());
         if let Some(service) = service.filter(|_| older) {
@@ -110,7 +110,7 @@ async fn remove_group(
             Step::Nothing | Step::Foreign(_) => continue,
         };
         let doing = format!("returning {name}");
-        let written = retried(ports, &doing, || ports.load_balancers.write_route(&route.id, &actions));
+        let written = retry(ports, &doing, || ports.load_balancers.write_route(&route.id, &actions));
         match written.await {
             Ok(()) => {
                 result.written += 1;
@@ -145,30 +145,11 @@ async fn routes_with(
     let balancers = &ports.load_balancers;
     let doing = format!("reading the routes of load balancer {}", balancer.name());
     let mut found = Vec::new();
-    for listener in retried(ports, &doing, || balancers.listeners(balancer)).await? {
-        found.extend(retried(ports, &doing, || balancers.routes(&listener.arn)).await?);
+    for listener in retry(ports, &doing, || balancers.listeners(balancer)).await? {
+        found.extend(retry(ports, &doing, || balancers.routes(&listener.arn)).await?);
     }
     found.retain(|route| forward_of(&route.actions).is_some_and(|forward| forward.weight_of(new).is_some()));
     // Most loaded first, as with the table.
     found.sort_by_key(|route| Reverse(share_of(&route.actions, new)));
     Ok(found)
-}
-
-/// A call that is tried again while another try may help.
-pub(crate) async fn retried<T, F>(ports: &Ports, doing: &str, call: impl Fn() -> F) -> Result<T, ActionError>
-where
-    F: Future<Output = Result<T, PortError>>,
-{
-    let mut backoff = FIRST_BACKOFF;
-    for attempt in 1.. {
-        match call().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) if error.is_transient() && attempt < WRITE_TRIES => {
-                ports.clock.pause(backoff).await;
-                backoff *= 2;
-            }
-            Err(source) => return Err(ActionError::Port { doing: doing.to_owned(), source }),
-        }
-    }
-    unreachable!("the last attempt returns")
 }

@@ -6,8 +6,8 @@ use crate::error::{ActionError, ErrorClass};
 use crate::migration::ownership::head_of;
 use crate::observing::health::health_of_pairs;
 use crate::ports::Ports;
-use crate::rollback::by_tags::retried;
-use crate::routes::read::{self, FIRST_BACKOFF, Live, WRITE_TRIES};
+use crate::retry::{FIRST_BACKOFF, WRITE_TRIES, retry};
+use crate::routes::read::{self, Live};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
@@ -256,7 +256,7 @@ impl<'a> Way<'a> {
     async fn look_at(&mut self, ports: &Ports, route: &PlannedRoute) -> Result<Option<Vec<Action>>, ActionError> {
         let doing = format!("reading {}", route.id.describe());
         let read = || ports.load_balancers.read_routes(std::slice::from_ref(&route.id));
-        let found = retried(ports, &doing, read).await?.pop();
+        let found = retry(ports, &doing, read).await?.pop();
         match found {
             Some(found) => self.live.insert(found.id, found.actions),
             None => self.live.remove(&route.id),

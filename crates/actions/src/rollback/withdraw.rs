@@ -1,7 +1,7 @@
 //! Taking a migration back before its first change to a route.
 
 use crate::error::ActionError;
-use crate::migration::delete_guard_alarms::remove;
+use crate::migration::delete_guard_alarms::delete_guard_alarms;
 use crate::migration::write_journal::release;
 use crate::ports::Ports;
 use crossfade_domain::journal::{Happening, Head, Phase};
@@ -21,7 +21,7 @@ pub(crate) async fn withdraw(ports: &Ports, head: &Head, plan: &Plan, reason: &s
     .await?;
     if head.phase == Phase::Refused {
         // It is in the log; a refusal has a reason of its own.
-        let _left = remove(ports, plan).await;
+        let _left = delete_guard_alarms(ports, plan).await;
     }
     Ok(head)
 }

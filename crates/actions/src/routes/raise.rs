@@ -1,9 +1,10 @@
 //! Raising the routes of a service to a step: each compared and written under a fence, one after the other.
 
 use crate::error::ActionError;
-use crate::observing::other_rollbacks::{makes_way, rollback_elsewhere};
+use crate::observing::other_rollbacks::{rollback_elsewhere, yields_to};
 use crate::ports::{PortError, Ports};
-use crate::routes::read::{FIRST_BACKOFF, Live, WRITE_TRIES, may_carry, read, read_all, wanted};
+use crate::retry::{FIRST_BACKOFF, WRITE_TRIES};
+use crate::routes::read::{Live, may_carry, read, read_all, wanted};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::planner::plan::{Plan, PlannedRoute};
@@ -24,7 +25,7 @@ pub(crate) enum Raised {
     /// Every route was written, or was there already. Not yet read back.
     Everywhere,
     /// A rollback of another service needs the account's budget: some routes may be written, the rest waits.
-    MakesWay(String),
+    Yields(String),
     /// Somebody else changed a route, as far as one read can tell.
     Changed(String),
 }
@@ -85,7 +86,7 @@ impl<'a> Raise<'a> {
                 return Ok(Raised::Changed(drift.to_string()));
             }
             if let Some(other) = self.rollback_meanwhile(attempt).await? {
-                return Ok(Raised::MakesWay(makes_way(&other)));
+                return Ok(Raised::Yields(yields_to(&other)));
             }
             // The last thing before the write: ELBv2 cannot compare and set, so what lies between is the race that
             // settle covers (invariant 7).

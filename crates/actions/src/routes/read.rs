@@ -2,6 +2,7 @@
 
 use crate::error::ActionError;
 use crate::ports::{PortError, Ports};
+use crate::retry::FIRST_BACKOFF;
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
@@ -17,10 +18,6 @@ pub(crate) type Live = BTreeMap<RouteId, Vec<Action>>;
 
 /// The pause between the two reads that drift takes: reads of a load balancer may be stale for a moment.
 const DRIFT_PAUSE: Duration = Duration::from_secs(3);
-/// The pause before a second try; each further one is twice as long. Writes are refilled at 3 a second.
-pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(500);
-/// Tries of one write in one invocation; after them the state machine retries.
-pub(crate) const WRITE_TRIES: u32 = 4;
 /// Reads that may pass until a write is seen.
 const READ_BACK_TRIES: u32 = 3;
 

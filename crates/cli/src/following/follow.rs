@@ -5,12 +5,12 @@ use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
 use crate::following::interruption::Interruption;
-use crate::following::look::{Look, waits_for_approval, weight_at};
+use crate::stack::arguments::Output;
+use crate::stack::look::{Look, waits_for_approval, weight_at};
 use crate::stack::session::Session;
-use crate::view::console::{Console, Output};
-use crate::view::journal;
-use crate::view::look;
+use crate::view::console::Console;
 use crate::view::screen::Screen;
+use crate::view::{journal, look};
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::observe::plan_in_force;
 use crossfade_actions::ports::PortError;
@@ -293,7 +293,7 @@ impl<'a> Follow<'a> {
         if self.screen.is_shown() {
             let looked = tokio::time::timeout(LOOK_PATIENCE, Look::at(self.session, head.clone())).await;
             if let Ok(Ok(look)) = looked {
-                self.screen.show(&look::told(&look));
+                self.screen.show(&look::render(&look));
                 self.shown_at = Some(look.now);
             } else {
                 self.note_that_it_is_old();
@@ -310,7 +310,7 @@ impl<'a> Follow<'a> {
             if console.output == Output::Json && self.screen.is_stream() {
                 console.json_line(&event)?;
             } else {
-                console.say(&format!("{}  {}", event.at.strftime("%H:%M:%S"), journal::told(&event)));
+                console.say(&format!("{}  {}", event.at.strftime("%H:%M:%S"), journal::journal_line(&event)));
             }
         }
         Ok(())

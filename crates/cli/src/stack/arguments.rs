@@ -1,8 +1,21 @@
 //! What several verbs are given.
 
+use clap::ValueEnum;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::parsed_duration;
 use jiff::SignedDuration;
+
+/// How a command prints its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object.
+    Json,
+    /// Annotations and a job summary for GitHub Actions.
+    Github,
+}
 
 /// The longest wait, a year in seconds: what is longer cannot be added to a time.
 const LONGEST: i64 = 366 * 24 * 3600;

@@ -2,12 +2,12 @@
 
 use crate::ending::failure::{Failure, chain};
 use crate::exit_code::ExitCode;
+use crate::stack::arguments::Output;
 use crate::stack::environment::Environment;
-use crate::view::console::Output;
 use clap::Args;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::ports::{LedgerError, PortError, Ports};
-use crossfade_aws::{Access, Caller, Machines, SignInError, sign_in};
+use crossfade_aws::{Caller, Machines, SignInError, SignInOptions, sign_in};
 use crossfade_clock::{ChosenClock, chosen_clock};
 use crossfade_domain::journal::Head;
 use crossfade_domain::names::ServiceName;
@@ -99,13 +99,13 @@ impl Session {
             connection.endpoint_url.clone().or_else(|| environment.get("AWS_ENDPOINT_URL").map(str::to_owned));
         let variables = environment.with_endpoint(connection.endpoint_url.as_deref());
         let chosen = chosen_clock(&variables).map_err(|error| Failure::bad_input(error.to_string()))?;
-        let access = Access {
+        let options = SignInOptions {
             stack: connection.stack.clone(),
             region: connection.region.clone(),
             profile: connection.profile.clone(),
             endpoint_url: connection.endpoint_url.clone(),
         };
-        let signed_in = sign_in(&access).await.map_err(|error| not_signed_in(&error, endpoint.as_deref()))?;
+        let signed_in = sign_in(&options).await.map_err(|error| not_signed_in(&error, endpoint.as_deref()))?;
         let place = Place { stack: connection.stack.clone(), region: signed_in.region, endpoint };
         let local = matches!(chosen, ChosenClock::Onlooker { .. });
         Ok(Self {

@@ -2,9 +2,10 @@
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
+use crate::stack::arguments::Output;
 use crate::stack::policy_file;
 use crate::stack::session::{Connection, Session};
-use crate::view::console::{Console, Output};
+use crate::view::console::Console;
 use clap::Args;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::{POLICY_VERSION, decode_fleet};

@@ -2,8 +2,9 @@
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
+use crate::stack::arguments::Output;
 use crate::stack::policy_file;
-use crate::view::console::{Console, Output};
+use crate::view::console::Console;
 use clap::Args;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;
@@ -39,11 +40,11 @@ pub fn run(arguments: &CheckArguments, console: &mut Console<'_>) -> Result<Exit
         console.json(&policy)?;
         return Ok(ExitCode::Done);
     }
-    console.data(&told(&arguments.file.display().to_string(), &policy))?;
+    console.data(&describe(&arguments.file.display().to_string(), &policy))?;
     Ok(ExitCode::Done)
 }
 
-fn told(file: &str, policy: &FleetPolicy) -> String {
+fn describe(file: &str, policy: &FleetPolicy) -> String {
     let services: Vec<String> = policy.services.iter().map(service).collect();
     let count = services.len();
     format!(

@@ -3,9 +3,9 @@
 use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
-use crate::stack::arguments::service;
+use crate::stack::arguments::{Output, service};
 use crate::stack::session::{Connection, Session};
-use crate::view::console::{Console, Output};
+use crate::view::console::Console;
 use crate::view::journal;
 use clap::Args;
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -63,7 +63,7 @@ pub async fn run(
             console.data(&date)?;
             day = Some(date);
         }
-        console.data(&format!("  {}  {}", event.at.strftime("%H:%M:%S"), journal::told(event)))?;
+        console.data(&format!("  {}  {}", event.at.strftime("%H:%M:%S"), journal::journal_line(event)))?;
     }
     if attempt == head.attempt
         && let Some(ending) = Ending::of_head(&head)

@@ -2,9 +2,9 @@
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
-use crate::stack::arguments::service;
+use crate::stack::arguments::{Output, service};
 use crate::stack::session::{Connection, Session};
-use crate::view::console::{Console, Output};
+use crate::view::console::Console;
 use clap::Args;
 use crossfade_actions::operator::commands::{Command, command};
 use crossfade_domain::names::ServiceName;
@@ -21,7 +21,7 @@ use serde_json::json;
 #[command(verbatim_doc_comment)]
 pub struct PauseArguments {
     #[command(flatten)]
-    steer: SteerArguments,
+    arguments: ServiceArguments,
 }
 
 /// Let a paused migration go on.
@@ -32,7 +32,7 @@ pub struct PauseArguments {
 #[command(verbatim_doc_comment)]
 pub struct ContinueArguments {
     #[command(flatten)]
-    steer: SteerArguments,
+    arguments: ServiceArguments,
 }
 
 /// Approve the step that a migration stands at, so that the next may follow its bake.
@@ -43,11 +43,11 @@ pub struct ContinueArguments {
 #[command(verbatim_doc_comment)]
 pub struct ApproveArguments {
     #[command(flatten)]
-    steer: SteerArguments,
+    arguments: ServiceArguments,
 }
 
 #[derive(Debug, Args)]
-struct SteerArguments {
+struct ServiceArguments {
     /// The service.
     #[arg(value_parser = service)]
     service: ServiceName,
@@ -56,8 +56,8 @@ struct SteerArguments {
     connection: Connection,
 }
 
-/// A person's wish.
-pub trait Steer {
+/// A command that an operator gives a migration on its way.
+pub trait OperatorCommand {
     /// Which.
     const COMMAND: Command;
     /// What follows, for people.
@@ -68,34 +68,42 @@ pub trait Steer {
     fn service(&self) -> &ServiceName;
 }
 
-macro_rules! steer {
+macro_rules! operator_command {
     ($arguments:ident, $command:expr, $then:literal) => {
-        impl Steer for $arguments {
+        impl OperatorCommand for $arguments {
             const COMMAND: Command = $command;
             const THEN: &'static str = $then;
             fn connection(&self) -> &Connection {
-                &self.steer.connection
+                &self.arguments.connection
             }
             fn service(&self) -> &ServiceName {
-                &self.steer.service
+                &self.arguments.service
             }
         }
     };
 }
 
-steer!(
+operator_command!(
     PauseArguments,
     Command::Pause,
     "is paused from the next look of its gates on; `crossfade continue` lets it go on"
 );
-steer!(ContinueArguments, Command::Continue, "goes on at the next look of its gates");
-steer!(ApproveArguments, Command::Approve, "is approved at its present step; the next follows when the bake is over");
+operator_command!(ContinueArguments, Command::Continue, "goes on at the next look of its gates");
+operator_command!(
+    ApproveArguments,
+    Command::Approve,
+    "is approved at its present step; the next follows when the bake is over"
+);
 
 /// Records the command with who gave it, and returns the exit code.
 ///
 /// # Errors
 /// There is no migration that would see it; no access.
-pub async fn run<S: Steer>(arguments: &S, session: &Session, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
+pub async fn run<S: OperatorCommand>(
+    arguments: &S,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, Failure> {
     let before = session.head_of(arguments.service()).await?;
     let after = command(&session.ports, arguments.service(), S::COMMAND, &session.caller.arn).await;
     let after = after.map_err(|error| session.failed(&error))?;

@@ -6,11 +6,11 @@ mod text;
 use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
-use crate::stack::arguments::service;
+use crate::stack::arguments::{Output, service};
 use crate::stack::policy_file;
 use crate::stack::session::{Connection, Session};
 use crate::verbs::start::has_arrived;
-use crate::view::console::{Console, Output};
+use crate::view::console::Console;
 use crate::view::ending;
 use clap::Args;
 use crossfade_actions::functions::plan_migration::plan_service;
@@ -78,7 +78,7 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
     let estimate = Estimate::of(session, plan).await;
     match console.output {
         Output::Json => console.json(&json!({"plan": plan, "findings": plan.findings, "estimate": estimate}))?,
-        Output::Human | Output::Github => console.data(&text::told(plan, &estimate))?,
+        Output::Human | Output::Github => console.data(&text::render(plan, &estimate))?,
     }
     Ok(ExitCode::Done)
 }

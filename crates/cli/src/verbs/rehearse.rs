@@ -154,7 +154,7 @@ async fn rehearse(
         () = interruption.wait() => return Err(interrupted(" while the world was being set up")),
     };
     if arguments.keep {
-        say(stderr, &endpoints_text::told(rehearsal.endpoints()))?;
+        say(stderr, &endpoints_text::render(rehearsal.endpoints()))?;
     }
     let result = move_services(&rehearsal, &mut interruption, stderr).await;
     let result = result.and_then(|(report, afterwards)| {
@@ -203,7 +203,7 @@ async fn move_services(
     let result = tokio::select! {
         report = rehearsal.run(&access, &progress) => report.map_err(|error| Failure::of(&error)),
         never = live.follow(&mut shown, stderr) => match never {},
-        () = interruption.wait() => Err(interrupted(&live::standing(&progress.borrow()))),
+        () = interruption.wait() => Err(interrupted(&live::positions(&progress.borrow()))),
     };
     live.finish(&progress.borrow(), stderr);
     result

@@ -3,9 +3,9 @@
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
-use crate::stack::arguments::{duration, service};
+use crate::stack::arguments::{Output, duration, service};
 use crate::stack::session::{Connection, Session};
-use crate::view::console::{Console, Output};
+use crate::view::console::Console;
 use crate::view::ending;
 use clap::Args;
 use crossfade_actions::operator::resume::{Resume, resume};

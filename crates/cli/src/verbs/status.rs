@@ -3,10 +3,10 @@
 use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
-use crate::following::look::{Look, age, weight_at};
-use crate::stack::arguments::service;
+use crate::stack::arguments::{Output, service};
+use crate::stack::look::{Look, age, weight_at};
 use crate::stack::session::{Connection, Session};
-use crate::view::console::{Console, Output};
+use crate::view::console::Console;
 use crate::view::look;
 use clap::Args;
 use comfy_table::{Table, presets};
@@ -55,7 +55,7 @@ async fn one(service: &ServiceName, session: &Session, console: &mut Console<'_>
     let look = Look::at(session, head).await.map_err(|error| session.failed(&error))?;
     match console.output {
         Output::Json => console.json(&object(&look)),
-        Output::Human | Output::Github => console.data(&look::told(&look)),
+        Output::Human | Output::Github => console.data(&look::render(&look)),
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
-use crate::stack::arguments::{duration, service};
+use crate::stack::arguments::{Output, duration, service};
 use crate::stack::session::{Connection, Session};
-use crate::view::console::{Console, Output};
+use crate::view::console::Console;
 use crate::view::ending;
+use crate::view::github::annotation;
 use clap::Args;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::weight::Weight;
@@ -67,7 +68,7 @@ pub async fn run(arguments: &WaitArguments, session: &Session, console: &mut Con
             match console.output {
                 Output::Human => console.data(&told)?,
                 Output::Json => console.json(&json!({"migration": migration, "told": told, "exitCode": code}))?,
-                Output::Github => console.data(&ending::annotation("notice", migration.as_str(), &told))?,
+                Output::Github => console.data(&annotation("notice", migration.as_str(), &told))?,
             }
             Ok(code)
         }

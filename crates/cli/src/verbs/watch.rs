@@ -3,13 +3,12 @@
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
-use crate::following::look::Look;
-use crate::stack::arguments::service;
+use crate::stack::arguments::{Output, service};
+use crate::stack::look::Look;
 use crate::stack::session::{Connection, Session};
-use crate::view::console::{Console, Output};
-use crate::view::ending;
-use crate::view::look;
+use crate::view::console::Console;
 use crate::view::screen::Screen;
+use crate::view::{ending, look};
 use clap::Args;
 use crossfade_domain::names::ServiceName;
 
@@ -54,9 +53,9 @@ pub async fn run(
             let sequence = head.sequence;
             let look = Look::at(session, head).await.map_err(|error| session.failed(&error))?;
             if console.output == Output::Human {
-                console.data(&look::told(&look))?;
+                console.data(&look::render(&look))?;
             } else {
-                console.say(&look::told(&look));
+                console.say(&look::render(&look));
             }
             follow.after_event(sequence)
         }

@@ -2,24 +2,11 @@
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
+use crate::stack::arguments::Output;
 use crate::stack::environment::Environment;
-use crate::view::ending::{self, annotation};
-use clap::ValueEnum;
+use crate::view::github::{JobFiles, annotation};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
-
-/// How a command prints its data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Output {
-    /// For people.
-    #[default]
-    Human,
-    /// One JSON object.
-    Json,
-    /// Annotations and a job summary for GitHub Actions.
-    Github,
-}
 
 /// The streams of a command, and what may be written to them.
 pub struct Console<'a> {
@@ -33,10 +20,8 @@ pub struct Console<'a> {
     pub colours: bool,
     /// The migration that is spoken of, once it is known; empty before.
     pub migration: String,
-    /// Where GitHub Actions takes a job's summary.
-    pub summary: Option<PathBuf>,
-    /// Where GitHub Actions takes a step's outputs.
-    pub step_outputs: Option<PathBuf>,
+    /// Where GitHub Actions takes what a job has learnt.
+    pub job: JobFiles,
 }
 
 impl<'a> Console<'a> {
@@ -53,8 +38,7 @@ impl<'a> Console<'a> {
             screen,
             migration: String::new(),
             output,
-            summary: environment.file("GITHUB_STEP_SUMMARY"),
-            step_outputs: environment.file("GITHUB_OUTPUT"),
+            job: JobFiles::of(environment),
             out,
             err,
         }
@@ -106,7 +90,7 @@ impl<'a> Console<'a> {
         if self.output == Output::Github {
             // Standard error may be what is broken.
             let _told = self.data(&annotation("error", "crossfade", &failure.message));
-            if let Err(unwritten) = ending::github_failure(failure, self) {
+            if let Err(unwritten) = self.job.write_failure(failure, &self.migration) {
                 self.say(&format!("error: {}", unwritten.message));
             }
         }

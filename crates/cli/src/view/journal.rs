@@ -3,7 +3,7 @@
 use crossfade_domain::journal::{Event, Happening, Trigger};
 
 /// What happened, in one line without a time.
-pub fn told(event: &Event) -> String {
+pub fn journal_line(event: &Event) -> String {
     match &event.what {
         Happening::Planned { routes } => format!("planned: {} locked", counted(*routes, "route")),
         Happening::GroupsCreated { groups } => format!("created {}", counted(groups.len(), "target group")),

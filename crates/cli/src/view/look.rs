@@ -1,6 +1,6 @@
 //! A look at a migration as a person reads it.
 
-use crate::following::look::{Look, age};
+use crate::stack::look::{Look, age};
 use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
 use crossfade_domain::journal::Phase;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// The whole look, several lines.
-pub fn told(look: &Look) -> String {
+pub fn render(look: &Look) -> String {
     let mut lines = vec![headline(look)];
     lines.extend(next_step(look).map(|next| format!("  next      {next}")));
     if let Some(observation) = &look.observation {

@@ -74,6 +74,61 @@ fn fault_definitions() -> Value {
     })
 }
 
+fn service() -> Value {
+    let (outcomes, _) = expectation_words();
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["name"],
+        "properties": {
+            "name": {"type": "string"},
+            "loadBalancers": {
+                "type": "array", "items": {"type": "string"},
+                "description": "One old target group on each; by default one, named like the service.",
+            },
+            "routes": {
+                "type": "array", "items": {"$ref": "#/$defs/route"},
+                "description": "By default the default action of the first load balancer.",
+            },
+            "old": {
+                "type": "integer", "minimum": 0, "maximum": 200, "default": 3,
+                "description": "Servers on the old cluster.",
+            },
+            "new": {
+                "type": "integer", "minimum": 0, "maximum": 200, "default": 3,
+                "description": "Servers on the new cluster.",
+            },
+            "sentPerMinute": {
+                "type": "number", "minimum": 0, "maximum": 2000, "default": 50,
+                "description": "Live requests in a world minute.",
+            },
+            "drawnPerMinute": {
+                "type": "number", "minimum": 0, "maximum": 20000, "default": 0,
+                "description": "Requests in a world minute that are drawn, each on its own, instead of sent.",
+            },
+            "start": {
+                "type": "boolean", "default": true,
+                "description": "Whether its migration is started; else it only stands there, under load.",
+            },
+            "startMinute": {
+                "type": "number", "minimum": 0, "default": 0,
+                "description": "World minutes after the load began at which it is started.",
+            },
+            "policy": {
+                "type": "object",
+                "description": "Fields of the service's policy: schedule, alarms, minHealthy, after, ...",
+            },
+            "alarms": {
+                "type": "array", "items": {"type": "string"},
+                "description": "Alarms that exist; by default `<service>-5xx`.",
+            },
+            "faults": {"type": "array", "items": {"$ref": "#/$defs/fault"}},
+            "disturbances": {"type": "array", "items": {"$ref": "#/$defs/disturbance"}},
+            "expect": {"oneOf": [{"enum": outcomes}, {"$ref": "#/$defs/expectation"}], "default": "migrated"},
+        },
+    })
+}
+
 fn without_faults() -> Value {
     let (outcomes, triggers) = expectation_words();
     json!({
@@ -97,57 +152,7 @@ fn without_faults() -> Value {
             }},
         },
         "$defs": {
-            "service": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["name"],
-                "properties": {
-                    "name": {"type": "string"},
-                    "loadBalancers": {
-                        "type": "array", "items": {"type": "string"},
-                        "description": "One old target group on each; by default one, named like the service.",
-                    },
-                    "routes": {
-                        "type": "array", "items": {"$ref": "#/$defs/route"},
-                        "description": "By default the default action of the first load balancer.",
-                    },
-                    "old": {
-                        "type": "integer", "minimum": 0, "maximum": 200, "default": 3,
-                        "description": "Servers on the old cluster.",
-                    },
-                    "new": {
-                        "type": "integer", "minimum": 0, "maximum": 200, "default": 3,
-                        "description": "Servers on the new cluster.",
-                    },
-                    "sentPerMinute": {
-                        "type": "number", "minimum": 0, "maximum": 2000, "default": 50,
-                        "description": "Live requests in a world minute.",
-                    },
-                    "drawnPerMinute": {
-                        "type": "number", "minimum": 0, "maximum": 20000, "default": 0,
-                        "description": "Requests in a world minute that are drawn, each on its own, instead of sent.",
-                    },
-                    "start": {
-                        "type": "boolean", "default": true,
-                        "description": "Whether its migration is started; else it only stands there, under load.",
-                    },
-                    "startMinute": {
-                        "type": "number", "minimum": 0, "default": 0,
-                        "description": "World minutes after the load began at which it is started.",
-                    },
-                    "policy": {
-                        "type": "object",
-                        "description": "Fields of the service's policy: schedule, alarms, minHealthy, after, ...",
-                    },
-                    "alarms": {
-                        "type": "array", "items": {"type": "string"},
-                        "description": "Alarms that exist; by default `<service>-5xx`.",
-                    },
-                    "faults": {"type": "array", "items": {"$ref": "#/$defs/fault"}},
-                    "disturbances": {"type": "array", "items": {"$ref": "#/$defs/disturbance"}},
-                    "expect": {"oneOf": [{"enum": outcomes}, {"$ref": "#/$defs/expectation"}], "default": "migrated"},
-                },
-            },
+            "service": service(),
             "expectation": {
                 "type": "object",
                 "additionalProperties": false,

@@ -9,7 +9,7 @@ use crossfade_domain::routing::drift::describe;
 use crossfade_domain::routing::route_edit::at_step;
 
 /// Routes, findings, estimates.
-pub(super) fn told(plan: &Plan, estimate: &Estimate) -> String {
+pub(super) fn render(plan: &Plan, estimate: &Estimate) -> String {
     let mut parts = vec![headline(plan, estimate), groups(plan)];
     parts.extend(plan.routes.iter().map(|route| one_route(plan, route)));
     parts.push(findings(plan));

@@ -4,7 +4,7 @@ use crossfade_rehearsal::run::Endpoints;
 use std::fmt::Write;
 
 /// Lines for a shell, with a few looks to begin with.
-pub(super) fn told(endpoints: &Endpoints) -> String {
+pub(super) fn render(endpoints: &Endpoints) -> String {
     let Endpoints { aws, region, clock, .. } = endpoints;
     let mut text = format!(
         "The world's AWS is at {aws}. In another terminal:

@@ -126,7 +126,7 @@ fn phase_and_reason(service: &ServiceProgress) -> String {
 }
 
 /// Where every service stands, for whoever interrupts.
-pub(super) fn standing(snapshot: &Snapshot) -> String {
+pub(super) fn positions(snapshot: &Snapshot) -> String {
     if snapshot.services.is_empty() {
         return ": nothing had begun to move".to_owned();
     }
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_interruption_tells_where_everything_stands() {
-        assert_eq!(standing(&Snapshot::default()), ": nothing had begun to move");
-        assert_eq!(standing(&at(25.0, "quiet")), " at 01:02:05 world time:\n  users was at 25 %  Bake slice: quiet");
+        assert_eq!(positions(&Snapshot::default()), ": nothing had begun to move");
+        assert_eq!(positions(&at(25.0, "quiet")), " at 01:02:05 world time:\n  users was at 25 %  Bake slice: quiet");
     }
 }

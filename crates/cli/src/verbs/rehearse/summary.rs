@@ -30,7 +30,7 @@ pub(super) fn write(report: &Report, colours: bool, out: &mut impl Write) -> io:
     for service in report.services.iter().filter(|service| !service.unmet.is_empty()) {
         writeln!(out, "The journal of {} ends so:", service.service)?;
         for event in service.journal.iter().skip(service.journal.len().saturating_sub(LAST_LINES)) {
-            writeln!(out, "  {}  {}", event.at.strftime("%H:%M:%S"), journal::told(event))?;
+            writeln!(out, "  {}  {}", event.at.strftime("%H:%M:%S"), journal::journal_line(event))?;
         }
         writeln!(out)?;
     }

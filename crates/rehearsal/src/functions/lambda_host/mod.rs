@@ -253,13 +253,11 @@ impl LambdaHost {
             pool.idle.retain(|instance| instance.is_alive());
             pool.idle.pop()
         };
-        match idle {
-            Some(instance) => (Ok(instance), clock.pause(work, INVOKE_WARM).await),
-            None => {
-                let work = clock.pause(work, INVOKE_COLD).await;
-                (self.start_instance(hosted).await, work)
-            }
+        if let Some(instance) = idle {
+            return (Ok(instance), clock.pause(work, INVOKE_WARM).await);
         }
+        let work = clock.pause(work, INVOKE_COLD).await;
+        (self.start_instance(hosted).await, work)
     }
 
     /// Lets an instance answer, within the function's time-out.
