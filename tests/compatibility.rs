@@ -4,8 +4,8 @@
 use crate::repository::root;
 use crossfade_domain::journal::cursor::Cursor;
 use crossfade_domain::journal::{Event, Head, Phase};
+use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
-use crossfade_domain::planner::plan::Plan;
 use crossfade_domain::policy::document::decode_fleet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,6 +1,8 @@
 //! The rules of the house that a compiler does not know: who may depend on whom, how files are named, how long they
 //! get.
 
+mod rooms;
+
 use crate::repository::{names_in, read, root};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::{BTreeMap, BTreeSet};

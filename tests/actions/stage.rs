@@ -21,7 +21,7 @@ use crossfade_domain::journal::{Event, Head, Phase};
 use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::ServiceName;
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use crossfade_domain::routing::route_edit::{at_step, same};
 use crossfade_world::World;
 use crossfade_world::executions::Machines;

@@ -6,7 +6,7 @@ use super::sides::{Served, Side, TABLE};
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_actions::ports::{Ledger, LedgerError};
 use crossfade_domain::journal::{Event, Happening, Head};
-use crossfade_domain::planner::plan::{Plan, Revision, StepWeights};
+use crossfade_domain::plan::{Plan, Revision, StepWeights};
 use crossfade_domain::routing::drift::Drift;
 use std::collections::BTreeMap;
 

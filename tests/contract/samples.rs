@@ -4,7 +4,7 @@ use crossfade_domain::journal::{Event, Happening, Head};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
-use crossfade_domain::planner::plan::{Plan, PlannedRoute, StepWeights};
+use crossfade_domain::plan::{Plan, PlannedRoute, StepWeights};
 use crossfade_domain::policy::service_policy::{
     Binding, GuardAlarms, Hooks, NewTargets, OnDrift, OnInconclusive, Schedule, ScheduleStep, ServicePolicy,
 };

@@ -15,11 +15,11 @@ use crossfade_actions::ports::{
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard::NewAlarm;
-use crossfade_domain::comparison::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::journal::cursor::Verdict;
 use crossfade_domain::journal::{Event, Happening, Head};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::Tags;
+use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::ServiceName;
 use crossfade_world::executions::machine_and_name;

@@ -10,7 +10,7 @@ use super::value::{alike, carries, taken_out};
 use super::wiring::{MIGRATE, ROLL_BACK};
 use crossfade_actions::ports::Alarms;
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use crossfade_domain::routing::drift::describe;
 use crossfade_domain::routing::route_edit::same;
 use crossfade_world::ledger::Items;

@@ -2,7 +2,7 @@
 
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Head, RECORD_VERSION};
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
 
 /// The answer of an action about a migration.

@@ -9,21 +9,20 @@
 
 pub mod counts;
 pub mod hour_before;
-pub mod metric_query;
 pub mod response_times;
 pub mod routing;
 pub mod series;
 pub mod window;
 
 pub use counts::{ComparedPair, GroupCounts, GroupPair, PairMinute, PairRead, queries, read};
-pub use hour_before::{FailedShares, HourBefore, clumps};
+pub use hour_before::{HourBefore, clumps};
 pub use response_times::{ResponseTimes, last_whole_hour};
 pub use routing::objections;
 pub use series::series;
 pub use window::Window;
 
 use crate::judge::Parameters;
-use crate::planner::plan::Plan;
+use crate::plan::Plan;
 use jiff::Timestamp;
 
 const MINUTE_SECONDS: i64 = 60;

@@ -3,7 +3,7 @@
 //! | room | what is decided there |
 //! | --- | --- |
 //! | `policy` | what the operator asks for: documents, one service's policy, requests; and every problem in them |
-//! | `planner` | policy and inventory become a plan, or findings that refuse it |
+//! | `plan`, `planner` | what a migration will do; and how policy and inventory become it, or findings that refuse it |
 //! | `load_balancer` | what a load balancer stores, in our words |
 //! | `weight`, `routing` | shares as integers; every edit that a route may get; drift |
 //! | `alarms` | alarms that guard a migration, those that Crossfade creates, and their tags |
@@ -23,6 +23,7 @@ pub mod journal;
 pub mod judge;
 pub mod load_balancer;
 pub mod names;
+pub mod plan;
 pub mod planner;
 pub mod policy;
 pub mod rollback;

@@ -2,5 +2,6 @@
 
 pub mod action;
 pub mod group;
+pub mod metric_query;
 pub mod route;
 pub mod same_actions;

@@ -4,12 +4,12 @@
 mod alarms;
 pub mod code;
 pub(crate) mod findings;
+mod guards;
 pub mod inventory;
 mod name;
 mod new_group;
 mod old_groups;
 mod owners;
-pub mod plan;
 mod revision;
 mod routes;
 
@@ -19,8 +19,8 @@ pub use routes::routes_of;
 
 use crate::comparison::{HourBefore, ResponseTimes, clumps};
 use crate::names::{LoadBalancerArn, MigrationId};
+use crate::plan::{Finding, Plan, PlannedGroup, Severity};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
-use crate::planner::plan::{Finding, Plan, PlannedGroup, Severity};
 use crate::policy::document::written_duration;
 use crate::policy::service_policy::{GuardAlarms, ServicePolicy};
 use crate::weight::Weight;
@@ -107,7 +107,7 @@ fn planned_group(
     let wants_guards = policy.guard_alarms == GuardAlarms::Auto;
     let hour = inventory.hours_before.get(&old.group.arn).filter(|_| wants_guards);
     let old_failed = hour.and_then(HourBefore::failed_shares);
-    crate::alarms::guard::warn(old, old_failed, findings);
+    guards::warn(old, old_failed, findings);
     Some(PlannedGroup {
         old: old.group.arn.clone(),
         load_balancer,

@@ -11,8 +11,8 @@
 //!  settles, looks again, releases the locks
 //! ```
 //!
-//! **Invariant 6:** what cannot be read withholds nothing. **Invariant 5:** where somebody else has changed a route, only
-//! our group is taken out of it.
+//! **Invariant 6:** what cannot be read withholds nothing. **Invariant 5:** where somebody else has changed a route,
+//! only our group is taken out of it.
 
 mod admission;
 mod round;

@@ -8,9 +8,9 @@ mod happenings;
 mod progress;
 mod settle;
 mod traffic;
+mod write_report;
 
-pub(crate) use happenings::Happenings;
-pub(crate) use progress::share;
+use happenings::Happenings;
 pub use progress::{ServiceProgress, Snapshot};
 
 use crate::clock::{ClockServer, Work, WorldClock};
@@ -24,7 +24,7 @@ use crate::endpoints::sts::StsApi;
 use crate::functions::hooks::WithHooks;
 use crate::functions::lambda_host::{FunctionSpec, HostSettings, LambdaHost, StartError};
 use crate::functions::orchestrator::{Executions, Orchestrator};
-use crate::report::{Report, Run};
+use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::stage::{Stage, StageError};
 use crate::traffic::data_plane::{DataPlane, DataPlaneSettings};
@@ -40,6 +40,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::watch;
 use traffic::{NewGroups, Traffic};
+use write_report::{Run, write_report};
 
 /// Why a rehearsal could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -269,7 +270,7 @@ impl Rehearsal {
             waited: self.clock.spent(),
             world_seconds: self.clock.now().duration_since(world_began).as_secs_f64(),
         };
-        let report = Report::of(self, run, &access.ledger).await?;
+        let report = write_report(self, run, &access.ledger).await?;
         Ok((report, Afterwards { happenings, arns, new_groups, work }))
     }
 

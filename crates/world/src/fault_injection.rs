@@ -9,14 +9,14 @@ use crossfade_actions::ports::{
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard::NewAlarm;
-use crossfade_domain::comparison::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::load_balancer::route::{Route, RouteId};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
-use crossfade_domain::planner::plan::Plan;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;

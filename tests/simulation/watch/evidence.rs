@@ -1,7 +1,7 @@
 //! What the gates knew when they answered, beside what they made of it.
 
 use super::{ALARMS, FIRINGS, METRICS, Watch};
-use crossfade_domain::comparison::metric_query::{DataPoints, MetricQuery};
+use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 

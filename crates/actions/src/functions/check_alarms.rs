@@ -17,7 +17,7 @@ use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::load_balancer::group::TargetHealth;
 use crossfade_domain::names::TargetGroupArn;
-use crossfade_domain::planner::plan::SETTLE_SECONDS;
+use crossfade_domain::plan::SETTLE_SECONDS;
 use crossfade_domain::routing::drift::Drift;
 use futures::future::join5;
 use serde_json::Value;

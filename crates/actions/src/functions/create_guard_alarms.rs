@@ -5,10 +5,11 @@ use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, re
 use crate::migration::write_journal::record;
 use crate::payload::StepInput;
 use crate::ports::Ports;
-use crossfade_domain::alarms::guard::{NewAlarm, PlannedGuard, definition, is_our_alarm};
+use crossfade_domain::alarms::guard::{NewAlarm, definition, is_our_alarm};
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Phase};
 use crossfade_domain::load_balancer::group::Tags;
+use crossfade_domain::plan::PlannedGuard;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

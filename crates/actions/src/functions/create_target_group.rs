@@ -10,7 +10,7 @@ use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head};
 use crossfade_domain::load_balancer::group::{Attributes, Tags, TargetGroup, is_ours, tag};
 use crossfade_domain::names::{MigrationId, ServiceName, TargetGroupArn};
-use crossfade_domain::planner::plan::{Plan, PlannedGroup};
+use crossfade_domain::plan::{Plan, PlannedGroup};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

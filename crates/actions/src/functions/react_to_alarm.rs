@@ -9,7 +9,7 @@ use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use crossfade_domain::rollback::Cause;
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use crate::rollback::return_routes::{Fence, return_routes};
 use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
 use crossfade_domain::journal::{Event, Happening, Head, Phase, RECORD_VERSION, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
+use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 use crossfade_domain::rollback::Cause;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;

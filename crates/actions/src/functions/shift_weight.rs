@@ -14,7 +14,7 @@ use crate::routes::read::{self, Live};
 use crossfade_domain::gates::verdict::{held_too_long, held_wait_seconds, seconds_between, slice_seconds};
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head};
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use crossfade_domain::routing::route_edit::same;
 use serde_json::Value;
 

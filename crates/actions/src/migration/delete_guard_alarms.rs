@@ -7,7 +7,7 @@ use crate::retry::retry;
 use crossfade_domain::alarms::guard::is_our_alarm;
 use crossfade_domain::journal::cursor::Cursor;
 use crossfade_domain::load_balancer::group::Tags;
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use std::time::Duration;
 
 /// How long CloudWatch may take to delete what has no meaning any more; real time.

@@ -7,7 +7,7 @@ use crate::migration::write_journal::record;
 use crate::ports::Ports;
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase};
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use crossfade_domain::policy::service_policy::OnDrift;
 
 /// Records that a person is needed, and answers `halt`. Locks and alarms stay in force.

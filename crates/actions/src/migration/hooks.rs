@@ -13,7 +13,7 @@ use crate::ports::{ExecutionStatus, Ports};
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::hook::{DueHook, HookCall, HookPoint, due_after, due_after_rollback, due_before};
 use crossfade_domain::journal::{Happening, Head};
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use std::ops::ControlFlow;
 
 /// Seconds until an execution looks again that waits for another one's hook.

@@ -7,7 +7,7 @@ use crate::ports::Ports;
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
-use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
+use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 
 /// A migration as a function finds it.
 pub(crate) enum Ownership {

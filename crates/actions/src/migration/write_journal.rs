@@ -4,7 +4,7 @@ use crate::error::ActionError;
 use crate::migration::ownership::head_of;
 use crate::ports::{LedgerError, Ports};
 use crossfade_domain::journal::{Happening, Head};
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 
 /// Times that a record is decided anew after somebody else wrote to the same journal.
 const TRIES: u32 = 5;

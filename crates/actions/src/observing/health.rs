@@ -8,7 +8,7 @@ use crossfade_domain::gates::health::{capacity_verdict, targets_verdict};
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::group::{TargetHealth, healthy_count};
 use crossfade_domain::names::TargetGroupArn;
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use crossfade_domain::rollback::GroupHealth;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use crossfade_domain::gates::judge::Comparison;
 use crossfade_domain::journal::Head;
 use crossfade_domain::judge::{Judgement, MetricKind, judge};
 use crossfade_domain::load_balancer::action::{Forward, forward_of};
-use crossfade_domain::planner::plan::{Plan, PlannedGroup};
+use crossfade_domain::plan::{Plan, PlannedGroup};
 use crossfade_domain::weight::Weight;
 
 /// Judges the whole series since the first shift, read at once, and looks where the requests went; nothing is kept

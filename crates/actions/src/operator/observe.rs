@@ -13,7 +13,7 @@ use crossfade_domain::load_balancer::action::{Action, forward_of};
 use crossfade_domain::load_balancer::group::healthy_count;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::TargetGroupArn;
-use crossfade_domain::planner::plan::{Plan, PlannedRoute};
+use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::routing::drift::{describe, drifted};
 
 /// A look at a migration. An error is the text of what could not be read.

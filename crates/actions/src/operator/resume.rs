@@ -8,7 +8,7 @@ use crate::routes::read;
 use crossfade_domain::alarms::quiet::{AlarmsRead, Objection, objections};
 use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::names::ServiceName;
-use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
+use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 use crossfade_domain::planner::revise;
 use crossfade_domain::routing::drift::Drift;
 use jiff::{SignedDuration, Timestamp};

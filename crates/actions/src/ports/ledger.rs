@@ -2,8 +2,8 @@ use super::PortError;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
-use crossfade_domain::planner::plan::Plan;
 use serde_json::Value;
 
 /// Why the table could not be used.

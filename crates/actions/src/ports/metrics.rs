@@ -1,5 +1,5 @@
 use super::PortError;
-use crossfade_domain::comparison::metric_query::{DataPoints, MetricQuery};
+use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery};
 use jiff::Timestamp;
 
 /// What load balancers count, for themselves and for each of their target groups.

@@ -10,7 +10,7 @@ use crate::rollback::return_routes::{Fence, Returned, Returning, return_all};
 use crate::rollback::withdraw::withdraw;
 use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
 use crossfade_domain::journal::{Happening, Head, Phase};
-use crossfade_domain::planner::plan::{Plan, SETTLE_SECONDS};
+use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 use crossfade_domain::rollback::{Admission, Cause, admission};
 
 /// Times that the beginning of a rollback is tried against other writers of the same journal.

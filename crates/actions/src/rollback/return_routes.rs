@@ -12,7 +12,7 @@ use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::TargetGroupArn;
-use crossfade_domain::planner::plan::{Plan, PlannedRoute};
+use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::rollback::{GroupHealth, RouteWrite, Step, Withheld, plan_round, share_of, step};
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;

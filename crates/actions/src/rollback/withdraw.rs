@@ -6,7 +6,7 @@ use crate::migration::write_journal::release;
 use crate::ports::Ports;
 use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::load_balancer::group::is_ours;
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 
 /// Deletes the groups and the guard alarms that were created, releases the locks and records the refusal. The head that
 /// is returned is in phase `Moving` where the attach was begun meanwhile: then it takes a rollback.

@@ -7,8 +7,8 @@ use super::transact::{Condition, Outcome, Unmet, put};
 use super::{Table, item::number, item::text};
 use crossfade_actions::ports::{LedgerError, TakeError};
 use crossfade_domain::journal::{Event, Head};
+use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
-use crossfade_domain::planner::plan::Plan;
 use std::collections::BTreeSet;
 
 /// The position of the head among the writes, and of the first lock.

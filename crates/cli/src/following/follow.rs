@@ -17,7 +17,7 @@ use crossfade_actions::ports::PortError;
 use crossfade_aws::Run;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;

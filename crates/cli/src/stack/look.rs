@@ -5,7 +5,7 @@ use crossfade_actions::error::ActionError;
 use crossfade_actions::operator::observe::{Observation, observe, plan_in_force};
 use crossfade_aws::Answer;
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_domain::planner::plan::Plan;
+use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use std::time::Duration;

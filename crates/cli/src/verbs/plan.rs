@@ -17,7 +17,7 @@ use crossfade_actions::functions::plan_migration::plan_service;
 use crossfade_domain::journal::Phase;
 use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
 use crossfade_domain::names::ServiceName;
-use crossfade_domain::planner::plan::{Finding, Plan, Severity};
+use crossfade_domain::plan::{Finding, Plan, Severity};
 use crossfade_domain::policy::request::decode_request;
 use estimate::Estimate;
 use serde_json::json;

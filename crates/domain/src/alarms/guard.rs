@@ -3,72 +3,27 @@
 //! They watch what an alarm of the operator's cannot know before the migration: a group that does not exist yet. Each
 //! is a share with a minimum volume, because at a few requests a minute a rate is noise.
 
-use crate::comparison::FailedShares;
-use crate::comparison::metric_query::MetricQuery;
 use crate::load_balancer::group::{Tags, tag};
+use crate::load_balancer::metric_query::MetricQuery;
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
-use crate::planner::code;
-use crate::planner::findings::Findings;
-use crate::planner::inventory::ObservedGroup;
-use crate::planner::plan::{Plan, PlannedGroup};
+use crate::plan::{FailedShares, GuardKind, PlannedGroup, PlannedGuard};
 use crate::policy::service_policy::GuardAlarms;
-use serde::{Deserialize, Serialize};
 
 /// Requests that a new group must have in a minute before its share of anything counts. With 50 requests and a base
 /// rate of 2 % a healthy group has five failures in 1 minute of 270, and two such minutes of three in 1 window of
 /// 25,000.
 const LEAST_REQUESTS: u32 = 50;
 /// Share of requests, in percent, from which on an alarm counts a minute, at least.
-const REQUESTS_PERCENT: u8 = 10;
-/// Where the old group fails requests itself, the line is twice its share and this many points beside it: then a minute
-/// of 50 requests as bad as the old group's is counted once in 270 at most, whatever that share is, and one whose share
-/// has doubled since is counted no sooner than not.
+pub(crate) const REQUESTS_PERCENT: u8 = 10;
+/// Where the old group fails requests itself, the threshold is twice its share plus this many points. A minute of 50
+/// requests at the old error rate is flagged at most once in 270 minutes. A minute at twice that rate is as likely to
+/// be flagged as not.
 const POINTS_ABOVE_TWICE_THE_OLD: u64 = 6;
 /// Share of targets, in percent.
 const TARGETS_PERCENT: u8 = 50;
 /// Minutes that are looked at, and how many of them must be bad.
 const PERIODS: u32 = 3;
 const BAD_PERIODS: u32 = 2;
-
-/// What a guard alarm watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum GuardKind {
-    /// Answers of 500 to 599.
-    Errors,
-    /// Connections that could not be made.
-    Connections,
-    /// Unhealthy targets.
-    Hosts,
-}
-
-impl GuardKind {
-    const ALL: [Self; 3] = [Self::Errors, Self::Connections, Self::Hosts];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Errors => "errors",
-            Self::Connections => "connections",
-            Self::Hosts => "hosts",
-        }
-    }
-}
-
-/// A guard alarm of a plan. Its group does not exist yet when it is planned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlannedGuard {
-    /// The alarm's name.
-    pub name: String,
-    /// What it watches.
-    pub kind: GuardKind,
-    /// The old group whose copy it watches.
-    pub old: TargetGroupArn,
-    /// The share from which on it counts a minute, in percent. None in plans from before the old group's own share
-    /// raised it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub percent: Option<u8>,
-}
 
 /// An alarm to be created.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,15 +65,15 @@ pub fn guard_alarms(
             name: format!("{prefix}{service}-{attempt}-{}{suffix}", kind.word()),
             kind,
             old: old.clone(),
-            percent: Some(line(kind, group.old_failed)),
+            percent: Some(threshold_percent(kind, group.old_failed)),
         })
     };
     (1..).zip(groups).flat_map(of_group).collect()
 }
 
-/// The share from which on an alarm counts a minute, in percent. A fixed one would roll back a healthy service that has
-/// always failed as much; 100 % is as far as it goes.
-fn line(kind: GuardKind, old: Option<FailedShares>) -> u8 {
+/// The share at which an alarm counts a minute as bad, in percent. A fixed one would roll back a healthy service that
+/// has always failed as much; 100 % is the most.
+pub(crate) fn threshold_percent(kind: GuardKind, old: Option<FailedShares>) -> u8 {
     let per_million = match (kind, old) {
         (GuardKind::Hosts, _) => return TARGETS_PERCENT,
         (_, None) => 0,
@@ -129,48 +84,9 @@ fn line(kind: GuardKind, old: Option<FailedShares>) -> u8 {
     u8::try_from(above_the_old.min(100)).expect("100 at most").max(REQUESTS_PERCENT)
 }
 
-/// Says what a guard alarm will be deaf to.
-pub(crate) fn warn(old: &ObservedGroup, failed: Option<FailedShares>, findings: &mut Findings) {
-    let Some(failed) = failed else { return };
-    let shares = [
-        (GuardKind::Errors, failed.errors_per_million, "answered with 5xx"),
-        (GuardKind::Connections, failed.connections_per_million, "failed to connect for"),
-    ];
-    for (kind, per_million, did) in shares {
-        let percent = line(kind, Some(failed));
-        if percent > REQUESTS_PERCENT {
-            let message = format!(
-                "{} {did} {:.1} % of its requests in the hour before, so that the guard alarm on {} of its copy fires \
-                 at {percent} % instead of {REQUESTS_PERCENT} %; smaller faults are left to the judge and to alarms of \
-                 your own",
-                old.group.name,
-                f64::from(per_million) / 10_000.0,
-                kind.word()
-            );
-            findings.warn(code::GUARD_ALARM_RAISED, &old.group.name, message);
-        }
-    }
-}
-
 /// How many guard alarms a policy asks for.
 pub fn guard_count(wanted: GuardAlarms, groups: usize) -> usize {
     if wanted == GuardAlarms::None { 0 } else { groups * GuardKind::ALL.len() }
-}
-
-impl Plan {
-    /// The names of all alarms that guard the migration: those of the policy, and those that we create.
-    pub fn alarms(&self) -> Vec<String> {
-        let mut names = self.policy.alarms.clone();
-        names.extend(
-            self.guards.iter().map(|guard| guard.name.clone()).filter(|name| !self.policy.alarms.contains(name)),
-        );
-        names
-    }
-
-    /// The names of the alarms that we create.
-    pub fn guard_names(&self) -> Vec<String> {
-        self.guards.iter().map(|guard| guard.name.clone()).collect()
-    }
 }
 
 /// Whether an alarm's tags say that we created it for this service.
@@ -179,8 +95,8 @@ pub fn is_our_alarm(tags: &Tags, service: &ServiceName) -> bool {
     has(tag::MANAGED_BY, tag::MANAGED_BY_US) && has(tag::SERVICE, service.as_str())
 }
 
-/// The alarm itself, now that its group exists. What is missing is nothing: each metric is published only while there
-/// is something to count (aws-facts B1), so the alarm treats missing data as good.
+/// The alarm itself, now that its group exists. Missing data means healthy: CloudWatch publishes these metrics only
+/// when there is something to count.
 pub fn definition(
     guard: &PlannedGuard,
     (stack, service): (&str, &ServiceName),
@@ -197,7 +113,7 @@ pub fn definition(
     };
     let requests = ("requests", metric("RequestCount", "Sum"));
     let enough = |share: &str| format!("IF(FILL(requests, 0) >= {LEAST_REQUESTS}, {share}, 0)");
-    let percent = guard.percent.unwrap_or_else(|| line(guard.kind, None));
+    let percent = guard.percent.unwrap_or_else(|| threshold_percent(guard.kind, None));
     let (what, metrics, expression) = match guard.kind {
         GuardKind::Errors => (
             "requests answered with 500 to 599",
@@ -247,8 +163,7 @@ pub fn definition(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comparison::{GroupCounts, HourBefore};
-    use crate::planner::fixture::{group, inventory, planned, policy};
+    use crate::planner::fixture::{inventory, planned, policy};
 
     #[test]
     fn names_say_stack_service_and_attempt_and_never_repeat() {
@@ -282,18 +197,18 @@ mod tests {
     }
 
     #[test]
-    fn the_line_stands_above_what_the_old_group_fails_itself() {
+    fn the_threshold_is_above_what_the_old_group_fails_itself() {
         let check = |errors_percent: u32, expected: u8| {
             let failed = FailedShares { errors_per_million: errors_percent * 10_000, connections_per_million: 0 };
-            assert_eq!(line(GuardKind::Errors, Some(failed)), expected, "{errors_percent} %");
-            assert_eq!(line(GuardKind::Connections, Some(failed)), 10);
-            assert_eq!(line(GuardKind::Hosts, Some(failed)), 50);
+            assert_eq!(threshold_percent(GuardKind::Errors, Some(failed)), expected, "{errors_percent} %");
+            assert_eq!(threshold_percent(GuardKind::Connections, Some(failed)), 10);
+            assert_eq!(threshold_percent(GuardKind::Hosts, Some(failed)), 50);
         };
         for (old, expected) in [(0, 10), (1, 10), (2, 10), (3, 12), (5, 16), (11, 28), (40, 86), (47, 100), (100, 100)]
         {
             check(old, expected);
         }
-        assert_eq!(GuardKind::ALL.map(|kind| line(kind, None)), [10, 10, 50]);
+        assert_eq!(GuardKind::ALL.map(|kind| threshold_percent(kind, None)), [10, 10, 50]);
     }
 
     /// The chance that a minute of 50 requests has at least `least` bad ones, each with this chance.
@@ -314,44 +229,10 @@ mod tests {
     fn the_smallest_minute_of_a_healthy_group_is_seldom_bad_whatever_the_service_always_fails() {
         for per_mille in 0..=440_u32 {
             let failed = FailedShares { errors_per_million: 1_000 * per_mille, connections_per_million: 0 };
-            let percent = line(GuardKind::Errors, Some(failed));
+            let percent = threshold_percent(GuardKind::Errors, Some(failed));
             let bad = at_least(percent.div_ceil(2), f64::from(per_mille) / 1_000.0);
-            assert!(bad < 1.0 / 200.0, "{per_mille} in 1,000 of the old group, line at {percent} %: {bad}");
+            assert!(bad < 1.0 / 200.0, "{per_mille} in 1,000 of the old group, threshold {percent} %: {bad}");
         }
-    }
-
-    #[test]
-    fn a_plan_says_what_its_guard_alarms_will_be_deaf_to_and_keeps_it() {
-        let mut policy = policy();
-        policy.guard_alarms = GuardAlarms::Auto;
-        let mut inventory = inventory();
-        let of = |requests, server_errors| GroupCounts { requests, server_errors, ..GroupCounts::default() };
-        let hour = |counts| HourBefore { minutes: vec![counts; 60], slow_is_measured: false };
-        inventory.hours_before =
-            [(group("users-public"), hour(of(100, 11))), (group("users-internal"), hour(of(100, 1)))].into();
-        let plan = planned(&policy, &inventory).unwrap();
-        let raised: Vec<&str> = plan
-            .findings
-            .iter()
-            .filter(|finding| finding.code == code::GUARD_ALARM_RAISED)
-            .map(|finding| finding.message.as_str())
-            .collect();
-        let expected = "users-public answered with 5xx 11.0 % of its requests in the hour before, so that the guard \
-                        alarm on errors of its copy fires at 28 % instead of 10 %; smaller faults are left to the \
-                        judge and to alarms of your own";
-        assert_eq!(raised, [expected]);
-        let guards = guard_alarms(GuardAlarms::Auto, "x-guard-", &plan.service, 1, &plan.groups);
-        let percents: Vec<Option<u8>> = guards.iter().map(|guard| guard.percent).collect();
-        assert_eq!(percents, [28, 10, 50, 10, 10, 50].map(Some));
-        let balancer = &plan.groups[0].load_balancer;
-        let alarm = definition(&guards[0], ("crossfade", &plan.service), &plan.migration, balancer, &group("copy"));
-        assert!((alarm.threshold - 28.0).abs() < f64::EPSILON && alarm.description.contains("at least 28 % requests"));
-        let before = PlannedGuard { percent: None, ..guards[0].clone() };
-        let alarm = definition(&before, ("crossfade", &plan.service), &plan.migration, balancer, &group("copy"));
-        assert!((alarm.threshold - 10.0).abs() < f64::EPSILON);
-        policy.guard_alarms = GuardAlarms::None;
-        let unguarded = planned(&policy, &inventory).unwrap();
-        assert!(unguarded.findings.iter().all(|finding| finding.code != code::GUARD_ALARM_RAISED));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The counts of both groups of a pair, minute by minute.
 
 use super::MINUTE_PERIOD;
-use crate::comparison::metric_query::{DataPoints, MetricQuery};
+use crate::load_balancer::metric_query::{DataPoints, MetricQuery};
 use crate::names::{LoadBalancerArn, TargetGroupArn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

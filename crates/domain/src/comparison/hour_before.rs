@@ -5,9 +5,10 @@ use super::counts::{COUNTS, Count, GroupCounts};
 use super::series::BAD;
 use super::window::SETTLING_SECONDS;
 use super::{HOUR_SECONDS, MINUTE_SECONDS, minute_of, plus};
-use crate::comparison::metric_query::{DataPoints, MetricQuery};
 use crate::judge::{MetricKind, dispersion};
+use crate::load_balancer::metric_query::{DataPoints, MetricQuery};
 use crate::names::{LoadBalancerArn, TargetGroupArn};
+use crate::plan::FailedShares;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,16 +21,6 @@ pub struct HourBefore {
     pub minutes: Vec<GroupCounts>,
     /// Whether slow answers were asked for, which takes a time above what they are slow.
     pub slow_is_measured: bool,
-}
-
-/// What share of its requests an old group failed in the hour before the plan was made, in parts of a million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FailedShares {
-    /// Answered with 500 to 599.
-    pub errors_per_million: u32,
-    /// Connections to targets that failed.
-    pub connections_per_million: u32,
 }
 
 /// The last 60 settled minutes before a time: their beginning and their end.

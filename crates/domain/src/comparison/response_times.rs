@@ -1,7 +1,7 @@
 //! Above what an answer counts as slow: the old group's 95th percentile before the migration.
 
 use super::{HOUR_PERIOD, HOUR_SECONDS, MINUTE_PERIOD, plus};
-use crate::comparison::metric_query::{DataPoints, MetricQuery};
+use crate::load_balancer::metric_query::{DataPoints, MetricQuery};
 use crate::names::{LoadBalancerArn, TargetGroupArn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

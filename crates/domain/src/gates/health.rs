@@ -73,17 +73,6 @@ pub fn capacity_verdict(planned_healthy: u32, share_percent: u8, healthy_now: u3
     }
 }
 
-/// Whether a rollback is withheld (invariant 6): some old group has no healthy target, and every new group has enough.
-/// Traffic would go from targets that work to targets that do not. Each slice has one count of healthy targets for each
-/// group, none where it could not be read; what is unreadable never withholds a rollback. Not to be asked at weight 0,
-/// where a rollback moves no traffic.
-pub fn rollback_is_withheld(old_healthy: &[Option<u32>], new_healthy: &[Option<u32>], min_healthy: u32) -> bool {
-    let needed = min_healthy.max(1);
-    old_healthy.contains(&Some(0))
-        && !new_healthy.is_empty()
-        && new_healthy.iter().all(|healthy| healthy.is_some_and(|healthy| healthy >= needed))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,22 +118,5 @@ mod tests {
         check(3, 50, 1, false, 2);
         check(10, 1, 1, true, 1);
         check(0, 100, 0, false, 1);
-    }
-
-    #[test]
-    fn a_rollback_is_withheld_only_from_a_working_side_to_a_dead_one() {
-        #[track_caller]
-        fn check(old: &[Option<u32>], new: &[Option<u32>], withheld: bool) {
-            assert_eq!(rollback_is_withheld(old, new, 2), withheld, "{old:?} {new:?}");
-        }
-        check(&[Some(0)], &[Some(2)], true);
-        check(&[Some(3), Some(0)], &[Some(2), Some(2)], true);
-        check(&[Some(1)], &[Some(2)], false);
-        check(&[Some(0)], &[Some(1)], false);
-        check(&[Some(0)], &[Some(0)], false);
-        check(&[Some(0), Some(0)], &[Some(2), Some(1)], false);
-        check(&[None], &[Some(2)], false);
-        check(&[Some(0)], &[None], false);
-        check(&[Some(0)], &[], false);
     }
 }

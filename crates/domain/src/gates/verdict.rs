@@ -17,7 +17,7 @@ use crate::journal::cursor::Verdict;
 use crate::journal::{Head, Phase, Trigger};
 use crate::load_balancer::group::{TargetHealth, healthy_count};
 use crate::names::TargetGroupArn;
-use crate::planner::plan::{Plan, SETTLE_SECONDS};
+use crate::plan::{Plan, SETTLE_SECONDS};
 use crate::policy::document::written_duration;
 use crate::policy::service_policy::{OnDrift, ScheduleStep, ServicePolicy};
 use crate::routing::drift::Drift;

@@ -2,7 +2,7 @@
 
 use crate::journal::hook::DueHook;
 use crate::names::{MigrationId, ServiceName};
-use crate::planner::plan::{Finding, Plan};
+use crate::plan::{Finding, Plan};
 use crate::weight::Weight;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use super::event::{Event, Happening, RECORD_VERSION};
 use super::rollback::Rollback;
 use crate::journal::hook::HookCall;
 use crate::names::{MigrationId, ServiceName, TargetGroupArn};
-use crate::planner::plan::SETTLE_SECONDS;
+use crate::plan::SETTLE_SECONDS;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

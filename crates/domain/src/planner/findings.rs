@@ -1,6 +1,6 @@
 //! Collects findings.
 
-use crate::planner::plan::{Finding, Severity};
+use crate::plan::{Finding, Severity};
 
 /// Findings in the order in which the checks run.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use crate::load_balancer::group::{
 };
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use crate::plan::{Finding, Plan};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
-use crate::planner::plan::{Finding, Plan};
 use crate::policy::document::decode_service;
 use crate::policy::service_policy::ServicePolicy;
 use jiff::Timestamp;

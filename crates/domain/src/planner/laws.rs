@@ -2,7 +2,7 @@
 
 use super::fixture::{balancer, forward, inventory, observed, planned, policy, route, rule};
 use crate::load_balancer::action::forward_of;
-use crate::planner::plan::Severity;
+use crate::plan::Severity;
 use crate::policy::service_policy::{Schedule, ScheduleStep};
 use crate::routing::route_edit::{at_step, same};
 use crate::weight::Weight;

@@ -5,7 +5,7 @@ use super::{code, new_group, routes};
 use crate::load_balancer::action::{Action, forward_of};
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::TargetGroupArn;
-use crate::planner::plan::{Finding, Plan, PlannedRoute, Revision, Severity};
+use crate::plan::{Finding, Plan, PlannedRoute, Revision, Severity};
 use crate::rollback::{WayBack, way_back};
 use std::collections::BTreeMap;
 

@@ -1,11 +1,10 @@
 //! One round of a rollback: what each route gets, from what was read.
 
 use super::way_back::{Step, way_back};
-use crate::gates::health::rollback_is_withheld;
 use crate::load_balancer::action::{Action, forward_of};
 use crate::load_balancer::route::RouteId;
 use crate::names::TargetGroupArn;
-use crate::planner::plan::{Plan, PlannedRoute};
+use crate::plan::{Plan, PlannedRoute};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -18,6 +17,13 @@ pub struct GroupHealth {
     pub new: Option<u32>,
 }
 
+impl GroupHealth {
+    /// Whether traffic would go from targets that work to targets that do not.
+    fn withholds(self, min_healthy: u32) -> bool {
+        self.old == Some(0) && self.new.is_some_and(|healthy| healthy >= min_healthy.max(1))
+    }
+}
+
 /// The old groups to which no traffic must go back: the new side works and the old one has no healthy target. What
 /// could not be read withholds nothing (invariant 6).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,7 +32,7 @@ pub struct Withheld(BTreeMap<TargetGroupArn, String>);
 impl Withheld {
     /// By the health of each old group's pair.
     pub fn by_health(health: &BTreeMap<TargetGroupArn, GroupHealth>, min_healthy: u32) -> Self {
-        let withheld = health.iter().filter(|(_, pair)| rollback_is_withheld(&[pair.old], &[pair.new], min_healthy));
+        let withheld = health.iter().filter(|(_, pair)| pair.withholds(min_healthy));
         let why = |old: &TargetGroupArn| {
             let old = old.name();
             format!("old group {old} has no healthy target and its new group has enough; bring the old side back first")

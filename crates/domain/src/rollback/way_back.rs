@@ -2,7 +2,7 @@
 
 use crate::load_balancer::action::{Action, ActionKind, forward_of};
 use crate::names::TargetGroupArn;
-use crate::planner::plan::PlannedRoute;
+use crate::plan::PlannedRoute;
 use crate::routing::drift::describe;
 use crate::routing::route_edit::{EditError, WithoutGroup, at_step, same, without_group};
 

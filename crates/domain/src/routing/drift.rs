@@ -6,7 +6,7 @@
 use crate::load_balancer::action::{Action, ActionKind, Forward};
 use crate::load_balancer::route::RouteId;
 use crate::names::TargetGroupArn;
-use crate::planner::plan::PlannedRoute;
+use crate::plan::PlannedRoute;
 use crate::routing::route_edit::{EditError, at_step, same};
 use serde::{Deserialize, Serialize};
 

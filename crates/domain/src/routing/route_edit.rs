@@ -5,7 +5,7 @@
 
 use crate::load_balancer::action::{Action, ActionKind, Forward, WeightedGroup};
 use crate::names::TargetGroupArn;
-use crate::planner::plan::{PlannedRoute, StepWeights};
+use crate::plan::{PlannedRoute, StepWeights};
 use crate::weight::Weight;
 
 pub use crate::load_balancer::same_actions::same;

@@ -19,7 +19,7 @@ pub struct Decision {
 /// What decided: the cause of a rollback, the reason of a halt or a refusal; of a migration that arrived the reason of
 /// its last step up, at which the new cluster was still compared with the old one, and of its longest hold where one is
 /// `hold_expected`. `last` is what the execution said last.
-pub(super) fn decision(
+pub(crate) fn decision(
     outcome: Outcome,
     head: Option<&Head>,
     journal: &[Event],
@@ -53,7 +53,7 @@ fn arrived(journal: &[Event], hold_expected: bool) -> Option<Decision> {
 }
 
 /// What the longest hold said.
-pub(super) fn longest_hold(journal: &[Event]) -> Option<Decision> {
+pub(crate) fn longest_hold(journal: &[Event]) -> Option<Decision> {
     let longest = holds(journal).max_by(|(_, one), (_, other)| one.total_cmp(other));
     longest.map(|(reason, _)| spoken(reason))
 }
@@ -65,7 +65,7 @@ fn spoken(sentence: &str) -> Decision {
 }
 
 /// World seconds from the first thing that went wrong until a rollback began or the migration halted.
-pub(super) fn noticed_seconds(wrong_since: Option<Timestamp>, journal: &[Event]) -> Option<f64> {
+pub(crate) fn noticed_seconds(wrong_since: Option<Timestamp>, journal: &[Event]) -> Option<f64> {
     let noticed = journal.iter().find_map(|event| {
         let noticed = matches!(event.what, Happening::RollbackBegun { .. } | Happening::Halted { .. });
         noticed.then_some(event.at)
@@ -74,7 +74,7 @@ pub(super) fn noticed_seconds(wrong_since: Option<Timestamp>, journal: &[Event])
 }
 
 /// World seconds for which steps were held.
-pub(super) fn held_seconds(journal: &[Event]) -> f64 {
+pub(crate) fn held_seconds(journal: &[Event]) -> f64 {
     holds(journal).map(|(_, seconds)| seconds).sum()
 }
 

@@ -4,7 +4,7 @@ use super::ServiceReport;
 use crate::scenario::Expectation;
 
 /// Every expectation that was not met, with what was found instead.
-pub(super) fn unmet(service: &ServiceReport) -> Vec<String> {
+pub(crate) fn unmet(service: &ServiceReport) -> Vec<String> {
     let Expectation { outcome, trigger, gate, says, within_seconds, noticed_within_seconds, held_for_seconds } =
         &service.expected;
     let mut unmet = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::World;
 use crossfade_actions::ports::{MetricPages, Metrics, PortError};
-use crossfade_domain::comparison::metric_query::{DataPoints, MetricQuery, NAMESPACE, QUERIES_IN_A_CALL};
+use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery, NAMESPACE, QUERIES_IN_A_CALL};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
 //! What a plan takes: time, calls, money, and requests in the worst case. Estimates, each with where it comes from.
 
 use crate::stack::session::Session;
-use crossfade_domain::comparison::metric_query::MetricQuery;
 use crossfade_domain::gates::verdict::slice_seconds;
+use crossfade_domain::load_balancer::metric_query::MetricQuery;
 use crossfade_domain::names::TargetGroupArn;
-use crossfade_domain::planner::plan::{Plan, PlannedGroup};
+use crossfade_domain::plan::{Plan, PlannedGroup};
 use jiff::SignedDuration;
 use serde::Serialize;
 

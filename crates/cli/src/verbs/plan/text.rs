@@ -2,7 +2,7 @@
 
 use super::estimate::{Estimate, new_group};
 use super::steps;
-use crossfade_domain::planner::plan::{Plan, PlannedRoute, Severity};
+use crossfade_domain::plan::{Plan, PlannedRoute, Severity};
 use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::policy::service_policy::NewTargets;
 use crossfade_domain::routing::drift::describe;
@@ -32,7 +32,7 @@ fn groups(plan: &Plan) -> String {
         NewTargets::Instances(targets) => format!("Crossfade registers {}", counted(targets.len(), "instance")),
         NewTargets::Ips(targets) => format!("Crossfade registers {}", counted(targets.len(), "address")),
     };
-    let one = |group: &crossfade_domain::planner::plan::PlannedGroup| {
+    let one = |group: &crossfade_domain::plan::PlannedGroup| {
         format!(
             "  + {} on {}, a copy of {} ({} healthy); {targets}",
             group.new_name,
@@ -62,7 +62,7 @@ fn findings(plan: &Plan) -> String {
     if plan.findings.is_empty() {
         return "Findings: none".to_owned();
     }
-    let one = |finding: &crossfade_domain::planner::plan::Finding| {
+    let one = |finding: &crossfade_domain::plan::Finding| {
         let severity = match finding.severity {
             Severity::Refusal => "refusal",
             Severity::Warning => "warning",

@@ -3,7 +3,7 @@
 use crate::verbs::rehearse::live::clock_text;
 use crate::view::journal;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
-use crossfade_domain::planner::plan::{Finding, Severity};
+use crossfade_domain::plan::{Finding, Severity};
 use crossfade_rehearsal::report::{Machine, Report, ReturnTime, ServiceReport};
 use crossfade_rehearsal::scenario::Outcome;
 use std::fmt::Write as _;

@@ -8,7 +8,7 @@ use crate::journal::{Commands, Rollback};
 use crate::load_balancer::group::{HealthState, Target};
 use crate::load_balancer::route::RouteId;
 use crate::names::{MigrationId, ServiceName};
-use crate::planner::plan::PlannedGroup;
+use crate::plan::PlannedGroup;
 use crate::policy::document::decode_service;
 use crate::policy::service_policy::OnInconclusive;
 use serde_json::json;

@@ -1,7 +1,9 @@
 //! Policy and inventory made exact and immutable.
 
-use crate::alarms::guard::PlannedGuard;
-use crate::comparison::FailedShares;
+mod guard;
+
+pub use guard::{GuardKind, PlannedGuard};
+
 use crate::judge::MetricKind;
 use crate::load_balancer::action::{Action, GroupStickiness};
 use crate::load_balancer::group::{Attributes, GroupSettings};
@@ -77,14 +79,24 @@ pub struct PlannedGroup {
     pub attributes: Attributes,
     /// Healthy targets of the old group when the plan was made; what must be there to take the traffic back.
     pub old_healthy: u32,
-    /// Above what the judge calls an answer slow, in microseconds: the old group's p95 before the plan was made. None
-    /// where it had answered nothing, or nothing is judged.
+    /// Latency above which the judge counts a response as slow, in microseconds: the old group's p95 before the plan.
+    /// None where it had answered nothing, or nothing is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_above_microseconds: Option<u64>,
     /// What the old group failed in the hour before the plan was made, where guard alarms have to know it. None where
     /// it had no requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_failed: Option<FailedShares>,
+}
+
+/// What share of its requests an old group failed in the hour before the plan was made, in parts of a million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedShares {
+    /// Answered with 500 to 599.
+    pub errors_per_million: u32,
+    /// Connections to targets that failed.
+    pub connections_per_million: u32,
 }
 
 /// A route and what it will carry at each step.

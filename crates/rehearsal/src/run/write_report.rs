@@ -1,0 +1,179 @@
+//! The report of a run, from what is left of it.
+
+use super::progress::share;
+use super::{Happenings, Rehearsal, RehearsalError};
+use crate::clock::Spent;
+use crate::report::{
+    Machine, Report, Requests, ReturnTime, RollbackReport, RouteReport, ServiceReport, decision, held_seconds,
+    longest_hold, noticed_seconds, unmet,
+};
+use crate::scenario::Outcome;
+use crate::stage::StagedRoute;
+use crate::traffic::load::Counts;
+use crossfade_actions::ports::Ledger;
+use crossfade_domain::journal::{Event, Happening, Head, Phase, Trigger};
+use crossfade_domain::weight::Weight;
+use crossfade_world::latency::{DESCRIBE, EVENT, INVOKE_WARM, MODIFY};
+use std::sync::Arc;
+
+/// How many rules `DescribeRules` is asked for at once.
+const RULES_IN_A_CALL: usize = 20;
+
+/// What a run leaves for its report.
+pub(super) struct Run<'a> {
+    pub(super) arns: &'a [Option<String>],
+    pub(super) heads: Vec<Option<Head>>,
+    pub(super) counts: Vec<Counts>,
+    pub(super) happenings: &'a Happenings,
+    pub(super) wall_seconds: f64,
+    pub(super) waited: Spent,
+    pub(super) world_seconds: f64,
+}
+
+/// Writes the report of a run; the world stands still meanwhile.
+pub(super) async fn write_report(
+    rehearsal: &Rehearsal,
+    run: Run<'_>,
+    ledger: &Arc<dyn Ledger>,
+) -> Result<Report, RehearsalError> {
+    let mut services = Vec::new();
+    for (index, (head, counts)) in run.heads.iter().zip(&run.counts).enumerate() {
+        let journal = match head {
+            Some(head) => ledger.events(&head.service, &head.migration).await?,
+            None => Vec::new(),
+        };
+        let mut service = service(rehearsal, &run, index, head.as_ref(), counts, journal)?;
+        service.unmet = unmet(&service);
+        if service.outcome == Outcome::Halted {
+            service.unmet.extend(run.happenings.overwritten(rehearsal, index)?);
+        }
+        services.push(service);
+    }
+    let without_effect = rehearsal.without_effect(run.happenings);
+    let fine = |service: &ServiceReport| service.unmet.is_empty() && service.requests.spoiled == 0;
+    Ok(Report {
+        ok: services.iter().all(fine) && without_effect.is_empty(),
+        machine: Machine {
+            wall_seconds: run.wall_seconds,
+            working_seconds: run.waited.working.as_secs_f64(),
+            waiting_seconds: run.waited.waiting.as_secs_f64(),
+        },
+        return_times: return_times(&services),
+        services,
+        without_effect,
+        calls: rehearsal.access_log().calls(),
+        accesses: rehearsal.access_log().accesses(),
+        world_seconds: run.world_seconds,
+    })
+}
+
+fn service(
+    rehearsal: &Rehearsal,
+    run: &Run<'_>,
+    index: usize,
+    head: Option<&Head>,
+    counts: &Counts,
+    journal: Vec<Event>,
+) -> Result<ServiceReport, RehearsalError> {
+    let scenario = &rehearsal.scenario().services[index];
+    let staged = &rehearsal.stage().services[index];
+    let routes: Vec<RouteReport> =
+        staged.routes.iter().map(|route| route_report(rehearsal, route)).collect::<Result<_, _>>()?;
+    let (executions, arn) = (rehearsal.executions(), run.arns[index].as_deref());
+    let (reason, _) = arn.map(|arn| executions.last_reason(arn)).unwrap_or_default();
+    let findings = arn
+        .and_then(|arn| executions.last_payload(arn))
+        .and_then(|mut payload| payload.get_mut("findings").map(serde_json::Value::take))
+        .and_then(|findings| serde_json::from_value(findings).ok())
+        .unwrap_or_default();
+    let steps = journal.iter().filter_map(|event| match event.what {
+        Happening::Shifted { weight, step } if step > 0 => Some(weight),
+        _ => None,
+    });
+    let outcome = if arn.is_some() { outcome(head) } else { Outcome::NotStarted };
+    let Counts { sent, drawn, served, harmed, spoiled, .. } = *counts;
+    Ok(ServiceReport {
+        service: scenario.name.to_string(),
+        outcome,
+        final_weight: final_weight(&staged.routes, &routes),
+        steps: steps.collect(),
+        requests: Requests { sent, drawn, served, harmed, spoiled },
+        decision: decision(outcome, head, &journal, &reason, scenario.expect.held_for_seconds.is_some()),
+        noticed_seconds: noticed_seconds(run.happenings.first(index), &journal),
+        held_seconds: held_seconds(&journal),
+        longest_hold: longest_hold(&journal),
+        unmet: Vec::new(),
+        rollback: head.and_then(rollback),
+        routes,
+        states: arn.map(|arn| executions.entered_states(arn)).unwrap_or_default(),
+        expected: scenario.expect.clone(),
+        reason,
+        findings,
+        journal,
+        by_status: counts.by_status.clone(),
+    })
+}
+
+fn return_times(services: &[ServiceReport]) -> Vec<ReturnTime> {
+    let by_event = services.iter().filter_map(|service| {
+        let rollback = service.rollback.as_ref().filter(|rollback| rollback.trigger == Trigger::AlarmEvent)?;
+        let (routes, seconds) = (service.routes.len(), rollback.world_seconds);
+        let bare_seconds = bare_seconds(&service.routes);
+        Some(ReturnTime {
+            service: service.service.clone(),
+            routes,
+            seconds,
+            bare_seconds,
+            ratio: seconds / bare_seconds,
+        })
+    });
+    let mut times: Vec<ReturnTime> = by_event.collect();
+    times.sort_by_key(|time| time.routes);
+    times
+}
+
+/// The event, a warm function, and then: describe, modify each route, describe. Rules and default actions are described
+/// by calls of their own, twenty rules at a time.
+fn bare_seconds(routes: &[RouteReport]) -> f64 {
+    let rules = routes.iter().filter(|route| route.arn.contains(":listener-rule/")).count();
+    let describes = rules.div_ceil(RULES_IN_A_CALL) + usize::from(rules < routes.len());
+    let count = |calls: usize| u32::try_from(calls).unwrap_or(u32::MAX);
+    let took = EVENT + INVOKE_WARM + DESCRIBE * 2 * count(describes) + MODIFY * count(routes.len());
+    took.as_secs_f64()
+}
+
+/// A migration that is not at rest when everything has ended needs a person.
+fn outcome(head: Option<&Head>) -> Outcome {
+    match head.map(|head| head.phase) {
+        None | Some(Phase::Refused) => Outcome::Refused,
+        Some(Phase::Migrated) => Outcome::Migrated,
+        Some(Phase::RolledBack) => Outcome::RolledBack,
+        Some(_) => Outcome::Halted,
+    }
+}
+
+fn rollback(head: &Head) -> Option<RollbackReport> {
+    let rollback = head.rollback.as_ref()?;
+    let world_seconds = rollback.returned_at?.duration_since(rollback.caused_at).as_secs_f64();
+    Some(RollbackReport { trigger: rollback.trigger, cause: rollback.cause.clone(), world_seconds })
+}
+
+fn route_report(rehearsal: &Rehearsal, route: &StagedRoute) -> Result<RouteReport, RehearsalError> {
+    let actions = rehearsal.actions_of(&route.arn)?;
+    let elbv2 = rehearsal.stage().elbv2.lock().expect("no holder of the lock panics");
+    Ok(RouteReport {
+        arn: route.arn.clone(),
+        at_baseline: actions == route.baseline,
+        weights: elbv2.weights_of(&route.arn).into_iter().collect(),
+    })
+}
+
+fn final_weight(staged: &[StagedRoute], routes: &[RouteReport]) -> Weight {
+    let Some((staged, route)) = staged.first().zip(routes.first()) else { return Weight::ZERO };
+    let sum = |is_mine: &dyn Fn(&String) -> bool| {
+        route.weights.iter().filter(|(group, _)| is_mine(group)).map(|(_, weight)| weight).sum()
+    };
+    let old = sum(&|group| *group == staged.old_group);
+    let new = sum(&|group| !staged.groups.contains(group));
+    share(old, new)
+}
