@@ -3,6 +3,5 @@
 pub mod console;
 pub mod ending;
 pub mod github;
-pub mod journal;
 pub mod look;
 pub mod screen;

@@ -1,6 +1,7 @@
 //! What can stop a migration. Each gate gives an opinion; `verdict` combines them.
 
 pub mod alarms;
+pub mod approval;
 pub mod health;
 pub mod judge;
 pub mod opinion;

@@ -1,30 +1,14 @@
-//! The lines of a journal that tell where a migration stands, as others are told of them: the template's pipe puts each
-//! item that has a `change` on the account's event bus, with the attributes beside it.
+//! Announces where a migration is: the template's pipe puts each journal item that has a `change` on the account's event
+//! bus, with the attributes next to it.
 
 use super::item::{Item, text};
-use crossfade_domain::journal::{Event, Happening};
+use crossfade_domain::journal::Event;
+use crossfade_domain::journal::wording::announcement;
 use crossfade_domain::names::ServiceName;
 
-/// What others are told of an event: the change in one word and its reason in one sentence. Most events are told to
-/// nobody.
-fn told(event: &Event) -> Option<(&'static str, String)> {
-    Some(match &event.what {
-        Happening::Planned { routes } => ("started", format!("{routes} routes are locked and nothing is changed yet")),
-        Happening::Shifted { weight, .. } => ("shifted", format!("every route was read back at {weight}")),
-        Happening::RollbackBegun { cause, .. } => ("rolling-back", cause.clone()),
-        Happening::RollbackVerified { .. } => {
-            ("rolled-back", "every route is back at its old cluster and was looked at twice".to_owned())
-        }
-        Happening::Halted { reason } => ("halted", reason.clone()),
-        Happening::Finished => ("migrated", "all traffic is on the new cluster".to_owned()),
-        Happening::Refused { reason } => ("refused", reason.clone()),
-        _ => return None,
-    })
-}
-
-/// Adds to an event's item what others are told of it. All of these are texts, and all are there or none.
+/// Adds the announcement of an event to its item. All attributes are texts, and all are there or none.
 pub(super) fn tell(item: &mut Item, service: &ServiceName, event: &Event) {
-    let Some((change, reason)) = told(event) else { return };
+    let Some((change, reason)) = announcement(event) else { return };
     let at = event.at.to_string();
     let attributes = [
         ("change", change),
@@ -36,18 +20,18 @@ pub(super) fn tell(item: &mut Item, service: &ServiceName, event: &Event) {
     item.extend(attributes.map(|(name, value)| (name.to_owned(), text(value))));
 }
 
-/// One line for what others are told, once it is recorded: the template counts ends by these lines. An event is
+/// Logs one line for an announcement, once it is recorded: the template counts ends by these lines. An event is
 /// recorded once, while a function may answer twice that a migration is over, and two machines may look after one
 /// rollback.
 pub(super) fn log(service: &ServiceName, event: &Event) {
-    let Some((change, _)) = told(event) else { return };
+    let Some((change, _)) = announcement(event) else { return };
     tracing::info!(change, service = service.as_str(), migration = event.migration.as_str(), "recorded");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossfade_domain::journal::Head;
+    use crossfade_domain::journal::{Happening, Head};
     use crossfade_domain::weight::Weight;
     use jiff::Timestamp;
 

@@ -6,15 +6,17 @@ use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
 use crate::following::interruption::Interruption;
 use crate::stack::arguments::Output;
-use crate::stack::look::{Look, waits_for_approval, weight_at};
+use crate::stack::look::{Look, weight_at};
 use crate::stack::session::Session;
 use crate::view::console::Console;
+use crate::view::look;
 use crate::view::screen::Screen;
-use crate::view::{journal, look};
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::observe::plan_in_force;
 use crossfade_actions::ports::PortError;
 use crossfade_aws::Run;
+use crossfade_domain::gates::approval::waits_for_approval;
+use crossfade_domain::journal::wording::journal_line;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
@@ -310,7 +312,7 @@ impl<'a> Follow<'a> {
             if console.output == Output::Json && self.screen.is_stream() {
                 console.json_line(&event)?;
             } else {
-                console.say(&format!("{}  {}", event.at.strftime("%H:%M:%S"), journal::journal_line(&event)));
+                console.say(&format!("{}  {}", event.at.strftime("%H:%M:%S"), journal_line(&event)));
             }
         }
         Ok(())

@@ -4,6 +4,8 @@ use crate::stack::session::Session;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::operator::observe::{Observation, observe, plan_in_force};
 use crossfade_aws::Answer;
+use crossfade_domain::gates::approval::waits_for_approval;
+use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
@@ -75,29 +77,11 @@ impl Look {
             return None;
         }
         let step = self.plan.step(self.head.verified_step?)?;
-        Some(step.bake_seconds.saturating_sub(age(self.head.verified_at?, self.now)))
+        Some(step.bake_seconds.saturating_sub(seconds_between(self.head.verified_at?, self.now)))
     }
 }
 
 /// The weight of a step; 0 before the first.
 pub fn weight_at(plan: &Plan, step: Option<u32>) -> Weight {
     step.and_then(|step| plan.step(step)).map_or(Weight::ZERO, |step| step.weight)
-}
-
-/// Whether the bake of a step that asks for approval is over, and nobody has approved it yet.
-pub fn waits_for_approval(head: &Head, plan: &Plan, now: Timestamp) -> bool {
-    let (Some(number), Some(since)) = (head.verified_step, head.verified_at) else { return false };
-    let Some(step) = plan.step(number) else { return false };
-    head.phase == Phase::Moving
-        && head.intended_step.is_none()
-        && step.approve
-        && head.held_since.is_some()
-        && !head.commands.paused
-        && head.commands.approved_step.is_none_or(|approved| approved < number)
-        && age(since, now) >= step.bake_seconds
-}
-
-/// Whole seconds from a time to another; 0 where it is not over yet.
-pub fn age(since: Timestamp, now: Timestamp) -> u32 {
-    u32::try_from(now.duration_since(since).as_secs().max(0)).unwrap_or(u32::MAX)
 }

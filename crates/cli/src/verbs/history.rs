@@ -6,8 +6,8 @@ use crate::exit_code::ExitCode;
 use crate::stack::arguments::{Output, service};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
-use crate::view::journal;
 use clap::Args;
+use crossfade_domain::journal::wording::journal_line;
 use crossfade_domain::names::{MigrationId, ServiceName};
 
 /// Tell what happened in a migration: its journal, an event a line.
@@ -63,7 +63,7 @@ pub async fn run(
             console.data(&date)?;
             day = Some(date);
         }
-        console.data(&format!("  {}  {}", event.at.strftime("%H:%M:%S"), journal::journal_line(event)))?;
+        console.data(&format!("  {}  {}", event.at.strftime("%H:%M:%S"), journal_line(event)))?;
     }
     if attempt == head.attempt
         && let Some(ending) = Ending::of_head(&head)

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use live::Live;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -54,9 +54,12 @@ pub struct RehearseArguments {
     /// A folder of function binaries, instead of building them.
     #[arg(long, value_name = "DIR")]
     functions: Option<PathBuf>,
-    /// Where each function's log is kept as a file.
+    /// Where each function's log, and each service's journal, is kept as a file.
     #[arg(long, value_name = "DIR")]
     logs: Option<PathBuf>,
+    /// Print whole sentences, every journal, and how long each rollback took.
+    #[arg(long, short)]
+    verbose: bool,
     /// How to print the report.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     output: Output,
@@ -158,8 +161,11 @@ async fn rehearse(
     }
     let result = move_services(&rehearsal, &mut interruption, stderr).await;
     let result = result.and_then(|(report, afterwards)| {
-        let colours = may_colour && stdout.is_terminal();
-        print(arguments.output, &report, colours, stdout).map_err(|error| Failure::of(&error))?;
+        if let Some(folder) = &arguments.logs {
+            keep_journals(&report, folder)?;
+        }
+        let style = summary::Style { colours: may_colour && stdout.is_terminal(), verbose: arguments.verbose };
+        print(arguments.output, &report, style, stdout).map_err(|error| Failure::of(&error))?;
         if let Some(refused) = summary::refusals(&report) {
             say(stderr, &format!("error: {refused}"))?;
         }
@@ -209,15 +215,28 @@ async fn move_services(
     result
 }
 
-fn print(output: Output, report: &Report, colours: bool, stdout: &mut impl Write) -> std::io::Result<()> {
+fn print(output: Output, report: &Report, style: summary::Style, stdout: &mut impl Write) -> std::io::Result<()> {
     match output {
-        Output::Human => summary::write(report, colours, stdout)?,
+        Output::Human => summary::write(report, style, stdout)?,
         Output::Json => {
             serde_json::to_writer_pretty(&mut *stdout, report)?;
             writeln!(stdout)?;
         }
     }
     stdout.flush()
+}
+
+/// Writes each service's journal into a file of its own.
+fn keep_journals(report: &Report, folder: &Path) -> Result<(), Failure> {
+    for service in &report.services {
+        let file = folder.join(format!("{}.journal", service.service));
+        let text: String = summary::journal_lines(service).map(|line| line + "\n").collect();
+        std::fs::write(&file, text).map_err(|error| Failure {
+            code: ExitCode::Failed,
+            message: format!("cannot write {}: {error}", file.display()),
+        })?;
+    }
+    Ok(())
 }
 
 fn exit_code(report: &Report) -> ExitCode {

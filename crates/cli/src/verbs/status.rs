@@ -4,13 +4,14 @@ use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::{Output, service};
-use crate::stack::look::{Look, age, weight_at};
+use crate::stack::look::{Look, weight_at};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use crate::view::look;
 use clap::Args;
 use comfy_table::{Table, presets};
 use crossfade_actions::operator::observe::{RouteSeen, TargetsSeen, plan_in_force};
+use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;
@@ -141,7 +142,7 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
         let phase = head.as_ref().map_or("not started", phase);
         let weight = weight.map_or_else(|| "0 %".to_owned(), |weight| weight.to_string());
         let since = head.as_ref().map_or_else(String::new, |head| {
-            format!("{} ago", written_duration(age(head.at_rest_since(), session.now())))
+            format!("{} ago", written_duration(seconds_between(head.at_rest_since(), session.now())))
         });
         let why = head.and_then(|head| head.reason).unwrap_or_default();
         table.add_row([service.to_string(), fleet, migration, phase.to_owned(), weight, since, why]);

@@ -1,8 +1,9 @@
 //! A look at a migration as a person reads it.
 
-use crate::stack::look::{Look, age};
+use crate::stack::look::Look;
 use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
+use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::Phase;
 use crossfade_domain::journal::cursor::Verdict;
 use crossfade_domain::policy::document::written_duration;
@@ -45,7 +46,7 @@ pub fn headline(look: &Look) -> String {
         Phase::Migrated => "migrated, all traffic on the new cluster".to_owned(),
         Phase::Refused => "refused, nothing was changed".to_owned(),
     };
-    let since = written_duration(age(head.at_rest_since(), look.now));
+    let since = written_duration(seconds_between(head.at_rest_since(), look.now));
     let paused = if head.commands.paused && head.phase == Phase::Moving { ", PAUSED" } else { "" };
     let reason = head.reason.as_ref().map_or_else(String::new, |reason| format!("\n  reason    {reason}"));
     format!("{}: {where_it_is}{paused}, since {since}{reason}", head.migration)
@@ -81,7 +82,7 @@ pub fn next_step(look: &Look) -> Option<String> {
 /// When a hold ends by itself.
 fn hold_limit(look: &Look) -> String {
     let Some(since) = look.head.held_since else { return String::new() };
-    let left = look.plan.policy.max_hold_seconds.saturating_sub(age(since, look.now));
+    let left = look.plan.policy.max_hold_seconds.saturating_sub(seconds_between(since, look.now));
     format!("; halts in {} (maxHold)", written_duration(left))
 }
 
@@ -163,7 +164,7 @@ fn alarm(name: &str, found: &[Alarm], now: Timestamp) -> String {
         AlarmState::Alarm => "FIRING",
         AlarmState::InsufficientData => "without data",
     };
-    format!("{name} {state} for {}", written_duration(age(alarm.since, now)))
+    format!("{name} {state} for {}", written_duration(seconds_between(alarm.since, now)))
 }
 
 fn targets(seen: &TargetsSeen) -> String {
@@ -178,7 +179,7 @@ fn last_look(look: &Look) -> Option<String> {
         Ok(answer) => answer.as_ref()?,
     };
     let reason = answer.payload.get("reason")?.as_str()?;
-    let ago = age(answer.at, look.now);
+    let ago = seconds_between(answer.at, look.now);
     let wait = answer.payload.get("waitSeconds").and_then(Value::as_u64).unwrap_or(0);
     let left = u32::try_from(wait).unwrap_or(u32::MAX).saturating_sub(ago);
     let verdict = answer.payload.get("verdict").and_then(|verdict| serde_json::from_value(verdict.clone()).ok());

@@ -1,41 +1,57 @@
 //! The report for people: tables that fit into a hundred columns, and the journals of services that ended otherwise.
 
 use crate::verbs::rehearse::live::clock_text;
-use crate::view::journal;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use crossfade_domain::journal::wording::{begun_by, journal_line};
 use crossfade_domain::plan::{Finding, Severity};
 use crossfade_rehearsal::report::{Machine, Report, ReturnTime, ServiceReport};
 use crossfade_rehearsal::scenario::Outcome;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Lines of a journal that is shown.
-const LAST_LINES: usize = 12;
+/// Lines of a journal that is shown where a service did not end as expected.
+const LAST_LINES: usize = 10;
 /// Columns of everything that is written.
 const WIDTH: u16 = 100;
 
-/// Writes what came of every service, why, how long rollbacks took, and the end of each journal that was not expected.
-/// `colours` says whether the reader's terminal shows them.
-pub(super) fn write(report: &Report, colours: bool, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}\n", outcomes(report, colours))?;
-    for line in reasons(report, colours).to_string().lines() {
+/// How the report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Style {
+    /// Whether the reader's terminal shows colours.
+    pub(super) colours: bool,
+    /// Whether to write whole sentences, how long each rollback took, and every journal.
+    pub(super) verbose: bool,
+}
+
+/// Writes the table, a line for each service, and the verdict. A service that did not end as expected has its whole
+/// sentence and the end of its journal.
+pub(super) fn write(report: &Report, style: Style, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}\n", outcomes(report, style.colours))?;
+    for line in reasons(report, style).to_string().lines() {
         writeln!(out, "{}", line.trim_end())?;
     }
     writeln!(out)?;
-    if !report.return_times.is_empty() {
+    if style.verbose && !report.return_times.is_empty() {
         writeln!(out, "From an alarm's change of state to every route read back at its baseline, and the bare calls.")?;
         writeln!(out, "World time is modelled: docs/rehearsal.md says how long each call of AWS takes.")?;
-        writeln!(out, "{}\n", return_times(&report.return_times, colours))?;
+        writeln!(out, "{}\n", return_times(&report.return_times, style.colours))?;
     }
-    for service in report.services.iter().filter(|service| !service.unmet.is_empty()) {
-        writeln!(out, "The journal of {} ends so:", service.service)?;
-        for event in service.journal.iter().skip(service.journal.len().saturating_sub(LAST_LINES)) {
-            writeln!(out, "  {}  {}", event.at.strftime("%H:%M:%S"), journal::journal_line(event))?;
+    for service in report.services.iter().filter(|service| style.verbose || !service.unmet.is_empty()) {
+        let most = if style.verbose { usize::MAX } else { LAST_LINES };
+        let skipped = service.journal.len().saturating_sub(most);
+        writeln!(out, "The journal of {}{}:", service.service, if skipped > 0 { " ends with" } else { "" })?;
+        for line in journal_lines(service).skip(skipped) {
+            writeln!(out, "  {line}")?;
         }
         writeln!(out)?;
     }
     writeln!(out, "{}", machine(report))?;
     writeln!(out, "{}", verdict(report))
+}
+
+/// A service's journal, a line for each event.
+pub(super) fn journal_lines(service: &ServiceReport) -> impl Iterator<Item = String> {
+    service.journal.iter().map(|event| format!("{}  {}", event.at.strftime("%H:%M:%S"), journal_line(event)))
 }
 
 /// How long the rehearsal took here, and what would make it shorter.
@@ -111,11 +127,15 @@ fn outcomes(report: &Report, colours: bool) -> Table {
     table
 }
 
-/// Who decided, in which words, and what was expected instead.
-fn reasons(report: &Report, colours: bool) -> Table {
-    let mut table = empty_table(colours, presets::NOTHING, &[]);
+/// Who decided, in which words, and what was expected instead: one line, unless more is asked for or it was unexpected.
+fn reasons(report: &Report, style: Style) -> Table {
+    let mut table = empty_table(style.colours, presets::NOTHING, &[]);
+    let longest = report.services.iter().map(|service| service.service.len()).max().unwrap_or_default();
     for service in &report.services {
         let mut text = reason(service);
+        if !style.verbose && service.unmet.is_empty() {
+            text = one_line(&text, usize::from(WIDTH) - longest - 4);
+        }
         for unmet in &service.unmet {
             write!(text, "\nNOT as expected: {unmet}").expect("a string takes whatever is written");
         }
@@ -124,14 +144,22 @@ fn reasons(report: &Report, colours: bool) -> Table {
     table
 }
 
+/// As much as fits into so many columns.
+fn one_line(text: &str, columns: usize) -> String {
+    match text.char_indices().nth(columns) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(columns - 1).chain(['…']).collect(),
+    }
+}
+
 fn reason(service: &ServiceReport) -> String {
     let noticed =
         service.noticed_seconds.map_or_else(String::new, |seconds| format!(", noticed after {}", span(seconds)));
     let sentence = &service.decision.sentence;
     match (&service.rollback, service.outcome) {
         (Some(rollback), Outcome::RolledBack) => format!(
-            "rolled back by {}{noticed}, every route back {} later: {sentence}",
-            journal::begun_by(rollback.trigger),
+            "rolled back by {}{noticed}, back in {}: {sentence}",
+            begun_by(rollback.trigger),
             span(rollback.world_seconds)
         ),
         (_, Outcome::Halted) => format!("halted{noticed}: {sentence}"),

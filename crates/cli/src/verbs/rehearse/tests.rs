@@ -13,6 +13,7 @@ fn refused(yaml: &str) -> String {
         keep: false,
         functions: None,
         logs: None,
+        verbose: false,
         output: Output::Human,
     };
     let failure = scenario_of(&arguments).unwrap_err();
@@ -42,6 +43,7 @@ fn flags_override_the_scenario_and_a_missing_file_is_bad_input() {
         keep: false,
         functions: None,
         logs: None,
+        verbose: false,
         output: Output::Human,
     };
     let scenario = scenario_of(&arguments).unwrap();

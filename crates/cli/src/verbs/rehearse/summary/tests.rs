@@ -46,9 +46,9 @@ fn report(services: Vec<ServiceReport>) -> Report {
     }
 }
 
-fn written(report: &Report, colours: bool) -> String {
+fn written(report: &Report, colours: bool, verbose: bool) -> String {
     let mut out = Vec::new();
-    write(report, colours, &mut out).unwrap();
+    write(report, Style { colours, verbose }, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -74,10 +74,10 @@ fn everything_is_told_within_a_hundred_columns() {
         bare_seconds: 2.0,
         ratio: 1.25,
     });
-    let text = written(&report, false);
+    let text = written(&report, false, true);
     for line in [
         "│ bookings ┆ rolledBack ┆         0 % ┆ 1234 ┆ 98765 ┆      5 ┆       0 ┆  60.0 s │",
-        " bookings  rolled back by alarm event, noticed after 2.5 min, every route back 60 s later: alarm",
+        " bookings  rolled back by alarm event, noticed after 2.5 min, back in 60 s: alarm bookings-5xx",
         " shipping  held for 11.0 min, then migrated: judge: inconclusive",
         "│     50 ┆ bookings ┆    2.50 s ┆     2.00 s ┆   1.2 │",
         "01:17:32 of world time took 38.8 s here: 20.0 s of work, 18.8 s of waiting for the world's clock.",
@@ -88,6 +88,17 @@ fn everything_is_told_within_a_hundred_columns() {
     }
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     assert!(!text.contains('\u{1b}'), "no colours where nobody asked for them");
+}
+
+#[test]
+fn a_service_that_ended_as_expected_has_one_line() {
+    let mut bookings = service("bookings", Outcome::Migrated, Outcome::Migrated);
+    bookings.decision.sentence = "nothing was found against it ".repeat(12);
+    let text = written(&report(vec![bookings]), false, false);
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with(" bookings")).collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    assert!(lines[0].ends_with('…') && lines[0].chars().count() <= 100, "{text}");
+    assert!(!text.contains("nothing was found against it nothing was found against it nothing was found against it n"));
 }
 
 #[test]
@@ -105,7 +116,7 @@ fn what_is_not_as_expected_stands_out_with_its_journal() {
     });
     let mut report = report(vec![users]);
     report.without_effect.push("awsFaults[0] never happened".to_owned());
-    let text = written(&report, true);
+    let text = written(&report, true, false);
     assert!(text.contains("halted: users is where it is"), "{text}");
     assert!(text.contains("  03:04:05  second look: every route is back, locks released"), "{text}");
     let end = "NOT as expected:\n  users ended halted, expected migrated\n  awsFaults[0] never happened\n  \

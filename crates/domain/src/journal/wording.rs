@@ -1,6 +1,6 @@
-//! A line of a journal for people.
+//! A journal in words: a line for people, and what is announced to others.
 
-use crossfade_domain::journal::{Event, Happening, Trigger};
+use super::{Event, Happening, Trigger};
 
 /// What happened, in one line without a time.
 pub fn journal_line(event: &Event) -> String {
@@ -55,4 +55,20 @@ pub fn begun_by(trigger: Trigger) -> &'static str {
 fn counted(number: impl TryInto<u64> + std::fmt::Display + Copy, what: &str) -> String {
     let plural = if number.try_into().ok() == Some(1) { "" } else { "s" };
     format!("{number} {what}{plural}")
+}
+
+/// What is announced of an event: the change in one word, and its reason in one sentence. None for most events.
+pub fn announcement(event: &Event) -> Option<(&'static str, String)> {
+    Some(match &event.what {
+        Happening::Planned { routes } => ("started", format!("{routes} routes are locked and nothing is changed yet")),
+        Happening::Shifted { weight, .. } => ("shifted", format!("every route was read back at {weight}")),
+        Happening::RollbackBegun { cause, .. } => ("rolling-back", cause.clone()),
+        Happening::RollbackVerified { .. } => {
+            ("rolled-back", "every route is back at its old cluster and was looked at twice".to_owned())
+        }
+        Happening::Halted { reason } => ("halted", reason.clone()),
+        Happening::Finished => ("migrated", "all traffic is on the new cluster".to_owned()),
+        Happening::Refused { reason } => ("refused", reason.clone()),
+        _ => return None,
+    })
 }
