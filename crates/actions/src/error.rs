@@ -4,7 +4,7 @@ use crate::ports::{LedgerError, PortError};
 use std::error::Error as _;
 
 /// An inability, never a verdict. The class is what a state machine may branch on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ActionError {
     /// The input is wrong; every problem is named.
     #[error("invalid request: {0}")]
@@ -21,6 +21,24 @@ pub enum ActionError {
     /// What may be done is known, and it is too early for it.
     #[error("not yet: {0}")]
     NotYet(String),
+    /// AWS accepted a write, and no read has shown it.
+    #[error("reading back {value}: {routes} had another value in {reads} reads")]
+    NotSeen {
+        /// The routes, for people.
+        routes: String,
+        /// What was written.
+        value: String,
+        /// How often they were read.
+        reads: u32,
+    },
+    /// No answer came in time.
+    #[error("{doing}: no answer within {seconds} s")]
+    TimedOut {
+        /// What the action was doing, with its object.
+        doing: String,
+        /// How long it waited.
+        seconds: u64,
+    },
     /// A load balancer, CloudWatch or Step Functions could not be used.
     #[error("{doing}")]
     Port {
@@ -103,7 +121,10 @@ impl ActionError {
                 PortError::Denied { .. } => C::Denied,
                 PortError::NotFound { .. } | PortError::Refused { .. } => C::Internal,
             },
-            Self::NotYet(_) | Self::Ledger { source: LedgerError::Contended { .. }, .. } => C::Transient,
+            Self::NotYet(_)
+            | Self::NotSeen { .. }
+            | Self::TimedOut { .. }
+            | Self::Ledger { source: LedgerError::Contended { .. }, .. } => C::Transient,
             Self::Ledger { source: LedgerError::Unreadable { .. }, .. } | Self::Internal(_) => C::Internal,
         }
     }

@@ -41,22 +41,6 @@ pub struct State {
     /// What the targets of a group answer to health checks; 200 where nothing is said.
     probe_answers: BTreeMap<String, ProbeOutcome>,
     calls: Vec<&'static str>,
-    throttled_next: usize,
-    fault_hook: Option<FaultHook>,
-}
-
-/// Sees the operation and its number (from 0, over all operations) and may ask for a fault.
-pub type FaultHook = Box<dyn FnMut(&str, usize) -> Option<CallFault> + Send>;
-
-/// How an AWS call goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallFault {
-    /// Refused for its rate, without effect.
-    Throttle,
-    /// A fault of the service, without effect.
-    FailBefore,
-    /// It took effect, but the answer is lost.
-    FailAfter,
 }
 
 impl World {
@@ -70,8 +54,6 @@ impl World {
                 events: Vec::new(),
                 probe_answers: BTreeMap::new(),
                 calls: Vec::new(),
-                throttled_next: 0,
-                fault_hook: None,
             }),
         })
     }
@@ -114,22 +96,12 @@ impl World {
         self.locked().calls.clone()
     }
 
-    /// The next `count` calls are throttled.
-    pub fn throttle_next(&self, count: usize) {
-        self.locked().throttled_next = count;
-    }
-
-    /// Asks `hook` before every call through the ports; `None` takes the hook away.
-    pub fn set_fault_hook(&self, hook: Option<FaultHook>) {
-        self.locked().fault_hook = hook;
-    }
-
     fn locked(&self) -> MutexGuard<'_, State> {
         // Every change is complete before its guard goes, so a test that panicked elsewhere left the state whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One AWS call of a port, with its faults.
+    /// One AWS call of a port.
     fn call<T>(
         &self,
         operation: &'static str,
@@ -137,27 +109,13 @@ impl World {
         call: impl FnOnce(&mut State) -> Result<T, AwsError>,
     ) -> Result<T, PortError> {
         let mut state = self.locked();
-        let number = state.calls.len();
         state.calls.push(operation);
-        let throttled = state.throttled_next > 0;
-        state.throttled_next = state.throttled_next.saturating_sub(1);
-        let asked = state.fault_hook.as_mut().and_then(|hook| hook(operation, number));
-        let fault = if throttled { Some(CallFault::Throttle) } else { asked };
-        let failed = |error: &AwsError| convert::port_error(operation, object, error);
-        match fault {
-            Some(CallFault::Throttle) => return Err(failed(&AwsError::throttled())),
-            Some(CallFault::FailBefore) => return Err(failed(&AwsError::internal())),
-            Some(CallFault::FailAfter) | None => {}
-        }
         let answer = call(&mut state);
         // An alarm that was set by hand gives its event at once.
         let now = state.now;
         let events = state.cloudwatch.evaluate(now);
         state.events.extend(events);
-        if fault == Some(CallFault::FailAfter) {
-            return Err(failed(&AwsError::internal()));
-        }
-        answer.map_err(|error| failed(&error))
+        answer.map_err(|error| convert::port_error(operation, object, &error))
     }
 }
 

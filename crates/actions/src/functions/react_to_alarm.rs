@@ -133,7 +133,7 @@ impl Reaction<'_> {
                 Ok(Found::Nothing(report)) => self.reports.push(report),
                 Ok(Found::Untouched(head, plan)) => untouched.push((head, plan)),
                 Ok(Found::Begun(one)) => {
-                    silent = one.unrecorded.as_ref().map(|error| ActionError::NotYet(error.chain()));
+                    silent = one.unrecorded.clone();
                     begun.push(*one);
                 }
                 Err(error) => {

@@ -1,7 +1,7 @@
 //! Routes: read, compared, read back.
 
 use crate::error::ActionError;
-use crate::ports::{PortError, Ports};
+use crate::ports::Ports;
 use crate::retry::FIRST_BACKOFF;
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::action::Action;
@@ -121,12 +121,5 @@ pub(crate) async fn read_back(ports: &Ports, plan: &Plan, head: &Head, step: u32
 
 /// The error of a write that was accepted and is not seen.
 pub(crate) fn not_seen(routes: &[String], value: &str) -> ActionError {
-    ActionError::Port {
-        doing: format!("reading back {value}"),
-        source: PortError::Unavailable {
-            operation: "DescribeRules",
-            object: routes.join(", "),
-            detail: format!("expected {value}, found another value after {READ_BACK_TRIES} reads"),
-        },
-    }
+    ActionError::NotSeen { routes: routes.join(", "), value: value.to_owned(), reads: READ_BACK_TRIES }
 }

@@ -13,7 +13,6 @@ use crate::view::look;
 use crate::view::screen::Screen;
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::observe::plan_in_force;
-use crossfade_actions::ports::PortError;
 use crossfade_aws::Run;
 use crossfade_domain::gates::approval::waits_for_approval;
 use crossfade_domain::journal::wording::journal_line;
@@ -211,11 +210,9 @@ impl<'a> Follow<'a> {
     /// A look that does not come back is a lost connection: the client's own patience is far longer than a person's.
     async fn look_in_time(&mut self) -> Result<Seen, ActionError> {
         let doing = format!("looking at {}", self.service);
-        tokio::time::timeout(LOOK_PATIENCE, self.look()).await.unwrap_or_else(|_| {
-            let (operation, object) = ("GetItem", self.service.to_string());
-            let detail = format!("no answer within {} s", LOOK_PATIENCE.as_secs());
-            Err(ActionError::Port { doing, source: PortError::Unavailable { operation, object, detail } })
-        })
+        tokio::time::timeout(LOOK_PATIENCE, self.look())
+            .await
+            .unwrap_or_else(|_| Err(ActionError::TimedOut { doing, seconds: LOOK_PATIENCE.as_secs() }))
     }
 
     async fn look(&mut self) -> Result<Seen, ActionError> {

@@ -154,9 +154,14 @@ impl Session {
             ActionError::Port { doing, source } | ActionError::Ledger { doing, source: LedgerError::Port(source) } => {
                 self.port_failed(doing, source)
             }
-            ActionError::Superseded(_) | ActionError::Ledger { .. } | ActionError::Internal(_) => {
-                Failure { code: ExitCode::Failed, message: error.chain() }
+            ActionError::TimedOut { .. } => {
+                let unreachable = unreachable(self.place.endpoint.as_deref());
+                Failure { code: ExitCode::NoAccess, message: format!("{error}\n  {unreachable}") }
             }
+            ActionError::Superseded(_)
+            | ActionError::NotSeen { .. }
+            | ActionError::Ledger { .. }
+            | ActionError::Internal(_) => Failure { code: ExitCode::Failed, message: error.chain() },
         }
     }
 

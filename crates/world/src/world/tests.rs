@@ -1,7 +1,7 @@
 //! The world as the actions see it.
 
-use super::{CallFault, World};
-use crossfade_actions::ports::{Alarms, Clock, LoadBalancers, NewGroup, PortError};
+use super::World;
+use crossfade_actions::ports::{Alarms, Clock, LoadBalancers, NewGroup};
 use crossfade_domain::alarms::alarm::AlarmState;
 use crossfade_domain::load_balancer::action::{ActionKind, Forward, GroupStickiness, WeightedGroup, forward_of};
 use crossfade_domain::load_balancer::group::{HealthState, Target, healthy_count, tag};
@@ -132,34 +132,4 @@ async fn someone_else_may_change_a_route() {
     world.someone_removes_group(&service.rules[0], &other).unwrap();
     let read = world.read_routes(&[rule]).await.unwrap();
     assert_eq!(forward_of(&read[0].actions).unwrap().groups.len(), 1);
-}
-
-#[tokio::test]
-async fn calls_are_counted_throttled_and_lost_on_request() {
-    let world = world();
-    let service = world.add_service("internal", "users-swarm", &["users.internal"]);
-    let rule = RouteId::parse(service.rules[0].clone()).unwrap();
-    let read = || world.read_routes(std::slice::from_ref(&rule));
-    let route = read().await.unwrap().remove(0);
-    world.throttle_next(2);
-    for _ in 0..2 {
-        assert!(matches!(read().await, Err(PortError::Throttled { .. })));
-    }
-    assert!(read().await.is_ok());
-    for (fault, weight) in [(CallFault::FailBefore, 1), (CallFault::FailAfter, 5)] {
-        let hook = move |operation: &str, _| (operation == "ModifyRule").then_some(fault);
-        world.set_fault_hook(Some(Box::new(hook)));
-        let mut changed = route.actions.clone();
-        let old = group(&service.old_group);
-        changed[0].kind = ActionKind::Forward(Forward {
-            groups: vec![WeightedGroup { group: old.clone(), weight: 5 }],
-            stickiness: None,
-        });
-        let failed = world.write_route(&rule, &changed).await.unwrap_err();
-        assert!(failed.is_transient(), "{failed}");
-        let now = read().await.unwrap();
-        assert_eq!(forward_of(&now[0].actions).unwrap().weight_of(&old), Some(weight), "{fault:?}");
-    }
-    let calls = world.calls();
-    assert_eq!(calls.iter().filter(|call| **call == "ModifyRule").count(), 2);
 }
