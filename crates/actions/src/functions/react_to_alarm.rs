@@ -133,7 +133,7 @@ impl Reaction<'_> {
                 Ok(Found::Nothing(report)) => self.reports.push(report),
                 Ok(Found::Untouched(head, plan)) => untouched.push((head, plan)),
                 Ok(Found::Begun(one)) => {
-                    silent = one.unrecorded.clone();
+                    silent.clone_from(&one.unrecorded);
                     begun.push(*one);
                 }
                 Err(error) => {
