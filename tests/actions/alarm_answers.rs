@@ -75,7 +75,7 @@ fn a_deleted_alarm_holds_the_step_until_it_is_put_back() {
     });
     assert_eq!(head.phase, Phase::Migrated, "{}", stage.told());
     let reasons = reasons(&stage);
-    let gone = "alarms: users-5xx no longer exists, so that nothing guards this step";
+    let gone = "alarms: users-5xx no longer exists, so nothing guards this step";
     assert!(reasons[..3].iter().all(|reason| reason == gone), "{reasons:?}");
 }
 

@@ -73,7 +73,7 @@ fn a_profile_that_does_not_exist_is_named_although_keys_are_in_the_environment()
 fn a_key_that_stands_twice_is_refused_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = policy_file(folder.path(), "policy.yaml", "fleet: f\ndefaults:\n  alarms: [a]\n  alarms: []\n");
-    refused(&mut bare(&format!("check {file}")), 2, &["\"alarms\" stands here twice", "line"]);
+    refused(&mut bare(&format!("check {file}")), 2, &["\"alarms\" is here twice", "line"]);
 }
 
 #[test]

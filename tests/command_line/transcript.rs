@@ -58,14 +58,14 @@ impl Transcript {
                 r"(?m)^(  \[time\]  every route read back at its baseline, \d written\n)+",
                 "  [time]  every route read back at its baseline\n",
             ),
-            (r"second look: .*locks released", "second look: all back, locks released"),
+            (r"second check: .*locks released", "second check: all back, locks released"),
             (r"every route back after \| \d+ s", "every route back after | [age]"),
             // Columns are as wide as the ages in them.
             (r"SINCE +WHY", "SINCE  WHY"),
             (r"(\[age\] ago) +", "$1  "),
             // Whether the edit is met in the middle of a shift or at the next look is the moment's.
             (
-                r"(somebody else changed a route|drift): (default action of listener \[id\] of orders): expected [^;\n]*(; nothing was overwritten[^\n]*)?",
+                r"(someone else changed a route|drift): (default action of listener \[id\] of orders): expected [^;\n]*(; nothing was overwritten[^\n]*)?",
                 "[$2 was changed]",
             ),
             (r"(default action of listener \[id\] of orders): expected [^;\n]*", "$1: [expected and found]"),

@@ -149,7 +149,7 @@ fn aborted(kept: &Kept) -> BTreeSet<i32> {
     assert!(interrupted.success());
     let interrupted = said(watching.wait_with_output().unwrap());
     assert_eq!(interrupted.code, 130, "{interrupted:#?}");
-    assert!(interrupted.stderr.contains("payments-2 goes on by itself"), "{interrupted:#?}");
+    assert!(interrupted.stderr.contains("payments-2 continues by itself"), "{interrupted:#?}");
     assert!(interrupted.stderr.contains("crossfade abort payments"), "{interrupted:#?}");
     outlives_a_lost_connection(kept);
     shown.check("aborted")
@@ -168,7 +168,7 @@ fn outlives_a_lost_connection(kept: &Kept) {
     let mut is_back = false;
     for said in heard {
         let said = said.unwrap();
-        if said.contains("no answer, trying again; the migration goes on") {
+        if said.contains("no answer, retrying; the migration continues") {
             line.join();
         }
         if said == "connected again" && !is_back {
@@ -206,7 +206,7 @@ fn says_that_an_interrupted_rollback_goes_on(kept: &Kept) {
     let rest: Vec<String> = lines.collect();
     assert_eq!(back.wait().unwrap().code(), Some(130), "{rest:#?}");
     let last = rest.last().unwrap();
-    assert!(last.contains("the rollback of orders") && last.contains("goes on by itself"), "{rest:#?}");
+    assert!(last.contains("the rollback of orders") && last.contains("continues by itself"), "{rest:#?}");
     assert!(last.contains("crossfade wait orders") && !last.contains("abort"), "{rest:#?}");
 }
 

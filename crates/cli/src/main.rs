@@ -35,7 +35,7 @@ use tracing_subscriber::EnvFilter;
 /// Back, now:    crossfade abort users
 ///
 /// Exit codes: 0 done and verified; 1 the tool failed; 2 bad input, or refused; 3 rolled back by
-/// a gate; 4 aborted by a person; 5 another migration holds a route; 6 only the wait timed out;
+/// a gate; 4 aborted by an operator; 5 another migration holds a route; 6 only the wait timed out;
 /// 7 halted, a person is needed; 8 access denied, or AWS unreachable; 9 waiting for approval;
 /// 130 interrupted, the migration goes on.
 #[derive(Debug, Parser)]

@@ -34,7 +34,7 @@ pub async fn check_targets(ports: &Ports, input: &Value) -> Result<Cursor, Actio
 
 async fn check(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
     if migration.head.commands.abort {
-        return Ok(migration.answer(step, Verdict::RollBack, 0, "aborted by a person before any traffic"));
+        return Ok(migration.answer(step, Verdict::RollBack, 0, "aborted by an operator before any traffic"));
     }
     let (healthy, seen) = look(ports, migration).await?;
     let head = record(ports, &migration.head, |now| {

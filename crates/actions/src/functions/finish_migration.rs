@@ -16,7 +16,7 @@ use serde_json::Value;
 
 /// Reads every route back at 100 %, takes the alarms out of the tags of the new groups, records the end, releases the
 /// locks and the alarms, and deletes those that we created. Answers `migrated`; `stop` when an alarm or a person came
-/// first; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
+/// first; `halt` or `rollBack`, as the policy asks, when someone else changed a route.
 ///
 /// May run again at any time: a migration that has ended stays so.
 ///
@@ -53,7 +53,7 @@ async fn finish(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionEr
         )));
     }
     if head.commands.abort {
-        return Ok(migration.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
+        return Ok(migration.answer(last, Verdict::RollBack, 0, "aborted by an operator before the end"));
     }
     let (_, drift) = read::drift(ports, plan, head).await?;
     if let Some(first) = drift.first() {
@@ -68,7 +68,7 @@ async fn finish(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionEr
     })
     .await?;
     if head.phase != Phase::Migrated {
-        return Ok(migration.answer(last, Verdict::RollBack, 0, "aborted by a person before the end"));
+        return Ok(migration.answer(last, Verdict::RollBack, 0, "aborted by an operator before the end"));
     }
     let mut answer = migrated(&head, last);
     answer.weight = migration.answer(last, Verdict::Migrated, 0, "").weight;

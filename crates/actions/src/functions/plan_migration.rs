@@ -167,7 +167,7 @@ async fn confirm(ports: &Ports, migration: Migration) -> Result<Cursor, ActionEr
     let (step, verdict) = entry(&migration.head);
     let mut reason = format!("{}: {routes} routes in {steps} steps, locks held", migration.head.migration);
     if verdict == Verdict::Advance {
-        reason = format!("{reason}; goes on at step {step}");
+        reason = format!("{reason}; continues at step {step}");
     }
     let warnings: Vec<&str> = migration.plan.findings.iter().map(|finding| finding.message.as_str()).collect();
     if !warnings.is_empty() {

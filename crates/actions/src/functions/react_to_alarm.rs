@@ -215,7 +215,7 @@ impl Reaction<'_> {
         };
         let did = match answer.verdict {
             Verdict::Refused => return self.reports.push(report(head, "taken back before its first change")),
-            Verdict::Halt => return self.reports.push(report(head, "halted: a person is needed")),
+            Verdict::Halt => return self.reports.push(report(head, "halted: an operator must decide")),
             _ => "rolled back; the second look follows",
         };
         let name = roll_back_name(&Head { generation: answer.generation, ..head.clone() });

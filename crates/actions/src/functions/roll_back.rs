@@ -218,7 +218,7 @@ fn why(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
     let (trigger, cause) = if let Some(trigger) = request.trigger {
         (trigger, asked.unwrap_or_else(|| format!("rolled back by {trigger:?}")))
     } else if head.commands.abort {
-        (Trigger::Operator, gate.unwrap_or_else(|| "aborted by a person".to_owned()))
+        (Trigger::Operator, gate.unwrap_or_else(|| "aborted by an operator".to_owned()))
     } else if let Some(caught) = &request.caught {
         let what = request
             .hook
@@ -230,7 +230,7 @@ fn why(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
         let trigger = if request.step == Some(0) { Trigger::Failure } else { Trigger::CheckAlarms };
         (trigger, reason)
     } else {
-        (Trigger::Operator, asked.unwrap_or_else(|| "asked for by a person".to_owned()))
+        (Trigger::Operator, asked.unwrap_or_else(|| "asked for by an operator".to_owned()))
     };
     Cause { trigger, cause, caused_at: request.caused_at.unwrap_or(now) }
 }
@@ -306,7 +306,7 @@ async fn look_again(ports: &Ports, request: &RollBack, head: &Head, plan: &Plan)
     let earlier = returns_of_this_rollback(&events);
     if !returned.is_complete() || returned.written > 0 {
         if returned.is_complete() && earlier.len() > LOOKS {
-            let reason = format!("somebody keeps writing to the routes: {} looks found one moved again", earlier.len());
+            let reason = format!("someone keeps writing to the routes: {} checks found one moved again", earlier.len());
             return halt(ports, head, plan, 0, &reason).await;
         }
         // A writer that was alive a moment ago may write once more.

@@ -30,7 +30,7 @@ const CAPACITY_WAIT_SECONDS: u32 = 30;
 /// Answers `proceed` (step 0) or `bake`; `hook` where a hook of the policy has to answer first, which the machine calls
 /// before it calls this function once more: the one before the first shift, then the one after the shift; `rollBack`
 /// when a person aborts or the new side has traffic and too few healthy targets; `stop` when another generation has
-/// taken over; `halt` or `rollBack`, as the policy asks, when somebody else changed a route.
+/// taken over; `halt` or `rollBack`, as the policy asks, when someone else changed a route.
 ///
 /// While a person has paused the migration, a rollback of another service needs the account's budget (which is looked
 /// for in the middle of a long shift too, and at the attach), or a side lacks healthy targets, it answers `wait` before
@@ -131,7 +131,7 @@ async fn objection(
 ) -> Result<Option<Cursor>, ActionError> {
     let Migration { head, plan } = migration;
     if head.commands.abort {
-        let reason = format!("aborted by a person before step {step}");
+        let reason = format!("aborted by an operator before step {step}");
         return Ok(Some(migration.answer(step, Verdict::RollBack, 0, reason)));
     }
     if everywhere(plan, head, live, step)? {
@@ -140,7 +140,7 @@ async fn objection(
     let begun = head.intended_step == Some(step) && !untouched(plan, head, live)?;
     let held = Held { step, exposed: begun || head.verified_step.is_some_and(|verified| verified > 0) };
     if step > 0 && head.commands.paused && head.intended_step.is_none() {
-        return held.answer(ports, migration, CAPACITY_WAIT_SECONDS, "paused by a person").await.map(Some);
+        return held.answer(ports, migration, CAPACITY_WAIT_SECONDS, "paused by an operator").await.map(Some);
     }
     if let Some(other) = rollback_elsewhere(ports, &head.service).await? {
         return held.answer(ports, migration, ROLLBACK_WAIT_SECONDS, &yields_to(&other)).await.map(Some);

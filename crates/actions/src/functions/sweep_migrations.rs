@@ -56,7 +56,7 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         json!({"service": head.service, "migration": head.migration, "phase": head.phase, "did": "nothing"});
     if head.phase == Phase::Halted {
         let reason = head.reason.as_deref().unwrap_or("no reason was recorded");
-        tracing::warn!(migration = %head.migration, reason, "still halted: a person is needed");
+        tracing::warn!(migration = %head.migration, reason, "still halted: an operator must decide");
         report["did"] = json!(format!("nothing: halted: {reason}"));
         // These reach a halted migration; a sweep alone does not.
         if let Some((trigger, cause)) = danger(ports, head, &mut report).await? {
@@ -113,7 +113,7 @@ async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option
     }
     // Unreadable alarms are an error, but only once the other guard was asked.
     if let Some(sick) = too_few_new(ports, &plan, head).await? {
-        return Ok(Some((Trigger::Health, format!("sick while the migration was halted: {sick}"))));
+        return Ok(Some((Trigger::Health, format!("unhealthy while the migration was halted: {sick}"))));
     }
     alarm.map(|_| None)
 }

@@ -29,7 +29,7 @@ pub(crate) async fn halt(
     Ok(answer(&head, Some(plan), step, Verdict::Halt, 0, reason))
 }
 
-/// What the policy asks for when somebody else changed a route. Before the first change of ours there is nothing to
+/// What the policy asks for when someone else changed a route. Before the first change of ours there is nothing to
 /// halt over: the migration is taken back and refused.
 ///
 /// # Errors
@@ -40,7 +40,7 @@ pub(crate) async fn halt_or_return(
     step: u32,
     drift: &str,
 ) -> Result<Cursor, ActionError> {
-    let reason = format!("somebody else changed a route: {drift}");
+    let reason = format!("someone else changed a route: {drift}");
     if migration.head.phase == Phase::Planned || migration.plan.policy.on_drift == OnDrift::Rollback {
         return Ok(migration.answer(step, Verdict::RollBack, 0, reason));
     }

@@ -109,7 +109,7 @@ pub(crate) async fn take_over(
     match written {
         Ok(()) => Ok(Resumed { head: after, plan: revised.unwrap_or(plan), accepted }),
         Err(error @ (LedgerError::Contended { .. } | LedgerError::Superseded { .. })) => {
-            let why = format!("{} was resumed or rolled back by somebody else at this moment: {error}", head.migration);
+            let why = format!("{} was resumed or rolled back by someone else at this moment: {error}", head.migration);
             Err(ActionError::Superseded(why))
         }
         Err(source) => Err(ActionError::Ledger { doing: format!("resuming {}", head.migration), source }),
@@ -153,7 +153,7 @@ async fn not_quiet(ports: &Ports, plan: &Plan, head: &Head) -> Result<Vec<String
     let firings = ports.alarms.firings(names, head.since).await.map_err(port)?;
     let objections = objections(names, &AlarmsRead { found, firings }, head.since);
     let problem = |objection: &Objection| match objection {
-        Objection::Missing { .. } => format!("{objection}, so that nothing would guard the migration; put it back"),
+        Objection::Missing { .. } => format!("{objection}, so nothing would guard the migration; put it back"),
         Objection::Firing { .. } => objection.to_string(),
         Objection::Fired { .. } => format!("{objection}, which is a reason to roll back"),
     };

@@ -21,7 +21,7 @@ const TRIES: u32 = 5;
 ///
 /// # Errors
 /// `Transient` while a route or the table cannot be used; every route was tried all the same. `Superseded` when the
-/// rollback was verified, or the migration resumed, by somebody else.
+/// rollback was verified, or the migration resumed, by someone else.
 pub(crate) async fn roll_back_all(ports: &Ports, head: &Head, plan: &Plan, why: &Cause) -> Result<Cursor, ActionError> {
     let mut head = head.clone();
     if head.phase == Phase::Planned {
@@ -99,7 +99,10 @@ async fn begin(ports: &Ports, head: &Head, why: &Cause) -> Result<Head, ActionEr
             Admission::Begin => {}
             Admission::Join => return Ok(before),
             Admission::LeftToAPerson => {
-                return Err(ActionError::Superseded(format!("{} has halted; a person decides", before.migration)));
+                return Err(ActionError::Superseded(format!(
+                    "{} has halted; an operator must decide",
+                    before.migration
+                )));
             }
             Admission::Over => return Err(ActionError::Superseded(format!("{} is over", before.migration))),
         }
@@ -156,7 +159,7 @@ fn needs_a_person(returned: &Returned) -> String {
     let failed = returned.failed.iter().map(|(route, error)| format!("{}: {}", route.describe(), error.chain()));
     let what: Vec<String> = returned.stuck.values().cloned().chain(failed).collect();
     format!(
-        "the rollback could not be completed; these routes may still send traffic to the new cluster: {}. Mend this, \
+        "the rollback could not be completed; these routes may still send traffic to the new cluster: {}. Fix this, \
          then start roll-back-service for the service again; the locks stay until then",
         what.join("; ")
     )

@@ -94,7 +94,7 @@ impl<'a> Raise<'a> {
             match ports.load_balancers.write_route(&route.id, &wanted).await {
                 Ok(()) => return Ok(Raised::Everywhere),
                 Err(error) if attempt < WRITE_TRIES && worth_another_try(&error) => {
-                    tracing::warn!(route = %route.id, attempt, %error, "a write is tried again");
+                    tracing::warn!(route = %route.id, attempt, %error, "retrying a write");
                     ports.clock.pause(backoff).await;
                     backoff *= 2;
                 }

@@ -1,5 +1,5 @@
-//! Announces where a migration is: the template's pipe puts each journal item that has a `change` on the account's event
-//! bus, with the attributes next to it.
+//! Announces where a migration is: the template's pipe puts each journal item that has a `change` on the account's
+//! event bus, with the attributes next to it.
 
 use super::item::{Item, text};
 use crossfade_domain::journal::Event;

@@ -159,8 +159,11 @@ fn next(outcome: Outcome, service: &ServiceName) -> String {
         }
         Outcome::Refused => format!("correct what is named, then `crossfade start {service}`"),
         Outcome::Held => format!("wait for the other migration or abort it, then `crossfade start {service}`"),
-        Outcome::Halted => format!("`crossfade resume {service}` goes on, `crossfade rollback {service}` goes back"),
-        Outcome::Failed => format!("`crossfade status {service}` shows where it stands"),
+        Outcome::Halted => format!(
+            "`crossfade resume {service}` continues it, `crossfade rollback {service}` goes \
+                                    back"
+        ),
+        Outcome::Failed => format!("`crossfade status {service}` shows where it is"),
     }
 }
 

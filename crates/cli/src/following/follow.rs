@@ -184,7 +184,7 @@ impl<'a> Follow<'a> {
                     self.note_that_it_is_old();
                     if lost.is_none() {
                         lost = Some(self.session.now());
-                        let told = format!("no answer, trying again; the migration goes on: {}", error.chain());
+                        let told = format!("no answer, retrying; the migration continues: {}", error.chain());
                         self.say(&told, console);
                     }
                 }
@@ -323,12 +323,12 @@ impl<'a> Follow<'a> {
         let service = &self.service;
         if self.returning {
             return format!(
-                "the rollback of {} goes on by itself: `crossfade wait {service}` tells when every route is back",
+                "the rollback of {} continues by itself: `crossfade wait {service}` reports when every route is back",
                 self.name()
             );
         }
         format!(
-            "{} goes on by itself: `crossfade watch {service}` looks again, `crossfade abort {service}` rolls it back",
+            "{} continues by itself: `crossfade watch {service}` follows it, `crossfade abort {service}` rolls it back",
             self.name()
         )
     }

@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for UniqueKeys {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key {key:?} stands here twice")));
+                return Err(A::Error::custom(format!("the key {key:?} is here twice")));
             }
             let Unique(value) = entries.next_value()?;
             map.insert(key, value);
@@ -117,7 +117,7 @@ mod tests {
     fn a_key_that_stands_twice_is_refused_with_its_place() {
         let twice = "fleet: f\nservices:\n  - name: users\n    alarms: [a]\n    alarms: []\n";
         let error = serde_yaml_ng::from_str::<Unique>(twice).map(|_| ()).unwrap_err().to_string();
-        assert!(error.contains("\"alarms\" stands here twice") && error.contains("line"), "{error}");
+        assert!(error.contains("\"alarms\" is here twice") && error.contains("line"), "{error}");
         let json = serde_yaml_ng::from_str::<Unique>("{\"a\": 1, \"a\": 2}");
         assert!(json.is_err());
         let Unique(right) = serde_yaml_ng::from_str("{a: [1, -2, 1.5, true, null, x]}").unwrap();

@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Roll back a migration that is under way. Beats every other command.
 ///
 /// Starts `roll-back-service` itself, then stops the running execution, and waits until every
-/// route was read back and looked at twice.
+/// route was read back and checked twice.
 ///
 /// Examples:
 ///   crossfade abort users --reason "checkout is slow"
@@ -166,11 +166,8 @@ async fn go_back(
         }
         Err(error) => {
             let failure = session.port_failed("starting roll-back-service", &error);
-            let hope = if stopped {
-                "; its execution was stopped, so that the sweep rolls it back within a minute"
-            } else {
-                ""
-            };
+            let hope =
+                if stopped { "; its execution was stopped, so the sweep rolls it back within a minute" } else { "" };
             return Err(Failure { message: format!("{}{hope}", failure.message), ..failure });
         }
     };
@@ -232,7 +229,7 @@ fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result
         }
         Outcome::Migrated | Outcome::RolledBack | Outcome::Aborted => (
             ExitCode::Done,
-            format!("{}: every route is back at its baseline, looked at twice, locks released", ending.service),
+            format!("{}: every route is back at its baseline, checked twice, locks released", ending.service),
         ),
         Outcome::Refused | Outcome::Held => (ExitCode::BadInput, format!("{}: {}", ending.service, ending.reason)),
         Outcome::Halted => {

@@ -86,9 +86,9 @@ macro_rules! operator_command {
 operator_command!(
     PauseArguments,
     Command::Pause,
-    "is paused from the next look of its gates on; `crossfade continue` lets it go on"
+    "is paused from the next check of its gates; `crossfade continue` ends the pause"
 );
-operator_command!(ContinueArguments, Command::Continue, "goes on at the next look of its gates");
+operator_command!(ContinueArguments, Command::Continue, "continues at the next check of its gates");
 operator_command!(
     ApproveArguments,
     Command::Approve,

@@ -103,7 +103,7 @@ async fn already(
         return Err(Failure {
             code: ExitCode::Halted,
             message: format!(
-                "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback \
+                "{migration} has halted: {reason}\n  `crossfade resume {service}` continues it, `crossfade rollback \
                  {service}` goes back; a plan can be made after that"
             ),
         });
@@ -112,7 +112,7 @@ async fn already(
         return Ok(None);
     }
     let (phase, then) = if head.phase.is_returning() {
-        ("is being rolled back", format!("`crossfade wait {service}` tells when every route is back"))
+        ("is being rolled back", format!("`crossfade wait {service}` reports when every route is back"))
     } else {
         ("is under way", format!("`crossfade watch {service}` shows it, `crossfade abort {service}` rolls it back"))
     };

@@ -173,7 +173,7 @@ async fn rehearse(
     });
     let code = match result {
         Ok((code, afterwards)) if arguments.keep => {
-            say(stderr, "The world stays up, under load, until Ctrl-C; how to look around stands above.")?;
+            say(stderr, "The world stays up, under load, until Ctrl-C; how to look around is printed above.")?;
             tokio::select! {
                 ended = afterwards.go_on(&rehearsal) => match ended {
                     Ok(never) => match never {},

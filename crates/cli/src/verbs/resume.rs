@@ -16,7 +16,7 @@ use serde_json::json;
 /// Let a migration that has halted on its way up go on, at the step that it had reached.
 ///
 /// It looks first: alarms exist and are quiet, the old side can take its traffic back, no route
-/// was changed by somebody else. The step bakes anew. Safe to repeat.
+/// was changed by someone else. The step bakes anew. Safe to repeat.
 ///
 /// Examples:
 ///   crossfade resume users
@@ -60,7 +60,7 @@ pub async fn run(
     for drift in &resumed.accepted {
         console.say(&format!("accepted: {drift}"));
     }
-    console.say(&format!("{migration} goes on; `crossfade watch {service}` shows it"));
+    console.say(&format!("{migration} continues; `crossfade watch {service}` shows it"));
     if !arguments.wait {
         match console.output {
             Output::Json => console.json(&json!({"migration": migration, "execution": resumed.head.execution}))?,

@@ -133,7 +133,7 @@ async fn attach(
         return Err(Failure {
             code: ExitCode::Halted,
             message: format!(
-                "{migration} has halted: {reason}\n  `crossfade resume {service}` goes on, `crossfade rollback \
+                "{migration} has halted: {reason}\n  `crossfade resume {service}` continues it, `crossfade rollback \
                  {service}` goes back"
             ),
         });
@@ -154,7 +154,7 @@ async fn attach(
     if head.phase.is_returning() && !arguments.wait {
         return Err(Failure {
             code: ExitCode::Held,
-            message: format!("{migration} is being rolled back; `crossfade wait {service}` tells when it is over"),
+            message: format!("{migration} is being rolled back; `crossfade wait {service}` reports when it is over"),
         });
     }
     console.say(&format!("{migration} is under way since {}; attached to it", moment(head.since)));

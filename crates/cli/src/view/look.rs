@@ -41,8 +41,8 @@ pub fn headline(look: &Look) -> String {
         },
         Phase::RollingBack => "rolling back".to_owned(),
         Phase::Settling => "rolled back, every route was read back; the second look is due".to_owned(),
-        Phase::RolledBack => "rolled back, looked at twice".to_owned(),
-        Phase::Halted => format!("HALTED at {}: a person is needed", look.verified()),
+        Phase::RolledBack => "rolled back, checked twice".to_owned(),
+        Phase::Halted => format!("HALTED at {}: an operator must decide", look.verified()),
         Phase::Migrated => "migrated, all traffic on the new cluster".to_owned(),
         Phase::Refused => "refused, nothing was changed".to_owned(),
     };
@@ -98,7 +98,7 @@ fn routes(look: &Look, observation: &Observation) -> Vec<String> {
     let width = names.iter().map(String::len).max().unwrap_or(0).max(6);
     let mut lines = vec![format!("  {:width$}   desired   live      verified", "routes")];
     for (route, name) in seen.iter().zip(&names) {
-        let changed = route.changed.as_ref().map(|seen| format!("  CHANGED by somebody else: {seen}"));
+        let changed = route.changed.as_ref().map(|seen| format!("  CHANGED by someone else: {seen}"));
         lines.push(format!(
             "  {name:width$}   {:<9} {:<9} {}{}",
             look.desired().to_string(),

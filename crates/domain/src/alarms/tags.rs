@@ -33,7 +33,7 @@ fn value(alarm: &str, since: Timestamp) -> String {
     format!("{since} {}", alarm.chars().map(shown).collect::<String>()).chars().take(LONGEST_VALUE).collect()
 }
 
-/// Since when the migration holds its locks, to the second; none where a value was written by somebody else.
+/// Since when the migration holds its locks, to the second; none where a value was written by someone else.
 pub fn since(value: &str) -> Option<Timestamp> {
     value.split(' ').next()?.parse().ok()
 }

@@ -24,7 +24,7 @@ pub fn alarms_opinion(wanted: &[String], read: &AlarmsRead, since: Timestamp) ->
     });
     let missing: Vec<&str> = missing.collect();
     if !missing.is_empty() {
-        let reason = format!("{} no longer exists, so that nothing guards this step", missing.join(", "));
+        let reason = format!("{} no longer exists, so nothing guards this step", missing.join(", "));
         return Opinion::new(Gate::Alarms, Says::Hold, reason);
     }
     let without_data = read.found.iter().filter(|alarm| alarm.state == AlarmState::InsufficientData);
@@ -100,13 +100,7 @@ mod tests {
 
     #[test]
     fn a_missing_alarm_holds_and_one_without_data_is_mentioned() {
-        check(
-            &[alarm("b", AlarmState::Ok)],
-            &[],
-            Says::Hold,
-            "a no longer exists, so that nothing guards this step",
-            None,
-        );
+        check(&[alarm("b", AlarmState::Ok)], &[], Says::Hold, "a no longer exists, so nothing guards this step", None);
         // It was deleted after it had fired.
         check(
             &[alarm("b", AlarmState::Ok)],

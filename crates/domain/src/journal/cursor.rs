@@ -104,7 +104,7 @@ pub enum Verdict {
     Halt,
     /// Every route is back; wait until late writers are gone, then look again.
     Settle,
-    /// Every route is back, looked at twice, locks released.
+    /// Every route is back, checked twice, locks released.
     RolledBack,
     /// Done.
     Migrated,

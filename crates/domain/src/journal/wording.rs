@@ -21,14 +21,14 @@ pub fn journal_line(event: &Event) -> String {
         Happening::Commanded { reason, .. } => format!("operator: {reason}"),
         Happening::RollbackBegun { trigger, cause, .. } => format!("rolling back ({}): {cause}", begun_by(*trigger)),
         Happening::ForeignEditKept { route, seen } => {
-            format!("{} was changed by somebody else: {seen}", route.describe())
+            format!("{} was changed by someone else: {seen}", route.describe())
         }
         Happening::RoutesReturned { written } => {
             format!("every route read back at its baseline, {written} written")
         }
-        Happening::RollbackVerified { rewritten: 0 } => "second look: every route is back, locks released".to_owned(),
+        Happening::RollbackVerified { rewritten: 0 } => "second check: every route is back, locks released".to_owned(),
         Happening::RollbackVerified { rewritten } => {
-            format!("second look: {} written once more, all back, locks released", counted(*rewritten, "route"))
+            format!("second check: {} written once more, all back, locks released", counted(*rewritten, "route"))
         }
         Happening::Finished => "finished: all traffic on the new cluster, locks released".to_owned(),
         Happening::Halted { reason } => format!("halted: {reason}"),
@@ -64,7 +64,7 @@ pub fn announcement(event: &Event) -> Option<(&'static str, String)> {
         Happening::Shifted { weight, .. } => ("shifted", format!("every route was read back at {weight}")),
         Happening::RollbackBegun { cause, .. } => ("rolling-back", cause.clone()),
         Happening::RollbackVerified { .. } => {
-            ("rolled-back", "every route is back at its old cluster and was looked at twice".to_owned())
+            ("rolled-back", "every route is back at its old cluster and was checked twice".to_owned())
         }
         Happening::Halted { reason } => ("halted", reason.clone()),
         Happening::Finished => ("migrated", "all traffic is on the new cluster".to_owned()),

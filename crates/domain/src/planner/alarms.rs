@@ -25,7 +25,7 @@ pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, findings: &mu
             Objection::Missing { name } => findings.refuse(
                 code::ALARM_MISSING,
                 name,
-                "no alarm of this name exists in this account and region, so that it would never fire; create it, or \
+                "no alarm of this name exists in this account and region, so it would never fire; create it, or \
                  correct alarms",
             ),
             Objection::Firing { name, .. } | Objection::Fired { name, .. } => findings.refuse(

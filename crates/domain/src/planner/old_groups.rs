@@ -41,7 +41,7 @@ fn attachment(inventory: &Inventory, old: &ObservedGroup, findings: &mut Finding
         findings.refuse(
             code::OLD_GROUP_UNATTACHED,
             subject,
-            "the target group is on no load balancer, so that it has no traffic to move; attach it, or name another \
+            "the target group is on no load balancer, so it has no traffic to move; attach it, or name another \
              group",
         );
     } else if balancer_of(inventory, old).is_none() {

@@ -27,8 +27,7 @@ pub fn revise(
         match live.get(&route.id) {
             None => {}
             Some(None) => {
-                let message =
-                    format!("{} no longer exists, so that it cannot be accepted; roll back", route.id.describe());
+                let message = format!("{} no longer exists, so it cannot be accepted; roll back", route.id.describe());
                 findings.refuse(code::NO_ROUTES, route.id.as_str(), message);
             }
             Some(Some(actions)) => {
@@ -68,7 +67,7 @@ fn revised_route(
     let forward = forward_of(&baseline).filter(|forward| forward.weight_of(&route.old).is_some());
     let Some(forward) = forward else {
         let message = format!(
-            "{} no longer forwards to {}, so that there is nothing to move; put it back, or roll back",
+            "{} no longer forwards to {}, so there is nothing to move; put it back, or roll back",
             route.id.describe(),
             route.old.name()
         );

@@ -163,7 +163,7 @@ fn refuse_edit(route: &Route, error: &EditError, findings: &mut Findings) {
         ),
         EditError::AllWeightsZero => (
             code::ALL_WEIGHTS_ZERO,
-            format!("all weights of {name} are 0, so that it has no traffic to move; give its groups weights"),
+            format!("all weights of {name} are 0, so it has no traffic to move; give its groups weights"),
         ),
         EditError::TooManyGroups { count } => (
             code::TOO_MANY_GROUPS_IN_ACTION,

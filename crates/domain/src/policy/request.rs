@@ -101,12 +101,12 @@ fn planned(
 fn check_together(reader: &mut Reader, object: &Object<'_>, dry_run: bool, resume: bool, accept_drift: bool) {
     if !resume {
         if accept_drift {
-            reader.note(object.path_of("acceptDrift"), "true without resume: expected \"resume\": true beside it");
+            reader.note(object.path_of("acceptDrift"), "true without resume: expected \"resume\": true next to it");
         }
         return;
     }
     if dry_run {
-        reader.note(object.path_of("dryRun"), "true beside resume: expected one of the two");
+        reader.note(object.path_of("dryRun"), "true next to resume: expected one of the two");
     }
     let by_plan = "a resumed migration keeps the policy of its plan: expected";
     if object.has("policy") {
@@ -168,14 +168,14 @@ mod tests {
         );
         check(
             &json!({ "service": "users", "acceptDrift": true }),
-            &["acceptDrift: true without resume: expected \"resume\": true beside it"],
+            &["acceptDrift: true without resume: expected \"resume\": true next to it"],
         );
         check(
             &json!({ "service": users(), "policy": { "fleet": "f", "services": [users()] }, "dryRun": true,
                 "resume": true }),
             &[
-                "dryRun: true beside resume: expected one of the two",
-                "policy: a resumed migration keeps the policy of its plan: expected no policy beside resume",
+                "dryRun: true next to resume: expected one of the two",
+                "policy: a resumed migration keeps the policy of its plan: expected no policy next to resume",
                 "service: a resumed migration keeps the policy of its plan: expected the service's name alone",
                 "policy: service is a policy already: expected its name there, or no policy here",
             ],

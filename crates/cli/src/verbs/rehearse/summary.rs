@@ -2,6 +2,7 @@
 
 use crate::verbs::rehearse::live::clock_text;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use crossfade_domain::journal::Trigger;
 use crossfade_domain::journal::wording::{begun_by, journal_line};
 use crossfade_domain::plan::{Finding, Severity};
 use crossfade_rehearsal::report::{Machine, Report, ReturnTime, ServiceReport};
@@ -132,16 +133,38 @@ fn reasons(report: &Report, style: Style) -> Table {
     let mut table = empty_table(style.colours, presets::NOTHING, &[]);
     let longest = report.services.iter().map(|service| service.service.len()).max().unwrap_or_default();
     for service in &report.services {
-        let mut text = reason(service);
-        if !style.verbose && service.unmet.is_empty() {
-            text = one_line(&text, usize::from(WIDTH) - longest - 4);
-        }
+        let mut text = if style.verbose || !service.unmet.is_empty() {
+            reason(service)
+        } else {
+            one_line(&short_reason(service), usize::from(WIDTH) - longest - 4)
+        };
         for unmet in &service.unmet {
             write!(text, "\nNOT as expected: {unmet}").expect("a string takes whatever is written");
         }
         table.add_row([Cell::new(&service.service).fg(colour(service)), Cell::new(text)]);
     }
     table
+}
+
+/// The reason in a few words; how long the way back took is in the table.
+fn short_reason(service: &ServiceReport) -> String {
+    let text = match (&service.rollback, service.outcome) {
+        (Some(rollback), Outcome::RolledBack) => {
+            let by = match rollback.trigger {
+                Trigger::CheckAlarms => "the gates",
+                Trigger::AlarmEvent => "an alarm's event",
+                trigger => begun_by(trigger),
+            };
+            let after = service.noticed_seconds.map_or_else(String::new, |seconds| format!(" after {}", span(seconds)));
+            format!("rolled back{after} by {by}: {}", service.decision.sentence)
+        }
+        _ => reason(service),
+    };
+    // The end of an ARN is its name.
+    let words = text
+        .split(' ')
+        .map(|word| if word.starts_with("arn:") { word.rsplit(':').next().unwrap_or(word) } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// As much as fits into so many columns.

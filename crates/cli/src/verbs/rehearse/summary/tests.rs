@@ -118,7 +118,7 @@ fn what_is_not_as_expected_stands_out_with_its_journal() {
     report.without_effect.push("awsFaults[0] never happened".to_owned());
     let text = written(&report, true, false);
     assert!(text.contains("halted: users is where it is"), "{text}");
-    assert!(text.contains("  03:04:05  second look: every route is back, locks released"), "{text}");
+    assert!(text.contains("  03:04:05  second check: every route is back, locks released"), "{text}");
     let end = "NOT as expected:\n  users ended halted, expected migrated\n  awsFaults[0] never happened\n  \
                the tool spoiled 3 answers\n";
     assert!(text.ends_with(end), "{text}");
