@@ -1,13 +1,11 @@
 //! Every verb and every exit code against one kept rehearsal, in the order of a person's day.
 
 use super::shaky_line::ShakyLine;
-use super::terminal::{Kept, bare, policy_file, said};
+use super::terminal::{Kept, bare, interrupt, policy_file, said};
 use super::transcript::Transcript;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
-use std::time::Duration;
 
 /// `bookings` is rolled back by its alarm, `orders` halts because somebody edits a route, the others wait for an
 /// approval.
@@ -142,11 +140,8 @@ fn aborted(kept: &Kept) -> BTreeSet<i32> {
     for said in &both {
         assert_eq!((said.code, said.stdout.as_str()), (0, "payments-2\n"), "{said:#?}");
     }
-    let watching = kept.begin("watch payments");
-    // It has said its first word when the signal is heard by itself.
-    std::thread::sleep(Duration::from_millis(700));
-    let interrupted = std::process::Command::new("kill").args(["-INT", &watching.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
+    let mut watching = kept.begin("watch payments");
+    interrupt(&mut watching);
     let interrupted = said(watching.wait_with_output().unwrap());
     assert_eq!(interrupted.code, 130, "{interrupted:#?}");
     assert!(interrupted.stderr.contains("payments-2 goes on by itself"), "{interrupted:#?}");
@@ -158,12 +153,10 @@ fn aborted(kept: &Kept) -> BTreeSet<i32> {
 /// A command that waits hears how it ended although its connection was gone in between.
 fn outlives_a_lost_connection(kept: &Kept) {
     let line = ShakyLine::to(kept.endpoint());
-    let mut waiting = kept.command("wait payments");
-    let waiting = waiting.env("AWS_ENDPOINT_URL", &line.url).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut waiting = waiting.spawn().unwrap();
+    let mut waiting = kept.begin_over(&line, "wait payments");
     let (heard, mut lines) = (BufReader::new(waiting.stderr.take().unwrap()).lines(), Vec::new());
     // It looks a few times before the line is cut; all further steps wait for its own words.
-    std::thread::sleep(Duration::from_millis(700));
+    line.until_asked("GetItem", 6, &mut waiting);
     line.cut();
     let mut is_back = false;
     for said in heard {
@@ -199,10 +192,13 @@ fn halted(kept: &Kept) -> BTreeSet<i32> {
 
 /// Ctrl-C ends the waiting for a rollback, which has nothing left that could be aborted.
 fn says_that_an_interrupted_rollback_goes_on(kept: &Kept) {
-    let mut back = kept.begin("rollback orders");
+    let line = ShakyLine::to(kept.endpoint());
+    // With this the rollback has begun. Its end, which may come sooner than the signal, is not heard.
+    line.fall_silent_after("StopExecution");
+    let mut back = kept.begin_over(&line, "rollback orders");
     let mut lines = BufReader::new(back.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.starts_with("rolling orders back: ")));
-    assert!(std::process::Command::new("kill").args(["-INT", &back.id().to_string()]).status().unwrap().success());
+    interrupt(&mut back);
     let rest: Vec<String> = lines.collect();
     assert_eq!(back.wait().unwrap().code(), Some(130), "{rest:#?}");
     let last = rest.last().unwrap();
