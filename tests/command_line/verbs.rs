@@ -8,14 +8,15 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 
 /// `bookings` is rolled back by its alarm, `orders` halts because somebody edits a route, the others wait for an
-/// approval.
+/// approval. No bake and no wait for a person ends while the commands of the test are slow.
 const SCENARIO: &str = "
 seed: 5
 scale: 120
 services:
   - name: users
     sentPerMinute: 2
-    policy: { judge: false, schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }] }
+    policy:
+      { judge: false, maxHold: 30d, schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }] }
   - name: bookings
     sentPerMinute: 20
     policy: { judge: false, schedule: [{ weight: 25, bake: 20m }, { weight: 100, bake: 2m }] }
@@ -23,12 +24,13 @@ services:
     expect: rolledBack
   - name: orders
     sentPerMinute: 2
-    policy: { judge: false, schedule: [{ weight: 10, bake: 20m }, { weight: 100, bake: 2m }] }
+    policy: { judge: false, schedule: [{ weight: 10, bake: 7d }, { weight: 100, bake: 2m }] }
     disturbances: [{ editRoute: 1, from: { weight: 10 } }]
     expect: halted
   - name: payments
     sentPerMinute: 2
-    policy: { judge: false, schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }] }
+    policy:
+      { judge: false, maxHold: 30d, schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }] }
     expect: rolledBack
 ";
 
@@ -66,7 +68,7 @@ fn every_verb_and_every_exit_code_against_a_kept_rehearsal() {
 
 fn rolled_back_by_a_gate(kept: &Kept) -> BTreeSet<i32> {
     let mut shown = Transcript::default();
-    for words in ["wait bookings --timeout 5h", "status bookings", "history bookings", "wait bookings --output json"] {
+    for words in ["wait bookings --timeout 30d", "status bookings", "history bookings", "wait bookings --output json"] {
         shown.note(words, &kept.run(words));
     }
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +90,7 @@ fn rolled_back_by_a_gate(kept: &Kept) -> BTreeSet<i32> {
 fn paused_and_approved(kept: &Kept) -> BTreeSet<i32> {
     let mut shown = Transcript::default();
     for words in [
-        "wait users --until approval --timeout 3h",
+        "wait users --until approval --timeout 30d",
         "wait users --until 10",
         "plan users",
         "status users",
@@ -99,7 +101,7 @@ fn paused_and_approved(kept: &Kept) -> BTreeSet<i32> {
         "start users",
         "start users --output json",
         "approve users",
-        "wait users --timeout 3h",
+        "wait users --timeout 30d",
         "approve users",
         "plan users",
         "start users",
@@ -119,7 +121,7 @@ fn aborted(kept: &Kept) -> BTreeSet<i32> {
     let folder = tempfile::tempdir().unwrap();
     let same_route = policy_file(folder.path(), "same-route.yaml", SAME_ROUTE);
     let other = policy_file(folder.path(), "other.yaml", OTHER_POLICY);
-    shown.note("wait payments --until approval", &kept.run("wait payments --until approval --timeout 3h"));
+    shown.note("wait payments --until approval", &kept.run("wait payments --until approval --timeout 30d"));
     for words in [
         format!("start payments --policy {other}"),
         format!("start checkout --policy {same_route} --wait"),
@@ -178,7 +180,7 @@ fn outlives_a_lost_connection(kept: &Kept) {
 fn halted(kept: &Kept) -> BTreeSet<i32> {
     let mut shown = Transcript::default();
     for words in
-        ["wait orders --timeout 5h", "status orders", "plan orders", "pause orders", "start orders", "resume orders"]
+        ["wait orders --timeout 30d", "status orders", "plan orders", "pause orders", "start orders", "resume orders"]
     {
         shown.note(words, &kept.run(words));
     }
