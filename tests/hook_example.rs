@@ -115,8 +115,10 @@ async fn the_example_hook_moves_consumers_as_a_process_of_its_own() {
 #[tokio::test]
 async fn a_switch_that_cannot_be_reached_is_an_error_that_the_machines_try_again() {
     let new = Instance::start(true);
-    // A port that was free a moment ago.
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A port that is taken, so that nobody else takes it, and at which nobody listens.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = taken.local_addr().unwrap();
     let clock = WorldClock::starting_at(Timestamp::UNIX_EPOCH, 1e9);
     let host = host(&format!("http://{gone}/actuator/consumers"), &new.url, &clock);
     let error = host.invoke(NAME, payload("afterRollback", 0.0), clock.work()).await.0.unwrap_err();

@@ -31,6 +31,8 @@ KNOWN = {
 RUNNING, REGION = [0, "RUNNING\tNone\tNone"], {"AWS_DEFAULT_REGION": "cn-north-1"}
 DENIED = "An error occurred (AccessDeniedException) when calling the operation"
 RAW = json.dumps({"errorType": "InvalidRequest", "errorMessage": 'invalid request: "dryrun" is no field'})
+# Nothing here is measured; only what hangs is to end.
+PATIENCE_SECONDS = 900
 # What is tried: its name, answers, variables, the exit code, and texts that stand in what it says.
 TRIES = [
     ("migrated", {"describe-execution": [RUNNING, [0, "SUCCEEDED\tNone\tNone"]]}, REGION, 0, ["users has migrated"]),
@@ -64,7 +66,7 @@ def attempt(name, answers, variables, code, texts, arguments=("users",)):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"PATH": f"{folder}:{os.environ['PATH']}", "POLL_SECONDS": "0"} | variables
         command = ["bash", ROOT / "ci/aws-migrate.sh", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
         said = done.stdout + done.stderr
         asked = (folder / "asked").read_text() if (folder / "asked").exists() else ""
     if done.returncode != code or any(text not in said for text in texts):

@@ -9,10 +9,12 @@ that the template gives it. The functions' packages are empty here: `stack_run.p
 """
 
 import collections
+import contextlib
 import io
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -40,11 +42,18 @@ PARAMETERS = {
 }
 
 
+def free_port():
+    """One below those that the system gives to whoever asks for any: nobody else takes it before ministack does."""
+    for port in random.sample(range(20000, 30000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    sys.exit("no port is free between 20000 and 30000")
+
+
 def start(folder, settings=None):
     """ministack in a process group of its own, once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
         "PATH": os.environ["PATH"],

@@ -143,8 +143,8 @@ def move(url, variables, folder, binaries, document):
     # No AWS_ENDPOINT_URL: the flag is to do it alone.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= variables | {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    # The wait is in the world's time, which is faster.
-    for arguments in (["apply", file], ["start", "users", "--wait", "--timeout", "20h"], ["history", "users"]):
+    # The wait is in the world's time, which is faster; what hangs is ended in this machine's.
+    for arguments in (["apply", file], ["start", "users", "--wait", "--timeout", "30d"], ["history", "users"]):
         command = [binaries / "crossfade", *arguments, "--endpoint-url", url]
         print(" ".join(str(part) for part in ["$ crossfade", *command[1:]]), flush=True)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)

@@ -1,15 +1,31 @@
-//! A line to the local world that can be cut and joined again.
+//! A line to the local world that can be cut and joined again, and that knows what was asked over it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::process::Child;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Passes connections on to an address; while it is cut, none lives and none is taken.
 pub(crate) struct ShakyLine {
     pub(crate) url: String,
-    cut: Arc<AtomicBool>,
-    open: Arc<Mutex<Vec<TcpStream>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    is_cut: bool,
+    open: Vec<TcpStream>,
+    /// The operations that were asked for, in order, by AWS's names.
+    asked: Vec<String>,
+    /// After this operation no other request arrives.
+    last: Option<&'static str>,
+}
+
+impl State {
+    fn is_silent(&self) -> bool {
+        self.last.is_some_and(|last| self.asked.iter().any(|operation| operation == last))
+    }
 }
 
 impl ShakyLine {
@@ -17,21 +33,23 @@ impl ShakyLine {
     pub(crate) fn to(endpoint: &str) -> Self {
         let address = endpoint.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let line = Self {
-            url: format!("http://{}", listener.local_addr().unwrap()),
-            cut: Arc::default(),
-            open: Arc::default(),
-        };
-        let (cut, open) = (line.cut.clone(), line.open.clone());
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let line = Self { url, state: Arc::default() };
+        let state = Arc::clone(&line.state);
         std::thread::spawn(move || {
             for near in listener.incoming().flatten() {
-                if cut.load(Ordering::SeqCst) {
+                // Held until the connection is noted, so that a cut ends every connection that is there.
+                let mut now = locked(&state);
+                if now.is_cut {
                     continue;
                 }
                 let far = TcpStream::connect(&address).unwrap();
-                open.lock().unwrap().extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
-                pass(near.try_clone().unwrap(), far.try_clone().unwrap());
-                pass(far, near);
+                now.open.extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
+                drop(now);
+                let mut requests = Requests { state: Arc::clone(&state), is_held: false };
+                let (back, home) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+                pass(near, far, move |bytes| requests.may_pass(bytes));
+                pass(back, home, |_| true);
             }
         });
         line
@@ -39,8 +57,9 @@ impl ShakyLine {
 
     /// Ends every connection and takes no new one.
     pub(crate) fn cut(&self) {
-        self.cut.store(true, Ordering::SeqCst);
-        for stream in self.open.lock().unwrap().drain(..) {
+        let mut now = locked(&self.state);
+        now.is_cut = true;
+        for stream in now.open.drain(..) {
             // One that is closed already needs no closing.
             let _closed = stream.shutdown(Shutdown::Both);
         }
@@ -48,15 +67,57 @@ impl ShakyLine {
 
     /// Takes connections again.
     pub(crate) fn join(&self) {
-        self.cut.store(false, Ordering::SeqCst);
+        locked(&self.state).is_cut = false;
+    }
+
+    /// The first request of this operation is answered, and no later request of any operation ever is.
+    pub(crate) fn fall_silent_after(&self, operation: &'static str) {
+        locked(&self.state).last = Some(operation);
+    }
+
+    /// Waits until a process has asked for an operation so many times.
+    pub(crate) fn until_asked(&self, operation: &str, times: usize, by: &mut Child) {
+        while locked(&self.state).asked.iter().filter(|asked| *asked == operation).count() < times {
+            assert_eq!(by.try_wait().unwrap(), None, "it ended before it asked for {operation} {times} times");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream) {
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a client says on one connection.
+struct Requests {
+    state: Arc<Mutex<State>>,
+    is_held: bool,
+}
+
+impl Requests {
+    /// Notes a request that begins in these bytes; false when the world may not hear them.
+    fn may_pass(&mut self, bytes: &[u8]) -> bool {
+        if bytes.starts_with(b"POST ") {
+            let mut now = locked(&self.state);
+            self.is_held = now.is_silent();
+            now.asked.extend(operation_of(bytes));
+        }
+        !self.is_held
+    }
+}
+
+/// `x-amz-target: DynamoDB_20120810.GetItem`
+fn operation_of(head: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(head);
+    let target = text.lines().find_map(|line| line.strip_prefix("x-amz-target: "))?;
+    target.trim().split_once('.').map(|(_, operation)| operation.to_owned())
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, mut may_pass: impl FnMut(&[u8]) -> bool + Send + 'static) {
     std::thread::spawn(move || {
         let mut bytes = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
-            if to.write_all(&bytes[..count]).is_err() {
+            if may_pass(&bytes[..count]) && to.write_all(&bytes[..count]).is_err() {
                 break;
             }
         }

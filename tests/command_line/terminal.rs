@@ -1,8 +1,11 @@
 //! A terminal next to a rehearsal that is kept.
 
+use super::shaky_line::ShakyLine;
 use crate::rehearse::{Running, binary, scenario_file};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 /// A rehearsal that stays up while its services move; dropped, it is gone.
 pub(crate) struct Kept {
@@ -56,18 +59,39 @@ impl Kept {
         self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Begins a command that reaches the world over a line of its own.
+    pub(crate) fn begin_over(&self, line: &ShakyLine, words: &str) -> Child {
+        let mut command = self.command(words);
+        command.env("AWS_ENDPOINT_URL", &line.url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs a command until it ends with this code: what it waits for is the world's to bring about.
     pub(crate) fn run_until(&self, code: i32, words: &str) -> Said {
-        let mut last = None;
-        for _ in 0..40 {
+        loop {
             let said = self.run(words);
             if said.code == code {
                 return said;
             }
-            last = Some(said);
+            let world = self.endpoint().trim_start_matches("http://");
+            TcpStream::connect(world).unwrap_or_else(|error| panic!("the rehearsal is gone: {error}\n{said:#?}"));
         }
-        panic!("crossfade {words} never ended with {code}: {last:#?}");
     }
+}
+
+/// Ctrl-C, once a command has taken it into its own hands.
+pub(crate) fn interrupt(child: &mut Child) {
+    let status = format!("/proc/{}/status", child.id());
+    // SIGHUP, the lowest bit, is the last signal that a command takes.
+    let listens = || {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        u64::from_str_radix(&caught, 16).unwrap() & 1 == 1
+    };
+    while !listens() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it listened for Ctrl-C");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
 
 /// `crossfade` in an environment that knows nothing of AWS.

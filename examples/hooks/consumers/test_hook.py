@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import socket
 import threading
 import unittest
 from unittest import mock
@@ -54,6 +55,10 @@ class Instance:
 
 class Hook(unittest.TestCase):
     def setUp(self):
+        # What it does is tried here, and not how fast this machine is.
+        patience = mock.patch.multiple(hook, SECONDS_FOR_ALL=600, SECONDS_FOR_ONE=600)
+        patience.start()
+        self.addCleanup(patience.stop)
         self.journal = []
         self.old = [Instance("old", True, self.journal) for _ in range(2)]
         self.new = [Instance("new", False, self.journal) for _ in range(2)]
@@ -107,7 +112,11 @@ class Hook(unittest.TestCase):
         with self.assertRaisesRegex(hook.Transient, "answered 503"):
             self.call("afterRollback")
         self.new[0].status = None
-        self.new[1].close()
+        # A port that is taken, so that nobody else takes it, and at which nobody listens.
+        taken = socket.socket()
+        self.addCleanup(taken.close)
+        taken.bind(("127.0.0.1", 0))
+        self.environment(NEW_URLS=f"{self.new[0].url}, http://127.0.0.1:{taken.getsockname()[1]}/actuator/consumers")
         with self.assertRaisesRegex(hook.Transient, "cannot be reached"):
             self.call("afterRollback")
 
