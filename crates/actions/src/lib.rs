@@ -20,6 +20,7 @@
 mod answer;
 pub mod error;
 pub mod functions;
+pub mod metric_pages;
 mod migration;
 mod observing;
 pub mod operator;

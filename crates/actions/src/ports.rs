@@ -14,7 +14,7 @@ pub use clock::Clock;
 pub use executions::{ExecutionStatus, Executions, RollBackOrder, Started};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use load_balancers::{Listener, LoadBalancer, LoadBalancers, NewGroup};
-pub use metrics::{MetricPages, Metrics};
+pub use metrics::Metrics;
 
 use std::sync::Arc;
 

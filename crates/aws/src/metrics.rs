@@ -5,7 +5,8 @@ use crate::clients::Later;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy};
 use aws_smithy_types::DateTime;
-use crossfade_actions::ports::{MetricPages, Metrics, PortError};
+use crossfade_actions::metric_pages::MetricPages;
+use crossfade_actions::ports::{Metrics, PortError};
 use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery, NAMESPACE, QUERIES_IN_A_CALL};
 use jiff::Timestamp;
 

@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long what still runs may take to end after the command has said its last word.
-const LAST_BREATH: Duration = Duration::from_secs(2);
+/// How long what still runs may take to end after the command has said its last word; what hangs longer is left.
+const LAST_BREATH: Duration = Duration::from_secs(30);
 
 /// Rehearse migrations on this machine, under live load, without an AWS account.
 ///

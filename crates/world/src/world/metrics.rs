@@ -1,7 +1,8 @@
 //! The actions' port to the metrics, on the world's CloudWatch.
 
 use super::World;
-use crossfade_actions::ports::{MetricPages, Metrics, PortError};
+use crossfade_actions::metric_pages::MetricPages;
+use crossfade_actions::ports::{Metrics, PortError};
 use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery, NAMESPACE, QUERIES_IN_A_CALL};
 use jiff::Timestamp;
 use serde_json::{Value, json};
