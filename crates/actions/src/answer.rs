@@ -1,7 +1,7 @@
 //! The answer of a function: the cursor that the state machine carries on.
 
+use crossfade_domain::journal::Head;
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
-use crossfade_domain::journal::{Head, RECORD_VERSION};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
 
@@ -15,20 +15,12 @@ pub(crate) fn answer(
     reason: impl Into<String>,
 ) -> Cursor {
     Cursor {
-        version: RECORD_VERSION,
-        service: head.service.clone(),
         migration: Some(head.migration.clone()),
         generation: head.generation,
         step,
         weight: plan.and_then(|plan| plan.step(step)).map_or(Weight::ZERO, |step| step.weight),
-        verdict,
         wait_seconds,
-        reason: reason.into(),
-        hook: None,
-        caused_at: None,
-        error: None,
-        findings: Vec::new(),
-        plan: None,
+        ..Cursor::without_migration(head.service.clone(), verdict, reason)
     }
 }
 

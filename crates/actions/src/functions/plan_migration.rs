@@ -11,7 +11,7 @@ use crossfade_domain::alarms::alarm::AlarmState;
 use crossfade_domain::alarms::guard::guard_alarms;
 use crossfade_domain::alarms::quiet::{AlarmsRead, objections};
 use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
-use crossfade_domain::journal::{Happening, Head, Phase, RECORD_VERSION};
+use crossfade_domain::journal::{Happening, Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::{Finding, Plan, Severity};
 use crossfade_domain::planner::inventory::RouteHolder;
@@ -19,7 +19,6 @@ use crossfade_domain::planner::{code, plan};
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::request::{PlanRequest, ResumeRequest, decode_request};
 use crossfade_domain::policy::service_policy::ServicePolicy;
-use crossfade_domain::weight::Weight;
 use serde_json::Value;
 
 /// Plans a service's migration and takes its locks. `{"request": {"service": ..., "policy"?: ..., "dryRun"?: bool},
@@ -270,7 +269,8 @@ fn planned(plan: Plan) -> Cursor {
     let reason = format!("{} would move {routes} routes in {steps} steps; nothing was written", plan.service);
     Cursor {
         findings: plan.findings.clone(),
-        ..without_migration(&plan.service.clone(), Verdict::Planned, reason, Some(Box::new(plan)))
+        plan: Some(Box::new(plan.clone())),
+        ..Cursor::without_migration(plan.service, Verdict::Planned, reason)
     }
 }
 
@@ -285,26 +285,7 @@ fn refused_by(service: &ServiceName, findings: Vec<Finding>) -> Cursor {
 }
 
 fn refused(service: &ServiceName, error: Refusal, reason: String, findings: Vec<Finding>) -> Cursor {
-    Cursor { error: Some(error), findings, ..without_migration(service, Verdict::Refused, reason, None) }
-}
-
-fn without_migration(service: &ServiceName, verdict: Verdict, reason: String, plan: Option<Box<Plan>>) -> Cursor {
-    Cursor {
-        version: RECORD_VERSION,
-        service: service.clone(),
-        migration: None,
-        generation: 0,
-        step: 0,
-        weight: Weight::ZERO,
-        verdict,
-        wait_seconds: 0,
-        reason,
-        hook: None,
-        caused_at: None,
-        error: None,
-        findings: Vec::new(),
-        plan,
-    }
+    Cursor { error: Some(error), findings, ..Cursor::without_migration(service.clone(), Verdict::Refused, reason) }
 }
 
 fn busy_with(head: &Head) -> String {

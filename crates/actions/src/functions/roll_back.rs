@@ -13,11 +13,10 @@ use crate::rollback::begin::{conclude, roll_back_all};
 use crate::rollback::by_tags::remove_new_groups;
 use crate::rollback::return_routes::{Fence, return_routes};
 use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
-use crossfade_domain::journal::{Event, Happening, Head, Phase, RECORD_VERSION, Trigger};
+use crossfade_domain::journal::{Event, Happening, Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 use crossfade_domain::rollback::Cause;
-use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::ops::ControlFlow;
@@ -134,20 +133,10 @@ fn verdict_of(request: &RollBack, verdict: Verdict) -> Verdict {
 /// An answer without a head.
 fn bare(service: &ServiceName, request: &RollBack, verdict: Verdict, reason: String) -> Cursor {
     Cursor {
-        version: RECORD_VERSION,
-        service: service.clone(),
         migration: request.migration.clone(),
         generation: request.generation.unwrap_or(0),
         step: request.step.unwrap_or(0),
-        weight: Weight::ZERO,
-        verdict,
-        wait_seconds: 0,
-        reason,
-        hook: None,
-        caused_at: None,
-        error: None,
-        findings: Vec::new(),
-        plan: None,
+        ..Cursor::without_migration(service.clone(), verdict, reason)
     }
 }
 

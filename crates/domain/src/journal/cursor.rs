@@ -1,5 +1,6 @@
 //! The small payload that a state machine hands from function to function.
 
+use crate::journal::RECORD_VERSION;
 use crate::journal::hook::DueHook;
 use crate::names::{MigrationId, ServiceName};
 use crate::plan::{Finding, Plan};
@@ -46,6 +47,28 @@ pub struct Cursor {
     /// The plan of a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Box<Plan>>,
+}
+
+impl Cursor {
+    /// A cursor that knows no migration: no step, no weight, nothing to wait for.
+    pub fn without_migration(service: ServiceName, verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self {
+            version: RECORD_VERSION,
+            service,
+            migration: None,
+            generation: 0,
+            step: 0,
+            weight: Weight::ZERO,
+            verdict,
+            wait_seconds: 0,
+            reason: reason.into(),
+            hook: None,
+            caused_at: None,
+            error: None,
+            findings: Vec::new(),
+            plan: None,
+        }
+    }
 }
 
 /// Why a migration did not begin: the error name with which its execution fails.

@@ -121,8 +121,8 @@ pub fn share_of(actions: &[Action], group: &TargetGroupArn) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::way_back::tests::{forward, group, route};
     use super::*;
+    use crate::routing::drift::tests::{forward, group, route};
 
     fn withheld(old: Option<u32>, new: Option<u32>) -> Withheld {
         Withheld::by_health(&BTreeMap::from([(group("old"), GroupHealth { old, new })]), 2)

@@ -104,40 +104,10 @@ fn undo_attached_stickiness(route: &PlannedRoute, actions: &mut [Action]) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::load_balancer::action::{Forward, GroupStickiness, WeightedGroup};
-    use crate::load_balancer::route::RouteId;
-    use crate::names::LoadBalancerArn;
-    use crate::routing::route_edit::step_weights;
-    use crate::weight::Weight;
-
-    const PREFIX: &str = "arn:aws:elasticloadbalancing:eu-west-1:1";
-
-    pub(in crate::rollback) fn group(name: &str) -> TargetGroupArn {
-        TargetGroupArn::parse(format!("{PREFIX}:targetgroup/{name}/1")).unwrap()
-    }
-
-    pub(in crate::rollback) fn forward(groups: &[(&str, u16)], stickiness: Option<GroupStickiness>) -> Vec<Action> {
-        let groups =
-            groups.iter().map(|(name, weight)| WeightedGroup { group: group(name), weight: *weight }).collect();
-        vec![Action { order: None, kind: ActionKind::Forward(Forward { groups, stickiness }) }]
-    }
-
-    /// A route of steps 0, 5 and 100.
-    pub(in crate::rollback) fn route() -> PlannedRoute {
-        let baseline = forward(&[("old", 1)], None);
-        let steps = [0.0, 5.0, 100.0]
-            .map(|percent| step_weights(&baseline, &group("old"), Weight::try_new(percent).unwrap()).unwrap());
-        PlannedRoute {
-            id: RouteId::parse(format!("{PREFIX}:listener-rule/app/public/1/2/3")).unwrap(),
-            load_balancer: LoadBalancerArn::parse(format!("{PREFIX}:loadbalancer/app/public/1")).unwrap(),
-            old: group("old"),
-            baseline,
-            attached_stickiness: None,
-            steps: steps.to_vec(),
-        }
-    }
+    use crate::load_balancer::action::GroupStickiness;
+    use crate::routing::drift::tests::{forward, group, route};
 
     #[test]
     fn a_route_of_the_plan_gets_its_baseline_and_a_foreign_edit_is_kept() {

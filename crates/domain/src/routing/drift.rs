@@ -100,7 +100,7 @@ fn describe_forward(forward: &Forward) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::load_balancer::action::{GroupStickiness, WeightedGroup};
     use crate::names::LoadBalancerArn;
@@ -109,18 +109,18 @@ mod tests {
 
     const PREFIX: &str = "arn:aws:elasticloadbalancing:eu-west-1:1";
 
-    fn group(name: &str) -> TargetGroupArn {
+    pub(crate) fn group(name: &str) -> TargetGroupArn {
         TargetGroupArn::parse(format!("{PREFIX}:targetgroup/{name}/1")).unwrap()
     }
 
-    fn forward(groups: &[(&str, u16)], stickiness: Option<GroupStickiness>) -> Vec<Action> {
+    pub(crate) fn forward(groups: &[(&str, u16)], stickiness: Option<GroupStickiness>) -> Vec<Action> {
         let groups =
             groups.iter().map(|(name, weight)| WeightedGroup { group: group(name), weight: *weight }).collect();
         vec![Action { order: None, kind: ActionKind::Forward(Forward { groups, stickiness }) }]
     }
 
     /// A route of steps 0, 5 and 100.
-    fn route() -> PlannedRoute {
+    pub(crate) fn route() -> PlannedRoute {
         let baseline = forward(&[("old", 1)], None);
         let steps = [0.0, 5.0, 100.0]
             .map(|percent| step_weights(&baseline, &group("old"), Weight::try_new(percent).unwrap()).unwrap());
