@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A process that has not polled by then never will; the machine may be loaded.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A process that has not polled by then never will, however busy the machine is.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Why something could not be measured.
 #[derive(Debug, thiserror::Error)]
