@@ -110,7 +110,7 @@ fn check_together(reader: &mut Reader, object: &Object<'_>, dry_run: bool, resum
     }
     let by_plan = "a resumed migration keeps the policy of its plan: expected";
     if object.has("policy") {
-        reader.note(object.path_of("policy"), format!("{by_plan} no policy beside resume"));
+        reader.note(object.path_of("policy"), format!("{by_plan} no policy next to resume"));
     }
     if object.get("service").is_some_and(|service| service.value.is_object()) {
         reader.note(object.path_of("service"), format!("{by_plan} the service's name alone"));
