@@ -1,5 +1,5 @@
-//! The pages of one `GetMetricData`, put together. CloudWatch's protocol, for the two that answer the port: AWS's client
-//! and the world.
+//! Puts the pages of one `GetMetricData` together. This is CloudWatch's protocol, for the two that answer the port:
+//! AWS's client and the world.
 
 use crate::ports::PortError;
 use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery};
