@@ -6,8 +6,9 @@ use super::sides::{Served, Side, TABLE};
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_actions::ports::{Ledger, LedgerError};
 use crossfade_domain::journal::{Event, Happening, Head};
-use crossfade_domain::plan::{Plan, Revision, StepWeights};
+use crossfade_domain::plan::{Plan, Revision};
 use crossfade_domain::routing::drift::Drift;
+use crossfade_domain::weight::StepWeights;
 use std::collections::BTreeMap;
 
 on_both_sides![

@@ -4,11 +4,11 @@ use crossfade_domain::journal::{Event, Happening, Head};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
-use crossfade_domain::plan::{Plan, PlannedRoute, StepWeights};
+use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::policy::service_policy::{
     Binding, GuardAlarms, Hooks, NewTargets, OnDrift, OnInconclusive, Schedule, ScheduleStep, ServicePolicy,
 };
-use crossfade_domain::weight::Weight;
+use crossfade_domain::weight::{StepWeights, Weight};
 use jiff::Timestamp;
 
 pub(crate) fn at(second: i64) -> Timestamp {

@@ -1,8 +1,8 @@
 //! What a route carries, judged by shares and not by the planner's arithmetic.
 
 use crossfade_domain::load_balancer::action::{Action, ActionKind, Forward, forward_of};
+use crossfade_domain::load_balancer::same_actions::same;
 use crossfade_domain::names::TargetGroupArn;
-use crossfade_domain::routing::route_edit::same;
 use std::collections::BTreeSet;
 
 /// A tenth of a point: what invariant 4 allows.

@@ -2,6 +2,8 @@
 
 pub mod alarms;
 pub mod approval;
+pub mod capacity;
+pub mod drift;
 pub mod health;
 pub mod judge;
 pub mod opinion;

@@ -4,15 +4,19 @@
 //! | --- | --- |
 //! | `head` | the migration's present state, one small item |
 //! | `event` | one line of the journal, and everything that can happen |
+//! | `commands` | what an operator has asked for |
 //! | `transitions` | which event may follow in which phase, and the head that it leads to |
 //! | `rollback`, `hook` | what a head keeps of a rollback and of the last hook |
+//! | `due_hook` | which hook has to be called next |
 //! | `wording` | an event in words: a line for people, and what is announced to others |
 //! | `cursor` | what the state machines pass from state to state |
 //!
 //! **Invariant:** nothing but the transition table changes a head, and the ledger writes an event and the head it leads
 //! to in one transaction.
 
+mod commands;
 pub mod cursor;
+pub mod due_hook;
 mod event;
 mod head;
 pub mod hook;
@@ -20,10 +24,14 @@ mod rollback;
 mod transitions;
 pub mod wording;
 
-pub use event::{Event, Happening, RECORD_VERSION};
-pub use head::{Commands, Head, Phase};
+pub use commands::Commands;
+pub use event::{Event, Happening};
+pub use head::{Head, Phase};
 pub use rollback::{Rollback, Trigger};
 pub use transitions::TransitionError;
+
+/// Version of heads and events as they are written today.
+pub const RECORD_VERSION: u32 = 1;
 
 #[cfg(test)]
 mod tests;

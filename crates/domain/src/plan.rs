@@ -10,6 +10,7 @@ use crate::load_balancer::group::{Attributes, GroupSettings};
 use crate::load_balancer::route::RouteId;
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::policy::service_policy::{ScheduleStep, ServicePolicy};
+use crate::weight::StepWeights;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -116,18 +117,6 @@ pub struct PlannedRoute {
     pub attached_stickiness: Option<GroupStickiness>,
     /// The integer weights of each step; index 0 is the attach.
     pub steps: Vec<StepWeights>,
-}
-
-/// The integers that a route's forward action carries at one step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StepWeights {
-    /// Weight of the old group, 0 to 999.
-    pub old: u16,
-    /// Weight of the new group, 0 to 999.
-    pub new: u16,
-    /// What the weights of the action's other groups are multiplied by, so that both sides are in one scale.
-    pub scale: u16,
 }
 
 /// How much a finding weighs.

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// The greatest weight of a group in a forward action.
+pub const GREATEST_WEIGHT: u16 = 999;
+
 /// The new cluster's share, in percent of what the old group had of a route's traffic: 0 to 100, down to 0.1.
 ///
 /// Kept in tenths of a percent, so that equality and order are exact.
@@ -64,6 +67,42 @@ impl fmt::Display for Weight {
         } else {
             write!(f, "{}.{} %", self.0 / 10, self.0 % 10)
         }
+    }
+}
+
+/// The integers that a route's forward action carries at one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepWeights {
+    /// Weight of the old group, 0 to 999.
+    pub old: u16,
+    /// Weight of the new group, 0 to 999.
+    pub new: u16,
+    /// What the weights of the action's other groups are multiplied by, so that both sides are in one scale.
+    pub scale: u16,
+}
+
+impl StepWeights {
+    /// Splits the weight of a group that is alone in its action, in tenths of a percent: (1000 - t, t). 0 and 100 are
+    /// exact: (999, 0) and (0, 999).
+    pub(crate) fn alone(weight: Weight) -> Self {
+        let (old, new) = match weight.tenths() {
+            0 => (GREATEST_WEIGHT, 0),
+            1000 => (0, GREATEST_WEIGHT),
+            tenths => (1000 - tenths, tenths),
+        };
+        Self { old, new, scale: 1 }
+    }
+
+    /// Splits the weight `old` of a group that shares its action with others, of which `greatest` is the greatest
+    /// weight. Every weight is first multiplied by `scale`, the greatest whole number that keeps all of them within
+    /// 999. So the others keep their share exactly, and ours is within 0.1 point of the route's traffic.
+    pub(crate) fn among_others(weight: Weight, old: u16, greatest: u16) -> Self {
+        let scale = (GREATEST_WEIGHT / greatest.max(1)).max(1);
+        let pair = scale * old;
+        let new = u16::try_from((u32::from(pair) * u32::from(weight.tenths()) + 500) / 1000)
+            .expect("a share of a weight is no greater than the weight");
+        Self { old: pair - new, new, scale }
     }
 }
 

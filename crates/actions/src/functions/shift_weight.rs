@@ -14,8 +14,8 @@ use crate::routes::read::{self, Live};
 use crossfade_domain::gates::verdict::{held_too_long, held_wait_seconds, seconds_between, slice_seconds};
 use crossfade_domain::journal::cursor::{Cursor, Verdict};
 use crossfade_domain::journal::{Happening, Head};
+use crossfade_domain::load_balancer::same_actions::same;
 use crossfade_domain::plan::Plan;
-use crossfade_domain::routing::route_edit::same;
 use serde_json::Value;
 
 /// Seconds until a shift that lacks healthy targets is tried again.

@@ -53,8 +53,8 @@ pub trait LoadBalancers: Send + Sync {
     /// new groups when the table does not answer. It reads every group of the account, so nothing else calls it.
     async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError>;
 
-    /// Every target group that carries the tag of an alarm (`alarm_tags::key`), with its tags: how an alarm finds what
-    /// it guards when the table does not answer. It reads every group of the account, too.
+    /// Every target group that carries the tag of an alarm (`alarms::tags::key`), with its tags: how an alarm finds
+    /// what it guards when the table does not answer. It reads every group of the account, too.
     async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError>;
 
     /// Adds tags to a group; a key that is there gets the new value.

@@ -7,9 +7,9 @@ use crate::retry::{FIRST_BACKOFF, WRITE_TRIES};
 use crate::routes::read::{Live, may_carry, read, read_all, wanted};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::same_actions::same;
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::routing::drift::drifted;
-use crossfade_domain::routing::route_edit::same;
 use std::time::Duration;
 
 /// How old a read may be, in real time, that a write is decided by. What somebody else does in between is overwritten,

@@ -6,10 +6,11 @@ use crate::retry::FIRST_BACKOFF;
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::load_balancer::same_actions::same;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::routing::drift::{Drift, drifted, expected};
-use crossfade_domain::routing::route_edit::{at_step, same};
+use crossfade_domain::routing::route_edit::at_step;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

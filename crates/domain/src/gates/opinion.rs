@@ -1,4 +1,4 @@
-//! What a gate says. The gates are asked one by one; `slice` combines what they said.
+//! What a gate says. The gates are asked one by one; `verdict` combines what they said.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

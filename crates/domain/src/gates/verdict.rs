@@ -10,7 +10,9 @@
 
 use crate::alarms::quiet::AlarmsRead;
 use crate::gates::alarms::alarms_opinion;
-use crate::gates::health::{capacity_verdict, targets_verdict};
+use crate::gates::capacity::capacity_verdict;
+use crate::gates::drift::drift_opinion;
+use crate::gates::health::targets_verdict;
 use crate::gates::judge::{Comparison, Moment, judge_opinion};
 use crate::gates::opinion::{Gate, Opinion, Says};
 use crate::journal::cursor::Verdict;
@@ -19,7 +21,7 @@ use crate::load_balancer::group::{TargetHealth, healthy_count};
 use crate::names::TargetGroupArn;
 use crate::plan::{Plan, SETTLE_SECONDS};
 use crate::policy::document::written_duration;
-use crate::policy::service_policy::{OnDrift, ScheduleStep, ServicePolicy};
+use crate::policy::service_policy::{ScheduleStep, ServicePolicy};
 use crate::routing::drift::Drift;
 use crate::weight::Weight;
 use jiff::Timestamp;
@@ -139,7 +141,7 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
         return opinions;
     }
     opinions.push(old_side(inputs));
-    opinions.push(drift(inputs));
+    opinions.push(drift_opinion(&inputs.drift, inputs.plan.policy.on_drift));
     opinions.extend(judge(inputs));
     opinions
 }
@@ -209,21 +211,6 @@ fn judge(inputs: &SliceInputs<'_>) -> Option<Opinion> {
     let opinion = judge_opinion(read, moment, inputs.plan.policy.on_inconclusive);
     let begun = inputs.head.intended_step.is_some() && read.is_ok() && opinion.says == Says::Hold;
     Some(Opinion { says: if begun { Says::GoOn } else { opinion.says }, ..opinion })
-}
-
-fn drift(inputs: &SliceInputs<'_>) -> Opinion {
-    match &inputs.drift {
-        Err(error) => Opinion::unreadable(Gate::Drift, error),
-        Ok(drifts) if drifts.is_empty() => Opinion::new(Gate::Drift, Says::GoOn, ""),
-        Ok(drifts) => {
-            let says = match inputs.plan.policy.on_drift {
-                OnDrift::Halt => Says::Halt,
-                OnDrift::Rollback => Says::RollBack,
-            };
-            let seen = drifts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            Opinion::new(Gate::Drift, says, seen)
-        }
-    }
 }
 
 /// The step that is baking: the last that was verified. None for the attach.

@@ -1,7 +1,7 @@
 //! One line of the journal, and what can happen to a migration.
 
+use super::commands::Commands;
 use super::cursor::Verdict;
-use super::head::Commands;
 use super::hook::HookPoint;
 use super::rollback::Trigger;
 use crate::load_balancer::route::RouteId;
@@ -11,9 +11,6 @@ use crate::weight::Weight;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Version of heads and events as they are written today.
-pub const RECORD_VERSION: u32 = 1;
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

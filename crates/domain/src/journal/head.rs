@@ -1,6 +1,8 @@
 //! The head of a migration: its present state, small enough for one item.
 
-use super::event::{Event, Happening, RECORD_VERSION};
+use super::RECORD_VERSION;
+use super::commands::Commands;
+use super::event::{Event, Happening};
 use super::rollback::Rollback;
 use crate::journal::hook::HookCall;
 use crate::names::{MigrationId, ServiceName, TargetGroupArn};
@@ -116,21 +118,6 @@ pub struct Head {
     /// Why the migration rests where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-}
-
-/// What an operator asked for, seen at the next slice.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Commands {
-    /// Hold the weight until `continue`.
-    #[serde(default)]
-    pub paused: bool,
-    /// Roll back.
-    #[serde(default)]
-    pub abort: bool,
-    /// The last step that was approved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approved_step: Option<u32>,
 }
 
 impl Head {

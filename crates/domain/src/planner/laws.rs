@@ -2,9 +2,10 @@
 
 use super::fixture::{balancer, forward, inventory, observed, planned, policy, route, rule};
 use crate::load_balancer::action::forward_of;
+use crate::load_balancer::same_actions::same;
 use crate::plan::Severity;
 use crate::policy::service_policy::{Schedule, ScheduleStep};
-use crate::routing::route_edit::{at_step, same};
+use crate::routing::route_edit::at_step;
 use crate::weight::Weight;
 use proptest::prelude::*;
 

@@ -6,11 +6,11 @@ use crate::alarms::guard::guard_count;
 use crate::load_balancer::action::{Forward, forward_of};
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::TargetGroupArn;
-use crate::plan::{PlannedRoute, StepWeights};
+use crate::plan::PlannedRoute;
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::policy::service_policy::ServicePolicy;
 use crate::routing::route_edit::{EditError, GROUPS_PER_ACTION, step_weights};
-use crate::weight::Weight;
+use crate::weight::{StepWeights, Weight};
 
 /// The routes of the service: every route of the observed load balancers that forwards to one of its old groups.
 pub fn routes_of(inventory: &Inventory) -> Vec<RouteId> {

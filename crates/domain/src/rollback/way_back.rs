@@ -1,10 +1,11 @@
 //! What one route gets when it goes back.
 
 use crate::load_balancer::action::{Action, ActionKind, forward_of};
+use crate::load_balancer::same_actions::same;
 use crate::names::TargetGroupArn;
 use crate::plan::PlannedRoute;
 use crate::routing::drift::describe;
-use crate::routing::route_edit::{EditError, WithoutGroup, at_step, same, without_group};
+use crate::routing::route_edit::{EditError, WithoutGroup, at_step, without_group};
 
 /// How a route is rolled back.
 #[derive(Debug, Clone, PartialEq)]

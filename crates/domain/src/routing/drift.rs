@@ -5,9 +5,10 @@
 
 use crate::load_balancer::action::{Action, ActionKind, Forward};
 use crate::load_balancer::route::RouteId;
+use crate::load_balancer::same_actions::same;
 use crate::names::TargetGroupArn;
 use crate::plan::PlannedRoute;
-use crate::routing::route_edit::{EditError, at_step, same};
+use crate::routing::route_edit::{EditError, at_step};
 use serde::{Deserialize, Serialize};
 
 /// A route that somebody else changed.

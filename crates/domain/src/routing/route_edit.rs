@@ -5,15 +5,11 @@
 
 use crate::load_balancer::action::{Action, ActionKind, Forward, WeightedGroup};
 use crate::names::TargetGroupArn;
-use crate::plan::{PlannedRoute, StepWeights};
-use crate::weight::Weight;
-
-pub use crate::load_balancer::same_actions::same;
+use crate::plan::PlannedRoute;
+use crate::weight::{GREATEST_WEIGHT, StepWeights, Weight};
 
 /// The most target groups that one forward action may name; AWS does not adjust it.
 pub const GROUPS_PER_ACTION: usize = 5;
-/// The greatest weight of a group in a forward action.
-pub const GREATEST_WEIGHT: u16 = 999;
 
 /// Why a route's actions cannot be edited. The caller adds which route it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,11 +59,9 @@ pub enum WithoutGroup {
     AlreadyGone,
 }
 
-/// The integers by which `weight` of the old group's traffic goes to the new group.
+/// The integers by which `weight` of the old group's traffic goes to the new group; [`StepWeights`] has the
+/// arithmetic.
 ///
-/// A group that stands alone is split in tenths of a percent, (1000 - t, t); 0 and 100 are exact: (999, 0), (0, 999).
-/// Beside other groups every weight is first multiplied by the greatest whole number that keeps all of them within 999
-/// (`scale`), so that the others keep their share exactly and ours is within 0.1 point of the route's traffic.
 /// An old group of weight 0 beside others gives (0, 0): the route carries none of the service's traffic.
 ///
 /// # Errors
@@ -82,23 +76,10 @@ pub fn step_weights(baseline: &[Action], old: &TargetGroupArn, weight: Weight) -
         return Err(EditError::TooManyGroups { count: forward.groups.len() + 1 });
     }
     if forward.groups.len() == 1 {
-        return Ok(alone(weight));
+        return Ok(StepWeights::alone(weight));
     }
     let greatest = forward.groups.iter().map(|tuple| tuple.weight).max().unwrap_or(GREATEST_WEIGHT);
-    let scale = (GREATEST_WEIGHT / greatest.max(1)).max(1);
-    let pair = scale * old_weight;
-    let new = u16::try_from((u32::from(pair) * u32::from(weight.tenths()) + 500) / 1000)
-        .expect("a share of a weight is no greater than the weight");
-    Ok(StepWeights { old: pair - new, new, scale })
-}
-
-fn alone(weight: Weight) -> StepWeights {
-    let (old, new) = match weight.tenths() {
-        0 => (GREATEST_WEIGHT, 0),
-        1000 => (0, GREATEST_WEIGHT),
-        tenths => (1000 - tenths, tenths),
-    };
-    StepWeights { old, new, scale: 1 }
+    Ok(StepWeights::among_others(weight, old_weight, greatest))
 }
 
 /// The actions of `route` at a step of its plan: the baseline with the step's weights, the new group right after the

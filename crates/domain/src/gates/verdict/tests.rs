@@ -10,7 +10,7 @@ use crate::load_balancer::route::RouteId;
 use crate::names::{MigrationId, ServiceName};
 use crate::plan::PlannedGroup;
 use crate::policy::document::decode_service;
-use crate::policy::service_policy::OnInconclusive;
+use crate::policy::service_policy::{OnDrift, OnInconclusive};
 use serde_json::json;
 
 const PREFIX: &str = "arn:aws:elasticloadbalancing:eu-west-1:1";

@@ -1,6 +1,7 @@
 use super::*;
 use crate::load_balancer::action::{GroupStickiness, forward_of};
 use crate::load_balancer::route::RouteId;
+use crate::load_balancer::same_actions::same;
 use crate::names::LoadBalancerArn;
 use proptest::prelude::*;
 use serde_json::json;

@@ -1,0 +1,21 @@
+//! The opinion about drift.
+
+use crate::gates::opinion::{Gate, Opinion, Says};
+use crate::policy::service_policy::OnDrift;
+use crate::routing::drift::Drift;
+
+/// Routes that somebody else has changed halt the migration, or roll it back, as the policy says.
+pub fn drift_opinion(read: &Result<Vec<Drift>, String>, on_drift: OnDrift) -> Opinion {
+    match read {
+        Err(error) => Opinion::unreadable(Gate::Drift, error),
+        Ok(drifts) if drifts.is_empty() => Opinion::new(Gate::Drift, Says::GoOn, ""),
+        Ok(drifts) => {
+            let says = match on_drift {
+                OnDrift::Halt => Says::Halt,
+                OnDrift::Rollback => Says::RollBack,
+            };
+            let seen = drifts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Opinion::new(Gate::Drift, says, seen)
+        }
+    }
+}
