@@ -55,9 +55,9 @@ fn heads_plans_and_cursors_of_version_1_are_read() {
     check::<Plan>("plan");
     assert_eq!(check::<Plan>("plan-guarded").alarms().len(), 3 + check::<Plan>("plan").alarms().len());
     let measured = check::<Plan>("plan-measured");
-    assert_eq!((measured.clumps.len(), measured.guards[0].percent), (3, Some(28)));
+    assert_eq!((measured.dispersion.len(), measured.guards[0].percent), (3, Some(28)));
     let before = check::<Plan>("plan-guarded");
-    assert_eq!((before.clumps.len(), before.guards[0].percent), (0, None));
+    assert_eq!((before.dispersion.len(), before.guards[0].percent), (0, None));
     check::<Cursor>("cursor");
     assert!(check::<Cursor>("cursor-hook").hook.is_some());
 }

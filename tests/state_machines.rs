@@ -5,7 +5,7 @@ mod definition;
 
 use crate::repository::{names_in, pascal_case, read, root};
 use crossfade_actions::error::ErrorClass;
-use crossfade_domain::journal::cursor::Verdict;
+use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::policy::request::decode_request;
 use definition::{Machine, Retrier, State};
 use serde_json::Value;
@@ -264,7 +264,7 @@ fn every_branch_is_on_a_verdict_that_exists_and_nothing_unknown_leads_to_a_succe
             }
             for rule in &choice.choices {
                 assert_eq!((rule.variable.as_str(), rule.is_present), ("$.verdict", None), "{name}: {state_name}");
-                serde_json::from_value::<Verdict>(rule.string_equals.as_deref().into())
+                serde_json::from_value::<NextStep>(rule.string_equals.as_deref().into())
                     .unwrap_or_else(|error| panic!("{name}: {state_name}: {error}"));
             }
             let inside_a_rollback = ["Rollback verdict?", "Verified?"].contains(&state_name.as_str());

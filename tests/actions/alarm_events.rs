@@ -3,7 +3,7 @@
 use super::stage::{Stage, once, users};
 use crossfade_actions::error::ErrorClass;
 use crossfade_domain::alarms::tags;
-use crossfade_domain::journal::{Happening, Phase, Trigger};
+use crossfade_domain::journal::{EventKind, Phase, Trigger};
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Status;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ fn two_alarms_and_a_repeated_event_join_one_rollback() {
     assert_eq!(first["services"][0]["migration"], again["services"][0]["migration"]);
     let begun = |stage: &Stage| {
         let events = stage.events("users");
-        events.iter().filter(|event| matches!(event.what, Happening::RollbackBegun { .. })).count()
+        events.iter().filter(|event| matches!(event.kind, EventKind::RollbackBegun { .. })).count()
     };
     assert_eq!((begun(&stage), stage.head("users").generation), (1, 2));
     stage.run_machines();

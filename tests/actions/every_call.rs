@@ -2,7 +2,7 @@
 //! nothing of the journal lost and locks that say so.
 
 use super::stage::{Stage, payments, users};
-use crossfade_domain::journal::{Happening, Phase};
+use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::world::ServiceOnBalancer;
 use serde_json::Value;
@@ -164,8 +164,8 @@ fn invariant_13_a_shift_that_keeps_failing_on_one_route_is_taken_back_on_all() {
     stage.assert_at_rest("payments");
     assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
     assert!(stage.world.with(|state| state.elbv2.weights_of(&public.rules[0]).len()) == 1);
-    let causes = stage.events("payments").into_iter().filter_map(|event| match event.what {
-        Happening::RollbackBegun { cause, .. } => Some(cause),
+    let causes = stage.events("payments").into_iter().filter_map(|event| match event.kind {
+        EventKind::RollbackBegun { cause, .. } => Some(cause),
         _ => None,
     });
     assert!(causes.into_iter().all(|cause| cause.contains("Denied")), "{}", stage.told());

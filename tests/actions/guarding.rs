@@ -1,7 +1,7 @@
 //! Guard alarms: created before the first change, indexed like the others, gone at the end.
 
 use super::stage::{Stage, once, users};
-use crossfade_domain::journal::{Happening, Phase, Trigger};
+use crossfade_domain::journal::{EventKind, Phase, Trigger};
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Work;
 use serde_json::{Value, json};
@@ -48,8 +48,8 @@ fn they_are_there_before_the_first_change_and_gone_at_the_end() {
     });
     stage.migrate(policy);
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
-    let created = stage.events("users").into_iter().filter_map(|event| match event.what {
-        Happening::GuardsCreated { alarms } => Some(alarms.len()),
+    let created = stage.events("users").into_iter().filter_map(|event| match event.kind {
+        EventKind::GuardsCreated { alarms } => Some(alarms.len()),
         _ => None,
     });
     assert_eq!(created.collect::<Vec<_>>(), [3]);

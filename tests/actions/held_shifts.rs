@@ -2,8 +2,8 @@
 
 use super::stage::{Stage, once, users};
 use crossfade_actions::operator::commands::{Command, command};
-use crossfade_domain::journal::cursor::Verdict;
-use crossfade_domain::journal::{Happening, Head, Phase, Trigger};
+use crossfade_domain::journal::cursor::NextStep;
+use crossfade_domain::journal::{EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::ServiceName;
 use crossfade_world::World;
 use crossfade_world::fault_injection::Fault;
@@ -135,7 +135,10 @@ fn a_shift_that_is_held_again_and_again_halts_after_the_longest_hold() {
     let reason = stage.head("users").reason.unwrap();
     assert!(reason.contains("(maxHold is 20m): step 2: old group users-swarm could not take"), "{reason}");
     let advances = stage.events("users").into_iter().filter(|event| {
-        matches!(&event.what, Happening::Judged { verdict: Verdict::Advance, reason } if reason.contains("on to 100 %"))
+        matches!(
+            &event.kind,
+            EventKind::Judged { verdict: NextStep::Advance, reason } if reason.contains("on to 100 %")
+        )
     });
     let advances = advances.count();
     assert!((3..20).contains(&advances), "{advances}: each look is later than the one before\n{}", stage.told());

@@ -2,7 +2,7 @@
 
 use super::stage::{HookDoes, Stage, users};
 use crossfade_domain::journal::hook::HookPoint;
-use crossfade_domain::journal::{Event, Happening, Phase, Trigger};
+use crossfade_domain::journal::{Event, EventKind, Phase, Trigger};
 use crossfade_world::states::{Status, Work};
 use serde_json::{Value, json};
 
@@ -24,14 +24,14 @@ fn called(stage: &Stage) -> Vec<&str> {
 
 /// What of the journal tells of traffic and hooks.
 fn told(stage: &Stage) -> Vec<String> {
-    let line = |event: Event| match event.what {
-        Happening::Shifted { step, .. } => Some(format!("at {step}")),
-        Happening::HookCalled { point, step, .. } => Some(format!("{} {step}?", point.field())),
-        Happening::HookAnswered { point, step, .. } => Some(format!("{} {step}!", point.field())),
-        Happening::RollbackBegun { .. } => Some("rolling back".to_owned()),
-        Happening::RollbackVerified { .. } => Some("rolled back".to_owned()),
-        Happening::Halted { .. } => Some("halted".to_owned()),
-        Happening::Finished => Some("finished".to_owned()),
+    let line = |event: Event| match event.kind {
+        EventKind::Shifted { step, .. } => Some(format!("at {step}")),
+        EventKind::HookCalled { point, step, .. } => Some(format!("{} {step}?", point.field())),
+        EventKind::HookAnswered { point, step, .. } => Some(format!("{} {step}!", point.field())),
+        EventKind::RollbackBegun { .. } => Some("rolling back".to_owned()),
+        EventKind::RollbackVerified { .. } => Some("rolled back".to_owned()),
+        EventKind::Halted { .. } => Some("halted".to_owned()),
+        EventKind::Finished => Some("finished".to_owned()),
         _ => None,
     };
     stage.events("users").into_iter().filter_map(line).collect()
@@ -209,8 +209,8 @@ fn a_repeated_function_calls_no_hook_twice() {
         }
     }
     assert_eq!(called(&stage), [FIRST, EACH, EACH], "{}", stage.told());
-    let points = stage.events("users").into_iter().filter_map(|event| match event.what {
-        Happening::HookAnswered { point, .. } => Some(point),
+    let points = stage.events("users").into_iter().filter_map(|event| match event.kind {
+        EventKind::HookAnswered { point, .. } => Some(point),
         _ => None,
     });
     let each = HookPoint::AfterEachShift;

@@ -1,7 +1,7 @@
 //! Migrations whose new cluster is compared with the old one, from counts in CloudWatch to where they come to rest.
 
 use super::stage::{Stage, users};
-use crossfade_domain::journal::{Event, Happening, Phase, Trigger};
+use crossfade_domain::journal::{Event, EventKind, Phase, Trigger};
 use crossfade_world::World;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::fault_injection::Fault;
@@ -67,11 +67,11 @@ fn serve(stage: &Stage, at: Timestamp, load_balancer: &str, group: &str, served:
 }
 
 fn judged(events: &[Event]) -> Vec<&str> {
-    let reason = |event: &'_ Event| matches!(event.what, Happening::Judged { .. });
+    let reason = |event: &'_ Event| matches!(event.kind, EventKind::Judged { .. });
     let judged = events.iter().filter(|event| reason(event));
     judged
-        .map(|event| match &event.what {
-            Happening::Judged { reason, .. } => reason.as_str(),
+        .map(|event| match &event.kind {
+            EventKind::Judged { reason, .. } => reason.as_str(),
             _ => unreachable!("the others were left out"),
         })
         .collect()
@@ -94,7 +94,7 @@ fn a_cluster_that_fails_more_is_rolled_back_in_the_middle_of_the_bake_with_the_j
     rolled_back_by_the_judge(&stage, "judge: new cluster fails 10.0 % of requests (");
     let head = stage.head("users");
     let shifted =
-        stage.events("users").iter().rev().find(|event| matches!(event.what, Happening::Shifted { .. })).unwrap().at;
+        stage.events("users").iter().rev().find(|event| matches!(event.kind, EventKind::Shifted { .. })).unwrap().at;
     let minutes = head.rollback.unwrap().begun_at.duration_since(shifted).as_mins();
     assert!((4..10).contains(&minutes), "after {minutes} minutes\n{}", stage.told());
 }
@@ -133,7 +133,7 @@ fn a_bake_ends_early_when_the_policy_allows_it_and_the_judge_has_seen_enough() {
         let shifts: Vec<Timestamp> = stage
             .events("users")
             .iter()
-            .filter(|event| matches!(event.what, Happening::Shifted { .. } | Happening::Finished))
+            .filter(|event| matches!(event.kind, EventKind::Shifted { .. } | EventKind::Finished))
             .map(|event| event.at)
             .collect();
         let [_, half, full, finished] = shifts[..] else { panic!("{}", stage.told()) };
@@ -157,7 +157,7 @@ fn that_one_step_was_fine_never_ends_the_next_one_early() {
     let shifts: Vec<Timestamp> = stage
         .events("users")
         .iter()
-        .filter(|event| matches!(event.what, Happening::Shifted { .. }))
+        .filter(|event| matches!(event.kind, EventKind::Shifted { .. }))
         .map(|event| event.at)
         .collect();
     let [_, first, second, full] = shifts[..] else { panic!("{}", stage.told()) };
@@ -262,7 +262,7 @@ fn a_rollback_that_was_recorded_stays_decided_although_its_function_died_and_wha
     assert_eq!(head.phase, Phase::RolledBack, "{}", stage.told());
     let cause = head.rollback.unwrap().cause;
     assert!(cause.contains("health: ") && cause.contains("0 of 2 targets healthy"), "{cause}");
-    let recorded = stage.events("users").iter().filter(|event| matches!(event.what, Happening::Judged { .. })).count();
+    let recorded = stage.events("users").iter().filter(|event| matches!(event.kind, EventKind::Judged { .. })).count();
     assert_eq!(recorded, 1, "decided once");
 }
 
@@ -295,7 +295,11 @@ fn the_plan_keeps_what_was_measured_before_and_no_look_measures_it_again() {
     let mut stage = stage(fine);
     stage.migrate(unguarded(&json!({})));
     let plan = stage.plan("users");
-    assert!(plan.clumps.len() == 3 && plan.clumps.values().all(|phi| (1.0..=5.0).contains(phi)), "{:?}", plan.clumps);
+    assert!(
+        plan.dispersion.len() == 3 && plan.dispersion.values().all(|dispersion| (1.0..=5.0).contains(dispersion)),
+        "{:?}",
+        plan.dispersion
+    );
 }
 
 #[test]

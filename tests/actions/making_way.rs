@@ -2,8 +2,8 @@
 
 use super::held_shifts::{rolls_back_elsewhere, with_visits};
 use super::stage::{Stage, users};
-use crossfade_domain::journal::cursor::Verdict;
-use crossfade_domain::journal::{Happening, Phase};
+use crossfade_domain::journal::cursor::NextStep;
+use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Status;
 use serde_json::json;
@@ -138,9 +138,8 @@ fn invariant_14_a_service_waits_until_another_one_is_back() {
     assert_eq!(stage.ended(&users), (Status::Succeeded, String::new()), "{}", stage.told());
     assert!(stage.told().contains("makes way for the rollback of payments-1"), "{}", stage.told());
     assert_eq!((stage.head("users").phase, stage.head("payments").phase), (Phase::Migrated, Phase::RolledBack));
-    let halted = stage
-        .events("users")
-        .into_iter()
-        .any(|event| matches!(event.what, Happening::Halted { .. } | Happening::Judged { verdict: Verdict::Halt, .. }));
+    let halted = stage.events("users").into_iter().any(|event| {
+        matches!(event.kind, EventKind::Halted { .. } | EventKind::Judged { verdict: NextStep::Halt, .. })
+    });
     assert!(!halted, "{}", stage.told());
 }

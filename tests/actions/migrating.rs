@@ -1,7 +1,7 @@
 //! Whole migrations, straight through.
 
 use super::stage::{Stage, payments, users};
-use crossfade_domain::journal::{Happening, Phase};
+use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_world::states::Status;
 
 #[test]
@@ -14,8 +14,8 @@ fn a_healthy_service_ends_migrated_with_everything_on_the_new_cluster() {
     let shifted: Vec<u32> = stage
         .events("users")
         .iter()
-        .filter_map(|event| match event.what {
-            Happening::Shifted { step, .. } => Some(step),
+        .filter_map(|event| match event.kind {
+            EventKind::Shifted { step, .. } => Some(step),
             _ => None,
         })
         .collect();

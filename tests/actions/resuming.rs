@@ -3,7 +3,7 @@
 use super::stage::{Stage, once, users};
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::resume::{Resume, Resumed, resume};
-use crossfade_domain::journal::{Happening, Phase};
+use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Status;
@@ -75,7 +75,7 @@ fn a_route_that_was_put_back_lets_the_migration_go_on_at_its_step() {
     halted.ends(Phase::Migrated);
     assert_eq!(halted.stage.ended(&resumed.head.execution).0, Status::Succeeded);
     let since = halted.stage.events("users").split_off(events);
-    let again = |event: &crossfade_domain::journal::Event| matches!(event.what, Happening::Shifted { step: 0 | 1, .. });
+    let again = |event: &crossfade_domain::journal::Event| matches!(event.kind, EventKind::Shifted { step: 0 | 1, .. });
     assert!(!since.iter().any(again), "nothing is done twice: {since:#?}");
 }
 

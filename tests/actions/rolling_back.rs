@@ -1,7 +1,7 @@
 //! Rollbacks: from any phase, whatever else is broken.
 
 use super::stage::{Stage, payments, users};
-use crossfade_domain::journal::{Happening, Phase, Trigger};
+use crossfade_domain::journal::{EventKind, Phase, Trigger};
 use crossfade_world::fault_injection::Fault;
 use crossfade_world::world::ServiceOnBalancer;
 use jiff::SignedDuration;
@@ -93,8 +93,8 @@ fn invariant_7_what_a_late_writer_moved_is_returned_before_the_locks_go() {
     assert!(stage.is_at_baseline("users") && stage.ledger.snapshot().held().count() > 0);
     stage.world.advance(SignedDuration::from_secs(90));
     assert_eq!(stage.call("RollBack", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
-    let last = stage.events("users").pop().unwrap().what;
-    assert_eq!(last, Happening::RollbackVerified { rewritten: 1 });
+    let last = stage.events("users").pop().unwrap().kind;
+    assert_eq!(last, EventKind::RollbackVerified { rewritten: 1 });
     stage.assert_at_rest("users");
     stage.story.clear();
 }
@@ -109,7 +109,7 @@ fn invariant_5_a_foreign_edit_is_kept_without_our_group() {
     let weights = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
     assert_eq!(weights, [(service.old_group.clone(), 999), (other, 50)], "950 and 50 of ours, without the rest scaled");
     let kept =
-        stage.events("users").iter().filter(|event| matches!(event.what, Happening::ForeignEditKept { .. })).count();
+        stage.events("users").iter().filter(|event| matches!(event.kind, EventKind::ForeignEditKept { .. })).count();
     assert_eq!(kept, 1);
     assert_eq!(stage.ledger.snapshot().held().count(), 0);
 }

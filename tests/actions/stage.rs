@@ -20,7 +20,7 @@ use crossfade_actions::ports::Ports;
 use crossfade_domain::journal::{Event, Head, Phase};
 use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::load_balancer::route::RouteId;
-use crossfade_domain::load_balancer::same_actions::same;
+use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::routing::route_edit::at_step;
@@ -339,7 +339,7 @@ impl Stage {
 
     /// Whether every route of a service carries its baseline.
     pub(crate) fn is_at_baseline(&self, service: &str) -> bool {
-        self.plan(service).routes.iter().all(|route| same(&self.live(&route.id), &route.baseline))
+        self.plan(service).routes.iter().all(|route| equivalent(&self.live(&route.id), &route.baseline))
     }
 
     /// The step at which every route is, if they agree.
@@ -348,7 +348,7 @@ impl Stage {
         (0..=plan.last_step()).find(|step| {
             plan.routes.iter().all(|route| {
                 let new = head.new_groups.get(&route.old);
-                new.is_some_and(|new| same(&self.live(&route.id), &at_step(route, new, *step).unwrap()))
+                new.is_some_and(|new| equivalent(&self.live(&route.id), &at_step(route, new, *step).unwrap()))
             })
         })
     }

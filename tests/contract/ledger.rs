@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep, TokioSleep};
 use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
 use crossfade_aws::connect_with;
-use crossfade_domain::journal::{Happening, Head, Phase, Trigger};
+use crossfade_domain::journal::{EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::MigrationId;
 use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_rehearsal::endpoints::front_door::Fault;
@@ -53,18 +53,18 @@ async fn taken(ledger: &dyn Ledger) -> Start {
     start
 }
 
-async fn record(ledger: &dyn Ledger, before: &Head, what: Happening, second: i64) -> Head {
-    let (event, after) = next(before, what, second);
+async fn record(ledger: &dyn Ledger, before: &Head, kind: EventKind, second: i64) -> Head {
+    let (event, after) = next(before, kind, second);
     ledger.record(before, &event, &after).await.unwrap();
     after
 }
 
-fn refused() -> Happening {
-    Happening::Refused { reason: "no".to_owned() }
+fn refused() -> EventKind {
+    EventKind::Refused { reason: "no".to_owned() }
 }
 
-fn begun() -> Happening {
-    Happening::RollbackBegun { trigger: Trigger::AlarmEvent, cause: "users-5xx".to_owned(), caused_at: at(5) }
+fn begun() -> EventKind {
+    EventKind::RollbackBegun { trigger: Trigger::AlarmEvent, cause: "users-5xx".to_owned(), caused_at: at(5) }
 }
 
 fn holder(start: &Start, number: usize) -> RouteHolder {
@@ -277,7 +277,7 @@ async fn the_guarded_services_of_an_alarm_are_found(side: Side) {
 async fn open_migrations_are_listed_halted_ones_too(side: Side) {
     let open = side.ledger().await;
     let users = taken(&*open.ledger).await;
-    let halted = record(&*open.ledger, &users.head, Happening::Halted { reason: "a person".to_owned() }, 1).await;
+    let halted = record(&*open.ledger, &users.head, EventKind::Halted { reason: "a person".to_owned() }, 1).await;
     assert_eq!(halted.phase, Phase::Halted);
     let bookings = start("bookings", 1, &[], &[]);
     take(&*open.ledger, &bookings).await;
@@ -302,7 +302,7 @@ async fn a_journal_is_read_in_order(side: Side) {
     let start = taken(&*open.ledger).await;
     let mut head = record(&*open.ledger, &start.head, intent(0), 1).await;
     for second in 2..14 {
-        let checked = Happening::TargetsChecked { healthy: second % 2 == 0, reason: "x".repeat(100) };
+        let checked = EventKind::TargetsChecked { healthy: second % 2 == 0, reason: "x".repeat(100) };
         head = record(&*open.ledger, &head, checked, second).await;
     }
     let events = open.ledger.events(&head.service, &head.migration).await.unwrap();
@@ -370,7 +370,7 @@ mod table {
         let (event, after) = next(&start.head, intent(0), 1);
         let recorded = async { ledger.record(&start.head, &event, &after).await.unwrap() };
         count(&served, "TransactWriteItems", recorded).await;
-        let (event, over) = next(&after, Happening::Finished, 2);
+        let (event, over) = next(&after, EventKind::Finished, 2);
         let released = async { ledger.release(&after, &event, &over, &start.plan).await.unwrap() };
         count(&served, "TransactWriteItems", released).await;
     }
@@ -389,7 +389,7 @@ mod table {
         let Err(LedgerError::Port(error)) = answer else { panic!("{answer:?}") };
         assert!(error.is_transient(), "{error}");
         ledger.record(&start.head, &event, &after).await.unwrap();
-        let (event, over) = next(&after, Happening::Finished, 2);
+        let (event, over) = next(&after, EventKind::Finished, 2);
         served.calls.fail_next("TransactWriteItems", 1, Fault::FailAfter);
         ledger.release(&after, &event, &over, &start.plan).await.unwrap();
         assert_eq!(ledger.events(&over.service, &over.migration).await.unwrap().len(), 3);

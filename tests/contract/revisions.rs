@@ -5,7 +5,7 @@ use super::samples::{Start, at, next, route, service, start};
 use super::sides::{Served, Side, TABLE};
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_actions::ports::{Ledger, LedgerError};
-use crossfade_domain::journal::{Event, Happening, Head};
+use crossfade_domain::journal::{Event, EventKind, Head};
 use crossfade_domain::plan::{Plan, Revision};
 use crossfade_domain::routing::drift::Drift;
 use crossfade_domain::weight::StepWeights;
@@ -22,7 +22,7 @@ on_both_sides![
 async fn halted(ledger: &dyn Ledger) -> (Start, Head) {
     let mut start = start("users", 1, &[route(1), route(2)], &["users-5xx"]);
     ledger.take(None, &start.head, &start.plan, &start.event).await.unwrap();
-    let (event, head) = next(&start.head, Happening::Halted { reason: "somebody edited a route".to_owned() }, 1);
+    let (event, head) = next(&start.head, EventKind::Halted { reason: "somebody edited a route".to_owned() }, 1);
     ledger.record(&start.head, &event, &head).await.unwrap();
     start.head = head.clone();
     (start, head)
@@ -31,8 +31,8 @@ async fn halted(ledger: &dyn Ledger) -> (Start, Head) {
 /// The line that resumes it, and the plan with another baseline for its first route.
 fn resumed(start: &Start, second: i64) -> (Event, Head, Plan) {
     let accepted = vec![Drift { route: route(1), expected: "old".to_owned(), seen: "other".to_owned() }];
-    let what = Happening::Resumed { execution: "second".to_owned(), who: "ana".to_owned(), accepted };
-    let (event, head) = next(&start.head, what, second);
+    let kind = EventKind::Resumed { execution: "second".to_owned(), who: "ana".to_owned(), accepted };
+    let (event, head) = next(&start.head, kind, second);
     let mut plan = start.plan.clone();
     plan.routes[0].steps = vec![StepWeights { old: 7, new: 0, scale: 1 }];
     plan.revision = Some(Revision { generation: head.generation, accepted: BTreeMap::new() });
@@ -81,7 +81,7 @@ async fn a_revised_migration_releases_everything(side: Side) {
     let (start, before) = halted(&*open.ledger).await;
     let (event, resumed, plan) = resumed(&start, 2);
     open.ledger.revise(&before, &event, &resumed, &plan).await.unwrap();
-    let (event, over) = next(&resumed, Happening::Refused { reason: "no".to_owned() }, 3);
+    let (event, over) = next(&resumed, EventKind::Refused { reason: "no".to_owned() }, 3);
     open.ledger.release(&resumed, &event, &over, &plan).await.unwrap();
     assert_eq!(open.ledger.holders(&[route(1), route(2)]).await.unwrap(), vec![]);
     assert_eq!(open.ledger.guarded_by("users-5xx").await.unwrap(), vec![]);

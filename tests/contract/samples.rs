@@ -1,6 +1,6 @@
 //! Plans and journals as small as they can be.
 
-use crossfade_domain::journal::{Event, Happening, Head};
+use crossfade_domain::journal::{Event, EventKind, Head};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
@@ -38,19 +38,19 @@ pub(crate) fn start(name: &str, attempt: u32, routes: &[RouteId], alarms: &[&str
     let head = Head::first(name.clone(), attempt, u64::from(attempt), format!("execution-{attempt}"), at(0));
     let plan = plan(&name, attempt, routes, alarms);
     let routes = u32::try_from(routes.len()).unwrap();
-    let event = head.next_event(Happening::Planned { routes }, at(0));
-    Start { head: head.after(&event).unwrap(), plan, event }
+    let event = head.next_event(EventKind::Planned { routes }, at(0));
+    Start { head: head.apply(&event).unwrap(), plan, event }
 }
 
 /// An event and the head it leads to.
-pub(crate) fn next(head: &Head, what: Happening, second: i64) -> (Event, Head) {
-    let event = head.next_event(what, at(second));
-    let after = head.after(&event).unwrap();
+pub(crate) fn next(head: &Head, kind: EventKind, second: i64) -> (Event, Head) {
+    let event = head.next_event(kind, at(second));
+    let after = head.apply(&event).unwrap();
     (event, after)
 }
 
-pub(crate) fn intent(step: u32) -> Happening {
-    Happening::ShiftIntended { step, weight: Weight::ZERO }
+pub(crate) fn intent(step: u32) -> EventKind {
+    EventKind::ShiftIntended { step, weight: Weight::ZERO }
 }
 
 fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -> Plan {
@@ -74,7 +74,7 @@ fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -
         groups: Vec::new(),
         routes: routes.iter().map(planned).collect(),
         guards: Vec::new(),
-        clumps: std::collections::BTreeMap::new(),
+        dispersion: std::collections::BTreeMap::new(),
         findings: Vec::new(),
         revision: None,
     }

@@ -7,7 +7,7 @@ use crate::contract::{guard, new_group};
 use crossfade_actions::ports::{Executions, Ledger, LoadBalancers, NewGroup, RollBackOrder};
 use crossfade_aws::{Connections, Settings, connect_with};
 use crossfade_domain::alarms::tags;
-use crossfade_domain::journal::{Happening, Trigger};
+use crossfade_domain::journal::{EventKind, Trigger};
 use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, tag};
 use crossfade_domain::load_balancer::metric_query::MetricQuery;
 use crossfade_domain::load_balancer::route::RouteId;
@@ -191,12 +191,12 @@ async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
     recorder.was("holders");
     port.guarded_by("users-5xx").await.unwrap();
     recorder.was("guarded_by");
-    let halted = Happening::Halted { reason: "a test".to_owned() };
+    let halted = EventKind::Halted { reason: "a test".to_owned() };
     let (event, before) = samples::next(&after, halted, 2);
     port.record(&after, &event, &before).await.unwrap();
     recorder.and("record");
     let accepted = Vec::new();
-    let resumed = Happening::Resumed { execution: "second".to_owned(), who: "ana".to_owned(), accepted };
+    let resumed = EventKind::Resumed { execution: "second".to_owned(), who: "ana".to_owned(), accepted };
     let (event, after) = samples::next(&before, resumed, 3);
     let revision = Some(Revision { generation: after.generation, accepted: BTreeMap::new() });
     let revised = Plan { revision, ..start.plan.clone() };
@@ -204,7 +204,7 @@ async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
     recorder.was("revise");
     port.revised_plan(&service, &migration, after.generation).await.unwrap();
     recorder.was("revised_plan");
-    let (event, over) = samples::next(&after, Happening::Finished, 4);
+    let (event, over) = samples::next(&after, EventKind::Finished, 4);
     port.release(&after, &event, &over, &start.plan).await.unwrap();
     recorder.was("release");
     // A write whose answer was lost looks for its own event.

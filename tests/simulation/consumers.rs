@@ -8,7 +8,7 @@ use super::scenario::Outcome;
 use super::watch::Watch;
 use super::wiring::named;
 use crossfade_actions::ports::PortError;
-use crossfade_domain::journal::Happening;
+use crossfade_domain::journal::EventKind;
 use crossfade_world::states::TaskError;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -49,8 +49,8 @@ pub(super) async fn hook(account: Arc<Account>, caller: Caller, payload: Value) 
 }
 
 /// Traffic is raised only when the first hook has moved the consumers.
-pub(super) fn look_at(watch: &mut Watch, what: &Happening) {
-    let raises = matches!(what, Happening::ShiftIntended { step, .. } if *step > 0);
+pub(super) fn look_at(watch: &mut Watch, kind: &EventKind) {
+    let raises = matches!(kind, EventKind::ShiftIntended { step, .. } if *step > 0);
     if watch.consumers.follow && raises {
         let there = watch.consumers.on_the_new_side;
         watch.expect(13, there, || "a shift began before the hook had moved the consumers".to_owned());

@@ -15,8 +15,8 @@ use crossfade_actions::ports::{
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard::NewAlarm;
-use crossfade_domain::journal::cursor::Verdict;
-use crossfade_domain::journal::{Event, Happening, Head};
+use crossfade_domain::journal::cursor::NextStep;
+use crossfade_domain::journal::{Event, EventKind, Head};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::Tags;
 use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery};
@@ -180,31 +180,31 @@ impl Faulty {
     }
 
     fn recorded(&self, event: &Event) {
-        let name = match &event.what {
-            Happening::ShiftIntended { step, .. } => format!("intended {step}"),
-            Happening::Shifted { step, .. } => format!("shifted {step}"),
-            Happening::RollbackBegun { .. } => "rollback begun".to_owned(),
-            Happening::RoutesReturned { .. } => "routes returned".to_owned(),
-            Happening::TargetsChecked { .. } => "targets checked".to_owned(),
-            Happening::Halted { .. } => "halted".to_owned(),
-            Happening::RollbackVerified { .. } => "rolled back".to_owned(),
-            Happening::Judged { verdict: Verdict::Advance, .. } => "judged advance".to_owned(),
+        let name = match &event.kind {
+            EventKind::ShiftIntended { step, .. } => format!("intended {step}"),
+            EventKind::Shifted { step, .. } => format!("shifted {step}"),
+            EventKind::RollbackBegun { .. } => "rollback begun".to_owned(),
+            EventKind::RoutesReturned { .. } => "routes returned".to_owned(),
+            EventKind::TargetsChecked { .. } => "targets checked".to_owned(),
+            EventKind::Halted { .. } => "halted".to_owned(),
+            EventKind::RollbackVerified { .. } => "rolled back".to_owned(),
+            EventKind::Judged { verdict: NextStep::Advance, .. } => "judged advance".to_owned(),
             _ => String::new(),
         };
-        self.account.tell(|| format!("          journal {}: {:?}", event.sequence, event.what));
+        self.account.tell(|| format!("          journal {}: {:?}", event.sequence, event.kind));
         let mut watch = self.account.watch.lock().unwrap();
-        if let Happening::Shifted { step, .. } = &event.what {
+        if let EventKind::Shifted { step, .. } = &event.kind {
             watch.shift_counted(&self.caller, *step);
         }
-        watch.recorded(&event.what, event.at);
-        if matches!(event.what, Happening::Resumed { .. }) {
+        watch.recorded(&event.kind, event.at);
+        if matches!(event.kind, EventKind::Resumed { .. }) {
             let missing = watch.stage.alarms().find(|alarm| !self.account.has_alarm(alarm)).map(str::to_owned);
             watch.expect(9, missing.is_none(), || format!("resumed without alarm {missing:?}"));
         }
         drop(watch);
         self.account.order(Order::Recorded(name));
         let in_rollback = self.account.head().is_some_and(|head| head.rollback.is_some());
-        if in_rollback && matches!(event.what, Happening::Halted { .. }) {
+        if in_rollback && matches!(event.kind, EventKind::Halted { .. }) {
             self.account.order(Order::Recorded("halted in a rollback".to_owned()));
         }
     }
@@ -225,7 +225,7 @@ impl Faulty {
 
     fn record_event(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
         let known = self.knows(event);
-        if self.broken(Breakage::JournalLosesLines) && matches!(event.what, Happening::TargetsChecked { .. }) {
+        if self.broken(Breakage::JournalLosesLines) && matches!(event.kind, EventKind::TargetsChecked { .. }) {
             self.breach(|items| {
                 items.heads.insert(after.service.clone(), after.clone());
             });
@@ -237,7 +237,7 @@ impl Faulty {
             return Ok(());
         }
         let mut after = after.clone();
-        if self.broken(Breakage::ResumeKeepsGeneration) && matches!(event.what, Happening::Resumed { .. }) {
+        if self.broken(Breakage::ResumeKeepsGeneration) && matches!(event.kind, EventKind::Resumed { .. }) {
             after.generation = before.generation;
         }
         let after = &after;
@@ -252,10 +252,10 @@ impl Faulty {
     /// As if nobody had asked to accept anything.
     fn record_without_revision(&self, before: &Head, event: &Event) -> Result<(), LedgerError> {
         let mut event = event.clone();
-        if let Happening::Resumed { accepted, .. } = &mut event.what {
+        if let EventKind::Resumed { accepted, .. } = &mut event.kind {
             accepted.clear();
         }
-        let after = before.after(&event).expect("a halted migration is resumed");
+        let after = before.apply(&event).expect("a halted migration is resumed");
         self.record_event(before, &event, &after)
     }
 

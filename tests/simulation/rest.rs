@@ -10,7 +10,7 @@ use super::value::{alike, carries, taken_out};
 use super::wiring::{MIGRATE, ROLL_BACK};
 use crossfade_actions::ports::Alarms;
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_domain::load_balancer::same_actions::same;
+use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::routing::drift::describe;
 use crossfade_world::ledger::Items;
@@ -96,16 +96,16 @@ fn routes(run: &Run<'_>, outcome: Option<Outcome>) {
         .collect();
     for (route, watched, baseline, edit, accepted) in values {
         let live = run.account.live(&route).unwrap_or_default();
-        watch.expect(1, same(&live, &watched), || format!("{} changed unseen", route.describe()));
+        watch.expect(1, equivalent(&live, &watched), || format!("{} changed unseen", route.describe()));
         let value = carries(&baseline, &live, &groups, &WEIGHTS);
-        let without_ours = edit
-            .as_ref()
-            .is_some_and(|edit| taken_out(edit, &groups).map_or_else(|| same(edit, &live), |left| alike(&left, &live)));
+        let without_ours = edit.as_ref().is_some_and(|edit| {
+            taken_out(edit, &groups).map_or_else(|| equivalent(edit, &live), |left| alike(&left, &live))
+        });
         let fits = match outcome {
             Some(Outcome::Migrated) => value.is_step(last),
             // What somebody accepted is as good as a baseline, in the plan's own scale.
             Some(Outcome::RolledBack | Outcome::Refused) => {
-                same(&live, &baseline) || without_ours || (accepted && alike(&live, &baseline))
+                equivalent(&live, &baseline) || without_ours || (accepted && alike(&live, &baseline))
             }
             Some(Outcome::Halted) | None => true,
         };
@@ -155,7 +155,7 @@ fn journal(run: &Run<'_>, items: &Items, head: Option<&Head>) {
     let journal = &items.journals[&head.migration];
     let first =
         Head::first(head.service.clone(), head.attempt, journal[0].generation, head.execution.clone(), head.since);
-    let told = journal.iter().try_fold(first, |head, event| head.after(event));
+    let told = journal.iter().try_fold(first, |head, event| head.apply(event));
     watch.expect(13, told.as_ref() == Ok(head), || format!("the journal leads to {told:?}, the head is {head:?}"));
     let halted_says_why = head.phase != Phase::Halted || head.reason.as_ref().is_some_and(|reason| reason.len() > 10);
     watch.expect(13, halted_says_why, || "halted without a reason".to_owned());

@@ -1,7 +1,7 @@
 //! What a route carries, judged by shares and not by the planner's arithmetic.
 
 use crossfade_domain::load_balancer::action::{Action, ActionKind, Forward, forward_of};
-use crossfade_domain::load_balancer::same_actions::same;
+use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::names::TargetGroupArn;
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ pub(super) fn carries(
     ours: &BTreeSet<TargetGroupArn>,
     weights: &[f64],
 ) -> Carries {
-    if same(baseline, live) {
+    if equivalent(baseline, live) {
         return Carries::Baseline;
     }
     let (Some(before), Some(now)) = (forward_of(baseline), forward_of(live)) else { return Carries::Other };
@@ -160,7 +160,7 @@ pub(super) fn taken_out(edit: &[Action], ours: &BTreeSet<TargetGroupArn>) -> Opt
 
 /// Whether two forwards split alike over the same groups.
 pub(super) fn alike(one: &[Action], other: &[Action]) -> bool {
-    let (Some(one), Some(other)) = (forward_of(one), forward_of(other)) else { return same(one, other) };
+    let (Some(one), Some(other)) = (forward_of(one), forward_of(other)) else { return equivalent(one, other) };
     one.groups.len() == other.groups.len()
         && one.groups.iter().all(|tuple| {
             let there = other.weight_of(&tuple.group).map(|weight| share(other, weight));

@@ -8,10 +8,10 @@ use super::scenario::{Stage, WEIGHTS};
 use super::timers::at_once;
 use super::value::{Carries, alike, carries, new_share, taken_out};
 use crossfade_actions::ports::LoadBalancers as _;
-use crossfade_domain::journal::Happening;
+use crossfade_domain::journal::EventKind;
 use crossfade_domain::load_balancer::action::{Action, Forward, forward_of};
 use crossfade_domain::load_balancer::route::RouteId;
-use crossfade_domain::load_balancer::same_actions::same;
+use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::routing::drift::describe;
 use crossfade_world::World;
@@ -107,7 +107,7 @@ impl Watched {
 
     /// Whether it carries what somebody else made of it.
     fn is_edited(&self) -> bool {
-        self.foreign.as_ref().is_some_and(|(_, edit)| same(edit, self.live()))
+        self.foreign.as_ref().is_some_and(|(_, edit)| equivalent(edit, self.live()))
     }
 
     fn baseline(&self) -> &[Action] {
@@ -219,7 +219,7 @@ impl Watch {
     pub(super) fn edited(&mut self, route: &RouteId, live: Vec<Action>, now: Timestamp) {
         let watched = self.routes.get_mut(route).expect("a script edits routes of the service");
         let before = watched.foreign.as_ref().and_then(|(index, _)| watched.values.get(index - 1));
-        let put_back = before.is_some_and(|before| same(before, &live));
+        let put_back = before.is_some_and(|before| equivalent(before, &live));
         watched.foreign = (!put_back).then(|| (watched.values.len(), live.clone()));
         watched.values.push(live);
         self.settle_exposure(now);
@@ -251,17 +251,17 @@ impl Watch {
         self.exposed_since_alarm.is_some()
     }
 
-    pub(super) fn recorded(&mut self, what: &Happening, at: Timestamp) {
-        consumers::look_at(self, what);
-        match what {
-            Happening::Finished => {
+    pub(super) fn recorded(&mut self, kind: &EventKind, at: Timestamp) {
+        consumers::look_at(self, kind);
+        match kind {
+            EventKind::Finished => {
                 self.finished_at = Some(at);
                 self.exposed_since_alarm = None;
                 self.released_at = Some(at);
             }
-            Happening::RollbackVerified { .. } => self.released_at = Some(at),
-            Happening::Planned { .. } => self.taken(at),
-            Happening::Resumed { accepted, .. } => {
+            EventKind::RollbackVerified { .. } => self.released_at = Some(at),
+            EventKind::Planned { .. } => self.taken(at),
+            EventKind::Resumed { accepted, .. } => {
                 let accepted: BTreeSet<RouteId> = accepted.iter().map(|drift| drift.route.clone()).collect();
                 self.resumed(&accepted);
             }
@@ -312,18 +312,18 @@ impl Watch {
         self.expect(1, total > 0, || said("left a route without weight"));
         let value = carries(&baseline, after, &self.groups, &WEIGHTS);
         let of_foreign = foreign.as_ref().is_some_and(|(_, edit)| {
-            same(edit, after) || taken_out(edit, &self.groups).is_some_and(|left| alike(&left, after))
+            equivalent(edit, after) || taken_out(edit, &self.groups).is_some_and(|left| alike(&left, after))
         });
         self.expect(1, of_foreign || value != Carries::Other, || said("wrote neither baseline nor a planned step"));
         self.expect(4, of_foreign || value.keeps_the_rest(), || said("changed more than weights"));
 
         if let Some((index, edit)) = &foreign
-            && same(before, edit)
+            && equivalent(before, edit)
         {
             let knew = self.reads.get(&(who.invocation, route.clone())).is_some_and(|read| read >= index);
             self.expect(5, !knew || of_foreign, || said("overwrote somebody else's edit knowingly"));
         }
-        if !same(before, after) {
+        if !equivalent(before, after) {
             let over = account.head().is_some_and(|head| head.phase.is_over());
             self.expect(7, !over, || said("moved traffic after the end"));
         }

@@ -34,7 +34,7 @@ fn rooms(folder: &str) -> Imports {
 }
 
 fn is_for_tests(file: &Path) -> bool {
-    let names = ["tests", "fixture", "laws", "properties", "vectors"];
+    let names = ["tests", "fixture", "properties", "vectors"];
     file.iter().any(|part| names.contains(&part.to_string_lossy().trim_end_matches(".rs")))
 }
 

@@ -1,7 +1,7 @@
 //! The answer of a function: the cursor that the state machine carries on.
 
 use crossfade_domain::journal::Head;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
 
@@ -10,7 +10,7 @@ pub(crate) fn answer(
     head: &Head,
     plan: Option<&Plan>,
     step: u32,
-    verdict: Verdict,
+    verdict: NextStep,
     wait_seconds: u32,
     reason: impl Into<String>,
 ) -> Cursor {
@@ -27,5 +27,5 @@ pub(crate) fn answer(
 /// The answer while late writers may still be alive.
 pub(crate) fn settle(head: &Head, plan: &Plan, wait_seconds: u32) -> Cursor {
     let cause = head.rollback.as_ref().map_or("", |rollback| rollback.cause.as_str());
-    answer(head, Some(plan), 0, Verdict::Settle, wait_seconds, cause)
+    answer(head, Some(plan), 0, NextStep::Settle, wait_seconds, cause)
 }

@@ -2,7 +2,7 @@
 
 use crate::error::ActionError;
 use crossfade_domain::journal::Trigger;
-use crossfade_domain::journal::cursor::Verdict;
+use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::hook::DueHook;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use jiff::Timestamp;
@@ -55,7 +55,7 @@ pub(crate) struct RollBack {
     pub(crate) migration: Option<MigrationId>,
     pub(crate) generation: Option<u64>,
     pub(crate) step: Option<u32>,
-    pub(crate) verdict: Option<Verdict>,
+    pub(crate) verdict: Option<NextStep>,
     pub(crate) reason: Option<String>,
     pub(crate) caused_at: Option<Timestamp>,
     pub(crate) trigger: Option<Trigger>,
@@ -189,8 +189,8 @@ impl<'a> Fields<'a> {
 
     /// The hook that a cursor names, where its verdict was to call it.
     fn called_hook(&self) -> Option<DueHook> {
-        let verdict: Option<Verdict> = self.lenient("verdict");
-        self.lenient("hook").filter(|_| verdict == Some(Verdict::Hook))
+        let verdict: Option<NextStep> = self.lenient("verdict");
+        self.lenient("hook").filter(|_| verdict == Some(NextStep::Hook))
     }
 
     /// As `lenient`, in an object that is a field.

@@ -15,7 +15,7 @@ pub mod series;
 pub mod window;
 
 pub use counts::{ComparedPair, GroupCounts, GroupPair, PairMinute, PairRead, queries, read};
-pub use hour_before::{HourBefore, clumps};
+pub use hour_before::{HourBefore, dispersion_by_metric};
 pub use response_times::{ResponseTimes, last_whole_hour};
 pub use routing::objections;
 pub use series::series;

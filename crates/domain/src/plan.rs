@@ -45,8 +45,8 @@ pub struct Plan {
     pub guards: Vec<PlannedGuard>,
     /// How many bad requests count as one for the judge, by metric, from the old groups' hour before the plan was made.
     /// Empty where nothing is judged, and in plans from before this was recorded.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub clumps: BTreeMap<MetricKind, f64>,
+    #[serde(rename = "clumps", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dispersion: BTreeMap<MetricKind, f64>,
     /// Warnings that did not refuse the plan.
     pub findings: Vec<Finding>,
     /// What a resume made of an earlier plan of the same migration; none for the plan as it was made.

@@ -17,7 +17,7 @@ pub use name::new_group_name;
 pub use revision::revise;
 pub use routes::routes_of;
 
-use crate::comparison::{HourBefore, ResponseTimes, clumps};
+use crate::comparison::{HourBefore, ResponseTimes, dispersion_by_metric};
 use crate::names::{LoadBalancerArn, MigrationId};
 use crate::plan::{Finding, Plan, PlannedGroup, Severity};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
@@ -89,7 +89,7 @@ pub fn plan(
         groups,
         routes,
         guards: Vec::new(),
-        clumps: if policy.judge { clumps(&hours) } else { BTreeMap::new() },
+        dispersion: if policy.judge { dispersion_by_metric(&hours) } else { BTreeMap::new() },
         findings,
         revision: None,
     })
@@ -169,6 +169,6 @@ fn check_kept(policy: &ServicePolicy, findings: &mut Findings) {
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
-mod laws;
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -13,8 +13,8 @@ use crate::ports::Ports;
 use crate::routes::read;
 use crossfade_domain::alarms::quiet::AlarmsRead;
 use crossfade_domain::gates::verdict::{SliceInputs, SliceVerdict, verdict};
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
-use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::load_balancer::group::TargetHealth;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::SETTLE_SECONDS;
@@ -84,7 +84,7 @@ async fn check(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionErr
     };
     let said = verdict(&inputs);
     let step = head.verified_step.unwrap_or(0);
-    if said.verdict == Verdict::Halt {
+    if said.verdict == NextStep::Halt {
         return halt(ports, head, plan, step, &said.reason).await;
     }
     record(ports, head, |now| judged(now, &said)).await?;
@@ -123,21 +123,21 @@ async fn drift(ports: &Ports, migration: &Migration) -> Result<Vec<Drift>, Actio
 }
 
 /// What goes into the journal. Looks that only go on baking or holding do not: they would bury the rest.
-fn judged(head: &Head, said: &SliceVerdict) -> Option<Happening> {
+fn judged(head: &Head, said: &SliceVerdict) -> Option<EventKind> {
     let news = match said.verdict {
-        Verdict::Hold | Verdict::Approval => head.held_since.is_none(),
-        Verdict::Bake => head.held_since.is_some(),
-        Verdict::RollBack => head.condemned.is_none(),
+        NextStep::Hold | NextStep::Approval => head.held_since.is_none(),
+        NextStep::Bake => head.held_since.is_some(),
+        NextStep::RollBack => head.rollback_decided.is_none(),
         _ => true,
     };
-    let judged = Happening::Judged { verdict: said.verdict, reason: said.reason.clone() };
+    let judged = EventKind::Judged { verdict: said.verdict, reason: said.reason.clone() };
     (news && head.phase == Phase::Moving).then_some(judged)
 }
 
 fn next(migration: &Migration, step: u32, said: &SliceVerdict) -> Cursor {
-    let next = if said.verdict == Verdict::Advance { migration.head.intended_step.unwrap_or(step + 1) } else { step };
-    let wait = if said.verdict == Verdict::Stop { SETTLE_SECONDS } else { said.wait_seconds };
+    let next = if said.verdict == NextStep::Advance { migration.head.intended_step.unwrap_or(step + 1) } else { step };
+    let wait = if said.verdict == NextStep::Stop { SETTLE_SECONDS } else { said.wait_seconds };
     let mut answer = migration.answer(next, said.verdict, wait, said.reason.as_str());
-    answer.caused_at = (said.verdict == Verdict::RollBack).then_some(said.caused_at);
+    answer.caused_at = (said.verdict == NextStep::RollBack).then_some(said.caused_at);
     answer
 }

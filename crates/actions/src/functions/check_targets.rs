@@ -7,8 +7,8 @@ use crate::observing::health::health;
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crossfade_domain::gates::health::{HEALTHY_READS, targets_verdict};
-use crossfade_domain::journal::Happening;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::EventKind;
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use serde_json::Value;
 
 /// The shortest and the longest wait between two looks, in seconds; in between it is the health check's interval.
@@ -34,7 +34,7 @@ pub async fn check_targets(ports: &Ports, input: &Value) -> Result<Cursor, Actio
 
 async fn check(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
     if migration.head.commands.abort {
-        return Ok(migration.answer(step, Verdict::RollBack, 0, "aborted by an operator before any traffic"));
+        return Ok(migration.answer(step, NextStep::RollBack, 0, "aborted by an operator before any traffic"));
     }
     let (healthy, seen) = look(ports, migration).await?;
     let head = record(ports, &migration.head, |now| {
@@ -44,20 +44,20 @@ async fn check(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor
         } else {
             now.healthy_reads > 0 || now.waiting_since.is_none()
         };
-        news.then(|| Happening::TargetsChecked { healthy, reason: seen.clone() })
+        news.then(|| EventKind::TargetsChecked { healthy, reason: seen.clone() })
     })
     .await?;
     let migration = Migration { head, plan: migration.plan.clone() };
     if migration.head.healthy_reads >= HEALTHY_READS {
-        return Ok(migration.answer(step.max(1), Verdict::Ready, 0, seen));
+        return Ok(migration.answer(step.max(1), NextStep::Ready, 0, seen));
     }
     let limit = migration.plan.policy.targets_timeout_seconds;
     let waited = migration.head.waiting_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
     if !healthy && waited > i64::from(limit) {
         let reason = format!("new targets were not healthy within {limit} s: {seen}");
-        return Ok(migration.answer(step, Verdict::RollBack, 0, reason));
+        return Ok(migration.answer(step, NextStep::RollBack, 0, reason));
     }
-    Ok(migration.answer(step, Verdict::Wait, wait(&migration), seen))
+    Ok(migration.answer(step, NextStep::Wait, wait(&migration), seen))
 }
 
 async fn look(ports: &Ports, migration: &Migration) -> Result<(bool, String), ActionError> {

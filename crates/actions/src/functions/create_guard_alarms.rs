@@ -6,8 +6,8 @@ use crate::migration::write_journal::record;
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crossfade_domain::alarms::guard::{NewAlarm, definition, is_our_alarm};
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
-use crossfade_domain::journal::{Happening, Phase};
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::Tags;
 use crossfade_domain::plan::PlannedGuard;
 use serde_json::Value;
@@ -39,7 +39,7 @@ async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Curso
     let names = plan.guard_names();
     if names.is_empty() || head.guarded || head.phase != Phase::Planned {
         let reason = if names.is_empty() { "no guard alarms are asked for" } else { "the guard alarms exist" };
-        return Ok(migration.answer(step, Verdict::Proceed, 0, reason));
+        return Ok(migration.answer(step, NextStep::Proceed, 0, reason));
     }
     let foreign: Vec<String> = tags_of(ports, &names)
         .await?
@@ -61,10 +61,10 @@ async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Curso
     }
     record(ports, head, |now| {
         let due = now.phase == Phase::Planned && !now.guarded;
-        due.then(|| Happening::GuardsCreated { alarms: names.clone() })
+        due.then(|| EventKind::GuardsCreated { alarms: names.clone() })
     })
     .await?;
-    Ok(migration.answer(step, Verdict::Proceed, 0, format!("created alarms {}", names.join(", "))))
+    Ok(migration.answer(step, NextStep::Proceed, 0, format!("created alarms {}", names.join(", "))))
 }
 
 fn defined(stack: &str, migration: &Migration, guard: &PlannedGuard) -> Result<NewAlarm, ActionError> {

@@ -6,8 +6,8 @@ use crate::migration::write_journal::record;
 use crate::payload::StepInput;
 use crate::ports::{NewGroup, Ports};
 use crossfade_domain::alarms::tags;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
-use crossfade_domain::journal::{Happening, Head};
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::load_balancer::group::{Attributes, Tags, TargetGroup, is_ours, tag};
 use crossfade_domain::names::{MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::plan::{Plan, PlannedGroup};
@@ -46,7 +46,7 @@ async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Curso
             created.insert(group.old.clone(), new.arn);
         }
         record(ports, head, |now| {
-            (now.new_groups != created).then(|| Happening::GroupsCreated { groups: created.clone() })
+            (now.new_groups != created).then(|| EventKind::GroupsCreated { groups: created.clone() })
         })
         .await?;
     }
@@ -55,7 +55,7 @@ async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Curso
     if !notes.is_empty() {
         reason = format!("{reason}; not copied: {}", notes.join(", "));
     }
-    Ok(migration.answer(step, Verdict::Proceed, 0, reason))
+    Ok(migration.answer(step, NextStep::Proceed, 0, reason))
 }
 
 async fn adopt_or_create(

@@ -10,8 +10,8 @@ use crate::payload::StepInput;
 use crate::ports::{PortError, Ports};
 use crate::routes::read;
 use crossfade_domain::alarms::tags;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
-use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::journal::{EventKind, Head, Phase};
 use serde_json::Value;
 
 /// Reads every route back at 100 %, takes the alarms out of the tags of the new groups, records the end, releases the
@@ -53,7 +53,7 @@ async fn finish(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionEr
         )));
     }
     if head.commands.abort {
-        return Ok(migration.answer(last, Verdict::RollBack, 0, "aborted by an operator before the end"));
+        return Ok(migration.answer(last, NextStep::RollBack, 0, "aborted by an operator before the end"));
     }
     let (_, drift) = read::drift(ports, plan, head).await?;
     if let Some(first) = drift.first() {
@@ -64,14 +64,14 @@ async fn finish(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionEr
     }
     let head = release(ports, head, plan, |now| {
         // An abort that came between is not overtaken: the next look of this function sees it.
-        (now.phase == Phase::Moving && !now.commands.abort).then_some(Happening::Finished)
+        (now.phase == Phase::Moving && !now.commands.abort).then_some(EventKind::Finished)
     })
     .await?;
     if head.phase != Phase::Migrated {
-        return Ok(migration.answer(last, Verdict::RollBack, 0, "aborted by an operator before the end"));
+        return Ok(migration.answer(last, NextStep::RollBack, 0, "aborted by an operator before the end"));
     }
     let mut answer = migrated(&head, last);
-    answer.weight = migration.answer(last, Verdict::Migrated, 0, "").weight;
+    answer.weight = migration.answer(last, NextStep::Migrated, 0, "").weight;
     Ok(delete_guard_alarms_and_note(ports, plan, answer).await)
 }
 
@@ -99,5 +99,5 @@ async fn unguard(ports: &Ports, migration: &Migration) -> Result<Option<String>,
 
 fn migrated(head: &Head, step: u32) -> Cursor {
     let reason = format!("{} has all its traffic on the new cluster, read back; the locks are free", head.service);
-    answer(head, None, step, Verdict::Migrated, 0, reason)
+    answer(head, None, step, NextStep::Migrated, 0, reason)
 }

@@ -10,8 +10,8 @@ use crate::ports::{Ports, TakeError};
 use crossfade_domain::alarms::alarm::AlarmState;
 use crossfade_domain::alarms::guard::guard_alarms;
 use crossfade_domain::alarms::quiet::{AlarmsRead, objections};
-use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
-use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
+use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::{Finding, Plan, Severity};
 use crossfade_domain::planner::inventory::RouteHolder;
@@ -80,8 +80,8 @@ pub async fn plan_service(ports: &Ports, request: &PlanRequest, execution: &str)
     let generation = previous.as_ref().map_or(1, |head| head.generation + 1);
     let start = Head::first(plan.service.clone(), attempt, generation, execution.to_owned(), ports.clock.now());
     let routes = u32::try_from(plan.routes.len()).expect("a plan has at most 90 routes");
-    let event = start.next_event(Happening::Planned { routes }, start.since);
-    let head = start.after(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
+    let event = start.next_event(EventKind::Planned { routes }, start.since);
+    let head = start.apply(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
     match ports.ledger.take(previous.as_ref(), &head, &plan, &event).await {
         Ok(()) => confirm(ports, Migration { head, plan }).await,
         // Nobody holds a route any more: it is only too early, and the machine tries again.
@@ -157,7 +157,7 @@ async fn confirm(ports: &Ports, migration: Migration) -> Result<Cursor, ActionEr
         && let Some(reason) = not_quiet(ports, &migration.plan).await?
     {
         let head = release(ports, &migration.head, &migration.plan, |now| {
-            (now.phase == Phase::Planned).then(|| Happening::Refused { reason: reason.clone() })
+            (now.phase == Phase::Planned).then(|| EventKind::Refused { reason: reason.clone() })
         })
         .await?;
         return Ok(refused(&head.service, Refusal::Refused, reason, Vec::new()));
@@ -165,7 +165,7 @@ async fn confirm(ports: &Ports, migration: Migration) -> Result<Cursor, ActionEr
     let (routes, steps) = (migration.plan.routes.len(), migration.plan.last_step());
     let (step, verdict) = entry(&migration.head);
     let mut reason = format!("{}: {routes} routes in {steps} steps, locks held", migration.head.migration);
-    if verdict == Verdict::Advance {
+    if verdict == NextStep::Advance {
         reason = format!("{reason}; continues at step {step}");
     }
     let warnings: Vec<&str> = migration.plan.findings.iter().map(|finding| finding.message.as_str()).collect();
@@ -177,10 +177,10 @@ async fn confirm(ports: &Ports, migration: Migration) -> Result<Cursor, ActionEr
 
 /// Where the machine goes on: from the beginning until the new groups are attached, then at the step that the journal
 /// has.
-fn entry(head: &Head) -> (u32, Verdict) {
+fn entry(head: &Head) -> (u32, NextStep) {
     match head.intended_step.or(head.verified_step) {
-        Some(step) if step > 0 => (step, Verdict::Advance),
-        _ => (0, Verdict::Proceed),
+        Some(step) if step > 0 => (step, NextStep::Advance),
+        _ => (0, NextStep::Proceed),
     }
 }
 
@@ -270,7 +270,7 @@ fn planned(plan: Plan) -> Cursor {
     Cursor {
         findings: plan.findings.clone(),
         plan: Some(Box::new(plan.clone())),
-        ..Cursor::without_migration(plan.service, Verdict::Planned, reason)
+        ..Cursor::without_migration(plan.service, NextStep::Planned, reason)
     }
 }
 
@@ -285,7 +285,7 @@ fn refused_by(service: &ServiceName, findings: Vec<Finding>) -> Cursor {
 }
 
 fn refused(service: &ServiceName, error: Refusal, reason: String, findings: Vec<Finding>) -> Cursor {
-    Cursor { error: Some(error), findings, ..Cursor::without_migration(service.clone(), Verdict::Refused, reason) }
+    Cursor { error: Some(error), findings, ..Cursor::without_migration(service.clone(), NextStep::Refused, reason) }
 }
 
 fn busy_with(head: &Head) -> String {

@@ -5,7 +5,7 @@ use crate::migration::ownership::{head_of, plan_of};
 use crate::ports::{Ports, RollBackOrder, Started};
 use crate::rollback::begin::{Begun, bring_all_back, fence_off, roll_back_all};
 use crate::rollback::by_tags::{guarded_groups, remove_these_groups};
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -214,8 +214,8 @@ impl Reaction<'_> {
             }
         };
         let did = match answer.verdict {
-            Verdict::Refused => return self.reports.push(report(head, "taken back before its first change")),
-            Verdict::Halt => return self.reports.push(report(head, "halted: an operator must decide")),
+            NextStep::Refused => return self.reports.push(report(head, "taken back before its first change")),
+            NextStep::Halt => return self.reports.push(report(head, "halted: an operator must decide")),
             _ => "rolled back; the second look follows",
         };
         let name = roll_back_name(&Head { generation: answer.generation, ..head.clone() });

@@ -5,8 +5,8 @@ use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, re
 use crate::migration::write_journal::record;
 use crate::payload::StepInput;
 use crate::ports::Ports;
-use crossfade_domain::journal::Happening;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::EventKind;
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::load_balancer::group::Target;
 use crossfade_domain::policy::service_policy::NewTargets;
 use serde_json::Value;
@@ -50,8 +50,8 @@ async fn register(ports: &Ports, migration: &Migration, step: u32) -> Result<Cur
     let count = u32::try_from(targets.len()).expect("a policy has fewer than 2^32 targets");
     // The first record starts the clock of the targets' timeout.
     record(ports, &migration.head, |now| {
-        now.waiting_since.is_none().then_some(Happening::TargetsRegistered { registered: count })
+        now.waiting_since.is_none().then_some(EventKind::TargetsRegistered { registered: count })
     })
     .await?;
-    Ok(migration.answer(step, Verdict::Proceed, 0, reason))
+    Ok(migration.answer(step, NextStep::Proceed, 0, reason))
 }

@@ -12,8 +12,8 @@ use crate::ports::Ports;
 use crate::rollback::begin::{conclude, roll_back_all};
 use crate::rollback::by_tags::remove_new_groups;
 use crate::rollback::return_routes::{Fence, return_routes};
-use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
-use crossfade_domain::journal::{Event, Happening, Head, Phase, Trigger};
+use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
+use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 use crossfade_domain::rollback::Cause;
@@ -89,7 +89,7 @@ async fn find(ports: &Ports, request: &RollBack) -> Result<Found, ActionError> {
             return nothing(request, &format!("{} belongs to another execution", head.migration)).map(over);
         }
         let reason = format!("{} was taken over by execution {}", head.migration, head.execution);
-        return Ok(over(answer(&head, None, 0, Verdict::Halt, 0, reason)));
+        return Ok(over(answer(&head, None, 0, NextStep::Halt, 0, reason)));
     }
     if foreign && request.migration.is_none() {
         return nothing(request, "this execution holds no migration").map(over);
@@ -117,21 +117,21 @@ fn nothing(request: &RollBack, why: &str) -> Result<Cursor, ActionError> {
     };
     let cause = request.caught.as_ref().map(|caught| format!("{}: {}; ", caught.error, caught.cause));
     let reason = format!("{}no route of {service} was changed: {why}", cause.unwrap_or_default());
-    let mut refused = bare(service, request, verdict_of(request, Verdict::Refused), reason);
+    let mut refused = bare(service, request, verdict_of(request, NextStep::Refused), reason);
     refused.error = Some(Refusal::Refused);
     Ok(refused)
 }
 
 /// The second look knows no `refused`: that nothing was changed is what it came to see.
-fn verdict_of(request: &RollBack, verdict: Verdict) -> Verdict {
+fn verdict_of(request: &RollBack, verdict: NextStep) -> NextStep {
     match (request.mode, verdict) {
-        (Mode::Verify, Verdict::Refused) => Verdict::RolledBack,
+        (Mode::Verify, NextStep::Refused) => NextStep::RolledBack,
         (_, verdict) => verdict,
     }
 }
 
 /// An answer without a head.
-fn bare(service: &ServiceName, request: &RollBack, verdict: Verdict, reason: String) -> Cursor {
+fn bare(service: &ServiceName, request: &RollBack, verdict: NextStep, reason: String) -> Cursor {
     Cursor {
         migration: request.migration.clone(),
         generation: request.generation.unwrap_or(0),
@@ -148,17 +148,17 @@ async fn ended(
     migration: &MigrationId,
 ) -> Result<Cursor, ActionError> {
     let last = events_of(ports, service, migration).await?.pop();
-    let (verdict, reason) = match last.map(|event| event.what) {
-        Some(Happening::RollbackVerified { .. }) => (Verdict::RolledBack, format!("{migration} was rolled back")),
-        Some(Happening::Refused { reason }) => (Verdict::Refused, reason),
-        Some(Happening::Finished) => (Verdict::Refused, format!("{migration} has migrated; nothing was rolled back")),
+    let (verdict, reason) = match last.map(|event| event.kind) {
+        Some(EventKind::RollbackVerified { .. }) => (NextStep::RolledBack, format!("{migration} was rolled back")),
+        Some(EventKind::Refused { reason }) => (NextStep::Refused, reason),
+        Some(EventKind::Finished) => (NextStep::Refused, format!("{migration} has migrated; nothing was rolled back")),
         last => return Err(ActionError::Internal(format!("{migration} is not the latest and not over: {last:?}"))),
     };
     let mut found = bare(service, request, verdict_of(request, verdict), reason);
-    if request.mode == Mode::Act && found.verdict == Verdict::RolledBack {
-        (found.verdict, found.wait_seconds) = (Verdict::Settle, 1);
+    if request.mode == Mode::Act && found.verdict == NextStep::RolledBack {
+        (found.verdict, found.wait_seconds) = (NextStep::Settle, 1);
     }
-    found.error = (found.verdict == Verdict::Refused).then_some(Refusal::Refused);
+    found.error = (found.verdict == NextStep::Refused).then_some(Refusal::Refused);
     Ok(found)
 }
 
@@ -171,7 +171,7 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
     match head.phase {
         Phase::RolledBack => {
             let cause = head.reason.clone().unwrap_or_default();
-            return Ok(answer(head, None, 0, Verdict::Settle, 1, cause));
+            return Ok(answer(head, None, 0, NextStep::Settle, 1, cause));
         }
         Phase::Migrated | Phase::Refused => {
             let ended = if head.phase == Phase::Migrated { "has migrated" } else { "was refused" };
@@ -179,7 +179,7 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
                 head,
                 None,
                 0,
-                Verdict::Refused,
+                NextStep::Refused,
                 0,
                 format!("{} {ended}; nothing was rolled back", head.migration),
             );
@@ -195,7 +195,7 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
     let why = why(request, head, ports.clock.now());
     if head.phase == Phase::Halted && !why.may_move_halted() {
         let reason = head.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned());
-        return Ok(answer(head, Some(&plan), 0, Verdict::Halt, 0, reason));
+        return Ok(answer(head, Some(&plan), 0, NextStep::Halt, 0, reason));
     }
     roll_back_all(ports, head, &plan, &why).await
 }
@@ -203,7 +203,7 @@ async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, A
 /// Who asks for the rollback, and why.
 fn why(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
     let asked = request.cause.clone();
-    let gate = request.reason.clone().filter(|_| request.verdict == Some(Verdict::RollBack));
+    let gate = request.reason.clone().filter(|_| request.verdict == Some(NextStep::RollBack));
     let (trigger, cause) = if let Some(trigger) = request.trigger {
         (trigger, asked.unwrap_or_else(|| format!("rolled back by {trigger:?}")))
     } else if head.commands.abort {
@@ -231,7 +231,7 @@ async fn roll_back_by_tags(ports: &Ports, request: &RollBack, table: ActionError
     let Some(service) = known else { return Err(table) };
     // `Finish migration` failed, which may have recorded the end before its answer was lost: only the table can say,
     // and at the end of the last bake nothing is in a hurry. An alarm that fires meanwhile does not come this way.
-    if request.verdict == Some(Verdict::Finish) {
+    if request.verdict == Some(NextStep::Finish) {
         return Err(table);
     }
     tracing::error!(%service, error = table.chain(), "rolling back without the table");
@@ -244,11 +244,11 @@ async fn roll_back_by_tags(ports: &Ports, request: &RollBack, table: ActionError
         Err(error) => return Err(error),
     };
     if !taken.stuck.is_empty() {
-        return Ok(bare(service, request, Verdict::Halt, taken.stuck.join("; ")));
+        return Ok(bare(service, request, NextStep::Halt, taken.stuck.join("; ")));
     }
     let cause = request.reason.clone().or_else(|| request.cause.clone()).unwrap_or_default();
     let reason = format!("{cause} (returned {} routes without the table: {})", taken.written, table.chain());
-    let mut settle = bare(service, request, Verdict::Settle, reason);
+    let mut settle = bare(service, request, NextStep::Settle, reason);
     settle.wait_seconds = SETTLE_SECONDS;
     Ok(settle)
 }
@@ -262,11 +262,11 @@ async fn verify(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor
             return Ok(delete_guard_alarms_and_note(
                 ports,
                 &plan,
-                answer(head, None, 0, Verdict::RolledBack, 0, reason()),
+                answer(head, None, 0, NextStep::RolledBack, 0, reason()),
             )
             .await);
         }
-        Phase::Halted | Phase::Migrated => Verdict::Halt,
+        Phase::Halted | Phase::Migrated => NextStep::Halt,
         _ => {
             let plan = plan_of(ports, head).await?;
             let mut answer = if head.phase == Phase::Settling {
@@ -307,14 +307,14 @@ async fn look_again(ports: &Ports, request: &RollBack, head: &Head, plan: &Plan)
     };
     let rewritten = earlier.iter().skip(1).sum();
     let head = release(ports, &head, plan, |now| {
-        (now.phase == Phase::Settling).then_some(Happening::RollbackVerified { rewritten })
+        (now.phase == Phase::Settling).then_some(EventKind::RollbackVerified { rewritten })
     })
     .await?;
     let reason = head.reason.clone().unwrap_or_default();
     if head.phase != Phase::RolledBack {
-        return Ok(answer(&head, Some(plan), 0, Verdict::Halt, 0, reason));
+        return Ok(answer(&head, Some(plan), 0, NextStep::Halt, 0, reason));
     }
-    Ok(delete_guard_alarms_and_note(ports, plan, answer(&head, Some(plan), 0, Verdict::RolledBack, 0, reason)).await)
+    Ok(delete_guard_alarms_and_note(ports, plan, answer(&head, Some(plan), 0, NextStep::RolledBack, 0, reason)).await)
 }
 
 /// Seconds until the longest writer that the rollback fenced off is dead.
@@ -326,9 +326,9 @@ fn still_settling(head: &Head, now: Timestamp) -> Option<u32> {
 
 /// How many routes each complete return wrote, since the latest rollback was begun.
 fn returns_of_this_rollback(events: &[Event]) -> Vec<u32> {
-    let begun = events.iter().rposition(|event| matches!(event.what, Happening::RollbackBegun { .. })).unwrap_or(0);
-    let returned = |event: &Event| match event.what {
-        Happening::RoutesReturned { written } => Some(written),
+    let begun = events.iter().rposition(|event| matches!(event.kind, EventKind::RollbackBegun { .. })).unwrap_or(0);
+    let returned = |event: &Event| match event.kind {
+        EventKind::RoutesReturned { written } => Some(written),
         _ => None,
     };
     events[begun..].iter().filter_map(returned).collect()

@@ -12,9 +12,9 @@ use crate::ports::Ports;
 use crate::routes::raise::{Raise, Raised};
 use crate::routes::read::{self, Live};
 use crossfade_domain::gates::verdict::{held_too_long, held_wait_seconds, seconds_between, slice_seconds};
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
-use crossfade_domain::journal::{Happening, Head};
-use crossfade_domain::load_balancer::same_actions::same;
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::journal::{EventKind, Head};
+use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::plan::Plan;
 use serde_json::Value;
 
@@ -76,12 +76,12 @@ async fn shift(ports: &Ports, migration: &Migration, input: &StepInput) -> Resul
         return Ok(answer);
     }
 
-    let weight = migration.answer(step, Verdict::Bake, 0, "").weight;
+    let weight = migration.answer(step, NextStep::Bake, 0, "").weight;
     // The order is looked at again with every try to record: an invocation that was given up for dead may come back
     // when the next step is under way, and must not put its own in that one's place. Its writes are then fenced off.
     let intended = record(ports, head, |now| {
         let due = now.intended_step != Some(step) && in_order(now, plan, step).is_ok();
-        due.then_some(Happening::ShiftIntended { step, weight })
+        due.then_some(EventKind::ShiftIntended { step, weight })
     })
     .await?;
     match Raise::new(ports, plan, &intended, step, live, read_at).all().await? {
@@ -100,7 +100,7 @@ async fn shift(ports: &Ports, migration: &Migration, input: &StepInput) -> Resul
     }
     read::read_back(ports, plan, &intended, step).await?;
     let head = record(ports, &intended, |now| {
-        (now.intended_step == Some(step)).then_some(Happening::Shifted { step, weight })
+        (now.intended_step == Some(step)).then_some(EventKind::Shifted { step, weight })
     })
     .await?;
     shifted(ports, &Migration { head, plan: plan.clone() }, step).await
@@ -132,7 +132,7 @@ async fn objection(
     let Migration { head, plan } = migration;
     if head.commands.abort {
         let reason = format!("aborted by an operator before step {step}");
-        return Ok(Some(migration.answer(step, Verdict::RollBack, 0, reason)));
+        return Ok(Some(migration.answer(step, NextStep::RollBack, 0, reason)));
     }
     if everywhere(plan, head, live, step)? {
         return Ok(None);
@@ -151,7 +151,7 @@ async fn objection(
     let sick = too_few_new(ports, plan, head).await?;
     if let Some(reason) = sick.as_ref().filter(|_| held.exposed && !begun) {
         // What the gates would say of a sick new side with traffic, a slice earlier.
-        return Ok(Some(migration.answer(step, Verdict::RollBack, 0, format!("health: {reason}"))));
+        return Ok(Some(migration.answer(step, NextStep::RollBack, 0, format!("health: {reason}"))));
     }
     let lacking = match sick {
         Some(reason) => Some(reason),
@@ -161,7 +161,7 @@ async fn objection(
     if begun {
         // Half of a shift is no place to wait: it cannot be completed now, so it is taken back (invariant 3).
         let reason = format!("step {step} is on some routes only and cannot be completed: {reason}");
-        return Ok(Some(migration.answer(step, Verdict::RollBack, 0, reason)));
+        return Ok(Some(migration.answer(step, NextStep::RollBack, 0, reason)));
     }
     held.answer(ports, migration, CAPACITY_WAIT_SECONDS, &reason).await.map(Some)
 }
@@ -169,7 +169,7 @@ async fn objection(
 fn everywhere(plan: &Plan, head: &Head, live: &Live, step: u32) -> Result<bool, ActionError> {
     for route in &plan.routes {
         let wanted = read::wanted(route, head, step)?;
-        if !live.get(&route.id).is_some_and(|live| same(live, &wanted)) {
+        if !live.get(&route.id).is_some_and(|live| equivalent(live, &wanted)) {
             return Ok(false);
         }
     }
@@ -206,7 +206,7 @@ impl Held {
         }
         let head = record(ports, &migration.head, |now| {
             let first = now.held_since.is_none();
-            first.then(|| Happening::Judged { verdict: Verdict::Hold, reason: why.to_owned() })
+            first.then(|| EventKind::Judged { verdict: NextStep::Hold, reason: why.to_owned() })
         })
         .await?;
         let (migration, policy) = (Migration { head, plan: migration.plan.clone() }, &migration.plan.policy);
@@ -217,9 +217,9 @@ impl Held {
         };
         if self.exposed {
             // The step that bakes on, whose weight the routes have.
-            return Ok(migration.answer(migration.head.verified_step.unwrap_or(0), Verdict::Hold, wait, why));
+            return Ok(migration.answer(migration.head.verified_step.unwrap_or(0), NextStep::Hold, wait, why));
         }
-        Ok(migration.answer(self.step, Verdict::Wait, wait.min(shortest), why))
+        Ok(migration.answer(self.step, NextStep::Wait, wait.min(shortest), why))
     }
 }
 
@@ -229,8 +229,8 @@ fn attach_later(ports: &Ports, migration: &Migration, wait: u32, why: &str) -> C
     let (head, policy) = (&migration.head, &migration.plan.policy);
     let waited_for = seconds_between(head.resumed_at.unwrap_or(head.since), ports.clock.now());
     match held_wait_seconds(policy, waited_for, wait) {
-        Some(longest) => migration.answer(0, Verdict::Wait, longest.min(wait), why),
-        None => migration.answer(0, Verdict::RollBack, 0, held_too_long(policy, waited_for, why)),
+        Some(longest) => migration.answer(0, NextStep::Wait, longest.min(wait), why),
+        None => migration.answer(0, NextStep::RollBack, 0, held_too_long(policy, waited_for, why)),
     }
 }
 
@@ -241,14 +241,17 @@ async fn shifted(ports: &Ports, migration: &Migration, step: u32) -> Result<Curs
     }
     let routes = migration.plan.routes.len();
     Ok(match migration.plan.step(step) {
-        None => {
-            migration.answer(step, Verdict::Proceed, 0, format!("the new groups are attached at 0 %, routes: {routes}"))
-        }
+        None => migration.answer(
+            step,
+            NextStep::Proceed,
+            0,
+            format!("the new groups are attached at 0 %, routes: {routes}"),
+        ),
         Some(scheduled) => {
             let slice = slice_seconds(&migration.plan.policy, scheduled.bake_seconds);
             let all = if routes == 1 { "the route is".to_owned() } else { format!("{routes} routes are") };
             let reason = format!("{all} at {}, read back", scheduled.weight);
-            migration.answer(step, Verdict::Bake, slice, reason)
+            migration.answer(step, NextStep::Bake, slice, reason)
         }
     })
 }

@@ -5,8 +5,8 @@ use crate::error::ActionError;
 use crate::migration::ownership::Migration;
 use crate::migration::write_journal::record;
 use crate::ports::Ports;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
-use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::policy::service_policy::OnDrift;
 
@@ -22,11 +22,11 @@ pub(crate) async fn halt(
     reason: &str,
 ) -> Result<Cursor, ActionError> {
     let head = record(ports, head, |now| {
-        (now.phase != Phase::Halted).then(|| Happening::Halted { reason: reason.to_owned() })
+        (now.phase != Phase::Halted).then(|| EventKind::Halted { reason: reason.to_owned() })
     })
     .await?;
     tracing::error!(migration = %head.migration, reason, "halted");
-    Ok(answer(&head, Some(plan), step, Verdict::Halt, 0, reason))
+    Ok(answer(&head, Some(plan), step, NextStep::Halt, 0, reason))
 }
 
 /// What the policy asks for when someone else changed a route. Before the first change of ours there is nothing to
@@ -42,7 +42,7 @@ pub(crate) async fn halt_or_return(
 ) -> Result<Cursor, ActionError> {
     let reason = format!("someone else changed a route: {drift}");
     if migration.head.phase == Phase::Planned || migration.plan.policy.on_drift == OnDrift::Rollback {
-        return Ok(migration.answer(step, Verdict::RollBack, 0, reason));
+        return Ok(migration.answer(step, NextStep::RollBack, 0, reason));
     }
     let advice = "; nothing was overwritten: put the route back and resume, resume with acceptDrift, or roll back";
     halt(ports, &migration.head, &migration.plan, step, &format!("{reason}{advice}")).await

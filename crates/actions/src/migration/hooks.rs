@@ -10,10 +10,10 @@ use crate::migration::ownership::Migration;
 use crate::migration::write_journal::record;
 use crate::payload::RollBack;
 use crate::ports::{ExecutionStatus, Ports};
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::due_hook::{due_after, due_after_rollback, due_before};
 use crossfade_domain::journal::hook::{DueHook, HookCall, HookPoint};
-use crossfade_domain::journal::{Happening, Head};
+use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::plan::Plan;
 use std::ops::ControlFlow;
 
@@ -29,7 +29,7 @@ pub(crate) async fn answered(ports: &Ports, head: &Head, called: Option<&DueHook
     let Some(called) = called else { return Ok(head.clone()) };
     record(ports, head, |now| {
         let open = now.hook.as_ref().filter(|call| !call.answered && call.point == called.point)?;
-        Some(Happening::HookAnswered { point: open.point, step: open.step, function: open.function.clone() })
+        Some(EventKind::HookAnswered { point: open.point, step: open.step, function: open.function.clone() })
     })
     .await
 }
@@ -67,7 +67,7 @@ async fn on_the_way_up(
     let Some(due) = due else { return Ok(None) };
     let head = called(ports, &migration.head, &due, step, &migration.head.execution).await?;
     let reason = format!("calls hook {} ({})", due.function, due.point.field());
-    let mut calls = answer(&head, Some(&migration.plan), step, Verdict::Hook, 0, reason);
+    let mut calls = answer(&head, Some(&migration.plan), step, NextStep::Hook, 0, reason);
     calls.hook = Some(due);
     Ok(Some(calls))
 }
@@ -76,7 +76,7 @@ async fn on_the_way_up(
 async fn called(ports: &Ports, head: &Head, due: &DueHook, step: u32, execution: &str) -> Result<Head, ActionError> {
     record(ports, head, |now| {
         let known = now.hook.as_ref().is_some_and(|call| call.is(due.point, step) && call.execution == execution);
-        (!known).then(|| Happening::HookCalled {
+        (!known).then(|| EventKind::HookCalled {
             point: due.point,
             step,
             function: due.function.clone(),
@@ -125,7 +125,7 @@ pub(crate) async fn after_rollback(
         return Ok(ControlFlow::Break(waits(&head, plan, call)));
     }
     let cause = head.rollback.as_ref().map_or("", |rollback| rollback.cause.as_str());
-    let mut calls = answer(&head, Some(plan), 0, Verdict::Hook, 0, cause);
+    let mut calls = answer(&head, Some(plan), 0, NextStep::Hook, 0, cause);
     calls.hook = Some(due);
     Ok(ControlFlow::Break(calls))
 }

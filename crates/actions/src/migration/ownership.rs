@@ -4,7 +4,7 @@ use crate::answer::answer;
 use crate::error::{ActionError, ErrorClass};
 use crate::payload::StepInput;
 use crate::ports::Ports;
-use crossfade_domain::journal::cursor::{Cursor, Verdict};
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
@@ -26,7 +26,7 @@ pub(crate) struct Migration {
 
 impl Migration {
     /// The answer of an action at `step`.
-    pub(crate) fn answer(&self, step: u32, verdict: Verdict, wait_seconds: u32, reason: impl Into<String>) -> Cursor {
+    pub(crate) fn answer(&self, step: u32, verdict: NextStep, wait_seconds: u32, reason: impl Into<String>) -> Cursor {
         answer(&self.head, Some(&self.plan), step, verdict, wait_seconds, reason)
     }
 }
@@ -50,15 +50,15 @@ pub(crate) async fn read_ownership(ports: &Ports, step: &StepInput) -> Result<Ow
 /// The answer where the function may not act: `halt` where its own migration has halted, else `stop`.
 pub(crate) fn objection(head: &Head, step: &StepInput) -> Option<Cursor> {
     let (verdict, reason) = if head.migration != step.migration {
-        (Verdict::Stop, format!("{} is over; {} has begun since", step.migration, head.migration))
+        (NextStep::Stop, format!("{} is over; {} has begun since", step.migration, head.migration))
     } else if head.phase == Phase::Halted && head.generation == step.generation {
-        (Verdict::Halt, head.reason.clone().unwrap_or_else(|| format!("{} has halted", head.migration)))
+        (NextStep::Halt, head.reason.clone().unwrap_or_else(|| format!("{} has halted", head.migration)))
     } else if head.generation != step.generation || !matches!(head.phase, Phase::Planned | Phase::Moving) {
-        (Verdict::Stop, superseded(head, step.generation))
+        (NextStep::Stop, superseded(head, step.generation))
     } else {
         return None;
     };
-    let wait = if verdict == Verdict::Stop { SETTLE_SECONDS } else { 0 };
+    let wait = if verdict == NextStep::Stop { SETTLE_SECONDS } else { 0 };
     let mut lost = answer(head, None, step.step, verdict, wait, reason);
     // The cursor stays that of this execution's migration, so that the second look is at the right one.
     lost.migration = Some(step.migration.clone());

@@ -3,7 +3,7 @@
 use crate::error::ActionError;
 use crate::migration::ownership::head_of;
 use crate::ports::{LedgerError, Ports};
-use crossfade_domain::journal::{Happening, Head};
+use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::plan::Plan;
 
 /// Times that a record is decided anew after somebody else wrote to the same journal.
@@ -18,7 +18,7 @@ const TRIES: u32 = 5;
 pub(crate) async fn record(
     ports: &Ports,
     head: &Head,
-    decide: impl Fn(&Head) -> Option<Happening> + Send,
+    decide: impl Fn(&Head) -> Option<EventKind> + Send,
 ) -> Result<Head, ActionError> {
     write(ports, head, None, decide).await
 }
@@ -31,7 +31,7 @@ pub(crate) async fn release(
     ports: &Ports,
     head: &Head,
     plan: &Plan,
-    decide: impl Fn(&Head) -> Option<Happening> + Send,
+    decide: impl Fn(&Head) -> Option<EventKind> + Send,
 ) -> Result<Head, ActionError> {
     write(ports, head, Some(plan), decide).await
 }
@@ -40,13 +40,13 @@ async fn write(
     ports: &Ports,
     head: &Head,
     releasing: Option<&Plan>,
-    decide: impl Fn(&Head) -> Option<Happening> + Send,
+    decide: impl Fn(&Head) -> Option<EventKind> + Send,
 ) -> Result<Head, ActionError> {
     let mut before = head.clone();
     for attempt in 1.. {
-        let Some(what) = decide(&before) else { return Ok(before) };
-        let event = before.next_event(what, ports.clock.now());
-        let after = before.after(&event).map_err(|error| ActionError::Superseded(error.to_string()))?;
+        let Some(kind) = decide(&before) else { return Ok(before) };
+        let event = before.next_event(kind, ports.clock.now());
+        let after = before.apply(&event).map_err(|error| ActionError::Superseded(error.to_string()))?;
         let written = match releasing {
             None => ports.ledger.record(&before, &event, &after).await,
             Some(plan) => ports.ledger.release(&before, &event, &after, plan).await,

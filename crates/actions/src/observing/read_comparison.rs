@@ -4,7 +4,7 @@ use crate::error::ActionError;
 use crate::observing::hour_before::in_seconds;
 use crate::ports::Ports;
 use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, objections, parameters, queries, read, series};
-use crossfade_domain::gates::judge::Comparison;
+use crossfade_domain::gates::judge::JudgeReading;
 use crossfade_domain::journal::Head;
 use crossfade_domain::judge::{Judgement, MetricKind, judge};
 use crossfade_domain::load_balancer::action::{Forward, forward_of};
@@ -16,7 +16,7 @@ use crossfade_domain::weight::Weight;
 ///
 /// # Errors
 /// The ledger's and the metrics'. What CloudWatch answers in part is an error.
-pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<Option<Comparison>, ActionError> {
+pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<Option<JudgeReading>, ActionError> {
     if !plan.policy.judge || head.verified_step.unwrap_or(0) == 0 {
         return Ok(None);
     }
@@ -36,9 +36,9 @@ pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<O
     let weight = head.verified_step.and_then(|step| plan.step(step)).map_or(Weight::ZERO, |step| step.weight);
     let objections = objections(&window, weight, &pairs);
     if window.has_outlived_its_data() {
-        return Ok(Some(Comparison { judgement: Judgement::without_a_series(), objections }));
+        return Ok(Some(JudgeReading { judgement: Judgement::without_a_series(), objections }));
     }
-    let series = series(&window, &pairs, &plan.clumps);
+    let series = series(&window, &pairs, &plan.dispersion);
     let mut judgement = judge(&series, &parameters(plan));
     if !window.has_reached_the_step() {
         judgement = judgement.before_its_step();
@@ -46,7 +46,7 @@ pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<O
     if !series.metrics.contains_key(&MetricKind::Slow) {
         judgement.sentence.push_str("; slowness not compared, the old cluster answered nothing before the first shift");
     }
-    Ok(Some(Comparison { judgement, objections }))
+    Ok(Some(JudgeReading { judgement, objections }))
 }
 
 fn pair(head: &Head, plan: &Plan, planned: &PlannedGroup) -> Result<ComparedPair, ActionError> {

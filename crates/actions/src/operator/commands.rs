@@ -4,7 +4,7 @@ use crate::error::ActionError;
 use crate::migration::ownership::head_of;
 use crate::migration::write_journal::record;
 use crate::ports::Ports;
-use crossfade_domain::journal::{Commands, Happening, Head, Phase};
+use crossfade_domain::journal::{Commands, EventKind, Head, Phase};
 use crossfade_domain::names::ServiceName;
 
 /// A command.
@@ -35,7 +35,7 @@ pub async fn command(ports: &Ports, service: &ServiceName, command: Command, who
     record(ports, &head, |now| {
         let commands = after(now, command);
         let reason = format!("{command:?} by {who}");
-        (commands != now.commands).then_some(Happening::Commanded { commands, reason })
+        (commands != now.commands).then_some(EventKind::Commanded { commands, reason })
     })
     .await
 }

@@ -6,7 +6,7 @@ use crate::observing::health::too_few_old;
 use crate::ports::{LedgerError, Ports, Started};
 use crate::routes::read;
 use crossfade_domain::alarms::quiet::{AlarmsRead, Objection, objections};
-use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 use crossfade_domain::planner::revise;
@@ -98,10 +98,10 @@ pub(crate) async fn take_over(
     if revised.is_some() {
         writers_are_dead(head, ports.clock.now())?;
     }
-    let what =
-        Happening::Resumed { execution: execution.to_owned(), who: request.who.clone(), accepted: accepted.clone() };
-    let event = head.next_event(what, ports.clock.now());
-    let after = head.after(&event).map_err(|error| ActionError::Superseded(error.to_string()))?;
+    let kind =
+        EventKind::Resumed { execution: execution.to_owned(), who: request.who.clone(), accepted: accepted.clone() };
+    let event = head.next_event(kind, ports.clock.now());
+    let after = head.apply(&event).map_err(|error| ActionError::Superseded(error.to_string()))?;
     let written = match &revised {
         None => ports.ledger.record(head, &event, &after).await,
         Some(plan) => ports.ledger.revise(head, &event, &after, plan).await,

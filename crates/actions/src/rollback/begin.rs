@@ -8,8 +8,8 @@ use crate::migration::write_journal::record;
 use crate::ports::{LedgerError, Ports};
 use crate::rollback::return_routes::{Fence, Returned, Returning, return_all};
 use crate::rollback::withdraw::withdraw;
-use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
-use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
+use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
 use crossfade_domain::rollback::{Admission, Cause, admission};
 
@@ -86,7 +86,7 @@ fn plan_is_in_force(plan: &Plan, head: &Head) -> bool {
 
 fn refusal(head: &Head, plan: &Plan, reason: &str) -> Cursor {
     let mut refused =
-        answer(head, Some(plan), 0, Verdict::Refused, 0, format!("taken back before any route changed: {reason}"));
+        answer(head, Some(plan), 0, NextStep::Refused, 0, format!("taken back before any route changed: {reason}"));
     refused.error = Some(Refusal::Refused);
     refused
 }
@@ -106,10 +106,10 @@ async fn begin(ports: &Ports, head: &Head, why: &Cause) -> Result<Head, ActionEr
             }
             Admission::Over => return Err(ActionError::Superseded(format!("{} is over", before.migration))),
         }
-        let what =
-            Happening::RollbackBegun { trigger: why.trigger, cause: why.cause.clone(), caused_at: why.caused_at };
-        let event = before.next_event(what, ports.clock.now());
-        let after = before.after(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
+        let kind =
+            EventKind::RollbackBegun { trigger: why.trigger, cause: why.cause.clone(), caused_at: why.caused_at };
+        let event = before.next_event(kind, ports.clock.now());
+        let after = before.apply(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
         match ports.ledger.record(&before, &event, &after).await {
             Ok(()) => return Ok(after),
             // Whoever was first, what counts is whether a rollback runs now.
@@ -149,7 +149,7 @@ pub(crate) async fn conclude(
     let head = keep_foreign_edits(ports, head, &returned).await?;
     let head = record(ports, &head, |now| {
         let news = now.phase == Phase::RollingBack || returned.written > 0;
-        news.then_some(Happening::RoutesReturned { written: returned.written })
+        news.then_some(EventKind::RoutesReturned { written: returned.written })
     })
     .await?;
     Ok(settle(&head, plan, SETTLE_SECONDS))
@@ -179,11 +179,11 @@ async fn keep_foreign_edits(ports: &Ports, head: &Head, returned: &Returned) -> 
     for (route, seen) in &returned.foreign {
         let known = events
             .iter()
-            .any(|event| matches!(&event.what, Happening::ForeignEditKept { route: kept, .. } if kept == route));
+            .any(|event| matches!(&event.kind, EventKind::ForeignEditKept { route: kept, .. } if kept == route));
         if !known {
             head = record(ports, &head, |now| {
-                let what = Happening::ForeignEditKept { route: route.clone(), seen: seen.clone() };
-                now.phase.is_returning().then_some(what)
+                let kind = EventKind::ForeignEditKept { route: route.clone(), seen: seen.clone() };
+                now.phase.is_returning().then_some(kind)
             })
             .await?;
         }

@@ -4,7 +4,7 @@ use crate::error::ActionError;
 use crate::migration::delete_guard_alarms::delete_guard_alarms;
 use crate::migration::write_journal::release;
 use crate::ports::Ports;
-use crossfade_domain::journal::{Happening, Head, Phase};
+use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::load_balancer::group::is_ours;
 use crossfade_domain::plan::Plan;
 
@@ -16,7 +16,7 @@ use crossfade_domain::plan::Plan;
 pub(crate) async fn withdraw(ports: &Ports, head: &Head, plan: &Plan, reason: &str) -> Result<Head, ActionError> {
     delete_groups(ports, plan).await?;
     let head = release(ports, head, plan, |now| {
-        (now.phase == Phase::Planned).then(|| Happening::Refused { reason: reason.to_owned() })
+        (now.phase == Phase::Planned).then(|| EventKind::Refused { reason: reason.to_owned() })
     })
     .await?;
     if head.phase == Phase::Refused {

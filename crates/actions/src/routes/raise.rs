@@ -7,7 +7,7 @@ use crate::retry::{FIRST_BACKOFF, WRITE_TRIES};
 use crate::routes::read::{Live, may_carry, read, read_all, wanted};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
-use crossfade_domain::load_balancer::same_actions::same;
+use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::routing::drift::drifted;
 use std::time::Duration;
@@ -79,7 +79,7 @@ impl<'a> Raise<'a> {
         let mut backoff = FIRST_BACKOFF;
         for attempt in 1.. {
             let live = self.current(route, attempt).await?;
-            if live.is_some_and(|live| same(live, &wanted)) {
+            if live.is_some_and(|live| equivalent(live, &wanted)) {
                 return Ok(Raised::Everywhere);
             }
             if let Some(drift) = drifted(route, live, &values) {

@@ -6,7 +6,7 @@ use crate::retry::FIRST_BACKOFF;
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
-use crossfade_domain::load_balancer::same_actions::same;
+use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::routing::drift::{Drift, drifted, expected};
@@ -104,7 +104,7 @@ pub(crate) async fn read_back(ports: &Ports, plan: &Plan, head: &Head, step: u32
         let mut missing = Vec::new();
         for route in &plan.routes {
             let wanted = wanted(route, head, step)?;
-            if !live.get(&route.id).is_some_and(|live| same(live, &wanted)) {
+            if !live.get(&route.id).is_some_and(|live| equivalent(live, &wanted)) {
                 missing.push(route.id.describe());
             }
         }

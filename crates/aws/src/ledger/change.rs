@@ -31,16 +31,16 @@ pub(super) fn log(service: &ServiceName, event: &Event) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossfade_domain::journal::{Happening, Head};
+    use crossfade_domain::journal::{EventKind, Head};
     use crossfade_domain::weight::Weight;
     use jiff::Timestamp;
 
     #[track_caller]
-    fn check(what: Happening, expected: Option<(&str, &str)>) {
+    fn check(kind: EventKind, expected: Option<(&str, &str)>) {
         let service = ServiceName::parse("users").unwrap();
         let head = Head::first(service.clone(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH);
         let mut item = Item::new();
-        tell(&mut item, &service, &head.next_event(what, Timestamp::UNIX_EPOCH));
+        tell(&mut item, &service, &head.next_event(kind, Timestamp::UNIX_EPOCH));
         let value = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
         assert_eq!(value("change").zip(value("reason")), expected);
         if expected.is_some() {
@@ -52,15 +52,15 @@ mod tests {
     #[test]
     fn others_are_told_where_a_migration_stands_and_no_more() {
         let reason = || "an alarm".to_owned();
-        check(Happening::Planned { routes: 2 }, Some(("started", "2 routes are locked and nothing is changed yet")));
+        check(EventKind::Planned { routes: 2 }, Some(("started", "2 routes are locked and nothing is changed yet")));
         check(
-            Happening::Shifted { step: 1, weight: Weight::FULL },
+            EventKind::Shifted { step: 1, weight: Weight::FULL },
             Some(("shifted", "every route was read back at 100 %")),
         );
-        check(Happening::Halted { reason: reason() }, Some(("halted", "an alarm")));
-        check(Happening::Refused { reason: reason() }, Some(("refused", "an alarm")));
-        check(Happening::Finished, Some(("migrated", "all traffic is on the new cluster")));
-        check(Happening::RoutesReturned { written: 2 }, None);
-        check(Happening::ShiftIntended { step: 1, weight: Weight::FULL }, None);
+        check(EventKind::Halted { reason: reason() }, Some(("halted", "an alarm")));
+        check(EventKind::Refused { reason: reason() }, Some(("refused", "an alarm")));
+        check(EventKind::Finished, Some(("migrated", "all traffic is on the new cluster")));
+        check(EventKind::RoutesReturned { written: 2 }, None);
+        check(EventKind::ShiftIntended { step: 1, weight: Weight::FULL }, None);
     }
 }

@@ -170,43 +170,43 @@ fn next(outcome: Outcome, service: &ServiceName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossfade_domain::journal::{Commands, Happening};
+    use crossfade_domain::journal::{Commands, EventKind};
     use crossfade_domain::weight::Weight;
     use jiff::Timestamp;
 
     fn moving() -> Head {
         let head = Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH);
-        after(&head, Happening::ShiftIntended { step: 0, weight: Weight::ZERO })
+        after(&head, EventKind::ShiftIntended { step: 0, weight: Weight::ZERO })
     }
 
-    fn after(head: &Head, what: Happening) -> Head {
-        head.after(&head.next_event(what, Timestamp::UNIX_EPOCH)).unwrap()
+    fn after(head: &Head, kind: EventKind) -> Head {
+        head.apply(&head.next_event(kind, Timestamp::UNIX_EPOCH)).unwrap()
     }
 
     fn rolled_back(trigger: Trigger) -> Head {
-        let begun = Happening::RollbackBegun { trigger, cause: "users-5xx".into(), caused_at: Timestamp::UNIX_EPOCH };
-        let settling = after(&after(&moving(), begun), Happening::RoutesReturned { written: 2 });
+        let begun = EventKind::RollbackBegun { trigger, cause: "users-5xx".into(), caused_at: Timestamp::UNIX_EPOCH };
+        let settling = after(&after(&moving(), begun), EventKind::RoutesReturned { written: 2 });
         assert_eq!(Ending::of_head(&settling), None, "the second look is due");
-        after(&settling, Happening::RollbackVerified { rewritten: 0 })
+        after(&settling, EventKind::RollbackVerified { rewritten: 0 })
     }
 
     #[test]
     fn a_head_at_rest_has_an_exit_code_and_one_on_its_way_has_none() {
         let code = |head: &Head| Ending::of_head(head).map(|ending| ending.exit_code);
         assert_eq!(code(&moving()), None);
-        assert_eq!(code(&after(&moving(), Happening::Finished)), Some(ExitCode::Done));
+        assert_eq!(code(&after(&moving(), EventKind::Finished)), Some(ExitCode::Done));
         assert_eq!(code(&rolled_back(Trigger::AlarmEvent)), Some(ExitCode::RolledBack));
         assert_eq!(code(&rolled_back(Trigger::Operator)), Some(ExitCode::Aborted));
-        assert_eq!(code(&after(&moving(), Happening::Halted { reason: "drift".into() })), Some(ExitCode::Halted));
+        assert_eq!(code(&after(&moving(), EventKind::Halted { reason: "drift".into() })), Some(ExitCode::Halted));
     }
 
     #[test]
     fn what_a_person_takes_back_before_the_first_change_is_aborted() {
         let planned = Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH);
-        let refused = Happening::Refused { reason: "no".into() };
+        let refused = EventKind::Refused { reason: "no".into() };
         assert_eq!(Ending::of_head(&after(&planned, refused.clone())).unwrap().outcome, Outcome::Refused);
         let commands = Commands { abort: true, ..Commands::default() };
-        let aborted = after(&planned, Happening::Commanded { commands, reason: "Abort by me".into() });
+        let aborted = after(&planned, EventKind::Commanded { commands, reason: "Abort by me".into() });
         assert_eq!(Ending::of_head(&after(&aborted, refused)).unwrap().outcome, Outcome::Aborted);
     }
 

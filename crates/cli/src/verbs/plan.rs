@@ -15,7 +15,7 @@ use crate::view::ending;
 use clap::Args;
 use crossfade_actions::functions::plan_migration::plan_service;
 use crossfade_domain::journal::Phase;
-use crossfade_domain::journal::cursor::{Cursor, Refusal, Verdict};
+use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Finding, Plan, Severity};
 use crossfade_domain::policy::request::decode_request;
@@ -72,7 +72,7 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
     let request = decode_request(&request).map_err(|problems| Failure::bad_input(problems.to_string()))?;
     let planned = plan_service(&session.ports, &request, "crossfade plan").await;
     let cursor = planned.map_err(|error| session.failed(&error))?;
-    let Some(plan) = cursor.plan.as_deref().filter(|_| cursor.verdict == Verdict::Planned) else {
+    let Some(plan) = cursor.plan.as_deref().filter(|_| cursor.verdict == NextStep::Planned) else {
         return refused(service, &cursor, console);
     };
     let estimate = Estimate::of(session, plan).await;

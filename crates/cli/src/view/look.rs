@@ -5,7 +5,7 @@ use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
 use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::Phase;
-use crossfade_domain::journal::cursor::Verdict;
+use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
@@ -184,7 +184,7 @@ fn last_look(look: &Look) -> Option<String> {
     let left = u32::try_from(wait).unwrap_or(u32::MAX).saturating_sub(ago);
     let verdict = answer.payload.get("verdict").and_then(|verdict| serde_json::from_value(verdict.clone()).ok());
     let again = match verdict {
-        Some(Verdict::Migrated | Verdict::RolledBack | Verdict::Refused | Verdict::Halt) => String::new(),
+        Some(NextStep::Migrated | NextStep::RolledBack | NextStep::Refused | NextStep::Halt) => String::new(),
         _ if left > 0 => format!("; next look in {}", written_duration(left)),
         _ => String::new(),
     };

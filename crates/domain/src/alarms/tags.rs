@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// What every such key begins with.
 pub const PREFIX: &str = "crossfade:alarm-";
 /// The most alarms that are named in tags: a resource has 50 tags, and some are ours and some the account's.
-pub const MOST: usize = 40;
+pub const MAX_NAMED_ALARMS: usize = 40;
 /// The longest value of a tag.
 const LONGEST_VALUE: usize = 256;
 
@@ -22,9 +22,9 @@ pub fn key(alarm: &str) -> String {
     format!("{PREFIX}{hash:016x}")
 }
 
-/// The tags of a migration that took its locks at `since`, for the first [`MOST`] of its alarms.
+/// The tags of a migration that took its locks at `since`, for the first [`MAX_NAMED_ALARMS`] of its alarms.
 pub fn tags(alarms: &[String], since: Timestamp) -> Tags {
-    alarms.iter().take(MOST).map(|alarm| (key(alarm), value(alarm, since))).collect()
+    alarms.iter().take(MAX_NAMED_ALARMS).map(|alarm| (key(alarm), value(alarm, since))).collect()
 }
 
 fn value(alarm: &str, since: Timestamp) -> String {
@@ -58,6 +58,6 @@ mod tests {
     #[test]
     fn no_more_alarms_are_named_than_a_resource_has_room_for() {
         let names: Vec<String> = (0..60).map(|number| format!("alarm-{number}")).collect();
-        assert_eq!(tags(&names, Timestamp::UNIX_EPOCH).len(), MOST);
+        assert_eq!(tags(&names, Timestamp::UNIX_EPOCH).len(), MAX_NAMED_ALARMS);
     }
 }

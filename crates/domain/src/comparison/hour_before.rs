@@ -2,7 +2,7 @@
 //! load balancer's counts of single minutes are gone after fifteen days, and a migration may be open for longer.
 
 use super::counts::{COUNTS, Count, GroupCounts};
-use super::series::BAD;
+use super::series::METRICS;
 use super::window::SETTLING_SECONDS;
 use super::{HOUR_SECONDS, MINUTE_SECONDS, minute_of, plus};
 use crate::judge::{MetricKind, dispersion};
@@ -81,13 +81,13 @@ impl HourBefore {
 /// answers are left out where no group's are measured.
 ///
 /// Rounded up to thousandths, so that what is stored is what is read, and stays valid.
-pub fn clumps(groups: &[&HourBefore]) -> BTreeMap<MetricKind, f64> {
-    let of = |bad_of: super::series::BadOf| {
+pub fn dispersion_by_metric(groups: &[&HourBefore]) -> BTreeMap<MetricKind, f64> {
+    let of = |count_bad: super::series::CountBad| {
         let mut history: Vec<(u64, u64)> = Vec::new();
         for group in groups {
             history.resize(history.len().max(group.minutes.len()), (0, 0));
             for (sum, counts) in history.iter_mut().zip(&group.minutes) {
-                let (bad, requests) = bad_of(group.slow_is_measured, counts);
+                let (bad, requests) = count_bad(group.slow_is_measured, counts);
                 *sum = (sum.0.saturating_add(bad.min(requests)), sum.1.saturating_add(requests));
             }
         }
@@ -95,7 +95,7 @@ pub fn clumps(groups: &[&HourBefore]) -> BTreeMap<MetricKind, f64> {
     };
     let slow_is_measured = groups.iter().any(|group| group.slow_is_measured);
     let compared = |kind: &MetricKind| *kind != MetricKind::Slow || slow_is_measured;
-    BAD.into_iter().filter(|(kind, _)| compared(kind)).map(|(kind, bad_of)| (kind, of(bad_of))).collect()
+    METRICS.into_iter().filter(|(kind, _)| compared(kind)).map(|(kind, count_bad)| (kind, of(count_bad))).collect()
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn minutes_without_requests_count_as_minutes_without_clumps() {
         let clumped = |minute: usize| counts(2000, if minute.is_multiple_of(2) { 20 } else { 0 }, 0);
-        let errors = |minutes: Vec<GroupCounts>| clumps(&[&hour(minutes)])[&MetricKind::Errors];
+        let errors = |minutes: Vec<GroupCounts>| dispersion_by_metric(&[&hour(minutes)])[&MetricKind::Errors];
         assert!((errors((0..60).map(clumped).collect()) - 5.0).abs() < f64::EPSILON);
         assert!((errors(vec![counts(2000, 2, 0); 60]) - 1.0).abs() < f64::EPSILON);
         assert!((errors(vec![GroupCounts::default(); 60]) - 1.0).abs() < f64::EPSILON);
@@ -155,7 +155,7 @@ mod tests {
     fn the_groups_of_a_service_are_added_up_and_slow_is_left_out_where_nothing_can_be() {
         let slow = GroupCounts { answers: 100, slow: 5, ..counts(100, 0, 0) };
         let measured = HourBefore { minutes: vec![slow; 60], slow_is_measured: true };
-        let kinds = |groups: &[&HourBefore]| clumps(groups).into_keys().collect::<Vec<_>>();
+        let kinds = |groups: &[&HourBefore]| dispersion_by_metric(groups).into_keys().collect::<Vec<_>>();
         let without = hour(vec![counts(100, 1, 0); 60]);
         assert_eq!(kinds(&[&without]), [MetricKind::Errors, MetricKind::ClientErrors]);
         assert_eq!(kinds(&[&without, &measured]).len(), 3);

@@ -5,7 +5,7 @@
 
 use super::counts::{GroupCounts, PairMinute, PairRead};
 use super::window::Window;
-use crate::judge::one_minute::{Counts, ln_e};
+use crate::judge::one_minute::{Counts, log_payment};
 use crate::judge::{ln_more_often, starved};
 use crate::weight::Weight;
 use jiff::Timestamp;
@@ -58,7 +58,7 @@ fn of_pair(window: &Window, weight: Weight, pair: &PairRead) -> Vec<String> {
     };
     let ours = Sums::of(within(pair, window.recent()).filter(may_be_ours));
     let more_often = ln_more_often(ours.balancer_errors, ours.minutes, before.balancer_errors, MINUTES_BEFORE);
-    if more_often >= starved::ENOUGH && (is_starved || errors.is_some()) {
+    if more_often >= starved::HOLD_EVIDENCE && (is_starved || errors.is_some()) {
         let why = errors.unwrap_or_else(|| "gets too few requests".to_owned());
         said.push(format!(
             "load balancer {} answered {} requests with 5xx itself in {} of the newest minutes of this step ({} in the \
@@ -117,7 +117,7 @@ fn connection_errors(recent: &Sums, before: &Sums) -> Option<String> {
     };
     let ((new_bad, requests), (old_bad, old)) = (of(new), of(old));
     let counts = Counts { new_bad, new: requests, old_bad, old };
-    let larger = new_bad > 0.0 && ln_e(counts, RATIO, MARGIN, BET) >= starved::ENOUGH;
+    let larger = new_bad > 0.0 && log_payment(counts, RATIO, MARGIN, BET) >= starved::HOLD_EVIDENCE;
     larger.then(|| format!("had {} connection errors in {} requests", new.connection_errors, new.requests))
 }
 

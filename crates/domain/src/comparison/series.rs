@@ -3,33 +3,35 @@
 use super::counts::{GroupCounts, PairRead};
 use super::window::Window;
 use super::{MINUTE_SECONDS, plus};
-use crate::judge::dispersion::MOST;
+use crate::judge::dispersion::MAX_DISPERSION;
 use crate::judge::{MetricKind, MetricSeries, Minute, Series};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// The judge's series. The pairs of a service are added up, since every route has the same share at the same time.
-/// `clumps` is how many bad requests count as one, from [`super::clumps`]; what was not measured is taken to be as
-/// clumped as can be.
+/// `dispersion` says how many bad requests count as one, from [`super::dispersion_by_metric`]. Where it was not
+/// measured, it is taken to be [`MAX_DISPERSION`].
 ///
 /// `slow` is left out where the old groups had no answer before the plan was made: there is nothing to be slower than.
-pub fn series(window: &Window, pairs: &[PairRead], clumps: &BTreeMap<MetricKind, f64>) -> Series {
+pub fn series(window: &Window, pairs: &[PairRead], dispersion: &BTreeMap<MetricKind, f64>) -> Series {
     let slow_is_measured = pairs.iter().any(|pair| pair.of.slow_above_seconds.is_some());
     let compared = |kind: MetricKind| kind != MetricKind::Slow || slow_is_measured;
-    let metric = |bad_of, kind| {
-        let phi = clumps.get(&kind).copied().unwrap_or(MOST);
-        MetricSeries { phi, minutes: minutes(window, pairs, bad_of) }
+    let metric = |count_bad, kind| {
+        let dispersion = dispersion.get(&kind).copied().unwrap_or(MAX_DISPERSION);
+        MetricSeries { dispersion, minutes: minutes(window, pairs, count_bad) }
     };
-    let metrics =
-        BAD.into_iter().filter(|(kind, _)| compared(*kind)).map(|(kind, bad_of)| (kind, metric(bad_of, kind)));
+    let metrics = METRICS
+        .into_iter()
+        .filter(|(kind, _)| compared(*kind))
+        .map(|(kind, count_bad)| (kind, metric(count_bad, kind)));
     Series { metrics: metrics.collect() }
 }
 
 /// Bad requests and requests of one group; whether its slow answers are measured is given.
-pub(super) type BadOf = fn(bool, &GroupCounts) -> (u64, u64);
+pub(super) type CountBad = fn(bool, &GroupCounts) -> (u64, u64);
 
 /// What is compared.
-pub(super) const BAD: [(MetricKind, BadOf); 3] =
+pub(super) const METRICS: [(MetricKind, CountBad); 3] =
     [(MetricKind::Errors, errors), (MetricKind::Slow, slow), (MetricKind::ClientErrors, client_errors)];
 
 fn errors(_: bool, counts: &GroupCounts) -> (u64, u64) {
@@ -44,14 +46,14 @@ fn slow(is_measured: bool, counts: &GroupCounts) -> (u64, u64) {
     if is_measured { (counts.slow, counts.answers) } else { (0, 0) }
 }
 
-fn minutes(window: &Window, pairs: &[PairRead], bad_of: BadOf) -> Vec<Minute> {
+fn minutes(window: &Window, pairs: &[PairRead], count_bad: CountBad) -> Vec<Minute> {
     let mut sums: BTreeMap<Timestamp, Minute> = BTreeMap::new();
     for pair in pairs {
         let slow_is_measured = pair.of.slow_above_seconds.is_some();
         for minute in &pair.minutes {
             let sum = sums.entry(minute.start).or_default();
-            let (old_bad, old) = bad_of(slow_is_measured, &minute.old);
-            let (new_bad, new) = bad_of(slow_is_measured, &minute.new);
+            let (old_bad, old) = count_bad(slow_is_measured, &minute.old);
+            let (new_bad, new) = count_bad(slow_is_measured, &minute.new);
             // Clamped before they are added: a group's connection errors are no excuse for another's requests.
             sum.old_bad = sum.old_bad.saturating_add(old_bad.min(old));
             sum.old = sum.old.saturating_add(old);

@@ -1,11 +1,11 @@
 use super::*;
-use crate::journal::{Event, Happening};
+use crate::journal::{Event, EventKind};
 use crate::judge::{MetricKind, Minute, Series};
 use crate::names::{LoadBalancerArn, MigrationId, TargetGroupArn};
 use crate::weight::Weight;
 use std::collections::BTreeMap;
 
-/// Of a plan that measured no clumps.
+/// Of a plan that measured no dispersion.
 fn series(window: &Window, pairs: &[PairRead]) -> Series {
     super::series(window, pairs, &BTreeMap::new())
 }
@@ -14,16 +14,16 @@ fn minute(minute: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
 }
 
-fn event(second: i64, what: Happening) -> Event {
+fn event(second: i64, kind: EventKind) -> Event {
     let at = Timestamp::from_second(1_800_000_000 + second).unwrap();
-    Event { version: 1, sequence: 1, at, migration: MigrationId::parse("users-1").unwrap(), generation: 1, what }
+    Event { version: 1, sequence: 1, at, migration: MigrationId::parse("users-1").unwrap(), generation: 1, kind }
 }
 
 fn shift(second: i64, percent: f64) -> [Event; 2] {
     let weight = Weight::try_new(percent).unwrap();
     [
-        event(second, Happening::ShiftIntended { step: 1, weight }),
-        event(second + 5, Happening::Shifted { step: 1, weight }),
+        event(second, EventKind::ShiftIntended { step: 1, weight }),
+        event(second + 5, EventKind::Shifted { step: 1, weight }),
     ]
 }
 
@@ -137,15 +137,15 @@ fn without_answers_before_the_first_shift_nothing_counts_as_slow() {
 }
 
 #[test]
-fn clumps_are_those_of_the_plan_and_as_large_as_can_be_where_it_has_none() {
+fn dispersion_is_that_of_the_plan_and_as_large_as_can_be_where_it_has_none() {
     let old = counts(2000, 2, 0, 0);
     let minutes: Vec<_> = (-60..7).map(|number| (number, old, counts(100, 0, 0, 0))).collect();
-    let phi = |clumps: &[(MetricKind, f64)], kind: MetricKind| {
+    let dispersion = |measured: &[(MetricKind, f64)], kind: MetricKind| {
         let pair = pair_read(Some(0.2), &minutes);
-        super::series(&window(), &[pair], &clumps.iter().copied().collect()).metrics[&kind].phi
+        super::series(&window(), &[pair], &measured.iter().copied().collect()).metrics[&kind].dispersion
     };
     let planned = [(MetricKind::Errors, 1.25), (MetricKind::Slow, 2.5)];
-    let found = [MetricKind::Errors, MetricKind::Slow, MetricKind::ClientErrors].map(|kind| phi(&planned, kind));
+    let found = [MetricKind::Errors, MetricKind::Slow, MetricKind::ClientErrors].map(|kind| dispersion(&planned, kind));
     assert!(
         found.iter().zip([1.25, 2.5, 5.0]).all(|(found, expected)| (found - expected).abs() < f64::EPSILON),
         "{found:?}"

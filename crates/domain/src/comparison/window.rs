@@ -1,7 +1,7 @@
 //! Which minutes are looked at.
 
 use super::{HOUR_SECONDS, MINUTE_SECONDS, minute_of, plus};
-use crate::journal::{Event, Happening};
+use crate::journal::{Event, EventKind};
 use crate::judge::harm::WARM_UP_MINUTES;
 use crate::weight::Weight;
 use jiff::Timestamp;
@@ -32,8 +32,8 @@ impl Window {
     ///
     /// The weight changes somewhere between the intent and the verification of a shift, so that both begin a step anew.
     pub fn of(events: &[Event], now: Timestamp) -> Option<Self> {
-        let change = |event: &Event| match event.what {
-            Happening::ShiftIntended { weight, .. } | Happening::Shifted { weight, .. } if weight > Weight::ZERO => {
+        let change = |event: &Event| match event.kind {
+            EventKind::ShiftIntended { weight, .. } | EventKind::Shifted { weight, .. } if weight > Weight::ZERO => {
                 Some(minute_of(event.at))
             }
             _ => None,

@@ -1,6 +1,6 @@
 //! The opinion about drift.
 
-use crate::gates::opinion::{Gate, Opinion, Says};
+use crate::gates::opinion::{Gate, Opinion, Vote};
 use crate::policy::service_policy::OnDrift;
 use crate::routing::drift::Drift;
 
@@ -8,14 +8,14 @@ use crate::routing::drift::Drift;
 pub fn drift_opinion(read: &Result<Vec<Drift>, String>, on_drift: OnDrift) -> Opinion {
     match read {
         Err(error) => Opinion::unreadable(Gate::Drift, error),
-        Ok(drifts) if drifts.is_empty() => Opinion::new(Gate::Drift, Says::GoOn, ""),
+        Ok(drifts) if drifts.is_empty() => Opinion::new(Gate::Drift, Vote::GoOn, ""),
         Ok(drifts) => {
-            let says = match on_drift {
-                OnDrift::Halt => Says::Halt,
-                OnDrift::Rollback => Says::RollBack,
+            let vote = match on_drift {
+                OnDrift::Halt => Vote::Halt,
+                OnDrift::Rollback => Vote::RollBack,
             };
             let seen = drifts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            Opinion::new(Gate::Drift, says, seen)
+            Opinion::new(Gate::Drift, vote, seen)
         }
     }
 }

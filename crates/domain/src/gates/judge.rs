@@ -1,6 +1,6 @@
 //! The judge's opinion.
 
-use crate::gates::opinion::{Gate, Opinion, Says};
+use crate::gates::opinion::{Gate, Opinion, Vote};
 use crate::judge::{Judgement, Verdict};
 use crate::policy::service_policy::OnInconclusive;
 use crate::weight::Weight;
@@ -11,14 +11,14 @@ pub const EARLIEST_PASS_SECONDS: u32 = 8 * 60;
 
 /// What a look at the metrics found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Comparison {
+pub struct JudgeReading {
     /// What the judge says.
     pub judgement: Judgement,
     /// What speaks against going on beside it, from [`crate::comparison::objections`]. It holds, and never rolls back.
     pub objections: Vec<String>,
 }
 
-impl Comparison {
+impl JudgeReading {
     /// Whether a bake may end early.
     pub fn passes(&self) -> bool {
         self.judgement.verdict == Verdict::Pass && self.objections.is_empty()
@@ -40,42 +40,42 @@ pub struct Moment {
 /// does what the policy says at its end. At a weight of 100 there is nothing to compare, and the judge says that; but a
 /// FAIL of minutes that settled only after the shift still counts. A comparison that could not be read holds at the end
 /// of the bake, and so does whatever speaks against going on although no comparison shows it.
-pub fn judge_opinion(read: &Result<Comparison, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
+pub fn judge_opinion(read: &Result<JudgeReading, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
     let baked = moment.elapsed_seconds >= moment.bake_seconds;
-    let Comparison { judgement, objections } = match read {
-        Ok(comparison) => comparison,
+    let JudgeReading { judgement, objections } = match read {
+        Ok(reading) => reading,
         Err(error) => {
-            let says = if baked { Says::Hold } else { Says::GoOn };
-            return Opinion { says, ..Opinion::unreadable(Gate::Judge, error) };
+            let vote = if baked { Vote::Hold } else { Vote::GoOn };
+            return Opinion { vote, ..Opinion::unreadable(Gate::Judge, error) };
         }
     };
     if !objections.is_empty() && judgement.verdict != Verdict::Fail {
-        let says = if baked { Says::Hold } else { Says::GoOn };
-        return Opinion::new(Gate::Judge, says, format!("{}; {}", objections.join("; "), judgement.sentence));
+        let vote = if baked { Vote::Hold } else { Vote::GoOn };
+        return Opinion::new(Gate::Judge, vote, format!("{}; {}", objections.join("; "), judgement.sentence));
     }
-    let says = match judgement.verdict {
-        Verdict::Fail => Says::RollBack,
-        Verdict::Pass => Says::GoOn,
+    let vote = match judgement.verdict {
+        Verdict::Fail => Vote::RollBack,
+        Verdict::Pass => Vote::GoOn,
         Verdict::Inconclusive if moment.weight == Weight::FULL => {
             let silent = "silent at 100 %: there is nothing to compare the new cluster with, only alarms guard it";
-            return Opinion::new(Gate::Judge, Says::GoOn, silent);
+            return Opinion::new(Gate::Judge, Vote::GoOn, silent);
         }
-        Verdict::Inconclusive if !baked => Says::GoOn,
+        Verdict::Inconclusive if !baked => Vote::GoOn,
         Verdict::Inconclusive => match on_inconclusive {
-            OnInconclusive::Advance => Says::GoOn,
+            OnInconclusive::Advance => Vote::GoOn,
             // Nothing could have been shown yet, so that its absence means nothing.
-            OnInconclusive::Rollback if moment.elapsed_seconds < EARLIEST_PASS_SECONDS => Says::Hold,
-            OnInconclusive::Hold => Says::Hold,
-            OnInconclusive::Rollback => Says::RollBack,
+            OnInconclusive::Rollback if moment.elapsed_seconds < EARLIEST_PASS_SECONDS => Vote::Hold,
+            OnInconclusive::Hold => Vote::Hold,
+            OnInconclusive::Rollback => Vote::RollBack,
         },
     };
-    let reason = match (judgement.verdict, says) {
-        (Verdict::Inconclusive, Says::Hold | Says::RollBack) => {
+    let reason = match (judgement.verdict, vote) {
+        (Verdict::Inconclusive, Vote::Hold | Vote::RollBack) => {
             format!("inconclusive at the end of the bake: {}", judgement.sentence)
         }
         _ => judgement.sentence.clone(),
     };
-    Opinion::new(Gate::Judge, says, reason)
+    Opinion::new(Gate::Judge, vote, reason)
 }
 
 #[cfg(test)]
@@ -86,22 +86,22 @@ mod tests {
     const DURING: u32 = 300;
     const AT_THE_END: u32 = 600;
 
-    fn judged(verdict: Verdict) -> Comparison {
+    fn judged(verdict: Verdict) -> JudgeReading {
         let judgement = Judgement { verdict, metrics: BTreeMap::new(), sentence: "a sentence".into(), reason: None };
-        Comparison { judgement, objections: vec![] }
+        JudgeReading { judgement, objections: vec![] }
     }
 
     #[track_caller]
     fn check(
-        read: &Result<Comparison, String>,
+        read: &Result<JudgeReading, String>,
         percent: f64,
         (elapsed_seconds, bake_seconds): (u32, u32),
         on_inconclusive: OnInconclusive,
-        expected: (Says, &str),
+        expected: (Vote, &str),
     ) {
         let moment = Moment { weight: Weight::try_new(percent).unwrap(), elapsed_seconds, bake_seconds };
         let opinion = judge_opinion(read, moment, on_inconclusive);
-        assert_eq!((opinion.gate, opinion.says, opinion.reason.as_str()), (Gate::Judge, expected.0, expected.1));
+        assert_eq!((opinion.gate, opinion.vote, opinion.reason.as_str()), (Gate::Judge, expected.0, expected.1));
     }
 
     const EVERY: [OnInconclusive; 3] = [OnInconclusive::Advance, OnInconclusive::Hold, OnInconclusive::Rollback];
@@ -110,7 +110,7 @@ mod tests {
     fn a_fail_rolls_back_at_once_whatever_the_policy_says() {
         for policy in EVERY {
             for (percent, elapsed) in [(5.0, DURING), (5.0, AT_THE_END), (100.0, DURING)] {
-                check(&Ok(judged(Verdict::Fail)), percent, (elapsed, 600), policy, (Says::RollBack, "a sentence"));
+                check(&Ok(judged(Verdict::Fail)), percent, (elapsed, 600), policy, (Vote::RollBack, "a sentence"));
             }
         }
     }
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn a_pass_says_so() {
         for policy in EVERY {
-            check(&Ok(judged(Verdict::Pass)), 5.0, (DURING, 600), policy, (Says::GoOn, "a sentence"));
-            check(&Ok(judged(Verdict::Pass)), 5.0, (AT_THE_END, 600), policy, (Says::GoOn, "a sentence"));
+            check(&Ok(judged(Verdict::Pass)), 5.0, (DURING, 600), policy, (Vote::GoOn, "a sentence"));
+            check(&Ok(judged(Verdict::Pass)), 5.0, (AT_THE_END, 600), policy, (Vote::GoOn, "a sentence"));
         }
     }
 
@@ -127,21 +127,21 @@ mod tests {
     fn without_evidence_either_way_the_policy_decides_at_the_end_of_the_bake() {
         let read = Ok(judged(Verdict::Inconclusive));
         for policy in EVERY {
-            check(&read, 5.0, (DURING, 600), policy, (Says::GoOn, "a sentence"));
+            check(&read, 5.0, (DURING, 600), policy, (Vote::GoOn, "a sentence"));
         }
         let why = "inconclusive at the end of the bake: a sentence";
-        check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Advance, (Says::GoOn, "a sentence"));
-        check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Hold, (Says::Hold, why));
-        check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Rollback, (Says::RollBack, why));
+        check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Advance, (Vote::GoOn, "a sentence"));
+        check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Hold, (Vote::Hold, why));
+        check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Rollback, (Vote::RollBack, why));
     }
 
     #[test]
     fn a_bake_too_short_to_show_anything_is_held_before_it_is_rolled_back() {
         let read = Ok(judged(Verdict::Inconclusive));
         let why = "inconclusive at the end of the bake: a sentence";
-        check(&read, 5.0, (120, 120), OnInconclusive::Rollback, (Says::Hold, why));
-        check(&read, 5.0, (479, 120), OnInconclusive::Rollback, (Says::Hold, why));
-        check(&read, 5.0, (480, 120), OnInconclusive::Rollback, (Says::RollBack, why));
+        check(&read, 5.0, (120, 120), OnInconclusive::Rollback, (Vote::Hold, why));
+        check(&read, 5.0, (479, 120), OnInconclusive::Rollback, (Vote::Hold, why));
+        check(&read, 5.0, (480, 120), OnInconclusive::Rollback, (Vote::RollBack, why));
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
         let silent = "silent at 100 %: there is nothing to compare the new cluster with, only alarms guard it";
         for policy in EVERY {
             for elapsed in [DURING, AT_THE_END] {
-                check(&Ok(judged(Verdict::Inconclusive)), 100.0, (elapsed, 600), policy, (Says::GoOn, silent));
+                check(&Ok(judged(Verdict::Inconclusive)), 100.0, (elapsed, 600), policy, (Vote::GoOn, silent));
             }
         }
     }
@@ -158,17 +158,17 @@ mod tests {
     fn what_no_comparison_shows_holds_at_the_end_of_the_bake_and_never_rolls_back() {
         let objected = |verdict| {
             let objections = vec!["starved".to_owned(), "answers itself".to_owned()];
-            Ok(Comparison { objections, ..judged(verdict) })
+            Ok(JudgeReading { objections, ..judged(verdict) })
         };
         let why = "starved; answers itself; a sentence";
         for policy in EVERY {
             for verdict in [Verdict::Pass, Verdict::Inconclusive] {
                 for percent in [5.0, 100.0] {
-                    check(&objected(verdict), percent, (DURING, 600), policy, (Says::GoOn, why));
-                    check(&objected(verdict), percent, (AT_THE_END, 600), policy, (Says::Hold, why));
+                    check(&objected(verdict), percent, (DURING, 600), policy, (Vote::GoOn, why));
+                    check(&objected(verdict), percent, (AT_THE_END, 600), policy, (Vote::Hold, why));
                 }
             }
-            check(&objected(Verdict::Fail), 5.0, (DURING, 600), policy, (Says::RollBack, "a sentence"));
+            check(&objected(Verdict::Fail), 5.0, (DURING, 600), policy, (Vote::RollBack, "a sentence"));
         }
         assert!(judged(Verdict::Pass).passes());
         assert!(!judged(Verdict::Inconclusive).passes());
@@ -179,8 +179,8 @@ mod tests {
     fn a_comparison_that_cannot_be_read_is_said_and_holds_at_the_end_of_the_bake() {
         let read = Err("throttled".to_owned());
         for policy in EVERY {
-            check(&read, 5.0, (DURING, 600), policy, (Says::GoOn, "could not be read: throttled"));
-            check(&read, 5.0, (AT_THE_END, 600), policy, (Says::Hold, "could not be read: throttled"));
+            check(&read, 5.0, (DURING, 600), policy, (Vote::GoOn, "could not be read: throttled"));
+            check(&read, 5.0, (AT_THE_END, 600), policy, (Vote::Hold, "could not be read: throttled"));
         }
     }
 }

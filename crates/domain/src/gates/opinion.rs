@@ -38,10 +38,10 @@ impl fmt::Display for Gate {
     }
 }
 
-/// How strongly; the strongest wins.
+/// What a gate votes for; the strongest vote wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Says {
+pub enum Vote {
     /// Nothing against going on.
     GoOn,
     /// Keep the weight.
@@ -58,8 +58,9 @@ pub enum Says {
 pub struct Opinion {
     /// Whose.
     pub gate: Gate,
-    /// What.
-    pub says: Says,
+    /// Its vote.
+    #[serde(rename = "says")]
+    pub vote: Vote,
     /// Why, for people; may be empty where there is nothing to say.
     pub reason: String,
     /// When the cause of a rollback arose, where that is known.
@@ -69,12 +70,12 @@ pub struct Opinion {
 
 impl Opinion {
     /// An opinion whose cause has no time of its own.
-    pub fn new(gate: Gate, says: Says, reason: impl Into<String>) -> Self {
-        Self { gate, says, reason: reason.into(), caused_at: None }
+    pub fn new(gate: Gate, vote: Vote, reason: impl Into<String>) -> Self {
+        Self { gate, vote, reason: reason.into(), caused_at: None }
     }
 
     /// A gate that could not look. Unreadable is never quiet.
     pub fn unreadable(gate: Gate, error: &str) -> Self {
-        Self::new(gate, Says::Hold, format!("could not be read: {error}"))
+        Self::new(gate, Vote::Hold, format!("could not be read: {error}"))
     }
 }

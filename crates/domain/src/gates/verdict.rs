@@ -13,9 +13,9 @@ use crate::gates::alarms::alarms_opinion;
 use crate::gates::capacity::capacity_verdict;
 use crate::gates::drift::drift_opinion;
 use crate::gates::health::targets_verdict;
-use crate::gates::judge::{Comparison, Moment, judge_opinion};
-use crate::gates::opinion::{Gate, Opinion, Says};
-use crate::journal::cursor::Verdict;
+use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
+use crate::gates::opinion::{Gate, Opinion, Vote};
+use crate::journal::cursor::NextStep;
 use crate::journal::{Head, Phase, Trigger};
 use crate::load_balancer::group::{TargetHealth, healthy_count};
 use crate::names::TargetGroupArn;
@@ -51,7 +51,7 @@ pub struct SliceInputs<'a> {
     /// Routes that were found changed in two reads.
     pub drift: Result<Vec<Drift>, String>,
     /// What the comparison says; none before the first traffic and where the policy wants none.
-    pub judge: Option<Result<Comparison, String>>,
+    pub judge: Option<Result<JudgeReading, String>>,
     /// Why only the alarms and the new side were looked at: another service's rollback needs the account's budget of
     /// calls. The step bakes on meanwhile, or is held when its bake is over (invariant 14).
     pub makes_way: Option<String>,
@@ -61,7 +61,7 @@ pub struct SliceInputs<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SliceVerdict {
     /// `advance`, `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`.
-    pub verdict: Verdict,
+    pub verdict: NextStep,
     /// Who decided.
     pub gate: Gate,
     /// Seconds until the next look; 0 where there is none.
@@ -88,36 +88,36 @@ pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
     match head.phase {
         Phase::RollingBack | Phase::Settling | Phase::RolledBack => {
             let cause = head.rollback.as_ref().map_or("a rollback was begun", |rollback| rollback.cause.as_str());
-            return decided(Verdict::Stop, Gate::Operator, 0, format!("already rolling back: {cause}"));
+            return decided(NextStep::Stop, Gate::Operator, 0, format!("already rolling back: {cause}"));
         }
         Phase::Halted => {
             let reason = head.reason.clone().unwrap_or_else(|| "the migration is halted".to_owned());
-            return decided(Verdict::Halt, Gate::Operator, 0, reason);
+            return decided(NextStep::Halt, Gate::Operator, 0, reason);
         }
         Phase::Planned | Phase::Moving | Phase::Migrated | Phase::Refused => {}
     }
     let opinions = opinions(inputs);
-    if let Some(reason) = &head.condemned
-        && opinions.iter().all(|opinion| opinion.says < Says::RollBack)
+    if let Some(reason) = &head.rollback_decided
+        && opinions.iter().all(|opinion| opinion.vote < Vote::RollBack)
     {
         // A function that recorded a rollback and died before it answered is run again, and what it saw may be over.
         let trigger = Some(Trigger::CheckAlarms);
-        return SliceVerdict { trigger, ..decided(Verdict::RollBack, Gate::Judge, 0, reason.clone()) };
+        return SliceVerdict { trigger, ..decided(NextStep::RollBack, Gate::Judge, 0, reason.clone()) };
     }
-    let strongest = opinions.iter().map(|opinion| opinion.says).max().unwrap_or(Says::GoOn);
-    if strongest == Says::GoOn {
+    let strongest = opinions.iter().map(|opinion| opinion.vote).max().unwrap_or(Vote::GoOn);
+    if strongest == Vote::GoOn {
         return bake(inputs, &opinions);
     }
-    let first = opinions.iter().find(|opinion| opinion.says == strongest).expect("the strongest is one of them");
-    let reason = reasons(opinions.iter().filter(|opinion| opinion.says == strongest));
+    let first = opinions.iter().find(|opinion| opinion.vote == strongest).expect("the strongest is one of them");
+    let reason = reasons(opinions.iter().filter(|opinion| opinion.vote == strongest));
     match strongest {
-        Says::RollBack => {
+        Vote::RollBack => {
             let trigger = if first.gate == Gate::Operator { Trigger::Operator } else { Trigger::CheckAlarms };
             let caused_at = first.caused_at.unwrap_or(inputs.now);
-            SliceVerdict { trigger: Some(trigger), caused_at, ..decided(Verdict::RollBack, first.gate, 0, reason) }
+            SliceVerdict { trigger: Some(trigger), caused_at, ..decided(NextStep::RollBack, first.gate, 0, reason) }
         }
-        Says::Halt => decided(Verdict::Halt, first.gate, 0, reason),
-        Says::Hold | Says::GoOn => held(inputs, Verdict::Hold, first.gate, reason),
+        Vote::Halt => decided(NextStep::Halt, first.gate, 0, reason),
+        Vote::Hold | Vote::GoOn => held(inputs, NextStep::Hold, first.gate, reason),
     }
 }
 
@@ -137,7 +137,7 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
     });
     opinions.push(new_side(inputs));
     if let Some(reason) = &inputs.makes_way {
-        opinions.push(Opinion::new(Gate::Schedule, Says::GoOn, reason.as_str()));
+        opinions.push(Opinion::new(Gate::Schedule, Vote::GoOn, reason.as_str()));
         return opinions;
     }
     opinions.push(old_side(inputs));
@@ -148,11 +148,11 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
 
 fn operator(head: &Head) -> Opinion {
     if head.commands.abort {
-        Opinion::new(Gate::Operator, Says::RollBack, "asked to abort")
+        Opinion::new(Gate::Operator, Vote::RollBack, "asked to abort")
     } else if head.commands.paused && head.intended_step.is_none() {
-        Opinion::new(Gate::Operator, Says::Hold, "paused until continue")
+        Opinion::new(Gate::Operator, Vote::Hold, "paused until continue")
     } else {
-        Opinion::new(Gate::Operator, Says::GoOn, "")
+        Opinion::new(Gate::Operator, Vote::GoOn, "")
     }
 }
 
@@ -175,10 +175,10 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
         }
     }
     if sick.is_empty() {
-        return Opinion::new(Gate::Health, Says::GoOn, "");
+        return Opinion::new(Gate::Health, Vote::GoOn, "");
     }
-    let says = if inputs.head.new_side_may_have_traffic() { Says::RollBack } else { Says::Hold };
-    Opinion::new(Gate::Health, says, sick.join(", "))
+    let vote = if inputs.head.new_side_may_have_traffic() { Vote::RollBack } else { Vote::Hold };
+    Opinion::new(Gate::Health, vote, sick.join(", "))
 }
 
 fn old_side(inputs: &SliceInputs<'_>) -> Opinion {
@@ -198,7 +198,7 @@ fn old_side(inputs: &SliceInputs<'_>) -> Opinion {
         }
     }
     let waits = !short.is_empty() && inputs.head.intended_step.is_none();
-    Opinion::new(Gate::Capacity, if waits { Says::Hold } else { Says::GoOn }, short.join(", "))
+    Opinion::new(Gate::Capacity, if waits { Vote::Hold } else { Vote::GoOn }, short.join(", "))
 }
 
 fn judge(inputs: &SliceInputs<'_>) -> Option<Opinion> {
@@ -209,8 +209,8 @@ fn judge(inputs: &SliceInputs<'_>) -> Option<Opinion> {
         bake_seconds: step.bake_seconds,
     };
     let opinion = judge_opinion(read, moment, inputs.plan.policy.on_inconclusive);
-    let begun = inputs.head.intended_step.is_some() && read.is_ok() && opinion.says == Says::Hold;
-    Some(Opinion { says: if begun { Says::GoOn } else { opinion.says }, ..opinion })
+    let begun = inputs.head.intended_step.is_some() && read.is_ok() && opinion.vote == Vote::Hold;
+    Some(Opinion { vote: if begun { Vote::GoOn } else { opinion.vote }, ..opinion })
 }
 
 /// The step that is baking: the last that was verified. None for the attach.
@@ -234,10 +234,10 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     let makes_way = inputs.makes_way.is_some();
     if let Some(begun) = head.intended_step.filter(|_| !makes_way) {
         let weight = plan.step(begun).map_or(Weight::ZERO, |step| step.weight);
-        return decided(Verdict::Advance, 0, format!("the shift to {weight} was begun, on with it"));
+        return decided(NextStep::Advance, 0, format!("the shift to {weight} was begun, on with it"));
     }
     let (Some(number), Some(verified_at), None) = (head.verified_step, head.verified_at, head.intended_step) else {
-        return held(inputs, Verdict::Hold, Gate::Schedule, noted("the shift is not verified yet".to_owned()));
+        return held(inputs, NextStep::Hold, Gate::Schedule, noted("the shift is not verified yet".to_owned()));
     };
     let (weight, asked_seconds, approve) =
         current(inputs).map_or((Weight::ZERO, 0, false), |step| (step.weight, step.bake_seconds, step.approve));
@@ -247,7 +247,7 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     let elapsed = seconds_between(verified_at, inputs.now);
     // The bake's end, and before it the moment from which the judge may end it.
     let early_end = plan.policy.early_end_seconds(number);
-    let passed = matches!(&inputs.judge, Some(Ok(comparison)) if comparison.passes());
+    let passed = matches!(&inputs.judge, Some(Ok(reading)) if reading.passes());
     let ends_early = passed && early_end.is_some_and(|least| elapsed >= least);
     if elapsed < bake_seconds && !ends_early {
         let next = early_end.filter(|least| elapsed < *least).unwrap_or(bake_seconds);
@@ -257,7 +257,7 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
             written_duration(elapsed),
             written_duration(bake_seconds)
         );
-        return decided(Verdict::Bake, wait, reason);
+        return decided(NextStep::Bake, wait, reason);
     }
     let approved = head.commands.approved_step.is_some_and(|step| step >= number);
     let baked = if elapsed < bake_seconds {
@@ -267,24 +267,24 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
         format!("baked {} at {weight}", written_duration(bake_seconds))
     };
     if approve && !approved {
-        return held(inputs, Verdict::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
+        return held(inputs, NextStep::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
     }
     if makes_way {
-        return held(inputs, Verdict::Hold, Gate::Schedule, noted(baked));
+        return held(inputs, NextStep::Hold, Gate::Schedule, noted(baked));
     }
     plan.step(number + 1).map_or_else(
-        || decided(Verdict::Finish, 0, format!("{baked}, the last step")),
-        |next| decided(Verdict::Advance, 0, format!("{baked}, on to {}", next.weight)),
+        || decided(NextStep::Finish, 0, format!("{baked}, the last step")),
+        |next| decided(NextStep::Advance, 0, format!("{baked}, on to {}", next.weight)),
     )
 }
 
 /// A hold or an approval: looks become rarer, up to a quarter of an hour, and end in a halt.
-fn held(inputs: &SliceInputs<'_>, verdict: Verdict, gate: Gate, reason: String) -> SliceVerdict {
+fn held(inputs: &SliceInputs<'_>, verdict: NextStep, gate: Gate, reason: String) -> SliceVerdict {
     let policy = &inputs.plan.policy;
     let held_for = inputs.head.held_since.map_or(0, |since| seconds_between(since, inputs.now));
     let (verdict, wait_seconds, reason) = match held_wait_seconds(policy, held_for, policy.slice_seconds) {
         Some(wait) => (verdict, wait, reason),
-        None => (Verdict::Halt, 0, held_too_long(policy, held_for, &reason)),
+        None => (NextStep::Halt, 0, held_too_long(policy, held_for, &reason)),
     };
     SliceVerdict { verdict, gate, wait_seconds, reason, trigger: None, caused_at: inputs.now }
 }

@@ -27,7 +27,7 @@ pub struct Cursor {
     /// The weight of that step.
     pub weight: Weight,
     /// What comes next.
-    pub verdict: Verdict,
+    pub verdict: NextStep,
     /// How long to wait before the next look, in seconds.
     pub wait_seconds: u32,
     /// Why, in one sentence.
@@ -51,7 +51,7 @@ pub struct Cursor {
 
 impl Cursor {
     /// A cursor that knows no migration: no step, no weight, nothing to wait for.
-    pub fn without_migration(service: ServiceName, verdict: Verdict, reason: impl Into<String>) -> Self {
+    pub fn without_migration(service: ServiceName, verdict: NextStep, reason: impl Into<String>) -> Self {
         Self {
             version: RECORD_VERSION,
             service,
@@ -96,7 +96,7 @@ impl Refusal {
 /// What comes next. A verdict is data and never an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Verdict {
+pub enum NextStep {
     /// A dry run: the plan is in the payload, nothing was changed.
     Planned,
     /// The migration did not begin, or was taken back before its first change.

@@ -29,7 +29,7 @@ fn due(hooks: &Hooks, head: &Head, point: HookPoint, step: u32) -> Option<DueHoo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{Happening, Trigger};
+    use crate::journal::{EventKind, Trigger};
     use crate::names::ServiceName;
     use crate::weight::Weight;
     use jiff::Timestamp;
@@ -48,25 +48,25 @@ mod tests {
         Head::first(ServiceName::parse("users").unwrap(), 1, 1, "execution".into(), Timestamp::UNIX_EPOCH)
     }
 
-    fn after(head: &Head, happenings: impl IntoIterator<Item = Happening>) -> Head {
+    fn after(head: &Head, kinds: impl IntoIterator<Item = EventKind>) -> Head {
         let mut head = head.clone();
-        for what in happenings {
-            head = head.after(&head.next_event(what, Timestamp::UNIX_EPOCH)).unwrap();
+        for kind in kinds {
+            head = head.apply(&head.next_event(kind, Timestamp::UNIX_EPOCH)).unwrap();
         }
         head
     }
 
-    fn shift(step: u32) -> [Happening; 2] {
+    fn shift(step: u32) -> [EventKind; 2] {
         let weight = Weight::ZERO;
-        [Happening::ShiftIntended { step, weight }, Happening::Shifted { step, weight }]
+        [EventKind::ShiftIntended { step, weight }, EventKind::Shifted { step, weight }]
     }
 
-    fn call(point: HookPoint, step: u32) -> [Happening; 2] {
+    fn call(point: HookPoint, step: u32) -> [EventKind; 2] {
         let function = hooks().at(point).unwrap().to_owned();
         let execution = "execution".to_owned();
         [
-            Happening::HookCalled { point, step, function: function.clone(), execution },
-            Happening::HookAnswered { point, step, function },
+            EventKind::HookCalled { point, step, function: function.clone(), execution },
+            EventKind::HookAnswered { point, step, function },
         ]
     }
 
@@ -90,17 +90,17 @@ mod tests {
 
     #[test]
     fn every_rollback_has_its_own_call() {
-        let begun = || Happening::RollbackBegun {
+        let begun = || EventKind::RollbackBegun {
             trigger: Trigger::Operator,
             cause: "asked".into(),
             caused_at: Timestamp::UNIX_EPOCH,
         };
-        let back = |head: &Head| after(head, [begun(), Happening::RoutesReturned { written: 1 }]);
+        let back = |head: &Head| after(head, [begun(), EventKind::RoutesReturned { written: 1 }]);
         let once = back(&after(&head(), shift(0)));
         assert!(due_after_rollback(&hooks(), &once).is_some());
         let answered = after(&once, call(HookPoint::AfterRollback, 0));
         assert_eq!(due_after_rollback(&hooks(), &answered), None);
-        let again = back(&after(&answered, [Happening::Halted { reason: "a late writer".into() }]));
+        let again = back(&after(&answered, [EventKind::Halted { reason: "a late writer".into() }]));
         assert!(due_after_rollback(&hooks(), &again).is_some());
     }
 }

@@ -1,7 +1,7 @@
 //! One line of the journal, and what can happen to a migration.
 
 use super::commands::Commands;
-use super::cursor::Verdict;
+use super::cursor::NextStep;
 use super::hook::HookPoint;
 use super::rollback::Trigger;
 use crate::load_balancer::route::RouteId;
@@ -28,13 +28,13 @@ pub struct Event {
     pub generation: u64,
     /// What happened.
     #[serde(flatten)]
-    pub what: Happening,
+    pub kind: EventKind,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Happening {
+pub enum EventKind {
     /// The plan was stored and every lock taken.
     Planned {
         /// Number of routes locked.
@@ -79,7 +79,7 @@ pub enum Happening {
     /// The gates looked.
     Judged {
         /// What they said.
-        verdict: Verdict,
+        verdict: NextStep,
         /// Which gate decided, and why.
         reason: String,
     },

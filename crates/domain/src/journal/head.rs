@@ -2,7 +2,7 @@
 
 use super::RECORD_VERSION;
 use super::commands::Commands;
-use super::event::{Event, Happening};
+use super::event::{Event, EventKind};
 use super::rollback::Rollback;
 use crate::journal::hook::HookCall;
 use crate::names::{MigrationId, ServiceName, TargetGroupArn};
@@ -80,8 +80,8 @@ pub struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Timestamp>,
     /// Why the gates decided to roll back: a decision that is recorded stays, even if nobody acted on it yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub condemned: Option<String>,
+    #[serde(rename = "condemned", default, skip_serializing_if = "Option::is_none")]
+    pub rollback_decided: Option<String>,
     /// When the new targets were first waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_since: Option<Timestamp>,
@@ -137,7 +137,7 @@ impl Head {
             verified_at: None,
             intended_step: None,
             held_since: None,
-            condemned: None,
+            rollback_decided: None,
             waiting_since: None,
             healthy_reads: 0,
             new_groups: BTreeMap::new(),
@@ -153,15 +153,15 @@ impl Head {
         }
     }
 
-    /// The event that records `what` as the next line of this migration's journal.
-    pub fn next_event(&self, what: Happening, at: Timestamp) -> Event {
+    /// The event that records `kind` as the next line of this migration's journal.
+    pub fn next_event(&self, kind: EventKind, at: Timestamp) -> Event {
         Event {
             version: RECORD_VERSION,
             sequence: self.sequence + 1,
             at,
             migration: self.migration.clone(),
             generation: self.generation,
-            what,
+            kind,
         }
     }
 
@@ -196,7 +196,7 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{Happening, Trigger};
+    use crate::journal::{EventKind, Trigger};
     use crate::names::ServiceName;
     use crate::weight::Weight;
 
@@ -206,19 +206,19 @@ mod tests {
 
     #[test]
     fn a_migration_rests_since_it_came_to_rest_and_not_since_its_last_shift() {
-        let after = |head: &Head, what, second| head.after(&head.next_event(what, at(second))).unwrap();
+        let after = |head: &Head, kind, second| head.apply(&head.next_event(kind, at(second))).unwrap();
         let head = Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), at(1));
         assert_eq!(head.at_rest_since(), at(1));
-        let head = after(&head, Happening::ShiftIntended { step: 0, weight: Weight::ZERO }, 2);
-        let head = after(&head, Happening::Shifted { step: 0, weight: Weight::ZERO }, 3);
+        let head = after(&head, EventKind::ShiftIntended { step: 0, weight: Weight::ZERO }, 2);
+        let head = after(&head, EventKind::Shifted { step: 0, weight: Weight::ZERO }, 3);
         assert_eq!(head.at_rest_since(), at(3));
-        let halted = after(&head, Happening::Halted { reason: "drift".into() }, 4);
+        let halted = after(&head, EventKind::Halted { reason: "drift".into() }, 4);
         assert_eq!(halted.at_rest_since(), at(4));
-        let begun = Happening::RollbackBegun { trigger: Trigger::Operator, cause: "me".into(), caused_at: at(5) };
+        let begun = EventKind::RollbackBegun { trigger: Trigger::Operator, cause: "me".into(), caused_at: at(5) };
         let back = after(&halted, begun, 6);
         assert_eq!(back.at_rest_since(), at(6));
-        let back = after(&back, Happening::RoutesReturned { written: 1 }, 7);
-        let back = after(&back, Happening::RollbackVerified { rewritten: 0 }, 8);
+        let back = after(&back, EventKind::RoutesReturned { written: 1 }, 7);
+        let back = after(&back, EventKind::RollbackVerified { rewritten: 0 }, 8);
         assert_eq!(back.at_rest_since(), at(7));
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::journal::cursor::Verdict;
+use crate::journal::cursor::NextStep;
 use crate::load_balancer::route::RouteId;
 use crate::names::ServiceName;
 use crate::routing::drift::Drift;
@@ -10,14 +10,14 @@ fn head() -> Head {
     Head::first(ServiceName::parse("users").unwrap(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH)
 }
 
-fn after(head: &Head, what: Happening) -> Result<Head, TransitionError> {
-    head.after(&head.next_event(what, Timestamp::UNIX_EPOCH))
+fn after(head: &Head, kind: EventKind) -> Result<Head, TransitionError> {
+    head.apply(&head.next_event(kind, Timestamp::UNIX_EPOCH))
 }
 
 #[test]
 fn the_first_rollback_raises_the_generation_and_later_ones_join_it() {
-    let moving = after(&head(), Happening::ShiftIntended { step: 0, weight: Weight::ZERO }).unwrap();
-    let begun = Happening::RollbackBegun {
+    let moving = after(&head(), EventKind::ShiftIntended { step: 0, weight: Weight::ZERO }).unwrap();
+    let begun = EventKind::RollbackBegun {
         trigger: Trigger::Operator,
         cause: "asked".into(),
         caused_at: Timestamp::UNIX_EPOCH,
@@ -29,39 +29,39 @@ fn the_first_rollback_raises_the_generation_and_later_ones_join_it() {
 
 #[test]
 fn nothing_can_happen_after_the_end() {
-    let refused = after(&head(), Happening::Refused { reason: "no".into() }).unwrap();
+    let refused = after(&head(), EventKind::Refused { reason: "no".into() }).unwrap();
     assert!(refused.phase.is_over());
-    assert!(after(&refused, Happening::Finished).is_err());
-    assert!(after(&refused, Happening::ShiftIntended { step: 1, weight: Weight::FULL }).is_err());
+    assert!(after(&refused, EventKind::Finished).is_err());
+    assert!(after(&refused, EventKind::ShiftIntended { step: 1, weight: Weight::FULL }).is_err());
 }
 
 fn moving() -> Head {
-    let moving = after(&head(), Happening::ShiftIntended { step: 0, weight: Weight::ZERO }).unwrap();
-    let attached = after(&moving, Happening::Shifted { step: 0, weight: Weight::ZERO }).unwrap();
-    let shifting = after(&attached, Happening::ShiftIntended { step: 1, weight: Weight::FULL }).unwrap();
-    after(&shifting, Happening::Shifted { step: 1, weight: Weight::FULL }).unwrap()
+    let moving = after(&head(), EventKind::ShiftIntended { step: 0, weight: Weight::ZERO }).unwrap();
+    let attached = after(&moving, EventKind::Shifted { step: 0, weight: Weight::ZERO }).unwrap();
+    let shifting = after(&attached, EventKind::ShiftIntended { step: 1, weight: Weight::FULL }).unwrap();
+    after(&shifting, EventKind::Shifted { step: 1, weight: Weight::FULL }).unwrap()
 }
 
-fn halted() -> Happening {
-    Happening::Halted { reason: "drift".into() }
+fn halted() -> EventKind {
+    EventKind::Halted { reason: "drift".into() }
 }
 
-fn resumed(accepted: Vec<Drift>) -> Happening {
-    Happening::Resumed { execution: "second".into(), who: "a person".into(), accepted }
+fn resumed(accepted: Vec<Drift>) -> EventKind {
+    EventKind::Resumed { execution: "second".into(), who: "a person".into(), accepted }
 }
 
 #[test]
 fn a_resume_raises_the_generation_and_clears_what_the_halt_left() {
     let mut before = after(&moving(), halted()).unwrap();
     before.held_since = Some(Timestamp::UNIX_EPOCH);
-    before.condemned = Some("alarms: users-5xx fires".to_owned());
+    before.rollback_decided = Some("alarms: users-5xx fires".to_owned());
     before.commands = Commands { paused: true, abort: true, approved_step: Some(1) };
     let now = Timestamp::from_second(900).unwrap();
-    let head = before.after(&before.next_event(resumed(vec![]), now)).unwrap();
+    let head = before.apply(&before.next_event(resumed(vec![]), now)).unwrap();
     assert_eq!((head.phase, head.generation, head.execution.as_str()), (Phase::Moving, 2, "second"));
     assert_eq!((head.verified_step, head.intended_step, head.plan_revision), (Some(1), None, None));
     assert_eq!((head.verified_at, head.resumed_at), (Some(now), Some(now)), "the step bakes anew");
-    assert_eq!((head.held_since, head.condemned, head.reason), (None, None, None));
+    assert_eq!((head.held_since, head.rollback_decided, head.reason), (None, None, None));
     assert_eq!(head.commands, Commands { approved_step: Some(1), ..Commands::default() });
 }
 
@@ -72,7 +72,7 @@ fn accepted_drift_puts_a_revision_in_force_and_the_recorded_step_is_written_agai
     let head = after(&after(&moving(), halted()).unwrap(), resumed(vec![drift])).unwrap();
     assert_eq!((head.plan_revision, head.accepting), (Some(2), true));
     assert_eq!((head.verified_step, head.intended_step), (Some(1), Some(1)));
-    let shifted = after(&head, Happening::Shifted { step: 1, weight: Weight::FULL }).unwrap();
+    let shifted = after(&head, EventKind::Shifted { step: 1, weight: Weight::FULL }).unwrap();
     assert!(!shifted.accepting, "from then on it is drift again");
     assert_eq!(shifted.plan_revision, Some(2));
 }
@@ -80,7 +80,7 @@ fn accepted_drift_puts_a_revision_in_force_and_the_recorded_step_is_written_agai
 #[test]
 fn only_a_halt_on_the_way_up_is_resumed() {
     assert!(after(&moving(), resumed(vec![])).is_err());
-    let begun = Happening::RollbackBegun {
+    let begun = EventKind::RollbackBegun {
         trigger: Trigger::Operator,
         cause: "asked".into(),
         caused_at: Timestamp::UNIX_EPOCH,
@@ -99,12 +99,20 @@ fn heads_that_were_stored_before_resume_was_known_are_readable() {
 
 #[test]
 fn a_hold_lasts_until_a_bake_or_a_shift_and_not_until_an_advance() {
-    let judged = |head: &Head, verdict| after(head, Happening::Judged { verdict, reason: "a reason".into() }).unwrap();
-    let held = judged(&moving(), Verdict::Hold);
+    let judged = |head: &Head, verdict| after(head, EventKind::Judged { verdict, reason: "a reason".into() }).unwrap();
+    let held = judged(&moving(), NextStep::Hold);
     assert!(held.held_since.is_some());
-    assert_eq!(judged(&held, Verdict::Advance).held_since, held.held_since, "the shift may be held again");
-    assert_eq!(judged(&held, Verdict::Bake).held_since, None);
-    let begun = after(&held, Happening::ShiftIntended { step: 2, weight: Weight::FULL }).unwrap();
+    assert_eq!(judged(&held, NextStep::Advance).held_since, held.held_since, "the shift may be held again");
+    assert_eq!(judged(&held, NextStep::Bake).held_since, None);
+    let begun = after(&held, EventKind::ShiftIntended { step: 2, weight: Weight::FULL }).unwrap();
     assert_eq!(begun.held_since, held.held_since);
-    assert_eq!(after(&begun, Happening::Shifted { step: 2, weight: Weight::FULL }).unwrap().held_since, None);
+    assert_eq!(after(&begun, EventKind::Shifted { step: 2, weight: Weight::FULL }).unwrap().held_since, None);
+}
+
+#[test]
+fn a_decided_rollback_keeps_the_name_under_which_it_was_first_stored() {
+    let decided = Head { rollback_decided: Some("judge: a sentence".into()), ..head() };
+    let stored = serde_json::to_value(&decided).unwrap();
+    assert_eq!(stored["condemned"], "judge: a sentence");
+    assert_eq!(serde_json::from_value::<Head>(stored).unwrap(), decided);
 }

@@ -1,7 +1,7 @@
 //! The one table of transitions: which event may follow in which phase, and the head that it leads to.
 
-use super::cursor::Verdict;
-use super::event::{Event, Happening};
+use super::cursor::NextStep;
+use super::event::{Event, EventKind};
 use super::head::{Head, Phase};
 use super::hook::{HookCall, HookPoint};
 use super::rollback::Rollback;
@@ -25,45 +25,45 @@ impl Head {
     ///
     /// # Errors
     /// The event cannot happen in this phase.
-    pub fn after(&self, event: &Event) -> Result<Self, TransitionError> {
-        use Happening as H;
+    pub fn apply(&self, event: &Event) -> Result<Self, TransitionError> {
+        use EventKind as E;
         use Phase as P;
         let mut next = self.clone();
         next.sequence = event.sequence;
-        match (self.phase, &event.what) {
-            (P::Planned, H::Planned { .. }) | (P::RollingBack | P::Settling, H::ForeignEditKept { .. }) => {}
-            (P::Planned, H::GroupsCreated { groups }) => next.new_groups.clone_from(groups),
-            (P::Planned, H::GuardsCreated { .. }) => next.guarded = true,
-            (P::Planned | P::Moving, H::ShiftIntended { step, .. }) => {
+        match (self.phase, &event.kind) {
+            (P::Planned, E::Planned { .. }) | (P::RollingBack | P::Settling, E::ForeignEditKept { .. }) => {}
+            (P::Planned, E::GroupsCreated { groups }) => next.new_groups.clone_from(groups),
+            (P::Planned, E::GuardsCreated { .. }) => next.guarded = true,
+            (P::Planned | P::Moving, E::ShiftIntended { step, .. }) => {
                 next.phase = P::Moving;
                 next.intended_step = Some(*step);
             }
-            (P::Moving, H::Shifted { step, .. }) => {
+            (P::Moving, E::Shifted { step, .. }) => {
                 next.intended_step = None;
                 next.verified_step = Some(*step);
                 next.verified_at = Some(event.at);
                 next.held_since = None;
                 next.accepting = false;
             }
-            (P::Moving, H::TargetsRegistered { .. }) => {
+            (P::Moving, E::TargetsRegistered { .. }) => {
                 next.waiting_since = self.waiting_since.or(Some(event.at));
             }
-            (P::Moving, H::TargetsChecked { healthy, .. }) => {
+            (P::Moving, E::TargetsChecked { healthy, .. }) => {
                 next.waiting_since = self.waiting_since.or(Some(event.at));
                 next.healthy_reads = if *healthy { self.healthy_reads + 1 } else { 0 };
             }
-            (P::Moving, H::Judged { verdict, reason }) => {
-                if *verdict == Verdict::RollBack {
-                    next.condemned.get_or_insert_with(|| reason.clone());
+            (P::Moving, E::Judged { verdict, reason }) => {
+                if *verdict == NextStep::RollBack {
+                    next.rollback_decided.get_or_insert_with(|| reason.clone());
                 }
                 next.held_since = match verdict {
-                    Verdict::Hold | Verdict::Approval => self.held_since.or(Some(event.at)),
+                    NextStep::Hold | NextStep::Approval => self.held_since.or(Some(event.at)),
                     // Not a shift yet: one that is held again counts on, so that `maxHold` ends it.
-                    Verdict::Advance => self.held_since,
+                    NextStep::Advance => self.held_since,
                     _ => None,
                 };
             }
-            (P::Moving | P::Settling, H::HookCalled { point, step, function, execution }) => {
+            (P::Moving | P::Settling, E::HookCalled { point, step, function, execution }) => {
                 next.hook = Some(HookCall {
                     point: *point,
                     step: *step,
@@ -73,13 +73,13 @@ impl Head {
                     answered: false,
                 });
             }
-            (P::Moving | P::Settling, H::HookAnswered { point, step, .. })
+            (P::Moving | P::Settling, E::HookAnswered { point, step, .. })
                 if self.hook.as_ref().is_some_and(|call| call.is(*point, *step)) =>
             {
                 next.hook = self.hook.clone().map(|call| HookCall { answered: true, ..call });
             }
-            (P::Planned | P::Moving | P::Halted, H::Commanded { commands, .. }) => next.commands = commands.clone(),
-            (P::Planned | P::Moving | P::Halted, H::RollbackBegun { trigger, cause, caused_at }) => {
+            (P::Planned | P::Moving | P::Halted, E::Commanded { commands, .. }) => next.commands = commands.clone(),
+            (P::Planned | P::Moving | P::Halted, E::RollbackBegun { trigger, cause, caused_at }) => {
                 next.phase = P::RollingBack;
                 next.generation = self.generation + 1;
                 // Every rollback calls its own; one of the way up is kept, because it may be running still.
@@ -92,35 +92,35 @@ impl Head {
                     returned_at: None,
                 });
             }
-            (P::RollingBack | P::Settling, H::RoutesReturned { .. }) => {
+            (P::RollingBack | P::Settling, E::RoutesReturned { .. }) => {
                 next.phase = P::Settling;
                 if let Some(rollback) = &mut next.rollback {
                     rollback.returned_at = rollback.returned_at.or(Some(event.at));
                 }
             }
-            (P::Settling, H::RollbackVerified { .. }) => {
+            (P::Settling, E::RollbackVerified { .. }) => {
                 next.phase = P::RolledBack;
                 next.intended_step = None;
                 next.verified_step = None;
                 next.reason = self.rollback.as_ref().map(|rollback| rollback.cause.clone());
             }
-            (P::Moving, H::Finished) => next.phase = P::Migrated,
-            (P::Planned | P::Moving | P::RollingBack | P::Settling, H::Halted { reason }) => {
+            (P::Moving, E::Finished) => next.phase = P::Migrated,
+            (P::Planned | P::Moving | P::RollingBack | P::Settling, E::Halted { reason }) => {
                 next.phase = P::Halted;
                 next.halted_at = Some(event.at);
                 next.reason = Some(reason.clone());
             }
             // What a rollback left is never taken up again.
-            (P::Halted, H::Resumed { execution, accepted, .. }) if self.rollback.is_none() => {
+            (P::Halted, E::Resumed { execution, accepted, .. }) if self.rollback.is_none() => {
                 next.resume(execution, !accepted.is_empty(), event.at);
             }
-            (P::Planned, H::Refused { reason }) => {
+            (P::Planned, E::Refused { reason }) => {
                 next.phase = P::Refused;
                 next.reason = Some(reason.clone());
             }
             _ => {
                 return Err(TransitionError {
-                    event: format!("{:?}", event.what),
+                    event: format!("{:?}", event.kind),
                     phase: self.phase,
                     migration: self.migration.clone(),
                 });
@@ -139,7 +139,7 @@ impl Head {
         self.phase = if touched { Phase::Moving } else { Phase::Planned };
         self.verified_at = self.verified_step.map(|_| at);
         self.held_since = None;
-        self.condemned = None;
+        self.rollback_decided = None;
         self.waiting_since = None;
         self.healthy_reads = 0;
         self.commands.paused = false;

@@ -1,42 +1,42 @@
 //! A journal in words: a line for people, and what is announced to others.
 
-use super::{Event, Happening, Trigger};
+use super::{Event, EventKind, Trigger};
 
 /// What happened, in one line without a time.
 pub fn journal_line(event: &Event) -> String {
-    match &event.what {
-        Happening::Planned { routes } => format!("planned: {} locked", counted(*routes, "route")),
-        Happening::GroupsCreated { groups } => format!("created {}", counted(groups.len(), "target group")),
-        Happening::GuardsCreated { alarms } => format!("created {}", counted(alarms.len(), "guard alarm")),
-        Happening::ShiftIntended { step: 0, .. } => "attaching the new groups at weight 0".to_owned(),
-        Happening::Shifted { step: 0, .. } => "attached: every route read back at weight 0".to_owned(),
-        Happening::ShiftIntended { weight, .. } => format!("shifting to {weight}"),
-        Happening::Shifted { weight, .. } => format!("shifted: every route read back at {weight}"),
-        Happening::TargetsRegistered { registered: 0 } => "left the targets to their controller".to_owned(),
-        Happening::TargetsRegistered { registered } => format!("registered {}", counted(*registered, "target")),
-        Happening::TargetsChecked { reason, .. } => format!("targets: {reason}"),
-        Happening::Judged { reason, .. } => format!("gates: {reason}"),
-        Happening::HookCalled { point, function, .. } => format!("calling hook {function} ({})", point.field()),
-        Happening::HookAnswered { point, function, .. } => format!("hook {function} ({}) answered", point.field()),
-        Happening::Commanded { reason, .. } => format!("operator: {reason}"),
-        Happening::RollbackBegun { trigger, cause, .. } => format!("rolling back ({}): {cause}", begun_by(*trigger)),
-        Happening::ForeignEditKept { route, seen } => {
+    match &event.kind {
+        EventKind::Planned { routes } => format!("planned: {} locked", counted(*routes, "route")),
+        EventKind::GroupsCreated { groups } => format!("created {}", counted(groups.len(), "target group")),
+        EventKind::GuardsCreated { alarms } => format!("created {}", counted(alarms.len(), "guard alarm")),
+        EventKind::ShiftIntended { step: 0, .. } => "attaching the new groups at weight 0".to_owned(),
+        EventKind::Shifted { step: 0, .. } => "attached: every route read back at weight 0".to_owned(),
+        EventKind::ShiftIntended { weight, .. } => format!("shifting to {weight}"),
+        EventKind::Shifted { weight, .. } => format!("shifted: every route read back at {weight}"),
+        EventKind::TargetsRegistered { registered: 0 } => "left the targets to their controller".to_owned(),
+        EventKind::TargetsRegistered { registered } => format!("registered {}", counted(*registered, "target")),
+        EventKind::TargetsChecked { reason, .. } => format!("targets: {reason}"),
+        EventKind::Judged { reason, .. } => format!("gates: {reason}"),
+        EventKind::HookCalled { point, function, .. } => format!("calling hook {function} ({})", point.field()),
+        EventKind::HookAnswered { point, function, .. } => format!("hook {function} ({}) answered", point.field()),
+        EventKind::Commanded { reason, .. } => format!("operator: {reason}"),
+        EventKind::RollbackBegun { trigger, cause, .. } => format!("rolling back ({}): {cause}", begun_by(*trigger)),
+        EventKind::ForeignEditKept { route, seen } => {
             format!("{} was changed by someone else: {seen}", route.describe())
         }
-        Happening::RoutesReturned { written } => {
+        EventKind::RoutesReturned { written } => {
             format!("every route read back at its baseline, {written} written")
         }
-        Happening::RollbackVerified { rewritten: 0 } => "second check: every route is back, locks released".to_owned(),
-        Happening::RollbackVerified { rewritten } => {
+        EventKind::RollbackVerified { rewritten: 0 } => "second check: every route is back, locks released".to_owned(),
+        EventKind::RollbackVerified { rewritten } => {
             format!("second check: {} written once more, all back, locks released", counted(*rewritten, "route"))
         }
-        Happening::Finished => "finished: all traffic on the new cluster, locks released".to_owned(),
-        Happening::Halted { reason } => format!("halted: {reason}"),
-        Happening::Resumed { who, accepted, .. } if accepted.is_empty() => format!("resumed by {who}"),
-        Happening::Resumed { who, accepted, .. } => {
+        EventKind::Finished => "finished: all traffic on the new cluster, locks released".to_owned(),
+        EventKind::Halted { reason } => format!("halted: {reason}"),
+        EventKind::Resumed { who, accepted, .. } if accepted.is_empty() => format!("resumed by {who}"),
+        EventKind::Resumed { who, accepted, .. } => {
             format!("resumed by {who}, who accepts what others did to {}", counted(accepted.len(), "route"))
         }
-        Happening::Refused { reason } => format!("refused: {reason}"),
+        EventKind::Refused { reason } => format!("refused: {reason}"),
     }
 }
 
@@ -59,16 +59,16 @@ fn counted(number: impl TryInto<u64> + std::fmt::Display + Copy, what: &str) -> 
 
 /// What is announced of an event: the change in one word, and its reason in one sentence. None for most events.
 pub fn announcement(event: &Event) -> Option<(&'static str, String)> {
-    Some(match &event.what {
-        Happening::Planned { routes } => ("started", format!("{routes} routes are locked and nothing is changed yet")),
-        Happening::Shifted { weight, .. } => ("shifted", format!("every route was read back at {weight}")),
-        Happening::RollbackBegun { cause, .. } => ("rolling-back", cause.clone()),
-        Happening::RollbackVerified { .. } => {
+    Some(match &event.kind {
+        EventKind::Planned { routes } => ("started", format!("{routes} routes are locked and nothing is changed yet")),
+        EventKind::Shifted { weight, .. } => ("shifted", format!("every route was read back at {weight}")),
+        EventKind::RollbackBegun { cause, .. } => ("rolling-back", cause.clone()),
+        EventKind::RollbackVerified { .. } => {
             ("rolled-back", "every route is back at its old cluster and was checked twice".to_owned())
         }
-        Happening::Halted { reason } => ("halted", reason.clone()),
-        Happening::Finished => ("migrated", "all traffic is on the new cluster".to_owned()),
-        Happening::Refused { reason } => ("refused", reason.clone()),
+        EventKind::Halted { reason } => ("halted", reason.clone()),
+        EventKind::Finished => ("migrated", "all traffic is on the new cluster".to_owned()),
+        EventKind::Refused { reason } => ("refused", reason.clone()),
         _ => return None,
     })
 }

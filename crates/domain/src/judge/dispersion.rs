@@ -2,7 +2,7 @@
 
 /// What counts as many bad requests in one clump: the noise that both clusters of a huge service share must not blind
 /// the judge.
-pub const MOST: f64 = 5.0;
+pub const MAX_DISPERSION: f64 = 5.0;
 
 /// How many minutes of history are read.
 const MINUTES: usize = 60;
@@ -10,8 +10,8 @@ const MINUTES: usize = 60;
 /// How many bad requests count as one (phi, 1 to 5), from the old cluster's minutes before the first shift: `(bad,
 /// requests)`, oldest first, of which the last 60 are used.
 ///
-/// Bad requests come in clumps: one lost connection fails ten of them. Evidence divided by phi stays valid for Poisson
-/// clumps of at most phi, and for single failures all the more. Differences of neighbouring minutes are what is
+/// Bad requests come in clumps: one lost connection fails ten of them. Evidence divided by it stays valid for Poisson
+/// clumps of at most that size, and for single failures all the more. Differences of neighbouring minutes are what is
 /// measured, so that a slow drift of the rate over the hour is not taken for clumping.
 pub fn dispersion(history: &[(u64, u64)]) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "no load balancer serves 2^53 requests in a minute")]
@@ -31,7 +31,7 @@ pub fn dispersion(history: &[(u64, u64)]) -> f64 {
     let squares: f64 = residuals.windows(2).map(|pair| (pair[1] - pair[0]).powi(2)).sum();
     let variance = squares / (2.0 * (count - 1.0));
     let binomial_variance = share * (1.0 - share) * requests / count;
-    (variance / binomial_variance).clamp(1.0, MOST)
+    (variance / binomial_variance).clamp(1.0, MAX_DISPERSION)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The evidence that the new cluster is worse, over the whole migration.
 
 use super::ln_sum::{ln_mean_exp, ln_sum_exp};
-use super::one_minute::ln_e;
+use super::one_minute::log_payment;
 use super::parameters::{MetricKind, Tolerance};
 use super::series::{Minute, add};
 
@@ -34,7 +34,7 @@ const WINDOW_RESET: f64 = -1e-9;
 pub struct Harm {
     kind: MetricKind,
     tolerance: Tolerance,
-    phi: f64,
+    dispersion: f64,
     horizon_minutes: u32,
     ln_fortunes: [f64; BETS.len()],
     ln_mean: f64,
@@ -45,11 +45,11 @@ pub struct Harm {
 
 impl Harm {
     /// Before the first minute: nothing is staked yet.
-    pub fn new(kind: MetricKind, tolerance: Tolerance, phi: f64, horizon_minutes: u32) -> Self {
+    pub fn new(kind: MetricKind, tolerance: Tolerance, dispersion: f64, horizon_minutes: u32) -> Self {
         Self {
             kind,
             tolerance,
-            phi,
+            dispersion,
             horizon_minutes,
             ln_fortunes: [f64::NEG_INFINITY; BETS.len()],
             ln_mean: f64::NEG_INFINITY,
@@ -73,7 +73,8 @@ impl Harm {
         let ln_stake = self.ln_stake();
         let ln_cap = self.cap(minute).ln();
         for (fortune, bet) in self.ln_fortunes.iter_mut().zip(BETS) {
-            let payment = ln_e(minute.counts(), self.tolerance.ratio, self.tolerance.fail_margin, bet) / self.phi;
+            let payment =
+                log_payment(minute.counts(), self.tolerance.ratio, self.tolerance.fail_margin, bet) / self.dispersion;
             *fortune = ln_sum_exp(&[*fortune, ln_stake]) + payment.min(ln_cap);
         }
         self.ln_mean = ln_mean_exp(&self.ln_fortunes);

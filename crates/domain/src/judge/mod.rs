@@ -31,7 +31,7 @@ pub mod starved;
 pub mod verdict;
 
 #[cfg(test)]
-mod laws;
+mod properties;
 #[cfg(test)]
 mod vectors;
 

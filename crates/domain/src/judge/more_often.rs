@@ -3,7 +3,7 @@
 //! A load balancer's own errors know no target group, so that nothing can be compared with them but themselves: minutes
 //! play the requests, errors the bad ones.
 
-use super::one_minute::{Counts, ln_e};
+use super::one_minute::{Counts, log_payment};
 
 /// More than this factor on the rate before is looked for, and this much a minute beside it: a load balancer's first
 /// errors are no reason.
@@ -21,21 +21,21 @@ pub fn ln_more_often(count: u64, minutes: u64, before: u64, minutes_before: u64)
     }
     #[expect(clippy::cast_precision_loss, reason = "no load balancer answers 2^53 requests in a step")]
     let [new_bad, new, old_bad, old] = [count, minutes, before, minutes_before].map(|number| number as f64);
-    ln_e(Counts { new_bad, new, old_bad, old }, RATIO, MARGIN, BET)
+    log_payment(Counts { new_bad, new, old_bad, old }, RATIO, MARGIN, BET)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::starved::ENOUGH;
+    use super::super::starved::HOLD_EVIDENCE;
     use super::*;
 
     #[test]
     fn a_few_errors_are_no_reason_and_more_than_about_twice_as_many_are() {
         assert!(ln_more_often(0, 5, 0, 60) <= 0.0);
-        assert!(ln_more_often(8, 5, 0, 60) < ENOUGH);
-        assert!(ln_more_often(20, 5, 0, 60) > ENOUGH);
-        assert!(ln_more_often(100, 5, 600, 60) < ENOUGH, "twice as many in five minutes");
-        assert!(ln_more_often(150, 5, 600, 60) > ENOUGH);
+        assert!(ln_more_often(8, 5, 0, 60) < HOLD_EVIDENCE);
+        assert!(ln_more_often(20, 5, 0, 60) > HOLD_EVIDENCE);
+        assert!(ln_more_often(100, 5, 600, 60) < HOLD_EVIDENCE, "twice as many in five minutes");
+        assert!(ln_more_often(150, 5, 600, 60) > HOLD_EVIDENCE);
         assert!(ln_more_often(50, 5, 600, 60) < 0.0, "as many as before");
     }
 

@@ -24,7 +24,7 @@ pub struct Counts {
 /// 1))`. For independent requests `E[a^new_bad] <= exp(new * share * (a - 1))`, since `1 + x <= e^x`, and the same for
 /// `b`; `scale` is what makes `ratio * new * (a - 1) = old * (1 - b)`, so that the old share cancels out of the product
 /// (a two-sample form of the sub-Poisson supermartingale: Howard and others 2020, doi:10.1214/18-PS321).
-pub fn ln_e(counts: Counts, ratio: f64, margin: f64, bet: f64) -> f64 {
+pub fn log_payment(counts: Counts, ratio: f64, margin: f64, bet: f64) -> f64 {
     let Counts { new_bad, new, old_bad, old } = counts;
     let new_share_of_bad = ratio * new / (ratio * new + old);
     let scale = 1.0 + (bet - 1.0) * new_share_of_bad;
@@ -39,7 +39,7 @@ mod tests {
 
     fn check(counts: [u32; 4], ratio: f64, margin: f64, bet: f64, expected: f64) {
         let [new_bad, new, old_bad, old] = counts.map(f64::from);
-        let observed = ln_e(Counts { new_bad, new, old_bad, old }, ratio, margin, bet);
+        let observed = log_payment(Counts { new_bad, new, old_bad, old }, ratio, margin, bet);
         assert!((observed - expected).abs() < 5e-7, "{counts:?} bet {bet}: {observed}, expected {expected}");
     }
 

@@ -2,7 +2,7 @@
 
 use super::harm::WARM_UP_MINUTES;
 use super::ln_sum::ln_mean_exp;
-use super::one_minute::{Counts, ln_e};
+use super::one_minute::{Counts, log_payment};
 use super::parameters::Tolerance;
 use super::series::{Minute, current_step, totals};
 
@@ -31,12 +31,13 @@ pub struct Pass {
 
 impl Pass {
     /// Weighs the current step of a series.
-    pub fn weigh(minutes: &[Minute], tolerance: Tolerance, phi: f64) -> Self {
+    pub fn weigh(minutes: &[Minute], tolerance: Tolerance, dispersion: f64) -> Self {
         let mut ln_fortunes = [0.0; BETS.len()];
         let mut judged = 0;
         for minute in judged_minutes(minutes) {
             for (fortune, bet) in ln_fortunes.iter_mut().zip(BETS) {
-                *fortune += ln_e(minute.clamped().counts(), tolerance.ratio, tolerance.pass_margin, bet) / phi;
+                *fortune +=
+                    log_payment(minute.clamped().counts(), tolerance.ratio, tolerance.pass_margin, bet) / dispersion;
             }
             judged += 1;
         }
@@ -56,7 +57,7 @@ pub(super) fn judged_minutes(minutes: &[Minute]) -> impl Iterator<Item = &Minute
 
 /// About how many requests the new cluster must answer at this step before it can pass, if it is exactly as good as the
 /// old one; `None` when no number suffices, since the old cluster itself fails too much for the bets.
-pub(super) fn requests_needed(minutes: &[Minute], tolerance: Tolerance, phi: f64) -> Option<f64> {
+pub(super) fn requests_needed(minutes: &[Minute], tolerance: Tolerance, dispersion: f64) -> Option<f64> {
     let [_, new, old_bad, old] = totals(judged_minutes(minutes));
     if new == 0 || old == 0 {
         return None;
@@ -65,7 +66,7 @@ pub(super) fn requests_needed(minutes: &[Minute], tolerance: Tolerance, phi: f64
     let as_good_as_old = Counts { new_bad: counts.old_bad / counts.old * counts.new, ..counts };
     let growth = BETS
         .into_iter()
-        .map(|bet| ln_e(as_good_as_old, tolerance.ratio, tolerance.pass_margin, bet) / phi / counts.new)
+        .map(|bet| log_payment(as_good_as_old, tolerance.ratio, tolerance.pass_margin, bet) / dispersion / counts.new)
         .fold(f64::NEG_INFINITY, f64::max);
     // One bet of the two brings it about; the mean over both costs `ln 2`.
     (growth > 0.0).then(|| (ln_pass_needed() + 2.0_f64.ln()) / growth)

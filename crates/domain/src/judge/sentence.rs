@@ -117,7 +117,7 @@ mod tests {
 
     fn check(kind: MetricKind, ages: std::ops::Range<u32>, [new_bad, new, old_bad, old]: [u64; 4], expected: &str) {
         let minutes = ages.map(|age| Minute { age, new_bad, new, old_bad, old }).collect();
-        let series = Series { metrics: [(kind, MetricSeries { phi: 1.0, minutes })].into() };
+        let series = Series { metrics: [(kind, MetricSeries { dispersion: 1.0, minutes })].into() };
         assert_eq!(judge(&series, &Parameters::new(60)).sentence, expected);
     }
 

@@ -48,7 +48,7 @@ impl Minute {
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricSeries {
     /// How many bad requests count as one, from [`super::dispersion()`]: 1 to 5.
-    pub phi: f64,
+    pub dispersion: f64,
     /// The settled minutes since the first shift, oldest first. CloudWatch still changes the newest two: leave them
     /// out.
     pub minutes: Vec<Minute>,

@@ -3,11 +3,11 @@
 //! A group without a healthy target answers 503 under the load balancer's own metrics, which know no target group. That
 //! the group's requests are missing is the only trace of it.
 
-use super::one_minute::{Counts, ln_e};
+use super::one_minute::{Counts, log_payment};
 use crate::weight::Weight;
 
 /// Evidence from which on something holds a migration that no comparison shows: about 1 in 1,100.
-pub const ENOUGH: f64 = 7.0;
+pub const HOLD_EVIDENCE: f64 = 7.0;
 
 /// The evidence that the new cluster gets less than half of its share: of `new` and `old` requests over the judged
 /// minutes of one step at `weight`. 0 at the weights 0 and 100, where there is no share to compare.
@@ -20,13 +20,13 @@ pub fn ln_starved(new: u64, old: u64, weight: Weight) -> f64 {
     let share = weight.percent() / 100.0;
     #[expect(clippy::cast_precision_loss, reason = "no load balancer serves 2^53 requests in a step")]
     let counts = Counts { new_bad: new as f64, new: share, old_bad: old as f64, old: 1.0 - share };
-    ln_e(counts, 0.5, 0.0, 0.1)
+    log_payment(counts, 0.5, 0.0, 0.1)
 }
 
 /// Whether the evidence of [`ln_starved`] suffices. It holds a migration and never rolls it back: sticky sessions
 /// starve the new cluster legitimately.
 pub fn is_starved(new: u64, old: u64, weight: Weight) -> bool {
-    ln_starved(new, old, weight) >= ENOUGH
+    ln_starved(new, old, weight) >= HOLD_EVIDENCE
 }
 
 #[cfg(test)]

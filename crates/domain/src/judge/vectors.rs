@@ -35,7 +35,7 @@ fn every_vector_is_reproduced() {
                 .into_iter()
                 .map(|(age, new_bad, new, old_bad, old)| Minute { age, new_bad, new, old_bad, old })
                 .collect();
-            (kind, MetricSeries { phi: case.phi.get(&kind).copied().unwrap_or(1.0), minutes })
+            (kind, MetricSeries { dispersion: case.phi.get(&kind).copied().unwrap_or(1.0), minutes })
         });
         let judgement = judge(&Series { metrics: metrics.collect() }, &Parameters::new(60));
         assert_eq!(judgement.verdict, case.verdict, "{name}");

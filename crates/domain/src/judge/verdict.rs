@@ -151,11 +151,11 @@ pub fn judge(series: &Series, parameters: &Parameters) -> Judgement {
 
 fn weigh(kind: MetricKind, metric: &MetricSeries, parameters: &Parameters) -> Evidence {
     let tolerance = parameters.tolerance(kind);
-    let mut harm = Harm::new(kind, tolerance, metric.phi, parameters.horizon_minutes);
+    let mut harm = Harm::new(kind, tolerance, metric.dispersion, parameters.horizon_minutes);
     for &minute in &metric.minutes {
         harm.observe(minute);
     }
-    let pass = Pass::weigh(&metric.minutes, tolerance, metric.phi);
+    let pass = Pass::weigh(&metric.minutes, tolerance, metric.dispersion);
     Evidence {
         ln_fail: harm.ln_fail(),
         ln_pass: pass.ln_pass,
@@ -229,10 +229,10 @@ fn why_inconclusive(
 fn least_shown(series: &Series, metrics: &BTreeMap<MetricKind, Evidence>, parameters: &Parameters) -> Inconclusive {
     let least = metrics.iter().min_by(|left, right| left.1.ln_pass.total_cmp(&right.1.ln_pass));
     let (&kind, _) = least.expect("without a metric no minute was judged, which was answered before");
-    let MetricSeries { phi, minutes } = &series.metrics[&kind];
+    let MetricSeries { dispersion, minutes } = &series.metrics[&kind];
     let counts = totals(pass::judged_minutes(minutes));
     let [_, requests, _, _] = counts;
-    match pass::requests_needed(minutes, parameters.tolerance(kind), *phi).map(hundreds) {
+    match pass::requests_needed(minutes, parameters.tolerance(kind), *dispersion).map(hundreds) {
         Some(needed) if requests < needed => Inconclusive::NotEnoughTraffic { metric: kind, requests, needed },
         _ => Inconclusive::InBetween { metric: kind, counts },
     }
@@ -256,7 +256,7 @@ mod tests {
     use crate::judge::Minute;
 
     fn series(metrics: &[(MetricKind, &[Minute])]) -> Series {
-        let of = |minutes: &[Minute]| MetricSeries { phi: 1.0, minutes: minutes.to_vec() };
+        let of = |minutes: &[Minute]| MetricSeries { dispersion: 1.0, minutes: minutes.to_vec() };
         Series { metrics: metrics.iter().map(|&(kind, minutes)| (kind, of(minutes))).collect() }
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Whether a load balancer would act alike on both lists.
-pub fn same(a: &[Action], b: &[Action]) -> bool {
+pub fn equivalent(a: &[Action], b: &[Action]) -> bool {
     normal(a) == normal(b)
 }
 
@@ -117,9 +117,9 @@ mod tests {
 
     #[track_caller]
     fn check(a: &[Action], b: &[Action], expected: bool) {
-        assert_eq!(same(a, b), expected, "{a:?}\n{b:?}");
-        assert_eq!(same(b, a), expected);
-        assert!(same(a, a));
+        assert_eq!(equivalent(a, b), expected, "{a:?}\n{b:?}");
+        assert_eq!(equivalent(b, a), expected);
+        assert!(equivalent(a, a));
     }
 
     #[test]

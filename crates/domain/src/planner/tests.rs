@@ -66,10 +66,12 @@ fn the_plan_keeps_how_clumped_failures_were_in_the_hour_before() {
     let hour = HourBefore { minutes: (0..60).map(clumped).collect(), slow_is_measured: false };
     inventory.hours_before = [(group("users-public"), hour)].into();
     let mut policy = policy();
-    let clumps = planned(&policy, &inventory).unwrap().clumps;
-    assert!((clumps[&MetricKind::Errors] - 5.0).abs() < f64::EPSILON && !clumps.contains_key(&MetricKind::Slow));
+    let dispersion = planned(&policy, &inventory).unwrap().dispersion;
+    assert!(
+        (dispersion[&MetricKind::Errors] - 5.0).abs() < f64::EPSILON && !dispersion.contains_key(&MetricKind::Slow)
+    );
     policy.judge = false;
-    assert!(planned(&policy, &inventory).unwrap().clumps.is_empty());
+    assert!(planned(&policy, &inventory).unwrap().dispersion.is_empty());
 }
 
 #[test]

@@ -228,6 +228,6 @@ fn one_group_two_services(
 }
 
 #[cfg(test)]
-mod laws;
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What one route gets when it goes back.
 
 use crate::load_balancer::action::{Action, ActionKind, forward_of};
-use crate::load_balancer::same_actions::same;
+use crate::load_balancer::same_actions::equivalent;
 use crate::names::TargetGroupArn;
 use crate::plan::PlannedRoute;
 use crate::routing::drift::describe;
@@ -40,7 +40,7 @@ pub enum Step {
 /// # Errors
 /// The old group is gone while ours is there, or an action type is unknown: a person must decide.
 pub fn way_back(route: &PlannedRoute, live: &[Action], new: Option<&TargetGroupArn>) -> Result<WayBack, EditError> {
-    if same(live, &route.baseline) {
+    if equivalent(live, &route.baseline) {
         return Ok(WayBack::AtBaseline);
     }
     let Some(new) = new else { return Ok(WayBack::LeaveForeign) };
@@ -48,7 +48,7 @@ pub fn way_back(route: &PlannedRoute, live: &[Action], new: Option<&TargetGroupA
     for index in 0..route.steps.len() {
         steps.push(at_step(route, new, u32::try_from(index).unwrap_or(u32::MAX))?);
     }
-    if steps.iter().any(|step| same(live, step)) {
+    if steps.iter().any(|step| equivalent(live, step)) {
         return Ok(WayBack::Restore(route.baseline.clone()));
     }
     match without_group(live, &route.old, new)? {
@@ -64,7 +64,7 @@ pub fn way_back(route: &PlannedRoute, live: &[Action], new: Option<&TargetGroupA
 }
 
 fn is_without_our_group(step: &[Action], route: &PlannedRoute, live: &[Action], new: &TargetGroupArn) -> bool {
-    matches!(without_group(step, &route.old, new), Ok(WithoutGroup::Removed(actions)) if same(&actions, live))
+    matches!(without_group(step, &route.old, new), Ok(WithoutGroup::Removed(actions)) if equivalent(&actions, live))
 }
 
 /// The same where the table does not answer: no plan says what the baseline was, so our group is taken out and the old
@@ -149,7 +149,9 @@ mod tests {
         let Step::Write(left) = way_back_by_tags(&forward(&[("old", 950), ("new", 50)], None), &old, &new) else {
             panic!("our group is taken out")
         };
-        assert!(same(&left, &forward(&[("old", 999)], None)) || same(&left, &forward(&[("old", 1000)], None)));
+        assert!(
+            equivalent(&left, &forward(&[("old", 999)], None)) || equivalent(&left, &forward(&[("old", 1000)], None))
+        );
         assert_eq!(way_back_by_tags(&left, &old, &new), Step::Nothing);
         let route = route();
         let back = way_back(&route, &left, Some(&new)).unwrap();

@@ -5,7 +5,7 @@
 
 use crate::load_balancer::action::{Action, ActionKind, Forward};
 use crate::load_balancer::route::RouteId;
-use crate::load_balancer::same_actions::same;
+use crate::load_balancer::same_actions::equivalent;
 use crate::names::TargetGroupArn;
 use crate::plan::PlannedRoute;
 use crate::routing::route_edit::{EditError, at_step};
@@ -54,7 +54,7 @@ pub fn expected(
 
 /// What is wrong with a live route, if anything. `live` is none where the route no longer exists.
 pub fn drifted(route: &PlannedRoute, live: Option<&[Action]>, expected: &[Vec<Action>]) -> Option<Drift> {
-    if live.is_some_and(|live| expected.iter().any(|value| same(value, live))) {
+    if live.is_some_and(|live| expected.iter().any(|value| equivalent(value, live))) {
         return None;
     }
     Some(Drift {

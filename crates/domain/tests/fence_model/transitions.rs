@@ -1,7 +1,7 @@
-//! The real table of transitions, `journal::Head::after`, asked once for everything that the model can ask of it.
+//! The real table of transitions, `journal::Head::apply`, asked once for everything that the model can ask of it.
 
 use crate::state::{Head, LAST_STEP};
-use crossfade_domain::journal::{Happening, Head as RealHead, Phase, Rollback, Trigger};
+use crossfade_domain::journal::{EventKind, Head as RealHead, Phase, Rollback, Trigger};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
@@ -72,22 +72,22 @@ fn after(head: Head, record: Record) -> Option<Head> {
     };
     real.rollback = head.rolls_back.then_some(begun);
     let reason = || "because".to_owned();
-    let what = match record {
-        Record::ShiftIntended(step) => Happening::ShiftIntended { step, weight: Weight::ZERO },
-        Record::Shifted(step) => Happening::Shifted { step, weight: Weight::ZERO },
+    let kind = match record {
+        Record::ShiftIntended(step) => EventKind::ShiftIntended { step, weight: Weight::ZERO },
+        Record::Shifted(step) => EventKind::Shifted { step, weight: Weight::ZERO },
         Record::RollbackBegun => {
-            Happening::RollbackBegun { trigger: Trigger::Operator, cause: reason(), caused_at: Timestamp::UNIX_EPOCH }
+            EventKind::RollbackBegun { trigger: Trigger::Operator, cause: reason(), caused_at: Timestamp::UNIX_EPOCH }
         }
-        Record::RoutesReturned => Happening::RoutesReturned { written: 1 },
-        Record::RollbackVerified => Happening::RollbackVerified { rewritten: 0 },
-        Record::Finished => Happening::Finished,
-        Record::Halted => Happening::Halted { reason: reason() },
+        Record::RoutesReturned => EventKind::RoutesReturned { written: 1 },
+        Record::RollbackVerified => EventKind::RollbackVerified { rewritten: 0 },
+        Record::Finished => EventKind::Finished,
+        Record::Halted => EventKind::Halted { reason: reason() },
         Record::Resumed => {
-            Happening::Resumed { execution: "second".into(), who: "a person".into(), accepted: Vec::new() }
+            EventKind::Resumed { execution: "second".into(), who: "a person".into(), accepted: Vec::new() }
         }
-        Record::Refused => Happening::Refused { reason: reason() },
+        Record::Refused => EventKind::Refused { reason: reason() },
     };
-    let next = real.after(&real.next_event(what, Timestamp::UNIX_EPOCH)).ok()?;
+    let next = real.apply(&real.next_event(kind, Timestamp::UNIX_EPOCH)).ok()?;
     Some(Head {
         generation: next.generation,
         phase: next.phase,

@@ -2,8 +2,8 @@
 
 use crate::scenario::Outcome;
 use crossfade_domain::gates::opinion::Gate;
-use crossfade_domain::journal::cursor::Verdict;
-use crossfade_domain::journal::{Event, Happening, Head, Trigger};
+use crossfade_domain::journal::cursor::NextStep;
+use crossfade_domain::journal::{Event, EventKind, Head, Trigger};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -43,8 +43,8 @@ fn arrived(journal: &[Event], hold_expected: bool) -> Option<Decision> {
     if hold_expected && let Some(longest) = longest_hold(journal) {
         return Some(longest);
     }
-    let advanced = journal.iter().rev().find_map(|event| match &event.what {
-        Happening::Judged { verdict: Verdict::Advance, reason, .. } => Some(reason),
+    let advanced = journal.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Judged { verdict: NextStep::Advance, reason, .. } => Some(reason),
         _ => None,
     })?;
     // A step that a gate lets begin early carries the gate's name; else the schedule decides.
@@ -67,7 +67,7 @@ fn spoken(sentence: &str) -> Decision {
 /// World seconds from the first thing that went wrong until a rollback began or the migration halted.
 pub(crate) fn noticed_seconds(wrong_since: Option<Timestamp>, journal: &[Event]) -> Option<f64> {
     let noticed = journal.iter().find_map(|event| {
-        let noticed = matches!(event.what, Happening::RollbackBegun { .. } | Happening::Halted { .. });
+        let noticed = matches!(event.kind, EventKind::RollbackBegun { .. } | EventKind::Halted { .. });
         noticed.then_some(event.at)
     })?;
     Some(noticed.duration_since(wrong_since?).as_secs_f64())
@@ -80,8 +80,8 @@ pub(crate) fn held_seconds(journal: &[Event]) -> f64 {
 
 /// The holds and their world seconds: from each, which is recorded once, to the next thing that is.
 fn holds(journal: &[Event]) -> impl Iterator<Item = (&str, f64)> {
-    journal.windows(2).filter_map(|pair| match &pair[0].what {
-        Happening::Judged { verdict: Verdict::Hold, reason, .. } => {
+    journal.windows(2).filter_map(|pair| match &pair[0].kind {
+        EventKind::Judged { verdict: NextStep::Hold, reason, .. } => {
             Some((reason.as_str(), pair[1].at.duration_since(pair[0].at).as_secs_f64()))
         }
         _ => None,
@@ -94,13 +94,13 @@ mod tests {
     use crossfade_domain::journal::RECORD_VERSION;
     use crossfade_domain::names::{MigrationId, ServiceName};
 
-    fn event(minute: i64, what: Happening) -> Event {
+    fn event(minute: i64, kind: EventKind) -> Event {
         let migration = MigrationId::of(&ServiceName::parse("users".to_owned()).unwrap(), 1);
         let at = Timestamp::from_second(minute * 60).unwrap();
-        Event { version: RECORD_VERSION, sequence: 1, at, migration, generation: 1, what }
+        Event { version: RECORD_VERSION, sequence: 1, at, migration, generation: 1, kind }
     }
 
-    fn judged(minute: i64, verdict: Verdict, reason: &str) -> Event {
+    fn judged(minute: i64, verdict: NextStep, reason: &str) -> Event {
         event(
             minute,
             serde_json::from_value(serde_json::json!({"event": "judged", "verdict": verdict, "reason": reason}))
@@ -111,21 +111,21 @@ mod tests {
     #[test]
     fn a_migration_that_arrived_is_remembered_for_its_last_step_or_for_a_hold_that_was_expected() {
         let mut journal = vec![
-            judged(10, Verdict::Advance, "baked 10m at 10 %, on to 50 % (judge: fine)"),
-            judged(20, Verdict::Hold, "judge: inconclusive at the end of the bake: too early"),
-            judged(26, Verdict::Advance, "baked 10m at 50 %, on to 100 % (judge: fine)"),
-            judged(36, Verdict::Finish, "baked 10m at 100 %, the last step"),
+            judged(10, NextStep::Advance, "baked 10m at 10 %, on to 50 % (judge: fine)"),
+            judged(20, NextStep::Hold, "judge: inconclusive at the end of the bake: too early"),
+            judged(26, NextStep::Advance, "baked 10m at 50 %, on to 100 % (judge: fine)"),
+            judged(36, NextStep::Finish, "baked 10m at 100 %, the last step"),
         ];
         let short = [
-            judged(36, Verdict::Hold, "makes way for the rollback of orders-1"),
-            judged(37, Verdict::Finish, "baked 10m at 100 %, the last step"),
+            judged(36, NextStep::Hold, "makes way for the rollback of orders-1"),
+            judged(37, NextStep::Finish, "baked 10m at 100 %, the last step"),
         ];
         journal.splice(3.., short);
         let held = decision(Outcome::Migrated, None, &journal, "", true);
         assert_eq!(held.gate, Some(Gate::Judge));
         assert_eq!(decision(Outcome::Migrated, None, &journal, "", false).gate, Some(Gate::Schedule));
         assert!((held_seconds(&journal) - 420.0).abs() < 1e-9);
-        journal.retain(|event| !matches!(event.what, Happening::Judged { verdict: Verdict::Hold, .. }));
+        journal.retain(|event| !matches!(event.kind, EventKind::Judged { verdict: NextStep::Hold, .. }));
         let plain = decision(Outcome::Migrated, None, &journal, "", true);
         assert_eq!(
             (plain.gate, plain.sentence.as_str()),
@@ -136,12 +136,12 @@ mod tests {
 
     #[test]
     fn what_went_wrong_is_noticed_when_a_rollback_begins() {
-        let begun = Happening::RollbackBegun {
+        let begun = EventKind::RollbackBegun {
             trigger: Trigger::CheckAlarms,
             cause: "judge: new cluster fails".to_owned(),
             caused_at: Timestamp::UNIX_EPOCH,
         };
-        let journal = [judged(5, Verdict::RollBack, "judge: new cluster fails"), event(6, begun)];
+        let journal = [judged(5, NextStep::RollBack, "judge: new cluster fails"), event(6, begun)];
         let wrong_since = Some(Timestamp::from_second(120).unwrap());
         assert_eq!(noticed_seconds(wrong_since, &journal), Some(240.0));
         assert_eq!(noticed_seconds(None, &journal), None);

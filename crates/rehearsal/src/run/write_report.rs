@@ -11,7 +11,7 @@ use crate::scenario::Outcome;
 use crate::stage::StagedRoute;
 use crate::traffic::load::Counts;
 use crossfade_actions::ports::Ledger;
-use crossfade_domain::journal::{Event, Happening, Head, Phase, Trigger};
+use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::weight::Weight;
 use crossfade_world::latency::{DESCRIBE, EVENT, INVOKE_WARM, MODIFY};
 use std::sync::Arc;
@@ -86,8 +86,8 @@ fn service(
         .and_then(|mut payload| payload.get_mut("findings").map(serde_json::Value::take))
         .and_then(|findings| serde_json::from_value(findings).ok())
         .unwrap_or_default();
-    let steps = journal.iter().filter_map(|event| match event.what {
-        Happening::Shifted { weight, step } if step > 0 => Some(weight),
+    let steps = journal.iter().filter_map(|event| match event.kind {
+        EventKind::Shifted { weight, step } if step > 0 => Some(weight),
         _ => None,
     });
     let outcome = if arn.is_some() { outcome(head) } else { Outcome::NotStarted };

@@ -52,7 +52,7 @@ impl Judge {
 
 fn crossfade(trace: &Trace, last: usize) -> Option<usize> {
     let parameters = Parameters::new(u32::try_from(trace.minutes()).expect("a migration takes a few hours"));
-    let empty = |history: &[(u64, u64)]| MetricSeries { phi: dispersion(history), minutes: Vec::new() };
+    let empty = |history: &[(u64, u64)]| MetricSeries { dispersion: dispersion(history), minutes: Vec::new() };
     let mut series = Series {
         metrics: [
             (MetricKind::Errors, empty(&trace.error_history)),

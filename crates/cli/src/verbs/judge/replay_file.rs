@@ -70,11 +70,11 @@ impl Reader {
     }
 
     fn metric(&mut self, metric: &Value, path: &str) -> MetricSeries {
-        let mut series = MetricSeries { phi: 1.0, minutes: Vec::new() };
+        let mut series = MetricSeries { dispersion: 1.0, minutes: Vec::new() };
         let Some(fields) = self.object(metric, path, &["phi", "minutes"]) else { return series };
         if let Some(phi) = fields.get("phi") {
             match phi.as_f64() {
-                Some(phi) if phi >= 1.0 => series.phi = phi,
+                Some(phi) if phi >= 1.0 => series.dispersion = phi,
                 _ => self.problem(&format!("{path}.phi"), &shown(phi), "a number from 1"),
             }
         }

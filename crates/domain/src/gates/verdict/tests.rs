@@ -42,7 +42,7 @@ struct Scene {
     new_healthy: Result<usize, String>,
     old_healthy: Result<usize, String>,
     drift: Result<Vec<Drift>, String>,
-    judge: Option<Result<Comparison, String>>,
+    judge: Option<Result<JudgeReading, String>>,
     makes_way: Option<String>,
 }
 
@@ -85,7 +85,7 @@ impl Scene {
             groups: vec![old],
             routes: vec![],
             guards: vec![],
-            clumps: std::collections::BTreeMap::new(),
+            dispersion: std::collections::BTreeMap::new(),
             findings: vec![],
             revision: None,
         };
@@ -149,22 +149,22 @@ impl Scene {
 }
 
 #[track_caller]
-fn check(change: impl FnOnce(&mut Scene), verdict: Verdict, wait_seconds: u32, reason: &str) {
+fn check(change: impl FnOnce(&mut Scene), verdict: NextStep, wait_seconds: u32, reason: &str) {
     let mut scene = Scene::new();
     change(&mut scene);
     let found = scene.verdict();
     assert_eq!((found.verdict, found.wait_seconds, found.reason.as_str()), (verdict, wait_seconds, reason));
-    assert_eq!(found.trigger.is_some(), verdict == Verdict::RollBack);
+    assert_eq!(found.trigger.is_some(), verdict == NextStep::RollBack);
 }
 
 #[test]
 fn a_bake_is_a_loop_of_slices_that_ends_on_time() {
-    check(|_| {}, Verdict::Bake, 60, "baking at 5 %: 2m of 10m, nothing against it");
-    check(|scene| scene.now = 1570, Verdict::Bake, 30, "baking at 5 %: 9m30s of 10m, nothing against it");
-    check(|scene| scene.now = 1599, Verdict::Bake, 1, "baking at 5 %: 9m59s of 10m, nothing against it");
-    check(|scene| scene.now = 1600, Verdict::Advance, 0, "baked 10m at 5 %, on to 50 %");
+    check(|_| {}, NextStep::Bake, 60, "baking at 5 %: 2m of 10m, nothing against it");
+    check(|scene| scene.now = 1570, NextStep::Bake, 30, "baking at 5 %: 9m30s of 10m, nothing against it");
+    check(|scene| scene.now = 1599, NextStep::Bake, 1, "baking at 5 %: 9m59s of 10m, nothing against it");
+    check(|scene| scene.now = 1600, NextStep::Advance, 0, "baked 10m at 5 %, on to 50 %");
     // A clock that is a little behind the one that recorded the shift.
-    check(|scene| scene.now = 990, Verdict::Bake, 60, "baking at 5 %: 0s of 10m, nothing against it");
+    check(|scene| scene.now = 990, NextStep::Bake, 60, "baking at 5 %: 0s of 10m, nothing against it");
 }
 
 #[test]
@@ -176,17 +176,17 @@ fn a_step_may_wait_for_approval_and_the_last_one_finishes() {
             scene.head.commands.approved_step = approved;
         }
     };
-    check(at(2, None), Verdict::Approval, 60, "baked 10m at 50 %; waits for approval");
-    check(at(2, Some(1)), Verdict::Approval, 60, "baked 10m at 50 %; waits for approval");
-    check(at(2, Some(2)), Verdict::Advance, 0, "baked 10m at 50 %, on to 100 %");
-    check(at(3, None), Verdict::Finish, 0, "baked 10m at 100 %, the last step");
-    check(at(0, None), Verdict::Advance, 0, "baked 0s at 0 %, on to 5 %");
+    check(at(2, None), NextStep::Approval, 60, "baked 10m at 50 %; waits for approval");
+    check(at(2, Some(1)), NextStep::Approval, 60, "baked 10m at 50 %; waits for approval");
+    check(at(2, Some(2)), NextStep::Advance, 0, "baked 10m at 50 %, on to 100 %");
+    check(at(3, None), NextStep::Finish, 0, "baked 10m at 100 %, the last step");
+    check(at(0, None), NextStep::Advance, 0, "baked 0s at 0 %, on to 5 %");
 }
 
 #[test]
 fn an_operator_aborts_and_pauses() {
-    check(|scene| scene.head.commands.abort = true, Verdict::RollBack, 0, "operator: asked to abort");
-    check(|scene| scene.head.commands.paused = true, Verdict::Hold, 60, "operator: paused until continue");
+    check(|scene| scene.head.commands.abort = true, NextStep::RollBack, 0, "operator: asked to abort");
+    check(|scene| scene.head.commands.paused = true, NextStep::Hold, 60, "operator: paused until continue");
     let mut scene = Scene::new();
     scene.head.commands = Commands { abort: true, paused: true, approved_step: None };
     scene.fire(1100);
@@ -203,19 +203,19 @@ fn a_pause_never_holds_back_a_rollback() {
     let found = scene.verdict();
     assert_eq!(
         (found.verdict, found.gate, found.trigger),
-        (Verdict::RollBack, Gate::Alarms, Some(Trigger::CheckAlarms))
+        (NextStep::RollBack, Gate::Alarms, Some(Trigger::CheckAlarms))
     );
     assert_eq!(found.caused_at, second(1100));
 }
 
 #[test]
 fn a_sick_new_side_rolls_back_once_it_has_traffic() {
-    check(|scene| scene.new_healthy = Ok(1), Verdict::RollBack, 0, "health: new: 1 of 1 targets healthy, 2 needed");
+    check(|scene| scene.new_healthy = Ok(1), NextStep::RollBack, 0, "health: new: 1 of 1 targets healthy, 2 needed");
     let attached = |scene: &mut Scene| {
         scene.new_healthy = Ok(0);
         scene.head.verified_step = Some(0);
     };
-    check(attached, Verdict::Hold, 60, "health: new: no targets registered, 2 needed");
+    check(attached, NextStep::Hold, 60, "health: new: no targets registered, 2 needed");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn an_old_side_that_could_not_take_the_traffic_back_holds() {
             scene.old_healthy = Ok(2);
             scene.now = 1700;
         },
-        Verdict::Hold,
+        NextStep::Hold,
         60,
         "capacity: old could not take all traffic back: 2 healthy targets, 3 needed (100 % of 3)",
     );
@@ -234,13 +234,13 @@ fn an_old_side_that_could_not_take_the_traffic_back_holds() {
 #[test]
 fn drift_halts_or_rolls_back_as_the_policy_says() {
     let seen = "drift: rule 3 of public: expected old 950 + new 50, found old";
-    check(Scene::drift, Verdict::Halt, 0, seen);
+    check(Scene::drift, NextStep::Halt, 0, seen);
     check(
         |scene| {
             scene.drift();
             scene.plan.policy.on_drift = OnDrift::Rollback;
         },
-        Verdict::RollBack,
+        NextStep::RollBack,
         0,
         seen,
     );
@@ -250,7 +250,7 @@ fn drift_halts_or_rolls_back_as_the_policy_says() {
             scene.drift();
             scene.fire(1100);
         },
-        Verdict::RollBack,
+        NextStep::RollBack,
         0,
         "alarms: a is firing: 2 of 3",
     );
@@ -267,31 +267,31 @@ fn what_cannot_be_read_is_never_quiet() {
     let no = || Err::<usize, String>("throttled".into());
     check(
         at_the_end(|scene| scene.alarms = Err("throttled".into())),
-        Verdict::Hold,
+        NextStep::Hold,
         60,
         "alarms: could not be read: throttled",
     );
     check(
         move |scene| (scene.now, scene.new_healthy) = (1700, no()),
-        Verdict::Hold,
+        NextStep::Hold,
         60,
         "health: could not be read: throttled",
     );
     check(
         move |scene| (scene.now, scene.old_healthy) = (1700, no()),
-        Verdict::Hold,
+        NextStep::Hold,
         60,
         "capacity: could not be read: throttled",
     );
     check(
         at_the_end(|scene| scene.drift = Err("throttled".into())),
-        Verdict::Hold,
+        NextStep::Hold,
         60,
         "drift: could not be read: throttled",
     );
     check(
         at_the_end(|scene| scene.head.new_groups.clear()),
-        Verdict::Hold,
+        NextStep::Hold,
         60,
         "health: could not be read: old has no new target group",
     );
@@ -301,7 +301,7 @@ fn what_cannot_be_read_is_never_quiet() {
             scene.fire(1100);
             scene.drift = Err("throttled".into());
         },
-        Verdict::RollBack,
+        NextStep::RollBack,
         0,
         "alarms: a is firing: 2 of 3",
     );
@@ -309,20 +309,21 @@ fn what_cannot_be_read_is_never_quiet() {
 
 #[test]
 fn a_rollback_that_was_decided_and_recorded_stays_decided() {
-    let condemned = |scene: &mut Scene| scene.head.condemned = Some("health: new: no targets registered".into());
-    check(condemned, Verdict::RollBack, 0, "health: new: no targets registered");
+    let rollback_decided =
+        |scene: &mut Scene| scene.head.rollback_decided = Some("health: new: no targets registered".into());
+    check(rollback_decided, NextStep::RollBack, 0, "health: new: no targets registered");
     let held = |scene: &mut Scene| {
-        condemned(scene);
+        rollback_decided(scene);
         scene.head.commands.paused = true;
         scene.drift();
     };
-    check(held, Verdict::RollBack, 0, "health: new: no targets registered");
+    check(held, NextStep::RollBack, 0, "health: new: no targets registered");
     // What speaks for it now is heard instead.
     let firing = |scene: &mut Scene| {
-        condemned(scene);
+        rollback_decided(scene);
         scene.fire(1100);
     };
-    check(firing, Verdict::RollBack, 0, "alarms: a is firing: 2 of 3");
+    check(firing, NextStep::RollBack, 0, "alarms: a is firing: 2 of 3");
 }
 
 #[test]
@@ -335,26 +336,26 @@ fn holds_become_rarer_and_end_in_a_halt() {
         }
     };
     let reason = "operator: paused until continue";
-    check(held_for(0), Verdict::Hold, 60, reason);
-    check(held_for(60), Verdict::Hold, 60, reason);
-    check(held_for(300), Verdict::Hold, 300, reason);
-    check(held_for(2000), Verdict::Hold, 900, reason);
-    check(held_for(3500), Verdict::Hold, 100, reason);
-    check(held_for(3600), Verdict::Halt, 0, "held for 1h (maxHold is 1h): operator: paused until continue");
+    check(held_for(0), NextStep::Hold, 60, reason);
+    check(held_for(60), NextStep::Hold, 60, reason);
+    check(held_for(300), NextStep::Hold, 300, reason);
+    check(held_for(2000), NextStep::Hold, 900, reason);
+    check(held_for(3500), NextStep::Hold, 100, reason);
+    check(held_for(3600), NextStep::Halt, 0, "held for 1h (maxHold is 1h): operator: paused until continue");
     check(
         |scene| {
             scene.now = 10_000;
             scene.head.held_since = Some(second(5000));
             scene.head.verified_step = Some(2);
         },
-        Verdict::Halt,
+        NextStep::Halt,
         0,
         "held for 1h23m20s (maxHold is 1h): baked 10m at 50 %; waits for approval",
     );
     // Nothing holds any more: how long it was held does not matter.
     check(
         |scene| scene.head.held_since = Some(second(0)),
-        Verdict::Bake,
+        NextStep::Bake,
         60,
         "baking at 5 %: 2m of 10m, nothing against it",
     );
@@ -376,14 +377,14 @@ fn a_rollback_that_somebody_else_began_stops_this_execution() {
         }
     };
     for phase in [Phase::RollingBack, Phase::Settling, Phase::RolledBack] {
-        check(returning(phase), Verdict::Stop, 0, "already rolling back: a fires");
+        check(returning(phase), NextStep::Stop, 0, "already rolling back: a fires");
     }
     check(
         |scene| {
             scene.head.phase = Phase::Halted;
             scene.head.reason = Some("drifted".into());
         },
-        Verdict::Halt,
+        NextStep::Halt,
         0,
         "drifted",
     );
@@ -396,7 +397,7 @@ fn a_shift_that_is_not_verified_does_not_bake() {
             scene.head.verified_step = None;
             scene.head.verified_at = None;
         },
-        Verdict::Hold,
+        NextStep::Hold,
         60,
         "the shift is not verified yet",
     );

@@ -1,7 +1,7 @@
 //! The report as people read it.
 
 use super::*;
-use crossfade_domain::journal::{Event, Happening, RECORD_VERSION, Trigger};
+use crossfade_domain::journal::{Event, EventKind, RECORD_VERSION, Trigger};
 use crossfade_domain::names::MigrationId;
 use crossfade_domain::weight::Weight;
 use crossfade_rehearsal::report::{Decision, Requests, RollbackReport};
@@ -112,7 +112,7 @@ fn what_is_not_as_expected_stands_out_with_its_journal() {
         at: "2026-11-02T03:04:05Z".parse().unwrap(),
         migration: MigrationId::parse("users-1").unwrap(),
         generation: 1,
-        what: Happening::RollbackVerified { rewritten: 0 },
+        kind: EventKind::RollbackVerified { rewritten: 0 },
     });
     let mut report = report(vec![users]);
     report.without_effect.push("awsFaults[0] never happened".to_owned());

@@ -13,13 +13,13 @@ const ON: &str = "the shift to 50 % was begun, on with it";
 
 #[test]
 fn a_begun_shift_goes_on_when_nothing_objects() {
-    check(begun, Verdict::Advance, 0, ON);
+    check(begun, NextStep::Advance, 0, ON);
     // Approval was asked for before it was begun.
     let approved = |scene: &mut Scene| {
         begun(scene);
         (scene.head.verified_step, scene.head.intended_step) = (Some(2), Some(3));
     };
-    check(approved, Verdict::Advance, 0, "the shift to 100 % was begun, on with it");
+    check(approved, NextStep::Advance, 0, "the shift to 100 % was begun, on with it");
 }
 
 #[test]
@@ -28,13 +28,13 @@ fn what_shift_weight_decides_itself_does_not_hold_half_of_a_shift() {
         begun(scene);
         scene.head.commands.paused = true;
     };
-    check(paused, Verdict::Advance, 0, ON);
+    check(paused, NextStep::Advance, 0, ON);
     let short = |scene: &mut Scene| {
         begun(scene);
         scene.old_healthy = Ok(2);
     };
     let noted = "capacity: old could not take all traffic back: 2 healthy targets, 3 needed (100 % of 3)";
-    check(short, Verdict::Advance, 0, &format!("{ON} ({noted})"));
+    check(short, NextStep::Advance, 0, &format!("{ON} ({noted})"));
     let inconclusive = |scene: &mut Scene| {
         begun(scene);
         scene.plan.policy.on_inconclusive = OnInconclusive::Hold;
@@ -44,10 +44,10 @@ fn what_shift_weight_decides_itself_does_not_hold_half_of_a_shift() {
             sentence: "few".into(),
             reason: None,
         };
-        scene.judge = Some(Ok(Comparison { judgement, objections: vec![] }));
+        scene.judge = Some(Ok(JudgeReading { judgement, objections: vec![] }));
     };
     let noted = "judge: inconclusive at the end of the bake: few";
-    check(inconclusive, Verdict::Advance, 0, &format!("{ON} ({noted})"));
+    check(inconclusive, NextStep::Advance, 0, &format!("{ON} ({noted})"));
 }
 
 #[test]
@@ -56,19 +56,19 @@ fn half_of_a_shift_is_taken_back_or_held_as_a_whole_one_is() {
         begun(scene);
         scene.fire(1650);
     };
-    check(firing, Verdict::RollBack, 0, "alarms: a is firing: 2 of 3");
+    check(firing, NextStep::RollBack, 0, "alarms: a is firing: 2 of 3");
     let unread = |scene: &mut Scene| {
         begun(scene);
         scene.alarms = Err("throttled".into());
     };
-    check(unread, Verdict::Hold, 60, "alarms: could not be read: throttled");
+    check(unread, NextStep::Hold, 60, "alarms: could not be read: throttled");
     // Half of the first shift is traffic too.
     let sick = |scene: &mut Scene| {
         begun(scene);
         (scene.head.verified_step, scene.head.intended_step) = (Some(0), Some(1));
         scene.new_healthy = Ok(1);
     };
-    check(sick, Verdict::RollBack, 0, "health: new: 1 of 1 targets healthy, 2 needed");
+    check(sick, NextStep::RollBack, 0, "health: new: 1 of 1 targets healthy, 2 needed");
 }
 
 #[test]

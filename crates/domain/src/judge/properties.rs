@@ -1,6 +1,6 @@
 //! What must hold for every series: validity under the null, monotony, and the published recurrence at every look.
 
-use super::one_minute::{Counts, ln_e};
+use super::one_minute::{Counts, log_payment};
 use super::{Evidence, MetricKind, MetricSeries, Minute, Parameters, Series, Tolerance, Verdict, harm::Harm, judge};
 use proptest::prelude::*;
 
@@ -46,7 +46,7 @@ fn moved_to(line: f64, chances: &[f64]) -> Option<Vec<f64>> {
     (line <= 1.0 && moved.iter().all(|chance| (0.0..=1.0).contains(chance))).then_some(moved)
 }
 
-fn mean_payment(new: &[f64], old: &[f64], tolerance: (f64, f64), bet: f64, phi: f64) -> f64 {
+fn mean_payment(new: &[f64], old: &[f64], tolerance: (f64, f64), bet: f64, dispersion: f64) -> f64 {
     let (ratio, margin) = tolerance;
     let counts = |new_bad, old_bad| Counts {
         new_bad: small(new_bad),
@@ -60,7 +60,7 @@ fn mean_payment(new: &[f64], old: &[f64], tolerance: (f64, f64), bet: f64, phi: 
         .enumerate()
         .flat_map(|(new_bad, new_probability)| {
             old_distribution.iter().enumerate().map(move |(old_bad, old_probability)| {
-                let payment = (ln_e(counts(new_bad, old_bad), ratio, margin, bet) / phi).exp();
+                let payment = (log_payment(counts(new_bad, old_bad), ratio, margin, bet) / dispersion).exp();
                 new_probability * old_probability * payment
             })
         })
@@ -74,7 +74,7 @@ proptest! {
     #[test]
     fn a_bet_against_the_truth_pays_one_at_most(
         new in requests(), old in requests(),
-        ratio in 1.0..3.0_f64, margin in 0.0..0.2_f64, phi in 1.0..5.0_f64,
+        ratio in 1.0..3.0_f64, margin in 0.0..0.2_f64, dispersion in 1.0..5.0_f64,
         better in 0.0..=1.0_f64,
         worse_bet in prop::sample::select(vec![2.0, 4.0, 10.0, 30.0]),
         better_bet in prop::sample::select(vec![0.5, 0.2]),
@@ -83,14 +83,14 @@ proptest! {
         if let Some(at_the_line) = moved_to(line.min(1.0), &new) {
             let within: Vec<f64> = at_the_line.iter().map(|chance| chance * better).collect();
             for harmless in [&at_the_line, &within] {
-                let paid = mean_payment(harmless, &old, (ratio, margin), worse_bet, phi);
+                let paid = mean_payment(harmless, &old, (ratio, margin), worse_bet, dispersion);
                 prop_assert!(paid <= 1.0 + ROUNDING, "{paid}");
             }
         }
         if let Some(at_the_line) = moved_to(line, &new) {
             let beyond: Vec<f64> = at_the_line.iter().map(|chance| 1.0 - (1.0 - chance) * better).collect();
             for harmful in [&at_the_line, &beyond] {
-                let paid = mean_payment(harmful, &old, (ratio, margin), better_bet, phi);
+                let paid = mean_payment(harmful, &old, (ratio, margin), better_bet, dispersion);
                 prop_assert!(paid <= 1.0 + ROUNDING, "{paid}");
             }
         }
@@ -100,13 +100,13 @@ proptest! {
     #[test]
     fn the_mean_fortune_of_harm_never_exceeds_what_was_staked(
         old_chance in 0.0..0.5_f64, new_requests in 1..4_u64, old_requests in 1..4_u64,
-        start in prop::sample::select(vec![0_u32, 1, 5]), phi in 1.0..5.0_f64, horizon in 2..60_u32,
+        start in prop::sample::select(vec![0_u32, 1, 5]), dispersion in 1.0..5.0_f64, horizon in 2..60_u32,
     ) {
         let tolerance = Tolerance { ratio: 1.5, fail_margin: 0.05, pass_margin: 0.1 };
         let new_chance = 1.5 * old_chance + 0.05;
         let new = distribution(&vec![new_chance; usize::try_from(new_requests).unwrap()]);
         let old = distribution(&vec![old_chance; usize::try_from(old_requests).unwrap()]);
-        let mut worlds = vec![(1.0, Harm::new(MetricKind::Errors, tolerance, phi, horizon))];
+        let mut worlds = vec![(1.0, Harm::new(MetricKind::Errors, tolerance, dispersion, horizon))];
         for age in start..start + 3 {
             let mut next = Vec::new();
             for (before, harm) in &worlds {
@@ -155,7 +155,7 @@ fn minutes() -> impl Strategy<Value = Vec<Minute>> {
 }
 
 fn series() -> impl Strategy<Value = Series> {
-    let metric = (1.0..=5.0_f64, minutes()).prop_map(|(phi, minutes)| MetricSeries { phi, minutes });
+    let metric = (1.0..=5.0_f64, minutes()).prop_map(|(dispersion, minutes)| MetricSeries { dispersion, minutes });
     prop::collection::btree_map(prop::sample::select(MetricKind::ALL.to_vec()), metric, 1..=3)
         .prop_map(|metrics| Series { metrics })
 }
@@ -173,7 +173,7 @@ fn severity(verdict: Verdict) -> u8 {
 struct Recurrence {
     kind: MetricKind,
     tolerance: Tolerance,
-    phi: f64,
+    dispersion: f64,
     horizon: u32,
     fortunes: [f64; 4],
     seen: u32,
@@ -187,12 +187,12 @@ impl Recurrence {
     const HARM: [f64; 4] = [2.0, 4.0, 10.0, 30.0];
     const FINE: [f64; 2] = [0.5, 0.2];
 
-    fn new(kind: MetricKind, tolerance: Tolerance, phi: f64, horizon: u32) -> Self {
+    fn new(kind: MetricKind, tolerance: Tolerance, dispersion: f64, horizon: u32) -> Self {
         let fortunes = [f64::NEG_INFINITY; 4];
         Self {
             kind,
             tolerance,
-            phi,
+            dispersion,
             horizon,
             fortunes,
             seen: 0,
@@ -216,7 +216,7 @@ impl Recurrence {
         #[expect(clippy::cast_precision_loss, reason = "small")]
         let [kc, nc, kb, nb] = [new_bad, new, old_bad, old].map(|count| count as f64);
         let Tolerance { ratio, fail_margin, pass_margin } = self.tolerance;
-        let ln_e = |delta: f64, r: f64| {
+        let log_payment = |delta: f64, r: f64| {
             let p0 = ratio * nc / (ratio * nc + nb);
             let d = 1.0 + (r - 1.0) * p0;
             kc * r.ln() - (kc + kb) * d.ln() - delta * nc * (r - 1.0) * (1.0 - p0) / d
@@ -243,11 +243,11 @@ impl Recurrence {
         self.seen += 1;
         self.bad += new_bad;
         for (fortune, r) in self.fortunes.iter_mut().zip(Self::HARM) {
-            *fortune = plus(*fortune, stake.ln()) + (ln_e(fail_margin, r) / self.phi).min(cap.ln());
+            *fortune = plus(*fortune, stake.ln()) + (log_payment(fail_margin, r) / self.dispersion).min(cap.ln());
         }
         if age >= 2 {
             for (fine, r) in self.fine.iter_mut().zip(Self::FINE) {
-                *fine += ln_e(pass_margin, r) / self.phi;
+                *fine += log_payment(pass_margin, r) / self.dispersion;
             }
         }
     }
@@ -320,7 +320,7 @@ proptest! {
     /// begun anew.
     #[test]
     fn each_look_at_a_growing_series_finds_what_the_published_recurrence_holds_by_then(
-        phi in 1.0..=5.0_f64, minutes in minutes(), horizon in 1..90_u32,
+        dispersion in 1.0..=5.0_f64, minutes in minutes(), horizon in 1..90_u32,
         kind in prop::sample::select(MetricKind::ALL.to_vec()),
         late in any::<prop::sample::Index>(), corrected in minute(),
     ) {
@@ -330,10 +330,10 @@ proptest! {
         let (new_bad, new, old_bad, old) = corrected;
         corrected_minutes[place] = Minute { age: minutes[place].age, new_bad, new, old_bad, old };
         for read in [minutes, corrected_minutes] {
-            let mut recurrence = Recurrence::new(kind, parameters.tolerance(kind), phi, horizon);
+            let mut recurrence = Recurrence::new(kind, parameters.tolerance(kind), dispersion, horizon);
             for look in 1..=read.len() {
                 recurrence.take(read[look - 1]);
-                let metric = MetricSeries { phi, minutes: read[..look].to_vec() };
+                let metric = MetricSeries { dispersion, minutes: read[..look].to_vec() };
                 let judgement = judge(&Series { metrics: [(kind, metric)].into() }, &parameters);
                 let evidence = judgement.metrics[&kind];
                 prop_assert_eq!((evidence.bad, evidence.window), (recurrence.bad, recurrence.window), "look {}", look);
