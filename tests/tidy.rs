@@ -208,7 +208,7 @@ fn folders_are_small_enough_to_be_read() {
 
 #[test]
 fn lines_fit_on_a_screen() {
-    for file in all_rust_files().into_iter().chain(markdown_files()) {
+    for file in all_rust_files().into_iter().chain(listed_files(&["*.md", "*.py"])) {
         let is_markdown = file.extension().is_some_and(|extension| extension == "md");
         let mut is_quoted = false;
         for (number, line) in read(&file).lines().enumerate() {
@@ -228,8 +228,9 @@ fn lines_fit_on_a_screen() {
     }
 }
 
-fn markdown_files() -> Vec<PathBuf> {
-    let told = Command::new("git").args(["ls-files", "*.md"]).current_dir(root()).output().expect("git lists files");
+fn listed_files(patterns: &[&str]) -> Vec<PathBuf> {
+    let told =
+        Command::new("git").arg("ls-files").args(patterns).current_dir(root()).output().expect("git lists files");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     String::from_utf8(told.stdout).expect("paths are UTF-8").lines().map(PathBuf::from).collect()
 }

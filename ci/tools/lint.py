@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Lints the CI integrations: the GitHub action and its example, the GitLab component and its example, the scripts.
 
-Offline. The example's `uses: OWNER/crossfade@COMMIT` is checked as `uses: ./` in a copy, so that actionlint holds its inputs and
-outputs against action.yml.
+Offline. The example's `uses: OWNER/crossfade@COMMIT` is checked as `uses: ./` in a copy, so that actionlint holds its
+inputs and outputs against action.yml.
 """
 
 import pathlib
@@ -52,12 +52,16 @@ def gitlab():
     marked = yaml.safe_load(re.sub(r"\$\[\[ inputs\.([a-z-]+) \]\]", r"<input \1>", job))
     for part in marked.values():
         pasted = [step for step in part["before_script"] + part["script"] if "<input " in step]
-        problems.extend(f"{name}: an input reaches a script as its text and not as a variable: {step}" for step in pasted)
+        problems.extend(
+            f"{name}: an input reaches a script as its text and not as a variable: {step}" for step in pasted
+        )
     example = yaml.safe_load((ROOT / "examples/ci/gitlab-ci.yml").read_text())
     given = next(include for include in example["include"] if "/migrate@" in include["component"])["inputs"]
     required = {name for name, spec in declared.items() if "default" not in (spec or {})}
     if not required <= set(given) <= set(declared):
-        problems.append(f"examples/ci/gitlab-ci.yml: gives {sorted(given)}, required {sorted(required)}, known {sorted(declared)}")
+        problems.append(
+            f"examples/ci/gitlab-ci.yml: gives {sorted(given)}, required {sorted(required)}, known {sorted(declared)}"
+        )
     with tempfile.TemporaryDirectory() as folder:
         # A component's second document is a pipeline once its inputs are there.
         pipeline = pathlib.Path(folder) / "pipeline.yml"

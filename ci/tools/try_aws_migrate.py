@@ -10,7 +10,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXECUTION = "arn:aws-cn:states:cn-north-1:123456789012:execution:crossfade-migrate-service:users-1"
-# Writes down what it was asked, and gives the next answer for it: an exit code and a text, the last of them again and again.
+# Writes down what it was asked, and gives the next answer for it: an exit code and a text, the last of them again and
+# again.
 STUB = """#!/usr/bin/env python3
 import json, pathlib, sys
 folder = pathlib.Path(__file__).parent
@@ -36,24 +37,73 @@ PATIENCE_SECONDS = 900
 # What is tried: its name, answers, variables, the exit code, and texts that stand in what it says.
 TRIES = [
     ("migrated", {"describe-execution": [RUNNING, [0, "SUCCEEDED\tNone\tNone"]]}, REGION, 0, ["users has migrated"]),
-    ("rolled back", {"describe-execution": [RUNNING, [0, "FAILED\tRolledBack\talarm users-5xx fires"]]}, REGION, 3,
-     ["users: FAILED RolledBack: alarm users-5xx fires"]),
+    (
+        "rolled back",
+        {"describe-execution": [RUNNING, [0, "FAILED\tRolledBack\talarm users-5xx fires"]]},
+        REGION,
+        3,
+        ["users: FAILED RolledBack: alarm users-5xx fires"],
+    ),
     ("halted", {"describe-execution": [[0, "FAILED\tHalted\tlook"]]}, REGION, 7, ["look"]),
     ("held", {"describe-execution": [[0, "FAILED\tLockHeld\tusers-3"]]}, REGION, 5, ["users-3"]),
-    ("refused", {"describe-execution": [[0, f"FAILED\tInvalidRequest\t{RAW}"]]}, REGION, 2,
-     ['users: FAILED InvalidRequest: invalid request: "dryrun" is no field']),
+    (
+        "refused",
+        {"describe-execution": [[0, f"FAILED\tInvalidRequest\t{RAW}"]]},
+        REGION,
+        2,
+        ['users: FAILED InvalidRequest: invalid request: "dryrun" is no field'],
+    ),
     ("stopped", {"describe-execution": [[0, "ABORTED\tNone\tNone"]]}, REGION, 1, ["ABORTED"]),
-    ("one look that fails", {"describe-execution": [[255, "Could not connect"], [0, "SUCCEEDED\tNone\tNone"]]}, REGION, 0,
-     ["users has migrated"]),
-    ("no look that works", {"describe-execution": [[255, "Could not connect"]]}, REGION, 8, ["Could not connect", "goes on"]),
-    ("expired", {"describe-execution": [RUNNING, [254, "An error occurred (ExpiredTokenException) when"]]}, REGION, 8,
-     ["ExpiredToken", f"the migration goes on: {EXECUTION}"]),
-    ("denied at the start", {"start-execution": [[254, DENIED]]}, REGION, 8, ["AccessDenied", "start-execution failed"]),
-    ("no credentials", {"get-caller-identity": [[253, "Unable to locate credentials"]]}, REGION, 8, ["Unable to locate credentials"]),
+    (
+        "one look that fails",
+        {"describe-execution": [[255, "Could not connect"], [0, "SUCCEEDED\tNone\tNone"]]},
+        REGION,
+        0,
+        ["users has migrated"],
+    ),
+    (
+        "no look that works",
+        {"describe-execution": [[255, "Could not connect"]]},
+        REGION,
+        8,
+        ["Could not connect", "goes on"],
+    ),
+    (
+        "expired",
+        {"describe-execution": [RUNNING, [254, "An error occurred (ExpiredTokenException) when"]]},
+        REGION,
+        8,
+        ["ExpiredToken", f"the migration goes on: {EXECUTION}"],
+    ),
+    (
+        "denied at the start",
+        {"start-execution": [[254, DENIED]]},
+        REGION,
+        8,
+        ["AccessDenied", "start-execution failed"],
+    ),
+    (
+        "no credentials",
+        {"get-caller-identity": [[253, "Unable to locate credentials"]]},
+        REGION,
+        8,
+        ["Unable to locate credentials"],
+    ),
     ("no region", {}, {}, 2, ["no region: set AWS_REGION"]),
-    ("a region in the profile", {"get": [[0, "cn-north-1"]], "describe-execution": [[0, "SUCCEEDED\tNone\tNone"]]}, {}, 0,
-     ["users has migrated"]),
-    ("time is up", {"describe-execution": [RUNNING]}, REGION | {"WAIT_SECONDS": "0"}, 6, ["no end after 0 s", "goes on"]),
+    (
+        "a region in the profile",
+        {"get": [[0, "cn-north-1"]], "describe-execution": [[0, "SUCCEEDED\tNone\tNone"]]},
+        {},
+        0,
+        ["users has migrated"],
+    ),
+    (
+        "time is up",
+        {"describe-execution": [RUNNING]},
+        REGION | {"WAIT_SECONDS": "0"},
+        6,
+        ["no end after 0 s", "goes on"],
+    ),
 ]
 
 
@@ -79,7 +129,11 @@ def attempt(name, answers, variables, code, texts, arguments=("users",)):
 
 def main():
     wrong = [attempt(*one) for one in TRIES]
-    wrong.append(attempt("a name that is none", {}, REGION, 2, ["not the name of a service"], ('users", "dryRun": true, "x": "',)))
+    wrong.append(
+        attempt(
+            "a name that is none", {}, REGION, 2, ["not the name of a service"], ('users", "dryRun": true, "x": "',)
+        )
+    )
     wrong.append(attempt("no service", {}, REGION, 2, ["usage"], ()))
     wrong = [one for one in wrong if one]
     if wrong:

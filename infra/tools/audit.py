@@ -3,8 +3,8 @@
 
     python infra/tools/audit.py expanded.json
 
-Every policy goes through parliament, which knows each action of AWS with the resources and conditions it takes. Published
-versions of functions have to survive an update, since running executions call them.
+Every policy goes through parliament, which knows each action of AWS with the resources and conditions it takes.
+Published versions of functions have to survive an update, since running executions call them.
 """
 
 import json

@@ -2,13 +2,13 @@
 """Builds the functions for Lambda, and deploys the stack.
 
     python3 infra/tools/deploy.py deploy [--stack NAME] [--guided] [Parameter=Value ...]
-    python3 infra/tools/deploy.py check  [--stack NAME]            says what a deployment needs and does not find
-    python3 infra/tools/deploy.py build                            all functions for arm64, into target/lambda
-    python3 infra/tools/deploy.py target                           says whether they can be built here, and builds nothing
+    python3 infra/tools/deploy.py check  [--stack NAME]   says what a deployment needs and does not find
+    python3 infra/tools/deploy.py build                   all functions for arm64, into target/lambda
+    python3 infra/tools/deploy.py target                  says whether they can be built here, and builds nothing
 
-Any Python of 3.11 or newer does. `deploy` looks at everything it needs before it begins, and tells all that is missing in one
-message; then it installs its own tools, pinned, into .tools. `build` and `target` end with 0 and a line that says so where the
-compiler has no target for arm64, since tests need none.
+Any Python of 3.11 or newer does. `deploy` looks at everything it needs before it begins, and tells all that is missing
+in one message; then it installs its own tools, pinned, into .tools. `build` and `target` end with 0 and a line that
+says so where the compiler has no target for arm64, since tests need none.
 """
 
 import argparse
@@ -80,18 +80,26 @@ def missing_for_deployment(stack, parameters):
     missing = missing_for_build()
     if not STACK_NAME.fullmatch(stack):
         missing.append(
-            f"a name for the stack that fits: {stack!r} has to begin with a letter and to have 3 to 40 letters, digits and hyphens"
+            f"a name for the stack that fits: {stack!r} has to begin with a letter "
+            f"and to have 3 to 40 letters, digits and hyphens"
         )
-    missing += [f"a Parameter=Value: {one!r} is none" for one in parameters if not re.fullmatch(r"[A-Za-z]+=.*", one, re.DOTALL)]
+    missing += [
+        f"a Parameter=Value: {one!r} is none" for one in parameters if not re.fullmatch(r"[A-Za-z]+=.*", one, re.DOTALL)
+    ]
     # boto3 comes with SAM: before that is installed, what can be seen without it.
-    return missing + (missing_of_account(stack, parameters) if importlib.util.find_spec("boto3") else missing_of_settings())
+    return missing + (
+        missing_of_account(stack, parameters) if importlib.util.find_spec("boto3") else missing_of_settings()
+    )
 
 
 def missing_of_settings():
     """What no tool of AWS could do without, seen from outside."""
     settings = configparser.ConfigParser(strict=False)
     home = pathlib.Path.home() / ".aws"
-    files = [os.environ.get("AWS_CONFIG_FILE") or home / "config", os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials"]
+    files = [
+        os.environ.get("AWS_CONFIG_FILE") or home / "config",
+        os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials",
+    ]
     try:
         settings.read(files, encoding="utf-8")
     except configparser.Error as error:
@@ -99,9 +107,16 @@ def missing_of_settings():
     profile = os.environ.get("AWS_PROFILE", "default")
     sections = [settings[name] for name in (profile, f"profile {profile}") if name in settings]
     missing = []
-    if not (os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or any("region" in one for one in sections)):
+    if not (
+        os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or any("region" in one for one in sections)
+    ):
         missing.append("a region: set AWS_DEFAULT_REGION, or one in the profile that AWS_PROFILE names")
-    given = ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+    given = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ]
     if not sections and not any(os.environ.get(name) for name in given):
         missing.append("credentials: set AWS_PROFILE, or sign in with `aws sso login`")
     return missing
@@ -138,7 +153,10 @@ def missing_of_account(stack, parameters):
 
 
 def in_the_way(client, stack, parameters):
-    """What would make the creation of a new stack fail half-way. What may not be looked at is said and not held against anybody."""
+    """What would make the creation of a new stack fail half-way.
+
+    What may not be looked at is said and not held against anybody.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     def asked(what, call, absent):
@@ -153,14 +171,20 @@ def in_the_way(client, stack, parameters):
     stacks = asked("the stack", lambda: client("cloudformation").describe_stacks(StackName=stack), ["ValidationError"])
     status = stacks["Stacks"][0]["StackStatus"] if stacks and stacks["Stacks"] else "REVIEW_IN_PROGRESS"
     if status == "ROLLBACK_COMPLETE":
-        return [f"a stack that can be updated: the creation of {stack} failed; `aws cloudformation delete-stack --stack-name {stack}` first"]
+        return [
+            f"a stack that can be updated: the creation of {stack} failed; "
+            f"`aws cloudformation delete-stack --stack-name {stack}` first"
+        ]
     if status != "REVIEW_IN_PROGRESS":
         return []
     missing = []
-    table = asked("the table", lambda: client("dynamodb").describe_table(TableName=stack), ["ResourceNotFoundException"])
+    table = asked(
+        "the table", lambda: client("dynamodb").describe_table(TableName=stack), ["ResourceNotFoundException"]
+    )
     if table:
         missing.append(
-            f"the name {stack} for the table: an earlier stack has left its table, with the journal of what was done; keep it and choose "
+            f"the name {stack} for the table: an earlier stack has left its table, "
+            f"with the journal of what was done; keep it and choose "
             "another --stack, or switch its deletion protection off and delete it"
         )
     aside = sum(int(number) for number in re.findall(r"{ Reserved: ([0-9]+) }", TEMPLATE.read_text(encoding="utf-8")))
@@ -168,7 +192,8 @@ def in_the_way(client, stack, parameters):
     free = settings["AccountLimit"]["UnreservedConcurrentExecutions"] if settings else None
     if free is not None and free < aside + KEPT_BY_LAMBDA and "ReserveConcurrency=no" not in parameters:
         missing.append(
-            f"concurrency to set aside: {free} executions of the account are free, {aside} are set aside for rollbacks and Lambda keeps "
+            f"concurrency to set aside: {free} executions of the account are free, "
+            f"{aside} are set aside for rollbacks and Lambda keeps "
             f"{KEPT_BY_LAMBDA}; ask AWS for a higher limit, or deploy with ReserveConcurrency=no"
         )
     return missing
@@ -185,7 +210,14 @@ def install(place):
     print(f"installs {PINS[place].relative_to(ROOT)} into {place.relative_to(ROOT)}", file=sys.stderr, flush=True)
     shutil.rmtree(place, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-    pip = [str(place / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", "--requirement", str(PINS[place])]
+    pip = [
+        str(place / "bin/pip"),
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--requirement",
+        str(PINS[place]),
+    ]
     subprocess.run(pip, check=True)
     shutil.copyfile(PINS[place], place / "pins")
 
@@ -205,7 +237,10 @@ def build():
     # One build for all: they share their dependencies.
     binaries = [argument for name in functions() for argument in ("--bin", name)]
     subprocess.run(
-        ["cargo", "lambda", "build", "--release", "--arm64", "--locked", *binaries], cwd=ROOT, env=environment(), check=True
+        ["cargo", "lambda", "build", "--release", "--arm64", "--locked", *binaries],
+        cwd=ROOT,
+        env=environment(),
+        check=True,
     )
     for name in functions():
         size = (ROOT / "target/lambda" / name / "bootstrap").stat().st_size
@@ -218,7 +253,10 @@ def target():
     if missing:
         tell(missing, "build for arm64, so it is SKIPPED")
     else:
-        print(f"the compiler has {TARGET}; `python3 infra/tools/deploy.py build` builds all functions, which is not done at every check")
+        print(
+            f"the compiler has {TARGET}; `python3 infra/tools/deploy.py build` builds all functions, "
+            "which is not done at every check"
+        )
 
 
 def deploy(stack, guided, parameters):
@@ -229,7 +267,15 @@ def deploy(stack, guided, parameters):
     install(SAM)
     if not importlib.util.find_spec("boto3"):
         # The account is looked at by the Python that has boto3, before anything is built.
-        again = [str(SAM / "bin/python"), __file__, "deploy", "--stack", stack, *(["--guided"] if guided else []), *parameters]
+        again = [
+            str(SAM / "bin/python"),
+            __file__,
+            "deploy",
+            "--stack",
+            stack,
+            *(["--guided"] if guided else []),
+            *parameters,
+        ]
         return subprocess.run(again, check=False).returncode
     run = lambda *command: subprocess.run(command, cwd=ROOT, env=environment(), check=True)
     build()

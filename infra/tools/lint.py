@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""cfn-lint, with room for the state machines: it follows a definition of many parts deeper than Python lets it by default.
+"""cfn-lint, with room for the state machines.
 
-    python infra/tools/lint.py --template expanded.json
+It follows a definition of many parts deeper than Python lets it by default.
+
+python infra/tools/lint.py --template expanded.json
 """
 
 import sys

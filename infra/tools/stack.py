@@ -3,9 +3,10 @@
 
     python infra/tools/stack.py expanded.json
 
-Offline and without credentials. What `tools/expand.py` made of the template is what CloudFormation gets on AWS too. What ministack cannot do is
-named, with the reason, and changed as little as it takes; everything else has to be there in the end, with the names, targets and versions
-that the template gives it. The functions' packages are empty here: `stack_run.py` brings theirs and moves a service.
+Offline and without credentials. What `tools/expand.py` made of the template is what CloudFormation gets on AWS too.
+What ministack cannot do is named, with the reason, and changed as little as it takes; everything else has to be there
+in the end, with the names, targets and versions that the template gives it. The functions' packages are empty here:
+`stack_run.py` brings theirs and moves a service.
 """
 
 import collections
@@ -80,7 +81,9 @@ def start(folder, settings=None):
         except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
             if process.poll() is not None or time.monotonic() > deadline:
                 stop(process)
-                sys.exit(f"ministack does not answer at {url}: {error}\n{(folder / 'ministack.log').read_text()[-2000:]}")
+                sys.exit(
+                    f"ministack does not answer at {url}: {error}\n{(folder / 'ministack.log').read_text()[-2000:]}"
+                )
             time.sleep(0.1)
 
 
@@ -127,7 +130,9 @@ def upload(url, template):
 def create(url, template_url, folder, parameters=None):
     formation = client("cloudformation", url)
     given = [{"ParameterKey": name, "ParameterValue": value} for name, value in (parameters or {}).items()]
-    formation.create_stack(StackName=STACK, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"], Parameters=given)
+    formation.create_stack(
+        StackName=STACK, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"], Parameters=given
+    )
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         stack = formation.describe_stacks(StackName=STACK)["Stacks"][0]
@@ -174,7 +179,9 @@ def look(url, template, stack, resources):
 
     events = client("events", url)
     dead_letters = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{STACK}-dead-letters"
-    rules = {rule["Name"]: events.list_targets_by_rule(Rule=rule["Name"])["Targets"] for rule in events.list_rules()["Rules"]}
+    rules = {
+        rule["Name"]: events.list_targets_by_rule(Rule=rule["Name"])["Targets"] for rule in events.list_rules()["Rules"]
+    }
     wanted = {
         "alarm-fires": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-react-to-alarm:live",
         "execution-dies": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-sweep-migrations:live",

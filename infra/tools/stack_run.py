@@ -3,10 +3,11 @@
 
     python infra/tools/stack_run.py expanded.json target/debug
 
-CloudFormation, Lambda, Step Functions and DynamoDB are ministack's; load balancers, alarms and clusters are those of a kept rehearsal, to which the
-functions are pointed by `AWS_ENDPOINT_URL_<SERVICE>`. The rehearsal refuses its own migration (an alarm is missing), so that the service is
-still where it was when ministack's execution begins. Waits are as much shorter as the rehearsal's clock is faster. In the end the execution has
-succeeded, and the load balancers themselves say that every route of the service sends everything to its new group.
+CloudFormation, Lambda, Step Functions and DynamoDB are ministack's; load balancers, alarms and clusters are those of a
+kept rehearsal, to which the functions are pointed by `AWS_ENDPOINT_URL_<SERVICE>`. The rehearsal refuses its own
+migration (an alarm is missing), so that the service is still where it was when ministack's execution begins. Waits are
+as much shorter as the rehearsal's clock is faster. In the end the execution has succeeded, and the load balancers
+themselves say that every route of the service sends everything to its new group.
 """
 
 import contextlib
@@ -50,7 +51,9 @@ def world(binaries, folder):
     scenario = folder / "scenario.yaml"
     scenario.write_text(SCENARIO)
     command = [binaries / "crossfade", "rehearse", "--scenario", scenario, "--keep", "--functions", binaries]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     try:
         told, exports = [], {}
         for line in process.stderr:
@@ -78,14 +81,20 @@ def policy(endpoint):
 
 
 def packaged(template, variables):
-    """Points each function to a package of its own and to the world; returns the names of the binaries, and what was changed."""
+    """Points each function to a package of its own and to the world.
+
+    Returns the names of the binaries, and what was changed.
+    """
     names, changed = [], set()
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":
             properties = resource["Properties"]
             names.append(properties["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-"))
             properties["Code"] |= {"S3Key": f"{names[-1]}.zip"}
-            changed.add(f"every function: runs on {MACHINE} and not on {properties['Architectures'][0]}, since that is what was built here")
+            changed.add(
+                f"every function: runs on {MACHINE} and not on {properties['Architectures'][0]}, "
+                f"since that is what was built here"
+            )
             properties["Architectures"] = [MACHINE]
             properties["Environment"]["Variables"] |= variables
     told = ", ".join(f"{name}={value}" for name, value in variables.items())
@@ -108,9 +117,12 @@ def upload(url, template, names, binaries):
 
 
 def forwards(endpoint):
-    """What each route of the world's load balancers sends to which target group: weights by route and by the group's name."""
+    """What each route of the world's load balancers sends to which target group: weights by route and group name."""
     balancers = stack.client("elbv2", endpoint)
-    names = {group["TargetGroupArn"]: group["TargetGroupName"] for group in balancers.describe_target_groups()["TargetGroups"]}
+    names = {
+        group["TargetGroupArn"]: group["TargetGroupName"]
+        for group in balancers.describe_target_groups()["TargetGroups"]
+    }
     found = {}
     for balancer in balancers.describe_load_balancers()["LoadBalancers"]:
         for listener in balancers.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
@@ -118,12 +130,14 @@ def forwards(endpoint):
                 for action in rule["Actions"]:
                     groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
                     if groups:
-                        found[rule["RuleArn"]] = {names[group["TargetGroupArn"]]: group.get("Weight", 1) for group in groups}
+                        found[rule["RuleArn"]] = {
+                            names[group["TargetGroupArn"]]: group.get("Weight", 1) for group in groups
+                        }
     return found
 
 
 def not_moved(before, after, old):
-    """The routes that sent anything to an old group before, and do not send everything to one new group now; in words."""
+    """The routes that sent anything to an old group before and do not send all to one new group now, in words."""
     wrong, moved = [], 0
     for route, weights in before.items():
         if not weights.keys() & old:
@@ -172,7 +186,10 @@ def main():
         process, url = stack.start(folder, {"SFN_WAIT_SCALE": str(1 / SCALE)})
         try:
             _, resources = stack.create(url, upload(url, template, names, binaries), folder)
-            print(f"{len(resources)} resources deployed by CloudFormation into ministack, {len(names)} functions with their packages")
+            print(
+                f"{len(resources)} resources deployed by CloudFormation into ministack, "
+                f"{len(names)} functions with their packages"
+            )
             before = forwards(endpoint)
             move(url, variables, folder, binaries, document)
             wrong, moved = not_moved(before, forwards(endpoint), set([old] if isinstance(old, str) else old))
@@ -185,7 +202,10 @@ def main():
         wrong.append(f"expected one execution that succeeded, found {ended}")
     if wrong:
         sys.exit("\n".join(wrong))
-    print(f"execution {ended[0][0]} in ministack: {ended[0][1]}; {moved} route(s) at the load balancers: all at the new group")
+    print(
+        f"execution {ended[0][0]} in ministack: {ended[0][1]}; "
+        f"{moved} route(s) at the load balancers: all at the new group"
+    )
 
 
 if __name__ == "__main__":

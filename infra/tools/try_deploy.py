@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tries what deploy.py says of an account before it begins, with answers as AWS gives them.
 
-    python infra/tools/try_deploy.py
+python infra/tools/try_deploy.py
 """
 
 import pathlib
@@ -39,17 +39,33 @@ def stack(status):
     return {"Stacks": [{"StackStatus": status}]}
 
 
-NEW = {"describe_stacks": "ValidationError", "describe_table": "ResourceNotFoundException", "get_account_settings": limit(1000)}
+NEW = {
+    "describe_stacks": "ValidationError",
+    "describe_table": "ResourceNotFoundException",
+    "get_account_settings": limit(1000),
+}
 # What is tried: the account, parameters, and what each thing that is missing begins with.
 TRIES = [
     (NEW, [], []),
     (NEW | {"get_account_settings": limit(142)}, [], []),
     (NEW | {"get_account_settings": limit(141)}, [], ["concurrency to set aside: 141"]),
     (NEW | {"get_account_settings": limit(10)}, ["ReserveConcurrency=no"], []),
-    (NEW | {"describe_table": {"Table": {}}, "get_account_settings": limit(10)}, [], ["the name blue for the table", "concurrency"]),
+    (
+        NEW | {"describe_table": {"Table": {}}, "get_account_settings": limit(10)},
+        [],
+        ["the name blue for the table", "concurrency"],
+    ),
     (NEW | {"describe_stacks": stack("ROLLBACK_COMPLETE")}, [], ["a stack that can be updated"]),
     # An update: table and concurrency are the stack's own.
-    ({"describe_stacks": stack("UPDATE_COMPLETE"), "describe_table": {"Table": {}}, "get_account_settings": limit(10)}, [], []),
+    (
+        {
+            "describe_stacks": stack("UPDATE_COMPLETE"),
+            "describe_table": {"Table": {}},
+            "get_account_settings": limit(10),
+        },
+        [],
+        [],
+    ),
     # Whoever may not look is not kept from deploying.
     ({}, [], []),
 ]

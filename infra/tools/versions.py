@@ -3,8 +3,9 @@
 
     python infra/tools/versions.py infra/template.yaml
 
-A machine names versions, so a change that publishes none does not reach it. And a version that is published though nothing that
-it holds has changed is refused by Lambda in the middle of a deployment ("A version for this Lambda function exists").
+A machine names versions, so a change that publishes none does not reach it. And a version that is published though
+nothing that it holds has changed is refused by Lambda in the middle of a deployment ("A version for this Lambda
+function exists").
 """
 
 import pathlib
@@ -22,8 +23,16 @@ CHANGES = [
     ("      Description: Writes the final record and frees the locks.\n", "      Description: Another.\n", 1),
     # None of these is held by a version.
     ("    RollBack: { Reserved: 20 }\n", "    RollBack: { Reserved: 30 }\n", 0),
-    ('  ReserveConcurrency:\n    Type: String\n    Default: "yes"\n', '  ReserveConcurrency:\n    Type: String\n    Default: "no"\n', 0),
-    ("        MaximumEventAgeInSeconds: 3600\n        MaximumRetryAttempts: 2\n", "        MaximumEventAgeInSeconds: 60\n        MaximumRetryAttempts: 2\n", 0),
+    (
+        '  ReserveConcurrency:\n    Type: String\n    Default: "yes"\n',
+        '  ReserveConcurrency:\n    Type: String\n    Default: "no"\n',
+        0,
+    ),
+    (
+        "        MaximumEventAgeInSeconds: 3600\n        MaximumRetryAttempts: 2\n",
+        "        MaximumEventAgeInSeconds: 60\n        MaximumRetryAttempts: 2\n",
+        0,
+    ),
     ("    Default: 90\n", "    Default: 30\n", 0),
 ]
 
@@ -53,7 +62,9 @@ def main():
         published = len(versions(text.replace(old, new), definitions) - before)
         expected = len(before) if expected is EVERY else expected
         if published != expected:
-            wrong.append(f"{old.strip()!r} to {new.strip()!r}: expected new versions of {expected} functions, found {published}")
+            wrong.append(
+                f"{old.strip()!r} to {new.strip()!r}: expected new versions of {expected} functions, found {published}"
+            )
     if wrong:
         sys.exit("\n".join(wrong))
     print(f"{len(CHANGES)} changes of the template publish the versions they have to")

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""What AWS's own runtime for Python does around a handler, for a function in FUNCTION_FOLDER/hook.py: an error's name is its class's."""
+"""What AWS's own runtime for Python does around a handler, for a function in FUNCTION_FOLDER/hook.py.
+
+An error's name is its class's."""
 
 import json
 import os

@@ -3,13 +3,15 @@
 
     python second_opinion.py ministack|moto FOLDER < job.json
 
-The job is one line of JSON on stdin; the results are one object on stdout. Stdin stays open while the work is wanted: when
-it closes, the interpreter's process group is killed and this process ends, so that nothing survives a test that was stopped.
+The job is one line of JSON on stdin; the results are one object on stdout. Stdin stays open while the work is wanted:
+when it closes, the interpreter's process group is killed and this process ends, so that nothing survives a test that
+was stopped.
 
     job = {"machines": {NAME: DEFINITION TEXT}, "functions": [NAME],
            "scenarios": {NAME: {"machine": NAME, "input": {...}, "answers": {FUNCTION: [ANSWER, ...]}}}}
     ANSWER = {"cursor": {...}} or {"error": CLASS, "message": TEXT}
-    result = {SCENARIO: {"status", "error", "cause", "output", "states": [NAME, ...], "calls": [[FUNCTION, PAYLOAD], ...]}}
+    result = {SCENARIO: {"status", "error", "cause", "output", "states": [NAME, ...],
+                         "calls": [[FUNCTION, PAYLOAD], ...]}}
 """
 
 import contextlib
@@ -42,8 +44,8 @@ AT_ONCE = {"ministack": 4, "moto": 100}
 # Nothing here is measured; only what hangs is to end.
 PATIENCE = 900
 
-# What ministack runs as each function: a bootstrap that hands every event on to this process. Its own runtime for Python
-# would call every error `Runtime.HandlerError`; the Runtime API keeps the name that the function gives.
+# What ministack runs as each function: a bootstrap that hands every event on to this process. Its own runtime for
+# Python would call every error `Runtime.HandlerError`; the Runtime API keeps the name that the function gives.
 BOOTSTRAP = """#!{python}
 import json, os, urllib.request
 
@@ -211,7 +213,8 @@ def substituted(definition: str, interpreter: str, functions: list[str]) -> str:
     for name in functions:
         logical = "".join(word.capitalize() for word in name.split("-")) + "Function"
         definition = definition.replace(f"${{{logical}}}", function_arn(interpreter, name))
-    # Both wait in real time for a task: a scenario in which a function takes too long would say how fast this machine is.
+    # Both wait in real time for a task: a scenario in which a function takes too long would say how fast this machine
+    # is.
     return re.sub(r'"TimeoutSeconds": \d+', f'"TimeoutSeconds": {PATIENCE}', definition)
 
 

@@ -1,20 +1,21 @@
 """A hook that moves a service's Kafka consumers with its traffic. Take it and adapt it.
 
-Every instance of the service has an admin endpoint that says whether its listeners run and starts or stops them, such as the
-Spring Boot endpoint in docs/kafka.md:
+Every instance of the service has an admin endpoint that says whether its listeners run and starts or stops them, such
+as the Spring Boot endpoint in docs/kafka.md:
 
     GET  URL  ->  {"running": true}
     POST URL  {"running": false}
 
-Crossfade calls `handler` with {"cursor": {...}, "execution": "<arn>"}. The answer is ignored; a failure is not. An error whose name
-is `Transient` is worth another call, up to twelve times; any other error rolls back, or halts after a rollback.
+Crossfade calls `handler` with {"cursor": {...}, "execution": "<arn>"}. The answer is ignored; a failure is not. An
+error whose name is `Transient` is worth another call, up to twelve times; any other error rolls back, or halts after a
+rollback.
 
-The function brings about a state and does not count calls, so that it may be repeated at any time: the side that must not
-consume is stopped and seen stopped, and only then the other side is started. At no time do both sides consume.
+The function brings about a state and does not count calls, so that it may be repeated at any time: the side that must
+not consume is stopped and seen stopped, and only then the other side is started. At no time do both sides consume.
 
 Environment:
-    OLD_URLS, NEW_URLS   the endpoints of each cluster, separated by commas. A name with several addresses, such as that of a headless
-                         service, is asked at each of them.
+    OLD_URLS, NEW_URLS   the endpoints of each cluster, separated by commas. A name with several addresses, such as
+                         that of a headless service, is asked at each of them.
     MOVE_AT              the weight, in percent, from which the new cluster consumes. 100 when it is not set.
 
 Nothing but Python's own library is needed.
@@ -122,4 +123,4 @@ def ask(instance, deadline, body=None):
             return answer
     except (ValueError, KeyError, TypeError):
         pass
-    raise WrongInput(f"{url} answered {text[:200]!r}: expected {{\"running\": true or false}}")
+    raise WrongInput(f'{url} answered {text[:200]!r}: expected {{"running": true or false}}')

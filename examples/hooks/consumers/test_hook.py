@@ -75,7 +75,11 @@ class Hook(unittest.TestCase):
         self.addCleanup(patch.stop)
 
     def call(self, point, weight=0.0):
-        cursor = {"service": "users", "weight": weight, "hook": {"point": point, "function": "crossfade-hook-consumers"}}
+        cursor = {
+            "service": "users",
+            "weight": weight,
+            "hook": {"point": point, "function": "crossfade-hook-consumers"},
+        }
         return hook.handler({"cursor": cursor, "execution": "arn:aws:states:::execution:x"})
 
     def running(self):
