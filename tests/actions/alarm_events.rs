@@ -202,7 +202,7 @@ fn the_tags_of_an_adopted_group_name_the_alarms_of_this_migration() {
     stage.run();
     assert_eq!((stage.head("users").attempt, stage.head("users").phase), (2, Phase::Migrated), "{}", stage.told());
     let new = stage.new_group("users", &service.old_group);
-    let tags = once(stage.plain.load_balancers.tags(std::slice::from_ref(&new))).unwrap().unwrap();
+    let tags = once(stage.plain.tagging.tags(std::slice::from_ref(&new))).unwrap().unwrap();
     let alarms: Vec<&String> = tags[&new].keys().filter(|key| key.starts_with(tags::PREFIX)).collect();
     assert_eq!(alarms, Vec::<&String>::new(), "neither the first one's nor, at the end, the second one's");
 }

@@ -90,7 +90,9 @@ impl Stage {
         let ledger = Arc::new(Ledger::default());
         let machines = Machines::new(engine, world.clone());
         let plain = Ports {
-            load_balancers: world.clone(),
+            routes: world.clone(),
+            target_groups: world.clone(),
+            tagging: world.clone(),
             alarms: world.clone(),
             metrics: world.clone(),
             ledger: ledger.clone(),
@@ -354,7 +356,7 @@ impl Stage {
     }
 
     pub(crate) fn live(&self, route: &RouteId) -> Vec<crossfade_domain::load_balancer::action::Action> {
-        let read = once(self.plain.load_balancers.read_routes(std::slice::from_ref(route))).unwrap().unwrap();
+        let read = once(self.plain.routes.read_routes(std::slice::from_ref(route))).unwrap().unwrap();
         read.into_iter().next().map(|route| route.actions).unwrap_or_default()
     }
 

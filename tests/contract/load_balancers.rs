@@ -3,7 +3,7 @@
 use super::on_both_sides;
 use super::samples::{at, service};
 use super::sides::{Served, Side, settings};
-use crossfade_actions::ports::{LoadBalancers, NewGroup, PortError};
+use crossfade_actions::ports::{NewGroup, PortError, Routes};
 use crossfade_aws::connect_with;
 use crossfade_domain::load_balancer::action::{
     Action, ActionKind, Forward, GroupStickiness, WeightedGroup, forward_of,
@@ -75,7 +75,7 @@ fn weights(actions: &[Action]) -> Vec<(&str, u16)> {
     forward_of(actions).unwrap().groups.iter().map(|tuple| (tuple.group.name(), tuple.weight)).collect()
 }
 
-async fn read(port: &dyn LoadBalancers, route: &RouteId) -> Vec<Action> {
+async fn read(port: &dyn Routes, route: &RouteId) -> Vec<Action> {
     let mut routes = port.read_routes(std::slice::from_ref(route)).await.unwrap();
     assert_eq!(routes.len(), 1);
     let read = routes.remove(0);
@@ -87,10 +87,10 @@ async fn every_rule_and_default_action_is_read(side: Side) {
     let world = world();
     let users = world.add_service("public", "users-swarm", &["users.example.com", "u.example.com"]);
     let open = side.open(&world).await;
-    let listeners = open.load_balancers.listeners(&balancer(&users)).await.unwrap();
+    let listeners = open.routes.listeners(&balancer(&users)).await.unwrap();
     assert_eq!(listeners.len(), 1);
     assert_eq!((&listeners[0].arn, &listeners[0].load_balancer), (&listener(&users), &balancer(&users)));
-    let mut routes = open.load_balancers.routes(&listener(&users)).await.unwrap();
+    let mut routes = open.routes.routes(&listener(&users)).await.unwrap();
     routes.sort_by(|a, b| a.id.cmp(&b.id));
     let mut expected = vec![rule(&users.rules[0]), rule(&users.rules[1]), default_of(&users)];
     expected.sort();
@@ -102,7 +102,7 @@ async fn every_rule_and_default_action_is_read(side: Side) {
             RouteId::Rule(_) => assert_eq!(weights(&route.actions), [("users-swarm", 1)]),
         }
     }
-    let again = open.load_balancers.read_routes(&expected).await.unwrap();
+    let again = open.routes.read_routes(&expected).await.unwrap();
     assert_eq!(again.len(), 3);
     for route in again {
         assert!(routes.contains(&route), "both reads tell the same: {route:?}");
@@ -123,11 +123,11 @@ async fn lists_longer_than_a_page_are_read_whole(side: Side) {
     }
     world.with(|state| state.elbv2.set_largest_page(2));
     let open = side.open(&world).await;
-    assert_eq!(open.load_balancers.routes(&listener(&users)).await.unwrap().len(), 7 + 5 + 1);
-    assert_eq!(open.load_balancers.listeners(&balancer(&users)).await.unwrap().len(), 6);
-    assert_eq!(open.load_balancers.target_groups_of(&balancer(&users)).await.unwrap().len(), 6);
+    assert_eq!(open.routes.routes(&listener(&users)).await.unwrap().len(), 7 + 5 + 1);
+    assert_eq!(open.routes.listeners(&balancer(&users)).await.unwrap().len(), 6);
+    assert_eq!(open.target_groups.target_groups_of(&balancer(&users)).await.unwrap().len(), 6);
     let rules: Vec<RouteId> = users.rules.iter().map(|arn| rule(arn)).collect();
-    assert_eq!(open.load_balancers.read_routes(&rules).await.unwrap().len(), 7);
+    assert_eq!(open.routes.read_routes(&rules).await.unwrap().len(), 7);
 }
 
 async fn weights_are_written_and_read_back(side: Side) {
@@ -138,14 +138,14 @@ async fn weights_are_written_and_read_back(side: Side) {
     let route = rule(&users.rules[0]);
     for pair in [(100, 0), (95, 5), (0, 100), (999, 1)] {
         let actions = vec![split(&[(&users.old_group, pair.0), (&new, pair.1)], None)];
-        open.load_balancers.write_route(&route, &actions).await.unwrap();
-        let stored = read(&*open.load_balancers, &route).await;
+        open.routes.write_route(&route, &actions).await.unwrap();
+        let stored = read(&*open.routes, &route).await;
         assert!(same_actions::equivalent(&stored, &actions), "{stored:?}");
         assert_eq!(weights(&stored), [("users-swarm", pair.0), ("users-eks", pair.1)]);
     }
     let alone = vec![Action::forward_to(group(&users.old_group))];
-    open.load_balancers.write_route(&route, &alone).await.unwrap();
-    assert!(same_actions::equivalent(&read(&*open.load_balancers, &route).await, &alone));
+    open.routes.write_route(&route, &alone).await.unwrap();
+    assert!(same_actions::equivalent(&read(&*open.routes, &route).await, &alone));
 }
 
 async fn a_default_action_is_written_through_its_listener(side: Side) {
@@ -154,14 +154,14 @@ async fn a_default_action_is_written_through_its_listener(side: Side) {
     let new = add_group(&world, "users-eks", &[]);
     let open = side.open(&world).await;
     let route = default_of(&users);
-    let before = read(&*open.load_balancers, &route).await;
+    let before = read(&*open.routes, &route).await;
     let ActionKind::FixedResponse(answer) = &before[0].kind else { panic!("{before:?}") };
     assert_eq!(answer["StatusCode"], json!("404"));
     let actions = vec![split(&[(&users.old_group, 90), (&new, 10)], None)];
-    open.load_balancers.write_route(&route, &actions).await.unwrap();
-    assert!(same_actions::equivalent(&read(&*open.load_balancers, &route).await, &actions));
-    open.load_balancers.write_route(&route, &before).await.unwrap();
-    assert_eq!(read(&*open.load_balancers, &route).await, before);
+    open.routes.write_route(&route, &actions).await.unwrap();
+    assert!(same_actions::equivalent(&read(&*open.routes, &route).await, &actions));
+    open.routes.write_route(&route, &before).await.unwrap();
+    assert_eq!(read(&*open.routes, &route).await, before);
 }
 
 async fn stickiness_is_written_and_read_back(side: Side) {
@@ -173,8 +173,8 @@ async fn stickiness_is_written_and_read_back(side: Side) {
     let on = Some(GroupStickiness { enabled: true, duration_seconds: Some(600) });
     for stickiness in [on, None] {
         let actions = vec![split(&[(&users.old_group, 50), (&new, 50)], stickiness)];
-        open.load_balancers.write_route(&route, &actions).await.unwrap();
-        let stored = read(&*open.load_balancers, &route).await;
+        open.routes.write_route(&route, &actions).await.unwrap();
+        let stored = read(&*open.routes, &route).await;
         assert!(same_actions::equivalent(&stored, &actions), "{stored:?}");
         assert_eq!(forward_of(&stored).unwrap().is_sticky(), stickiness.is_some());
     }
@@ -205,15 +205,15 @@ async fn a_login_before_the_forward_survives_a_write(side: Side) {
     });
     let open = side.open(&world).await;
     let route = rule(&arn);
-    let before = read(&*open.load_balancers, &route).await;
+    let before = read(&*open.routes, &route).await;
     let ActionKind::AuthenticateOidc(login) = &before[0].kind else { panic!("{before:?}") };
     assert_eq!(login.get("ClientSecret"), None);
     assert_eq!((&login["SessionTimeout"], &login["Scope"]), (&json!(3600), &json!("openid")));
     assert_eq!(login["AuthenticationRequestExtraParams"], json!({"prompt": "login"}));
     let forward = Action { order: Some(2), ..split(&[(&users.old_group, 95), (&new, 5)], None) };
     let written = vec![before[0].clone(), forward];
-    open.load_balancers.write_route(&route, &written).await.unwrap();
-    let after = read(&*open.load_balancers, &route).await;
+    open.routes.write_route(&route, &written).await.unwrap();
+    let after = read(&*open.routes, &route).await;
     assert_eq!(after[0], before[0], "the login is untouched");
     assert!(same_actions::equivalent(&after, &written), "{after:?}");
     assert_eq!((after[0].order, after[1].order), (Some(1), Some(2)));
@@ -235,13 +235,13 @@ async fn a_route_that_is_gone_is_left_out(side: Side) {
     let open = side.open(&world).await;
     let mut routes: Vec<RouteId> = users.rules.iter().map(|arn| rule(arn)).collect();
     routes.extend([default_of(&orders), default_of(&users)]);
-    let found = open.load_balancers.read_routes(&routes).await.unwrap();
+    let found = open.routes.read_routes(&routes).await.unwrap();
     assert_eq!(found.len(), 44);
     for gone in [rule(&users.rules[3]), rule(&users.rules[44]), default_of(&orders)] {
         assert!(!found.iter().any(|route| route.id == gone), "{gone}");
     }
-    assert_eq!(open.load_balancers.read_routes(&[]).await.unwrap(), vec![]);
-    let only_gone = open.load_balancers.read_routes(&[rule(&users.rules[3])]).await.unwrap();
+    assert_eq!(open.routes.read_routes(&[]).await.unwrap(), vec![]);
+    let only_gone = open.routes.read_routes(&[rule(&users.rules[3])]).await.unwrap();
     assert_eq!(only_gone, vec![]);
 }
 
@@ -251,15 +251,15 @@ async fn writes_that_would_do_something_else_are_refused(side: Side) {
     let new = add_group(&world, "users-eks", &[]);
     let open = side.open(&world).await;
     let route = rule(&users.rules[0]);
-    let before = read(&*open.load_balancers, &route).await;
+    let before = read(&*open.routes, &route).await;
     let unknown = Action { order: Some(1), kind: ActionKind::Unknown("teleport".to_owned()) };
     let forward = split(&[(&users.old_group, 1)], None);
     let no_weight = split(&[(&users.old_group, 0), (&new, 0)], None);
     for actions in [vec![], vec![unknown, forward], vec![no_weight]] {
-        let answer = open.load_balancers.write_route(&route, &actions).await;
+        let answer = open.routes.write_route(&route, &actions).await;
         assert!(matches!(answer, Err(PortError::Refused { .. })), "{actions:?}: {answer:?}");
     }
-    assert_eq!(read(&*open.load_balancers, &route).await, before);
+    assert_eq!(read(&*open.routes, &route).await, before);
 }
 
 async fn the_rules_of_the_load_balancer_are_told_by_their_code(side: Side) {
@@ -272,13 +272,13 @@ async fn the_rules_of_the_load_balancer_are_told_by_their_code(side: Side) {
     let route = rule(&users.rules[0]);
     let mut six: Vec<(&str, u16)> = groups.iter().map(|arn| (arn.as_str(), 1)).collect();
     six.push((&users.old_group, 1));
-    let answer = open.load_balancers.write_route(&route, &[split(&six, None)]).await;
+    let answer = open.routes.write_route(&route, &[split(&six, None)]).await;
     assert_eq!(answer.unwrap_err().code(), Some("InvalidLoadBalancerAction"));
     let foreign = split(&[(&users.old_group, 1), (&orders.old_group, 1)], None);
-    let answer = open.load_balancers.write_route(&route, &[foreign]).await;
+    let answer = open.routes.write_route(&route, &[foreign]).await;
     assert_eq!(answer.unwrap_err().code(), Some("TargetGroupAssociationLimit"));
     let forward = split(&[(&users.old_group, 1)], None);
-    let answer = open.load_balancers.write_route(&rule(&gone), std::slice::from_ref(&forward)).await;
+    let answer = open.routes.write_route(&rule(&gone), std::slice::from_ref(&forward)).await;
     assert!(matches!(answer, Err(PortError::NotFound { operation: "ModifyRule", .. })), "{answer:?}");
 }
 
@@ -288,7 +288,7 @@ async fn groups_are_found_by_name_and_by_arn(side: Side) {
     let idle = add_group(&world, "idle", &[]);
     let open = side.open(&world).await;
     let asked = ["users-swarm".to_owned(), idle.clone(), "ghost".to_owned(), format!("{idle}0")];
-    let mut found = open.load_balancers.target_groups(&asked).await.unwrap();
+    let mut found = open.target_groups.target_groups(&asked).await.unwrap();
     found.sort_by(|a, b| a.name.cmp(&b.name));
     assert_eq!(found.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["idle", "users-swarm"]);
     assert_eq!((found[0].arn.as_str(), found[0].load_balancers.len()), (idle.as_str(), 0));
@@ -310,12 +310,12 @@ async fn groups_of_a_service_are_found_by_their_tag(side: Side) {
     add_group(&world, "of-another-stack", &[("crossfade:service", "users"), ("crossfade:stack", "another")]);
     add_group(&world, "of-this-stack", &[("crossfade:service", "users"), ("crossfade:stack", "crossfade")]);
     let open = side.open(&world).await;
-    let mut found = open.load_balancers.groups_of_service(&service("users")).await.unwrap();
+    let mut found = open.tagging.groups_of_service(&service("users")).await.unwrap();
     found.sort_by(|a, b| a.0.name.cmp(&b.0.name));
     let names: Vec<&str> = found.iter().map(|(group, _)| group.name.as_str()).collect();
     assert_eq!(names, ["group-22", "group-37", "group-7", "of-this-stack"]);
     assert_eq!(found[0].1.get("number").map(String::as_str), Some("1"));
-    assert_eq!(open.load_balancers.groups_of_service(&service("nobody")).await.unwrap(), vec![]);
+    assert_eq!(open.tagging.groups_of_service(&service("nobody")).await.unwrap(), vec![]);
 }
 
 async fn tags_of_what_exists_are_read(side: Side) {
@@ -331,7 +331,7 @@ async fn tags_of_what_exists_are_read(side: Side) {
     let asked = [&users.rules[0], &users.load_balancer, &users.listener, &users.old_group, &tagged];
     let mut asked: Vec<String> = asked.into_iter().cloned().collect();
     asked.push(format!("{tagged}0"));
-    let tags = open.load_balancers.tags(&asked).await.unwrap();
+    let tags = open.tagging.tags(&asked).await.unwrap();
     let stack = Tags::from([("aws:cloudformation:stack-name".to_owned(), "shop".to_owned())]);
     assert_eq!((tags.get(&users.rules[0]), tags.get(&users.load_balancer)), (Some(&stack), Some(&stack)));
     assert_eq!(tags[&tagged].get("managed-by").map(String::as_str), Some("crossfade"));
@@ -343,15 +343,15 @@ async fn attributes_are_set_and_read(side: Side) {
     let world = world();
     let group = group(&add_group(&world, "users-eks", &[]));
     let open = side.open(&world).await;
-    let before = open.load_balancers.attributes(&group).await.unwrap();
+    let before = open.target_groups.attributes(&group).await.unwrap();
     assert_eq!(before["deregistration_delay.timeout_seconds"], "300");
     let wanted = Attributes::from([
         ("deregistration_delay.timeout_seconds".to_owned(), "30".to_owned()),
         ("stickiness.app_cookie.cookie_name".to_owned(), String::new()),
     ]);
-    open.load_balancers.set_attributes(&group, &wanted).await.unwrap();
-    open.load_balancers.set_attributes(&group, &Attributes::new()).await.unwrap();
-    let after = open.load_balancers.attributes(&group).await.unwrap();
+    open.target_groups.set_attributes(&group, &wanted).await.unwrap();
+    open.target_groups.set_attributes(&group, &Attributes::new()).await.unwrap();
+    let after = open.target_groups.attributes(&group).await.unwrap();
     assert_eq!(after["deregistration_delay.timeout_seconds"], "30");
     assert_eq!(after.len(), before.len());
 }
@@ -361,7 +361,7 @@ async fn an_empty_group_has_no_health_and_an_unused_one_is_unused(side: Side) {
     let users = world.add_service("public", "users-swarm", &["users.example.com"]);
     let new = group(&add_group(&world, "users-eks", &[]));
     let open = side.open(&world).await;
-    let port = &open.load_balancers;
+    let port = &open.target_groups;
     assert_eq!(port.health(&new).await.unwrap(), vec![]);
     let target = |id: &str, port| Target { id: id.to_owned(), port };
     let targets = [target("i-0123456789abcdef0", Some(30080)), target("i-0123456789abcdef1", None)];
@@ -409,12 +409,12 @@ pub(crate) fn new_group(path: &str) -> NewGroup {
 
 async fn a_group_is_created_as_it_was_asked_for(side: Side) {
     let open = side.open(&world()).await;
-    let port = &open.load_balancers;
+    let port = &open.target_groups;
     let asked = new_group("/ready");
     let created = port.create_group(&asked).await.unwrap();
     assert_eq!((&created.name, &created.settings), (&asked.name, &asked.settings));
     assert_eq!(port.target_groups(std::slice::from_ref(&asked.name)).await.unwrap(), vec![created.clone()]);
-    assert_eq!(port.tags(&[created.arn.to_string()]).await.unwrap()[created.arn.as_str()], asked.tags);
+    assert_eq!(open.tagging.tags(&[created.arn.to_string()]).await.unwrap()[created.arn.as_str()], asked.tags);
     assert_eq!(port.create_group(&asked).await.unwrap(), created, "AWS answers with the one that exists");
     let other = port.create_group(&new_group("/other")).await;
     assert_eq!(other.unwrap_err().code(), Some("DuplicateTargetGroupName"));
@@ -425,12 +425,12 @@ async fn a_group_is_deleted_only_when_nothing_uses_it(side: Side) {
     let users = world.add_service("public", "users-swarm", &["users.example.com"]);
     let idle = group(&add_group(&world, "idle", &[]));
     let open = side.open(&world).await;
-    let answer = open.load_balancers.delete_group(&group(&users.old_group)).await;
+    let answer = open.target_groups.delete_group(&group(&users.old_group)).await;
     assert_eq!(answer.unwrap_err().code(), Some("ResourceInUse"));
     for _ in 0..2 {
-        open.load_balancers.delete_group(&idle).await.unwrap();
+        open.target_groups.delete_group(&idle).await.unwrap();
     }
-    assert_eq!(open.load_balancers.target_groups(&[idle.to_string()]).await.unwrap(), vec![]);
+    assert_eq!(open.target_groups.target_groups(&[idle.to_string()]).await.unwrap(), vec![]);
 }
 
 async fn load_balancers_that_exist_are_described(side: Side) {
@@ -438,7 +438,7 @@ async fn load_balancers_that_exist_are_described(side: Side) {
     let users = world.add_service("public", "users-swarm", &[]);
     let open = side.open(&world).await;
     let gone = LoadBalancerArn::parse(format!("{}0", users.load_balancer)).unwrap();
-    let found = open.load_balancers.load_balancers(&[gone, balancer(&users)]).await.unwrap();
+    let found = open.routes.load_balancers(&[gone, balancer(&users)]).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((&found[0].arn, found[0].kind.as_str()), (&balancer(&users), "application"));
 }
@@ -452,7 +452,7 @@ mod calls {
         let world = world();
         let users = world.add_service("public", "users-swarm", &["users.example.com"]);
         let served = Served::of(&world).await;
-        let port = connect_with(&served.config, &settings()).load_balancers;
+        let port = connect_with(&served.config, &settings()).routes;
         let (route, actions) = (rule(&users.rules[0]), vec![split(&[(&users.old_group, 1)], None)]);
         served.calls.fail_next("ModifyRule", 1, Fault::Throttle);
         let answer = port.write_route(&route, &actions).await;
@@ -476,7 +476,7 @@ mod calls {
         let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
         let users = world.add_service("public", "users-swarm", &hosts);
         let served = Served::of(&world).await;
-        let port = connect_with(&served.config, &settings()).load_balancers;
+        let port = connect_with(&served.config, &settings()).routes;
         let mut routes: Vec<RouteId> = users.rules.iter().map(|arn| rule(arn)).collect();
         routes.push(default_of(&users));
         assert_eq!(port.read_routes(&routes).await.unwrap().len(), 46);

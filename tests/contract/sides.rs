@@ -3,7 +3,7 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-use crossfade_actions::ports::{Alarms, ExecutionStatus, Executions, Ledger, LoadBalancers, Metrics};
+use crossfade_actions::ports::{Alarms, ExecutionStatus, Executions, Ledger, Metrics, Routes, Tagging, TargetGroups};
 use crossfade_aws::{Settings, connect_with};
 use crossfade_rehearsal::clock::{Work, WorldClock};
 use crossfade_rehearsal::endpoints::aws_service::AwsService;
@@ -55,7 +55,9 @@ impl Side {
 
 /// A world's ports, with whatever keeps them alive.
 pub(crate) struct Open {
-    pub(crate) load_balancers: Arc<dyn LoadBalancers>,
+    pub(crate) routes: Arc<dyn Routes>,
+    pub(crate) target_groups: Arc<dyn TargetGroups>,
+    pub(crate) tagging: Arc<dyn Tagging>,
     pub(crate) alarms: Arc<dyn Alarms>,
     pub(crate) metrics: Arc<dyn Metrics>,
     _served: Option<Served>,
@@ -69,15 +71,22 @@ impl Side {
                 let served = Served::of(world).await;
                 let connections = connect_with(&served.config, &settings());
                 Open {
-                    load_balancers: connections.load_balancers,
+                    routes: connections.routes,
+                    target_groups: connections.target_groups,
+                    tagging: connections.tagging,
                     alarms: connections.alarms,
                     metrics: connections.metrics,
                     _served: Some(served),
                 }
             }
-            Self::Direct => {
-                Open { load_balancers: world.clone(), alarms: world.clone(), metrics: world.clone(), _served: None }
-            }
+            Self::Direct => Open {
+                routes: world.clone(),
+                target_groups: world.clone(),
+                tagging: world.clone(),
+                alarms: world.clone(),
+                metrics: world.clone(),
+                _served: None,
+            },
         }
     }
 }

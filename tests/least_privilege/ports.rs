@@ -4,7 +4,7 @@
 use crate::contract::samples;
 use crate::contract::sides::{Served, TABLE};
 use crate::contract::{guard, new_group};
-use crossfade_actions::ports::{Executions, Ledger, LoadBalancers, NewGroup, RollBackOrder};
+use crossfade_actions::ports::{Executions, Ledger, NewGroup, RollBackOrder};
 use crossfade_aws::{Connections, Settings, connect_with};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::{EventKind, Trigger};
@@ -75,8 +75,8 @@ async fn ask() -> Verbs {
     log.take();
     let connections = connect_with(&served.config, &settings());
     let mut recorder = Recorder { log, verbs: Verbs::new() };
-    let own = groups(&mut recorder, &connections.load_balancers).await;
-    routes(&mut recorder, &connections.load_balancers, &users).await;
+    let own = groups(&mut recorder, &connections).await;
+    routes(&mut recorder, &connections, &users).await;
     watching(&mut recorder, &connections, &users, &own).await;
     ledger(&mut recorder, &connections.ledger).await;
     executions(&mut recorder, &connections.executions).await;
@@ -89,61 +89,67 @@ fn settings() -> Settings {
 }
 
 /// A group of ours from its creation to its end, and one that stays.
-async fn groups(recorder: &mut Recorder, port: &Arc<dyn LoadBalancers>) -> TargetGroupArn {
+async fn groups(recorder: &mut Recorder, ports: &Connections) -> TargetGroupArn {
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let tags = Tags::from([pair(tag::MANAGED_BY, tag::MANAGED_BY_US), pair(tag::STACK, "crossfade")]);
     let alarm = tags::key("users-5xx");
-    let stays = port.create_group(&NewGroup { tags: tags.clone(), ..new_group("/ready") }).await.unwrap().arn;
+    let stays =
+        ports.target_groups.create_group(&NewGroup { tags: tags.clone(), ..new_group("/ready") }).await.unwrap().arn;
     recorder.was("create_group");
-    port.target_groups(&["users-swarm".to_owned()]).await.unwrap();
+    ports.target_groups.target_groups(&["users-swarm".to_owned()]).await.unwrap();
     recorder.was("target_groups");
-    port.groups_of_service(&samples::service("users")).await.unwrap();
+    ports.tagging.groups_of_service(&samples::service("users")).await.unwrap();
     recorder.was("groups_of_service");
-    port.groups_guarded_by("users-5xx").await.unwrap();
+    ports.tagging.groups_guarded_by("users-5xx").await.unwrap();
     recorder.was("groups_guarded_by");
-    port.add_tags(&stays, &Tags::from([pair(&alarm, "a time"), pair(tag::STACK, "crossfade")])).await.unwrap();
+    ports.tagging.add_tags(&stays, &Tags::from([pair(&alarm, "a time"), pair(tag::STACK, "crossfade")])).await.unwrap();
     recorder.was("add_tags");
-    port.remove_tags(&stays, &[alarm]).await.unwrap();
+    ports.tagging.remove_tags(&stays, &[alarm]).await.unwrap();
     recorder.was("remove_tags");
-    port.tags(&[stays.to_string()]).await.unwrap();
+    ports.tagging.tags(&[stays.to_string()]).await.unwrap();
     recorder.was("tags");
-    port.attributes(&stays).await.unwrap();
+    ports.target_groups.attributes(&stays).await.unwrap();
     recorder.was("attributes");
     let attributes = Attributes::from([("deregistration_delay.timeout_seconds".to_owned(), "30".to_owned())]);
-    port.set_attributes(&stays, &attributes).await.unwrap();
+    ports.target_groups.set_attributes(&stays, &attributes).await.unwrap();
     recorder.was("set_attributes");
-    port.health(&stays).await.unwrap();
+    ports.target_groups.health(&stays).await.unwrap();
     recorder.was("health");
     let target = Target { id: "10.0.0.7".to_owned(), port: Some(8080) };
-    port.register(&stays, &[target]).await.unwrap();
+    ports.target_groups.register(&stays, &[target]).await.unwrap();
     recorder.was("register");
-    let goes = port.create_group(&NewGroup { name: "goes".to_owned(), tags, ..new_group("/ready") }).await.unwrap().arn;
+    let goes = ports
+        .target_groups
+        .create_group(&NewGroup { name: "goes".to_owned(), tags, ..new_group("/ready") })
+        .await
+        .unwrap()
+        .arn;
     recorder.was("create_group");
-    port.delete_group(&goes).await.unwrap();
+    ports.target_groups.delete_group(&goes).await.unwrap();
     recorder.was("delete_group");
     stays
 }
 
-async fn routes(recorder: &mut Recorder, port: &Arc<dyn LoadBalancers>, users: &ServiceOnBalancer) {
+async fn routes(recorder: &mut Recorder, ports: &Connections, users: &ServiceOnBalancer) {
     let balancer = LoadBalancerArn::parse(users.load_balancer.as_str()).unwrap();
     let listener = ListenerArn::parse(users.listener.as_str()).unwrap();
     let rule = RouteId::Rule(RuleArn::parse(users.rules[0].as_str()).unwrap());
     let default = RouteId::Default(listener.clone());
-    port.load_balancers(std::slice::from_ref(&balancer)).await.unwrap();
+    ports.routes.load_balancers(std::slice::from_ref(&balancer)).await.unwrap();
     recorder.was("load_balancers");
-    port.target_groups_of(&balancer).await.unwrap();
+    ports.target_groups.target_groups_of(&balancer).await.unwrap();
     recorder.was("target_groups_of");
-    port.listeners(&balancer).await.unwrap();
+    ports.routes.listeners(&balancer).await.unwrap();
     recorder.was("listeners");
-    port.routes(&listener).await.unwrap();
+    ports.routes.routes(&listener).await.unwrap();
     recorder.was("routes");
-    let read = port.read_routes(std::slice::from_ref(&rule)).await.unwrap();
+    let read = ports.routes.read_routes(std::slice::from_ref(&rule)).await.unwrap();
     recorder.was("read_routes of rules");
-    port.read_routes(std::slice::from_ref(&default)).await.unwrap();
+    ports.routes.read_routes(std::slice::from_ref(&default)).await.unwrap();
     recorder.was("read_routes of default actions");
-    port.write_route(&rule, &read[0].actions).await.unwrap();
+    ports.routes.write_route(&rule, &read[0].actions).await.unwrap();
     recorder.was("write_route of a rule");
-    port.write_route(&default, &read[0].actions).await.unwrap();
+    ports.routes.write_route(&default, &read[0].actions).await.unwrap();
     recorder.was("write_route of a default action");
 }
 

@@ -7,7 +7,7 @@ use super::story::Story;
 use super::timers::{Timers, at_once};
 use super::watch::Watch;
 use super::wiring;
-use crossfade_actions::ports::{Ledger as _, LoadBalancers as _};
+use crossfade_actions::ports::{Ledger as _, Routes as _, TargetGroups as _};
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::healthy_count;

@@ -10,8 +10,8 @@ use super::timers::{Sleep, VirtualClock, at_once};
 use super::watch::{ALARMS, FIRINGS, METRICS};
 use super::wiring::ROLL_BACK;
 use crossfade_actions::ports::{
-    Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, LoadBalancers, Metrics, PortError, Ports,
-    RollBackOrder, Started,
+    Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, Metrics, PortError, Ports, RollBackOrder,
+    Routes as _, Started,
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard::NewAlarm;
@@ -48,7 +48,9 @@ pub(super) struct Faulty {
 pub(super) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
     let faulty = Arc::new(Faulty { account: Arc::clone(account), caller });
     Ports {
-        load_balancers: faulty.clone(),
+        routes: faulty.clone(),
+        target_groups: faulty.clone(),
+        tagging: faulty.clone(),
         alarms: faulty.clone(),
         metrics: faulty.clone(),
         ledger: faulty.clone(),
@@ -169,10 +171,6 @@ impl Faulty {
         self.account.breakage == Some(breakage)
     }
 
-    fn balancers(&self) -> &dyn LoadBalancers {
-        &*self.account.world
-    }
-
     /// What the table now says is looked at after every write.
     fn after_write(&self) {
         let items = self.account.table.snapshot();
@@ -211,7 +209,7 @@ impl Faulty {
 
     fn write(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
         let before = self.account.live(route);
-        at_once(self.balancers().write_route(route, actions))?;
+        at_once(self.account.world.write_route(route, actions))?;
         let after = self.account.live(route);
         if let (Some(before), Some(after)) = (before, after) {
             self.account.tell(|| {

@@ -1,7 +1,7 @@
 //! What a run starts from, what people and other systems do in it, and how it must end.
 
 use super::timers::at_once;
-use crossfade_actions::ports::LoadBalancers as _;
+use crossfade_actions::ports::TargetGroups as _;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::World;

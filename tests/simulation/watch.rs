@@ -7,7 +7,7 @@ use super::ports::Caller;
 use super::scenario::{Stage, WEIGHTS};
 use super::timers::at_once;
 use super::value::{Carries, alike, carries, new_share, taken_out};
-use crossfade_actions::ports::LoadBalancers as _;
+use crossfade_actions::ports::Routes as _;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::load_balancer::action::{Action, Forward, forward_of};
 use crossfade_domain::load_balancer::route::RouteId;

@@ -6,23 +6,31 @@ mod alarms;
 mod clock;
 mod executions;
 mod ledger;
-mod load_balancers;
 mod metrics;
+mod routes;
+mod tagging;
+mod target_groups;
 
 pub use alarms::Alarms;
 pub use clock::Clock;
 pub use executions::{ExecutionStatus, Executions, RollBackOrder, Started};
 pub use ledger::{Ledger, LedgerError, TakeError};
-pub use load_balancers::{Listener, LoadBalancer, LoadBalancers, NewGroup};
 pub use metrics::Metrics;
+pub use routes::{Listener, LoadBalancer, Routes};
+pub use tagging::Tagging;
+pub use target_groups::{NewGroup, TargetGroups};
 
 use std::sync::Arc;
 
 /// Every port that the actions use.
 #[derive(Clone)]
 pub struct Ports {
-    /// `ELBv2`.
-    pub load_balancers: Arc<dyn LoadBalancers>,
+    /// Load balancers, their listeners and their routes.
+    pub routes: Arc<dyn Routes>,
+    /// Target groups and their targets.
+    pub target_groups: Arc<dyn TargetGroups>,
+    /// Tags of what `ELBv2` holds.
+    pub tagging: Arc<dyn Tagging>,
     /// CloudWatch alarms.
     pub alarms: Arc<dyn Alarms>,
     /// What load balancers count.

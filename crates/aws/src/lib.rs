@@ -24,7 +24,7 @@ pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, sign_in};
 
 use aws_config::SdkConfig;
 use clients::later;
-use crossfade_actions::ports::{Alarms, Clock, Executions, Ledger, LoadBalancers, Metrics, Ports};
+use crossfade_actions::ports::{Alarms, Clock, Executions, Ledger, Metrics, Ports, Routes, Tagging, TargetGroups};
 use std::sync::Arc;
 
 /// Where a stack keeps its things.
@@ -41,8 +41,12 @@ pub struct Settings {
 /// Every port but the clock.
 #[derive(Clone)]
 pub struct Connections {
-    /// `ELBv2`.
-    pub load_balancers: Arc<dyn LoadBalancers>,
+    /// Load balancers, their listeners and their routes.
+    pub routes: Arc<dyn Routes>,
+    /// Target groups and their targets.
+    pub target_groups: Arc<dyn TargetGroups>,
+    /// Tags of what `ELBv2` holds.
+    pub tagging: Arc<dyn Tagging>,
     /// CloudWatch alarms.
     pub alarms: Arc<dyn Alarms>,
     /// What load balancers count.
@@ -56,8 +60,8 @@ pub struct Connections {
 impl Connections {
     /// The ports of an action.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Ports {
-        let Self { load_balancers, alarms, metrics, ledger, executions } = self;
-        Ports { load_balancers, alarms, metrics, ledger, executions, clock }
+        let Self { routes, target_groups, tagging, alarms, metrics, ledger, executions } = self;
+        Ports { routes, target_groups, tagging, alarms, metrics, ledger, executions, clock }
     }
 }
 
@@ -65,12 +69,15 @@ impl Connections {
 pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
     let config = &clients::with_https(config);
     let cloudwatch = || later(config, clients::cloudwatch);
+    let elb = Arc::new(elb::Elb::new(
+        later(config, clients::elb_reader),
+        later(config, clients::elb_writer),
+        settings.stack.clone(),
+    ));
     Connections {
-        load_balancers: Arc::new(elb::Elb::new(
-            later(config, clients::elb_reader),
-            later(config, clients::elb_writer),
-            settings.stack.clone(),
-        )),
+        routes: elb.clone(),
+        target_groups: elb.clone(),
+        tagging: elb,
         alarms: Arc::new(alarms::CloudWatch::new(cloudwatch(), settings.stack.clone())),
         metrics: Arc::new(metrics::MetricData::new(cloudwatch())),
         ledger: Arc::new(ledger::Table::new(

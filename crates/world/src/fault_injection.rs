@@ -4,8 +4,8 @@
 //! before its effect did nothing, one whose answer was lost did everything.
 
 use crossfade_actions::ports::{
-    Alarms, Clock, ExecutionStatus, Executions, Ledger, LedgerError, Listener, LoadBalancer, LoadBalancers, Metrics,
-    NewGroup, PortError, Ports, RollBackOrder, Started, TakeError,
+    Alarms, Clock, ExecutionStatus, Executions, Ledger, LedgerError, Listener, LoadBalancer, Metrics, NewGroup,
+    PortError, Ports, RollBackOrder, Routes, Started, Tagging, TakeError, TargetGroups,
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard::NewAlarm;
@@ -107,7 +107,9 @@ impl Faults {
     pub fn inject(self: &Arc<Self>, ports: &Ports) -> Ports {
         let faulty = Arc::new(Faulty { inner: ports.clone(), faults: Arc::clone(self) });
         Ports {
-            load_balancers: faulty.clone(),
+            routes: faulty.clone(),
+            target_groups: faulty.clone(),
+            tagging: faulty.clone(),
             alarms: faulty.clone(),
             metrics: faulty.clone(),
             ledger: faulty.clone(),
@@ -218,93 +220,99 @@ impl Clock for Faulty {
 }
 
 #[async_trait::async_trait]
-impl LoadBalancers for Faulty {
-    fn stack(&self) -> String {
-        self.inner.load_balancers.stack()
-    }
-
-    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
-        let object = names_or_arns.join(", ");
-        self.faults.call("target_groups", &object, || self.inner.load_balancers.target_groups(names_or_arns)).await
-    }
-
-    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
-        let inner = &self.inner.load_balancers;
-        self.faults.call("target_groups_of", load_balancer.as_str(), || inner.target_groups_of(load_balancer)).await
-    }
-
-    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let inner = &self.inner.load_balancers;
-        self.faults.call("groups_of_service", service.as_str(), || inner.groups_of_service(service)).await
-    }
-
-    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let inner = &self.inner.load_balancers;
-        self.faults.call("groups_guarded_by", alarm, || inner.groups_guarded_by(alarm)).await
-    }
-
-    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
-        let inner = &self.inner.load_balancers;
-        self.faults.call("add_tags", group.as_str(), || inner.add_tags(group, tags)).await
-    }
-
-    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
-        let inner = &self.inner.load_balancers;
-        self.faults.call("remove_tags", group.as_str(), || inner.remove_tags(group, keys)).await
-    }
-
+impl Routes for Faulty {
     async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
         let object = arns.iter().map(LoadBalancerArn::as_str).collect::<Vec<_>>().join(", ");
-        self.faults.call("load_balancers", &object, || self.inner.load_balancers.load_balancers(arns)).await
+        self.faults.call("load_balancers", &object, || self.inner.routes.load_balancers(arns)).await
     }
 
     async fn listeners(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<Listener>, PortError> {
-        let inner = &self.inner.load_balancers;
+        let inner = &self.inner.routes;
         self.faults.call("listeners", load_balancer.as_str(), || inner.listeners(load_balancer)).await
     }
 
     async fn routes(&self, listener: &ListenerArn) -> Result<Vec<Route>, PortError> {
-        self.faults.call("routes", listener.as_str(), || self.inner.load_balancers.routes(listener)).await
+        self.faults.call("routes", listener.as_str(), || self.inner.routes.routes(listener)).await
     }
 
     async fn read_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
         let object = routes.iter().map(RouteId::as_str).collect::<Vec<_>>().join(", ");
-        self.faults.call("read_routes", &object, || self.inner.load_balancers.read_routes(routes)).await
+        self.faults.call("read_routes", &object, || self.inner.routes.read_routes(routes)).await
     }
 
     async fn write_route(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
-        let inner = &self.inner.load_balancers;
+        let inner = &self.inner.routes;
         self.faults.call("write_route", route.as_str(), || inner.write_route(route, actions)).await
     }
+}
 
-    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
-        self.faults.call("tags", &arns.join(", "), || self.inner.load_balancers.tags(arns)).await
+#[async_trait::async_trait]
+impl TargetGroups for Faulty {
+    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
+        let object = names_or_arns.join(", ");
+        self.faults.call("target_groups", &object, || self.inner.target_groups.target_groups(names_or_arns)).await
+    }
+
+    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
+        let inner = &self.inner.target_groups;
+        self.faults.call("target_groups_of", load_balancer.as_str(), || inner.target_groups_of(load_balancer)).await
     }
 
     async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
-        self.faults.call("attributes", group.as_str(), || self.inner.load_balancers.attributes(group)).await
+        self.faults.call("attributes", group.as_str(), || self.inner.target_groups.attributes(group)).await
     }
 
     async fn set_attributes(&self, group: &TargetGroupArn, attributes: &Attributes) -> Result<(), PortError> {
-        let inner = &self.inner.load_balancers;
+        let inner = &self.inner.target_groups;
         self.faults.call("set_attributes", group.as_str(), || inner.set_attributes(group, attributes)).await
     }
 
     async fn health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError> {
-        self.faults.call("health", group.as_str(), || self.inner.load_balancers.health(group)).await
+        self.faults.call("health", group.as_str(), || self.inner.target_groups.health(group)).await
     }
 
     async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError> {
-        self.faults.call("create_group", &group.name, || self.inner.load_balancers.create_group(group)).await
+        self.faults.call("create_group", &group.name, || self.inner.target_groups.create_group(group)).await
     }
 
     async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
-        self.faults.call("delete_group", group.as_str(), || self.inner.load_balancers.delete_group(group)).await
+        self.faults.call("delete_group", group.as_str(), || self.inner.target_groups.delete_group(group)).await
     }
 
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
-        let inner = &self.inner.load_balancers;
+        let inner = &self.inner.target_groups;
         self.faults.call("register", group.as_str(), || inner.register(group, targets)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Tagging for Faulty {
+    fn stack(&self) -> String {
+        self.inner.tagging.stack()
+    }
+
+    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let inner = &self.inner.tagging;
+        self.faults.call("groups_of_service", service.as_str(), || inner.groups_of_service(service)).await
+    }
+
+    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let inner = &self.inner.tagging;
+        self.faults.call("groups_guarded_by", alarm, || inner.groups_guarded_by(alarm)).await
+    }
+
+    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
+        let inner = &self.inner.tagging;
+        self.faults.call("add_tags", group.as_str(), || inner.add_tags(group, tags)).await
+    }
+
+    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
+        let inner = &self.inner.tagging;
+        self.faults.call("remove_tags", group.as_str(), || inner.remove_tags(group, keys)).await
+    }
+
+    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        self.faults.call("tags", &arns.join(", "), || self.inner.tagging.tags(arns)).await
     }
 }
 

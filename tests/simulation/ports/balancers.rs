@@ -3,7 +3,7 @@
 use super::super::breakage::Breakage;
 use super::super::timers::at_once;
 use super::Faulty;
-use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
+use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::load_balancer::route::{Route, RouteId};
@@ -11,55 +11,24 @@ use crossfade_domain::names::{ListenerArn, LoadBalancerArn, ServiceName, TargetG
 use std::collections::BTreeMap;
 
 #[async_trait::async_trait]
-impl LoadBalancers for Faulty {
-    fn stack(&self) -> String {
-        self.balancers().stack()
-    }
-
-    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
-        let object = names_or_arns.join(", ");
-        self.call("target_groups", &object, || at_once(self.balancers().target_groups(names_or_arns))).await
-    }
-
-    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
-        let effect = || at_once(self.balancers().target_groups_of(load_balancer));
-        self.call("target_groups_of", load_balancer.as_str(), effect).await
-    }
-
-    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let effect = || at_once(self.balancers().groups_of_service(service));
-        self.call("groups_of_service", service.as_str(), effect).await
-    }
-
-    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        self.call("groups_guarded_by", alarm, || at_once(self.balancers().groups_guarded_by(alarm))).await
-    }
-
-    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
-        self.call("add_tags", group.as_str(), || at_once(self.balancers().add_tags(group, tags))).await
-    }
-
-    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
-        self.call("remove_tags", group.as_str(), || at_once(self.balancers().remove_tags(group, keys))).await
-    }
-
+impl Routes for Faulty {
     async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
-        self.call("load_balancers", "", || at_once(self.balancers().load_balancers(arns))).await
+        self.call("load_balancers", "", || at_once(self.account.world.load_balancers(arns))).await
     }
 
     async fn listeners(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<Listener>, PortError> {
-        let effect = || at_once(self.balancers().listeners(load_balancer));
+        let effect = || at_once(self.account.world.listeners(load_balancer));
         self.call("listeners", load_balancer.as_str(), effect).await
     }
 
     async fn routes(&self, listener: &ListenerArn) -> Result<Vec<Route>, PortError> {
-        self.call("routes", listener.as_str(), || at_once(self.balancers().routes(listener))).await
+        self.call("routes", listener.as_str(), || at_once(self.account.world.routes(listener))).await
     }
 
     async fn read_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
         let object = routes.iter().map(RouteId::as_str).collect::<Vec<_>>().join(", ");
         let effect = || {
-            let mut found = at_once(self.balancers().read_routes(routes))?;
+            let mut found = at_once(self.account.world.read_routes(routes))?;
             let mut watch = self.account.watch.lock().unwrap();
             watch.read(self.caller.invocation, routes);
             if let Some(breakage) = self.account.breakage {
@@ -81,23 +50,32 @@ impl LoadBalancers for Faulty {
         }
         answer
     }
+}
 
-    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
-        self.call("tags", "", || at_once(self.balancers().tags(arns))).await
+#[async_trait::async_trait]
+impl TargetGroups for Faulty {
+    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
+        let object = names_or_arns.join(", ");
+        self.call("target_groups", &object, || at_once(self.account.world.target_groups(names_or_arns))).await
+    }
+
+    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
+        let effect = || at_once(self.account.world.target_groups_of(load_balancer));
+        self.call("target_groups_of", load_balancer.as_str(), effect).await
     }
 
     async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
-        self.call("attributes", group.as_str(), || at_once(self.balancers().attributes(group))).await
+        self.call("attributes", group.as_str(), || at_once(self.account.world.attributes(group))).await
     }
 
     async fn set_attributes(&self, group: &TargetGroupArn, attributes: &Attributes) -> Result<(), PortError> {
-        let effect = || at_once(self.balancers().set_attributes(group, attributes));
+        let effect = || at_once(self.account.world.set_attributes(group, attributes));
         self.call("set_attributes", group.as_str(), effect).await
     }
 
     async fn health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError> {
         let effect = || {
-            let mut health = at_once(self.balancers().health(group))?;
+            let mut health = at_once(self.account.world.health(group))?;
             if let Some(breakage) = self.account.breakage {
                 breakage.of_health(&self.account.watch.lock().unwrap(), group, &mut health);
             }
@@ -108,7 +86,7 @@ impl LoadBalancers for Faulty {
 
     async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError> {
         let effect = || {
-            let created = at_once(self.balancers().create_group(group))?;
+            let created = at_once(self.account.world.create_group(group))?;
             let late = self.account.now() > self.caller.deadline;
             self.account.watch.lock().unwrap().created(&created.arn, late);
             Ok(created)
@@ -117,10 +95,38 @@ impl LoadBalancers for Faulty {
     }
 
     async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
-        self.call("delete_group", group.as_str(), || at_once(self.balancers().delete_group(group))).await
+        self.call("delete_group", group.as_str(), || at_once(self.account.world.delete_group(group))).await
     }
 
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
-        self.call("register", group.as_str(), || at_once(self.balancers().register(group, targets))).await
+        self.call("register", group.as_str(), || at_once(self.account.world.register(group, targets))).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Tagging for Faulty {
+    fn stack(&self) -> String {
+        self.account.world.stack()
+    }
+
+    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let effect = || at_once(self.account.world.groups_of_service(service));
+        self.call("groups_of_service", service.as_str(), effect).await
+    }
+
+    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        self.call("groups_guarded_by", alarm, || at_once(self.account.world.groups_guarded_by(alarm))).await
+    }
+
+    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
+        self.call("add_tags", group.as_str(), || at_once(self.account.world.add_tags(group, tags))).await
+    }
+
+    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
+        self.call("remove_tags", group.as_str(), || at_once(self.account.world.remove_tags(group, keys))).await
+    }
+
+    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        self.call("tags", "", || at_once(self.account.world.tags(arns))).await
     }
 }

@@ -55,7 +55,7 @@ async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Curso
         )));
     }
     for guard in &plan.guards {
-        let alarm = defined(&ports.load_balancers.stack(), migration, guard)?;
+        let alarm = defined(&ports.tagging.stack(), migration, guard)?;
         let put = ports.alarms.put_alarm(&alarm).await;
         put.map_err(|source| ActionError::Port { doing: format!("creating alarm {}", alarm.name), source })?;
     }

@@ -66,10 +66,9 @@ async fn adopt_or_create(
 ) -> Result<TargetGroup, ActionError> {
     let (service, name) = (&head.service, &group.new_name);
     let guards = tags::tags(&plan.alarms(), head.since);
-    let stack = ports.load_balancers.stack();
+    let stack = ports.tagging.stack();
     let doing = |what: &str| format!("{what} target group {name}");
-    let balancers = &ports.load_balancers;
-    let existing = balancers.target_groups(std::slice::from_ref(name)).await;
+    let existing = ports.target_groups.target_groups(std::slice::from_ref(name)).await;
     let existing = existing.map_err(|source| ActionError::Port { doing: doing("looking for"), source })?;
     let found = if let Some(found) = existing.into_iter().next() {
         found
@@ -77,12 +76,12 @@ async fn adopt_or_create(
         let mut tags = tags(&stack, service, &head.migration, &group.old);
         tags.extend(guards.clone());
         let new = NewGroup { name: name.clone(), settings: group.settings.clone(), tags };
-        let created = balancers.create_group(&new).await;
+        let created = ports.target_groups.create_group(&new).await;
         created.map_err(|source| ActionError::Port { doing: doing("creating"), source })?
     };
     // Looked at even after a creation: AWS answers it with an existing group of the same name and settings, whoever
     // owns that.
-    let tags = balancers.tags(&[found.arn.as_str().to_owned()]).await;
+    let tags = ports.tagging.tags(&[found.arn.as_str().to_owned()]).await;
     let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
     let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| is_ours(tags, &stack, service, &group.old)) else {
         return Err(ActionError::Internal(format!(
@@ -111,10 +110,10 @@ async fn mark(ports: &Ports, group: &TargetGroupArn, tags: &Tags, marks: Tags) -
     let failed =
         |source| ActionError::Port { doing: format!("naming the alarms in the tags of {}", group.name()), source };
     if !remove.is_empty() {
-        ports.load_balancers.remove_tags(group, &remove).await.map_err(failed)?;
+        ports.tagging.remove_tags(group, &remove).await.map_err(failed)?;
     }
     if !set.is_empty() {
-        ports.load_balancers.add_tags(group, &set).await.map_err(failed)?;
+        ports.tagging.add_tags(group, &set).await.map_err(failed)?;
     }
     Ok(())
 }
@@ -141,8 +140,7 @@ async fn copy_attributes(
     wanted: &Attributes,
 ) -> Result<Vec<String>, ActionError> {
     let failed = |source| ActionError::Port { doing: format!("copying attributes to {}", group.name()), source };
-    let balancers = &ports.load_balancers;
-    let current = balancers.attributes(group).await.map_err(failed)?;
+    let current = ports.target_groups.attributes(group).await.map_err(failed)?;
     // An empty value is how AWS describes an unused key (`stickiness.app_cookie.cookie_name`), and it refuses to be
     // sent.
     let differing: Attributes = wanted
@@ -153,7 +151,7 @@ async fn copy_attributes(
     if differing.is_empty() {
         return Ok(Vec::new());
     }
-    match balancers.set_attributes(group, &differing).await {
+    match ports.target_groups.set_attributes(group, &differing).await {
         Ok(()) => return Ok(Vec::new()),
         Err(error) if error.code().is_some() => {}
         Err(error) => return Err(failed(error)),
@@ -161,7 +159,7 @@ async fn copy_attributes(
     let mut refused = Vec::new();
     for (key, value) in differing {
         let one = Attributes::from([(key.clone(), value.clone())]);
-        match balancers.set_attributes(group, &one).await {
+        match ports.target_groups.set_attributes(group, &one).await {
             Ok(()) => {}
             Err(error) if error.code().is_some() => refused.push(format!("{key}={value}")),
             Err(error) => return Err(failed(error)),

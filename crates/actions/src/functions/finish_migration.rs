@@ -83,7 +83,7 @@ async fn unguard(ports: &Ports, migration: &Migration) -> Result<Option<String>,
         return Ok(None);
     }
     for new in migration.head.new_groups.values() {
-        match ports.load_balancers.remove_tags(new, &keys).await {
+        match ports.tagging.remove_tags(new, &keys).await {
             Ok(()) => {}
             Err(error @ PortError::Denied { .. }) => {
                 return Ok(Some(format!("{error}; give the role of finish-migration this right and resume")));

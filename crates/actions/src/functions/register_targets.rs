@@ -40,7 +40,7 @@ async fn register(ports: &Ports, migration: &Migration, step: u32) -> Result<Cur
     };
     if !targets.is_empty() {
         for new in migration.head.new_groups.values() {
-            let registered = ports.load_balancers.register(new, targets).await;
+            let registered = ports.target_groups.register(new, targets).await;
             registered.map_err(|source| ActionError::Port {
                 doing: format!("registering {} targets in {}", targets.len(), new.name()),
                 source,

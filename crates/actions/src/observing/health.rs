@@ -22,7 +22,7 @@ const HEALTH_TRIES: u32 = 3;
 /// # Errors
 /// The load balancer's.
 pub(crate) async fn health(ports: &Ports, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, ActionError> {
-    let health = ports.load_balancers.health(group).await;
+    let health = ports.target_groups.health(group).await;
     health.map_err(|source| ActionError::Port { doing: format!("reading the health of {}", group.name()), source })
 }
 

@@ -20,13 +20,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// The ports'.
 pub(crate) async fn read_inventory(ports: &Ports, policy: &ServicePolicy) -> Result<Inventory, ActionError> {
-    let stack = ports.load_balancers.stack();
+    let stack = ports.tagging.stack();
     let mut inventory = Inventory { stack, alarms: alarms(ports, &policy.alarms).await?, ..Inventory::default() };
     old_groups(ports, policy, &mut inventory).await?;
     let arns: BTreeSet<LoadBalancerArn> =
         inventory.old_groups.iter().flat_map(|old| old.group.load_balancers.iter().cloned()).collect();
     let arns: Vec<LoadBalancerArn> = arns.into_iter().collect();
-    for balancer in port("reading the load balancers", ports.load_balancers.load_balancers(&arns).await)? {
+    for balancer in port("reading the load balancers", ports.routes.load_balancers(&arns).await)? {
         inventory.load_balancers.push(load_balancer(ports, balancer.arn, balancer.kind).await?);
     }
     let routes = routes_of(&inventory);
@@ -62,15 +62,15 @@ fn port<T>(doing: &str, result: Result<T, PortError>) -> Result<T, ActionError> 
 async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inventory) -> Result<(), ActionError> {
     let wanted = &policy.old_target_groups;
     let doing = format!("reading target groups {}", wanted.join(", "));
-    let groups = port(&doing, ports.load_balancers.target_groups(wanted).await)?;
+    let groups = port(&doing, ports.target_groups.target_groups(wanted).await)?;
     let answers = |group: &TargetGroup, asked: &String| group.name == *asked || group.arn.as_str() == asked;
     inventory.missing_groups =
         wanted.iter().filter(|asked| !groups.iter().any(|group| answers(group, asked))).cloned().collect();
     let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
     let mut tags = tags_of(ports, &arns).await?;
     for group in groups {
-        let attributes = ports.load_balancers.attributes(&group.arn).await;
-        let health = ports.load_balancers.health(&group.arn).await;
+        let attributes = ports.target_groups.attributes(&group.arn).await;
+        let health = ports.target_groups.health(&group.arn).await;
         inventory.old_groups.push(ObservedGroup {
             attributes: port(&format!("reading the attributes of {}", group.name), attributes)?,
             health: port(&format!("reading the health of {}", group.name), health)?,
@@ -84,14 +84,14 @@ async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inven
 }
 
 async fn load_balancer(ports: &Ports, arn: LoadBalancerArn, kind: String) -> Result<ObservedLoadBalancer, ActionError> {
-    let balancers = &ports.load_balancers;
     let name = arn.name().to_owned();
     let mut routes = Vec::new();
-    for listener in port(&format!("reading the listeners of {name}"), balancers.listeners(&arn).await)? {
+    for listener in port(&format!("reading the listeners of {name}"), ports.routes.listeners(&arn).await)? {
         let doing = format!("reading the rules of listener {}", listener.arn);
-        routes.extend(port(&doing, balancers.routes(&listener.arn).await)?);
+        routes.extend(port(&doing, ports.routes.routes(&listener.arn).await)?);
     }
-    let groups = port(&format!("reading the target groups of {name}"), balancers.target_groups_of(&arn).await)?;
+    let groups =
+        port(&format!("reading the target groups of {name}"), ports.target_groups.target_groups_of(&arn).await)?;
     let mut tags = tags_of(ports, &[arn.as_str().to_owned()]).await?;
     Ok(ObservedLoadBalancer {
         tags: tags.remove(arn.as_str()).unwrap_or_default(),
@@ -156,7 +156,7 @@ async fn name_holders(
         return Ok(BTreeMap::new());
     }
     let doing = format!("looking for target groups {}", names.join(", "));
-    let groups = port(&doing, ports.load_balancers.target_groups(&names).await)?;
+    let groups = port(&doing, ports.target_groups.target_groups(&names).await)?;
     let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
     let mut tags = tags_of(ports, &arns).await?;
     let holder = |group: TargetGroup| {
@@ -170,5 +170,5 @@ async fn tags_of(ports: &Ports, arns: &[String]) -> Result<BTreeMap<String, Tags
     if arns.is_empty() {
         return Ok(BTreeMap::new());
     }
-    port(&format!("reading the tags of {} resources", arns.len()), ports.load_balancers.tags(arns).await)
+    port(&format!("reading the tags of {} resources", arns.len()), ports.tagging.tags(arns).await)
 }

@@ -31,9 +31,8 @@ pub(crate) struct RemovedGroups {
 /// # Errors
 /// The load balancer's; `Internal` where no group carries the service's tag.
 pub(crate) async fn remove_new_groups(ports: &Ports, service: &ServiceName) -> Result<RemovedGroups, ActionError> {
-    let balancers = &ports.load_balancers;
     let doing = format!("looking for the new target groups of {service} by their tags");
-    let groups = retry(ports, &doing, || balancers.groups_of_service(service)).await?;
+    let groups = retry(ports, &doing, || ports.tagging.groups_of_service(service)).await?;
     if groups.is_empty() {
         return Err(ActionError::Internal(format!("no target group is tagged as one of service {service}")));
     }
@@ -53,7 +52,7 @@ pub(crate) async fn guarded_groups(
     let doing = format!("looking for target groups with the tag of alarm {alarm}");
     let key = tags::key(alarm);
     let mut found = BTreeMap::<ServiceName, Vec<(TargetGroup, Tags)>>::new();
-    for (group, tags) in retry(ports, &doing, || ports.load_balancers.groups_guarded_by(alarm)).await? {
+    for (group, tags) in retry(ports, &doing, || ports.tagging.groups_guarded_by(alarm)).await? {
         let older = tags.get(&key).and_then(|value| tags::since(value)).is_none_or(|since| since <= at);
         let service = tags.get(tag::SERVICE).and_then(|service| ServiceName::parse(service.clone()).ok());
         if let Some(service) = service.filter(|_| older) {
@@ -110,7 +109,7 @@ async fn remove_group(
             Step::Nothing | Step::Foreign(_) => continue,
         };
         let doing = format!("returning {name}");
-        let written = retry(ports, &doing, || ports.load_balancers.write_route(&route.id, &actions));
+        let written = retry(ports, &doing, || ports.routes.write_route(&route.id, &actions));
         match written.await {
             Ok(()) => {
                 result.written += 1;
@@ -142,11 +141,10 @@ async fn routes_with(
     balancer: &LoadBalancerArn,
     new: &TargetGroupArn,
 ) -> Result<Vec<Route>, ActionError> {
-    let balancers = &ports.load_balancers;
     let doing = format!("reading the routes of load balancer {}", balancer.name());
     let mut found = Vec::new();
-    for listener in retry(ports, &doing, || balancers.listeners(balancer)).await? {
-        found.extend(retry(ports, &doing, || balancers.routes(&listener.arn)).await?);
+    for listener in retry(ports, &doing, || ports.routes.listeners(balancer)).await? {
+        found.extend(retry(ports, &doing, || ports.routes.routes(&listener.arn)).await?);
     }
     found.retain(|route| forward_of(&route.actions).is_some_and(|forward| forward.weight_of(new).is_some()));
     // Most loaded first, as with the table.

@@ -234,7 +234,7 @@ impl<'a> Way<'a> {
                 }
             }
             self.fence.check().await?;
-            match ports.load_balancers.write_route(&route.id, &actions).await {
+            match ports.routes.write_route(&route.id, &actions).await {
                 Ok(()) => return Ok(true),
                 Err(error) if error.is_transient() && attempt < WRITE_TRIES => {
                     ports.clock.pause(backoff).await;
@@ -255,7 +255,7 @@ impl<'a> Way<'a> {
     /// Reads one route once more, and returns what it is to get now; what is no write is kept with what was found.
     async fn look_at(&mut self, ports: &Ports, route: &PlannedRoute) -> Result<Option<Vec<Action>>, ActionError> {
         let doing = format!("reading {}", route.id.describe());
-        let read = || ports.load_balancers.read_routes(std::slice::from_ref(&route.id));
+        let read = || ports.routes.read_routes(std::slice::from_ref(&route.id));
         let found = retry(ports, &doing, read).await?.pop();
         match found {
             Some(found) => self.live.insert(found.id, found.actions),

@@ -30,16 +30,15 @@ pub(crate) async fn withdraw(ports: &Ports, head: &Head, plan: &Plan, reason: &s
 async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
     let names: Vec<String> = plan.groups.iter().map(|group| group.new_name.clone()).collect();
     let doing = |what: &str| format!("{what} {}", names.join(", "));
-    let balancers = &ports.load_balancers;
-    let found = balancers.target_groups(&names).await;
+    let found = ports.target_groups.target_groups(&names).await;
     let found = found.map_err(|source| ActionError::Port { doing: doing("looking for"), source })?;
     if found.is_empty() {
         return Ok(());
     }
     let arns: Vec<String> = found.iter().map(|group| group.arn.as_str().to_owned()).collect();
-    let tags = balancers.tags(&arns).await;
+    let tags = ports.tagging.tags(&arns).await;
     let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
-    let stack = balancers.stack();
+    let stack = ports.tagging.stack();
     for group in found {
         let ours = plan.groups.iter().any(|planned| {
             let tagged =
@@ -50,7 +49,7 @@ async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
         if !ours || !group.load_balancers.is_empty() {
             continue;
         }
-        match balancers.delete_group(&group.arn).await {
+        match ports.target_groups.delete_group(&group.arn).await {
             Ok(()) => {}
             Err(error) if error.code() == Some("ResourceInUse") => {
                 tracing::warn!(group = %group.arn, "left in place: it is in use");

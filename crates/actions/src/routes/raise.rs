@@ -91,7 +91,7 @@ impl<'a> Raise<'a> {
             // The last thing before the write: ELBv2 cannot compare and set, so what lies between is the race that
             // settle covers (invariant 7).
             self.still_intended().await?;
-            match ports.load_balancers.write_route(&route.id, &wanted).await {
+            match ports.routes.write_route(&route.id, &wanted).await {
                 Ok(()) => return Ok(Raised::Everywhere),
                 Err(error) if attempt < WRITE_TRIES && worth_another_try(&error) => {
                     tracing::warn!(route = %route.id, attempt, %error, "retrying a write");

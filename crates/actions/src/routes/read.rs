@@ -36,7 +36,7 @@ pub(crate) async fn read_all(ports: &Ports, plan: &Plan) -> Result<Live, ActionE
 /// # Errors
 /// The load balancer's.
 pub(crate) async fn read(ports: &Ports, ids: &[RouteId], doing: &str) -> Result<Live, ActionError> {
-    let routes = ports.load_balancers.read_routes(ids).await;
+    let routes = ports.routes.read_routes(ids).await;
     let routes = routes.map_err(|source| ActionError::Port { doing: doing.to_owned(), source })?;
     Ok(routes.into_iter().map(|route| (route.id, route.actions)).collect())
 }

@@ -5,8 +5,10 @@ use crate::classify::{failed, malformed};
 use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, TargetGroup as SdkGroup, TargetGroupAttribute, TargetGroupIpAddressTypeEnum, TargetTypeEnum,
 };
-use crossfade_actions::ports::{NewGroup, PortError};
-use crossfade_domain::load_balancer::group::{Attributes, GroupSettings, HealthCheck, Tags, TargetGroup};
+use crossfade_actions::ports::{NewGroup, PortError, Tagging as _, TargetGroups};
+use crossfade_domain::load_balancer::group::{
+    Attributes, GroupSettings, HealthCheck, Tags, Target, TargetGroup, TargetHealth,
+};
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 
 const DESCRIBE: &str = "DescribeTargetGroups";
@@ -14,8 +16,9 @@ const CREATE: &str = "CreateTargetGroup";
 /// The largest page AWS gives.
 const PAGE: i32 = 400;
 
-impl Elb {
-    pub(super) async fn groups_named(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
+#[async_trait::async_trait]
+impl TargetGroups for Elb {
+    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
         let (arns, names): (Vec<String>, Vec<String>) =
             names_or_arns.iter().cloned().partition(|text| text.starts_with("arn:"));
         let (mut found, by_name) = tokio::try_join!(
@@ -26,58 +29,11 @@ impl Elb {
         Ok(found)
     }
 
-    async fn describe_groups(&self, arns: Vec<String>, names: Vec<String>) -> Result<Vec<TargetGroup>, PortError> {
-        let object = [arns.join(", "), names.join(", ")].concat();
-        let given = |list: Vec<String>| (!list.is_empty()).then_some(list);
-        let mut items = self
-            .reader
-            .describe_target_groups()
-            .set_target_group_arns(given(arns))
-            .set_names(given(names))
-            .into_paginator()
-            .items()
-            .send();
-        let mut groups = Vec::new();
-        while let Some(item) = items.next().await {
-            groups.push(group(item.map_err(failed(DESCRIBE, &object))?)?);
-        }
-        Ok(groups)
+    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
+        self.groups_on(Some(load_balancer)).await
     }
 
-    /// Every group of a load balancer, or of the account.
-    pub(super) async fn groups_on(&self, on: Option<&LoadBalancerArn>) -> Result<Vec<TargetGroup>, PortError> {
-        let object = on.map_or("every target group", LoadBalancerArn::as_str);
-        let mut items = self
-            .reader
-            .describe_target_groups()
-            .set_load_balancer_arn(on.map(|arn| arn.as_str().to_owned()))
-            .page_size(PAGE)
-            .into_paginator()
-            .items()
-            .send();
-        let mut groups = Vec::new();
-        while let Some(item) = items.next().await {
-            groups.push(group(item.map_err(failed(DESCRIBE, object))?)?);
-        }
-        Ok(groups)
-    }
-
-    /// Every group whose tags are wanted, with them.
-    pub(super) async fn groups_tagged(
-        &self,
-        wanted: impl Fn(&Tags) -> bool + Send,
-    ) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let groups = self.groups_on(None).await?;
-        let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
-        let mut tags = self.tags_of(&arns).await?;
-        let with_tags = groups.into_iter().filter_map(|group| {
-            let tags = tags.remove(group.arn.as_str())?;
-            wanted(&tags).then_some((group, tags))
-        });
-        Ok(with_tags.collect())
-    }
-
-    pub(super) async fn attributes_of(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
+    async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
         let answer = self.reader.describe_target_group_attributes().target_group_arn(group.as_str()).send().await;
         let attributes = answer.map_err(failed("DescribeTargetGroupAttributes", group.as_str()))?.attributes;
         let pairs = attributes.unwrap_or_default().into_iter();
@@ -85,11 +41,7 @@ impl Elb {
     }
 
     /// An empty value is how AWS reports an attribute that is not in use, and AWS refuses to be sent one.
-    pub(super) async fn modify_attributes(
-        &self,
-        group: &TargetGroupArn,
-        attributes: &Attributes,
-    ) -> Result<(), PortError> {
+    async fn set_attributes(&self, group: &TargetGroupArn, attributes: &Attributes) -> Result<(), PortError> {
         let given: Vec<TargetGroupAttribute> = attributes
             .iter()
             .filter(|(_, value)| !value.is_empty())
@@ -108,7 +60,11 @@ impl Elb {
         Ok(())
     }
 
-    pub(super) async fn create_target_group(&self, new: &NewGroup) -> Result<TargetGroup, PortError> {
+    async fn health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError> {
+        self.target_health(group).await
+    }
+
+    async fn create_group(&self, new: &NewGroup) -> Result<TargetGroup, PortError> {
         let GroupSettings { protocol, protocol_version, port, target_type, ip_address_type, vpc, health_check } =
             &new.settings;
         let matcher = (health_check.http_codes.is_some() || health_check.grpc_codes.is_some()).then(|| {
@@ -145,12 +101,69 @@ impl Elb {
         group(created)
     }
 
-    pub(super) async fn delete_target_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
+    async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
         let answer = self.reader.delete_target_group().target_group_arn(group.as_str()).send().await;
         match answer.map_err(failed("DeleteTargetGroup", group.as_str())) {
             Ok(_) | Err(PortError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.register_targets(group, targets).await
+    }
+}
+
+impl Elb {
+    async fn describe_groups(&self, arns: Vec<String>, names: Vec<String>) -> Result<Vec<TargetGroup>, PortError> {
+        let object = [arns.join(", "), names.join(", ")].concat();
+        let given = |list: Vec<String>| (!list.is_empty()).then_some(list);
+        let mut items = self
+            .reader
+            .describe_target_groups()
+            .set_target_group_arns(given(arns))
+            .set_names(given(names))
+            .into_paginator()
+            .items()
+            .send();
+        let mut groups = Vec::new();
+        while let Some(item) = items.next().await {
+            groups.push(group(item.map_err(failed(DESCRIBE, &object))?)?);
+        }
+        Ok(groups)
+    }
+
+    /// Every group of a load balancer, or of the account.
+    async fn groups_on(&self, on: Option<&LoadBalancerArn>) -> Result<Vec<TargetGroup>, PortError> {
+        let object = on.map_or("every target group", LoadBalancerArn::as_str);
+        let mut items = self
+            .reader
+            .describe_target_groups()
+            .set_load_balancer_arn(on.map(|arn| arn.as_str().to_owned()))
+            .page_size(PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        let mut groups = Vec::new();
+        while let Some(item) = items.next().await {
+            groups.push(group(item.map_err(failed(DESCRIBE, object))?)?);
+        }
+        Ok(groups)
+    }
+
+    /// Every group whose tags are wanted, with them.
+    pub(super) async fn groups_tagged(
+        &self,
+        wanted: impl Fn(&Tags) -> bool + Send,
+    ) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let groups = self.groups_on(None).await?;
+        let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
+        let mut tags = self.tags(&arns).await?;
+        let with_tags = groups.into_iter().filter_map(|group| {
+            let tags = tags.remove(group.arn.as_str())?;
+            wanted(&tags).then_some((group, tags))
+        });
+        Ok(with_tags.collect())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Elb, arns, batches, convert};
 use crate::classify::{failed, malformed, refused};
 use aws_sdk_elasticloadbalancingv2::types::{Listener as SdkListener, Rule};
-use crossfade_actions::ports::{Listener, LoadBalancer, PortError};
+use crossfade_actions::ports::{Listener, LoadBalancer, PortError, Routes};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::{Route, RouteId};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn};
@@ -14,31 +14,14 @@ const DESCRIBE_LOAD_BALANCERS: &str = "DescribeLoadBalancers";
 /// The largest page AWS gives.
 const PAGE: i32 = 400;
 
-impl Elb {
-    pub(super) async fn existing_load_balancers(
-        &self,
-        arns: &[LoadBalancerArn],
-    ) -> Result<Vec<LoadBalancer>, PortError> {
+#[async_trait::async_trait]
+impl Routes for Elb {
+    async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
         let arns = arns.iter().map(|arn| arn.as_str().to_owned()).collect();
         batches::existing(arns, |batch| self.describe_load_balancers(batch)).await
     }
 
-    async fn describe_load_balancers(&self, arns: Vec<String>) -> Result<Vec<LoadBalancer>, PortError> {
-        let object = arns.join(", ");
-        let mut items =
-            self.reader.describe_load_balancers().set_load_balancer_arns(Some(arns)).into_paginator().items().send();
-        let mut balancers = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(failed(DESCRIBE_LOAD_BALANCERS, &object))?;
-            let arn = LoadBalancerArn::parse(item.load_balancer_arn.unwrap_or_default())
-                .map_err(|error| malformed(DESCRIBE_LOAD_BALANCERS, &object, error.to_string()))?;
-            let kind = item.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
-            balancers.push(LoadBalancer { arn, kind });
-        }
-        Ok(balancers)
-    }
-
-    pub(super) async fn listeners_on(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<Listener>, PortError> {
+    async fn listeners(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<Listener>, PortError> {
         let mut items = self
             .reader
             .describe_listeners()
@@ -55,7 +38,7 @@ impl Elb {
         Ok(listeners)
     }
 
-    pub(super) async fn routes_on(&self, on: &ListenerArn) -> Result<Vec<Route>, PortError> {
+    async fn routes(&self, on: &ListenerArn) -> Result<Vec<Route>, PortError> {
         let mut items =
             self.reader.describe_rules().listener_arn(on.as_str()).page_size(PAGE).into_paginator().items().send();
         let mut routes = Vec::new();
@@ -66,7 +49,7 @@ impl Elb {
         Ok(routes)
     }
 
-    pub(super) async fn existing_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
+    async fn read_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
         let mut rules = Vec::new();
         let mut defaults = Vec::new();
         for route in routes {
@@ -81,6 +64,44 @@ impl Elb {
         )?;
         found.extend(defaults);
         Ok(found)
+    }
+
+    async fn write_route(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
+        let operation = match route {
+            RouteId::Rule(_) => "ModifyRule",
+            RouteId::Default(_) => "ModifyListener",
+        };
+        let actions = convert::to_sdk(actions)
+            .map_err(|error| refused(operation, route.as_str(), "InvalidLoadBalancerAction", error.to_string()))?;
+        match route {
+            RouteId::Rule(rule) => {
+                let request = self.writer.modify_rule().rule_arn(rule.as_str()).set_actions(Some(actions));
+                request.send().await.map_err(failed(operation, route.as_str()))?;
+            }
+            RouteId::Default(listener) => {
+                let request =
+                    self.writer.modify_listener().listener_arn(listener.as_str()).set_default_actions(Some(actions));
+                request.send().await.map_err(failed(operation, route.as_str()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Elb {
+    async fn describe_load_balancers(&self, arns: Vec<String>) -> Result<Vec<LoadBalancer>, PortError> {
+        let object = arns.join(", ");
+        let mut items =
+            self.reader.describe_load_balancers().set_load_balancer_arns(Some(arns)).into_paginator().items().send();
+        let mut balancers = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(failed(DESCRIBE_LOAD_BALANCERS, &object))?;
+            let arn = LoadBalancerArn::parse(item.load_balancer_arn.unwrap_or_default())
+                .map_err(|error| malformed(DESCRIBE_LOAD_BALANCERS, &object, error.to_string()))?;
+            let kind = item.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+            balancers.push(LoadBalancer { arn, kind });
+        }
+        Ok(balancers)
     }
 
     async fn describe_rules(&self, arns: Vec<String>) -> Result<Vec<Route>, PortError> {
@@ -103,27 +124,6 @@ impl Elb {
             routes.push(Route { id: RouteId::Default(arn), load_balancer, actions: default_actions });
         }
         Ok(routes)
-    }
-
-    pub(super) async fn replace_actions(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
-        let operation = match route {
-            RouteId::Rule(_) => "ModifyRule",
-            RouteId::Default(_) => "ModifyListener",
-        };
-        let actions = convert::to_sdk(actions)
-            .map_err(|error| refused(operation, route.as_str(), "InvalidLoadBalancerAction", error.to_string()))?;
-        match route {
-            RouteId::Rule(rule) => {
-                let request = self.writer.modify_rule().rule_arn(rule.as_str()).set_actions(Some(actions));
-                request.send().await.map_err(failed(operation, route.as_str()))?;
-            }
-            RouteId::Default(listener) => {
-                let request =
-                    self.writer.modify_listener().listener_arn(listener.as_str()).set_default_actions(Some(actions));
-                request.send().await.map_err(failed(operation, route.as_str()))?;
-            }
-        }
-        Ok(())
     }
 }
 

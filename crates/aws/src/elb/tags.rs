@@ -3,29 +3,48 @@
 use super::{Elb, batches};
 use crate::classify::failed;
 use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
-use crossfade_actions::ports::PortError;
-use crossfade_domain::load_balancer::group::Tags;
-use crossfade_domain::names::TargetGroupArn;
+use crossfade_actions::ports::{PortError, Tagging};
+use crossfade_domain::alarms::tags as alarm_tags;
+use crossfade_domain::load_balancer::group::{Tags, TargetGroup, may_be_of_stack, tag};
+use crossfade_domain::names::{ServiceName, TargetGroupArn};
 use std::collections::BTreeMap;
 
-impl Elb {
-    pub(super) async fn tags_of(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+#[async_trait::async_trait]
+impl Tagging for Elb {
+    fn stack(&self) -> String {
+        self.stack.clone()
+    }
+
+    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
         let found = batches::existing(arns.to_vec(), |batch| self.describe_tags(batch)).await?;
         Ok(found.into_iter().filter(|(_, tags)| !tags.is_empty()).collect())
     }
 
-    pub(super) async fn tag(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
+    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
         let add = self.reader.add_tags().resource_arns(group.as_str()).set_tags(Some(to_sdk(tags)));
         add.send().await.map_err(failed("AddTags", group.as_str()))?;
         Ok(())
     }
 
-    pub(super) async fn untag(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
+    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
         let remove = self.reader.remove_tags().resource_arns(group.as_str()).set_tag_keys(Some(keys.to_vec()));
         remove.send().await.map_err(failed("RemoveTags", group.as_str()))?;
         Ok(())
     }
 
+    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let ours = |tags: &Tags| may_be_of_stack(tags, &self.stack);
+        self.groups_tagged(|tags| ours(tags) && tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str()))
+            .await
+    }
+
+    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let key = alarm_tags::key(alarm);
+        self.groups_tagged(|tags| may_be_of_stack(tags, &self.stack) && tags.contains_key(&key)).await
+    }
+}
+
+impl Elb {
     async fn describe_tags(&self, arns: Vec<String>) -> Result<Vec<(String, Tags)>, PortError> {
         let object = arns.join(", ");
         let answer = self.reader.describe_tags().set_resource_arns(Some(arns)).send().await;

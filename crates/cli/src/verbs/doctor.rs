@@ -191,7 +191,7 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
         .flat_map(|policy| policy.services)
         .flat_map(|service| service.old_target_groups)
         .collect();
-    let found = match session.ports.load_balancers.target_groups(&wanted).await {
+    let found = match session.ports.target_groups.target_groups(&wanted).await {
         Err(error) => return lines.push(judged(session, "target groups", Err(error), "")),
         Ok(found) => found,
     };
@@ -205,7 +205,7 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
     });
     let balancers: BTreeSet<LoadBalancerArn> = found.into_iter().flat_map(|group| group.load_balancers).collect();
     for balancer in balancers {
-        lines.push(match session.ports.load_balancers.target_groups_of(&balancer).await {
+        lines.push(match session.ports.target_groups.target_groups_of(&balancer).await {
             Err(error) => judged(session, "quotas", Err(error), ""),
             Ok(groups) => {
                 let state = if groups.len() >= CROWDED { State::Note } else { State::Ok };

@@ -1,8 +1,8 @@
-//! The actions' port to the load balancers, on the world's rules.
+//! The actions' ports to the load balancers, on the world's rules.
 
 use super::{World, convert};
 use crate::tree::Tree;
-use crossfade_actions::ports::{Listener, LoadBalancer, LoadBalancers, NewGroup, PortError};
+use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{
@@ -83,55 +83,7 @@ impl World {
 }
 
 #[async_trait::async_trait]
-impl LoadBalancers for World {
-    fn stack(&self) -> String {
-        "crossfade".to_owned()
-    }
-
-    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
-        let (arns, names): (Vec<&str>, Vec<&str>) =
-            names_or_arns.iter().map(String::as_str).partition(|text| text.starts_with("arn:"));
-        let mut found = self.existing("DescribeTargetGroups", "TargetGroups", "TargetGroupArns", &arns)?;
-        found.extend(self.existing("DescribeTargetGroups", "TargetGroups", "Names", &names)?);
-        Ok(found.iter().map(convert::target_group).collect())
-    }
-
-    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
-        let input = Tree::map([("LoadBalancerArn", load_balancer.as_str().into())]);
-        let groups = self.every("DescribeTargetGroups", "TargetGroups", load_balancer.as_str(), input)?;
-        Ok(groups.iter().map(convert::target_group).collect())
-    }
-
-    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let stack = self.stack();
-        let ours = |tags: &Tags| may_be_of_stack(tags, &stack);
-        self.groups_tagged(|tags| ours(tags) && tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str()))
-            .await
-    }
-
-    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let key = tags::key(alarm);
-        let stack = self.stack();
-        self.groups_tagged(|tags| may_be_of_stack(tags, &stack) && tags.contains_key(&key)).await
-    }
-
-    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
-        let pair = |(key, value): (&String, &String)| {
-            Tree::map([("Key", key.as_str().into()), ("Value", value.as_str().into())])
-        };
-        let tags: Vec<Tree> = tags.iter().map(pair).collect();
-        let arns: Vec<Tree> = vec![group.as_str().into()];
-        let input = Tree::map([("ResourceArns", arns.into()), ("Tags", tags.into())]);
-        self.elb("AddTags", group.as_str(), &input).map(drop)
-    }
-
-    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
-        let keys: Vec<Tree> = keys.iter().map(|key| key.as_str().into()).collect();
-        let arns: Vec<Tree> = vec![group.as_str().into()];
-        let input = Tree::map([("ResourceArns", arns.into()), ("TagKeys", keys.into())]);
-        self.elb("RemoveTags", group.as_str(), &input).map(drop)
-    }
-
+impl Routes for World {
     async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
         let arns: Vec<&str> = arns.iter().map(LoadBalancerArn::as_str).collect();
         let found = self.existing("DescribeLoadBalancers", "LoadBalancers", "LoadBalancerArns", &arns)?;
@@ -183,14 +135,22 @@ impl LoadBalancers for World {
         let input = Tree::map([(id, route.as_str().into()), (list, actions.into())]);
         self.elb(operation, route.as_str(), &input).map(drop)
     }
+}
 
-    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
-        let arns: Vec<&str> = arns.iter().map(String::as_str).collect();
-        let found = self.existing("DescribeTags", "TagDescriptions", "ResourceArns", &arns)?;
-        let described = |tree: &Tree| {
-            (tree.text_at("ResourceArn").unwrap_or_default().to_owned(), convert::pairs(tree.list_at("Tags")))
-        };
-        Ok(found.iter().map(described).filter(|(_, tags)| !tags.is_empty()).collect())
+#[async_trait::async_trait]
+impl TargetGroups for World {
+    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
+        let (arns, names): (Vec<&str>, Vec<&str>) =
+            names_or_arns.iter().map(String::as_str).partition(|text| text.starts_with("arn:"));
+        let mut found = self.existing("DescribeTargetGroups", "TargetGroups", "TargetGroupArns", &arns)?;
+        found.extend(self.existing("DescribeTargetGroups", "TargetGroups", "Names", &names)?);
+        Ok(found.iter().map(convert::target_group).collect())
+    }
+
+    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
+        let input = Tree::map([("LoadBalancerArn", load_balancer.as_str().into())]);
+        let groups = self.every("DescribeTargetGroups", "TargetGroups", load_balancer.as_str(), input)?;
+        Ok(groups.iter().map(convert::target_group).collect())
     }
 
     async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {
@@ -238,6 +198,52 @@ impl LoadBalancers for World {
         let targets: Vec<Tree> = targets.iter().map(convert::target_tree).collect();
         let input = Tree::map([("TargetGroupArn", group.as_str().into()), ("Targets", targets.into())]);
         self.elb("RegisterTargets", group.as_str(), &input).map(drop)
+    }
+}
+
+#[async_trait::async_trait]
+impl Tagging for World {
+    fn stack(&self) -> String {
+        "crossfade".to_owned()
+    }
+
+    async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let stack = self.stack();
+        let ours = |tags: &Tags| may_be_of_stack(tags, &stack);
+        self.groups_tagged(|tags| ours(tags) && tags.get(tag::SERVICE).map(String::as_str) == Some(service.as_str()))
+            .await
+    }
+
+    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        let key = tags::key(alarm);
+        let stack = self.stack();
+        self.groups_tagged(|tags| may_be_of_stack(tags, &stack) && tags.contains_key(&key)).await
+    }
+
+    async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
+        let pair = |(key, value): (&String, &String)| {
+            Tree::map([("Key", key.as_str().into()), ("Value", value.as_str().into())])
+        };
+        let tags: Vec<Tree> = tags.iter().map(pair).collect();
+        let arns: Vec<Tree> = vec![group.as_str().into()];
+        let input = Tree::map([("ResourceArns", arns.into()), ("Tags", tags.into())]);
+        self.elb("AddTags", group.as_str(), &input).map(drop)
+    }
+
+    async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {
+        let keys: Vec<Tree> = keys.iter().map(|key| key.as_str().into()).collect();
+        let arns: Vec<Tree> = vec![group.as_str().into()];
+        let input = Tree::map([("ResourceArns", arns.into()), ("TagKeys", keys.into())]);
+        self.elb("RemoveTags", group.as_str(), &input).map(drop)
+    }
+
+    async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        let arns: Vec<&str> = arns.iter().map(String::as_str).collect();
+        let found = self.existing("DescribeTags", "TagDescriptions", "ResourceArns", &arns)?;
+        let described = |tree: &Tree| {
+            (tree.text_at("ResourceArn").unwrap_or_default().to_owned(), convert::pairs(tree.list_at("Tags")))
+        };
+        Ok(found.iter().map(described).filter(|(_, tags)| !tags.is_empty()).collect())
     }
 }
 

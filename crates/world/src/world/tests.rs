@@ -1,7 +1,7 @@
 //! The world as the actions see it.
 
 use super::World;
-use crossfade_actions::ports::{Alarms, Clock, LoadBalancers, NewGroup};
+use crossfade_actions::ports::{Alarms, Clock, NewGroup, Routes, Tagging, TargetGroups};
 use crossfade_domain::alarms::alarm::AlarmState;
 use crossfade_domain::load_balancer::action::{ActionKind, Forward, GroupStickiness, WeightedGroup, forward_of};
 use crossfade_domain::load_balancer::group::{HealthState, Target, healthy_count, tag};

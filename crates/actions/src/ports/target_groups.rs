@@ -1,0 +1,43 @@
+use super::PortError;
+use crossfade_domain::load_balancer::group::{Attributes, GroupSettings, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
+
+/// A target group to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGroup {
+    /// At most 32 characters.
+    pub name: String,
+    /// Its protocol, port, health check and the rest of its settings.
+    pub settings: GroupSettings,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Target groups and their targets. Every list is complete, and its order is never promised.
+#[async_trait::async_trait]
+pub trait TargetGroups: Send + Sync {
+    /// The groups that exist among names and ARNs (told apart by their shape). An unknown one is absent.
+    async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError>;
+
+    /// Every target group of a load balancer.
+    async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError>;
+
+    /// A group's attributes.
+    async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError>;
+
+    /// Sets attributes of a group.
+    async fn set_attributes(&self, group: &TargetGroupArn, attributes: &Attributes) -> Result<(), PortError>;
+
+    /// The health of every registered target of a group; empty for a group without targets.
+    async fn health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError>;
+
+    /// Creates a group. If one with the same name and settings exists, AWS returns that one, whoever owns it: check its
+    /// tags.
+    async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError>;
+
+    /// Deletes a group; one that is gone is fine.
+    async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError>;
+
+    /// Registers targets; those already registered are left alone.
+    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError>;
+}
