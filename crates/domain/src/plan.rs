@@ -1,7 +1,9 @@
 //! Policy and inventory made exact and immutable.
 
+mod finding;
 mod guard;
 
+pub use finding::{Finding, FindingCode, Severity};
 pub use guard::{GuardKind, PlannedGuard};
 
 use crate::judge::MetricKind;
@@ -117,30 +119,6 @@ pub struct PlannedRoute {
     pub attached_stickiness: Option<GroupStickiness>,
     /// The integer weights of each step; index 0 is the attach.
     pub steps: Vec<StepWeights>,
-}
-
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Severity {
-    /// The plan is refused.
-    Refusal,
-    /// Worth knowing.
-    Warning,
-}
-
-/// What a check says about a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// Whether it refuses the plan.
-    pub severity: Severity,
-    /// A short stable name: `alarm-missing`, `too-many-groups`, ...
-    pub code: String,
-    /// What it is about: a policy path, an ARN, an alarm's name.
-    pub subject: String,
-    /// What was found, what was expected and what to do, in one sentence.
-    pub message: String,
 }
 
 impl Plan {

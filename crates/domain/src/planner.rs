@@ -2,7 +2,6 @@
 //! it.
 
 mod alarms;
-pub mod code;
 pub(crate) mod findings;
 mod guards;
 pub mod inventory;
@@ -19,7 +18,7 @@ pub use routes::routes_of;
 
 use crate::comparison::{HourBefore, ResponseTimes, dispersion_by_metric};
 use crate::names::{LoadBalancerArn, MigrationId};
-use crate::plan::{Finding, Plan, PlannedGroup, Severity};
+use crate::plan::{Finding, FindingCode, Plan, PlannedGroup, Severity};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::policy::document::written_duration;
 use crate::policy::service_policy::{GuardAlarms, ServicePolicy};
@@ -56,14 +55,14 @@ pub fn plan(
     check_schedule(policy, &mut findings);
     for missing in &inventory.missing_groups {
         findings.refuse(
-            code::OLD_GROUP_MISSING,
+            FindingCode::OldGroupMissing,
             missing,
             "no target group of this name or ARN exists in this account and region; correct oldTargetGroups",
         );
     }
     if old_groups.is_empty() && inventory.missing_groups.is_empty() {
         findings.refuse(
-            code::OLD_GROUP_MISSING,
+            FindingCode::OldGroupMissing,
             policy.name.as_str(),
             "the policy names no old target group; name one for each load balancer that the service is on",
         );
@@ -144,7 +143,7 @@ fn check_schedule(policy: &ServicePolicy, findings: &mut Findings) {
         && steps.first().is_some_and(|step| step.weight > Weight::ZERO);
     if !rises || steps.last().is_some_and(|step| step.weight != Weight::FULL) {
         findings.refuse(
-            code::BAD_SCHEDULE,
+            FindingCode::BadSchedule,
             "schedule",
             "the weights do not rise from above 0 % to 100 %; correct the schedule",
         );
@@ -162,7 +161,7 @@ fn check_kept(policy: &ServicePolicy, findings: &mut Findings) {
             written_duration(bakes),
             written_duration(KEPT_SECONDS)
         );
-        findings.warn(code::JUDGE_OUTLIVED, "schedule", message);
+        findings.warn(FindingCode::JudgeOutlived, "schedule", message);
     }
 }
 

@@ -13,9 +13,9 @@ use crossfade_domain::alarms::quiet::{AlarmsRead, objections};
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::plan::{Finding, Plan, Severity};
+use crossfade_domain::plan::{Finding, FindingCode, Plan, Severity};
 use crossfade_domain::planner::inventory::RouteHolder;
-use crossfade_domain::planner::{code, plan};
+use crossfade_domain::planner::plan;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::request::{PlanRequest, ResumeRequest, decode_request};
 use crossfade_domain::policy::service_policy::ServicePolicy;
@@ -277,7 +277,7 @@ fn planned(plan: Plan) -> Cursor {
 fn refused_by(service: &ServiceName, findings: Vec<Finding>) -> Cursor {
     let refusals: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Refusal).collect();
     // A caller may wait for a lock, and must correct everything else.
-    let only_held = refusals.iter().all(|finding| finding.code == code::ROUTE_HELD);
+    let only_held = refusals.iter().all(|finding| finding.code == FindingCode::RouteHeld);
     let error = if only_held { Refusal::LockHeld } else { Refusal::Refused };
     let reasons: Vec<String> =
         refusals.iter().map(|finding| format!("{} ({}): {}", finding.code, finding.subject, finding.message)).collect();

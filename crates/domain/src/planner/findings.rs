@@ -1,6 +1,6 @@
 //! Collects findings.
 
-use crate::plan::{Finding, Severity};
+use crate::plan::{Finding, FindingCode, Severity};
 
 /// Findings in the order in which the checks run.
 #[derive(Debug, Default)]
@@ -8,16 +8,16 @@ pub(crate) struct Findings(pub(super) Vec<Finding>);
 
 impl Findings {
     /// Something that stands against the plan.
-    pub(crate) fn refuse(&mut self, code: &str, subject: impl Into<String>, message: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, code: FindingCode, subject: impl Into<String>, message: impl Into<String>) {
         self.add(Severity::Refusal, code, subject.into(), message.into());
     }
 
     /// Something worth knowing.
-    pub(crate) fn warn(&mut self, code: &str, subject: impl Into<String>, message: impl Into<String>) {
+    pub(crate) fn warn(&mut self, code: FindingCode, subject: impl Into<String>, message: impl Into<String>) {
         self.add(Severity::Warning, code, subject.into(), message.into());
     }
 
-    fn add(&mut self, severity: Severity, code: &str, subject: String, message: String) {
-        self.0.push(Finding { severity, code: code.to_owned(), subject, message });
+    fn add(&mut self, severity: Severity, code: FindingCode, subject: String, message: String) {
+        self.0.push(Finding { severity, code, subject, message });
     }
 }

@@ -1,10 +1,9 @@
 //! What a plan says about the guard alarms that it will have.
 
-use super::code;
 use super::findings::Findings;
 use super::inventory::ObservedGroup;
 use crate::alarms::guard::{REQUESTS_PERCENT, threshold_percent};
-use crate::plan::{FailedShares, GuardKind};
+use crate::plan::{FailedShares, FindingCode, GuardKind};
 
 /// Warns which failures the raised threshold will no longer detect.
 pub(super) fn warn(old: &ObservedGroup, failed: Option<FailedShares>, findings: &mut Findings) {
@@ -24,7 +23,7 @@ pub(super) fn warn(old: &ObservedGroup, failed: Option<FailedShares>, findings: 
                 f64::from(per_million) / 10_000.0,
                 kind.word()
             );
-            findings.warn(code::GUARD_ALARM_RAISED, &old.group.name, message);
+            findings.warn(FindingCode::GuardAlarmRaised, &old.group.name, message);
         }
     }
 }
@@ -51,7 +50,7 @@ mod tests {
         let raised: Vec<&str> = plan
             .findings
             .iter()
-            .filter(|finding| finding.code == code::GUARD_ALARM_RAISED)
+            .filter(|finding| finding.code == FindingCode::GuardAlarmRaised)
             .map(|finding| finding.message.as_str())
             .collect();
         let expected = "users-public answered with 5xx 11.0 % of its requests in the hour before, so that the guard \
@@ -69,6 +68,6 @@ mod tests {
         assert!((alarm.threshold - 10.0).abs() < f64::EPSILON);
         policy.guard_alarms = GuardAlarms::None;
         let unguarded = planned(&policy, &inventory).unwrap();
-        assert!(unguarded.findings.iter().all(|finding| finding.code != code::GUARD_ALARM_RAISED));
+        assert!(unguarded.findings.iter().all(|finding| finding.code != FindingCode::GuardAlarmRaised));
     }
 }

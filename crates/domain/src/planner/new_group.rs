@@ -1,9 +1,9 @@
 //! The new target group as a copy of the old one.
 
-use super::code;
 use super::findings::Findings;
 use crate::load_balancer::action::{Forward, GroupStickiness};
 use crate::load_balancer::group::{Attributes, GroupSettings};
+use crate::plan::FindingCode;
 use crate::planner::inventory::ObservedGroup;
 use crate::policy::service_policy::{NewTargets, ServicePolicy};
 
@@ -68,7 +68,7 @@ pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut F
     let check = &old.group.settings.health_check;
     if check.enabled && check.port != "traffic-port" {
         findings.warn(
-            code::FIXED_HEALTH_CHECK_PORT,
+            FindingCode::FixedHealthCheckPort,
             old.group.arn.as_str(),
             format!(
                 "the health check probes port {}, which is copied; the new targets must answer there too",
@@ -80,7 +80,7 @@ pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut F
         let count = key.ends_with(".minimum_healthy_targets.count");
         if count && value.parse::<u32>().is_ok_and(|count| count > policy.min_healthy) {
             findings.warn(
-                code::ABSOLUTE_HEALTH_THRESHOLD,
+                FindingCode::AbsoluteHealthThreshold,
                 old.group.arn.as_str(),
                 format!(
                     "{key} is {value}, which is copied, while minHealthy is {}: with fewer healthy targets the new \

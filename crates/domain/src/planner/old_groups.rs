@@ -1,9 +1,10 @@
 //! Whether the old target groups can be migrated at all.
 
 use super::findings::Findings;
-use super::{GROUPS_PER_LOAD_BALANCER, balancer_of, code, new_group_name};
+use super::{GROUPS_PER_LOAD_BALANCER, balancer_of, new_group_name};
 use crate::load_balancer::action::forward_of;
 use crate::load_balancer::group::{healthy_count, is_ours};
+use crate::plan::FindingCode;
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::policy::service_policy::ServicePolicy;
 
@@ -39,14 +40,14 @@ fn attachment(inventory: &Inventory, old: &ObservedGroup, findings: &mut Finding
     let subject = old.group.arn.as_str();
     if old.group.load_balancers.is_empty() {
         findings.refuse(
-            code::OLD_GROUP_UNATTACHED,
+            FindingCode::OldGroupUnattached,
             subject,
             "the target group is on no load balancer, so it has no traffic to move; attach it, or name another \
              group",
         );
     } else if balancer_of(inventory, old).is_none() {
         findings.refuse(
-            code::OLD_GROUP_UNATTACHED,
+            FindingCode::OldGroupUnattached,
             subject,
             format!(
                 "the target group names load balancer {}, which was not found; it was probably deleted a moment ago, \
@@ -61,7 +62,7 @@ fn kind_of_targets(old: &ObservedGroup, findings: &mut Findings) {
     let kind = old.group.settings.target_type.as_str();
     if !matches!(kind, "instance" | "ip") {
         findings.refuse(
-            code::UNSUPPORTED_TARGET_TYPE,
+            FindingCode::UnsupportedTargetType,
             old.group.arn.as_str(),
             format!("the targets are of type {kind}; expected instance or ip, which are what two clusters can share"),
         );
@@ -72,7 +73,7 @@ fn stickiness(old: &ObservedGroup, findings: &mut Findings) {
     let is = |key: &str, value: &str| old.attributes.get(key).is_some_and(|found| found == value);
     if is("stickiness.enabled", "true") && is("stickiness.type", "app_cookie") {
         findings.refuse(
-            code::APP_COOKIE_STICKINESS,
+            FindingCode::AppCookieStickiness,
             old.group.arn.as_str(),
             "the target group pins clients by the application's cookie, which AWS does not support beside a second \
              weighted group; switch it to lb_cookie or off (stickiness.type, stickiness.enabled)",
@@ -85,7 +86,7 @@ fn health(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) 
     let needed = policy.min_healthy.max(1);
     if healthy < needed {
         findings.refuse(
-            code::OLD_SIDE_UNHEALTHY,
+            FindingCode::OldSideUnhealthy,
             old.group.arn.as_str(),
             format!(
                 "{healthy} of {} targets are healthy, expected at least {needed}: a rollback would have nowhere to go; \
@@ -102,7 +103,7 @@ fn name_is_free(policy: &ServicePolicy, inventory: &Inventory, old: &ObservedGro
         && !is_ours(tags, &inventory.stack, &policy.name, &old.group.arn)
     {
         findings.refuse(
-            code::NEW_GROUP_NAME_TAKEN,
+            FindingCode::NewGroupNameTaken,
             holder.as_str(),
             format!(
                 "the target group {name} exists and does not carry this stack's tags for {} and this old group; \
@@ -117,7 +118,7 @@ fn one_old_group(balancer: &ObservedLoadBalancer, on_it: &[&ObservedGroup], find
     if on_it.len() > 1 {
         let names: Vec<&str> = on_it.iter().map(|old| old.group.name.as_str()).collect();
         findings.refuse(
-            code::TWO_OLD_GROUPS,
+            FindingCode::TwoOldGroupsOnOneLoadBalancer,
             balancer.arn.as_str(),
             format!(
                 "{} are both old target groups on load balancer {}; expected one for each load balancer, migrate them \
@@ -132,7 +133,7 @@ fn one_old_group(balancer: &ObservedLoadBalancer, on_it: &[&ObservedGroup], find
 fn kind_of_balancer(balancer: &ObservedLoadBalancer, findings: &mut Findings) {
     if balancer.kind != "application" {
         findings.refuse(
-            code::UNSUPPORTED_LOAD_BALANCER,
+            FindingCode::UnsupportedLoadBalancer,
             balancer.arn.as_str(),
             format!(
                 "this is a {} load balancer; only application load balancers split requests by weight between two \
@@ -164,7 +165,7 @@ fn room_for_groups(
     let with_ours = balancer.group_count + joining;
     if with_ours > GROUPS_PER_LOAD_BALANCER {
         findings.refuse(
-            code::TOO_MANY_GROUPS_ON_LOAD_BALANCER,
+            FindingCode::TooManyGroupsOnLoadBalancer,
             balancer.arn.as_str(),
             format!(
                 "the load balancer uses {} target groups and would use {with_ours}; AWS takes \

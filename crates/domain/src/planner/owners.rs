@@ -1,11 +1,12 @@
 //! Who else writes to the service's routes: other migrations, controllers, stacks.
 
+use super::balancer_of;
 use super::findings::Findings;
 use super::routes::routes_to;
-use super::{balancer_of, code};
 use crate::load_balancer::group::Tags;
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::MigrationId;
+use crate::plan::FindingCode;
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer, RouteHolder};
 use crate::policy::service_policy::{ManagedBy, ServicePolicy};
 
@@ -34,7 +35,7 @@ pub(super) fn check(
 fn balancer_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, findings: &mut Findings) {
     if let Some(tag) = controller_tag(&balancer.tags) {
         findings.refuse(
-            code::MANAGED_BY_CONTROLLER,
+            FindingCode::ManagedByLoadBalancerController,
             balancer.arn.as_str(),
             format!("the load balancer belongs to AWS Load Balancer Controller (tag {tag}), {AND_IT_WRITES_BACK}"),
         );
@@ -44,7 +45,7 @@ fn balancer_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, findi
         && !allows_stacks(policy)
     {
         findings.warn(
-            code::MANAGED_BY_CLOUDFORMATION,
+            FindingCode::ManagedByCloudformation,
             balancer.arn.as_str(),
             format!(
                 "the load balancer belongs to stack {stack}; if its rules do too, an update of the stack writes \
@@ -62,7 +63,7 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
     let listener = listener_of(&route.id).and_then(|listener| balancer.route_tags.get(&listener));
     if let Some(tag) = own.and_then(controller_tag).or_else(|| listener.and_then(controller_tag)) {
         findings.refuse(
-            code::MANAGED_BY_CONTROLLER,
+            FindingCode::ManagedByLoadBalancerController,
             route.id.as_str(),
             format!(
                 "{} belongs to AWS Load Balancer Controller (tag {tag}), {AND_IT_WRITES_BACK}",
@@ -73,7 +74,7 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
     let Some(stack) = own.and_then(|tags| tags.get(STACK_TAG)) else { return };
     if allows_stacks(policy) {
         findings.warn(
-            code::MANAGED_BY_CLOUDFORMATION,
+            FindingCode::ManagedByCloudformation,
             route.id.as_str(),
             format!(
                 "{} belongs to stack {stack}, which the policy allows; do not update the stack meanwhile",
@@ -82,7 +83,7 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
         );
     } else {
         findings.refuse(
-            code::MANAGED_BY_CLOUDFORMATION,
+            FindingCode::ManagedByCloudformation,
             route.id.as_str(),
             format!(
                 "{} belongs to stack {stack}, whose next update writes the weights back; if none is due, allow it with \
@@ -99,7 +100,7 @@ fn holder(inventory: &Inventory, route: &Route, migration: &MigrationId, finding
     let holder = inventory.holders.iter().filter(others).find(|holder| holder.route == route.id);
     if let Some(holder) = holder {
         findings.refuse(
-            code::ROUTE_HELD,
+            FindingCode::RouteHeld,
             route.id.as_str(),
             format!(
                 "{} is held by migration {} of service {} since {}; wait for it, or abort it",

@@ -1,11 +1,11 @@
 //! A plan revised: what others did to routes while a migration was halted becomes part of their baselines.
 
 use super::findings::Findings;
-use super::{code, new_group, routes};
+use super::{new_group, routes};
 use crate::load_balancer::action::{Action, forward_of};
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::TargetGroupArn;
-use crate::plan::{Finding, Plan, PlannedRoute, Revision, Severity};
+use crate::plan::{Finding, FindingCode, Plan, PlannedRoute, Revision, Severity};
 use crate::rollback::{WayBack, way_back};
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub fn revise(
             None => {}
             Some(None) => {
                 let message = format!("{} no longer exists, so it cannot be accepted; roll back", route.id.describe());
-                findings.refuse(code::NO_ROUTES, route.id.as_str(), message);
+                findings.refuse(FindingCode::NoRoutes, route.id.as_str(), message);
             }
             Some(Some(actions)) => {
                 if let Some(planned) = revised_route(plan, route, new_groups, actions, &mut findings) {
@@ -60,7 +60,7 @@ fn revised_route(
         Ok(WayBack::Restore(actions) | WayBack::TakeOut(actions)) => actions,
         Err(error) => {
             let message = format!("{}: {error}; put the old group back, or roll back", route.id.describe());
-            findings.refuse(code::OLD_GROUP_MISSING, route.id.as_str(), message);
+            findings.refuse(FindingCode::OldGroupMissing, route.id.as_str(), message);
             return None;
         }
     };
@@ -71,7 +71,7 @@ fn revised_route(
             route.id.describe(),
             route.old.name()
         );
-        findings.refuse(code::OLD_GROUP_MISSING, route.id.as_str(), message);
+        findings.refuse(FindingCode::OldGroupMissing, route.id.as_str(), message);
         return None;
     };
     let attributes = plan.group_of(&route.old).map(|group| group.attributes.clone()).unwrap_or_default();

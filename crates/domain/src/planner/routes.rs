@@ -1,12 +1,12 @@
 //! Every route that forwards to an old group, with the integer weights of each step.
 
 use super::findings::Findings;
-use super::{MOST_LOCKS, MOST_ROUTES, balancer_of, code, new_group, new_group_name};
+use super::{MOST_LOCKS, MOST_ROUTES, balancer_of, new_group, new_group_name};
 use crate::alarms::guard::guard_count;
 use crate::load_balancer::action::{Forward, forward_of};
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::TargetGroupArn;
-use crate::plan::PlannedRoute;
+use crate::plan::{FindingCode, PlannedRoute};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::policy::service_policy::ServicePolicy;
 use crate::routing::route_edit::{EditError, GROUPS_PER_ACTION, step_weights};
@@ -51,7 +51,7 @@ pub(super) fn plan(
         }
         if count == before {
             findings.refuse(
-                code::NO_ROUTES,
+                FindingCode::NoRoutes,
                 old.group.arn.as_str(),
                 format!(
                     "no rule and no default action of load balancer {} forwards to this target group, so that there is \
@@ -65,7 +65,7 @@ pub(super) fn plan(
     let locks = count + alarms;
     if count > MOST_ROUTES {
         findings.refuse(
-            code::TOO_MANY_ROUTES,
+            FindingCode::TooManyRoutes,
             policy.name.as_str(),
             format!(
                 "{count} routes forward to the old target groups; all are locked at once, which {MOST_ROUTES} can be \
@@ -74,7 +74,7 @@ pub(super) fn plan(
         );
     } else if locks > MOST_LOCKS {
         findings.refuse(
-            code::TOO_MANY_LOCKS,
+            FindingCode::TooManyLocks,
             policy.name.as_str(),
             format!(
                 "{count} routes and {alarms} alarms are {locks} items to take at once, which {MOST_LOCKS} can be at \
@@ -96,7 +96,7 @@ fn plan_route(
     let new_name = new_group_name(&policy.name, &old.group.arn);
     if !is_held && forward.groups.iter().any(|tuple| tuple.group.name() == new_name) {
         findings.refuse(
-            code::NEW_GROUP_ALREADY_ATTACHED,
+            FindingCode::NewGroupAlreadyAttached,
             route.id.as_str(),
             format!(
                 "{} forwards to {new_name} already: an earlier migration left it there; roll that one back or retire \
@@ -137,7 +137,7 @@ pub(super) fn weights(
     };
     if steps.iter().all(|step| step.old == 0 && step.new == 0) {
         findings.warn(
-            code::NO_OLD_TRAFFIC,
+            FindingCode::NoOldTraffic,
             route.id.as_str(),
             format!(
                 "{} names {} at weight 0, so that the new group gets nothing here either; it is planned with the \
@@ -156,24 +156,24 @@ fn refuse_edit(route: &Route, error: &EditError, findings: &mut Findings) {
     let name = route.id.describe();
     let (code, message) = match error {
         EditError::UnknownAction(kind) => (
-            code::UNKNOWN_ACTION_TYPE,
+            FindingCode::UnknownActionType,
             format!(
                 "{name} has an action of type {kind:?}, which this version would lose on writing; use a newer version"
             ),
         ),
         EditError::AllWeightsZero => (
-            code::ALL_WEIGHTS_ZERO,
+            FindingCode::AllWeightsZero,
             format!("all weights of {name} are 0, so it has no traffic to move; give its groups weights"),
         ),
         EditError::TooManyGroups { count } => (
-            code::TOO_MANY_GROUPS_IN_ACTION,
+            FindingCode::TooManyGroupsInAction,
             format!(
                 "{name} would forward to {count} target groups; AWS takes {GROUPS_PER_ACTION} at most, so take one out \
                  first"
             ),
         ),
         // The route was chosen because it forwards to the old group, so that the rest cannot be.
-        other => (code::UNKNOWN_ACTION_TYPE, format!("{name} cannot be edited: {other}")),
+        other => (FindingCode::UnknownActionType, format!("{name} cannot be edited: {other}")),
     };
     findings.refuse(code, route.id.as_str(), message);
 }
@@ -189,7 +189,7 @@ fn refuse_equal_steps(policy: &ServicePolicy, route: &Route, steps: &[StepWeight
         return;
     }
     findings.refuse(
-        code::STEP_ROUNDS_TO_PREDECESSOR,
+        FindingCode::StepRoundsToPredecessor,
         route.id.as_str(),
         format!(
             "at {} the weights of {} round to those of the step before, {}; drop the step, or raise the old group's \
@@ -205,7 +205,7 @@ fn warn_of_stickiness(route: &Route, old: &ObservedGroup, forward: &Forward, att
     let name = route.id.describe();
     if attached {
         findings.warn(
-            code::STICKINESS_WHILE_ATTACHED,
+            FindingCode::StickinessWhileAttached,
             route.id.as_str(),
             format!(
                 "{} pins clients to targets, so that AWS wants group stickiness on {name} while two groups are there; \
@@ -215,7 +215,7 @@ fn warn_of_stickiness(route: &Route, old: &ObservedGroup, forward: &Forward, att
         );
     } else if forward.is_sticky() {
         findings.warn(
-            code::ROUTE_IS_STICKY,
+            FindingCode::RouteIsSticky,
             route.id.as_str(),
             format!(
                 "{name} pins clients to target groups: weights move only clients without its cookie, so that shares \

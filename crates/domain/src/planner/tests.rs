@@ -362,7 +362,7 @@ fn the_refused_one_learns_who_holds_a_route_since_when() {
     inventory.holders = vec![holder("bookings-3")];
     let findings = planned(&policy(), &inventory).unwrap_err();
     assert_eq!(findings.len(), 1);
-    assert_eq!(findings[0].code, code::ROUTE_HELD);
+    assert_eq!(findings[0].code, FindingCode::RouteHeld);
     assert_eq!(
         findings[0].message,
         "rule 1 of public is held by migration bookings-3 of service bookings since 1970-01-01T00:00:00Z; wait for it, \
@@ -390,8 +390,8 @@ fn group_stickiness_is_attached_where_aws_requires_it() {
     let plan = planned(&policy(), &inventory).unwrap();
     let attached: Vec<_> = plan.routes.iter().map(|route| route.attached_stickiness).collect();
     assert_eq!(attached, [Some(GroupStickiness { enabled: true, duration_seconds: Some(600) }), None, None]);
-    let codes: Vec<_> = plan.findings.iter().map(|finding| finding.code.as_str()).collect();
-    assert_eq!(codes, [code::STICKINESS_WHILE_ATTACHED, code::ROUTE_IS_STICKY]);
+    let codes: Vec<_> = plan.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [FindingCode::StickinessWhileAttached, FindingCode::RouteIsSticky]);
     assert_eq!(plan.groups[0].attributes, tags(&sticky));
 }
 

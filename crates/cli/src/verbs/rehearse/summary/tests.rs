@@ -3,6 +3,7 @@
 use super::*;
 use crossfade_domain::journal::{Event, EventKind, RECORD_VERSION, Trigger};
 use crossfade_domain::names::MigrationId;
+use crossfade_domain::plan::FindingCode;
 use crossfade_domain::weight::Weight;
 use crossfade_rehearsal::report::{Decision, Requests, RollbackReport};
 use crossfade_rehearsal::scenario::Expectation;
@@ -130,7 +131,7 @@ fn only_unexpected_refusals_are_errors_and_every_reason_is_named() {
     let mut users = service("users", Outcome::Refused, Outcome::Migrated);
     let finding = |severity, subject: &str| Finding {
         severity,
-        code: "alarm-missing".into(),
+        code: FindingCode::AlarmMissing,
         subject: subject.into(),
         message: "create it".into(),
     };

@@ -1,0 +1,206 @@
+//! What a check says about a plan.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a check says about a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// Whether it refuses the plan.
+    pub severity: Severity,
+    /// The rule that the plan breaks or comes close to.
+    pub code: FindingCode,
+    /// What it is about: a policy path, an ARN, an alarm's name.
+    pub subject: String,
+    /// What was found, what was expected and what to do, in one sentence.
+    pub message: String,
+}
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    /// The plan is refused.
+    Refusal,
+    /// Worth knowing.
+    Warning,
+}
+
+/// The code of a finding: a short stable name, for programs and for `docs/errors.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingCode {
+    /// An old target group does not exist.
+    OldGroupMissing,
+    /// An old target group is on no load balancer.
+    OldGroupUnattached,
+    /// Two old target groups are on the same load balancer.
+    TwoOldGroupsOnOneLoadBalancer,
+    /// An old target group has too few healthy targets.
+    OldSideUnhealthy,
+    /// A network or gateway load balancer.
+    UnsupportedLoadBalancer,
+    /// Targets that are Lambda functions or load balancers.
+    UnsupportedTargetType,
+    /// The application's own cookie pins clients to targets.
+    AppCookieStickiness,
+    /// The new group's name belongs to someone else's group.
+    NewGroupNameTaken,
+    /// The load balancer could not use another target group.
+    TooManyGroupsOnLoadBalancer,
+    /// No route forwards to an old target group.
+    NoRoutes,
+    /// More routes than can be locked at once.
+    TooManyRoutes,
+    /// More routes and alarms together than can be locked at once.
+    TooManyLocks,
+    /// A forward action has no place for another group.
+    TooManyGroupsInAction,
+    /// An action type that this version does not know.
+    UnknownActionType,
+    /// All weights of an action are 0.
+    AllWeightsZero,
+    /// The new group is on the route already.
+    NewGroupAlreadyAttached,
+    /// A step has the same integer weights as the one before it.
+    StepRoundsToPredecessor,
+    /// A route gives the old group no traffic.
+    NoOldTraffic,
+    /// Clients are pinned to target groups by the route.
+    RouteIsSticky,
+    /// Group stickiness is switched on while the new group is attached.
+    StickinessWhileAttached,
+    /// Another migration holds the route.
+    RouteHeld,
+    /// A controller in a cluster owns the route and would write the weights back.
+    ManagedByLoadBalancerController,
+    /// A CloudFormation stack owns the route.
+    ManagedByCloudformation,
+    /// No alarm guards the migration.
+    NoAlarms,
+    /// An alarm does not exist.
+    AlarmMissing,
+    /// An alarm is firing.
+    AlarmFiring,
+    /// An alarm has no data.
+    AlarmWithoutData,
+    /// An alarm's own actions are disabled.
+    AlarmActionsDisabled,
+    /// A guard alarm's threshold was raised above what the old group already fails.
+    GuardAlarmRaised,
+    /// The schedule takes longer than CloudWatch keeps the minutes that the judge reads.
+    JudgeOutlived,
+    /// The health check probes a fixed port.
+    FixedHealthCheckPort,
+    /// The new group may never have as many healthy targets as an absolute threshold of its attributes asks for.
+    AbsoluteHealthThreshold,
+    /// The schedule does not rise to 100 %.
+    BadSchedule,
+    /// A code of a newer version. A stored plan must stay readable, since a rollback needs it.
+    #[serde(other)]
+    Unknown,
+}
+
+impl FindingCode {
+    /// Every code that this version gives.
+    pub const ALL: [Self; 33] = [
+        Self::OldGroupMissing,
+        Self::OldGroupUnattached,
+        Self::TwoOldGroupsOnOneLoadBalancer,
+        Self::OldSideUnhealthy,
+        Self::UnsupportedLoadBalancer,
+        Self::UnsupportedTargetType,
+        Self::AppCookieStickiness,
+        Self::NewGroupNameTaken,
+        Self::TooManyGroupsOnLoadBalancer,
+        Self::NoRoutes,
+        Self::TooManyRoutes,
+        Self::TooManyLocks,
+        Self::TooManyGroupsInAction,
+        Self::UnknownActionType,
+        Self::AllWeightsZero,
+        Self::NewGroupAlreadyAttached,
+        Self::StepRoundsToPredecessor,
+        Self::NoOldTraffic,
+        Self::RouteIsSticky,
+        Self::StickinessWhileAttached,
+        Self::RouteHeld,
+        Self::ManagedByLoadBalancerController,
+        Self::ManagedByCloudformation,
+        Self::NoAlarms,
+        Self::AlarmMissing,
+        Self::AlarmFiring,
+        Self::AlarmWithoutData,
+        Self::AlarmActionsDisabled,
+        Self::GuardAlarmRaised,
+        Self::JudgeOutlived,
+        Self::FixedHealthCheckPort,
+        Self::AbsoluteHealthThreshold,
+        Self::BadSchedule,
+    ];
+
+    /// The code as it is stored and printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OldGroupMissing => "old-group-missing",
+            Self::OldGroupUnattached => "old-group-unattached",
+            Self::TwoOldGroupsOnOneLoadBalancer => "two-old-groups-on-one-load-balancer",
+            Self::OldSideUnhealthy => "old-side-unhealthy",
+            Self::UnsupportedLoadBalancer => "unsupported-load-balancer",
+            Self::UnsupportedTargetType => "unsupported-target-type",
+            Self::AppCookieStickiness => "app-cookie-stickiness",
+            Self::NewGroupNameTaken => "new-group-name-taken",
+            Self::TooManyGroupsOnLoadBalancer => "too-many-groups-on-load-balancer",
+            Self::NoRoutes => "no-routes",
+            Self::TooManyRoutes => "too-many-routes",
+            Self::TooManyLocks => "too-many-locks",
+            Self::TooManyGroupsInAction => "too-many-groups-in-action",
+            Self::UnknownActionType => "unknown-action-type",
+            Self::AllWeightsZero => "all-weights-zero",
+            Self::NewGroupAlreadyAttached => "new-group-already-attached",
+            Self::StepRoundsToPredecessor => "step-rounds-to-predecessor",
+            Self::NoOldTraffic => "no-old-traffic",
+            Self::RouteIsSticky => "route-is-sticky",
+            Self::StickinessWhileAttached => "stickiness-while-attached",
+            Self::RouteHeld => "route-held",
+            Self::ManagedByLoadBalancerController => "managed-by-load-balancer-controller",
+            Self::ManagedByCloudformation => "managed-by-cloudformation",
+            Self::NoAlarms => "no-alarms",
+            Self::AlarmMissing => "alarm-missing",
+            Self::AlarmFiring => "alarm-firing",
+            Self::AlarmWithoutData => "alarm-without-data",
+            Self::AlarmActionsDisabled => "alarm-actions-disabled",
+            Self::GuardAlarmRaised => "guard-alarm-raised",
+            Self::JudgeOutlived => "judge-outlived",
+            Self::FixedHealthCheckPort => "fixed-health-check-port",
+            Self::AbsoluteHealthThreshold => "absolute-health-threshold",
+            Self::BadSchedule => "bad-schedule",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for FindingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_stored_as_it_is_printed() {
+        for code in FindingCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert_eq!(serde_json::from_value::<FindingCode>(code.as_str().into()).unwrap(), code);
+        }
+    }
+
+    #[test]
+    fn a_code_of_a_newer_version_can_be_read() {
+        assert_eq!(serde_json::from_str::<FindingCode>(r#""quantum-route""#).unwrap(), FindingCode::Unknown);
+    }
+}
