@@ -9,6 +9,7 @@
 //! | `routes` | routes on the way up |
 //! | `rollback` | the way back |
 //! | `ports` | what an action may ask of the world |
+//! | `metric_math`, `metric_pages` | CloudWatch's own languages, for `crates/aws` and the world |
 //! | `payload`, `answer`, `error` | what a function is given, and how it ends |
 //! | `retry` | calls that are tried again |
 //!
@@ -20,6 +21,7 @@
 mod answer;
 pub mod error;
 pub mod functions;
+pub mod metric_math;
 pub mod metric_pages;
 mod migration;
 mod observing;

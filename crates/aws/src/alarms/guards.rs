@@ -4,6 +4,7 @@ use super::{CloudWatch, DESCRIBE, NAMES_IN_A_CALL};
 use crate::classify::{failed, malformed};
 use crate::metrics::statistic;
 use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, MetricDataQuery, Tag};
+use crossfade_actions::metric_math::MetricMath;
 use crossfade_actions::ports::PortError;
 use crossfade_domain::alarms::guard::NewAlarm;
 use crossfade_domain::load_balancer::group::Tags;
@@ -12,8 +13,6 @@ use std::collections::BTreeMap;
 const LIST_TAGS: &str = "ListTagsForResource";
 const PUT: &str = "PutMetricAlarm";
 const DELETE: &str = "DeleteAlarms";
-/// The id of the expression that is compared.
-const COMPARED: &str = "share";
 
 impl CloudWatch {
     pub(super) async fn tags_by_name(&self, names: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
@@ -52,24 +51,25 @@ impl CloudWatch {
     }
 
     pub(super) async fn put(&self, alarm: &NewAlarm) -> Result<(), PortError> {
+        let MetricMath { metrics, expression } = MetricMath::of(alarm);
         let mut put = self
             .client
             .put_metric_alarm()
             .alarm_name(&alarm.name)
             .alarm_description(&alarm.description)
-            // EventBridge hears of every change; an action of its own it has none.
+            // EventBridge gets every change of state; the alarm has no action of its own.
             .actions_enabled(false)
             .evaluation_periods(whole(alarm.periods))
             .datapoints_to_alarm(whole(alarm.bad_periods))
-            .threshold(alarm.threshold)
+            .threshold(f64::from(alarm.percent))
             .comparison_operator(ComparisonOperator::GreaterThanOrEqualToThreshold)
             .treat_missing_data("notBreaching");
-        for (id, query) in &alarm.metrics {
+        for (id, query) in &metrics {
             put = put
                 .metrics(MetricDataQuery::builder().id(*id).metric_stat(statistic(query)).return_data(false).build());
         }
-        put = put
-            .metrics(MetricDataQuery::builder().id(COMPARED).expression(&alarm.expression).return_data(true).build());
+        put =
+            put.metrics(MetricDataQuery::builder().id(MetricMath::ID).expression(expression).return_data(true).build());
         for (key, value) in &alarm.tags {
             put = put.tags(Tag::builder().key(key).value(value).build());
         }

@@ -4,7 +4,6 @@
 //! is a share with a minimum volume, because at a few requests a minute a rate is noise.
 
 use crate::load_balancer::group::{Tags, tag};
-use crate::load_balancer::metric_query::MetricQuery;
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::plan::{FailedShares, GuardKind, PlannedGroup, PlannedGuard};
 use crate::policy::service_policy::GuardAlarms;
@@ -12,7 +11,7 @@ use crate::policy::service_policy::GuardAlarms;
 /// Requests that a new group must have in a minute before its share of anything counts. With 50 requests and a base
 /// rate of 2 % a healthy group has five failures in 1 minute of 270, and two such minutes of three in 1 window of
 /// 25,000.
-const LEAST_REQUESTS: u32 = 50;
+const MIN_REQUESTS: u32 = 50;
 /// Share of requests, in percent, from which on an alarm counts a minute, at least.
 pub(crate) const REQUESTS_PERCENT: u8 = 10;
 /// Where the old group fails requests itself, the threshold is twice its share plus this many points. A minute of 50
@@ -34,15 +33,19 @@ pub struct NewAlarm {
     pub description: String,
     /// Its tags.
     pub tags: Tags,
-    /// The metrics of the expression by their ids.
-    pub metrics: Vec<(&'static str, MetricQuery)>,
-    /// The expression whose value is compared, in percent.
-    pub expression: String,
-    /// It is bad from here on.
-    pub threshold: f64,
-    /// Periods that are looked at.
+    /// The share that it watches.
+    pub kind: GuardKind,
+    /// The load balancer of the group.
+    pub load_balancer: LoadBalancerArn,
+    /// The group that it watches.
+    pub group: TargetGroupArn,
+    /// The share at which a minute is bad, in percent.
+    pub percent: u8,
+    /// Requests that the group must have in a minute before its share counts.
+    pub min_requests: u32,
+    /// Minutes that are looked at.
     pub periods: u32,
-    /// Bad periods among them that make it fire.
+    /// Bad minutes among them that make it fire.
     pub bad_periods: u32,
 }
 
@@ -104,43 +107,18 @@ pub fn definition(
     load_balancer: &LoadBalancerArn,
     new: &TargetGroupArn,
 ) -> NewAlarm {
-    let metric = |metric: &'static str, statistic: &str| MetricQuery {
-        metric,
-        load_balancer: load_balancer.clone(),
-        group: Some(new.clone()),
-        period_seconds: 60,
-        statistic: statistic.to_owned(),
-    };
-    let requests = ("requests", metric("RequestCount", "Sum"));
-    let enough = |share: &str| format!("IF(FILL(requests, 0) >= {LEAST_REQUESTS}, {share}, 0)");
     let percent = guard.percent.unwrap_or_else(|| threshold_percent(guard.kind, None));
-    let (what, metrics, expression) = match guard.kind {
-        GuardKind::Errors => (
-            "requests answered with 500 to 599",
-            vec![requests, ("bad", metric("HTTPCode_Target_5XX_Count", "Sum"))],
-            enough("100 * FILL(bad, 0) / requests"),
-        ),
-        GuardKind::Connections => (
-            "connections to targets that failed",
-            vec![requests, ("bad", metric("TargetConnectionErrorCount", "Sum"))],
-            enough("100 * FILL(bad, 0) / requests"),
-        ),
-        // Starting targets are unhealthy too; they count only once the group has requests.
-        GuardKind::Hosts => (
-            "unhealthy targets",
-            vec![
-                requests,
-                ("healthy", metric("HealthyHostCount", "Minimum")),
-                ("unhealthy", metric("UnHealthyHostCount", "Maximum")),
-            ],
-            enough("100 * FILL(unhealthy, 0) / (FILL(healthy, 0) + FILL(unhealthy, 0))"),
-        ),
+    let what = match guard.kind {
+        GuardKind::Errors => "requests answered with 500 to 599",
+        GuardKind::Connections => "connections to targets that failed",
+        // Targets that are starting are unhealthy too; they count only once the group has requests.
+        GuardKind::Hosts => "unhealthy targets",
     };
     NewAlarm {
         name: guard.name.clone(),
         description: format!(
             "Created by Crossfade for {migration}, removed at its end: at least {percent} % {what} in target group {}, \
-             in {BAD_PERIODS} of {PERIODS} minutes with {LEAST_REQUESTS} requests or more.",
+             in {BAD_PERIODS} of {PERIODS} minutes with {MIN_REQUESTS} requests or more.",
             new.name()
         ),
         tags: [
@@ -152,9 +130,11 @@ pub fn definition(
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect(),
-        metrics,
-        expression,
-        threshold: f64::from(percent),
+        kind: guard.kind,
+        load_balancer: load_balancer.clone(),
+        group: new.clone(),
+        percent,
+        min_requests: MIN_REQUESTS,
         periods: PERIODS,
         bad_periods: BAD_PERIODS,
     }
@@ -214,7 +194,7 @@ mod tests {
     /// The chance that a minute of 50 requests has at least `least` bad ones, each with this chance.
     fn at_least(least: u8, chance: f64) -> f64 {
         let mut distribution = vec![1.0];
-        for _ in 0..LEAST_REQUESTS {
+        for _ in 0..MIN_REQUESTS {
             let mut next = vec![0.0; distribution.len() + 1];
             for (bad, probability) in distribution.iter().enumerate() {
                 next[bad] += probability * (1.0 - chance);
@@ -236,17 +216,12 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_of_an_expression_is_given_and_used() {
+    fn a_definition_names_its_owner_and_fits_into_a_description() {
         let plan = planned(&policy(), &inventory()).unwrap();
         let new = TargetGroupArn::parse(plan.groups[0].old.as_str().replace("swarm", "eks")).unwrap();
         for guard in guard_alarms(GuardAlarms::Auto, "x-guard-", &plan.service, 1, &plan.groups) {
             let alarm =
                 definition(&guard, ("crossfade", &plan.service), &plan.migration, &plan.groups[0].load_balancer, &new);
-            let words: Vec<&str> = alarm.expression.split(|c: char| !c.is_ascii_lowercase()).collect();
-            for (id, query) in &alarm.metrics {
-                assert!(words.contains(id), "{}: {id}", alarm.name);
-                assert_eq!(query.group.as_ref(), Some(&new));
-            }
             assert!(is_our_alarm(&alarm.tags, &plan.service) && alarm.description.len() <= 1024);
         }
     }

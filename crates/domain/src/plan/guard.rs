@@ -18,7 +18,7 @@ pub enum GuardKind {
 
 impl GuardKind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 3] = [Self::Errors, Self::Connections, Self::Hosts];
+    pub const ALL: [Self; 3] = [Self::Errors, Self::Connections, Self::Hosts];
 
     /// The word for it in an alarm's name.
     pub(crate) fn word(self) -> &'static str {

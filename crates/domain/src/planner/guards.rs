@@ -62,10 +62,10 @@ mod tests {
         assert_eq!(percents, [28, 10, 50, 10, 10, 50].map(Some));
         let balancer = &plan.groups[0].load_balancer;
         let alarm = definition(&guards[0], ("crossfade", &plan.service), &plan.migration, balancer, &group("copy"));
-        assert!((alarm.threshold - 28.0).abs() < f64::EPSILON && alarm.description.contains("at least 28 % requests"));
+        assert!(alarm.percent == 28 && alarm.description.contains("at least 28 % requests"));
         let before = PlannedGuard { percent: None, ..guards[0].clone() };
         let alarm = definition(&before, ("crossfade", &plan.service), &plan.migration, balancer, &group("copy"));
-        assert!((alarm.threshold - 10.0).abs() < f64::EPSILON);
+        assert_eq!(alarm.percent, 10);
         policy.guard_alarms = GuardAlarms::None;
         let unguarded = planned(&policy, &inventory).unwrap();
         assert!(unguarded.findings.iter().all(|finding| finding.code != FindingCode::GuardAlarmRaised));

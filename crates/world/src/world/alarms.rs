@@ -1,6 +1,7 @@
 //! The actions' port to the alarms, on the world's CloudWatch.
 
 use super::World;
+use crossfade_actions::metric_math::MetricMath;
 use crossfade_actions::ports::{Alarms, PortError};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState, Firing};
 use crossfade_domain::alarms::guard::NewAlarm;
@@ -109,8 +110,8 @@ fn put_input(alarm: &NewAlarm) -> Value {
     let pairs = |pairs: Vec<(&str, &str)>| -> Vec<Value> {
         pairs.into_iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect()
     };
-    let mut metrics: Vec<Value> = alarm
-        .metrics
+    let MetricMath { metrics, expression } = MetricMath::of(alarm);
+    let mut metrics: Vec<Value> = metrics
         .iter()
         .map(|(id, query)| {
             let metric = json!({"Namespace": "AWS/ApplicationELB", "MetricName": query.metric,
@@ -119,11 +120,11 @@ fn put_input(alarm: &NewAlarm) -> Value {
             json!({"Id": id, "MetricStat": stat, "ReturnData": false})
         })
         .collect();
-    metrics.push(json!({"Id": "share", "Expression": alarm.expression, "ReturnData": true}));
+    metrics.push(json!({"Id": MetricMath::ID, "Expression": expression, "ReturnData": true}));
     let tags: Vec<Value> = alarm.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
     json!({
         "AlarmName": alarm.name, "AlarmDescription": alarm.description, "ActionsEnabled": false, "Metrics": metrics,
-        "EvaluationPeriods": alarm.periods, "DatapointsToAlarm": alarm.bad_periods, "Threshold": alarm.threshold,
+        "EvaluationPeriods": alarm.periods, "DatapointsToAlarm": alarm.bad_periods, "Threshold": alarm.percent,
         "ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "notBreaching", "Tags": tags,
     })
 }
