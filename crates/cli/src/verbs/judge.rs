@@ -4,7 +4,7 @@ mod replay_file;
 
 use crate::exit_code::ExitCode;
 use clap::{Args, ValueEnum};
-use crossfade_domain::judge::{Judgement, Parameters, Verdict, judge, verdict};
+use crossfade_domain::judge::{Evidence, Judgement, Parameters, Verdict, judge, verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -93,7 +93,7 @@ struct EvidenceOutput {
 
 fn write_json(judgement: &Judgement, stdout: &mut impl Write) -> io::Result<()> {
     let metrics = judgement.metrics.iter().map(|(kind, evidence)| {
-        let verdict::Evidence { ln_fail, ln_pass, bad, window, .. } = *evidence;
+        let Evidence { ln_fail, ln_pass, bad, window, .. } = *evidence;
         (kind.name(), EvidenceOutput { ln_fail, ln_pass, bad, window })
     });
     let output =

@@ -11,7 +11,7 @@
 //! - [`dispersion`]: how many bad requests count as one, from the hour before the migration.
 //! - [`starved`]: does the new cluster get the share of the traffic that it should?
 //! - [`more_often`]: does something happen more often than before?
-//! - [`verdict`]: all metrics together.
+//! - [`verdict`]: all metrics together; [`judgement`] is what it says.
 //!
 //! **Invariant:** the judge keeps nothing between two looks. It reads the whole series each time, so that a count which
 //! CloudWatch corrects late corrects the evidence too. Latching a FAIL is the workflow's work.
@@ -20,6 +20,7 @@
 
 pub mod dispersion;
 pub mod harm;
+pub mod judgement;
 mod ln_sum;
 pub mod more_often;
 pub mod one_minute;
@@ -36,8 +37,9 @@ mod properties;
 mod vectors;
 
 pub use dispersion::dispersion;
+pub use judgement::{Evidence, Inconclusive, Judgement, Verdict};
 pub use more_often::ln_more_often;
 pub use parameters::{MetricKind, Parameters, Tolerance};
 pub use series::{MetricSeries, Minute, Series};
 pub use starved::{is_starved, ln_starved};
-pub use verdict::{Evidence, Inconclusive, Judgement, Verdict, judge};
+pub use verdict::judge;

@@ -1,7 +1,7 @@
 //! The verdict in words and counts: what a person reads in the console at three in the morning.
 
+use super::judgement::{Evidence, Inconclusive};
 use super::parameters::{MetricKind, Parameters, Tolerance};
-use super::verdict::{Evidence, Inconclusive};
 use std::collections::BTreeMap;
 
 /// `new cluster fails 2.0 % of requests (12 of 600), old 0.1 % (12 of 11,400), tolerated 0.26 %; chance of a false
