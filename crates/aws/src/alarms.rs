@@ -71,7 +71,7 @@ impl Alarms for CloudWatch {
             while let Some(item) = items.next().await {
                 let item = match item.map_err(failed(DESCRIBE_HISTORY, name)) {
                     Ok(item) => item,
-                    // An alarm that is gone has no history; that it is gone, `alarms` says.
+                    // An alarm that is gone has no history; `alarms` reports that it is gone.
                     Err(PortError::NotFound { .. }) => break,
                     Err(error) => return Err(error),
                 };
@@ -79,7 +79,7 @@ impl Alarms for CloudWatch {
                     timestamp(item.timestamp()).ok_or_else(|| malformed(DESCRIBE_HISTORY, name, "no timestamp"))?;
                 let state = history::new_state(item.history_data(), item.history_summary())
                     .ok_or_else(|| malformed(DESCRIBE_HISTORY, name, "a change of state that names no new state"))?;
-                if state == "ALARM" && at >= since {
+                if state == AlarmState::Alarm.as_str() && at >= since {
                     firings.push(Firing { name: name.clone(), at });
                 }
             }

@@ -1,12 +1,13 @@
 //! What an entry of an alarm's history says.
 
+use crossfade_domain::alarms::alarm::AlarmState;
 use serde_json::Value;
 
 /// The state that an alarm changed to: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
 ///
-/// `data` is JSON, but CloudWatch cuts it off at 4,095 characters, which many data points reach; the state stands
-/// before them. `summary` ends in "to ALARM" and serves where the data say nothing: a change that cannot be read is no
-/// quiet.
+/// `data` is JSON, but CloudWatch cuts it off at 4,095 characters, which many data points reach; the state comes before
+/// them. `summary` ends in "to ALARM" and is used if the data have no state, because a change that cannot be read must
+/// not count as quiet.
 pub(super) fn new_state(data: Option<&str>, summary: Option<&str>) -> Option<String> {
     let data = data.unwrap_or_default();
     from_json(data).or_else(|| from_cut_json(data)).or_else(|| from_summary(summary.unwrap_or_default()))
@@ -27,7 +28,7 @@ fn from_cut_json(data: &str) -> Option<String> {
 
 fn from_summary(summary: &str) -> Option<String> {
     let state = summary.rsplit(' ').next()?;
-    matches!(state, "OK" | "ALARM" | "INSUFFICIENT_DATA").then(|| state.to_owned())
+    AlarmState::parse(state).map(|state| state.as_str().to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Actions, from AWS's shape to ours and back.
 
-use super::settings;
+use super::settings::{self, UnwritableSetting};
 use aws_sdk_elasticloadbalancingv2::types::{
     Action as SdkAction, ActionTypeEnum, ForwardActionConfig, TargetGroupStickinessConfig, TargetGroupTuple,
 };
@@ -14,10 +14,8 @@ pub(super) enum Unwritable {
     NoActions,
     #[error("an action of type {0:?} is unknown to this version")]
     UnknownType(String),
-    #[error("setting {0} is unknown to this version")]
-    UnknownSetting(String),
-    #[error("setting {name}: expected {expected}")]
-    WrongSetting { name: String, expected: &'static str },
+    #[error(transparent)]
+    Setting(#[from] UnwritableSetting),
     #[error("a forward action whose weights add up to 0 answers every request with 503")]
     NoWeight,
 }
@@ -293,11 +291,11 @@ mod tests {
         let write = |name: &str, config: Value| to_sdk(&[Action { order: None, kind: kind(name, &config) }]);
         assert_eq!(
             write("fixed-response", json!({"StatusCode": "200", "Sparkle": "yes"})),
-            Err(Unwritable::UnknownSetting("Sparkle".to_owned()))
+            Err(Unwritable::Setting(UnwritableSetting::Unknown("Sparkle".to_owned())))
         );
         assert!(matches!(
             write("authenticate-oidc", json!({"SessionTimeout": "soon"})),
-            Err(Unwritable::WrongSetting { .. })
+            Err(Unwritable::Setting(UnwritableSetting::Wrong { .. }))
         ));
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! The two directions of one type stand side by side; a round trip of every field is tested in `convert`.
 
-use super::convert::Unwritable;
 use aws_sdk_elasticloadbalancingv2::types::{
     AuthenticateCognitoActionConditionalBehaviorEnum, AuthenticateCognitoActionConfig,
     AuthenticateOidcActionConditionalBehaviorEnum, AuthenticateOidcActionConfig, FixedResponseActionConfig,
@@ -12,6 +11,15 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use crossfade_domain::load_balancer::action::Settings;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+
+/// Why a setting of an action cannot be written.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum UnwritableSetting {
+    #[error("setting {0} is unknown to this version")]
+    Unknown(String),
+    #[error("setting {name}: expected {expected}")]
+    Wrong { name: String, expected: &'static str },
+}
 
 pub(super) fn oidc_from_sdk(config: &AuthenticateOidcActionConfig) -> Settings {
     // The secret never comes back, and whether to keep it is an instruction and no setting.
@@ -32,7 +40,7 @@ pub(super) fn oidc_from_sdk(config: &AuthenticateOidcActionConfig) -> Settings {
     ])
 }
 
-pub(super) fn oidc_to_sdk(settings: &Settings) -> Result<AuthenticateOidcActionConfig, Unwritable> {
+pub(super) fn oidc_to_sdk(settings: &Settings) -> Result<AuthenticateOidcActionConfig, UnwritableSetting> {
     let mut given = Given::new(settings);
     given.ignore("ClientSecret");
     given.ignore("UseExistingClientSecret");
@@ -70,7 +78,7 @@ pub(super) fn cognito_from_sdk(config: &AuthenticateCognitoActionConfig) -> Sett
     ])
 }
 
-pub(super) fn cognito_to_sdk(settings: &Settings) -> Result<AuthenticateCognitoActionConfig, Unwritable> {
+pub(super) fn cognito_to_sdk(settings: &Settings) -> Result<AuthenticateCognitoActionConfig, UnwritableSetting> {
     let mut given = Given::new(settings);
     let config = AuthenticateCognitoActionConfig::builder()
         .set_user_pool_arn(given.text("UserPoolArn")?)
@@ -111,7 +119,7 @@ pub(super) fn jwt_from_sdk(config: &JwtValidationActionConfig) -> Settings {
     ])
 }
 
-pub(super) fn jwt_to_sdk(settings: &Settings) -> Result<JwtValidationActionConfig, Unwritable> {
+pub(super) fn jwt_to_sdk(settings: &Settings) -> Result<JwtValidationActionConfig, UnwritableSetting> {
     let mut given = Given::new(settings);
     let claims: Option<Vec<Settings>> = given.parsed("AdditionalClaims", "a list of claims")?;
     let claims: Option<Vec<_>> =
@@ -124,7 +132,7 @@ pub(super) fn jwt_to_sdk(settings: &Settings) -> Result<JwtValidationActionConfi
     given.none_left(config)
 }
 
-fn claim_to_sdk(settings: &Settings) -> Result<JwtValidationActionAdditionalClaim, Unwritable> {
+fn claim_to_sdk(settings: &Settings) -> Result<JwtValidationActionAdditionalClaim, UnwritableSetting> {
     let mut given = Given::new(settings);
     let format = given.text("Format")?;
     let claim = JwtValidationActionAdditionalClaim::builder()
@@ -146,7 +154,7 @@ pub(super) fn redirect_from_sdk(config: &RedirectActionConfig) -> Settings {
     ])
 }
 
-pub(super) fn redirect_to_sdk(settings: &Settings) -> Result<RedirectActionConfig, Unwritable> {
+pub(super) fn redirect_to_sdk(settings: &Settings) -> Result<RedirectActionConfig, UnwritableSetting> {
     let mut given = Given::new(settings);
     let config = RedirectActionConfig::builder()
         .set_protocol(given.text("Protocol")?)
@@ -167,7 +175,7 @@ pub(super) fn fixed_response_from_sdk(config: &FixedResponseActionConfig) -> Set
     ])
 }
 
-pub(super) fn fixed_response_to_sdk(settings: &Settings) -> Result<FixedResponseActionConfig, Unwritable> {
+pub(super) fn fixed_response_to_sdk(settings: &Settings) -> Result<FixedResponseActionConfig, UnwritableSetting> {
     let mut given = Given::new(settings);
     let config = FixedResponseActionConfig::builder()
         .set_message_body(given.text("MessageBody")?)
@@ -203,31 +211,31 @@ impl Given {
         &mut self,
         name: &str,
         expected: &'static str,
-    ) -> Result<Option<T>, Unwritable> {
+    ) -> Result<Option<T>, UnwritableSetting> {
         match self.settings.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => serde_json::from_value(value)
                 .map(Some)
-                .map_err(|_| Unwritable::WrongSetting { name: name.to_owned(), expected }),
+                .map_err(|_| UnwritableSetting::Wrong { name: name.to_owned(), expected }),
         }
     }
 
-    fn text(&mut self, name: &str) -> Result<Option<String>, Unwritable> {
+    fn text(&mut self, name: &str) -> Result<Option<String>, UnwritableSetting> {
         self.parsed(name, "a text")
     }
 
-    fn texts(&mut self, name: &str) -> Result<Option<HashMap<String, String>>, Unwritable> {
+    fn texts(&mut self, name: &str) -> Result<Option<HashMap<String, String>>, UnwritableSetting> {
         self.parsed(name, "texts by name")
     }
 
-    fn number(&mut self, name: &str) -> Result<Option<i64>, Unwritable> {
+    fn number(&mut self, name: &str) -> Result<Option<i64>, UnwritableSetting> {
         self.parsed(name, "a whole number")
     }
 
-    fn none_left<T>(self, config: T) -> Result<T, Unwritable> {
+    fn none_left<T>(self, config: T) -> Result<T, UnwritableSetting> {
         match self.settings.into_keys().next() {
             None => Ok(config),
-            Some(name) => Err(Unwritable::UnknownSetting(name)),
+            Some(name) => Err(UnwritableSetting::Unknown(name)),
         }
     }
 }

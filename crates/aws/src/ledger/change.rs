@@ -1,14 +1,14 @@
 //! Announces where a migration is: the template's pipe puts each journal item that has a `change` on the account's
 //! event bus, with the attributes next to it.
 
-use super::item::{Item, text};
+use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_domain::journal::Event;
 use crossfade_domain::journal::wording::announcement;
 use crossfade_domain::names::ServiceName;
 
-/// Adds the announcement of an event to its item. All attributes are texts, and all are there or none.
-pub(super) fn tell(item: &mut Item, service: &ServiceName, event: &Event) {
-    let Some((change, reason)) = announcement(event) else { return };
+/// The attributes of an event's item that announce it. All are texts, and all are there or none.
+pub(super) fn attributes(service: &ServiceName, event: &Event) -> Vec<(String, AttributeValue)> {
+    let Some((change, reason)) = announcement(event) else { return Vec::new() };
     let at = event.at.to_string();
     let attributes = [
         ("change", change),
@@ -17,12 +17,11 @@ pub(super) fn tell(item: &mut Item, service: &ServiceName, event: &Event) {
         ("at", &at),
         ("reason", &reason),
     ];
-    item.extend(attributes.map(|(name, value)| (name.to_owned(), text(value))));
+    attributes.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into()
 }
 
 /// Logs one line for an announcement, once it is recorded: the template counts ends by these lines. An event is
-/// recorded once, while a function may answer twice that a migration is over, and two machines may look after one
-/// rollback.
+/// recorded once. A function may report twice that a migration is over, and two machines may run one rollback.
 pub(super) fn log(service: &ServiceName, event: &Event) {
     let Some((change, _)) = announcement(event) else { return };
     tracing::info!(change, service = service.as_str(), migration = event.migration.as_str(), "recorded");
@@ -34,14 +33,15 @@ mod tests {
     use crossfade_domain::journal::{EventKind, Head};
     use crossfade_domain::weight::Weight;
     use jiff::Timestamp;
+    use std::collections::HashMap;
 
     #[track_caller]
     fn check(kind: EventKind, expected: Option<(&str, &str)>) {
         let service = ServiceName::parse("users").unwrap();
         let head = Head::first(service.clone(), 1, 1, "arn".into(), Timestamp::UNIX_EPOCH);
-        let mut item = Item::new();
-        tell(&mut item, &service, &head.next_event(kind, Timestamp::UNIX_EPOCH));
-        let value = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
+        let attributes = attributes(&service, &head.next_event(kind, Timestamp::UNIX_EPOCH));
+        let attributes: HashMap<String, AttributeValue> = attributes.into_iter().collect();
+        let value = |name: &str| attributes.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
         assert_eq!(value("change").zip(value("reason")), expected);
         if expected.is_some() {
             assert_eq!((value("service"), value("migration")), (Some("users"), Some("users-1")));
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_told_where_a_migration_stands_and_no_more() {
+    fn only_a_change_of_where_a_migration_is_is_announced() {
         let reason = || "an alarm".to_owned();
         check(EventKind::Planned { routes: 2 }, Some(("started", "2 routes are locked and nothing is changed yet")));
         check(

@@ -1,5 +1,6 @@
-//! What stands in an item.
+//! The items of the table and their attributes.
 
+use super::change;
 use super::key::{self, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_actions::ports::LedgerError;
@@ -46,7 +47,7 @@ pub(super) fn of_event(service: &ServiceName, event: &Event) -> Item {
     let mut item = with_document(&key, u64::from(event.version), event);
     item.insert("generation".to_owned(), number(event.generation));
     item.insert("sequence".to_owned(), number(event.sequence));
-    super::change::tell(&mut item, service, event);
+    item.extend(change::attributes(service, event));
     item
 }
 

@@ -1,6 +1,5 @@
 //! The keys of the table.
 
-use super::item::{Item, text};
 use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -21,11 +20,12 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn attributes(&self) -> HashMap<String, AttributeValue> {
+        let text = |part: &String| AttributeValue::S(part.clone());
         HashMap::from([("pk".to_owned(), text(&self.pk)), ("sk".to_owned(), text(&self.sk))])
     }
 
     /// The key of an item that was read.
-    pub(super) fn of(item: &Item) -> Self {
+    pub(super) fn of(item: &HashMap<String, AttributeValue>) -> Self {
         let part = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
         Self { pk: part("pk").unwrap_or_default(), sk: part("sk").unwrap_or_default() }
     }

@@ -1,11 +1,10 @@
 //! Writes an event and the head it leads to.
 
+use super::Table;
 use super::change;
-use super::item::{self, text};
+use super::item::{self, Item, number, text};
 use super::key::{self, Key};
-use super::take::still;
 use super::transact::{Condition, Outcome, Unmet, delete, put};
-use super::{Table, item::Item};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use crossfade_actions::ports::LedgerError;
 use crossfade_domain::journal::{Event, Head};
@@ -13,11 +12,11 @@ use crossfade_domain::journal::{Event, Head};
 /// The positions among the writes.
 const HEAD: usize = 0;
 const EVENT: usize = 1;
-const FIRST_BESIDE: usize = 2;
+const FIRST_EXTRA: usize = 2;
 
 /// What is written in the same transaction as an event.
 #[derive(Debug, Clone)]
-pub(super) enum Beside {
+pub(super) enum ExtraWrite {
     /// An item that nobody else can have written.
     New(Item),
     /// An item that is replaced, as far as it is this migration's.
@@ -26,7 +25,7 @@ pub(super) enum Beside {
     Delete(Key),
 }
 
-impl Beside {
+impl ExtraWrite {
     fn write(&self, table: &str, head: &Head) -> TransactWriteItem {
         match self {
             Self::New(item) => put(table, item.clone(), None),
@@ -43,15 +42,15 @@ impl Table {
         before: &Head,
         event: &Event,
         after: &Head,
-        mut beside: Vec<Beside>,
+        mut extra: Vec<ExtraWrite>,
     ) -> Result<(), LedgerError> {
         let service = &before.service;
         loop {
             let mut writes = vec![
-                put(&self.name, item::of_head(after), Some(still(before))),
+                put(&self.name, item::of_head(after), Some(head_unchanged(before))),
                 put(&self.name, item::of_event(service, event), Some(Condition::absent())),
             ];
-            writes.extend(beside.iter().map(|write| write.write(&self.name, before)));
+            writes.extend(extra.iter().map(|write| write.write(&self.name, before)));
             let unmet = match self.transact(service.as_str(), writes).await? {
                 Outcome::Done => {
                     change::log(service, event);
@@ -65,9 +64,9 @@ impl Table {
                 return self.why_not_recorded(before, event, head, recorded).await;
             }
             // Only what is not ours was in the way: another migration has taken it since, and keeps it.
-            let kept: Vec<usize> = unmet.iter().map(|unmet| unmet.write - FIRST_BESIDE).collect();
+            let kept: Vec<usize> = unmet.iter().map(|unmet| unmet.write - FIRST_EXTRA).collect();
             let mut index = 0..;
-            beside.retain(|_| !kept.contains(&index.next().expect("an open range has no end")));
+            extra.retain(|_| !kept.contains(&index.next().expect("an open range has no end")));
         }
     }
 
@@ -100,6 +99,15 @@ impl Table {
             head => LedgerError::Contended { service, sequence: head.map_or(0, |head| head.sequence) },
         })
     }
+}
+
+/// The head is still the one that was read.
+pub(super) fn head_unchanged(head: &Head) -> Condition {
+    Condition::equal(vec![
+        ("generation", number(head.generation)),
+        ("sequence", number(head.sequence)),
+        ("migration", text(&head.migration)),
+    ])
 }
 
 fn ours_or_absent(head: &Head) -> Condition {

@@ -1,10 +1,10 @@
 //! Takes a service and everything its migration needs, or nothing.
 
+use super::Table;
 use super::item;
 use super::key;
-use super::record::Beside;
+use super::record::{ExtraWrite, head_unchanged};
 use super::transact::{Condition, Outcome, Unmet, put};
-use super::{Table, item::number, item::text};
 use crossfade_actions::ports::{LedgerError, TakeError};
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::plan::Plan;
@@ -23,7 +23,7 @@ impl Table {
         plan: &Plan,
         event: &Event,
     ) -> Result<(), TakeError> {
-        let free = previous.map_or_else(Condition::absent, still);
+        let free = previous.map_or_else(Condition::absent, head_unchanged);
         let mut writes = vec![
             put(&self.name, item::of_head(head), Some(free)),
             put(&self.name, item::of_plan(plan), None),
@@ -49,33 +49,24 @@ fn free_at(head: &Head) -> Condition {
     Condition::absent().or_at_most(item::FREE_AT, item::milliseconds(head.since))
 }
 
-/// The head is still the one that was read.
-pub(super) fn still(head: &Head) -> Condition {
-    Condition::equal(vec![
-        ("generation", number(head.generation)),
-        ("sequence", number(head.sequence)),
-        ("migration", text(&head.migration)),
-    ])
-}
-
 /// What goes when a migration is over: everything that `take` stored for the time of it. A lock says from then on when
 /// the route can be taken.
-pub(super) fn released(after: &Head, event: &Event, plan: &Plan) -> Vec<Beside> {
-    let mut writes = vec![Beside::Delete(key::open(&plan.service))];
+pub(super) fn released(after: &Head, event: &Event, plan: &Plan) -> Vec<ExtraWrite> {
+    let mut writes = vec![ExtraWrite::Delete(key::open(&plan.service))];
     let free_at = after.routes_free_at(event);
     writes.extend(plan.routes.iter().map(|route| match free_at {
-        Some(_) => Beside::Put(item::of_lock(after, route, free_at)),
-        None => Beside::Delete(key::lock(&route.id)),
+        Some(_) => ExtraWrite::Put(item::of_lock(after, route, free_at)),
+        None => ExtraWrite::Delete(key::lock(&route.id)),
     }));
-    let alarms = alarms(plan).into_iter().map(|alarm| Beside::Delete(key::alarm(&alarm, &plan.service)));
+    let alarms = alarms(plan).into_iter().map(|alarm| ExtraWrite::Delete(key::alarm(&alarm, &plan.service)));
     writes.extend(alarms);
     writes
 }
 
 /// What a revision of a plan stores: itself, and each route's baseline and weights in its lock.
-pub(super) fn revised(head: &Head, plan: &Plan) -> Vec<Beside> {
-    let mut writes = vec![Beside::New(item::of_plan(plan))];
-    writes.extend(plan.routes.iter().map(|route| Beside::Put(item::of_lock(head, route, None))));
+pub(super) fn revised(head: &Head, plan: &Plan) -> Vec<ExtraWrite> {
+    let mut writes = vec![ExtraWrite::New(item::of_plan(plan))];
+    writes.extend(plan.routes.iter().map(|route| ExtraWrite::Put(item::of_lock(head, route, None))));
     writes
 }
 
