@@ -18,9 +18,10 @@ mod tags;
 mod targets;
 mod throttle;
 
+pub use conditions::HttpRequest;
 pub use health::{HostCounts, Probe, ProbeOutcome};
 pub use identity::{ACCOUNT, REGION};
-pub use routing::{Decision, HttpRequest};
+pub use routing::Decision;
 pub use throttle::Throttle;
 
 use crate::aws_error::AwsError;

@@ -2,30 +2,10 @@
 
 use super::composite::Rule;
 use super::query::{Query, Source};
+use crossfade_domain::alarms::alarm::AlarmState;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Ok,
-    Alarm,
-    InsufficientData,
-}
-
-impl State {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Alarm => "ALARM",
-            Self::InsufficientData => "INSUFFICIENT_DATA",
-        }
-    }
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Ok, Self::Alarm, Self::InsufficientData].into_iter().find(|state| state.as_str() == text)
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
@@ -123,7 +103,7 @@ pub(super) struct Alarm {
     /// The request that made it, given back by `DescribeAlarms`.
     pub(super) request: Value,
     pub(super) tags: BTreeMap<String, String>,
-    pub(super) state: State,
+    pub(super) state: AlarmState,
     pub(super) reason: String,
     pub(super) reason_data: Option<Value>,
     pub(super) configured: Timestamp,
@@ -136,8 +116,8 @@ pub(super) struct Alarm {
 pub(super) struct Transition {
     pub(super) alarm: String,
     pub(super) at: Timestamp,
-    pub(super) from: State,
-    pub(super) to: State,
+    pub(super) from: AlarmState,
+    pub(super) to: AlarmState,
     pub(super) reason: String,
     /// The event, until it is taken.
     pub(super) event: Option<Value>,

@@ -1,12 +1,13 @@
 //! The operations on alarms.
 
 use super::CloudWatch;
-use super::alarm::{Alarm, Comparison, Condition, Missing, State, Watch};
+use super::alarm::{Alarm, Comparison, Condition, Missing, Watch};
 use super::composite::Rule;
 use super::input::{integer, list, metric, number, page, required_text, seconds, text, texts};
 use super::query::{Query, Source, period_of, valid_period};
 use super::statistic::Statistic;
 use crate::aws_error::AwsError;
+use crossfade_domain::alarms::alarm::AlarmState;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ impl CloudWatch {
             watch,
             request: input.clone(),
             tags,
-            state: State::InsufficientData,
+            state: AlarmState::InsufficientData,
             reason: "Unchecked: Initial alarm creation".to_owned(),
             reason_data: None,
             configured: now,
@@ -151,7 +152,7 @@ impl CloudWatch {
 
     pub(super) fn set_alarm_state(&mut self, now: Timestamp, input: &Value) -> Result<Value, AwsError> {
         let name = required_text(input, "AlarmName")?.to_owned();
-        let state = State::parse(required_text(input, "StateValue")?)
+        let state = AlarmState::parse(required_text(input, "StateValue")?)
             .ok_or_else(|| AwsError::validation("StateValue is OK, ALARM or INSUFFICIENT_DATA"))?;
         if !self.alarms.contains_key(&name) {
             return Err(not_found(&name));

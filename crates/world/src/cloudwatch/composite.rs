@@ -1,12 +1,12 @@
 //! Rules of composite alarms: `ALARM("a") OR (OK(b) AND NOT INSUFFICIENT_DATA(c))`.
 
-use super::alarm::State;
 use crate::aws_error::AwsError;
+use crossfade_domain::alarms::alarm::AlarmState;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Rule {
     Constant(bool),
-    Is(State, String),
+    Is(AlarmState, String),
     Not(Box<Rule>),
     And(Box<Rule>, Box<Rule>),
     Or(Box<Rule>, Box<Rule>),
@@ -19,7 +19,7 @@ impl Rule {
         if parser.rest.is_empty() { Ok(rule) } else { Err(parser.wrong("AND or OR")) }
     }
 
-    pub(super) fn holds(&self, state_of: &dyn Fn(&str) -> Option<State>) -> bool {
+    pub(super) fn holds(&self, state_of: &dyn Fn(&str) -> Option<AlarmState>) -> bool {
         match self {
             Self::Constant(truth) => *truth,
             Self::Is(state, name) => state_of(name) == Some(*state),
@@ -89,7 +89,7 @@ impl Parser<'_> {
         if self.word("FALSE") {
             return Ok(Rule::Constant(false));
         }
-        for state in [State::Alarm, State::Ok, State::InsufficientData] {
+        for state in AlarmState::ALL {
             if self.word(state.as_str()) {
                 return self.parenthesis().map(|name| Rule::Is(state, name));
             }
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn composite_rules_combine_states() {
         let state_of = |name: &str| match name {
-            "a" => Some(State::Alarm),
-            "b" => Some(State::Ok),
+            "a" => Some(AlarmState::Alarm),
+            "b" => Some(AlarmState::Ok),
             _ => None,
         };
         let check = |text: &str, expected: bool| {

@@ -1,9 +1,10 @@
 //! Evaluating alarms: M of the last N periods, with missing data as each alarm asks for.
 
 use super::CloudWatch;
-use super::alarm::{Alarm, Condition, Missing, State, Transition, Watch};
+use super::alarm::{Alarm, Condition, Missing, Transition, Watch};
 use super::event;
 use super::query::series;
+use crossfade_domain::alarms::alarm::AlarmState;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -48,19 +49,19 @@ impl CloudWatch {
     /// Composite alarms follow their children, children before parents, until nothing changes.
     pub(super) fn settle_composites(&mut self, now: Timestamp) {
         for _ in 0..=self.alarms.len() {
-            let changes: Vec<(String, State, String, serde_json::Value)> = self
+            let changes: Vec<(String, AlarmState, String, serde_json::Value)> = self
                 .alarms
                 .values()
                 .filter_map(|alarm| {
                     let Watch::Composite(rule) = &alarm.watch else { return None };
                     let firing = rule.holds(&|name| self.alarms.get(name).map(|child| child.state));
-                    let state = if firing { State::Alarm } else { State::Ok };
+                    let state = if firing { AlarmState::Alarm } else { AlarmState::Ok };
                     (state != alarm.state).then(|| {
                         let triggering: Vec<_> = rule
                             .children()
                             .into_iter()
                             .filter_map(|child| self.alarms.get(child))
-                            .filter(|child| child.state == State::Alarm)
+                            .filter(|child| child.state == AlarmState::Alarm)
                             .map(|child| {
                                 json!({"arn": child.arn, "state": {"value": child.state.as_str(),
                                     "timestamp": event::time(child.updated)}})
@@ -84,7 +85,7 @@ impl CloudWatch {
     pub(super) fn set_state(
         &mut self,
         name: &str,
-        state: State,
+        state: AlarmState,
         reason: String,
         reason_data: Option<serde_json::Value>,
         now: Timestamp,
@@ -118,11 +119,11 @@ impl CloudWatch {
 }
 
 /// The state that the points ask for; none to keep the present one.
-fn decide(condition: &Condition, points: &[Option<f64>]) -> Option<State> {
+fn decide(condition: &Condition, points: &[Option<f64>]) -> Option<AlarmState> {
     let breaches = |value: f64| condition.comparison.breaches(value, condition.threshold);
     let real: Vec<f64> = points.iter().flatten().copied().collect();
     let newest = points.iter().take(condition.periods);
-    let state = |breaching: usize| if breaching >= condition.datapoints { State::Alarm } else { State::Ok };
+    let state = |breaching: usize| if breaching >= condition.datapoints { AlarmState::Alarm } else { AlarmState::Ok };
     // Enough real points, perhaps from further back: missing ones are not needed at all.
     if newest.clone().all(Option::is_some) || real.len() >= condition.periods {
         let used = real.iter().take(condition.periods);
@@ -133,12 +134,12 @@ fn decide(condition: &Condition, points: &[Option<f64>]) -> Option<State> {
     match condition.missing {
         Missing::Breaching => Some(state(breaching + missing)),
         Missing::NotBreaching => Some(state(breaching)),
-        _ if breaching >= condition.datapoints => Some(State::Alarm),
-        _ if breaching < real.len() => Some(State::Ok),
+        _ if breaching >= condition.datapoints => Some(AlarmState::Alarm),
+        _ if breaching < real.len() => Some(AlarmState::Ok),
         Missing::Ignore => None,
-        Missing::Unknown if real.is_empty() => Some(State::InsufficientData),
+        Missing::Unknown if real.is_empty() => Some(AlarmState::InsufficientData),
         // Every point there is breaches: better early than late.
-        Missing::Unknown => Some(State::Alarm),
+        Missing::Unknown => Some(AlarmState::Alarm),
     }
 }
 
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     /// Oldest first, as AWS's own table writes them: `X` breaches, `0` does not, `-` is missing.
-    fn check(points: &str, datapoints: usize, missing: Missing, expected: Option<State>) {
+    fn check(points: &str, datapoints: usize, missing: Missing, expected: Option<AlarmState>) {
         let condition = Condition {
             queries: Vec::new(),
             watched: String::new(),
@@ -194,8 +195,8 @@ mod tests {
 
     #[test]
     fn missing_points_count_as_each_alarm_asks() {
+        use AlarmState::{Alarm, InsufficientData, Ok};
         use Missing::{Breaching, Ignore, NotBreaching, Unknown};
-        use State::{Alarm, InsufficientData, Ok};
         for (points, as_missing, ignore, breaching, not_breaching) in [
             ("0 - X - X", Some(Ok), Some(Ok), Some(Ok), Some(Ok)),
             ("- - - - 0", Some(Ok), Some(Ok), Some(Ok), Some(Ok)),

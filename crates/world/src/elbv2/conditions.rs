@@ -1,8 +1,49 @@
-//! The conditions of a rule.
+//! The conditions of a rule, and the request that they are compared with.
 
-use super::routing::HttpRequest;
 use crate::aws_error::AwsError;
 use crate::tree::Tree;
+
+/// What a rule may look at in a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// `GET`, ...
+    pub method: String,
+    /// The `Host` header, with or without a port.
+    pub host: String,
+    /// Without the query.
+    pub path: String,
+    /// Without the question mark.
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl HttpRequest {
+    /// A plain request.
+    pub fn get(host: &str, path: &str) -> Self {
+        Self { method: "GET".into(), host: host.into(), path: path.into(), ..Self::default() }
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        self
+    }
+
+    pub(super) fn cookie(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .filter(|(header, _)| header == "cookie")
+            .flat_map(|(_, value)| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+}
 
 /// A condition, parsed for the data plane.
 #[derive(Debug, Clone, PartialEq, Eq)]

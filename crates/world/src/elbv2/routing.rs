@@ -1,5 +1,6 @@
 //! Where a request goes.
 
+use super::conditions::HttpRequest;
 use super::state::{Forward, Health, Step};
 use super::{Elbv2, identity};
 use crate::tree::Tree;
@@ -10,48 +11,6 @@ use rand::Rng as _;
 const GROUP_COOKIE: &str = "AWSALBTG";
 /// The cookie by which a client stays with a target.
 const TARGET_COOKIE: &str = "AWSALB";
-
-/// What a rule may look at in a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HttpRequest {
-    /// `GET`, ...
-    pub method: String,
-    /// The `Host` header, with or without a port.
-    pub host: String,
-    /// Without the query.
-    pub path: String,
-    /// Without the question mark.
-    pub query: String,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-}
-
-impl HttpRequest {
-    /// A plain request.
-    pub fn get(host: &str, path: &str) -> Self {
-        Self { method: "GET".into(), host: host.into(), path: path.into(), ..Self::default() }
-    }
-
-    /// With a header.
-    #[must_use]
-    pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
-        self
-    }
-
-    fn cookie(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .filter(|(header, _)| header == "cookie")
-            .flat_map(|(_, value)| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(key, value)| (key == name).then_some(value))
-    }
-
-    pub(super) fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-    }
-}
 
 /// What the load balancer does with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -133,11 +133,7 @@ fn alarm(item: &Value) -> Alarm {
     let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
     Alarm {
         name: text("AlarmName"),
-        state: match item["StateValue"].as_str() {
-            Some("OK") => AlarmState::Ok,
-            Some("ALARM") => AlarmState::Alarm,
-            _ => AlarmState::InsufficientData,
-        },
+        state: item["StateValue"].as_str().and_then(AlarmState::parse).unwrap_or(AlarmState::InsufficientData),
         since: timestamp(&item["StateTransitionedTimestamp"]).unwrap_or_default(),
         reason: text("StateReason"),
         actions_enabled: item["ActionsEnabled"].as_bool().unwrap_or(true),
