@@ -23,7 +23,8 @@ use crate::endpoints::step_functions::StepFunctionsApi;
 use crate::endpoints::sts::StsApi;
 use crate::functions::hooks::WithHooks;
 use crate::functions::lambda_host::{FunctionSpec, HostSettings, LambdaHost, StartError};
-use crate::functions::orchestrator::{Executions, Orchestrator};
+use crate::functions::local_executions::LocalExecutions;
+use crate::functions::orchestrator::Orchestrator;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::stage::{Stage, StageError};
@@ -107,7 +108,7 @@ pub struct Rehearsal {
     stage: Stage,
     plane: DataPlane,
     accesses: Arc<AccessLog>,
-    executions: Executions,
+    executions: LocalExecutions,
     host: Arc<LambdaHost>,
     endpoints: Endpoints,
     machine: String,
@@ -221,7 +222,7 @@ impl Rehearsal {
         &self.stage
     }
 
-    pub(crate) fn executions(&self) -> &Executions {
+    pub(crate) fn executions(&self) -> &LocalExecutions {
         &self.executions
     }
 

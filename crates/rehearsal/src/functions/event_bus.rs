@@ -1,10 +1,10 @@
 //! EventBridge: brings events to the targets that the template's rules name, at least once.
 
-use crate::clock::{Turn, Work, WorldClock};
+use crate::clock::{Work, WorldClock};
+use crate::functions::event_sender::Sent;
 use crate::functions::lambda_host::Functions;
-use crate::functions::orchestrator::Executions;
+use crate::functions::local_executions::LocalExecutions;
 use crate::wiring::{RuleWiring, Target, TargetWiring};
-use crossfade_world::latency::EVENT;
 use crossfade_world::states::{RefusedCall, TaskError};
 use serde_json::Value;
 use std::sync::Arc;
@@ -16,39 +16,11 @@ const ATTEMPTS: u32 = 3;
 /// The delay before the first retry, in world time; the next is twice as long.
 const FIRST_RETRY: Duration = Duration::from_mins(1);
 
-/// Where events are put in.
-#[derive(Debug, Clone)]
-pub struct EventSender {
-    events: mpsc::UnboundedSender<Sent>,
-    clock: WorldClock,
-}
-
-/// An event on its way: it arrives when its turn comes.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    event: Value,
-    turn: Turn,
-}
-
-impl EventSender {
-    pub(crate) fn new(clock: WorldClock) -> (Self, mpsc::UnboundedReceiver<Sent>) {
-        let (events, receiver) = mpsc::unbounded_channel();
-        (Self { events, clock }, receiver)
-    }
-
-    /// Puts one event on the bus: the whole of it, with `source`, `detail-type` and `detail`.
-    pub fn put(&self, event: Value) {
-        let turn = self.clock.after(EVENT);
-        // A closed bus means that the world is being taken down, and with it everything that could be started.
-        let _ = self.events.send(Sent { event, turn });
-    }
-}
-
 /// The bus: rules, and what it takes to reach their targets.
 pub(crate) struct EventBus {
     rules: Vec<RuleWiring>,
     functions: Arc<dyn Functions>,
-    executions: Executions,
+    executions: LocalExecutions,
     clock: WorldClock,
 }
 
@@ -56,7 +28,7 @@ impl EventBus {
     pub(crate) fn new(
         rules: Vec<RuleWiring>,
         functions: Arc<dyn Functions>,
-        executions: Executions,
+        executions: LocalExecutions,
         clock: WorldClock,
     ) -> Self {
         Self { rules, functions, executions, clock }

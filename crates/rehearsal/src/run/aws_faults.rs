@@ -2,9 +2,9 @@
 
 use crate::clock::WorldClock;
 use crate::endpoints::front_door::{Call, CallObserver, Fault};
-use crate::functions::event_bus::EventSender;
+use crate::functions::event_sender::EventSender;
 use crate::functions::lambda_host::LambdaHost;
-use crate::functions::orchestrator::Executions;
+use crate::functions::local_executions::LocalExecutions;
 use crate::scenario::{AwsEffect, AwsFault, Scenario};
 use crossfade_world::cloudwatch::CloudWatch;
 use crossfade_world::states::Status;
@@ -25,7 +25,7 @@ pub(super) struct AwsFaults {
 /// What faults may reach besides the call itself.
 pub(super) struct Reach {
     pub(super) host: Weak<LambdaHost>,
-    pub(super) executions: Executions,
+    pub(super) executions: LocalExecutions,
     pub(super) events: EventSender,
     pub(super) cloudwatch: Arc<Mutex<CloudWatch>>,
     pub(super) clock: WorldClock,

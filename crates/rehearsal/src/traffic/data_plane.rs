@@ -23,6 +23,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
+/// The header in which the data plane names the target group that answered.
+pub(crate) const GROUP_HEADER: &str = "x-crossfade-target-group";
 /// Real time after which a target that neither answers nor closes its connection counts as one that hangs.
 const HANGS_AFTER: Duration = Duration::from_mins(5);
 

@@ -8,6 +8,7 @@ pub use counts::{Answer, Counts, Origin};
 pub use drawn::{DrawnEntry, DrawnLoad, DrawnSettings};
 
 use crate::clock::{Turn, WorldClock};
+use crate::traffic::data_plane::GROUP_HEADER;
 use arrivals::Arrivals;
 use bytes::Bytes;
 use http::Request;
@@ -21,8 +22,6 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// The header in which the data plane names the target group that answered.
-pub const GROUP_HEADER: &str = "x-crossfade-target-group";
 /// Real time after which a request counts as lost: what hangs is ended at last, however busy the machine is.
 const HANGS_AFTER: Duration = Duration::from_mins(5);
 

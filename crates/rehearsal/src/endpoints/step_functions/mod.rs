@@ -3,7 +3,7 @@
 mod shapes;
 
 use crate::endpoints::aws_service::AwsService;
-use crate::functions::orchestrator::Executions;
+use crate::functions::local_executions::LocalExecutions;
 use bytes::Bytes;
 use crossfade_world::aws_error::AwsError;
 use crossfade_world::states::{RefusedCall, Status};
@@ -16,14 +16,14 @@ use shapes::{describe_execution, describe_machine, epoch_seconds, execution_item
 /// The Step Functions of the local world.
 #[derive(Clone)]
 pub struct StepFunctionsApi {
-    executions: Executions,
+    executions: LocalExecutions,
 }
 
 type Answer = Result<Value, AwsError>;
 
 impl StepFunctionsApi {
     /// An endpoint for these executions.
-    pub fn new(executions: Executions) -> Self {
+    pub fn new(executions: LocalExecutions) -> Self {
         Self { executions }
     }
 

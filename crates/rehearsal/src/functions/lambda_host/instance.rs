@@ -1,17 +1,12 @@
-//! One process of a function, and its side of the Runtime API.
+//! One instance of a function, as the host and the Runtime API see it.
 
-use super::output::Output;
-use super::{FunctionSpec, lock, runtime_api};
+use super::lock;
 use crate::clock::{HeldWork, WorldClock, answer_times};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
 
 /// A process that runs one invocation at a time.
 pub(super) struct Instance {
@@ -51,99 +46,37 @@ pub(super) enum Outcome {
 }
 
 impl Instance {
-    /// Starts the process; the second value drives it and must be polled. Dropping that kills the process.
-    pub(super) async fn start(
-        spec: &FunctionSpec,
-        number: u64,
-        environment: &BTreeMap<String, String>,
-        clock: &WorldClock,
-        output: Arc<Output>,
-    ) -> std::io::Result<(Arc<Self>, impl Future<Output = ()> + Send + 'static)> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let times = TcpListener::bind("127.0.0.1:0").await?;
-        let times_address = times.local_addr()?;
-        let mut command = Command::new(&spec.binary);
-        // A Ctrl-C in the terminal is for the host, which then ends its functions in order.
-        #[cfg(unix)]
-        command.process_group(0);
-        let mut child = command
-            .env_clear()
-            .envs(environment)
-            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
-            .env("CROSSFADE_CLOCK", format!("{times_address},driven"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let (sender, receiver) = mpsc::channel(1);
-        let instance = Arc::new(Self {
-            invocations: sender,
+    /// The instance, and the invocations that are handed to it.
+    pub(super) fn new(function_arn: &str, clock: &WorldClock) -> (Self, mpsc::Receiver<Invocation>) {
+        let (invocations, receiver) = mpsc::channel(1);
+        let instance = Self {
+            invocations,
             readiness: watch::Sender::new(Readiness::Starting),
             kill: Notify::new(),
             current: Mutex::default(),
-            function_arn: spec.arn.clone(),
+            function_arn: function_arn.to_owned(),
             clock: clock.clone(),
             held_work: HeldWork::default(),
-        });
-        let streams = (child.stdout.take(), child.stderr.take());
-        let process = Arc::clone(&instance).drive(child, (listener, times), receiver, async move {
-            let (out, error) = streams;
-            let follow_out = async {
-                if let Some(stream) = out {
-                    output.follow(number, stream).await;
-                }
-            };
-            let follow_error = async {
-                if let Some(stream) = error {
-                    output.follow(number, stream).await;
-                }
-            };
-            tokio::join!(follow_out, follow_error);
-        });
-        Ok((instance, process))
+        };
+        (instance, receiver)
     }
 
-    async fn drive(
-        self: Arc<Self>,
-        mut child: Child,
-        (listener, times): (TcpListener, TcpListener),
-        receiver: mpsc::Receiver<Invocation>,
-        output: impl Future<Output = ()> + Send + 'static,
-    ) {
-        let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
-        let mut connections = JoinSet::new();
-        let mut output = Box::pin(output);
-        let mut output_open = true;
-        let status = loop {
-            tokio::select! {
-                status = child.wait() => break status,
-                () = self.kill.notified() => {
-                    // It may have ended by itself meanwhile; either way its end is seen by `wait`.
-                    let _ = child.start_kill();
-                }
-                accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                    connections.spawn(runtime_api::serve(stream, Arc::clone(&self), Arc::clone(&receiver)));
-                },
-                accepted = times.accept() => if let Ok((stream, _)) = accepted {
-                    connections.spawn(answer_times(stream, self.clock.clone(), self.held_work.clone()));
-                },
-                () = &mut output, if output_open => output_open = false,
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            }
-        };
-        if output_open {
-            // What the process wrote last is still in the pipes, unless a child of its own keeps them open.
-            let _ = tokio::time::timeout(Duration::from_secs(1), output).await;
-        }
-        connections.shutdown().await;
-        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        self.end(&status);
-        // Whatever was sent and not taken learns by its dropped reply that nobody will.
+    /// Answers the process's questions for the time, on one connection.
+    pub(super) async fn answer_times(self: Arc<Self>, stream: TcpStream) {
+        answer_times(stream, self.clock.clone(), self.held_work.clone()).await;
+    }
+
+    /// Waits until someone wants the process to end.
+    pub(super) async fn until_killed(&self) {
+        self.kill.notified().await;
+    }
+
+    /// Notes that the process has ended, with what it left behind. Whatever was sent and not taken learns it too.
+    pub(super) async fn note_end(&self, status: &str, receiver: &tokio::sync::Mutex<mpsc::Receiver<Invocation>>) {
+        self.end(status);
         receiver.lock().await.close();
         while let Ok(invocation) = receiver.lock().await.try_recv() {
-            let _ = invocation.reply.send(Outcome::Exited(status.clone()));
+            let _ = invocation.reply.send(Outcome::Exited(status.to_owned()));
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod instance;
 mod output;
+mod process;
 mod runtime_api;
 
 use crate::clock::{Work, WorldClock};
@@ -192,7 +193,7 @@ impl LambdaHost {
         };
         let environment = self.environment(&hosted.spec);
         let (instance, process) =
-            Instance::start(&hosted.spec, number, &environment, &self.settings.clock, Arc::clone(&hosted.output))
+            process::start(&hosted.spec, number, &environment, &self.settings.clock, Arc::clone(&hosted.output))
                 .await
                 .map_err(|source| StartError::Spawn {
                     function: function.clone(),

@@ -1,9 +1,8 @@
 //! One listener: takes requests, asks the world where they go, sends them there, and counts how they ended.
 
 use super::tally::{Tally, ending};
-use super::{DataPlaneSettings, HANGS_AFTER, locked, world_latency};
+use super::{DataPlaneSettings, GROUP_HEADER, HANGS_AFTER, locked, world_latency};
 use crate::traffic::cluster::LATENCY_HEADER;
-use crate::traffic::load::GROUP_HEADER;
 use bytes::Bytes;
 use crossfade_world::cloudwatch::Outcome;
 use crossfade_world::elbv2::{Decision, HttpRequest};
