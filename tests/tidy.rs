@@ -41,7 +41,7 @@ const LONG_FILES: [(&str, &str); 11] = [
     ("crates/world/src/states/engine.rs", "the engine's public calls; what they do is in files of its own"),
     ("tests/actions/stage.rs", "the stage of all stories; to become the simulation's"),
     ("tests/contract/ledger.rs", "the contract of one port"),
-    ("tests/contract/load_balancers.rs", "the contract of one port"),
+    ("tests/contract/load_balancers.rs", "the contract of the ports to one service"),
     ("tests/simulation/scenario.rs", "one list of scenarios"),
     ("tests/simulation/watch.rs", "one list of invariants"),
     ("tests/state_machines.rs", "rules about the same two machines"),
