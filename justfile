@@ -12,7 +12,7 @@ default:
     @just --list --unsorted
 
 # Everything that CI checks, in its order.
-check: format spelling machines template stack ci arm64 clippy test stack-run measure-one
+check: format spelling machines template stack ci arm64 clippy rustdoc test stack-run measure-one
 
 # Is every file formatted?
 format:
@@ -60,6 +60,10 @@ ci:
 # Every lint is an error.
 clippy:
     cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# The pages of `cargo doc`: every link in a doc comment leads somewhere.
+rustdoc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 # The tests, all of them.
 test:

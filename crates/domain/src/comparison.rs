@@ -5,7 +5,7 @@
 //! - [`hour_before`]: what the old groups did in the hour before; measured once, when the plan is made.
 //! - [`response_times`]: above what an answer counts as slow; asked once, when the plan is made.
 //! - [`routing`]: what the counts say about where the requests went.
-//! - [`series`]: the judge's series.
+//! - [`mod@series`]: the judge's series.
 
 pub mod counts;
 pub mod hour_before;

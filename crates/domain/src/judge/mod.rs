@@ -8,7 +8,7 @@
 //! - [`one_minute`]: what a bet on one minute pays, the only formula of the judge.
 //! - [`harm`]: the evidence that the new cluster is worse, over the whole migration; it rolls back.
 //! - [`pass`]: the evidence that it is fine, over the current step; it may end a bake early.
-//! - [`dispersion`]: how many bad requests count as one, from the hour before the migration.
+//! - [`mod@dispersion`]: how many bad requests count as one, from the hour before the migration.
 //! - [`starved`]: does the new cluster get the share of the traffic that it should?
 //! - [`more_often`]: does something happen more often than before?
 //! - [`verdict`]: all metrics together; [`judgement`] is what it says.
