@@ -16,7 +16,7 @@ use self::policy::{Statement, allows};
 use self::roles::Holder;
 use crate::simulation::{self, Callers};
 use crate::template::template;
-use crossfade_rehearsal::endpoints::access::Access;
+use crossfade_rehearsal::endpoints::access::IamAccess;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,17 +147,17 @@ fn without_any_one_statement_something_is_refused() {
 fn what_nobody_asked_for_is_denied() {
     let template = template();
     let (holders, asked) = (roles::holders(&template), asked());
-    let denied = |holder: &Holder, access: &Access| {
+    let denied = |holder: &Holder, access: &IamAccess| {
         assert!(!allows(&holder.statements, access), "{} may {access:?}", holder.name);
     };
     for holder in &holders {
         for action in NOBODY {
-            denied(holder, &Access::new(action, "*"));
-            denied(holder, &Access::new(action, "arn:aws:dynamodb:eu-west-1:000000000000:table/crossfade"));
+            denied(holder, &IamAccess::new(action, "*"));
+            denied(holder, &IamAccess::new(action, "arn:aws:dynamodb:eu-west-1:000000000000:table/crossfade"));
         }
         for one in asked.iter().filter(|one| one.holder == holder.name && one.access.resource != "*") {
             // The same in another account, in another region, and on another thing of the same kind.
-            let access = |resource: String| Access { resource, ..one.access.clone() };
+            let access = |resource: String| IamAccess { resource, ..one.access.clone() };
             denied(holder, &access(one.access.resource.replace(":000000000000:", ":111111111111:")));
             denied(holder, &access(one.access.resource.replace(":eu-west-1:", ":us-east-1:")));
             if one.access.resource.contains("crossfade") {
@@ -176,12 +176,12 @@ fn what_nobody_asked_for_is_denied() {
     }
 }
 
-fn conditions<'a>(holder: &'a Holder, access: &'a Access) -> impl Iterator<Item = &'a policy::Condition> {
+fn conditions<'a>(holder: &'a Holder, access: &'a IamAccess) -> impl Iterator<Item = &'a policy::Condition> {
     let own = holder.statements.iter().filter(|statement| statement.matches(access));
     own.flat_map(|statement| &statement.conditions)
 }
 
-fn statement_looks_at(holder: &Holder, access: &Access, key: &str) -> bool {
+fn statement_looks_at(holder: &Holder, access: &IamAccess, key: &str) -> bool {
     conditions(holder, access).any(|condition| condition.key == key)
 }
 
@@ -193,7 +193,7 @@ fn a_stack_may_change_its_own_groups_and_no_other_stacks() {
     let changes = ["AddTags", "DeleteTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets", "RemoveTags"];
     for action in changes.map(|change| format!("elasticloadbalancing:{change}")) {
         let may = |of: &[(&str, &str)]| {
-            let access = Access::new(action.as_str(), group.as_str()).with("aws:TagKeys", "crossfade:alarm-1");
+            let access = IamAccess::new(action.as_str(), group.as_str()).with("aws:TagKeys", "crossfade:alarm-1");
             let access = of.iter().fold(access, |access, (key, value)| access.with(*key, *value));
             holders.iter().any(|holder| allows(&holder.statements, &access))
         };
@@ -220,7 +220,7 @@ pub(crate) fn check_callers(callers: &Callers) {
 pub(crate) fn check_report(report: &Json, expected: &[(&str, &str)]) {
     let template = template();
     let holders = roles::holders(&template);
-    let accesses: BTreeMap<String, BTreeSet<Access>> = serde_json::from_value(report["accesses"].clone()).unwrap();
+    let accesses: BTreeMap<String, BTreeSet<IamAccess>> = serde_json::from_value(report["accesses"].clone()).unwrap();
     let (mut of_functions, mut seen) = (0, BTreeSet::new());
     for (caller, accesses) in accesses {
         // The command itself is not a function.
@@ -247,23 +247,23 @@ fn a_statement_is_read_as_aws_reads_it() {
             "Condition": {"StringEquals": {"aws:ResourceTag/managed-by": "crossfade"}}}"#,
     );
     let group = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/users/0";
-    let delete = Access::new("elasticloadbalancing:DeleteTargetGroup", group);
+    let delete = IamAccess::new("elasticloadbalancing:DeleteTargetGroup", group);
     assert!(on_ours.matches(&delete.clone().with("aws:ResourceTag/managed-by", "crossfade")));
     assert!(!on_ours.matches(&delete.clone().with("aws:ResourceTag/managed-by", "Crossfade")), "case counts");
     assert!(!on_ours.matches(&delete), "a key that is missing is not equal");
-    let elsewhere = Access::new("elasticloadbalancing:DeleteTargetGroup", group.replace(":1:", ":2:"));
+    let elsewhere = IamAccess::new("elasticloadbalancing:DeleteTargetGroup", group.replace(":1:", ":2:"));
     assert!(!on_ours.matches(&elsewhere.with("aws:ResourceTag/managed-by", "crossfade")));
 
     let one = statement(
         r#"{"Effect": "Allow", "Action": "states:StartExecution", "Resource": "arn:aws:states:r:1:stateMachine:a"}"#,
     );
-    assert!(one.matches(&Access::new("states:StartExecution", "arn:aws:states:r:1:stateMachine:a")));
-    assert!(!one.matches(&Access::new("states:StartExecution", "*")), "a right on one thing is none on all");
+    assert!(one.matches(&IamAccess::new("states:StartExecution", "arn:aws:states:r:1:stateMachine:a")));
+    assert!(!one.matches(&IamAccess::new("states:StartExecution", "*")), "a right on one thing is none on all");
     let all = statement(r#"{"Effect": "Allow", "Action": "elasticloadbalancing:DescribeRules", "Resource": "*"}"#);
-    assert!(all.matches(&Access::new("elasticloadbalancing:DescribeRules", "*")));
+    assert!(all.matches(&IamAccess::new("elasticloadbalancing:DescribeRules", "*")));
 
     let deny = statement(r#"{"Effect": "Deny", "Action": "states:StartExecution", "Resource": "*"}"#);
-    let start = Access::new("states:StartExecution", "arn:aws:states:r:1:stateMachine:a");
+    let start = IamAccess::new("states:StartExecution", "arn:aws:states:r:1:stateMachine:a");
     assert!(allows(std::slice::from_ref(&one), &start));
     assert!(!allows(&[one, deny], &start), "a refusal beats every right");
 }

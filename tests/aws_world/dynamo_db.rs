@@ -5,23 +5,23 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use crossfade_rehearsal::endpoints::front_door::{Call, CallObserver, Fault};
+use crossfade_rehearsal::endpoints::front_door::{Call, CallFault, CallObserver};
 use std::sync::{Arc, Mutex};
 
 /// Answers the next calls of an operation with faults, and keeps what it saw.
 #[derive(Default)]
 struct Script {
-    faults: Mutex<Vec<(&'static str, Fault)>>,
+    faults: Mutex<Vec<(&'static str, CallFault)>>,
     seen: Mutex<Vec<Call>>,
 }
 
 impl CallObserver for Script {
-    fn before(&self, call: &Call) -> Fault {
+    fn before(&self, call: &Call) -> CallFault {
         self.seen.lock().unwrap().push(call.clone());
         let mut faults = self.faults.lock().unwrap();
         match faults.iter().position(|(operation, _)| *operation == call.operation) {
             Some(at) => faults.remove(at).1,
-            None => Fault::None,
+            None => CallFault::None,
         }
     }
 }
@@ -67,21 +67,21 @@ async fn faults_leave_behind_what_they_say_and_the_caller_is_known() {
     let client = Client::new(&world.config);
     create_table(&client).await;
     for (fault, takes_effect) in [
-        (Fault::Throttle, false),
-        (Fault::FailBefore, false),
-        (Fault::FailAfter, true),
-        (Fault::DropBefore, false),
-        (Fault::DropAfter, true),
+        (CallFault::Throttle, false),
+        (CallFault::FailBefore, false),
+        (CallFault::FailAfter, true),
+        (CallFault::DropBefore, false),
+        (CallFault::DropAfter, true),
     ] {
         let key = format!("{fault:?}");
         script.faults.lock().unwrap().push(("PutItem", fault));
         assert!(put(&client, &key).send().await.is_err(), "{fault:?}");
         assert_eq!(exists(&client, &key).await, takes_effect, "{fault:?}");
     }
-    script.faults.lock().unwrap().push(("ModifyRule", Fault::Throttle));
+    script.faults.lock().unwrap().push(("ModifyRule", CallFault::Throttle));
     let throttled = world.elb.modify_rule().rule_arn(&world.rule).send().await;
     assert_eq!(code(throttled), "Throttling");
-    script.faults.lock().unwrap().push(("DescribeAlarms", Fault::Throttle));
+    script.faults.lock().unwrap().push(("DescribeAlarms", CallFault::Throttle));
     let throttled = aws_sdk_cloudwatch::Client::new(&world.config).describe_alarms().send().await;
     assert_eq!(code(throttled), "Throttling");
     let seen = script.seen.lock().unwrap();

@@ -1,7 +1,7 @@
 //! Live requests through the data plane, and what they leave in the metrics.
 
 use super::served::Served;
-use crossfade_rehearsal::traffic::cluster::Fault;
+use crossfade_rehearsal::traffic::cluster::ClusterFault;
 use crossfade_world::cloudwatch::CloudWatch;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ async fn targets_that_refuse_connections_become_unhealthy_fail_open_and_cost_502
     let world = Served::start().await;
     world.set_weights(1, 1);
     world.until_states_are(&world.new, "healthy").await;
-    world.new_cluster.faults().set(Fault::Refuse, world.clock.now());
+    world.new_cluster.faults().set(ClusterFault::Refuse, world.clock.now());
     world.until_states_are(&world.new, "unhealthy Target.FailedHealthChecks").await;
     assert_eq!(world.send(20).await, counts(&[("old", 10), ("502", 10)]));
     assert_sum(&world, "TargetConnectionErrorCount", Some(&world.new), 10.0);
@@ -100,7 +100,7 @@ async fn a_target_that_answers_too_late_in_world_time_costs_504() {
     let world = Served::start().await;
     world.set_weights(0, 1);
     world.until_states_are(&world.new, "healthy").await;
-    world.new_cluster.faults().set(Fault::SlowFactor(100_000.0), world.clock.now());
+    world.new_cluster.faults().set(ClusterFault::SlowFactor(100_000.0), world.clock.now());
     assert_eq!(world.send(5).await, counts(&[("504", 5)]));
     assert_sum(&world, "HTTPCode_ELB_504_Count", None, 5.0);
     assert_sum(&world, "RequestCount", Some(&world.new), 5.0);
@@ -125,7 +125,7 @@ async fn bad_answers_fire_an_alarm_whose_event_comes_while_the_world_runs() {
     world.cloudwatch.lock().unwrap().call(now, "PutMetricAlarm", &alarm).unwrap();
     let quiet = world.next_event().await;
     assert_eq!(quiet["detail"]["state"]["value"], "OK");
-    world.new_cluster.faults().set(Fault::ErrorEvery(1), world.clock.now());
+    world.new_cluster.faults().set(ClusterFault::ErrorEvery(1), world.clock.now());
     world.send(5).await;
     let event = world.next_event().await;
     assert_eq!(event["detail"]["state"]["value"], "ALARM");

@@ -9,7 +9,7 @@ use crossfade_domain::names::{LoadBalancerArn, MigrationId, ServiceName, TargetG
 use crossfade_domain::plan::{GuardKind, PlannedGuard};
 use crossfade_world::World;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
-use crossfade_world::world::State;
+use crossfade_world::world::WorldState;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
@@ -222,7 +222,7 @@ async fn a_guard_alarm_fires_on_its_share_and_not_below_its_volume() {
 }
 
 /// What the load balancer publishes of one minute. Of four targets `bad` are unhealthy, where those are watched.
-fn of_a_minute(state: &mut State, kind: GuardKind, requests: u32, bad: u32) {
+fn of_a_minute(state: &mut WorldState, kind: GuardKind, requests: u32, bad: u32) {
     let (now, balancer, group) = (state.now, "app/public/1", "targetgroup/new/1");
     for number in 0..requests {
         let outcome = match kind {

@@ -10,7 +10,7 @@ use crossfade_aws::connect_with;
 use crossfade_domain::journal::{EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::MigrationId;
 use crossfade_domain::planner::inventory::RouteHolder;
-use crossfade_rehearsal::endpoints::front_door::Fault;
+use crossfade_rehearsal::endpoints::front_door::CallFault;
 use serde_json::{Value, json};
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -380,17 +380,17 @@ mod table {
         let served = Served::start(Vec::new()).await;
         let ledger = served.ledger().await;
         let start = start("users", 1, &[route(1)], &["users-5xx"]);
-        served.calls.fail_next("TransactWriteItems", 1, Fault::DropAfter);
+        served.calls.fail_next("TransactWriteItems", 1, CallFault::DropAfter);
         take(&*ledger, &start).await;
         assert_eq!(served.calls.take().len(), 2, "the SDK repeats the call under the same token");
         let (event, after) = next(&start.head, intent(0), 1);
-        served.calls.fail_next("TransactWriteItems", 4, Fault::DropAfter);
+        served.calls.fail_next("TransactWriteItems", 4, CallFault::DropAfter);
         let answer = ledger.record(&start.head, &event, &after).await;
         let Err(LedgerError::Port(error)) = answer else { panic!("{answer:?}") };
         assert!(error.is_transient(), "{error}");
         ledger.record(&start.head, &event, &after).await.unwrap();
         let (event, over) = next(&after, EventKind::Finished, 2);
-        served.calls.fail_next("TransactWriteItems", 1, Fault::FailAfter);
+        served.calls.fail_next("TransactWriteItems", 1, CallFault::FailAfter);
         ledger.release(&after, &event, &over, &start.plan).await.unwrap();
         assert_eq!(ledger.events(&over.service, &over.migration).await.unwrap().len(), 3);
     }
@@ -422,7 +422,7 @@ mod table {
         let config = served.config.to_builder().sleep_impl(SharedAsyncSleep::new(TwoSeconds::default())).build();
         let ledger = connect_with(&config, &settings()).ledger;
         for operation in ["GetItem", "Query", "TransactWriteItems"] {
-            served.calls.fail_next(operation, 40, Fault::Hang);
+            served.calls.fail_next(operation, 40, CallFault::Hang);
         }
         let start = start("users", 1, &[route(1)], &["users-5xx"]);
         let Start { head, .. } = &start;
@@ -450,7 +450,7 @@ mod table {
         let served = Served::start(Vec::new()).await;
         let ledger = served.ledger().await;
         let start = start("users", 1, &[route(1)], &["users-5xx"]);
-        served.calls.fail_next("TransactWriteItems", 5, Fault::Throttle);
+        served.calls.fail_next("TransactWriteItems", 5, CallFault::Throttle);
         take(&*ledger, &start).await;
         assert_eq!(ledger.head(&start.head.service).await.unwrap(), Some(start.head));
     }

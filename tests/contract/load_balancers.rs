@@ -12,7 +12,7 @@ use crossfade_domain::load_balancer::group::{Attributes, GroupSettings, HealthCh
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::load_balancer::same_actions;
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn, TargetGroupArn};
-use crossfade_rehearsal::endpoints::front_door::Fault;
+use crossfade_rehearsal::endpoints::front_door::CallFault;
 use crossfade_world::world::{ServiceOnBalancer, World};
 use serde_json::json;
 use std::sync::Arc;
@@ -454,17 +454,17 @@ mod calls {
         let served = Served::of(&world).await;
         let port = connect_with(&served.config, &settings()).routes;
         let (route, actions) = (rule(&users.rules[0]), vec![split(&[(&users.old_group, 1)], None)]);
-        served.calls.fail_next("ModifyRule", 1, Fault::Throttle);
+        served.calls.fail_next("ModifyRule", 1, CallFault::Throttle);
         let answer = port.write_route(&route, &actions).await;
         assert!(matches!(answer, Err(PortError::Throttled { operation: "ModifyRule", .. })), "{answer:?}");
         assert_eq!(served.calls.take(), ["ModifyRule"]);
-        for lost in [Fault::DropAfter, Fault::DropBefore, Fault::FailAfter] {
+        for lost in [CallFault::DropAfter, CallFault::DropBefore, CallFault::FailAfter] {
             served.calls.fail_next("ModifyRule", 1, lost);
             let answer = port.write_route(&route, &actions).await;
             assert!(matches!(answer, Err(PortError::Unavailable { .. })), "{lost:?}: {answer:?}");
             assert_eq!(served.calls.take(), ["ModifyRule"], "{lost:?}");
         }
-        served.calls.fail_next("DescribeRules", 1, Fault::Throttle);
+        served.calls.fail_next("DescribeRules", 1, CallFault::Throttle);
         read(&*port, &route).await;
         assert_eq!(served.calls.take(), ["DescribeRules", "DescribeRules"]);
     }

@@ -9,7 +9,7 @@ use crossfade_rehearsal::clock::{Work, WorldClock};
 use crossfade_rehearsal::endpoints::aws_service::AwsService;
 use crossfade_rehearsal::endpoints::cloudwatch::CloudWatchApi;
 use crossfade_rehearsal::endpoints::elbv2::Elbv2Api;
-use crossfade_rehearsal::endpoints::front_door::{Call, CallObserver, DynamoDb, Fault, FrontDoor};
+use crossfade_rehearsal::endpoints::front_door::{Call, CallFault, CallObserver, DynamoDb, FrontDoor};
 use crossfade_rehearsal::endpoints::step_functions::StepFunctionsApi;
 use crossfade_rehearsal::functions::lambda_host::Functions;
 use crossfade_rehearsal::functions::orchestrator::Orchestrator;
@@ -182,7 +182,7 @@ pub(crate) struct Served {
 #[derive(Default)]
 pub(crate) struct Calls {
     seen: Mutex<Vec<String>>,
-    faults: Mutex<VecDeque<(String, Fault)>>,
+    faults: Mutex<VecDeque<(String, CallFault)>>,
 }
 
 impl Calls {
@@ -192,18 +192,18 @@ impl Calls {
     }
 
     /// The next `count` calls of `operation` go wrong.
-    pub(crate) fn fail_next(&self, operation: &str, count: usize, fault: Fault) {
+    pub(crate) fn fail_next(&self, operation: &str, count: usize, fault: CallFault) {
         let fault = (operation.to_owned(), fault);
         self.faults.lock().unwrap().extend(std::iter::repeat_n(fault, count));
     }
 }
 
 impl CallObserver for Calls {
-    fn before(&self, call: &Call) -> Fault {
+    fn before(&self, call: &Call) -> CallFault {
         self.seen.lock().unwrap().push(call.operation.clone());
         let mut faults = self.faults.lock().unwrap();
         let next = faults.iter().position(|(operation, _)| *operation == call.operation);
-        next.and_then(|index| faults.remove(index)).map_or(Fault::None, |(_, fault)| fault)
+        next.and_then(|index| faults.remove(index)).map_or(CallFault::None, |(_, fault)| fault)
     }
 }
 

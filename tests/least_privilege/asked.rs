@@ -6,7 +6,7 @@ use super::roles::{of_function, role_in};
 use crate::simulation::Callers;
 use crate::template::resolved::resolved;
 use crate::template::template;
-use crossfade_rehearsal::endpoints::access::Access;
+use crossfade_rehearsal::endpoints::access::IamAccess;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
 use serde_json::Value as Json;
 use serde_yaml_ng::Value;
@@ -16,13 +16,13 @@ use serde_yaml_ng::Value;
 pub(super) struct Asked {
     /// The role or policy that has to allow it, by its name in the template.
     pub(super) holder: String,
-    pub(super) access: Access,
+    pub(super) access: IamAccess,
     /// How it is known.
     pub(super) why: String,
 }
 
 impl Asked {
-    fn new(holder: impl Into<String>, access: Access, why: impl Into<String>) -> Self {
+    fn new(holder: impl Into<String>, access: IamAccess, why: impl Into<String>) -> Self {
         Self { holder: holder.into(), access, why: why.into() }
     }
 }
@@ -61,10 +61,10 @@ pub(super) fn by_lambda(template: &Value) -> Vec<Asked> {
         let log_group = properties["LoggingConfig"]["LogGroup"].as_str().unwrap();
         let stream = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{log_group}:log-stream:2026/11/22/[1]0");
         for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
-            all.push(Asked::new(role.as_str(), Access::new(action, stream.as_str()), "Lambda writes the log"));
+            all.push(Asked::new(role.as_str(), IamAccess::new(action, stream.as_str()), "Lambda writes the log"));
         }
         if let Some(queue) = properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"].as_str() {
-            all.push(Asked::new(role, Access::new("sqs:SendMessage", queue), "Lambda keeps what failed"));
+            all.push(Asked::new(role, IamAccess::new("sqs:SendMessage", queue), "Lambda keeps what failed"));
         }
     }
     all
@@ -83,13 +83,13 @@ pub(super) fn by_machines(template: &Value) -> Vec<Asked> {
             if parameters.get("FunctionName.$").is_some() {
                 // By the name in the policy, which can name a hook alone.
                 let hook = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:crossfade-hook-move-consumers");
-                let access = Access::new("lambda:InvokeFunction", hook);
+                let access = IamAccess::new("lambda:InvokeFunction", hook);
                 all.push(Asked::new(role.as_str(), access, format!("state {name:?}")));
             }
             let Some(function) = parameters["FunctionName"].as_str() else { continue };
             let variable = function.trim_start_matches("${").trim_end_matches('}');
             let version = properties["DefinitionSubstitutions"][variable].as_str().unwrap();
-            let access = Access::new("lambda:InvokeFunction", version);
+            let access = IamAccess::new("lambda:InvokeFunction", version);
             all.push(Asked::new(role.as_str(), access, format!("state {name:?}")));
         }
         // Both lists are those of the developer guide: "Logging using CloudWatch Logs", "X-Ray tracing".
@@ -105,11 +105,11 @@ pub(super) fn by_machines(template: &Value) -> Vec<Asked> {
         ];
         let traces = ["GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"];
         if properties["Logging"]["Level"] != "OFF" {
-            let access = |action: &str| Access::new(format!("logs:{action}"), "*");
+            let access = |action: &str| IamAccess::new(format!("logs:{action}"), "*");
             all.extend(logs.map(|action| Asked::new(role.as_str(), access(action), "the machine writes a log")));
         }
         if properties["Tracing"]["Enabled"] == true {
-            let access = |action: &str| Access::new(format!("xray:{action}"), "*");
+            let access = |action: &str| IamAccess::new(format!("xray:{action}"), "*");
             all.extend(traces.map(|action| Asked::new(role.as_str(), access(action), "the machine is traced")));
         }
     }
@@ -125,16 +125,16 @@ pub(super) fn by_events(template: &Value) -> Vec<Asked> {
         let properties = resolved(template, &pipe["Properties"]);
         let source = properties["Source"].as_str().unwrap();
         // The developer guide's list for a stream of DynamoDB.
-        let finds = Access::new("dynamodb:ListStreams", "*");
+        let finds = IamAccess::new("dynamodb:ListStreams", "*");
         all.push(Asked::new(role.as_str(), finds, "the pipe looks for the stream"));
         for action in ["DescribeStream", "GetRecords", "GetShardIterator"] {
-            let access = Access::new(format!("dynamodb:{action}"), source);
+            let access = IamAccess::new(format!("dynamodb:{action}"), source);
             all.push(Asked::new(role.as_str(), access, "the pipe reads the stream"));
         }
         let target = properties["Target"].as_str().unwrap();
-        all.push(Asked::new(role.as_str(), Access::new("events:PutEvents", target), "the pipe tells the bus"));
+        all.push(Asked::new(role.as_str(), IamAccess::new("events:PutEvents", target), "the pipe tells the bus"));
         let kept = &properties["SourceParameters"]["DynamoDBStreamParameters"]["DeadLetterConfig"]["Arn"];
-        let access = Access::new("sqs:SendMessage", kept.as_str().unwrap());
+        let access = IamAccess::new("sqs:SendMessage", kept.as_str().unwrap());
         all.push(Asked::new(role, access, "the pipe keeps what the bus does not take"));
     }
     let rule = |name: &Json| format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{}", name.as_str().unwrap());
@@ -169,8 +169,8 @@ pub(super) fn by_events(template: &Value) -> Vec<Asked> {
 }
 
 /// What a service of AWS asks for on behalf of `source`.
-fn by(service: &str, source: &str, action: &str, arn: &Json) -> Access {
-    Access::new(action, arn.as_str().unwrap()).with(PRINCIPAL, service).with("aws:SourceArn", source)
+fn by(service: &str, source: &str, action: &str, arn: &Json) -> IamAccess {
+    IamAccess::new(action, arn.as_str().unwrap()).with(PRINCIPAL, service).with("aws:SourceArn", source)
 }
 
 /// What a deploy job needs to start a migration, to watch it and to abort it, with the command line or without it.
@@ -178,7 +178,7 @@ pub(super) fn by_integrations() -> Vec<Asked> {
     let states = |kind: &str, name: &str| format!("arn:aws:states:{REGION}:{ACCOUNT}:{kind}:crossfade-{name}");
     let mut all = Vec::new();
     let mut asks = |action: &str, resource: String, why: &str| {
-        all.push(Asked::new("CiPolicy", Access::new(action, resource), why));
+        all.push(Asked::new("CiPolicy", IamAccess::new(action, resource), why));
     };
     for machine in ["migrate-service", "roll-back-service"] {
         asks("states:StartExecution", states("stateMachine", machine), "`start` and `abort` start a machine");

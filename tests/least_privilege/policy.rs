@@ -1,6 +1,6 @@
 //! A small reader of IAM's policies: what this template uses, and a panic at everything else.
 
-use crossfade_rehearsal::endpoints::access::Access;
+use crossfade_rehearsal::endpoints::access::IamAccess;
 use serde_json::Value as Json;
 
 /// A statement.
@@ -53,7 +53,7 @@ impl Statement {
     }
 
     /// Whether it speaks of an access.
-    pub(super) fn matches(&self, access: &Access) -> bool {
+    pub(super) fn matches(&self, access: &IamAccess) -> bool {
         let action = |pattern: &String| glob(&pattern.to_lowercase(), &access.action.to_lowercase());
         self.actions.iter().any(action)
             && self.resources.iter().any(|pattern| arn_matches(pattern, &access.resource))
@@ -81,7 +81,7 @@ impl Condition {
         self.operator.ends_with("IfExists") || self.operator.starts_with("ForAllValues:")
     }
 
-    fn holds(&self, access: &Access) -> bool {
+    fn holds(&self, access: &IamAccess) -> bool {
         // A key that is not there makes the other operators false.
         let Some(value) = access.context.get(&self.key) else { return self.may_be_missing() };
         if self.operator == "ForAllValues:StringLike" {
@@ -97,7 +97,7 @@ impl Condition {
 }
 
 /// Whether statements together allow an access: one does, and none denies it.
-pub(super) fn allows(statements: &[Statement], access: &Access) -> bool {
+pub(super) fn allows(statements: &[Statement], access: &IamAccess) -> bool {
     let speaking: Vec<&Statement> = statements.iter().filter(|statement| statement.matches(access)).collect();
     speaking.iter().any(|statement| statement.allow) && speaking.iter().all(|statement| statement.allow)
 }

@@ -15,7 +15,7 @@ use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn, TargetGroup
 use crossfade_domain::plan::GuardKind;
 use crossfade_domain::plan::{Plan, Revision};
 use crossfade_rehearsal::clock::WorldClock;
-use crossfade_rehearsal::endpoints::access::{Access, AccessLog};
+use crossfade_rehearsal::endpoints::access::{AccessLog, IamAccess};
 use crossfade_rehearsal::endpoints::aws_service::AwsService;
 use crossfade_rehearsal::endpoints::cloudwatch::CloudWatchApi;
 use crossfade_rehearsal::endpoints::elbv2::Elbv2Api;
@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex};
 
 /// Verbs as the simulation names them, with what each asks for.
-pub(super) type Verbs = BTreeMap<&'static str, BTreeSet<Access>>;
+pub(super) type Verbs = BTreeMap<&'static str, BTreeSet<IamAccess>>;
 
 /// All of them, asked once.
 pub(super) fn accesses() -> Verbs {
@@ -46,7 +46,7 @@ struct Recorder {
 impl Recorder {
     /// What was asked for since the last look is what `verb` asks for.
     fn was(&mut self, verb: &'static str) {
-        let asked: BTreeSet<Access> = self.log.take().into_values().flatten().collect();
+        let asked: BTreeSet<IamAccess> = self.log.take().into_values().flatten().collect();
         assert!(!asked.is_empty(), "{verb} asked AWS for nothing");
         self.verbs.insert(verb, asked);
     }

@@ -7,7 +7,7 @@ pub use decision::Decision;
 pub(crate) use decision::{decision, held_seconds, longest_hold, noticed_seconds};
 pub(crate) use unmet::unmet;
 
-use crate::endpoints::access::{Access, Calls};
+use crate::endpoints::access::{Calls, IamAccess};
 use crate::scenario::{Expectation, Outcome};
 use crossfade_domain::journal::{Event, Trigger};
 use crossfade_domain::plan::Finding;
@@ -32,7 +32,7 @@ pub struct Report {
     /// How often each function called each AWS operation.
     pub calls: Calls,
     /// What each function asked for in the words of IAM, each once.
-    pub accesses: BTreeMap<String, BTreeSet<Access>>,
+    pub accesses: BTreeMap<String, BTreeSet<IamAccess>>,
     /// World seconds of the same.
     #[serde(skip)]
     pub world_seconds: f64,

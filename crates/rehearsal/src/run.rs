@@ -4,14 +4,14 @@ mod aws_faults;
 mod beginning;
 mod cluster_faults;
 mod disturbances;
-mod happenings;
 mod progress;
+mod scheduled_faults;
 mod settle;
 mod traffic;
 mod write_report;
 
-use happenings::Happenings;
 pub use progress::{ServiceProgress, Snapshot};
+use scheduled_faults::ScheduledFaults;
 
 use crate::clock::{ClockServer, Work, WorldClock};
 use crate::endpoints::access::AccessLog;
@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::watch;
 use traffic::{NewGroups, Traffic};
-use write_report::{Run, write_report};
+use write_report::{FinishedRun, write_report};
 
 /// Why a rehearsal could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -73,13 +73,6 @@ pub enum RehearsalError {
     /// A port or a server of this machine.
     #[error("cannot open a port on this machine")]
     Io(#[from] std::io::Error),
-}
-
-/// The world as the functions know it, through AWS's own client.
-#[derive(Clone)]
-pub struct Access {
-    /// The table.
-    pub ledger: Arc<dyn Ledger>,
 }
 
 /// Where the running world is reached.
@@ -244,40 +237,42 @@ impl Rehearsal {
     }
 
     /// Stores the policy, sends load, moves every service that the scenario starts, waits until each is at rest, and
-    /// reports. `progress` is told what happens. The load ends with the report; [`Afterwards`] begins it anew.
+    /// reports. `ledger` is the table, through AWS's own client. `progress` gets a snapshot whenever something changes.
+    /// The load ends with the report; [`Afterwards`] begins it anew.
     pub async fn run(
         &self,
-        access: &Access,
+        ledger: &Arc<dyn Ledger>,
         progress: &watch::Sender<Snapshot>,
     ) -> Result<(Report, Afterwards), RehearsalError> {
         let began = Instant::now();
         let setting_up = self.setting_up.lock().expect("no holder of the lock panics").take();
         let work = setting_up.unwrap_or_else(|| self.clock.work());
-        access.ledger.store_policy("rehearsal", &self.scenario.policy).await?;
+        ledger.store_policy("rehearsal", &self.scenario.policy).await?;
         let work = self.wait_for_old_targets(work).await;
         let new_groups = NewGroups::default();
         let traffic = Traffic::start(self, &new_groups);
         let world_began = self.clock.now();
         let mut arns = vec![None; self.scenario.services.len()];
-        let mut happenings = Happenings::new(self, world_began);
+        let mut scheduled_faults = ScheduledFaults::new(self, world_began);
         let follower = progress::Follower::new(self, &traffic, &new_groups);
-        let (heads, work) = self.until_at_rest(&mut arns, access, &mut happenings, &follower, progress, work).await?;
-        let run = Run {
+        let (heads, work) =
+            self.until_at_rest(&mut arns, &**ledger, &mut scheduled_faults, &follower, progress, work).await?;
+        let run = FinishedRun {
             arns: &arns,
             heads,
             counts: traffic.stop(),
-            happenings: &happenings,
+            scheduled_faults: &scheduled_faults,
             wall_seconds: began.elapsed().as_secs_f64(),
             waited: self.clock.spent(),
             world_seconds: self.clock.now().duration_since(world_began).as_secs_f64(),
         };
-        let report = write_report(self, run, &access.ledger).await?;
-        Ok((report, Afterwards { happenings, arns, new_groups, work }))
+        let report = write_report(self, run, ledger).await?;
+        Ok((report, Afterwards { scheduled_faults, arns, new_groups, work }))
     }
 
     /// What the scenario wants to go wrong and did not, each by its place in the scenario.
-    pub(crate) fn without_effect(&self, happenings: &Happenings) -> Vec<String> {
-        let mut found = happenings.without_effect();
+    pub(crate) fn without_effect(&self, scheduled_faults: &ScheduledFaults) -> Vec<String> {
+        let mut found = scheduled_faults.without_effect();
         found.extend(self.aws_faults.without_effect());
         found
     }
@@ -285,7 +280,7 @@ impl Rehearsal {
 
 /// A world that stays up after its rehearsal.
 pub struct Afterwards {
-    happenings: Happenings,
+    scheduled_faults: ScheduledFaults,
     arns: Vec<Option<String>>,
     new_groups: NewGroups,
     /// Held since the report, so that it describes the world as it is.
@@ -293,14 +288,13 @@ pub struct Afterwards {
 }
 
 impl Afterwards {
-    /// Sends load again and lets faults begin and end, until it is dropped: whoever starts a service now finds the
-    /// world at work.
+    /// Sends load again and lets faults begin and end, until it is dropped. A service that is started now has traffic.
     pub async fn go_on(self, rehearsal: &Rehearsal) -> Result<std::convert::Infallible, RehearsalError> {
-        let Self { mut happenings, arns, new_groups, mut work } = self;
+        let Self { mut scheduled_faults, arns, new_groups, mut work } = self;
         let _traffic = Traffic::start(rehearsal, &new_groups);
         loop {
             let weights = rehearsal.weights(&new_groups);
-            happenings.update(rehearsal, &arns, &weights)?;
+            scheduled_faults.update(rehearsal, &arns, &weights)?;
             work = rehearsal.clock.pause(work, settle::LOOK_EVERY).await;
         }
     }

@@ -12,7 +12,7 @@ pub use hooks::HookDoes;
 pub use names::{NEW_PORT, new_target_id, old_group_name};
 pub use schema::scenario_schema;
 
-use crate::traffic::cluster::Fault;
+use crate::traffic::cluster::ClusterFault;
 use crossfade_domain::gates::opinion::Gate;
 use crossfade_domain::journal::Trigger;
 use crossfade_domain::names::ServiceName;
@@ -126,7 +126,7 @@ pub enum Match {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimedFault {
     /// What goes wrong.
-    pub fault: Fault,
+    pub fault: ClusterFault,
     /// In which clusters.
     pub sides: Sides,
     /// When it begins.

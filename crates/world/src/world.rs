@@ -25,11 +25,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// Nothing happens in it by itself: time passes only by [`World::advance`] and by the pauses of its clock.
 pub struct World {
-    state: Mutex<State>,
+    state: Mutex<WorldState>,
 }
 
 /// What a world is made of, for set-up and for looking.
-pub struct State {
+pub struct WorldState {
     /// World time.
     pub now: Timestamp,
     /// Load balancers.
@@ -47,7 +47,7 @@ impl World {
     /// An empty world at a time. The same seed gives the same ARNs.
     pub fn new(now: Timestamp, seed: u64) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State {
+            state: Mutex::new(WorldState {
                 now,
                 elbv2: Elbv2::new(seed),
                 cloudwatch: CloudWatch::default(),
@@ -59,7 +59,7 @@ impl World {
     }
 
     /// Looks at or changes everything at once; do not await inside.
-    pub fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+    pub fn with<T>(&self, look: impl FnOnce(&mut WorldState) -> T) -> T {
         look(&mut self.locked())
     }
 
@@ -96,7 +96,7 @@ impl World {
         self.locked().calls.clone()
     }
 
-    fn locked(&self) -> MutexGuard<'_, State> {
+    fn locked(&self) -> MutexGuard<'_, WorldState> {
         // Every change is complete before its guard goes, so a test that panicked elsewhere left the state whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,7 +106,7 @@ impl World {
         &self,
         operation: &'static str,
         object: &str,
-        call: impl FnOnce(&mut State) -> Result<T, AwsError>,
+        call: impl FnOnce(&mut WorldState) -> Result<T, AwsError>,
     ) -> Result<T, PortError> {
         let mut state = self.locked();
         state.calls.push(operation);
@@ -119,7 +119,7 @@ impl World {
     }
 }
 
-impl State {
+impl WorldState {
     /// Makes the health checks that are due now.
     fn probe(&mut self) {
         for probe in self.elbv2.probes_due(self.now) {

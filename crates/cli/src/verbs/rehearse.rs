@@ -13,7 +13,7 @@ use crossfade_aws::{Settings, connect_local};
 use crossfade_domain::policy::problem::Problems;
 use crossfade_rehearsal::functions::build::workspace;
 use crossfade_rehearsal::report::Report;
-use crossfade_rehearsal::run::{Access, Afterwards, Rehearsal, RehearsalError, Snapshot};
+use crossfade_rehearsal::run::{Afterwards, Rehearsal, RehearsalError, Snapshot};
 use crossfade_rehearsal::scenario::{DEFAULT_SCENARIO, Scenario, ScenarioError, decode_scenario};
 use jiff::Timestamp;
 use live::Live;
@@ -204,10 +204,9 @@ async fn move_services(
         stack: "crossfade".to_owned(),
     };
     let connections = connect_local(&endpoints.aws, &endpoints.region, &settings);
-    let access = Access { ledger: connections.ledger };
     let (progress, mut shown) = watch::channel(Snapshot::default());
     let result = tokio::select! {
-        report = rehearsal.run(&access, &progress) => report.map_err(|error| Failure::of(&error)),
+        report = rehearsal.run(&connections.ledger, &progress) => report.map_err(|error| Failure::of(&error)),
         never = live.follow(&mut shown, stderr) => match never {},
         () = interruption.wait() => Err(interrupted(&live::positions(&progress.borrow()))),
     };

@@ -5,7 +5,7 @@
 //! in the service authorization reference; all others are on `*`.
 
 use crate::endpoints::elbv2::form_pairs;
-use crate::endpoints::front_door::{Call, CallObserver, Fault, NoFaults};
+use crate::endpoints::front_door::{Call, CallFault, CallObserver, NoFaults};
 use crate::wiring::{ACCOUNT, REGION};
 use bytes::Bytes;
 use crossfade_world::elbv2::Elbv2;
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One thing that a role has to allow.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Access {
+pub struct IamAccess {
     /// The action, such as `elasticloadbalancing:ModifyRule`.
     pub action: String,
     /// The ARN it is on; `*` where AWS knows no resource.
@@ -28,7 +28,7 @@ pub struct Access {
     pub context: BTreeMap<String, String>,
 }
 
-impl Access {
+impl IamAccess {
     /// An access without a condition key.
     pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
         Self { action: action.into(), resource: resource.into(), context: BTreeMap::new() }
@@ -55,22 +55,22 @@ impl Access {
     }
 }
 
-fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<String, String>) -> Vec<Access> {
+fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<String, String>) -> Vec<IamAccess> {
     let body = String::from_utf8_lossy(body);
     let pairs: BTreeMap<String, String> = form_pairs(&body).collect();
     let action = format!("elasticloadbalancing:{}", call.operation);
     if call.operation.starts_with("Describe") {
-        return vec![Access::new(action, "*")];
+        return vec![IamAccess::new(action, "*")];
     }
     if call.operation == "CreateTargetGroup" {
         // Its ARN ends in an id that it does not have yet.
         let name = pairs.get("Name").map_or("", String::as_str);
         let arn = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{name}/0");
-        let with_tags = |access: Access| {
+        let with_tags = |access: IamAccess| {
             tags_in(&pairs).fold(access, |access, (key, value)| access.with(format!("aws:RequestTag/{key}"), value))
         };
-        let create = with_tags(Access::new(action, &arn));
-        let tag = with_tags(Access::new("elasticloadbalancing:AddTags", &arn));
+        let create = with_tags(IamAccess::new(action, &arn));
+        let tag = with_tags(IamAccess::new("elasticloadbalancing:AddTags", &arn));
         let tag = tag.with("elasticloadbalancing:CreateAction", "CreateTargetGroup");
         return if create.context.is_empty() { vec![create] } else { vec![create, tag] };
     }
@@ -89,7 +89,7 @@ fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<S
         .collect();
     let on = |arn: String| {
         let tagged = tags(&arn);
-        let access = Access::new(action.clone(), arn);
+        let access = IamAccess::new(action.clone(), arn);
         let access =
             tags_in(&pairs).fold(access, |access, (key, value)| access.with(format!("aws:RequestTag/{key}"), value));
         let access = if keys.is_empty() { access } else { access.with("aws:TagKeys", keys.join(",")) };
@@ -110,11 +110,11 @@ fn tags_in(pairs: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &
     })
 }
 
-fn of_table(call: &Call, body: &[u8]) -> Vec<Access> {
+fn of_table(call: &Call, body: &[u8]) -> Vec<IamAccess> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let on = |action: &str, named: &Value| {
         let table = named["TableName"].as_str().unwrap_or_default();
-        Access::new(format!("dynamodb:{action}"), format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"))
+        IamAccess::new(format!("dynamodb:{action}"), format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"))
     };
     let Some(items) = body["TransactItems"].as_array() else { return vec![on(&call.operation, &body)] };
     let of_item = |item: &Value| {
@@ -126,25 +126,25 @@ fn of_table(call: &Call, body: &[u8]) -> Vec<Access> {
         };
         Some(on(&action, inside))
     };
-    let distinct: BTreeSet<Access> = items.iter().filter_map(of_item).collect();
+    let distinct: BTreeSet<IamAccess> = items.iter().filter_map(of_item).collect();
     distinct.into_iter().collect()
 }
 
-fn of_states(call: &Call, body: &[u8]) -> Access {
+fn of_states(call: &Call, body: &[u8]) -> IamAccess {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let arn = ["executionArn", "stateMachineArn"].iter().find_map(|name| body[name].as_str());
-    Access::new(format!("states:{}", call.operation), arn.unwrap_or("*"))
+    IamAccess::new(format!("states:{}", call.operation), arn.unwrap_or("*"))
 }
 
-fn of_cloudwatch(call: &Call, body: &[u8]) -> Vec<Access> {
+fn of_cloudwatch(call: &Call, body: &[u8]) -> Vec<IamAccess> {
     let action = format!("cloudwatch:{}", call.operation);
     if call.operation == "ListTagsForResource" {
         let body = crate::endpoints::cloudwatch::decoded(body);
-        return vec![Access::new(action, body["ResourceARN"].as_str().unwrap_or("*"))];
+        return vec![IamAccess::new(action, body["ResourceARN"].as_str().unwrap_or("*"))];
     }
     // Other reads are on `*`: composite alarms are listed under nothing else, and metric data knows no resource.
     if call.operation.starts_with("Describe") || call.operation.starts_with("Get") {
-        return vec![Access::new(action, "*")];
+        return vec![IamAccess::new(action, "*")];
     }
     let body = crate::endpoints::cloudwatch::decoded(body);
     let arn =
@@ -153,19 +153,19 @@ fn of_cloudwatch(call: &Call, body: &[u8]) -> Vec<Access> {
         (Some(name), _) => {
             let tags: Vec<&Value> = body["Tags"].as_array().into_iter().flatten().collect();
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let with_tags = |access: Access| {
+            let with_tags = |access: IamAccess| {
                 tags.iter().fold(access, |access, tag| {
                     access.with(format!("aws:RequestTag/{}", text(&tag["Key"])), text(&tag["Value"]))
                 })
             };
-            let mut all = vec![with_tags(Access::new(action, arn(name)))];
+            let mut all = vec![with_tags(IamAccess::new(action, arn(name)))];
             if !tags.is_empty() {
-                all.push(with_tags(Access::new("cloudwatch:TagResource", arn(name))));
+                all.push(with_tags(IamAccess::new("cloudwatch:TagResource", arn(name))));
             }
             all
         }
-        (None, Some(names)) => names.iter().map(|name| Access::new(action.clone(), arn(name))).collect(),
-        (None, None) => vec![Access::new(action, "*")],
+        (None, Some(names)) => names.iter().map(|name| IamAccess::new(action.clone(), arn(name))).collect(),
+        (None, None) => vec![IamAccess::new(action, "*")],
     }
 }
 
@@ -178,7 +178,7 @@ pub struct AccessLog {
 
 #[derive(Default)]
 struct Seen {
-    accesses: BTreeMap<String, BTreeSet<Access>>,
+    accesses: BTreeMap<String, BTreeSet<IamAccess>>,
     calls: Calls,
 }
 
@@ -198,12 +198,12 @@ impl AccessLog {
     }
 
     /// What each caller asked for. A function's name is its caller's; what names itself not is called nothing.
-    pub fn accesses(&self) -> BTreeMap<String, BTreeSet<Access>> {
+    pub fn accesses(&self) -> BTreeMap<String, BTreeSet<IamAccess>> {
         self.seen().accesses.clone()
     }
 
     /// The same, forgotten once it is told.
-    pub fn take(&self) -> BTreeMap<String, BTreeSet<Access>> {
+    pub fn take(&self) -> BTreeMap<String, BTreeSet<IamAccess>> {
         std::mem::take(&mut self.seen().accesses)
     }
 
@@ -225,7 +225,7 @@ impl AccessLog {
 impl CallObserver for AccessLog {
     fn asked(&self, call: &Call, request: &Request<Bytes>) {
         let caller = call.caller.clone().unwrap_or_default();
-        let accesses = Access::of(call, request, |arn| self.tags_of(arn));
+        let accesses = IamAccess::of(call, request, |arn| self.tags_of(arn));
         let mut seen = self.seen();
         seen.accesses.entry(caller.clone()).or_default().extend(accesses);
         let operation = format!("{}:{}", call.service, call.operation);
@@ -240,7 +240,7 @@ impl CallObserver for AccessLog {
         *calls.entry(operation).or_default() += 1;
     }
 
-    fn before(&self, call: &Call) -> Fault {
+    fn before(&self, call: &Call) -> CallFault {
         self.inner.before(call)
     }
 
@@ -254,20 +254,20 @@ mod tests {
     use super::*;
     use crossfade_world::elbv2;
 
-    fn asked(service: &str, operation: &str, body: &str) -> Vec<Access> {
+    fn asked(service: &str, operation: &str, body: &str) -> Vec<IamAccess> {
         let call = Call { service: service.into(), operation: operation.into(), caller: None, body: Bytes::new() };
         let tags = |arn: &str| BTreeMap::from([("of".to_owned(), arn.to_owned())]);
-        Access::of(&call, &Request::new(Bytes::copy_from_slice(body.as_bytes())), tags)
+        IamAccess::of(&call, &Request::new(Bytes::copy_from_slice(body.as_bytes())), tags)
     }
 
     #[test]
     fn a_write_is_on_what_it_names_with_its_tags() {
         let body = "Action=ModifyRule&RuleArn=arn%3Arule&Actions.member.1.Type=forward";
         let expected =
-            Access::new("elasticloadbalancing:ModifyRule", "arn:rule").with("aws:ResourceTag/of", "arn:rule");
+            IamAccess::new("elasticloadbalancing:ModifyRule", "arn:rule").with("aws:ResourceTag/of", "arn:rule");
         assert_eq!(asked("elasticloadbalancing", "ModifyRule", body), [expected]);
         let body = "Action=DescribeRules&ListenerArn=arn%3Alistener";
-        let expected = Access::new("elasticloadbalancing:DescribeRules", "*");
+        let expected = IamAccess::new("elasticloadbalancing:DescribeRules", "*");
         assert_eq!(asked("elasticloadbalancing", "DescribeRules", body), [expected]);
     }
 
@@ -275,7 +275,7 @@ mod tests {
     fn creating_with_tags_is_creating_and_tagging() {
         let body = "Name=users&Tags.member.1.Key=managed-by&Tags.member.1.Value=crossfade";
         let arn = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:targetgroup/users/0";
-        let tagged = |action: &str| Access::new(action, arn).with("aws:RequestTag/managed-by", "crossfade");
+        let tagged = |action: &str| IamAccess::new(action, arn).with("aws:RequestTag/managed-by", "crossfade");
         let tag = tagged("elasticloadbalancing:AddTags").with("elasticloadbalancing:CreateAction", "CreateTargetGroup");
         let expected = [tagged("elasticloadbalancing:CreateTargetGroup"), tag];
         assert_eq!(asked("elasticloadbalancing", "CreateTargetGroup", body), expected);
@@ -285,7 +285,7 @@ mod tests {
     fn changing_tags_shows_what_is_set_and_every_key() {
         let body = "ResourceArns.member.1=arn%3Ag&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=b&\
                     Tags.member.2.Value=2";
-        let on = |action: &str| Access::new(action, "arn:g").with("aws:ResourceTag/of", "arn:g");
+        let on = |action: &str| IamAccess::new(action, "arn:g").with("aws:ResourceTag/of", "arn:g");
         let add = on("elasticloadbalancing:AddTags").with("aws:TagKeys", "a,b");
         let add = add.with("aws:RequestTag/a", "1").with("aws:RequestTag/b", "2");
         assert_eq!(asked("elasticloadbalancing", "AddTags", body), [add]);
@@ -302,15 +302,15 @@ mod tests {
         let actions: Vec<String> =
             asked("dynamodb", "TransactWriteItems", body).into_iter().map(|it| it.action).collect();
         assert_eq!(actions, ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]);
-        let expected = Access::new("dynamodb:GetItem", "arn:aws:dynamodb:eu-west-1:000000000000:table/t");
+        let expected = IamAccess::new("dynamodb:GetItem", "arn:aws:dynamodb:eu-west-1:000000000000:table/t");
         assert_eq!(asked("dynamodb", "GetItem", r#"{"TableName": "t"}"#), [expected]);
     }
 
     #[test]
     fn executions_and_machines_are_named_by_their_arns() {
-        let expected = [Access::new("states:DescribeExecution", "arn:e")];
+        let expected = [IamAccess::new("states:DescribeExecution", "arn:e")];
         assert_eq!(asked("states", "DescribeExecution", r#"{"executionArn": "arn:e"}"#), expected);
-        let expected = [Access::new("states:StartExecution", "arn:m")];
+        let expected = [IamAccess::new("states:StartExecution", "arn:m")];
         assert_eq!(asked("states", "StartExecution", r#"{"stateMachineArn": "arn:m", "input": "{}"}"#), expected);
         assert_eq!(asked("sts", "GetCallerIdentity", ""), []);
     }

@@ -3,7 +3,7 @@
 mod call;
 mod dynamo_db;
 
-pub use call::{Call, CallObserver, Fault, NoFaults};
+pub use call::{Call, CallFault, CallObserver, NoFaults};
 pub use dynamo_db::DynamoDb;
 
 use crate::endpoints::aws_service::AwsService;
@@ -119,25 +119,25 @@ impl Services {
         };
         let is_driven = request.headers().contains_key(DRIVEN);
         let mut response = match self.observer.before(&call) {
-            Fault::None => {
+            CallFault::None => {
                 let response = service.handle(request).await;
                 self.observer.after(&call);
                 response
             }
-            Fault::Throttle => service.refusal(&AwsError::throttled()),
-            Fault::FailBefore => service.refusal(&AwsError::internal()),
-            Fault::DropBefore => return Err(Dropped),
-            Fault::Hang if is_driven => {
+            CallFault::Throttle => service.refusal(&AwsError::throttled()),
+            CallFault::FailBefore => service.refusal(&AwsError::internal()),
+            CallFault::DropBefore => return Err(Dropped),
+            CallFault::Hang if is_driven => {
                 let mut never = plain(200, "");
                 never.headers_mut().insert(TAKES, HeaderValue::from_static("never"));
                 return Ok(never);
             }
-            Fault::Hang => std::future::pending().await,
-            Fault::FailAfter => {
+            CallFault::Hang => std::future::pending().await,
+            CallFault::FailAfter => {
                 service.handle(request).await;
                 service.refusal(&AwsError::internal())
             }
-            Fault::DropAfter => {
+            CallFault::DropAfter => {
                 service.handle(request).await;
                 self.observer.after(&call);
                 return Err(Dropped);

@@ -1,7 +1,7 @@
 //! Faults of AWS itself, as a scenario asks for them: the k-th call of an operation.
 
 use crate::clock::WorldClock;
-use crate::endpoints::front_door::{Call, CallObserver, Fault};
+use crate::endpoints::front_door::{Call, CallFault, CallObserver};
 use crate::functions::event_sender::EventSender;
 use crate::functions::lambda_host::LambdaHost;
 use crate::functions::local_executions::LocalExecutions;
@@ -138,21 +138,21 @@ impl AwsFaults {
 }
 
 impl CallObserver for AwsFaults {
-    fn before(&self, call: &Call) -> Fault {
-        let Some((index, fault, alarm)) = self.due(call) else { return Fault::None };
+    fn before(&self, call: &Call) -> CallFault {
+        let Some((index, fault, alarm)) = self.due(call) else { return CallFault::None };
         let (answer, happened) = match fault.effect {
-            AwsEffect::Throttle => (Fault::Throttle, true),
-            AwsEffect::FailBefore => (Fault::FailBefore, true),
-            AwsEffect::FailAfter => (Fault::FailAfter, true),
-            AwsEffect::LoseAnswer => (Fault::DropAfter, true),
-            AwsEffect::Hang => (Fault::Hang, true),
+            AwsEffect::Throttle => (CallFault::Throttle, true),
+            AwsEffect::FailBefore => (CallFault::FailBefore, true),
+            AwsEffect::FailAfter => (CallFault::FailAfter, true),
+            AwsEffect::LoseAnswer => (CallFault::DropAfter, true),
+            AwsEffect::Hang => (CallFault::Hang, true),
             AwsEffect::Kill => {
                 self.to_kill.lock().expect("no holder of the lock panics").push((index, call.clone()));
-                (Fault::DropAfter, false)
+                (CallFault::DropAfter, false)
             }
-            AwsEffect::StopExecution => (Fault::None, self.stop(fault.service.as_ref())),
-            AwsEffect::AlarmEvent => (Fault::None, self.fire(alarm.as_ref(), 1)),
-            AwsEffect::AlarmEventTwice => (Fault::None, self.fire(alarm.as_ref(), 2)),
+            AwsEffect::StopExecution => (CallFault::None, self.stop(fault.service.as_ref())),
+            AwsEffect::AlarmEvent => (CallFault::None, self.fire(alarm.as_ref(), 1)),
+            AwsEffect::AlarmEventTwice => (CallFault::None, self.fire(alarm.as_ref(), 2)),
         };
         self.note_happened(index, happened);
         answer

@@ -1,9 +1,10 @@
 //! Waiting until every service is at rest.
 
-use super::happenings::Happenings;
 use super::progress::{Follower, Snapshot};
-use super::{Access, Rehearsal, RehearsalError};
+use super::scheduled_faults::ScheduledFaults;
+use super::{Rehearsal, RehearsalError};
 use crate::clock::Work;
+use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_world::states::Status;
 use jiff::Timestamp;
@@ -49,8 +50,8 @@ impl Rehearsal {
     pub(super) async fn until_at_rest(
         &self,
         arns: &mut [Option<String>],
-        access: &Access,
-        happenings: &mut Happenings,
+        ledger: &dyn Ledger,
+        scheduled_faults: &mut ScheduledFaults,
         follower: &Follower<'_>,
         progress: &watch::Sender<Snapshot>,
         mut work: Work,
@@ -59,7 +60,7 @@ impl Rehearsal {
         let mut over_since: Option<Timestamp> = None;
         for look in 0_u32.. {
             let all_started = self.start_due(arns, follower.world_began)?;
-            happenings.update(self, arns, &follower.weights())?;
+            scheduled_faults.update(self, arns, &follower.weights())?;
             if shown.elapsed() >= SHOW_EVERY {
                 shown = Instant::now();
                 progress.send_replace(follower.snapshot(arns));
@@ -70,7 +71,7 @@ impl Rehearsal {
                     let now = self.clock.now();
                     let since = *over_since.get_or_insert(now);
                     let late = now.duration_since(since).as_mins() >= REST_WITHIN_MINUTES;
-                    let heads = self.heads(access).await?;
+                    let heads = self.heads(ledger).await?;
                     if late || heads.iter().flatten().all(|head| head.phase.is_over() || head.phase == Phase::Halted) {
                         progress.send_replace(follower.snapshot(arns));
                         return Ok((heads, work));
@@ -121,10 +122,10 @@ impl Rehearsal {
         Ok(rolling_back == 0)
     }
 
-    async fn heads(&self, access: &Access) -> Result<Vec<Option<Head>>, RehearsalError> {
+    async fn heads(&self, ledger: &dyn Ledger) -> Result<Vec<Option<Head>>, RehearsalError> {
         let mut heads = Vec::new();
         for service in &self.scenario.services {
-            heads.push(access.ledger.head(&service.name).await?);
+            heads.push(ledger.head(&service.name).await?);
         }
         Ok(heads)
     }

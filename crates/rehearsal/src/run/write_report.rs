@@ -1,7 +1,7 @@
 //! The report of a run, from what is left of it.
 
 use super::progress::share;
-use super::{Happenings, Rehearsal, RehearsalError};
+use super::{Rehearsal, RehearsalError, ScheduledFaults};
 use crate::clock::Spent;
 use crate::report::{
     Machine, Report, Requests, ReturnTime, RollbackReport, RouteReport, ServiceReport, decision, held_seconds,
@@ -20,11 +20,11 @@ use std::sync::Arc;
 const RULES_IN_A_CALL: usize = 20;
 
 /// What a run leaves for its report.
-pub(super) struct Run<'a> {
+pub(super) struct FinishedRun<'a> {
     pub(super) arns: &'a [Option<String>],
     pub(super) heads: Vec<Option<Head>>,
     pub(super) counts: Vec<Counts>,
-    pub(super) happenings: &'a Happenings,
+    pub(super) scheduled_faults: &'a ScheduledFaults,
     pub(super) wall_seconds: f64,
     pub(super) waited: Spent,
     pub(super) world_seconds: f64,
@@ -33,7 +33,7 @@ pub(super) struct Run<'a> {
 /// Writes the report of a run; the world stands still meanwhile.
 pub(super) async fn write_report(
     rehearsal: &Rehearsal,
-    run: Run<'_>,
+    run: FinishedRun<'_>,
     ledger: &Arc<dyn Ledger>,
 ) -> Result<Report, RehearsalError> {
     let mut services = Vec::new();
@@ -45,11 +45,11 @@ pub(super) async fn write_report(
         let mut service = service(rehearsal, &run, index, head.as_ref(), counts, journal)?;
         service.unmet = unmet(&service);
         if service.outcome == Outcome::Halted {
-            service.unmet.extend(run.happenings.overwritten(rehearsal, index)?);
+            service.unmet.extend(run.scheduled_faults.overwritten(rehearsal, index)?);
         }
         services.push(service);
     }
-    let without_effect = rehearsal.without_effect(run.happenings);
+    let without_effect = rehearsal.without_effect(run.scheduled_faults);
     let fine = |service: &ServiceReport| service.unmet.is_empty() && service.requests.spoiled == 0;
     Ok(Report {
         ok: services.iter().all(fine) && without_effect.is_empty(),
@@ -69,7 +69,7 @@ pub(super) async fn write_report(
 
 fn service(
     rehearsal: &Rehearsal,
-    run: &Run<'_>,
+    run: &FinishedRun<'_>,
     index: usize,
     head: Option<&Head>,
     counts: &Counts,
@@ -99,7 +99,7 @@ fn service(
         steps: steps.collect(),
         requests: Requests { sent, drawn, served, harmed, spoiled },
         decision: decision(outcome, head, &journal, &reason, scenario.expect.held_for_seconds.is_some()),
-        noticed_seconds: noticed_seconds(run.happenings.first(index), &journal),
+        noticed_seconds: noticed_seconds(run.scheduled_faults.first(index), &journal),
         held_seconds: held_seconds(&journal),
         longest_hold: longest_hold(&journal),
         unmet: Vec::new(),

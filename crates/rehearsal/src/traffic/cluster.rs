@@ -6,7 +6,7 @@
 mod fault;
 mod server;
 
-pub use fault::{Fault, FaultKey, FaultSwitch};
+pub use fault::{ClusterFault, FaultKey, FaultSwitch};
 
 use crate::clock::WorldClock;
 use http::StatusCode;

@@ -99,7 +99,7 @@ impl Alarms for World {
     async fn delete_alarms(&self, names: &[String]) -> Result<(), PortError> {
         for portion in names.chunks(NAMES_IN_A_CALL) {
             let input = json!({ "AlarmNames": portion });
-            let delete = |state: &mut super::State| state.cloudwatch.call(state.now, "DeleteAlarms", &input);
+            let delete = |state: &mut super::WorldState| state.cloudwatch.call(state.now, "DeleteAlarms", &input);
             self.call("DeleteAlarms", &portion.join(", "), delete)?;
         }
         Ok(())

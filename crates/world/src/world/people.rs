@@ -1,6 +1,6 @@
 //! What other people and other systems do to the world.
 
-use super::{State, World};
+use super::{World, WorldState};
 use crate::aws_error::AwsError;
 use crate::elbv2::ProbeOutcome;
 use serde_json::json;
@@ -84,7 +84,7 @@ impl World {
     }
 }
 
-impl State {
+impl WorldState {
     fn set_alarm(&mut self, name: &str, value: &str, reason: &str) {
         let input = json!({"AlarmName": name, "StateValue": value, "StateReason": reason});
         let now = self.now;

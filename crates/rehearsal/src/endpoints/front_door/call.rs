@@ -33,7 +33,7 @@ impl Call {
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum CallFault {
     /// Nothing.
     None,
     /// Refused for its rate, without effect.
@@ -56,7 +56,7 @@ pub trait CallObserver: Send + Sync {
     fn asked(&self, _call: &Call, _request: &Request<Bytes>) {}
 
     /// Before the call is carried out.
-    fn before(&self, call: &Call) -> Fault;
+    fn before(&self, call: &Call) -> CallFault;
 
     /// After it took effect.
     fn after(&self, _call: &Call) {}
@@ -67,8 +67,8 @@ pub trait CallObserver: Send + Sync {
 pub struct NoFaults;
 
 impl CallObserver for NoFaults {
-    fn before(&self, _call: &Call) -> Fault {
-        Fault::None
+    fn before(&self, _call: &Call) -> CallFault {
+        CallFault::None
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::number;
 use crate::scenario::{AwsEffect, AwsFault, Begin, Deed, Disturbance, Sides, TimedFault};
-use crate::traffic::cluster::Fault;
+use crate::traffic::cluster::ClusterFault;
 use crossfade_domain::policy::reader::{Place, Reader};
 use crossfade_domain::weight::Weight;
 
@@ -15,22 +15,22 @@ pub(super) fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault
     let before = reader.count();
     let mut kinds = Vec::new();
     if let Some(place) = fields.get("errorsEvery") {
-        kinds.extend(reader.whole(&place, 1, 1_000_000).map(Fault::ErrorEvery));
+        kinds.extend(reader.whole(&place, 1, 1_000_000).map(ClusterFault::ErrorEvery));
     }
     if let Some(place) = fields.get("errorShare") {
-        kinds.extend(number(reader, &place, 0.0, 1.0).map(Fault::ErrorShare));
+        kinds.extend(number(reader, &place, 0.0, 1.0).map(ClusterFault::ErrorShare));
     }
     if let Some(place) = fields.get("slowFactor") {
-        kinds.extend(number(reader, &place, 0.01, 1000.0).map(Fault::SlowFactor));
+        kinds.extend(number(reader, &place, 0.01, 1000.0).map(ClusterFault::SlowFactor));
     }
     if let Some(place) = fields.get("refuse") {
-        kinds.extend(reader.flag(&place).map(|_| Fault::Refuse));
+        kinds.extend(reader.flag(&place).map(|_| ClusterFault::Refuse));
     }
     if let Some(place) = fields.get("unanswered") {
-        kinds.extend(reader.flag(&place).map(|_| Fault::Unanswered));
+        kinds.extend(reader.flag(&place).map(|_| ClusterFault::Unanswered));
     }
     if let Some(place) = fields.get("leak") {
-        kinds.extend(number(reader, &place, 0.0, 1.0).map(|share_per_minute| Fault::Leak { share_per_minute }));
+        kinds.extend(number(reader, &place, 0.0, 1.0).map(|share_per_minute| ClusterFault::Leak { share_per_minute }));
     }
     if let Some(place) = fields.get("coldStart") {
         let inner = reader.object(&place, &["minutes", "share"], "minutes and share of failing requests");
@@ -38,7 +38,7 @@ pub(super) fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault
             let minutes =
                 reader.required(&inner, "minutes", "minutes").and_then(|place| number(reader, &place, 0.0, 1e6));
             let share = reader.required(&inner, "share", "a share").and_then(|place| number(reader, &place, 0.0, 1.0));
-            kinds.extend(minutes.zip(share).map(|(minutes, share)| Fault::ColdStart { minutes, share }));
+            kinds.extend(minutes.zip(share).map(|(minutes, share)| ClusterFault::ColdStart { minutes, share }));
         }
     }
     if kinds.len() != 1 && reader.count() == before {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 /// What can be wrong with a cluster. Several can be on at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Fault {
+pub enum ClusterFault {
     /// Exactly every n-th request fails, counted over the whole cluster.
     ErrorEvery(u32),
     /// Each request fails with this probability, 0 to 1, independently.
@@ -51,7 +51,7 @@ struct State {
 
 #[derive(Debug)]
 struct Switched {
-    fault: Fault,
+    fault: ClusterFault,
     since: Timestamp,
     on: bool,
     /// Requests, and refused connections, that came while it was on.
@@ -77,7 +77,7 @@ impl FaultSwitch {
     }
 
     /// Switches a fault on; the count for `ErrorEvery` starts anew.
-    pub fn set(&self, fault: Fault, now: Timestamp) -> FaultKey {
+    pub fn set(&self, fault: ClusterFault, now: Timestamp) -> FaultKey {
         let mut state = self.locked();
         state.requests = 0;
         state.faults.push(Switched { fault, since: now, on: true, met: 0 });
@@ -108,7 +108,7 @@ impl FaultSwitch {
 
     pub(super) fn refuses(&self) -> bool {
         let mut state = self.locked();
-        let refusing = state.faults.iter_mut().find(|switched| switched.on && switched.fault == Fault::Refuse);
+        let refusing = state.faults.iter_mut().find(|switched| switched.on && switched.fault == ClusterFault::Refuse);
         refusing.is_some_and(|switched| {
             switched.met += 1;
             true
@@ -125,16 +125,18 @@ impl FaultSwitch {
         let mut effect = Effect { fails_certainly: false, unanswered: false, error_share: 0.0, slow_factor: 1.0 };
         for switched in faults.iter_mut().filter(|switched| switched.on) {
             match switched.fault {
-                Fault::ErrorEvery(n) => effect.fails_certainly |= requests.is_multiple_of(u64::from(n.max(1))),
-                Fault::ErrorShare(share) => effect.error_share += share,
-                Fault::SlowFactor(factor) => effect.slow_factor *= factor,
-                Fault::Unanswered => effect.unanswered = true,
-                Fault::Leak { share_per_minute } => {
+                ClusterFault::ErrorEvery(n) => effect.fails_certainly |= requests.is_multiple_of(u64::from(n.max(1))),
+                ClusterFault::ErrorShare(share) => effect.error_share += share,
+                ClusterFault::SlowFactor(factor) => effect.slow_factor *= factor,
+                ClusterFault::Unanswered => effect.unanswered = true,
+                ClusterFault::Leak { share_per_minute } => {
                     effect.error_share += share_per_minute * minutes_since(switched.since.max(*created));
                 }
-                Fault::ColdStart { minutes, share } if minutes_since(first) < minutes => effect.error_share += share,
+                ClusterFault::ColdStart { minutes, share } if minutes_since(first) < minutes => {
+                    effect.error_share += share;
+                }
                 // Refusing is done before a request is read; a cold start that is over does nothing.
-                Fault::Refuse | Fault::ColdStart { .. } => continue,
+                ClusterFault::Refuse | ClusterFault::ColdStart { .. } => continue,
             }
             switched.met += 1;
         }
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn every_tenth_request_fails_exactly() {
         let faults = FaultSwitch::new(Timestamp::UNIX_EPOCH);
-        faults.set(Fault::ErrorEvery(10), Timestamp::UNIX_EPOCH);
+        faults.set(ClusterFault::ErrorEvery(10), Timestamp::UNIX_EPOCH);
         let failed: Vec<usize> = (1..=30).filter(|_| faults.next(Timestamp::UNIX_EPOCH).fails_certainly).collect();
         assert_eq!(failed, [10, 20, 30]);
         faults.clear();
@@ -162,13 +164,14 @@ mod tests {
     fn a_fault_is_switched_off_alone_and_knows_what_it_has_met() {
         let now = Timestamp::UNIX_EPOCH;
         let faults = FaultSwitch::new(now);
-        let (slow, silent) = (faults.set(Fault::SlowFactor(2.0), now), faults.set(Fault::Unanswered, now));
+        let (slow, silent) =
+            (faults.set(ClusterFault::SlowFactor(2.0), now), faults.set(ClusterFault::Unanswered, now));
         assert!(faults.next(now).unanswered);
         faults.unset(silent);
         let effect = faults.next(now);
         assert!(!effect.unanswered && effect.slow_factor > 1.9, "{effect:?}");
         assert_eq!((faults.met(slow), faults.met(silent)), (2, 1));
-        let refuse = faults.set(Fault::Refuse, now);
+        let refuse = faults.set(ClusterFault::Refuse, now);
         assert_eq!(faults.met(refuse), 0);
         assert!(faults.refuses());
         assert_eq!(faults.met(refuse), 1);
@@ -178,8 +181,8 @@ mod tests {
     fn a_leak_grows_and_a_cold_start_ends() {
         let start = Timestamp::UNIX_EPOCH;
         let faults = FaultSwitch::new(start);
-        faults.set(Fault::Leak { share_per_minute: 0.01 }, start);
-        faults.set(Fault::ColdStart { minutes: 2.0, share: 0.5 }, start);
+        faults.set(ClusterFault::Leak { share_per_minute: 0.01 }, start);
+        faults.set(ClusterFault::ColdStart { minutes: 2.0, share: 0.5 }, start);
         let share = |minutes: i64| faults.next(start + SignedDuration::from_mins(minutes)).error_share;
         assert!((share(0) - 0.5).abs() < 1e-9);
         assert!((share(5) - 0.05).abs() < 1e-9);

@@ -1,5 +1,4 @@
-//! What goes wrong in a rehearsal, by clusters and by people: done when it is due, and asked afterwards what came of
-//! it.
+//! What goes wrong in a rehearsal, in clusters and through people: done when it is due, and checked at the end.
 
 use super::cluster_faults::ClusterFaults;
 use super::disturbances::Disturbances;
@@ -7,13 +6,13 @@ use super::{Rehearsal, RehearsalError};
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 
-/// The faults of clusters and the disturbances of a scenario.
-pub(crate) struct Happenings {
+/// The cluster faults and the disturbances of a scenario.
+pub(crate) struct ScheduledFaults {
     faults: ClusterFaults,
     disturbances: Disturbances,
 }
 
-impl Happenings {
+impl ScheduledFaults {
     pub(super) fn new(rehearsal: &Rehearsal, world_began: Timestamp) -> Self {
         Self {
             faults: ClusterFaults::new(&rehearsal.scenario, &rehearsal.stage, world_began),
@@ -37,14 +36,14 @@ impl Happenings {
         [self.faults.first(service), self.disturbances.first(service)].into_iter().flatten().min()
     }
 
-    /// What was to go wrong and changed nothing: a rehearsal without it shows less than it says.
+    /// The faults that had no effect: a rehearsal without them shows less than it claims.
     pub(crate) fn without_effect(&self) -> Vec<String> {
         let mut found = self.faults.without_effect();
         found.extend(self.disturbances.without_effect());
         found
     }
 
-    /// The edits of a service's routes that are not there any more, in words.
+    /// The edits of a service's routes that have been overwritten, in words.
     pub(crate) fn overwritten(&self, rehearsal: &Rehearsal, service: usize) -> Result<Vec<String>, RehearsalError> {
         self.disturbances.overwritten(rehearsal, service)
     }
