@@ -19,7 +19,7 @@ mod sign_in;
 
 pub use environment::{MissingVariable, connect};
 pub use local::connect_local;
-pub use machines::{Answer, Begun, Machines, Run, RunState};
+pub use machines::{Answer, DescribedExecution, ExecutionState, Machines, StartResult};
 pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, sign_in};
 
 use aws_config::SdkConfig;

@@ -1,4 +1,4 @@
-//! Step Functions as a person's command uses it: machines by ARN, executions by name, what a function last answered.
+//! Step Functions for the command line: machines by ARN, executions by name, a function's last answer.
 
 use crate::classify::{classify, failed, malformed};
 use aws_sdk_sfn::Client;
@@ -9,7 +9,7 @@ use crossfade_actions::ports::PortError;
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// Events that are looked at for the last answer of a function: a wait, a choice and a task are fewer.
+/// Events that are searched for a function's last answer. A wait, a choice and a task have fewer.
 const EVENTS_OF_A_LOOK: i32 = 30;
 
 /// The state machines of a stack.
@@ -20,13 +20,13 @@ pub struct Machines {
 
 /// An execution as it was read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Run {
+pub struct DescribedExecution {
     /// Its ARN.
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// How it is.
-    pub state: RunState,
+    /// Its state.
+    pub state: ExecutionState,
     /// The error name of a `Fail` state.
     pub error: Option<String>,
     /// The cause of a `Fail` state.
@@ -37,25 +37,25 @@ pub struct Run {
     pub stopped: Option<Timestamp>,
 }
 
-/// How an execution is.
+/// The state of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunState {
+pub enum ExecutionState {
     /// It runs.
     Running,
-    /// It came to a `Succeed`.
+    /// It ended in a `Succeed`.
     Succeeded,
-    /// It came to a `Fail`.
+    /// It ended in a `Fail`.
     Failed,
-    /// Somebody stopped it, or its time was up.
+    /// Someone stopped it, or it timed out.
     Stopped,
 }
 
-/// What a start came to.
+/// The result of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
-    /// It runs under this ARN; perhaps since an earlier start with the same name and input.
+pub enum StartResult {
+    /// It runs under this ARN, perhaps since an earlier start with the same name and input.
     Running(String),
-    /// An execution of that name was there and is over, or has another input: names are blocked for 90 days.
+    /// An execution of that name has ended or has another input. A name cannot be used again for 90 days.
     NameUsed,
 }
 
@@ -73,10 +73,10 @@ impl Machines {
         Self { client }
     }
 
-    /// Looks whether a state machine is there.
+    /// Checks that a state machine exists.
     ///
     /// # Errors
-    /// `NotFound` where it is not, else Step Functions'.
+    /// `NotFound` if it does not, else Step Functions'.
     pub async fn look_at(&self, machine: &str) -> Result<(), PortError> {
         let answer = self.client.describe_state_machine().state_machine_arn(machine).send().await;
         answer.map(drop).map_err(failed("DescribeStateMachine", machine))
@@ -85,21 +85,23 @@ impl Machines {
     /// Starts an execution.
     ///
     /// # Errors
-    /// `NotFound` where there is no such machine, else Step Functions'.
-    pub async fn start(&self, machine: &str, name: &str, input: &Value) -> Result<Begun, PortError> {
+    /// `NotFound` if there is no such machine, else Step Functions'.
+    pub async fn start(&self, machine: &str, name: &str, input: &Value) -> Result<StartResult, PortError> {
         let start = self.client.start_execution().state_machine_arn(machine).name(name).input(input.to_string());
         match start.send().await {
-            Ok(started) => Ok(Begun::Running(started.execution_arn)),
-            Err(SdkError::ServiceError(context)) if context.err().is_execution_already_exists() => Ok(Begun::NameUsed),
+            Ok(started) => Ok(StartResult::Running(started.execution_arn)),
+            Err(SdkError::ServiceError(context)) if context.err().is_execution_already_exists() => {
+                Ok(StartResult::NameUsed)
+            }
             Err(error) => Err(classify("StartExecution", machine.to_owned(), &error)),
         }
     }
 
-    /// An execution; none where Step Functions does not know it (any more).
+    /// Reads an execution; `None` if Step Functions does not know it, or no longer does.
     ///
     /// # Errors
     /// Step Functions'.
-    pub async fn run(&self, execution: &str) -> Result<Option<Run>, PortError> {
+    pub async fn describe(&self, execution: &str) -> Result<Option<DescribedExecution>, PortError> {
         const OPERATION: &str = "DescribeExecution";
         let described = match self.client.describe_execution().execution_arn(execution).send().await {
             Ok(described) => described,
@@ -107,25 +109,25 @@ impl Machines {
             Err(error) => return Err(classify(OPERATION, execution.to_owned(), &error)),
         };
         let state = match described.status {
-            ExecutionStatus::Running => RunState::Running,
-            ExecutionStatus::Succeeded => RunState::Succeeded,
-            ExecutionStatus::Failed | ExecutionStatus::PendingRedrive => RunState::Failed,
-            ExecutionStatus::Aborted | ExecutionStatus::TimedOut => RunState::Stopped,
+            ExecutionStatus::Running => ExecutionState::Running,
+            ExecutionStatus::Succeeded => ExecutionState::Succeeded,
+            ExecutionStatus::Failed | ExecutionStatus::PendingRedrive => ExecutionState::Failed,
+            ExecutionStatus::Aborted | ExecutionStatus::TimedOut => ExecutionState::Stopped,
             other => return Err(malformed(OPERATION, execution, format!("unknown status {other}"))),
         };
         let stopped = described.stop_date.map(|at| timestamp(OPERATION, execution, at)).transpose()?;
-        Ok(Some(Run {
+        Ok(Some(DescribedExecution {
             arn: described.execution_arn,
             name: described.name.unwrap_or_default(),
             state,
             error: described.error,
-            cause: described.cause.map(said),
+            cause: described.cause.map(message_of),
             started: timestamp(OPERATION, execution, described.start_date)?,
             stopped,
         }))
     }
 
-    /// Stops an execution; one that is over or unknown is left alone.
+    /// Stops an execution; one that has ended or is unknown is left alone.
     ///
     /// # Errors
     /// Step Functions'.
@@ -137,7 +139,7 @@ impl Machines {
         }
     }
 
-    /// What a function of the execution last answered; none before the first answer.
+    /// The last answer of a function of the execution; `None` before the first.
     ///
     /// # Errors
     /// Step Functions'.
@@ -160,8 +162,8 @@ fn timestamp(operation: &'static str, object: &str, at: DateTime) -> Result<Time
     Timestamp::new(at.secs(), nanoseconds).map_err(|error| malformed(operation, object, error.to_string()))
 }
 
-/// What a cause says: that of a function's error is JSON around it, `{"errorType": .., "errorMessage": ..}`.
-fn said(cause: String) -> String {
+/// The message in a cause. The cause of a function's error is JSON: `{"errorType": .., "errorMessage": ..}`.
+fn message_of(cause: String) -> String {
     let message = serde_json::from_str::<serde_json::Value>(&cause)
         .ok()
         .and_then(|inner| inner.get("errorMessage")?.as_str().map(str::to_owned));
@@ -170,15 +172,15 @@ fn said(cause: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::said;
+    use super::message_of;
 
     #[test]
     fn the_cause_of_a_functions_error_is_its_message() {
         let raw =
             r#"{"errorType":"InvalidRequest","errorMessage":"invalid request: $.cursor.service: expected a value"}"#;
-        assert_eq!(said(raw.to_owned()), "invalid request: $.cursor.service: expected a value");
+        assert_eq!(message_of(raw.to_owned()), "invalid request: $.cursor.service: expected a value");
         for plain in ["alarm users-5xx fires", r#"{"service":"users"}"#, "7"] {
-            assert_eq!(said(plain.to_owned()), plain);
+            assert_eq!(message_of(plain.to_owned()), plain);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How a migration ended, and the exit code that says so.
 
 use crate::exit_code::ExitCode;
-use crossfade_aws::{Run, RunState};
+use crossfade_aws::{DescribedExecution, ExecutionState};
 use crossfade_domain::journal::{Head, Phase, Rollback, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use serde::Serialize;
@@ -107,19 +107,19 @@ impl Ending {
     }
 
     /// The end of an execution that left no head of its own; none while it runs.
-    pub fn of_run(service: &ServiceName, run: &Run) -> Option<Self> {
+    pub fn of_run(service: &ServiceName, run: &DescribedExecution) -> Option<Self> {
         let outcome = match (run.state, run.error.as_deref()) {
-            (RunState::Running, _) => return None,
-            (RunState::Succeeded, _) => Outcome::Migrated,
-            (RunState::Failed, Some("LockHeld")) => Outcome::Held,
-            (RunState::Failed, Some("Refused" | "InvalidRequest")) => Outcome::Refused,
-            (RunState::Failed, Some("RolledBack")) => Outcome::RolledBack,
-            (RunState::Failed, Some("Halted")) => Outcome::Halted,
-            (RunState::Failed, _) => Outcome::Failed,
-            (RunState::Stopped, _) => Outcome::Aborted,
+            (ExecutionState::Running, _) => return None,
+            (ExecutionState::Succeeded, _) => Outcome::Migrated,
+            (ExecutionState::Failed, Some("LockHeld")) => Outcome::Held,
+            (ExecutionState::Failed, Some("Refused" | "InvalidRequest")) => Outcome::Refused,
+            (ExecutionState::Failed, Some("RolledBack")) => Outcome::RolledBack,
+            (ExecutionState::Failed, Some("Halted")) => Outcome::Halted,
+            (ExecutionState::Failed, _) => Outcome::Failed,
+            (ExecutionState::Stopped, _) => Outcome::Aborted,
         };
         let reason = run.cause.clone().or_else(|| run.error.clone()).unwrap_or_else(|| match run.state {
-            RunState::Stopped => "the execution was stopped before it had planned anything".to_owned(),
+            ExecutionState::Stopped => "the execution was stopped before it had planned anything".to_owned(),
             _ => "the execution ended without a word".to_owned(),
         });
         Some(Self {
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_execution_without_a_head_tells_by_its_error() {
-        let run = |state, error: Option<&str>| Run {
+        let run = |state, error: Option<&str>| DescribedExecution {
             arn: "arn".into(),
             name: "users-1".into(),
             state,
@@ -223,11 +223,11 @@ mod tests {
         };
         let service = ServiceName::parse("users").unwrap();
         let code = |state, error| Ending::of_run(&service, &run(state, error)).map(|ending| ending.exit_code);
-        assert_eq!(code(RunState::Running, None), None);
-        assert_eq!(code(RunState::Failed, Some("LockHeld")), Some(ExitCode::Held));
-        assert_eq!(code(RunState::Failed, Some("InvalidRequest")), Some(ExitCode::BadInput));
-        assert_eq!(code(RunState::Failed, Some("Halted")), Some(ExitCode::Halted));
-        assert_eq!(code(RunState::Failed, Some("States.Runtime")), Some(ExitCode::Failed));
-        assert_eq!(code(RunState::Stopped, None), Some(ExitCode::Aborted));
+        assert_eq!(code(ExecutionState::Running, None), None);
+        assert_eq!(code(ExecutionState::Failed, Some("LockHeld")), Some(ExitCode::Held));
+        assert_eq!(code(ExecutionState::Failed, Some("InvalidRequest")), Some(ExitCode::BadInput));
+        assert_eq!(code(ExecutionState::Failed, Some("Halted")), Some(ExitCode::Halted));
+        assert_eq!(code(ExecutionState::Failed, Some("States.Runtime")), Some(ExitCode::Failed));
+        assert_eq!(code(ExecutionState::Stopped, None), Some(ExitCode::Aborted));
     }
 }

@@ -13,7 +13,7 @@ use crate::view::look;
 use crate::view::screen::Screen;
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::observe::plan_in_force;
-use crossfade_aws::Run;
+use crossfade_aws::DescribedExecution;
 use crossfade_domain::gates::approval::waits_for_approval;
 use crossfade_domain::journal::wording::journal_line;
 use crossfade_domain::journal::{Head, Phase};
@@ -81,7 +81,7 @@ pub struct Follow<'a> {
 /// What was seen of it.
 struct Seen {
     head: Option<Head>,
-    run: Option<Run>,
+    run: Option<DescribedExecution>,
 }
 
 impl<'a> Follow<'a> {
@@ -240,7 +240,7 @@ impl<'a> Follow<'a> {
         // A head tells everything; only what has none yet, or never gets one, is asked about at Step Functions.
         let run = match &self.execution {
             Some(execution) if head.is_none() || self.by_run => {
-                let run = self.session.machines.run(execution).await;
+                let run = self.session.machines.describe(execution).await;
                 run.map_err(|source| ActionError::Port { doing: format!("looking at {execution}"), source })?
             }
             _ => None,

@@ -44,14 +44,14 @@ struct Line {
     /// What was looked at.
     what: String,
     /// What came of it.
-    state: State,
+    state: LineState,
     /// What was seen, and what to do where that is not well.
     told: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum State {
+enum LineState {
     Ok,
     Note,
     Missing,
@@ -72,15 +72,15 @@ pub async fn run(
     match Session::open(&arguments.connection, environment).await {
         Err(failure) => {
             code = failure.code;
-            let state = if code == ExitCode::NoAccess { State::Denied } else { State::Missing };
+            let state = if code == ExitCode::NoAccess { LineState::Denied } else { LineState::Missing };
             lines.push(line("credentials", state, failure.message));
         }
         Ok(session) => examine(&session, &mut lines).await,
     }
     let worst = |state| lines.iter().any(|line: &Line| line.state == state);
-    if code == ExitCode::Done && worst(State::Denied) {
+    if code == ExitCode::Done && worst(LineState::Denied) {
         code = ExitCode::NoAccess;
-    } else if code == ExitCode::Done && worst(State::Missing) {
+    } else if code == ExitCode::Done && worst(LineState::Missing) {
         code = ExitCode::BadInput;
     }
     if console.output == Output::Json {
@@ -88,10 +88,10 @@ pub async fn run(
     } else {
         for Line { what, state, told } in &lines {
             let mark = match state {
-                State::Ok => "ok     ",
-                State::Note => "note   ",
-                State::Missing => "MISSING",
-                State::Denied => "DENIED ",
+                LineState::Ok => "ok     ",
+                LineState::Note => "note   ",
+                LineState::Missing => "MISSING",
+                LineState::Denied => "DENIED ",
             };
             console.data(&format!(
                 "{mark}  {what:<25} {}",
@@ -102,15 +102,19 @@ pub async fn run(
     Ok(code)
 }
 
-fn line(what: &str, state: State, told: impl Into<String>) -> Line {
+fn line(what: &str, state: LineState, told: impl Into<String>) -> Line {
     Line { what: what.to_owned(), state, told: told.into() }
 }
 
 async fn examine(session: &Session, lines: &mut Vec<Line>) {
     let place = &session.place;
-    lines.push(line("credentials", State::Ok, format!("{} in account {}", session.caller.arn, session.caller.account)));
+    lines.push(line(
+        "credentials",
+        LineState::Ok,
+        format!("{} in account {}", session.caller.arn, session.caller.account),
+    ));
     let endpoint = place.endpoint.as_ref().map_or_else(|| "AWS".to_owned(), |url| format!("{url} instead of AWS"));
-    lines.push(line("region", State::Ok, format!("{}, {endpoint}", place.region)));
+    lines.push(line("region", LineState::Ok, format!("{}, {endpoint}", place.region)));
     if table(session, lines).await {
         migrations(session, lines).await;
         load_balancers(session, lines).await;
@@ -133,20 +137,20 @@ async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
             false
         }
         Ok(stored) => {
-            lines.push(line("table", State::Ok, format!("{} may be read", session.place.stack)));
+            lines.push(line("table", LineState::Ok, format!("{} may be read", session.place.stack)));
             if stored.is_empty() {
                 let told = "none is stored: `crossfade apply policy.yaml` stores one";
-                lines.push(line("policies", State::Note, told));
+                lines.push(line("policies", LineState::Note, told));
             }
             for (fleet, document) in stored {
                 lines.push(match decode_fleet(&document) {
                     Ok(policy) => {
                         let names: Vec<&str> = policy.services.iter().map(|service| service.name.as_str()).collect();
-                        line(&format!("policy {fleet}"), State::Ok, names.join(", "))
+                        line(&format!("policy {fleet}"), LineState::Ok, names.join(", "))
                     }
                     Err(problems) => line(
                         &format!("policy {fleet}"),
-                        State::Missing,
+                        LineState::Missing,
                         format!("cannot be used: {problems}; apply a right one, or a newer crossfade"),
                     ),
                 });
@@ -164,10 +168,10 @@ async fn migrations(session: &Session, lines: &mut Vec<Line>) {
                 heads.iter().filter(|head| head.version > RECORD_VERSION).map(|head| head.service.as_str()).collect();
             lines.push(if newer.is_empty() {
                 let told = format!("crossfade {}, records of version {RECORD_VERSION}", env!("CARGO_PKG_VERSION"));
-                line("versions", State::Ok, told)
+                line("versions", LineState::Ok, told)
             } else {
                 let told = format!("records of {} are newer than this command: update it", newer.join(", "));
-                line("versions", State::Missing, told)
+                line("versions", LineState::Missing, told)
             });
             let told = match heads.len() {
                 0 => "none is under way".to_owned(),
@@ -177,7 +181,7 @@ async fn migrations(session: &Session, lines: &mut Vec<Line>) {
                     .collect::<Vec<_>>()
                     .join(", "),
             };
-            lines.push(line("migrations", State::Ok, told));
+            lines.push(line("migrations", LineState::Ok, told));
         }
     }
 }
@@ -198,17 +202,17 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
     let is_there = |name: &&String| found.iter().any(|group| group.name == **name || group.arn.as_str() == **name);
     let missing: Vec<&str> = wanted.iter().filter(|name| !is_there(name)).map(String::as_str).collect();
     lines.push(if missing.is_empty() {
-        line("target groups", State::Ok, format!("{} of the stored policies are there", wanted.len()))
+        line("target groups", LineState::Ok, format!("{} of the stored policies are there", wanted.len()))
     } else {
         let told = format!("{} do not exist in {}: correct oldTargetGroups", missing.join(", "), session.place.region);
-        line("target groups", State::Missing, told)
+        line("target groups", LineState::Missing, told)
     });
     let balancers: BTreeSet<LoadBalancerArn> = found.into_iter().flat_map(|group| group.load_balancers).collect();
     for balancer in balancers {
         lines.push(match session.ports.target_groups.target_groups_of(&balancer).await {
             Err(error) => judged(session, "quotas", Err(error), ""),
             Ok(groups) => {
-                let state = if groups.len() >= CROWDED { State::Note } else { State::Ok };
+                let state = if groups.len() >= CROWDED { LineState::Note } else { LineState::Ok };
                 let told = format!(
                     "{} uses {} of {GROUPS_PER_LOAD_BALANCER} target groups; each service needs one more while it \
                      moves",
@@ -223,10 +227,10 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
 
 fn judged(session: &Session, what: &str, found: Result<(), PortError>, well: &str) -> Line {
     match found {
-        Ok(()) => line(what, State::Ok, well),
+        Ok(()) => line(what, LineState::Ok, well),
         Err(error) => {
             let failure = session.port_failed(what, &error);
-            let state = if failure.code == ExitCode::NoAccess { State::Denied } else { State::Missing };
+            let state = if failure.code == ExitCode::NoAccess { LineState::Denied } else { LineState::Missing };
             line(what, state, failure.message)
         }
     }
@@ -235,6 +239,6 @@ fn judged(session: &Session, what: &str, found: Result<(), PortError>, well: &st
 fn of_ledger(session: &Session, what: &str, error: LedgerError) -> Line {
     match error {
         LedgerError::Port(error) => judged(session, what, Err(error), ""),
-        other => line(what, State::Missing, format!("{other}: is this command older than what is deployed?")),
+        other => line(what, LineState::Missing, format!("{other}: is this command older than what is deployed?")),
     }
 }

@@ -12,7 +12,7 @@ use crate::view::ending;
 use clap::Args;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::operator::observe::{not_at_the_end, plan_in_force};
-use crossfade_aws::Begun;
+use crossfade_aws::StartResult;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::request::decode_request;
@@ -173,8 +173,8 @@ async fn begin(session: &Session, service: &ServiceName, attempt: u32, input: &V
         let name = format!("{service}-{attempt}-{content:08x}{again}");
         let begun = session.machines.start(&machine, &name, input).await;
         match begun.map_err(|error| session.port_failed(&format!("starting {name}"), &error))? {
-            Begun::Running(execution) => return Ok(execution),
-            Begun::NameUsed => {}
+            StartResult::Running(execution) => return Ok(execution),
+            StartResult::NameUsed => {}
         }
     }
     Err(session.failed(&ActionError::Internal(format!(
