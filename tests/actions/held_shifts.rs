@@ -3,11 +3,9 @@
 use super::stage::{Stage, once, users};
 use crossfade_actions::operator::commands::{Command, command};
 use crossfade_domain::journal::cursor::NextStep;
-use crossfade_domain::journal::{EventKind, Head, Phase, Trigger};
+use crossfade_domain::journal::{EventKind, Trigger};
 use crossfade_domain::names::ServiceName;
 use crossfade_world::World;
-use crossfade_world::fault_injection::Fault;
-use crossfade_world::ledger::Ledger;
 use crossfade_world::states::Status;
 use crossfade_world::world::ServiceOnBalancer;
 use serde_json::json;
@@ -45,22 +43,6 @@ fn states_since_the_first_bake(stage: &Stage, execution: &str) -> Vec<String> {
     entered.into_iter().skip_while(|state| state != "Bake slice").filter(|state| !state.ends_with('?')).collect()
 }
 
-/// A rollback of `orders` that runs, or does not any more. Its routes do not matter here.
-pub(super) fn rolls_back_elsewhere(ledger: &Ledger, world: &World, runs: bool) {
-    let mut items = ledger.snapshot();
-    let orders = ServiceName::parse("orders").unwrap();
-    if runs {
-        let mut head = Head::first(orders.clone(), 1, 1, "of-orders".to_owned(), world.now());
-        let plan = items.plans.values().next().expect("users was planned").clone();
-        head.phase = Phase::RollingBack;
-        items.plans.insert(head.migration.clone(), plan);
-        items.heads.insert(orders, head);
-    } else {
-        items.heads.remove(&orders);
-    }
-    ledger.restore(items);
-}
-
 #[test]
 fn a_held_shift_waits_among_the_gates_and_goes_on_when_it_may() {
     let (mut stage, _) = Stage::with_users();
@@ -83,14 +65,13 @@ fn a_held_shift_waits_among_the_gates_and_goes_on_when_it_may() {
 fn invariant_9_an_alarm_whose_event_is_lost_while_a_shift_is_held_rolls_back() {
     let (mut stage, _) = Stage::with_users();
     stage.deliver_alarm_events = false;
-    let (ask, ledger) = (commanded(&stage), stage.ledger.clone());
+    let ask = commanded(&stage);
     let execution = with_visits(&mut stage, users(), move |world, state, visit| match (state, visit) {
-        ("Shift weight", TO_THE_LAST_STEP) => rolls_back_elsewhere(&ledger, world, true),
+        ("Shift weight", TO_THE_LAST_STEP) => ask(Command::Pause),
         ("Check alarms", 3) => {
             world.fire_alarm("users-5xx");
             world.quiet_alarm("users-5xx");
-            ask(Command::Pause);
-            rolls_back_elsewhere(&ledger, world, false);
+            ask(Command::Continue);
         }
         _ => {}
     });
@@ -143,47 +124,4 @@ fn a_shift_that_is_held_again_and_again_halts_after_the_longest_hold() {
     let advances = advances.count();
     assert!((3..20).contains(&advances), "{advances}: each look is later than the one before\n{}", stage.told());
     stage.assert_at_rest("users");
-}
-
-/// The function dies after it has written one of two routes, and a rollback of another service is under way when it is
-/// run again.
-fn half_of_a_shift(meanwhile: impl Fn(&World, &ServiceOnBalancer) + 'static) -> (Stage, String) {
-    let writes: Vec<usize> = {
-        let (mut free, _) = Stage::with_users();
-        free.migrate(users());
-        let calls = free.faults.calls();
-        (0..calls.len()).filter(|number| calls[*number] == "write_route").collect()
-    };
-    let (mut stage, service) = Stage::with_users();
-    stage.deliver_alarm_events = false;
-    stage.faults.at(writes[4], Fault::DiesAfter);
-    let ledger = stage.ledger.clone();
-    let execution = with_visits(&mut stage, users(), move |world, state, visit| match (state, visit) {
-        // The second visit of this state is the one that dies.
-        ("Shift weight", 3) => rolls_back_elsewhere(&ledger, world, true),
-        ("Check alarms", 3) => {
-            meanwhile(world, &service);
-            rolls_back_elsewhere(&ledger, world, false);
-        }
-        _ => {}
-    });
-    (stage, execution)
-}
-
-#[test]
-fn half_of_a_shift_that_made_way_is_completed_after_a_look_of_the_gates() {
-    let (stage, execution) = half_of_a_shift(|_, _| {});
-    assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
-    assert!(stage.told().contains("the shift to 100 % was begun, on with it"), "{}", stage.told());
-    stage.assert_at_rest("users");
-}
-
-#[test]
-fn half_of_a_shift_that_made_way_is_taken_back_when_a_gate_objects() {
-    let fires = |world: &World, _: &ServiceOnBalancer| world.fire_alarm("users-5xx");
-    let sickens = |world: &World, service: &ServiceOnBalancer| world.make_unhealthy(&new_group(world, service));
-    for (stage, execution) in [half_of_a_shift(fires), half_of_a_shift(sickens)] {
-        assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
-        stage.assert_at_rest("users");
-    }
 }

@@ -182,7 +182,7 @@ fn a_shift_reads_its_routes_once_before_and_once_after() {
     let (mut stage, _) = Stage::with_users();
     stage.migrate(users());
     let shift = stage.story.iter().find(|line| line.contains(" Shift weight: ")).unwrap();
-    let calls = "Shift weight: head plan read_routes open_heads health health record head write_route head write_route \
+    let calls = "Shift weight: head plan read_routes health health record head write_route head write_route \
                  read_routes record -> ";
     assert!(shift.contains(calls), "{shift}");
 }

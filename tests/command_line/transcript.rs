@@ -47,8 +47,6 @@ impl Transcript {
             (r"\d+ harmed", "[n] harmed"),
             (r"(?m)^(  \[time\]  targets: .*\n)+", "  [time]  targets: [healthy enough]\n"),
             (r"/tmp/[^ \n]*/", "[folder]/"),
-            // Whether another service's rollback was under way at that moment is no matter here.
-            (r"(?m)^  \[time\]  gates: makes way for .*\n", ""),
             // Whether a look of the gates finds the alarm before its event has come is the moment's.
             (r"(?m)^  \[time\]  gates: alarms: .*\n(  \[time\]  rolling back \(alarm event\))", "$1"),
             // Whether the next look is still to come, or due, is the moment's.

@@ -3,6 +3,5 @@
 pub(crate) mod deadline;
 pub(crate) mod health;
 pub(crate) mod hour_before;
-pub(crate) mod other_rollbacks;
 pub(crate) mod read_comparison;
 pub(crate) mod read_inventory;

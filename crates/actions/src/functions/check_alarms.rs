@@ -6,7 +6,6 @@ use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, re
 use crate::migration::write_journal::record;
 use crate::observing::deadline::Deadline;
 use crate::observing::health::health;
-use crate::observing::other_rollbacks::{LONGEST_FOR_READS, rollback_elsewhere, yields_to};
 use crate::observing::read_comparison::compare;
 use crate::payload::StepInput;
 use crate::ports::Ports;
@@ -34,9 +33,6 @@ const READS: Duration = Duration::from_secs(30);
 /// `stop`, `halt` or `finish`. What cannot be read goes to the gates as unreadable, and is never taken for quiet: so
 /// does what has not answered within 30 s, all reads being made at once.
 ///
-/// While another service rolls back, only the alarms and the health of the new side are read: nothing advances before
-/// it is over, and the judge weighs the whole series again at its next look.
-///
 /// May run again at any time; each run is one look.
 ///
 /// # Errors
@@ -55,19 +51,15 @@ pub async fn check_alarms(ports: &Ports, input: &Value) -> Result<Cursor, Action
 async fn check(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionError> {
     let Migration { head, plan } = migration;
     let deadline = Deadline::begin(ports, READS);
-    // Whether a rollback runs is no gate: where it cannot be seen, everything is read.
-    let other = deadline.limit(rollback_elsewhere(ports, &head.service)).await.ok().flatten();
-    let other = other.filter(|other| !is_stuck(ports, other));
-    let everything = other.is_none();
-    let old = if everything { plan.groups.iter().map(|group| &group.old).collect() } else { Vec::new() };
+    let old: Vec<&TargetGroupArn> = plan.groups.iter().map(|group| &group.old).collect();
     let new: Vec<&TargetGroupArn> = head.new_groups.values().collect();
     let names = plan.alarms();
     let (alarms, new_side, old_side, drift, judge) = join5(
         deadline.limit(alarms(ports, &names, head)),
         deadline.limit(side(ports, &new)),
         deadline.limit(side(ports, &old)),
-        deadline.limit(async { if everything { drift(ports, migration).await } else { Ok(Vec::new()) } }),
-        deadline.limit(async { if everything { compare(ports, head, plan).await } else { Ok(None) } }),
+        deadline.limit(drift(ports, migration)),
+        deadline.limit(compare(ports, head, plan)),
     )
     .await;
     let inputs = SliceInputs {
@@ -78,7 +70,6 @@ async fn check(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionErr
         old_side,
         drift,
         judge: judge.transpose(),
-        makes_way: other.as_ref().map(yields_to),
         // Asked last, so that what is elapsed includes the reading.
         now: ports.clock.now(),
     };
@@ -89,12 +80,6 @@ async fn check(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionErr
     }
     record(ports, head, |now| judged(now, &said)).await?;
     Ok(next(migration, step, &said))
-}
-
-/// A rollback that takes that long waits for something else than a budget of calls.
-fn is_stuck(ports: &Ports, other: &Head) -> bool {
-    let begun = other.rollback.as_ref().map_or(other.since, |rollback| rollback.begun_at);
-    ports.clock.now().duration_since(begun) > LONGEST_FOR_READS
 }
 
 async fn alarms(ports: &Ports, names: &[String], head: &Head) -> Result<AlarmsRead, ActionError> {

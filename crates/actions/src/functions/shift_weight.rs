@@ -6,7 +6,6 @@ use crate::migration::hooks::{after_shift, answered, before_first_shift};
 use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
 use crate::observing::health::{too_few_new, too_few_old};
-use crate::observing::other_rollbacks::{ROLLBACK_WAIT_SECONDS, rollback_elsewhere, yields_to};
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crate::routes::raise::{Raise, Raised};
@@ -20,6 +19,8 @@ use serde_json::Value;
 
 /// Seconds until a shift that lacks healthy targets is tried again.
 const CAPACITY_WAIT_SECONDS: u32 = 30;
+/// Seconds until a shift continues that needs more than one invocation: as long as between any two of its writes.
+const CONTINUES_SECONDS: u32 = 1;
 
 /// Brings every route of a service to the weight of `cursor.step`, as one unit: records the intent, writes what
 /// differs, reads every route back, and only then records the shift. Step 0 attaches the new groups at weight 0.
@@ -27,15 +28,17 @@ const CAPACITY_WAIT_SECONDS: u32 = 30;
 /// All routes are read once before and once after: with one load balancer that is routes + 4 calls, the health of both
 /// sides included. A read that has become old meanwhile is made again before the next write.
 ///
-/// Answers `proceed` (step 0) or `bake`; `hook` where a hook of the policy has to answer first, which the machine calls
-/// before it calls this function once more: the one before the first shift, then the one after the shift; `rollBack`
-/// when a person aborts or the new side has traffic and too few healthy targets; `stop` when another generation has
-/// taken over; `halt` or `rollBack`, as the policy asks, when someone else changed a route.
+/// Answers:
 ///
-/// While a person has paused the migration, a rollback of another service needs the account's budget (which is looked
-/// for in the middle of a long shift too, and at the attach), or a side lacks healthy targets, it answers `wait` before
-/// the first traffic, and is asked again. Once the new side may have traffic it answers `hold`: the machine goes back
-/// to the gates for a slice, because this function looks at none of them, and comes again when they say so.
+/// - `proceed` (step 0) or `bake` once every route shows the step;
+/// - `hook` where a hook of the policy has to answer first, the one before the first shift or the one after the shift:
+///   the machine calls it, and then this function once more;
+/// - `wait` before the first traffic, and `hold` after it, while an operator has paused the migration, while a side
+///   lacks healthy targets, or where the routes are more than one invocation can write. After `wait` the machine calls
+///   this function again. After `hold` it goes through the gates first, because this function asks none of them;
+/// - `rollBack` when an operator aborts, or the new side has traffic and too few healthy targets;
+/// - `stop` when another generation has taken over;
+/// - `halt` or `rollBack`, as the policy asks, when someone else changed a route.
 ///
 /// May run again at any time with the same input: a step that is intended is completed, one that is verified is left.
 ///
@@ -86,9 +89,9 @@ async fn shift(ports: &Ports, migration: &Migration, input: &StepInput) -> Resul
     .await?;
     match Raise::new(ports, plan, &intended, step, live, read_at).all().await? {
         Raised::Everywhere => {}
-        Raised::Yields(reason) => {
+        Raised::Unfinished(left) => {
             let migration = Migration { head: intended, plan: plan.clone() };
-            return Held { step, exposed: true }.answer(ports, &migration, ROLLBACK_WAIT_SECONDS, &reason).await;
+            return Ok(unfinished(&migration, step, left));
         }
         Raised::Changed(seen) => {
             // One read is not enough to say so; a read that was merely stale makes the machine run this again.
@@ -122,7 +125,7 @@ fn in_order(head: &Head, plan: &Plan, step: u32) -> Result<(), ActionError> {
     )))
 }
 
-/// Why the weight is not raised now, if so. Attaching at weight 0 raises nothing, and makes way for rollbacks alone.
+/// Why the weight is not raised now, if so. Attaching at weight 0 raises nothing.
 async fn objection(
     ports: &Ports,
     migration: &Migration,
@@ -134,19 +137,13 @@ async fn objection(
         let reason = format!("aborted by an operator before step {step}");
         return Ok(Some(migration.answer(step, NextStep::RollBack, 0, reason)));
     }
-    if everywhere(plan, head, live, step)? {
+    if step == 0 || everywhere(plan, head, live, step)? {
         return Ok(None);
     }
     let begun = head.intended_step == Some(step) && !untouched(plan, head, live)?;
     let held = Held { step, exposed: begun || head.verified_step.is_some_and(|verified| verified > 0) };
-    if step > 0 && head.commands.paused && head.intended_step.is_none() {
-        return held.answer(ports, migration, CAPACITY_WAIT_SECONDS, "paused by an operator").await.map(Some);
-    }
-    if let Some(other) = rollback_elsewhere(ports, &head.service).await? {
-        return held.answer(ports, migration, ROLLBACK_WAIT_SECONDS, &yields_to(&other)).await.map(Some);
-    }
-    if step == 0 {
-        return Ok(None);
+    if head.commands.paused && head.intended_step.is_none() {
+        return held.answer(ports, migration, "paused by an operator").await.map(Some);
     }
     let sick = too_few_new(ports, plan, head).await?;
     if let Some(reason) = sick.as_ref().filter(|_| held.exposed && !begun) {
@@ -163,7 +160,7 @@ async fn objection(
         let reason = format!("step {step} is on some routes only and cannot be completed: {reason}");
         return Ok(Some(migration.answer(step, NextStep::RollBack, 0, reason)));
     }
-    held.answer(ports, migration, CAPACITY_WAIT_SECONDS, &reason).await.map(Some)
+    held.answer(ports, migration, &reason).await.map(Some)
 }
 
 fn everywhere(plan: &Plan, head: &Head, live: &Live, step: u32) -> Result<bool, ActionError> {
@@ -194,16 +191,7 @@ struct Held {
 impl Held {
     /// Waits, the longer the longer it has been held where the gates look meanwhile, and halts after the policy's
     /// `maxHold`.
-    async fn answer(
-        &self,
-        ports: &Ports,
-        migration: &Migration,
-        shortest: u32,
-        why: &str,
-    ) -> Result<Cursor, ActionError> {
-        if self.step == 0 {
-            return Ok(attach_later(ports, migration, shortest, why));
-        }
+    async fn answer(&self, ports: &Ports, migration: &Migration, why: &str) -> Result<Cursor, ActionError> {
         let head = record(ports, &migration.head, |now| {
             let first = now.held_since.is_none();
             first.then(|| EventKind::Judged { verdict: NextStep::Hold, reason: why.to_owned() })
@@ -211,7 +199,7 @@ impl Held {
         .await?;
         let (migration, policy) = (Migration { head, plan: migration.plan.clone() }, &migration.plan.policy);
         let held_for = migration.head.held_since.map_or(0, |since| seconds_between(since, ports.clock.now()));
-        let Some(wait) = held_wait_seconds(policy, held_for, shortest) else {
+        let Some(wait) = held_wait_seconds(policy, held_for, CAPACITY_WAIT_SECONDS) else {
             let reason = held_too_long(policy, held_for, &format!("step {}: {why}", self.step));
             return halt(ports, &migration.head, &migration.plan, self.step, &reason).await;
         };
@@ -219,19 +207,19 @@ impl Held {
             // The step that bakes on, whose weight the routes have.
             return Ok(migration.answer(migration.head.verified_step.unwrap_or(0), NextStep::Hold, wait, why));
         }
-        Ok(migration.answer(self.step, NextStep::Wait, wait.min(shortest), why))
+        Ok(migration.answer(self.step, NextStep::Wait, wait.min(CAPACITY_WAIT_SECONDS), why))
     }
 }
 
-/// The attach has to wait: no traffic is at stake, and before its first write nothing can be recorded but its end. A
-/// person would have nothing to decide, so that it is taken back after the policy's `maxHold`.
-fn attach_later(ports: &Ports, migration: &Migration, wait: u32, why: &str) -> Cursor {
-    let (head, policy) = (&migration.head, &migration.plan.policy);
-    let waited_for = seconds_between(head.resumed_at.unwrap_or(head.since), ports.clock.now());
-    match held_wait_seconds(policy, waited_for, wait) {
-        Some(longest) => migration.answer(0, NextStep::Wait, longest.min(wait), why),
-        None => migration.answer(0, NextStep::RollBack, 0, held_too_long(policy, waited_for, why)),
-    }
+/// The answer where the invocation's time ended before the last route was written. The attach moves no traffic and is
+/// only continued. A shift may have moved some, so the gates check it before it continues.
+fn unfinished(migration: &Migration, step: u32, left: usize) -> Cursor {
+    let reason = format!("{left} of {} routes are still to be written, one a second", migration.plan.routes.len());
+    let (step, verdict) = match step {
+        0 => (0, NextStep::Wait),
+        _ => (migration.head.verified_step.unwrap_or(0), NextStep::Hold),
+    };
+    migration.answer(step, verdict, CONTINUES_SECONDS, reason)
 }
 
 /// The answer once every route was read back.

@@ -1,10 +1,10 @@
-//! Raising the routes of a service to a step: each compared and written under a fence, one after the other.
+//! Raises the routes of a service to a step: each is compared and written under a fence, one after the other.
 
 use crate::error::ActionError;
-use crate::observing::other_rollbacks::{rollback_elsewhere, yields_to};
+use crate::migration::ownership::{head_of, superseded};
 use crate::ports::{PortError, Ports};
 use crate::retry::{FIRST_BACKOFF, WRITE_TRIES};
-use crate::routes::read::{Live, may_carry, read, read_all, wanted};
+use crate::routes::read::{Live, may_carry, read, wanted};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::same_actions::equivalent;
@@ -12,21 +12,24 @@ use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::routing::drift::drifted;
 use std::time::Duration;
 
-/// How old a read may be, in real time, that a write is decided by. What somebody else does in between is overwritten,
-/// as between any read and its write; older than this, every route is read again at once.
-const YOUNG: Duration = Duration::from_secs(3);
-/// How long a raise goes on between two looks for a rollback of another service: far less than the budget that it would
-/// use up, and no call for each route.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How old a read may be, in real time, when it decides a write. What someone else changes in between is overwritten,
+/// as between any read and its write.
+const FRESH: Duration = Duration::from_secs(3);
+/// The shortest time between two writes of a raise. AWS allows an account three changes a second, so a rollback that
+/// runs at the same time is never without them (invariant 14).
+const PACE: Duration = Duration::from_secs(1);
+/// How long an invocation begins new writes, in real time, counted from its first read. What it has begun, and the
+/// reads that follow, fit into the rest of its 60 s.
+const WRITES_FOR: Duration = Duration::from_secs(40);
 
-/// What came of it.
+/// How a raise ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Raised {
     /// Every route was written, or was there already. Not yet read back.
     Everywhere,
-    /// A rollback of another service needs the account's budget: some routes may be written, the rest waits.
-    Yields(String),
-    /// Somebody else changed a route, as far as one read can tell.
+    /// The invocation's time for writes is over: this many routes are still to be written.
+    Unfinished(usize),
+    /// Someone else changed a route, as far as one read can tell.
     Changed(String),
 }
 
@@ -37,13 +40,14 @@ pub(crate) struct Raise<'a> {
     head: &'a Head,
     step: u32,
     live: Live,
+    /// When all routes were read, by [`crate::ports::Clock::real`].
     read_at: Duration,
-    looked_at: Duration,
+    /// When the last write was sent, by the same clock.
+    wrote_at: Option<Duration>,
 }
 
 impl<'a> Raise<'a> {
-    /// A raise to `step`, which `head` intends. All routes were read as `live`, and no rollback ran elsewhere, since
-    /// `read_at` (`Clock::real`).
+    /// A raise to `step`, which `head` intends. All routes were read as `live` at `read_at` (`Clock::real`).
     pub(crate) fn new(
         ports: &'a Ports,
         plan: &'a Plan,
@@ -52,47 +56,61 @@ impl<'a> Raise<'a> {
         live: Live,
         read_at: Duration,
     ) -> Self {
-        Self { ports, plan, head, step, live, read_at, looked_at: read_at }
+        Self { ports, plan, head, step, live, read_at, wrote_at: None }
     }
 
-    /// Writes the step to every route that does not carry it.
+    /// Writes the step to every route that does not carry it, at most one a second.
     ///
     /// # Errors
     /// `Superseded` when the migration was taken over or moved on, else the load balancer's and the ledger's.
     pub(crate) async fn all(mut self) -> Result<Raised, ActionError> {
+        let mut left = Vec::new();
         for route in &self.plan.routes {
-            let raised = self.one(route).await?;
-            if raised != Raised::Everywhere {
-                return Ok(raised);
+            let wanted = wanted(route, self.head, self.step)?;
+            if !self.live.get(&route.id).is_some_and(|live| equivalent(live, &wanted)) {
+                left.push((route, wanted));
+            }
+        }
+        for (done, (route, wanted)) in left.iter().enumerate() {
+            self.pace().await;
+            if self.ports.clock.real().saturating_sub(self.read_at) >= WRITES_FOR {
+                return Ok(Raised::Unfinished(left.len() - done));
+            }
+            if let Some(changed) = self.one(route, wanted).await? {
+                return Ok(Raised::Changed(changed));
             }
         }
         Ok(Raised::Everywhere)
     }
 
-    /// Before each try the route is compared, with a read that is young or of its own, and the head is looked at (the
-    /// fence): what somebody else changed meanwhile is not overwritten, and a lost answer costs no second write.
-    async fn one(&mut self, route: &PlannedRoute) -> Result<Raised, ActionError> {
+    /// Writes one route, and returns what someone else has changed about it instead, if so. Before each attempt the
+    /// route is compared, with a read that is fresh, and the head is read (the fence). So an edit of someone else is
+    /// not overwritten, and a lost answer costs no second write.
+    async fn one(&mut self, route: &PlannedRoute, wanted: &[Action]) -> Result<Option<String>, ActionError> {
         let (ports, step) = (self.ports, self.step);
-        let wanted = wanted(route, self.head, step)?;
         let values = may_carry(self.plan, route, self.head)?;
         let name = route.id.describe();
         let mut backoff = FIRST_BACKOFF;
         for attempt in 1.. {
-            let live = self.current(route, attempt).await?;
-            if live.is_some_and(|live| equivalent(live, &wanted)) {
-                return Ok(Raised::Everywhere);
+            self.pace().await;
+            if attempt > 1 || self.ports.clock.real().saturating_sub(self.read_at) > FRESH {
+                self.live.remove(&route.id);
+                let read = read(ports, std::slice::from_ref(&route.id), &format!("reading {name}")).await?;
+                self.live.extend(read);
+            }
+            let live = self.live.get(&route.id).map(Vec::as_slice);
+            if live.is_some_and(|live| equivalent(live, wanted)) {
+                return Ok(None);
             }
             if let Some(drift) = drifted(route, live, &values) {
-                return Ok(Raised::Changed(drift.to_string()));
-            }
-            if let Some(other) = self.rollback_meanwhile(attempt).await? {
-                return Ok(Raised::Yields(yields_to(&other)));
+                return Ok(Some(drift.to_string()));
             }
             // The last thing before the write: ELBv2 cannot compare and set, so what lies between is the race that
             // settle covers (invariant 7).
             self.still_intended().await?;
-            match ports.routes.write_route(&route.id, &wanted).await {
-                Ok(()) => return Ok(Raised::Everywhere),
+            self.wrote_at = Some(ports.clock.real());
+            match ports.routes.write_route(&route.id, wanted).await {
+                Ok(()) => return Ok(None),
                 Err(error) if attempt < WRITE_TRIES && worth_another_try(&error) => {
                     tracing::warn!(route = %route.id, attempt, %error, "retrying a write");
                     ports.clock.pause(backoff).await;
@@ -106,39 +124,18 @@ impl<'a> Raise<'a> {
         unreachable!("the last attempt returns")
     }
 
-    /// What a route carries: by the last read of all while that is young, else by another one of all, which costs no
-    /// more calls than one of this route. After a write that failed, by one of this route.
-    async fn current(&mut self, route: &PlannedRoute, attempt: u32) -> Result<Option<&[Action]>, ActionError> {
-        let now = self.ports.clock.real();
-        if attempt > 1 {
-            let name = route.id.describe();
-            let mut one = read(self.ports, std::slice::from_ref(&route.id), &format!("reading {name}")).await?;
-            match one.remove(&route.id) {
-                Some(actions) => self.live.insert(route.id.clone(), actions),
-                None => self.live.remove(&route.id),
-            };
-        } else if now.saturating_sub(self.read_at) > YOUNG {
-            self.live = read_all(self.ports, self.plan).await?;
-            self.read_at = now;
+    /// Waits until the next write may be sent.
+    async fn pace(&self) {
+        let since = self.wrote_at.map(|wrote_at| self.ports.clock.real().saturating_sub(wrote_at));
+        if let Some(rest) = since.and_then(|since| PACE.checked_sub(since)).filter(|rest| !rest.is_zero()) {
+            self.ports.clock.pause(rest).await;
         }
-        Ok(self.live.get(&route.id).map(Vec::as_slice))
-    }
-
-    /// A write that was refused may have been refused for the budget that a rollback needs, so before its next try it
-    /// is looked for.
-    async fn rollback_meanwhile(&mut self, attempt: u32) -> Result<Option<Head>, ActionError> {
-        let now = self.ports.clock.real();
-        if attempt == 1 && now.saturating_sub(self.looked_at) < LOOK_EVERY {
-            return Ok(None);
-        }
-        self.looked_at = now;
-        rollback_elsewhere(self.ports, &self.head.service).await
     }
 
     /// The fence of the way up: the head's generation is ours and this very step is still intended.
     async fn still_intended(&self) -> Result<(), ActionError> {
         let (head, step) = (self.head, self.step);
-        let now = crate::migration::ownership::head_of(self.ports, &head.service).await?;
+        let now = head_of(self.ports, &head.service).await?;
         let ours = now.as_ref().is_some_and(|now| {
             now.migration == head.migration
                 && now.generation == head.generation
@@ -148,10 +145,7 @@ impl<'a> Raise<'a> {
         if ours {
             return Ok(());
         }
-        let why = now.map_or_else(
-            || "its head has vanished".to_owned(),
-            |now| crate::migration::ownership::superseded(&now, head.generation),
-        );
+        let why = now.map_or_else(|| "its head has vanished".to_owned(), |now| superseded(&now, head.generation));
         Err(ActionError::Superseded(format!("step {step} of {} may not be written any more: {why}", head.migration)))
     }
 }

@@ -52,9 +52,6 @@ pub struct SliceInputs<'a> {
     pub drift: Result<Vec<Drift>, String>,
     /// What the comparison says; none before the first traffic and where the policy wants none.
     pub judge: Option<Result<JudgeReading, String>>,
-    /// Why only the alarms and the new side were looked at: another service's rollback needs the account's budget of
-    /// calls. The step bakes on meanwhile, or is held when its bake is over (invariant 14).
-    pub makes_way: Option<String>,
 }
 
 /// What comes next, and why.
@@ -136,10 +133,6 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
         Err(error) => Opinion::unreadable(Gate::Alarms, error),
     });
     opinions.push(new_side(inputs));
-    if let Some(reason) = &inputs.makes_way {
-        opinions.push(Opinion::new(Gate::Schedule, Vote::GoOn, reason.as_str()));
-        return opinions;
-    }
     opinions.push(old_side(inputs));
     opinions.push(drift_opinion(&inputs.drift, inputs.plan.policy.on_drift));
     opinions.extend(judge(inputs));
@@ -231,12 +224,11 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
         trigger: None,
         caused_at: inputs.now,
     };
-    let makes_way = inputs.makes_way.is_some();
-    if let Some(begun) = head.intended_step.filter(|_| !makes_way) {
+    if let Some(begun) = head.intended_step {
         let weight = plan.step(begun).map_or(Weight::ZERO, |step| step.weight);
         return decided(NextStep::Advance, 0, format!("the shift to {weight} was begun, on with it"));
     }
-    let (Some(number), Some(verified_at), None) = (head.verified_step, head.verified_at, head.intended_step) else {
+    let (Some(number), Some(verified_at)) = (head.verified_step, head.verified_at) else {
         return held(inputs, NextStep::Hold, Gate::Schedule, noted("the shift is not verified yet".to_owned()));
     };
     let (weight, asked_seconds, approve) =
@@ -268,9 +260,6 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     };
     if approve && !approved {
         return held(inputs, NextStep::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
-    }
-    if makes_way {
-        return held(inputs, NextStep::Hold, Gate::Schedule, noted(baked));
     }
     plan.step(number + 1).map_or_else(
         || decided(NextStep::Finish, 0, format!("{baked}, the last step")),

@@ -117,7 +117,7 @@ mod tests {
             judged(36, NextStep::Finish, "baked 10m at 100 %, the last step"),
         ];
         let short = [
-            judged(36, NextStep::Hold, "makes way for the rollback of orders-1"),
+            judged(36, NextStep::Hold, "alarms: could not be read: no answer within 30 s"),
             judged(37, NextStep::Finish, "baked 10m at 100 %, the last step"),
         ];
         journal.splice(3.., short);

@@ -1,6 +1,5 @@
 mod begun;
 mod judging;
-mod making_way;
 
 use super::*;
 use crate::alarms::alarm::{Alarm, AlarmState};
@@ -43,7 +42,6 @@ struct Scene {
     old_healthy: Result<usize, String>,
     drift: Result<Vec<Drift>, String>,
     judge: Option<Result<JudgeReading, String>>,
-    makes_way: Option<String>,
 }
 
 impl Scene {
@@ -110,7 +108,6 @@ impl Scene {
             old_healthy: Ok(3),
             drift: Ok(vec![]),
             judge: None,
-            makes_way: None,
         }
     }
 
@@ -143,7 +140,6 @@ impl Scene {
             old_side: side("old", &self.old_healthy),
             drift: self.drift.clone(),
             judge: self.judge.clone(),
-            makes_way: self.makes_way.clone(),
         })
     }
 }

@@ -1,0 +1,183 @@
+//! The pace of the way up: at most one write a second, so a rollback always has changes left (invariant 14).
+
+use super::held_shifts::with_visits;
+use super::stage::{Stage, once, payments, users};
+use crossfade_actions::functions::react_to_alarm::react_to_alarm;
+use crossfade_domain::journal::{EventKind, Phase};
+use crossfade_domain::names::ServiceName;
+use crossfade_world::World;
+use crossfade_world::elbv2::Throttle;
+use crossfade_world::states::Status;
+use crossfade_world::world::ServiceOnBalancer;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+
+/// `users` with so many rules.
+fn with_routes(count: usize) -> (Stage, ServiceOnBalancer) {
+    let stage = Stage::new();
+    let hosts: Vec<String> = (0..count).map(|number| format!("{number}.users.internal")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let service = stage.world.add_service("internal", "users-swarm", &hosts);
+    stage.world.add_alarm("users-5xx");
+    stage.world.take_events();
+    (stage, service)
+}
+
+/// The numbers of the writes to routes.
+fn writes(stage: &Stage) -> Vec<usize> {
+    let calls = stage.faults.calls();
+    (0..calls.len()).filter(|number| calls[*number] == "write_route").collect()
+}
+
+/// The invocations of a state that wrote to routes: how many routes each wrote.
+fn writes_by_invocation(stage: &Stage, state: &str) -> Vec<usize> {
+    let within = format!(" {state}: ");
+    let counts =
+        stage.story.iter().filter(|line| line.contains(&within)).map(|line| line.matches("write_route").count());
+    counts.filter(|count| *count > 0).collect()
+}
+
+/// Five routes go up a step, and back at an alarm.
+fn up_and_back(stage: &mut Stage) {
+    let execution = with_visits(stage, users(), |world, state, visit| {
+        if (state, visit) == ("Check alarms", 1) {
+            world.fire_alarm("users-5xx");
+        }
+    });
+    assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+}
+
+#[test]
+fn invariant_14_the_way_up_writes_once_a_second_and_the_way_back_at_once() {
+    let numbers = {
+        let (mut free, _) = with_routes(5);
+        up_and_back(&mut free);
+        writes(&free)
+    };
+    let (mut stage, _) = with_routes(5);
+    let times: Arc<Mutex<Vec<(Phase, Timestamp)>>> = Arc::default();
+    let name = ServiceName::parse("users").unwrap();
+    for number in numbers {
+        let (times, ledger, world, name) = (times.clone(), stage.ledger.clone(), stage.world.clone(), name.clone());
+        stage.faults.before(number, move || {
+            times.lock().unwrap().push((ledger.snapshot().heads[&name].phase, world.now()));
+        });
+    }
+    up_and_back(&mut stage);
+    let times = times.lock().unwrap().clone();
+    let of = |phase| times.iter().filter(move |write| write.0 == phase).map(|write| write.1).collect::<Vec<_>>();
+    let (up, back) = (of(Phase::Moving), of(Phase::RollingBack));
+    assert_eq!((up.len(), back.len()), (10, 5), "the attach, a step, and the way back\n{}", stage.told());
+    for pair in up.windows(2) {
+        assert!(pair[1].duration_since(pair[0]) >= SignedDuration::from_secs(1), "{up:?}");
+    }
+    assert!(back.iter().all(|at| *at == back[0]), "a rollback waits for nothing: {back:?}");
+}
+
+/// `users` is in the middle of a shift of 60 routes when the alarm of `payments` fires.
+#[test]
+fn invariant_14_a_rollback_beside_a_raise_is_never_throttled() {
+    let begin = |stage: &mut Stage| {
+        let hosts = ["pay.example.com", "api.example.com"];
+        stage.world.add_service("public", "payments-swarm", &hosts);
+        let inner: Vec<String> = (0..16).map(|number| format!("{number}.pay.internal")).collect();
+        let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
+        stage.world.add_service("internal", "payments-int", &inner);
+        stage.world.add_alarm("payments-5xx");
+        stage.world.take_events();
+        let mut policy = payments();
+        policy["service"]["schedule"] = json!([{"weight": 5, "bake": "1h"}, {"weight": 100, "bake": "1h"}]);
+        let mut first = true;
+        stage.before = Some(Box::new(move |world, machines, work, _| {
+            if work.state == "Check alarms" && std::mem::take(&mut first) {
+                let now = world.now();
+                machines.with(|engine| engine.start_execution(now, "migrate-service", Some("users"), users())).unwrap();
+            }
+        }));
+        stage.start("payments", policy)
+    };
+    let (mut free, _) = with_routes(60);
+    begin(&mut free);
+    free.run();
+    // 18 routes of payments are attached and raised, and 60 of users are attached before they are raised.
+    let raise = writes(&free)[18 + 18 + 60..].to_vec();
+
+    let (mut stage, _) = with_routes(60);
+    let execution = begin(&mut stage);
+    let (ports, world, ledger) = (stage.plain.clone(), stage.world.clone(), stage.ledger.clone());
+    let took: Arc<Mutex<Option<SignedDuration>>> = Arc::default();
+    let measured = took.clone();
+    // The request rates of an account count from the first write of the raise until the rollback is over.
+    let throttled = stage.world.clone();
+    stage.faults.before(raise[0], move || {
+        throttled.with(|state| state.elbv2.set_throttle(Some(Throttle::of_aws(state.now))));
+    });
+    stage.faults.before(raise[25], move || {
+        let users = &ledger.snapshot().heads[&ServiceName::parse("users").unwrap()];
+        assert_eq!((users.phase, users.intended_step), (Phase::Moving, Some(1)), "users is being raised");
+        world.fire_alarm("payments-5xx");
+        let begun = world.now();
+        let event = json!({"detail": {"alarmName": "payments-5xx", "state": {"value": "ALARM"}}});
+        let report = once(react_to_alarm(&ports, &event)).unwrap().unwrap();
+        assert_eq!(report["services"][0]["did"], "rolled back; the second look follows", "{report}");
+        *measured.lock().unwrap() = Some(world.now().duration_since(begun));
+        world.with(|state| state.elbv2.set_throttle(None));
+    });
+    stage.run();
+    // A throttled call would have made the rollback pause.
+    assert_eq!(*took.lock().unwrap(), Some(SignedDuration::ZERO), "{}", stage.told());
+    assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+    assert_eq!((stage.head("users").phase, stage.head("payments").phase), (Phase::Migrated, Phase::RolledBack));
+    stage.assert_at_rest("payments");
+}
+
+/// The most that a plan may have.
+#[test]
+fn a_shift_of_ninety_routes_continues_where_its_invocation_stopped() {
+    let (mut stage, _) = with_routes(90);
+    let execution = stage.migrate(users());
+    assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
+    for (state, shifts) in [("Attach at weight 0", 1), ("Shift weight", 2)] {
+        let counts = writes_by_invocation(&stage, state);
+        assert_eq!(counts.iter().sum::<usize>(), 90 * shifts, "each route is written once: {counts:?}");
+        assert!(counts.len() == 3 * shifts && counts.iter().all(|count| *count <= 41), "{counts:?}");
+    }
+    let states = stage.machines.with(|engine| engine.entered_states(&execution));
+    let states: Vec<&str> = states.iter().map(String::as_str).filter(|state| !state.ends_with('?')).collect();
+    let attach = ["Attach at weight 0", "Wait to attach", "Attach at weight 0"];
+    assert!(states.windows(3).any(|three| three == attach), "{states:?}");
+    let shift = ["Shift weight", "Bake slice", "Check alarms", "Shift weight"];
+    assert!(states.windows(4).any(|four| four == shift), "the gates are asked in between: {states:?}");
+    let held = stage.events("users").into_iter().any(|event| matches!(event.kind, EventKind::Halted { .. }));
+    assert!(!held && stage.head("users").held_since.is_none(), "{}", stage.told());
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn half_of_a_shift_is_taken_back_when_a_gate_objects() {
+    let fires = |world: &World, _: &ServiceOnBalancer| world.fire_alarm("users-5xx");
+    let sickens = |world: &World, service: &ServiceOnBalancer| {
+        let weights = world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+        let new = weights.into_iter().map(|(group, _)| group).find(|group| *group != service.old_group).unwrap();
+        world.make_unhealthy(&new);
+    };
+    check(fires, "alarms: users-5xx is firing");
+    check(sickens, "health: ");
+
+    fn check(objects: impl Fn(&World, &ServiceOnBalancer) + 'static, cause: &str) {
+        let (mut stage, service) = with_routes(60);
+        stage.deliver_alarm_events = false;
+        let execution = with_visits(&mut stage, users(), move |world, state, visit| {
+            // The first look comes in the middle of the first shift.
+            if (state, visit) == ("Check alarms", 1) {
+                objects(world, &service);
+            }
+        });
+        assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+        assert!(writes_by_invocation(&stage, "Shift weight").iter().sum::<usize>() < 60, "{}", stage.told());
+        let rollback = stage.head("users").rollback.unwrap();
+        assert!(rollback.cause.starts_with(cause), "{}", rollback.cause);
+        stage.assert_at_rest("users");
+    }
+}
