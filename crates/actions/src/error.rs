@@ -141,3 +141,24 @@ impl ActionError {
         text
     }
 }
+
+/// Names the operation in the error of a port.
+pub(crate) trait Doing<T> {
+    /// The error says what the action was doing, with its object.
+    ///
+    /// # Errors
+    /// `Port` or `Ledger`, with the port's error as its source.
+    fn doing<S: Into<String>>(self, operation: impl FnOnce() -> S) -> Result<T, ActionError>;
+}
+
+impl<T> Doing<T> for Result<T, PortError> {
+    fn doing<S: Into<String>>(self, operation: impl FnOnce() -> S) -> Result<T, ActionError> {
+        self.map_err(|source| ActionError::Port { doing: operation().into(), source })
+    }
+}
+
+impl<T> Doing<T> for Result<T, LedgerError> {
+    fn doing<S: Into<String>>(self, operation: impl FnOnce() -> S) -> Result<T, ActionError> {
+        self.map_err(|source| ActionError::Ledger { doing: operation().into(), source })
+    }
+}

@@ -1,6 +1,6 @@
 //! `create-guard-alarms`: our own alarms on the new target groups, where the policy asks for them.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
 use crate::payload::StepInput;
@@ -56,8 +56,7 @@ async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Curso
     }
     for guard in &plan.guards {
         let alarm = defined(&ports.tagging.stack(), migration, guard)?;
-        let put = ports.alarms.put_alarm(&alarm).await;
-        put.map_err(|source| ActionError::Port { doing: format!("creating alarm {}", alarm.name), source })?;
+        ports.alarms.put_alarm(&alarm).await.doing(|| format!("creating alarm {}", alarm.name))?;
     }
     record(ports, head, |now| {
         let due = now.phase == Phase::Planned && !now.guarded;
@@ -83,9 +82,5 @@ fn defined(stack: &str, migration: &Migration, guard: &PlannedGuard) -> Result<N
 /// # Errors
 /// The alarms' port's.
 async fn tags_of(ports: &Ports, names: &[String]) -> Result<BTreeMap<String, Tags>, ActionError> {
-    let tags = ports.alarms.alarm_tags(names).await;
-    tags.map_err(|source| ActionError::Port {
-        doing: format!("reading the tags of alarms {}", names.join(", ")),
-        source,
-    })
+    ports.alarms.alarm_tags(names).await.doing(|| format!("reading the tags of alarms {}", names.join(", ")))
 }

@@ -1,6 +1,6 @@
 //! `create-target-group`: one new group for each old one.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
 use crate::payload::StepInput;
@@ -68,21 +68,19 @@ async fn adopt_or_create(
     let guards = tags::tags(&plan.alarms(), head.since);
     let stack = ports.tagging.stack();
     let doing = |what: &str| format!("{what} target group {name}");
-    let existing = ports.target_groups.target_groups(std::slice::from_ref(name)).await;
-    let existing = existing.map_err(|source| ActionError::Port { doing: doing("looking for"), source })?;
+    let existing =
+        ports.target_groups.target_groups(std::slice::from_ref(name)).await.doing(|| doing("looking for"))?;
     let found = if let Some(found) = existing.into_iter().next() {
         found
     } else {
         let mut tags = tags(&stack, service, &head.migration, &group.old);
         tags.extend(guards.clone());
         let new = NewGroup { name: name.clone(), settings: group.settings.clone(), tags };
-        let created = ports.target_groups.create_group(&new).await;
-        created.map_err(|source| ActionError::Port { doing: doing("creating"), source })?
+        ports.target_groups.create_group(&new).await.doing(|| doing("creating"))?
     };
     // Looked at even after a creation: AWS answers it with an existing group of the same name and settings, whoever
     // owns that.
-    let tags = ports.tagging.tags(&[found.arn.as_str().to_owned()]).await;
-    let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
+    let tags = ports.tagging.tags(&[found.arn.as_str().to_owned()]).await.doing(|| doing("reading the tags of"))?;
     let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| is_ours(tags, &stack, service, &group.old)) else {
         return Err(ActionError::Internal(format!(
             "target group {name} exists and is not ours: expected its tags to name stack {stack}, service {service} \

@@ -1,6 +1,6 @@
 //! `plan-migration`: policy and inventory to a plan, and the locks.
 
-use crate::error::{ActionError, ErrorClass};
+use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::ownership::{Migration, head_of, plan_of};
 use crate::migration::write_journal::release;
 use crate::observing::read_inventory::{alarms, read_inventory};
@@ -220,8 +220,7 @@ async fn not_quiet(ports: &Ports, plan: &Plan) -> Result<Option<String>, ActionE
     let firings = if changed.is_empty() {
         Vec::new()
     } else {
-        let firings = ports.alarms.firings(&changed, plan.created).await;
-        firings.map_err(|source| ActionError::Port { doing: "reading the history of the alarms".to_owned(), source })?
+        ports.alarms.firings(&changed, plan.created).await.doing(|| "reading the history of the alarms")?
     };
     let objections = objections(names, &AlarmsRead { found, firings }, plan.created);
     Ok(objections.first().map(|objection| format!("{objection}, seen once the locks were held")))
@@ -232,9 +231,7 @@ async fn policy_of(ports: &Ports, request: &PlanRequest) -> Result<Result<Servic
     if let Some(policy) = &request.policy {
         return Ok(Ok(policy.clone()));
     }
-    let stored = ports.ledger.policies().await;
-    let stored =
-        stored.map_err(|source| ActionError::Ledger { doing: "reading the stored policies".to_owned(), source })?;
+    let stored = ports.ledger.policies().await.doing(|| "reading the stored policies")?;
     let mut found = Vec::new();
     let mut known = Vec::new();
     for (fleet, document) in &stored {

@@ -1,6 +1,6 @@
 //! `register-targets`: the new cluster's targets into the new groups.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
 use crate::migration::write_journal::record;
 use crate::payload::StepInput;
@@ -40,11 +40,11 @@ async fn register(ports: &Ports, migration: &Migration, step: u32) -> Result<Cur
     };
     if !targets.is_empty() {
         for new in migration.head.new_groups.values() {
-            let registered = ports.target_groups.register(new, targets).await;
-            registered.map_err(|source| ActionError::Port {
-                doing: format!("registering {} targets in {}", targets.len(), new.name()),
-                source,
-            })?;
+            ports
+                .target_groups
+                .register(new, targets)
+                .await
+                .doing(|| format!("registering {} targets in {}", targets.len(), new.name()))?;
         }
     }
     let count = u32::try_from(targets.len()).expect("a policy has fewer than 2^32 targets");

@@ -1,7 +1,7 @@
 //! `roll-back`: every route back to its baseline, and the second look that releases the locks.
 
 use crate::answer::{answer, settle};
-use crate::error::{ActionError, ErrorClass};
+use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
 use crate::migration::halt::halt;
 use crate::migration::hooks::{after_rollback, answered};
@@ -102,9 +102,7 @@ fn over(answer: Cursor) -> Found {
 }
 
 async fn own_head(ports: &Ports, execution: &str) -> Result<Option<Head>, ActionError> {
-    let open = ports.ledger.open_heads().await;
-    let open =
-        open.map_err(|source| ActionError::Ledger { doing: "reading the open migrations".to_owned(), source })?;
+    let open = ports.ledger.open_heads().await.doing(|| "reading the open migrations")?;
     Ok(open.into_iter().find(|head| head.execution == execution))
 }
 
@@ -163,8 +161,7 @@ async fn ended(
 }
 
 async fn events_of(ports: &Ports, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, ActionError> {
-    let events = ports.ledger.events(service, migration).await;
-    events.map_err(|source| ActionError::Ledger { doing: format!("reading the journal of {migration}"), source })
+    ports.ledger.events(service, migration).await.doing(|| format!("reading the journal of {migration}"))
 }
 
 async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, ActionError> {

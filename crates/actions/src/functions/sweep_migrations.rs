@@ -1,6 +1,6 @@
 //! `sweep-migrations`: a migration whose execution has died is rolled back.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::migration::ownership::plan_of;
 use crate::observing::health::too_few_new;
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
@@ -33,9 +33,7 @@ const STUCK_SECONDS: i64 = 60;
 /// `Transient` and `Denied` from the table, from Step Functions, and from what a halted migration is guarded by, after
 /// every other migration was looked at.
 pub async fn sweep_migrations(ports: &Ports, event: &Value) -> Result<Value, ActionError> {
-    let open = ports.ledger.open_heads().await;
-    let open =
-        open.map_err(|source| ActionError::Ledger { doing: "reading the open migrations".to_owned(), source })?;
+    let open = ports.ledger.open_heads().await.doing(|| "reading the open migrations")?;
     let only = event.pointer("/detail/executionArn").and_then(Value::as_str);
     let mut reports = Vec::new();
     let mut failure: Option<ActionError> = None;
@@ -66,11 +64,11 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         }
         return Ok(report);
     }
-    let status = ports.executions.status(&head.execution).await;
-    let status = status.map_err(|source| ActionError::Port {
-        doing: format!("asking for the execution of {}", head.migration),
-        source,
-    })?;
+    let status = ports
+        .executions
+        .status(&head.execution)
+        .await
+        .doing(|| format!("asking for the execution of {}", head.migration))?;
     let now = ports.clock.now();
     let dead = match status {
         ExecutionStatus::Dead | ExecutionStatus::Succeeded => true,
@@ -159,11 +157,11 @@ async fn start(
     report["did"] = json!("nothing: roll-back-service was started often enough; the next ten minutes are another try");
     for number in 1..=most {
         let name = name(head, now, number);
-        let started = ports.executions.start_roll_back(&name, &RollBackOrder::new(&head.service, trigger, cause)).await;
-        let started = started.map_err(|source| ActionError::Port {
-            doing: format!("starting the rollback of {}", head.migration),
-            source,
-        })?;
+        let started = ports
+            .executions
+            .start_roll_back(&name, &RollBackOrder::new(&head.service, trigger, cause))
+            .await
+            .doing(|| format!("starting the rollback of {}", head.migration))?;
         if let Started::New(_) = started {
             report["did"] = json!("started roll-back-service");
             report["execution"] = json!(name);

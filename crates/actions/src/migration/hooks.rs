@@ -4,7 +4,7 @@
 //! time, by a retry or by an execution that takes over from a dead one.
 
 use crate::answer::{answer, settle};
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::migration::halt::halt;
 use crate::migration::ownership::Migration;
 use crate::migration::write_journal::record;
@@ -135,10 +135,11 @@ async fn elsewhere<'a>(ports: &Ports, request: &RollBack, head: &'a Head) -> Res
     let Some(call) = head.hook.as_ref().filter(|call| !call.answered && call.execution != request.execution) else {
         return Ok(None);
     };
-    let status = ports.executions.status(&call.execution).await.map_err(|source| ActionError::Port {
-        doing: format!("asking for the execution that calls hook {}", call.function),
-        source,
-    })?;
+    let status = ports
+        .executions
+        .status(&call.execution)
+        .await
+        .doing(|| format!("asking for the execution that calls hook {}", call.function))?;
     Ok((status == ExecutionStatus::Running).then_some(call))
 }
 

@@ -1,7 +1,7 @@
 //! Whether a function of `migrate-service` still may act, and what it answers if not.
 
 use crate::answer::answer;
-use crate::error::{ActionError, ErrorClass};
+use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
@@ -100,8 +100,7 @@ pub(crate) fn superseded(head: &Head, generation: u64) -> String {
 /// # Errors
 /// The ledger's.
 pub(crate) async fn head_of(ports: &Ports, service: &ServiceName) -> Result<Option<Head>, ActionError> {
-    let head = ports.ledger.head(service).await;
-    head.map_err(|source| ActionError::Ledger { doing: format!("reading the head of {service}"), source })
+    ports.ledger.head(service).await.doing(|| format!("reading the head of {service}"))
 }
 
 /// The plan that is in force under a head: as it was made, or as a resume has revised it.
@@ -114,6 +113,6 @@ pub(crate) async fn plan_of(ports: &Ports, head: &Head) -> Result<Plan, ActionEr
         None => ports.ledger.plan(service, migration).await,
         Some(generation) => ports.ledger.revised_plan(service, migration, generation).await,
     };
-    plan.map_err(|source| ActionError::Ledger { doing: format!("reading the plan of {migration}"), source })?
+    plan.doing(|| format!("reading the plan of {migration}"))?
         .ok_or_else(|| ActionError::Internal(format!("{migration} has a head and no plan")))
 }

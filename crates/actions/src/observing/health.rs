@@ -1,6 +1,6 @@
 //! The health of both sides, counted: enough targets to take traffic, enough left to take it back.
 
-use crate::error::{ActionError, ErrorClass};
+use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::observing::deadline::Deadline;
 use crate::ports::Ports;
 use crate::retry::FIRST_BACKOFF;
@@ -22,8 +22,7 @@ const HEALTH_TRIES: u32 = 3;
 /// # Errors
 /// The load balancer's.
 pub(crate) async fn health(ports: &Ports, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, ActionError> {
-    let health = ports.target_groups.health(group).await;
-    health.map_err(|source| ActionError::Port { doing: format!("reading the health of {}", group.name()), source })
+    ports.target_groups.health(group).await.doing(|| format!("reading the health of {}", group.name()))
 }
 
 /// Healthy targets of a group now.

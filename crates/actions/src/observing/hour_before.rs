@@ -1,6 +1,6 @@
 //! Reads what the old groups did in the hour before a migration: once, when its plan is made.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
 use crossfade_domain::comparison::hour_before::{queries, settled_hour};
 use crossfade_domain::comparison::{HourBefore, ResponseTimes};
@@ -32,10 +32,11 @@ pub(crate) async fn hours_before(
         groups.iter().map(|(old, balancer)| queries(balancer, &old.group.arn, slow_above(old))).collect();
     let now = ports.clock.now();
     let (since, until) = settled_hour(now);
-    let answers = ports.metrics.data(&asked.concat(), since, until).await.map_err(|source| ActionError::Port {
-        doing: "reading what the old groups did in the hour before".to_owned(),
-        source,
-    })?;
+    let answers = ports
+        .metrics
+        .data(&asked.concat(), since, until)
+        .await
+        .doing(|| "reading what the old groups did in the hour before")?;
     let mut left = answers.as_slice();
     let read = groups.iter().zip(&asked).map(|((old, _), asked)| {
         let (own, others) = left.split_at(asked.len().min(left.len()));

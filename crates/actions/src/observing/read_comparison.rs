@@ -1,6 +1,6 @@
 //! Reads what the judge compares, and asks it.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::observing::hour_before::in_seconds;
 use crate::ports::Ports;
 use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, objections, parameters, queries, read, series};
@@ -20,18 +20,18 @@ pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<O
     if !plan.policy.judge || head.verified_step.unwrap_or(0) == 0 {
         return Ok(None);
     }
-    let events = ports.ledger.events(&head.service, &head.migration).await;
-    let events = events.map_err(|source| ActionError::Ledger {
-        doing: format!("reading the journal of {}", head.migration),
-        source,
-    })?;
+    let events = ports
+        .ledger
+        .events(&head.service, &head.migration)
+        .await
+        .doing(|| format!("reading the journal of {}", head.migration))?;
     let Some(window) = Window::of(&events, ports.clock.now()) else { return Ok(None) };
     let pairs = plan.groups.iter().map(|planned| pair(head, plan, planned)).collect::<Result<Vec<_>, _>>()?;
-    let answers = ports.metrics.data(&queries(&pairs), window.kept_since(), window.until).await;
-    let answers = answers.map_err(|source| ActionError::Port {
-        doing: format!("reading the metrics of {} and of what it replaces", head.service),
-        source,
-    })?;
+    let answers = ports
+        .metrics
+        .data(&queries(&pairs), window.kept_since(), window.until)
+        .await
+        .doing(|| format!("reading the metrics of {} and of what it replaces", head.service))?;
     let pairs = read(pairs, answers);
     let weight = head.verified_step.and_then(|step| plan.step(step)).map_or(Weight::ZERO, |step| step.weight);
     let objections = objections(&window, weight, &pairs);

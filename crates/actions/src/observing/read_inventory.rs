@@ -1,6 +1,6 @@
 //! The inventory of a plan: everything of the world that it depends on.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::observing::hour_before::hours_before;
 use crate::ports::{PortError, Ports};
 use crossfade_domain::alarms::alarm::Alarm;
@@ -36,11 +36,8 @@ pub(crate) async fn read_inventory(ports: &Ports, policy: &ServicePolicy) -> Res
     }
     inventory.hours_before = hours_before(ports, policy, &inventory).await?;
     inventory.name_holders = name_holders(ports, &policy.name, &inventory).await?;
-    let holders = ports.ledger.holders(&routes).await;
-    inventory.holders = holders.map_err(|source| ActionError::Ledger {
-        doing: format!("looking for holders of {} routes", routes.len()),
-        source,
-    })?;
+    inventory.holders =
+        ports.ledger.holders(&routes).await.doing(|| format!("looking for holders of {} routes", routes.len()))?;
     Ok(inventory)
 }
 
@@ -56,7 +53,7 @@ pub(crate) async fn alarms(ports: &Ports, names: &[String]) -> Result<Vec<Alarm>
 }
 
 fn port<T>(doing: &str, result: Result<T, PortError>) -> Result<T, ActionError> {
-    result.map_err(|source| ActionError::Port { doing: doing.to_owned(), source })
+    result.doing(|| doing)
 }
 
 async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inventory) -> Result<(), ActionError> {

@@ -1,6 +1,6 @@
 //! `resume`: a halted migration goes on, in an execution of its own.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::migration::ownership::{head_of, plan_of};
 use crate::observing::health::too_few_old;
 use crate::ports::{LedgerError, Ports, Started};
@@ -194,11 +194,10 @@ fn execution_of(head: &Head, generation: u64) -> Result<String, ActionError> {
 }
 
 async fn start(ports: &Ports, head: &Head) -> Result<(), ActionError> {
-    let started = ports.executions.start_resumed(&head.service, &head.execution).await;
-    let started = started.map_err(|source| ActionError::Port {
-        doing: format!("starting the execution that resumes {}, which is recorded: resume again", head.migration),
-        source,
-    })?;
+    let started =
+        ports.executions.start_resumed(&head.service, &head.execution).await.doing(|| {
+            format!("starting the execution that resumes {}, which is recorded: resume again", head.migration)
+        })?;
     match started {
         Started::New(_) => Ok(()),
         Started::Already => Err(ActionError::Superseded(format!(

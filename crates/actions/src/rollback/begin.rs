@@ -1,7 +1,7 @@
 //! A rollback, whoever asks for it: begun once, joined by all others, every route returned, the result recorded.
 
 use crate::answer::{answer, settle};
-use crate::error::{ActionError, ErrorClass};
+use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::halt::halt;
 use crate::migration::ownership::{head_of, plan_of};
 use crate::migration::write_journal::record;
@@ -171,11 +171,11 @@ async fn keep_foreign_edits(ports: &Ports, head: &Head, returned: &Returned) -> 
     if returned.foreign.is_empty() {
         return Ok(head);
     }
-    let events = ports.ledger.events(&head.service, &head.migration).await;
-    let events = events.map_err(|source| ActionError::Ledger {
-        doing: format!("reading the journal of {}", head.migration),
-        source,
-    })?;
+    let events = ports
+        .ledger
+        .events(&head.service, &head.migration)
+        .await
+        .doing(|| format!("reading the journal of {}", head.migration))?;
     for (route, seen) in &returned.foreign {
         let known = events
             .iter()

@@ -1,6 +1,6 @@
 //! Taking a migration back before its first change to a route.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::migration::delete_guard_alarms::delete_guard_alarms;
 use crate::migration::write_journal::release;
 use crate::ports::Ports;
@@ -30,14 +30,12 @@ pub(crate) async fn withdraw(ports: &Ports, head: &Head, plan: &Plan, reason: &s
 async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
     let names: Vec<String> = plan.groups.iter().map(|group| group.new_name.clone()).collect();
     let doing = |what: &str| format!("{what} {}", names.join(", "));
-    let found = ports.target_groups.target_groups(&names).await;
-    let found = found.map_err(|source| ActionError::Port { doing: doing("looking for"), source })?;
+    let found = ports.target_groups.target_groups(&names).await.doing(|| doing("looking for"))?;
     if found.is_empty() {
         return Ok(());
     }
     let arns: Vec<String> = found.iter().map(|group| group.arn.as_str().to_owned()).collect();
-    let tags = ports.tagging.tags(&arns).await;
-    let tags = tags.map_err(|source| ActionError::Port { doing: doing("reading the tags of"), source })?;
+    let tags = ports.tagging.tags(&arns).await.doing(|| doing("reading the tags of"))?;
     let stack = ports.tagging.stack();
     for group in found {
         let ours = plan.groups.iter().any(|planned| {

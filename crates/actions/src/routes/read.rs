@@ -1,6 +1,6 @@
 //! Routes: read, compared, read back.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
 use crate::retry::FIRST_BACKOFF;
 use crossfade_domain::journal::Head;
@@ -36,8 +36,7 @@ pub(crate) async fn read_all(ports: &Ports, plan: &Plan) -> Result<Live, ActionE
 /// # Errors
 /// The load balancer's.
 pub(crate) async fn read(ports: &Ports, ids: &[RouteId], doing: &str) -> Result<Live, ActionError> {
-    let routes = ports.routes.read_routes(ids).await;
-    let routes = routes.map_err(|source| ActionError::Port { doing: doing.to_owned(), source })?;
+    let routes = ports.routes.read_routes(ids).await.doing(|| doing)?;
     Ok(routes.into_iter().map(|route| (route.id, route.actions)).collect())
 }
 
