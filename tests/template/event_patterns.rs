@@ -62,13 +62,12 @@ fn an_execution_that_dies_starts_the_sweep_and_one_that_succeeds_does_not() {
             }
         })
     };
-    for machine in ["crossfade-migrate-service", "crossfade-roll-back-service"] {
-        for status in ["ABORTED", "FAILED", "TIMED_OUT"] {
-            assert!(pattern.matches(&event(machine, status)), "{machine} {status}");
-        }
-        for status in ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"] {
-            assert!(!pattern.matches(&event(machine, status)), "{machine} {status}");
-        }
+    for status in ["ABORTED", "FAILED", "TIMED_OUT"] {
+        assert!(pattern.matches(&event("crossfade-migrate-service", status)), "{status}");
+        assert!(!pattern.matches(&event("crossfade-roll-back-service", status)), "no migration names it: {status}");
+    }
+    for status in ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"] {
+        assert!(!pattern.matches(&event("crossfade-migrate-service", status)), "{status}");
     }
     assert!(!pattern.matches(&event("other-migrate-service", "FAILED")), "another stack's execution");
 }
