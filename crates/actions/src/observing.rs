@@ -3,5 +3,6 @@
 pub(crate) mod deadline;
 pub(crate) mod health;
 pub(crate) mod hour_before;
+pub(crate) mod read_alarms;
 pub(crate) mod read_comparison;
 pub(crate) mod read_inventory;

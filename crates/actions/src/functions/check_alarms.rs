@@ -1,16 +1,14 @@
 //! `check-alarms`: every gate in one look, at the end of each slice of a bake.
 
 use crate::error::ActionError;
-use crate::migration::halt::halt;
-use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
-use crate::migration::write_journal::record;
+use crate::migration::Migration;
+use crate::migration::ownership::owned;
 use crate::observing::deadline::Deadline;
 use crate::observing::health::health;
+use crate::observing::read_alarms::alarms_since;
 use crate::observing::read_comparison::compare;
-use crate::payload::StepInput;
 use crate::ports::Ports;
 use crate::routes::read;
-use crossfade_domain::alarms::quiet::AlarmsRead;
 use crossfade_domain::gates::verdict::{SliceInputs, SliceVerdict, verdict};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Head, Phase};
@@ -18,6 +16,7 @@ use crossfade_domain::load_balancer::group::TargetHealth;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::SETTLE_SECONDS;
 use crossfade_domain::routing::drift::Drift;
+use futures::FutureExt as _;
 use futures::future::join5;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,24 +37,17 @@ const READS: Duration = Duration::from_secs(30);
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table alone.
 pub async fn check_alarms(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = StepInput::decode(input)?;
-    match read_ownership(ports, &step).await? {
-        Ownership::Lost(answer) => Ok(*answer),
-        Ownership::Held(migration) => match check(ports, &migration).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => answer_if_superseded(ports, &step, error).await,
-        },
-    }
+    owned(ports, input, |ports, migration, _| check(ports, migration).boxed()).await
 }
 
-async fn check(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionError> {
-    let Migration { head, plan } = migration;
+async fn check(ports: &Ports, migration: &mut Migration) -> Result<Cursor, ActionError> {
+    let Migration { head, plan } = &*migration;
     let deadline = Deadline::begin(ports, READS);
     let old: Vec<&TargetGroupArn> = plan.groups.iter().map(|group| &group.old).collect();
     let new: Vec<&TargetGroupArn> = head.new_groups.values().collect();
     let names = plan.alarms();
     let (alarms, new_side, old_side, drift, judge) = join5(
-        deadline.limit(alarms(ports, &names, head)),
+        deadline.limit(alarms_since(ports, &names, head.since)),
         deadline.limit(side(ports, &new)),
         deadline.limit(side(ports, &old)),
         deadline.limit(drift(ports, migration)),
@@ -76,20 +68,10 @@ async fn check(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionErr
     let said = verdict(&inputs);
     let step = head.verified_step.unwrap_or(0);
     if said.verdict == NextStep::Halt {
-        return halt(ports, head, plan, step, &said.reason).await;
+        return migration.halt(ports, step, &said.reason).await;
     }
-    record(ports, head, |now| judged(now, &said)).await?;
+    migration.record(ports, |now| judged(now, &said)).await?;
     Ok(next(migration, step, &said))
-}
-
-async fn alarms(ports: &Ports, names: &[String], head: &Head) -> Result<AlarmsRead, ActionError> {
-    if names.is_empty() {
-        return Ok(AlarmsRead::default());
-    }
-    let port = |source| ActionError::Port { doing: format!("reading alarms {}", names.join(", ")), source };
-    let found = ports.alarms.alarms(names).await.map_err(port)?;
-    let firings = ports.alarms.firings(names, head.since).await.map_err(port)?;
-    Ok(AlarmsRead { found, firings })
 }
 
 async fn side(
@@ -122,7 +104,6 @@ fn judged(head: &Head, said: &SliceVerdict) -> Option<EventKind> {
 fn next(migration: &Migration, step: u32, said: &SliceVerdict) -> Cursor {
     let next = if said.verdict == NextStep::Advance { migration.head.intended_step.unwrap_or(step + 1) } else { step };
     let wait = if said.verdict == NextStep::Stop { SETTLE_SECONDS } else { said.wait_seconds };
-    let mut answer = migration.answer(next, said.verdict, wait, said.reason.as_str());
-    answer.caused_at = (said.verdict == NextStep::RollBack).then_some(said.caused_at);
-    answer
+    let caused_at = (said.verdict == NextStep::RollBack).then_some(said.caused_at);
+    Cursor { caused_at, ..migration.answer(next, said.verdict, said.reason.as_str()).waiting(wait) }
 }

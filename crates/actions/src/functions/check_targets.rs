@@ -1,14 +1,14 @@
 //! `check-targets`: whether the new groups have enough healthy targets.
 
 use crate::error::ActionError;
-use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
-use crate::migration::write_journal::record;
+use crate::migration::Migration;
+use crate::migration::ownership::owned;
 use crate::observing::health::health;
-use crate::payload::StepInput;
 use crate::ports::Ports;
 use crossfade_domain::gates::health::{HEALTHY_READS, targets_verdict};
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use futures::FutureExt as _;
 use serde_json::Value;
 
 /// The shortest and the longest wait between two looks, in seconds; in between it is the health check's interval.
@@ -22,22 +22,15 @@ const WAIT_SECONDS: (u32, u32) = (5, 60);
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer.
 pub async fn check_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = StepInput::decode(input)?;
-    match read_ownership(ports, &step).await? {
-        Ownership::Lost(answer) => Ok(*answer),
-        Ownership::Held(migration) => match check(ports, &migration, step.step).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => answer_if_superseded(ports, &step, error).await,
-        },
-    }
+    owned(ports, input, |ports, migration, step| check(ports, migration, step.step).boxed()).await
 }
 
-async fn check(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
+async fn check(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cursor, ActionError> {
     if migration.head.commands.abort {
-        return Ok(migration.answer(step, NextStep::RollBack, 0, "aborted by an operator before any traffic"));
+        return Ok(migration.answer(step, NextStep::RollBack, "aborted by an operator before any traffic"));
     }
     let (healthy, seen) = look(ports, migration).await?;
-    let head = record(ports, &migration.head, |now| {
+    let checked = migration.record(ports, |now| {
         // Once ready stays ready for a repeated call; waiting is recorded when it begins or begins anew.
         let news = if healthy {
             now.healthy_reads < HEALTHY_READS
@@ -45,19 +38,18 @@ async fn check(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor
             now.healthy_reads > 0 || now.waiting_since.is_none()
         };
         news.then(|| EventKind::TargetsChecked { healthy, reason: seen.clone() })
-    })
-    .await?;
-    let migration = Migration { head, plan: migration.plan.clone() };
+    });
+    checked.await?;
     if migration.head.healthy_reads >= HEALTHY_READS {
-        return Ok(migration.answer(step.max(1), NextStep::Ready, 0, seen));
+        return Ok(migration.answer(step.max(1), NextStep::Ready, seen));
     }
     let limit = migration.plan.policy.targets_timeout_seconds;
     let waited = migration.head.waiting_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
     if !healthy && waited > i64::from(limit) {
         let reason = format!("new targets were not healthy within {limit} s: {seen}");
-        return Ok(migration.answer(step, NextStep::RollBack, 0, reason));
+        return Ok(migration.answer(step, NextStep::RollBack, reason));
     }
-    Ok(migration.answer(step, NextStep::Wait, wait(&migration), seen))
+    Ok(migration.answer(step, NextStep::Wait, seen).waiting(wait(migration)))
 }
 
 async fn look(ports: &Ports, migration: &Migration) -> Result<(bool, String), ActionError> {

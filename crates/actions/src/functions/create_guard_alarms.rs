@@ -1,15 +1,15 @@
 //! `create-guard-alarms`: our own alarms on the new target groups, where the policy asks for them.
 
 use crate::error::{ActionError, Doing as _};
-use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
-use crate::migration::write_journal::record;
-use crate::payload::StepInput;
+use crate::migration::Migration;
+use crate::migration::ownership::owned;
 use crate::ports::Ports;
 use crossfade_domain::alarms::guard::{NewAlarm, definition, is_our_alarm};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::Tags;
 use crossfade_domain::plan::PlannedGuard;
+use futures::FutureExt as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -24,22 +24,15 @@ use std::collections::BTreeMap;
 /// `InvalidRequest` for a wrong payload; `Internal` where a foreign alarm has the name, or before the groups exist;
 /// `Transient` and `Denied` from the table and CloudWatch.
 pub async fn create_guard_alarms(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = StepInput::decode(input)?;
-    match read_ownership(ports, &step).await? {
-        Ownership::Lost(answer) => Ok(*answer),
-        Ownership::Held(migration) => match create(ports, &migration, step.step).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => answer_if_superseded(ports, &step, error).await,
-        },
-    }
+    owned(ports, input, |ports, migration, step| create(ports, migration, step.step).boxed()).await
 }
 
-async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
-    let Migration { head, plan } = migration;
+async fn create(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cursor, ActionError> {
+    let Migration { head, plan } = &*migration;
     let names = plan.guard_names();
     if names.is_empty() || head.guarded || head.phase != Phase::Planned {
         let reason = if names.is_empty() { "no guard alarms are asked for" } else { "the guard alarms exist" };
-        return Ok(migration.answer(step, NextStep::Proceed, 0, reason));
+        return Ok(migration.answer(step, NextStep::Proceed, reason));
     }
     let foreign: Vec<String> = tags_of(ports, &names)
         .await?
@@ -58,12 +51,12 @@ async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Curso
         let alarm = defined(&ports.tagging.stack(), migration, guard)?;
         ports.alarms.put_alarm(&alarm).await.doing(|| format!("creating alarm {}", alarm.name))?;
     }
-    record(ports, head, |now| {
+    let created = migration.record(ports, |now| {
         let due = now.phase == Phase::Planned && !now.guarded;
         due.then(|| EventKind::GuardsCreated { alarms: names.clone() })
-    })
-    .await?;
-    Ok(migration.answer(step, NextStep::Proceed, 0, format!("created alarms {}", names.join(", "))))
+    });
+    created.await?;
+    Ok(migration.answer(step, NextStep::Proceed, format!("created alarms {}", names.join(", "))))
 }
 
 fn defined(stack: &str, migration: &Migration, guard: &PlannedGuard) -> Result<NewAlarm, ActionError> {

@@ -1,18 +1,19 @@
 //! `create-target-group`: one new group for each old one.
 
 use crate::error::{ActionError, Doing as _};
-use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
-use crate::migration::write_journal::record;
-use crate::payload::StepInput;
+use crate::migration::Migration;
+use crate::migration::ownership::owned;
 use crate::ports::{NewGroup, Ports};
 use crossfade_domain::alarms::tags;
+use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
-use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::load_balancer::group::{Attributes, Tags, TargetGroup, is_ours, tag};
 use crossfade_domain::names::{MigrationId, ServiceName, TargetGroupArn};
-use crossfade_domain::plan::{Plan, PlannedGroup};
+use crossfade_domain::plan::PlannedGroup;
+use futures::FutureExt as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Creates a copy of each old target group, tagged as ours, with the old group's attributes, and records them. No route
 /// knows them yet. Answers `proceed`.
@@ -24,46 +25,39 @@ use std::collections::BTreeMap;
 /// `InvalidRequest` for a wrong payload; `Internal` where a foreign group has the name; `Transient` and `Denied` from
 /// the table and the load balancer.
 pub async fn create_target_group(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = StepInput::decode(input)?;
-    match read_ownership(ports, &step).await? {
-        Ownership::Lost(answer) => Ok(*answer),
-        Ownership::Held(migration) => match create(ports, &migration, step.step).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => answer_if_superseded(ports, &step, error).await,
-        },
-    }
+    owned(ports, input, |ports, migration, step| create(ports, migration, step.step).boxed()).await
 }
 
-async fn create(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
-    let Migration { head, plan } = migration;
-    let recorded = plan.groups.iter().all(|group| head.new_groups.contains_key(&group.old));
+async fn create(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cursor, ActionError> {
+    let plan = Arc::clone(&migration.plan);
+    let recorded = plan.groups.iter().all(|group| migration.head.new_groups.contains_key(&group.old));
     let mut notes = Vec::new();
     if !recorded {
         let mut created = BTreeMap::new();
         for group in &plan.groups {
-            let new = adopt_or_create(ports, head, plan, group).await?;
+            let new = adopt_or_create(ports, migration, group).await?;
             notes.extend(copy_attributes(ports, &new.arn, &group.attributes).await?);
             created.insert(group.old.clone(), new.arn);
         }
-        record(ports, head, |now| {
+        let created = migration.record(ports, |now| {
             (now.new_groups != created).then(|| EventKind::GroupsCreated { groups: created.clone() })
-        })
-        .await?;
+        });
+        created.await?;
     }
     let names: Vec<&str> = plan.groups.iter().map(|group| group.new_name.as_str()).collect();
     let mut reason = format!("created {}", names.join(", "));
     if !notes.is_empty() {
         reason = format!("{reason}; not copied: {}", notes.join(", "));
     }
-    Ok(migration.answer(step, NextStep::Proceed, 0, reason))
+    Ok(migration.answer(step, NextStep::Proceed, reason))
 }
 
 async fn adopt_or_create(
     ports: &Ports,
-    head: &Head,
-    plan: &Plan,
+    migration: &Migration,
     group: &PlannedGroup,
 ) -> Result<TargetGroup, ActionError> {
+    let Migration { head, plan } = migration;
     let (service, name) = (&head.service, &group.new_name);
     let guards = tags::tags(&plan.alarms(), head.since);
     let stack = ports.tagging.stack();
@@ -105,13 +99,12 @@ async fn mark(ports: &Ports, group: &TargetGroupArn, tags: &Tags, marks: Tags) -
     let stale = |key: &&String| key.starts_with(tags::PREFIX) && !marks.contains_key(*key);
     let remove: Vec<String> = tags.keys().filter(stale).cloned().collect();
     let set: Tags = marks.into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect();
-    let failed =
-        |source| ActionError::Port { doing: format!("naming the alarms in the tags of {}", group.name()), source };
+    let doing = || format!("naming the alarms in the tags of {}", group.name());
     if !remove.is_empty() {
-        ports.tagging.remove_tags(group, &remove).await.map_err(failed)?;
+        ports.tagging.remove_tags(group, &remove).await.doing(doing)?;
     }
     if !set.is_empty() {
-        ports.tagging.add_tags(group, &set).await.map_err(failed)?;
+        ports.tagging.add_tags(group, &set).await.doing(doing)?;
     }
     Ok(())
 }
@@ -137,8 +130,8 @@ async fn copy_attributes(
     group: &TargetGroupArn,
     wanted: &Attributes,
 ) -> Result<Vec<String>, ActionError> {
-    let failed = |source| ActionError::Port { doing: format!("copying attributes to {}", group.name()), source };
-    let current = ports.target_groups.attributes(group).await.map_err(failed)?;
+    let doing = || format!("copying attributes to {}", group.name());
+    let current = ports.target_groups.attributes(group).await.doing(doing)?;
     // An empty value is how AWS describes an unused key (`stickiness.app_cookie.cookie_name`), and it refuses to be
     // sent.
     let differing: Attributes = wanted
@@ -152,7 +145,7 @@ async fn copy_attributes(
     match ports.target_groups.set_attributes(group, &differing).await {
         Ok(()) => return Ok(Vec::new()),
         Err(error) if error.code().is_some() => {}
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(error).doing(doing),
     }
     let mut refused = Vec::new();
     for (key, value) in differing {
@@ -160,7 +153,7 @@ async fn copy_attributes(
         match ports.target_groups.set_attributes(group, &one).await {
             Ok(()) => {}
             Err(error) if error.code().is_some() => refused.push(format!("{key}={value}")),
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(error).doing(doing),
         }
     }
     Ok(refused)

@@ -1,22 +1,22 @@
 //! `finish-migration`: the final record, and the locks released.
 
-use crate::answer::answer;
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
+use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
-use crate::migration::halt::{halt, halt_or_return};
-use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, head_of, plan_of, read_ownership};
-use crate::migration::write_journal::release;
+use crate::migration::ownership::owned;
+use crate::migration::read_journal::head_of;
 use crate::payload::StepInput;
 use crate::ports::{PortError, Ports};
 use crate::routes::read;
 use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
-use crossfade_domain::journal::{EventKind, Head, Phase};
+use crossfade_domain::journal::{EventKind, Phase};
+use futures::FutureExt as _;
 use serde_json::Value;
 
-/// Reads every route back at 100 %, takes the alarms out of the tags of the new groups, records the end, releases the
-/// locks and the alarms, and deletes those that we created. Answers `migrated`; `stop` when an alarm or a person came
-/// first; `halt` or `rollBack`, as the policy asks, when someone else changed a route.
+/// Reads every route back at 100 %, removes the alarms from the tags of the new groups, records the end, releases the
+/// locks and the alarms, and deletes those that we created. Answers `migrated`; `stop` when a rollback came first;
+/// `halt` or `rollBack`, as the policy asks, when someone else changed a route; `rollBack` when an operator aborts.
 ///
 /// May run again at any time: a migration that has ended stays so.
 ///
@@ -29,21 +29,15 @@ pub async fn finish_migration(ports: &Ports, input: &Value) -> Result<Cursor, Ac
         && head.migration == step.migration
         && head.phase == Phase::Migrated
     {
-        let answer = migrated(&head, step.step);
+        let ended = Migration::of(ports, head).await?;
         // A run before this one may have died between its record and the end of the guard alarms.
-        return Ok(delete_guard_alarms_and_note(ports, &plan_of(ports, &head).await?, answer).await);
+        return Ok(delete_guard_alarms_and_note(ports, &ended.plan, migrated(&ended)).await);
     }
-    match read_ownership(ports, &step).await? {
-        Ownership::Lost(answer) => Ok(*answer),
-        Ownership::Held(migration) => match finish(ports, &migration).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => answer_if_superseded(ports, &step, error).await,
-        },
-    }
+    owned(ports, input, |ports, migration, _| finish(ports, migration).boxed()).await
 }
 
-async fn finish(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionError> {
-    let Migration { head, plan } = migration;
+async fn finish(ports: &Ports, migration: &mut Migration) -> Result<Cursor, ActionError> {
+    let Migration { head, plan } = &*migration;
     let last = plan.last_step();
     if head.verified_step != Some(last) || head.intended_step.is_some() {
         let found = head.verified_step.map_or_else(|| "none".to_owned(), |step| step.to_string());
@@ -53,51 +47,50 @@ async fn finish(ports: &Ports, migration: &Migration) -> Result<Cursor, ActionEr
         )));
     }
     if head.commands.abort {
-        return Ok(migration.answer(last, NextStep::RollBack, 0, "aborted by an operator before the end"));
+        return Ok(aborted(migration));
     }
     let (_, drift) = read::drift(ports, plan, head).await?;
     if let Some(first) = drift.first() {
-        return halt_or_return(ports, migration, last, &first.to_string()).await;
+        return migration.halt_or_return(ports, last, &first.to_string()).await;
     }
-    if let Some(denied) = unguard(ports, migration).await? {
-        return halt(ports, head, plan, last, &denied).await;
+    if let Some(denied) = remove_alarm_tags(ports, migration).await? {
+        return migration.halt(ports, last, &denied).await;
     }
-    let head = release(ports, head, plan, |now| {
-        // An abort that came between is not overtaken: the next look of this function sees it.
+    let finished = migration.release(ports, |now| {
+        // An abort that came in between is not overtaken: the next run of this function sees it.
         (now.phase == Phase::Moving && !now.commands.abort).then_some(EventKind::Finished)
-    })
-    .await?;
-    if head.phase != Phase::Migrated {
-        return Ok(migration.answer(last, NextStep::RollBack, 0, "aborted by an operator before the end"));
+    });
+    finished.await?;
+    if migration.head.phase != Phase::Migrated {
+        return Ok(aborted(migration));
     }
-    let mut answer = migrated(&head, last);
-    answer.weight = migration.answer(last, NextStep::Migrated, 0, "").weight;
-    Ok(delete_guard_alarms_and_note(ports, plan, answer).await)
+    Ok(delete_guard_alarms_and_note(ports, &migration.plan, migrated(migration)).await)
 }
 
-/// Takes the alarms out of the tags of the new groups, before the end: an alarm of a migration that has ended must find
-/// nothing there when the table does not answer. Where that is denied, a person is needed: answers why.
-async fn unguard(ports: &Ports, migration: &Migration) -> Result<Option<String>, ActionError> {
+/// Removes the alarms from the tags of the new groups, before the end: an alarm of a migration that has ended must find
+/// nothing there when the table does not answer. Where that is denied, an operator is needed: returns why.
+async fn remove_alarm_tags(ports: &Ports, migration: &Migration) -> Result<Option<String>, ActionError> {
     let keys: Vec<String> = tags::tags(&migration.plan.alarms(), migration.head.since).into_keys().collect();
     if keys.is_empty() {
         return Ok(None);
     }
     for new in migration.head.new_groups.values() {
         match ports.tagging.remove_tags(new, &keys).await {
-            Ok(()) => {}
             Err(error @ PortError::Denied { .. }) => {
                 return Ok(Some(format!("{error}; give the role of finish-migration this right and resume")));
             }
-            Err(source) => {
-                let doing = format!("taking the alarms out of the tags of {}", new.name());
-                return Err(ActionError::Port { doing, source });
-            }
+            removed => removed.doing(|| format!("removing the alarms from the tags of {}", new.name()))?,
         }
     }
     Ok(None)
 }
 
-fn migrated(head: &Head, step: u32) -> Cursor {
-    let reason = format!("{} has all its traffic on the new cluster, read back; the locks are free", head.service);
-    answer(head, None, step, NextStep::Migrated, 0, reason)
+fn aborted(migration: &Migration) -> Cursor {
+    migration.answer(migration.plan.last_step(), NextStep::RollBack, "aborted by an operator before the end")
+}
+
+fn migrated(migration: &Migration) -> Cursor {
+    let service = &migration.head.service;
+    let reason = format!("{service} has all its traffic on the new cluster, read back; the locks are free");
+    migration.answer(migration.plan.last_step(), NextStep::Migrated, reason)
 }

@@ -1,9 +1,10 @@
 //! `plan-migration`: policy and inventory to a plan, and the locks.
 
 use crate::error::{ActionError, Doing as _, ErrorClass};
-use crate::migration::ownership::{Migration, head_of, plan_of};
-use crate::migration::write_journal::release;
-use crate::observing::read_inventory::{alarms, read_inventory};
+use crate::migration::Migration;
+use crate::migration::read_journal::head_of;
+use crate::observing::read_alarms::alarms;
+use crate::observing::read_inventory::read_inventory;
 use crate::operator::resume::{Resume, Resumed, take_over};
 use crate::payload::Fields;
 use crate::ports::{Ports, TakeError};
@@ -20,6 +21,7 @@ use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::request::{PlanRequest, ResumeRequest, decode_request};
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Plans a service's migration and takes its locks. `{"request": {"service": ..., "policy"?: ..., "dryRun"?: bool},
 /// "execution": "<arn>"}`. With `{"request": {"service": ..., "resume": true, "acceptDrift"?: bool}, ...}` it hands the
@@ -83,16 +85,14 @@ pub async fn plan_service(ports: &Ports, request: &PlanRequest, execution: &str)
     let event = start.next_event(EventKind::Planned { routes }, start.since);
     let head = start.apply(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
     match ports.ledger.take(previous.as_ref(), &head, &plan, &event).await {
-        Ok(()) => confirm(ports, Migration { head, plan }).await,
+        Ok(()) => confirm(ports, Migration { head, plan: Arc::new(plan) }).await,
         // Nobody holds a route any more: it is only too early, and the machine tries again.
         Err(TakeError::Held(holders)) if holders.iter().all(|holder| holder.free_at.is_some()) => {
             Err(ActionError::NotYet(held_by(&holders)))
         }
         Err(TakeError::Held(holders)) => Ok(refused(&plan.service, Refusal::LockHeld, held_by(&holders), Vec::new())),
         Err(TakeError::Busy(busy)) => Ok(refused(&plan.service, Refusal::LockHeld, busy_with(&busy), Vec::new())),
-        Err(TakeError::Ledger(source)) => {
-            Err(ActionError::Ledger { doing: format!("taking the locks of {}", plan.migration), source })
-        }
+        Err(TakeError::Ledger(error)) => Err(error).doing(|| format!("taking the locks of {}", plan.migration)),
     }
 }
 
@@ -146,21 +146,19 @@ async fn again(ports: &Ports, head: &Head) -> Result<Cursor, ActionError> {
         let reason = head.reason.clone().unwrap_or_else(|| format!("{} is over", head.migration));
         return Ok(refused(&head.service, Refusal::Refused, reason, Vec::new()));
     }
-    let plan = plan_of(ports, head).await?;
-    confirm(ports, Migration { head: head.clone(), plan }).await
+    confirm(ports, Migration::of(ports, head.clone()).await?).await
 }
 
 /// The alarms once more, now that an alarm's event would find the migration: one that fired after the plan looked and
 /// before the locks were held has been heard by nobody.
-async fn confirm(ports: &Ports, migration: Migration) -> Result<Cursor, ActionError> {
+async fn confirm(ports: &Ports, mut migration: Migration) -> Result<Cursor, ActionError> {
     if migration.head.phase == Phase::Planned
         && let Some(reason) = not_quiet(ports, &migration.plan).await?
     {
-        let head = release(ports, &migration.head, &migration.plan, |now| {
-            (now.phase == Phase::Planned).then(|| EventKind::Refused { reason: reason.clone() })
-        })
-        .await?;
-        return Ok(refused(&head.service, Refusal::Refused, reason, Vec::new()));
+        let refusal = migration
+            .release(ports, |now| (now.phase == Phase::Planned).then(|| EventKind::Refused { reason: reason.clone() }));
+        refusal.await?;
+        return Ok(refused(&migration.head.service, Refusal::Refused, reason, Vec::new()));
     }
     let (routes, steps) = (migration.plan.routes.len(), migration.plan.last_step());
     let (step, verdict) = entry(&migration.head);
@@ -172,7 +170,7 @@ async fn confirm(ports: &Ports, migration: Migration) -> Result<Cursor, ActionEr
     if !warnings.is_empty() {
         reason = format!("{reason}; {}", warnings.join("; "));
     }
-    Ok(migration.answer(step, verdict, 0, reason))
+    Ok(migration.answer(step, verdict, reason))
 }
 
 /// Where the machine goes on: from the beginning until the new groups are attached, then at the step that the journal
@@ -198,7 +196,7 @@ async fn take_up(
     let name = execution.rsplit(':').next().unwrap_or_default();
     let request = Resume { accept_drift: how.accept_drift, who: format!("whoever started execution {name}") };
     match take_over(ports, head, &request, execution).await {
-        Ok(Resumed { head, plan, .. }) => confirm(ports, Migration { head, plan }).await,
+        Ok(Resumed { head, plan, .. }) => confirm(ports, Migration { head, plan: Arc::new(plan) }).await,
         Err(error) => match error.class() {
             ErrorClass::LockHeld => Ok(refused(service, Refusal::LockHeld, error.chain(), Vec::new())),
             // The migration rests where it was: this is an answer.

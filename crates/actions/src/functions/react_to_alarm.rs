@@ -1,7 +1,8 @@
 //! `react-to-alarm`: an alarm's event rolls back, at once, the migrations that the alarm guards.
 
-use crate::error::{ActionError, ErrorClass};
-use crate::migration::ownership::{head_of, plan_of};
+use crate::error::{ActionError, Doing as _, ErrorClass};
+use crate::migration::Migration;
+use crate::migration::read_journal::head_of;
 use crate::ports::{Ports, RollBackOrder, Started};
 use crate::rollback::begin::{Begun, bring_all_back, fence_off, roll_back_all};
 use crate::rollback::by_tags::{guarded_groups, remove_these_groups};
@@ -9,7 +10,6 @@ use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::plan::Plan;
 use crossfade_domain::rollback::Cause;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -39,12 +39,10 @@ pub async fn react_to_alarm(ports: &Ports, event: &Value) -> Result<Value, Actio
         return Ok(json!({"alarm": change.alarm, "state": change.state, "services": []}));
     }
     let mut reaction = Reaction { ports, change: &change, reports: Vec::new(), failure: None };
-    match ports.ledger.guarded_by(&change.alarm).await {
+    let guarded = ports.ledger.guarded_by(&change.alarm).await;
+    match guarded.doing(|| format!("looking for the services that alarm {} guards", change.alarm)) {
         Ok(services) => reaction.react(services).await,
-        Err(source) => {
-            let doing = format!("looking for the services that alarm {} guards", change.alarm);
-            reaction.react_by_tags(None, ActionError::Ledger { doing, source }).await;
-        }
+        Err(error) => reaction.react_by_tags(None, error).await,
     }
     match reaction.failure {
         // The asynchronous invocation is repeated, and what was done is found done.
@@ -85,7 +83,7 @@ impl Change {
         Ok(Self { alarm, state, reason, at })
     }
 
-    fn why(&self) -> Cause {
+    fn cause(&self) -> Cause {
         Cause {
             trigger: Trigger::AlarmEvent,
             cause: format!("alarm {} fired: {}", self.alarm, self.reason),
@@ -112,9 +110,9 @@ enum Found {
     /// There is nothing to roll back: this is the report.
     Nothing(Value),
     /// No route was changed yet.
-    Untouched(Box<Head>, Box<Plan>),
+    Untouched(Migration),
     /// A rollback runs from now on.
-    Begun(Box<Begun>),
+    Begun(Begun),
 }
 
 impl Reaction<'_> {
@@ -131,10 +129,10 @@ impl Reaction<'_> {
             }
             match self.find(&service).await {
                 Ok(Found::Nothing(report)) => self.reports.push(report),
-                Ok(Found::Untouched(head, plan)) => untouched.push((head, plan)),
+                Ok(Found::Untouched(migration)) => untouched.push(migration),
                 Ok(Found::Begun(one)) => {
                     silent.clone_from(&one.unrecorded);
-                    begun.push(*one);
+                    begun.push(one);
                 }
                 Err(error) => {
                     unread.push(service);
@@ -146,8 +144,9 @@ impl Reaction<'_> {
         if let Some(error) = silent.filter(|_| !unread.is_empty()) {
             self.react_by_tags(Some(unread), error).await;
         }
-        for (head, plan) in untouched {
-            let answer = roll_back_all(self.ports, &head, &plan, &self.change.why()).await;
+        for migration in untouched {
+            let head = migration.head.clone();
+            let answer = roll_back_all(self.ports, migration, &self.change.cause()).await;
             self.conclude(&head, answer, None).await;
         }
     }
@@ -161,20 +160,21 @@ impl Reaction<'_> {
         if self.change.at < head.since {
             return Ok(Found::Nothing(report(&head, "nothing: the alarm changed before the migration began")));
         }
-        let plan = plan_of(self.ports, &head).await?;
-        if head.phase == Phase::Planned {
-            return Ok(Found::Untouched(Box::new(head), Box::new(plan)));
+        let migration = Migration::of(self.ports, head).await?;
+        if migration.head.phase == Phase::Planned {
+            return Ok(Found::Untouched(migration));
         }
-        match fence_off(self.ports, &head, &plan, &self.change.why()).await {
-            Ok(begun) => Ok(Found::Begun(Box::new(begun))),
-            Err(_) => Ok(Found::Nothing(report(&head, OVER_ALREADY))),
-        }
+        let over = report(&migration.head, OVER_ALREADY);
+        Ok(match fence_off(self.ports, migration, &self.change.cause()).await {
+            Ok(begun) => Found::Begun(begun),
+            Err(_) => Found::Nothing(over),
+        })
     }
 
     /// Returns the routes of all services, and beside that starts the executions that go on where this function ends:
     /// that Step Functions does not answer must not keep a route waiting.
     async fn bring_back(&mut self, begun: Vec<Begun>) {
-        let heads: Vec<Head> = begun.iter().map(|one| one.head.clone()).collect();
+        let heads: Vec<Head> = begun.iter().map(|one| one.migration.head.clone()).collect();
         // Without a record there is nothing to look at: that machine begins the rollback itself.
         let recorded: Vec<bool> = begun.iter().map(|one| one.unrecorded.is_none()).collect();
         let starts = async {
@@ -280,7 +280,7 @@ impl Reaction<'_> {
         name: &str,
         returned_already: bool,
     ) -> Result<String, ActionError> {
-        let Cause { trigger, cause, caused_at } = self.change.why();
+        let Cause { trigger, cause, caused_at } = self.change.cause();
         let order = RollBackOrder {
             service: service.clone(),
             migration: migration.cloned(),
@@ -289,13 +289,11 @@ impl Reaction<'_> {
             caused_at: Some(caused_at),
             returned_already,
         };
-        match self.ports.executions.start_roll_back(name, &order).await {
-            Ok(Started::New(arn)) => Ok(arn),
-            Ok(Started::Already) => Ok(name.to_owned()),
-            Err(source) => {
-                Err(ActionError::Port { doing: format!("starting the rollback of {service} in {name}"), source })
-            }
-        }
+        let started = self.ports.executions.start_roll_back(name, &order).await;
+        Ok(match started.doing(|| format!("starting the rollback of {service} in {name}"))? {
+            Started::New(arn) => arn,
+            Started::Already => name.to_owned(),
+        })
     }
 
     fn fail(&mut self, service: &ServiceName, error: ActionError) {

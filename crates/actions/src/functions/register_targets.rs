@@ -1,15 +1,16 @@
 //! `register-targets`: the new cluster's targets into the new groups.
 
 use crate::error::{ActionError, Doing as _};
-use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
-use crate::migration::write_journal::record;
-use crate::payload::StepInput;
+use crate::migration::Migration;
+use crate::migration::ownership::owned;
 use crate::ports::Ports;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::load_balancer::group::Target;
 use crossfade_domain::policy::service_policy::NewTargets;
+use futures::FutureExt as _;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Registers the policy's instances or addresses in every new group; where a controller registers them, only says so.
 /// Answers `proceed`.
@@ -20,18 +21,12 @@ use serde_json::Value;
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer; `Internal`
 /// where AWS refuses a target.
 pub async fn register_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = StepInput::decode(input)?;
-    match read_ownership(ports, &step).await? {
-        Ownership::Lost(answer) => Ok(*answer),
-        Ownership::Held(migration) => match register(ports, &migration, step.step).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => answer_if_superseded(ports, &step, error).await,
-        },
-    }
+    owned(ports, input, |ports, migration, step| register(ports, migration, step.step).boxed()).await
 }
 
-async fn register(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
-    let (targets, reason): (&[Target], String) = match &migration.plan.policy.new_targets {
+async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cursor, ActionError> {
+    let plan = Arc::clone(&migration.plan);
+    let (targets, reason): (&[Target], String) = match &plan.policy.new_targets {
         NewTargets::Binding(binding) => {
             (&[], format!("left to the controller of {}/{} port {}", binding.namespace, binding.service, binding.port))
         }
@@ -49,9 +44,8 @@ async fn register(ports: &Ports, migration: &Migration, step: u32) -> Result<Cur
     }
     let count = u32::try_from(targets.len()).expect("a policy has fewer than 2^32 targets");
     // The first record starts the clock of the targets' timeout.
-    record(ports, &migration.head, |now| {
-        now.waiting_since.is_none().then_some(EventKind::TargetsRegistered { registered: count })
-    })
-    .await?;
-    Ok(migration.answer(step, NextStep::Proceed, 0, reason))
+    let registered = migration
+        .record(ports, |now| now.waiting_since.is_none().then_some(EventKind::TargetsRegistered { registered: count }));
+    registered.await?;
+    Ok(migration.answer(step, NextStep::Proceed, reason))
 }

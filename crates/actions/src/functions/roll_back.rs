@@ -1,25 +1,23 @@
 //! `roll-back`: every route back to its baseline, and the second look that releases the locks.
 
-use crate::answer::{answer, settle};
-use crate::error::{ActionError, Doing as _, ErrorClass};
+use crate::answer::answer;
+use crate::error::{ActionError, ErrorClass};
+use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
-use crate::migration::halt::halt;
 use crate::migration::hooks::{after_rollback, answered};
-use crate::migration::ownership::{head_of, plan_of};
-use crate::migration::write_journal::release;
+use crate::migration::read_journal::{events_of, head_of, open_heads, plan_of};
 use crate::payload::{Mode, RollBack};
 use crate::ports::Ports;
 use crate::rollback::begin::{conclude, roll_back_all};
 use crate::rollback::by_tags::remove_new_groups;
-use crate::rollback::return_routes::{Fence, return_routes};
+use crate::rollback::return_routes::return_routes;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
+use crossfade_domain::plan::SETTLE_SECONDS;
 use crossfade_domain::rollback::Cause;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::ops::ControlFlow;
 
 /// Second looks that may find a route moved again before a person is asked: somebody else keeps writing to it.
 const LOOKS: usize = 5;
@@ -60,8 +58,8 @@ async fn once(ports: &Ports, request: &RollBack) -> Result<Cursor, ActionError> 
     };
     match (found, request.mode) {
         (Found::Over(answer), _) => Ok(*answer),
-        (Found::Head(head), Mode::Act) => act(ports, request, &head).await,
-        (Found::Head(head), Mode::Verify) => verify(ports, request, &head).await,
+        (Found::Head(head), Mode::Act) => act(ports, request, *head).await,
+        (Found::Head(head), Mode::Verify) => verify(ports, request, *head).await,
     }
 }
 
@@ -89,7 +87,7 @@ async fn find(ports: &Ports, request: &RollBack) -> Result<Found, ActionError> {
             return nothing(request, &format!("{} belongs to another execution", head.migration)).map(over);
         }
         let reason = format!("{} was taken over by execution {}", head.migration, head.execution);
-        return Ok(over(answer(&head, None, 0, NextStep::Halt, 0, reason)));
+        return Ok(over(answer(&head, NextStep::Halt, reason)));
     }
     if foreign && request.migration.is_none() {
         return nothing(request, "this execution holds no migration").map(over);
@@ -102,8 +100,7 @@ fn over(answer: Cursor) -> Found {
 }
 
 async fn own_head(ports: &Ports, execution: &str) -> Result<Option<Head>, ActionError> {
-    let open = ports.ledger.open_heads().await.doing(|| "reading the open migrations")?;
-    Ok(open.into_iter().find(|head| head.execution == execution))
+    Ok(open_heads(ports).await?.into_iter().find(|head| head.execution == execution))
 }
 
 /// The answer where there is nothing to return.
@@ -115,9 +112,8 @@ fn nothing(request: &RollBack, why: &str) -> Result<Cursor, ActionError> {
     };
     let cause = request.caught.as_ref().map(|caught| format!("{}: {}; ", caught.error, caught.cause));
     let reason = format!("{}no route of {service} was changed: {why}", cause.unwrap_or_default());
-    let mut refused = bare(service, request, verdict_of(request, NextStep::Refused), reason);
-    refused.error = Some(Refusal::Refused);
-    Ok(refused)
+    let refused = bare(service, request, verdict_of(request, NextStep::Refused), reason);
+    Ok(Cursor { error: Some(Refusal::Refused), ..refused })
 }
 
 /// The second look knows no `refused`: that nothing was changed is what it came to see.
@@ -160,45 +156,33 @@ async fn ended(
     Ok(found)
 }
 
-async fn events_of(ports: &Ports, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, ActionError> {
-    ports.ledger.events(service, migration).await.doing(|| format!("reading the journal of {migration}"))
-}
-
-async fn act(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, ActionError> {
+async fn act(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor, ActionError> {
     match head.phase {
         Phase::RolledBack => {
-            let cause = head.reason.clone().unwrap_or_default();
-            return Ok(answer(head, None, 0, NextStep::Settle, 1, cause));
+            return Ok(answer(&head, NextStep::Settle, head.reason.clone().unwrap_or_default()).waiting(1));
         }
         Phase::Migrated | Phase::Refused => {
             let ended = if head.phase == Phase::Migrated { "has migrated" } else { "was refused" };
-            let mut refused = answer(
-                head,
-                None,
-                0,
-                NextStep::Refused,
-                0,
-                format!("{} {ended}; nothing was rolled back", head.migration),
-            );
-            refused.error = Some(Refusal::Refused);
-            return Ok(refused);
+            let reason = format!("{} {ended}; nothing was rolled back", head.migration);
+            return Ok(Cursor { error: Some(Refusal::Refused), ..answer(&head, NextStep::Refused, reason) });
         }
         _ => {}
     }
-    let plan = match plan_of(ports, head).await {
-        Ok(plan) => plan,
+    let migration = match Migration::of(ports, head).await {
+        Ok(migration) => migration,
         Err(error) => return roll_back_by_tags(ports, request, error).await,
     };
-    let why = why(request, head, ports.clock.now());
-    if head.phase == Phase::Halted && !why.may_move_halted() {
+    let head = &migration.head;
+    let cause = cause_of(request, head, ports.clock.now());
+    if head.phase == Phase::Halted && !cause.may_move_halted() {
         let reason = head.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned());
-        return Ok(answer(head, Some(&plan), 0, NextStep::Halt, 0, reason));
+        return Ok(migration.answer(0, NextStep::Halt, reason));
     }
-    roll_back_all(ports, head, &plan, &why).await
+    roll_back_all(ports, migration, &cause).await
 }
 
 /// Who asks for the rollback, and why.
-fn why(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
+fn cause_of(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
     let asked = request.cause.clone();
     let gate = request.reason.clone().filter(|_| request.verdict == Some(NextStep::RollBack));
     let (trigger, cause) = if let Some(trigger) = request.trigger {
@@ -245,73 +229,64 @@ async fn roll_back_by_tags(ports: &Ports, request: &RollBack, table: ActionError
     }
     let cause = request.reason.clone().or_else(|| request.cause.clone()).unwrap_or_default();
     let reason = format!("{cause} (returned {} routes without the table: {})", taken.written, table.chain());
-    let mut settle = bare(service, request, NextStep::Settle, reason);
-    settle.wait_seconds = SETTLE_SECONDS;
-    Ok(settle)
+    Ok(bare(service, request, NextStep::Settle, reason).waiting(SETTLE_SECONDS))
 }
 
-async fn verify(ports: &Ports, request: &RollBack, head: &Head) -> Result<Cursor, ActionError> {
-    let reason = || head.reason.clone().unwrap_or_default();
-    let verdict = match head.phase {
+async fn verify(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor, ActionError> {
+    match head.phase {
         Phase::RolledBack | Phase::Refused => {
             // A run before this one may have died between its record and the end of the guard alarms.
-            let plan = plan_of(ports, head).await?;
-            return Ok(delete_guard_alarms_and_note(
-                ports,
-                &plan,
-                answer(head, None, 0, NextStep::RolledBack, 0, reason()),
-            )
-            .await);
+            let plan = plan_of(ports, &head).await?;
+            let answer = answer(&head, NextStep::RolledBack, head.reason.clone().unwrap_or_default());
+            return Ok(delete_guard_alarms_and_note(ports, &plan, answer).await);
         }
-        Phase::Halted | Phase::Migrated => NextStep::Halt,
-        _ => {
-            let plan = plan_of(ports, head).await?;
-            let mut answer = if head.phase == Phase::Settling {
-                look_again(ports, request, head, &plan).await?
-            } else {
-                // The first look was never completed, by whoever began it.
-                roll_back_all(ports, head, &plan, &why(request, head, ports.clock.now())).await?
-            };
-            answer.verdict = verdict_of(request, answer.verdict);
-            return Ok(answer);
-        }
+        Phase::Halted => return Ok(answer(&head, NextStep::Halt, head.reason.clone().unwrap_or_default())),
+        Phase::Migrated => return Ok(answer(&head, NextStep::Halt, format!("{} has migrated", head.migration))),
+        _ => {}
+    }
+    let mut migration = Migration::of(ports, head).await?;
+    let mut answer = if migration.head.phase == Phase::Settling {
+        check_again(ports, request, &mut migration).await?
+    } else {
+        // The first round was never completed, by whoever began it.
+        let cause = cause_of(request, &migration.head, ports.clock.now());
+        roll_back_all(ports, migration, &cause).await?
     };
-    let reason = if head.phase == Phase::Migrated { format!("{} has migrated", head.migration) } else { reason() };
-    Ok(answer(head, None, 0, verdict, 0, reason))
+    answer.verdict = verdict_of(request, answer.verdict);
+    Ok(answer)
 }
 
-/// The second look at every route, once all late writers are dead.
-async fn look_again(ports: &Ports, request: &RollBack, head: &Head, plan: &Plan) -> Result<Cursor, ActionError> {
+/// The second check of every route, once all late writers are dead.
+async fn check_again(ports: &Ports, request: &RollBack, migration: &mut Migration) -> Result<Cursor, ActionError> {
     let called = request.hook.as_ref().filter(|_| request.caught.is_none());
-    let head = &answered(ports, head, called).await?;
-    if let Some(seconds) = still_settling(head, ports.clock.now()) {
-        return Ok(settle(head, plan, seconds));
+    answered(ports, migration, called).await?;
+    if let Some(seconds) = still_settling(&migration.head, ports.clock.now()) {
+        return Ok(migration.settle(seconds));
     }
-    let returned = return_routes(ports, plan, &Fence::new(ports, head, false)).await?;
-    let events = events_of(ports, &head.service, &head.migration).await?;
+    let returned = return_routes(ports, migration).await?;
+    let events = events_of(ports, &migration.head.service, &migration.head.migration).await?;
     let earlier = returns_of_this_rollback(&events);
     if !returned.is_complete() || returned.written > 0 {
         if returned.is_complete() && earlier.len() > LOOKS {
             let reason = format!("someone keeps writing to the routes: {} checks found one moved again", earlier.len());
-            return halt(ports, head, plan, 0, &reason).await;
+            return migration.halt(ports, 0, &reason).await;
         }
         // A writer that was alive a moment ago may write once more.
-        return conclude(ports, head, plan, returned).await;
+        return conclude(ports, migration, returned).await;
     }
-    let head = match after_rollback(ports, request, head, plan).await? {
-        ControlFlow::Break(answer) => return Ok(answer),
-        ControlFlow::Continue(head) => head,
-    };
+    if let Some(answer) = after_rollback(ports, request, migration).await? {
+        return Ok(answer);
+    }
     let rewritten = earlier.iter().skip(1).sum();
-    let head = release(ports, &head, plan, |now| {
-        (now.phase == Phase::Settling).then_some(EventKind::RollbackVerified { rewritten })
-    })
-    .await?;
-    let reason = head.reason.clone().unwrap_or_default();
-    if head.phase != Phase::RolledBack {
-        return Ok(answer(&head, Some(plan), 0, NextStep::Halt, 0, reason));
+    let verified = migration
+        .release(ports, |now| (now.phase == Phase::Settling).then_some(EventKind::RollbackVerified { rewritten }));
+    verified.await?;
+    let reason = migration.head.reason.clone().unwrap_or_default();
+    if migration.head.phase != Phase::RolledBack {
+        return Ok(migration.answer(0, NextStep::Halt, reason));
     }
-    Ok(delete_guard_alarms_and_note(ports, plan, answer(&head, Some(plan), 0, NextStep::RolledBack, 0, reason)).await)
+    let answer = migration.answer(0, NextStep::RolledBack, reason);
+    Ok(delete_guard_alarms_and_note(ports, &migration.plan, answer).await)
 }
 
 /// Seconds until the longest writer that the rollback fenced off is dead.

@@ -1,10 +1,9 @@
 //! `shift-weight`: every route of the service to one step's weight.
 
 use crate::error::ActionError;
-use crate::migration::halt::{halt, halt_or_return};
+use crate::migration::Migration;
 use crate::migration::hooks::{after_shift, answered, before_first_shift};
-use crate::migration::ownership::{Migration, Ownership, answer_if_superseded, read_ownership};
-use crate::migration::write_journal::record;
+use crate::migration::ownership::owned;
 use crate::observing::health::{too_few_new, too_few_old};
 use crate::payload::StepInput;
 use crate::ports::Ports;
@@ -15,7 +14,10 @@ use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::plan::Plan;
+use crossfade_domain::weight::Weight;
+use futures::FutureExt as _;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Seconds until a shift that lacks healthy targets is tried again.
 const CAPACITY_WAIT_SECONDS: u32 = 30;
@@ -46,29 +48,20 @@ const CONTINUES_SECONDS: u32 = 1;
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer, and `Transient`
 /// when a route does not show what was written to it.
 pub async fn shift_weight(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    let step = StepInput::decode(input)?;
-    match read_ownership(ports, &step).await? {
-        Ownership::Lost(answer) => Ok(*answer),
-        Ownership::Held(migration) => match shift(ports, &migration, &step).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => answer_if_superseded(ports, &step, error).await,
-        },
-    }
+    owned(ports, input, |ports, migration, step| shift(ports, migration, step).boxed()).await
 }
 
-async fn shift(ports: &Ports, migration: &Migration, input: &StepInput) -> Result<Cursor, ActionError> {
-    let step = input.step;
-    let head = answered(ports, &migration.head, input.hook.as_ref()).await?;
-    let migration = &Migration { head, plan: migration.plan.clone() };
-    let Migration { head, plan } = migration;
-    in_order(head, plan, step)?;
+async fn shift(ports: &Ports, migration: &mut Migration, input: &StepInput) -> Result<Cursor, ActionError> {
+    let (step, plan) = (input.step, Arc::clone(&migration.plan));
+    answered(ports, migration, input.hook.as_ref()).await?;
+    in_order(&migration.head, &plan, step)?;
 
     let read_at = ports.clock.real();
-    let (live, drift) = read::drift(ports, plan, head).await?;
+    let (live, drift) = read::drift(ports, &plan, &migration.head).await?;
     if let Some(first) = drift.first() {
-        return halt_or_return(ports, migration, step, &first.to_string()).await;
+        return migration.halt_or_return(ports, step, &first.to_string()).await;
     }
-    if head.verified_step == Some(step) && head.intended_step.is_none() {
+    if migration.head.verified_step == Some(step) && migration.head.intended_step.is_none() {
         return shifted(ports, migration, step).await;
     }
     if let Some(answer) = objection(ports, migration, step, &live).await? {
@@ -79,34 +72,29 @@ async fn shift(ports: &Ports, migration: &Migration, input: &StepInput) -> Resul
         return Ok(answer);
     }
 
-    let weight = migration.answer(step, NextStep::Bake, 0, "").weight;
-    // The order is looked at again with every try to record: an invocation that was given up for dead may come back
-    // when the next step is under way, and must not put its own in that one's place. Its writes are then fenced off.
-    let intended = record(ports, head, |now| {
-        let due = now.intended_step != Some(step) && in_order(now, plan, step).is_ok();
+    let weight = plan.step(step).map_or(Weight::ZERO, |step| step.weight);
+    // The order is checked again with every attempt to record: an invocation that was given up for dead may come back
+    // when the next step is under way, and must not replace that one with its own. Its writes are then fenced off.
+    let intended = migration.record(ports, |now| {
+        let due = now.intended_step != Some(step) && in_order(now, &plan, step).is_ok();
         due.then_some(EventKind::ShiftIntended { step, weight })
-    })
-    .await?;
-    match Raise::new(ports, plan, &intended, step, live, read_at).all().await? {
+    });
+    intended.await?;
+    match Raise::new(ports, migration, step, live, read_at).all().await? {
         Raised::Everywhere => {}
-        Raised::Unfinished(left) => {
-            let migration = Migration { head: intended, plan: plan.clone() };
-            return Ok(unfinished(&migration, step, left));
-        }
+        Raised::Unfinished(left) => return Ok(unfinished(migration, step, left)),
         Raised::Changed(seen) => {
             // One read is not enough to say so; a read that was merely stale makes the machine run this again.
-            let (_, drift) = read::drift(ports, plan, &intended).await?;
+            let (_, drift) = read::drift(ports, &plan, &migration.head).await?;
             let Some(first) = drift.first() else { return Err(read::not_seen(&[seen], "the route unchanged")) };
-            let migration = Migration { head: intended, plan: plan.clone() };
-            return halt_or_return(ports, &migration, step, &first.to_string()).await;
+            return migration.halt_or_return(ports, step, &first.to_string()).await;
         }
     }
-    read::read_back(ports, plan, &intended, step).await?;
-    let head = record(ports, &intended, |now| {
-        (now.intended_step == Some(step)).then_some(EventKind::Shifted { step, weight })
-    })
-    .await?;
-    shifted(ports, &Migration { head, plan: plan.clone() }, step).await
+    read::read_back(ports, &plan, &migration.head, step).await?;
+    let verified =
+        migration.record(ports, |now| (now.intended_step == Some(step)).then_some(EventKind::Shifted { step, weight }));
+    verified.await?;
+    shifted(ports, migration, step).await
 }
 
 /// A step follows the verified one, or is the verified one again (which a resume with a revised plan has begun anew),
@@ -128,29 +116,29 @@ fn in_order(head: &Head, plan: &Plan, step: u32) -> Result<(), ActionError> {
 /// Why the weight is not raised now, if so. Attaching at weight 0 raises nothing.
 async fn objection(
     ports: &Ports,
-    migration: &Migration,
+    migration: &mut Migration,
     step: u32,
     live: &Live,
 ) -> Result<Option<Cursor>, ActionError> {
-    let Migration { head, plan } = migration;
+    let Migration { head, plan } = &*migration;
     if head.commands.abort {
         let reason = format!("aborted by an operator before step {step}");
-        return Ok(Some(migration.answer(step, NextStep::RollBack, 0, reason)));
+        return Ok(Some(migration.answer(step, NextStep::RollBack, reason)));
     }
     if step == 0 || everywhere(plan, head, live, step)? {
         return Ok(None);
     }
     let begun = head.intended_step == Some(step) && !untouched(plan, head, live)?;
-    let held = Held { step, exposed: begun || head.verified_step.is_some_and(|verified| verified > 0) };
+    let exposed = begun || head.verified_step.is_some_and(|verified| verified > 0);
     if head.commands.paused && head.intended_step.is_none() {
-        return held.answer(ports, migration, "paused by an operator").await.map(Some);
+        return held(ports, migration, step, exposed, "paused by an operator").await.map(Some);
     }
-    let sick = too_few_new(ports, plan, head).await?;
-    if let Some(reason) = sick.as_ref().filter(|_| held.exposed && !begun) {
-        // What the gates would say of a sick new side with traffic, a slice earlier.
-        return Ok(Some(migration.answer(step, NextStep::RollBack, 0, format!("health: {reason}"))));
+    let unhealthy = too_few_new(ports, plan, head).await?;
+    if let Some(reason) = unhealthy.as_ref().filter(|_| exposed && !begun) {
+        // What the gates would say of an unhealthy new side with traffic, a slice earlier.
+        return Ok(Some(migration.answer(step, NextStep::RollBack, format!("health: {reason}"))));
     }
-    let lacking = match sick {
+    let lacking = match unhealthy {
         Some(reason) => Some(reason),
         None => too_few_old(ports, plan).await?,
     };
@@ -158,9 +146,9 @@ async fn objection(
     if begun {
         // Half of a shift is no place to wait: it cannot be completed now, so it is taken back (invariant 3).
         let reason = format!("step {step} is on some routes only and cannot be completed: {reason}");
-        return Ok(Some(migration.answer(step, NextStep::RollBack, 0, reason)));
+        return Ok(Some(migration.answer(step, NextStep::RollBack, reason)));
     }
-    held.answer(ports, migration, &reason).await.map(Some)
+    held(ports, migration, step, exposed, &reason).await.map(Some)
 }
 
 fn everywhere(plan: &Plan, head: &Head, live: &Live, step: u32) -> Result<bool, ActionError> {
@@ -181,34 +169,32 @@ fn untouched(plan: &Plan, head: &Head, live: &Live) -> Result<bool, ActionError>
     }
 }
 
-/// A shift that has to wait.
-struct Held {
+/// The answer of a shift that has to wait. Where the new side may have traffic (`exposed`), the gates check it in the
+/// meantime, and each wait is longer than the one before. After the policy's `maxHold` the migration halts.
+async fn held(
+    ports: &Ports,
+    migration: &mut Migration,
     step: u32,
-    /// The new side may have traffic, which somebody has to watch meanwhile.
     exposed: bool,
-}
-
-impl Held {
-    /// Waits, the longer the longer it has been held where the gates look meanwhile, and halts after the policy's
-    /// `maxHold`.
-    async fn answer(&self, ports: &Ports, migration: &Migration, why: &str) -> Result<Cursor, ActionError> {
-        let head = record(ports, &migration.head, |now| {
-            let first = now.held_since.is_none();
-            first.then(|| EventKind::Judged { verdict: NextStep::Hold, reason: why.to_owned() })
-        })
-        .await?;
-        let (migration, policy) = (Migration { head, plan: migration.plan.clone() }, &migration.plan.policy);
-        let held_for = migration.head.held_since.map_or(0, |since| seconds_between(since, ports.clock.now()));
-        let Some(wait) = held_wait_seconds(policy, held_for, CAPACITY_WAIT_SECONDS) else {
-            let reason = held_too_long(policy, held_for, &format!("step {}: {why}", self.step));
-            return halt(ports, &migration.head, &migration.plan, self.step, &reason).await;
-        };
-        if self.exposed {
-            // The step that bakes on, whose weight the routes have.
-            return Ok(migration.answer(migration.head.verified_step.unwrap_or(0), NextStep::Hold, wait, why));
-        }
-        Ok(migration.answer(self.step, NextStep::Wait, wait.min(CAPACITY_WAIT_SECONDS), why))
-    }
+    why: &str,
+) -> Result<Cursor, ActionError> {
+    let held = migration.record(ports, |now| {
+        let first = now.held_since.is_none();
+        first.then(|| EventKind::Judged { verdict: NextStep::Hold, reason: why.to_owned() })
+    });
+    held.await?;
+    let policy = &migration.plan.policy;
+    let held_for = migration.head.held_since.map_or(0, |since| seconds_between(since, ports.clock.now()));
+    let Some(wait) = held_wait_seconds(policy, held_for, CAPACITY_WAIT_SECONDS) else {
+        let reason = held_too_long(policy, held_for, &format!("step {step}: {why}"));
+        return migration.halt(ports, step, &reason).await;
+    };
+    Ok(if exposed {
+        // The step that continues to bake, whose weight the routes have.
+        migration.answer(migration.head.verified_step.unwrap_or(0), NextStep::Hold, why).waiting(wait)
+    } else {
+        migration.answer(step, NextStep::Wait, why).waiting(wait.min(CAPACITY_WAIT_SECONDS))
+    })
 }
 
 /// The answer where the invocation's time ended before the last route was written. The attach moves no traffic and is
@@ -219,27 +205,25 @@ fn unfinished(migration: &Migration, step: u32, left: usize) -> Cursor {
         0 => (0, NextStep::Wait),
         _ => (migration.head.verified_step.unwrap_or(0), NextStep::Hold),
     };
-    migration.answer(step, verdict, CONTINUES_SECONDS, reason)
+    migration.answer(step, verdict, reason).waiting(CONTINUES_SECONDS)
 }
 
 /// The answer once every route was read back.
-async fn shifted(ports: &Ports, migration: &Migration, step: u32) -> Result<Cursor, ActionError> {
+async fn shifted(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cursor, ActionError> {
     if let Some(answer) = after_shift(ports, migration, step).await? {
         return Ok(answer);
     }
     let routes = migration.plan.routes.len();
     Ok(match migration.plan.step(step) {
-        None => migration.answer(
-            step,
-            NextStep::Proceed,
-            0,
-            format!("the new groups are attached at 0 %, routes: {routes}"),
-        ),
+        None => {
+            let reason = format!("the new groups are attached at 0 %, routes: {routes}");
+            migration.answer(step, NextStep::Proceed, reason)
+        }
         Some(scheduled) => {
             let slice = slice_seconds(&migration.plan.policy, scheduled.bake_seconds);
             let all = if routes == 1 { "the route is".to_owned() } else { format!("{routes} routes are") };
             let reason = format!("{all} at {}, read back", scheduled.weight);
-            migration.answer(step, NextStep::Bake, slice, reason)
+            migration.answer(step, NextStep::Bake, reason).waiting(slice)
         }
     })
 }

@@ -1,10 +1,11 @@
 //! `sweep-migrations`: a migration whose execution has died is rolled back.
 
 use crate::error::{ActionError, Doing as _};
-use crate::migration::ownership::plan_of;
+use crate::migration::read_journal::{open_heads, plan_of};
 use crate::observing::health::too_few_new;
+use crate::observing::read_alarms::alarms_since;
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
-use crossfade_domain::alarms::quiet::{AlarmsRead, Objection, objections};
+use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ const STUCK_SECONDS: i64 = 60;
 /// `Transient` and `Denied` from the table, from Step Functions, and from what a halted migration is guarded by, after
 /// every other migration was looked at.
 pub async fn sweep_migrations(ports: &Ports, event: &Value) -> Result<Value, ActionError> {
-    let open = ports.ledger.open_heads().await.doing(|| "reading the open migrations")?;
+    let open = open_heads(ports).await?;
     let only = event.pointer("/detail/executionArn").and_then(Value::as_str);
     let mut reports = Vec::new();
     let mut failure: Option<ActionError> = None;
@@ -64,11 +65,8 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         }
         return Ok(report);
     }
-    let status = ports
-        .executions
-        .status(&head.execution)
-        .await
-        .doing(|| format!("asking for the execution of {}", head.migration))?;
+    let status = ports.executions.status(&head.execution).await;
+    let status = status.doing(|| format!("reading the status of the execution of {}", head.migration))?;
     let now = ports.clock.now();
     let dead = match status {
         ExecutionStatus::Dead | ExecutionStatus::Succeeded => true,
@@ -124,14 +122,8 @@ async fn firing(
     names: &[String],
     report: &mut Value,
 ) -> Result<Option<String>, ActionError> {
-    if names.is_empty() {
-        return Ok(None);
-    }
-    let read = |source| ActionError::Port { doing: format!("reading alarms {}", names.join(", ")), source };
     let since = head.rollback.as_ref().and(head.halted_at).unwrap_or(head.since);
-    let firings = ports.alarms.firings(names, since).await.map_err(read)?;
-    let found = ports.alarms.alarms(names).await.map_err(read)?;
-    let objections = objections(names, &AlarmsRead { found, firings }, since);
+    let objections = objections(names, &alarms_since(ports, names, since).await?, since);
     let missing = objections.iter().filter_map(|objection| match objection {
         Objection::Missing { name } => Some(name.as_str()),
         Objection::Firing { .. } | Objection::Fired { .. } => None,
@@ -157,12 +149,8 @@ async fn start(
     report["did"] = json!("nothing: roll-back-service was started often enough; the next ten minutes are another try");
     for number in 1..=most {
         let name = name(head, now, number);
-        let started = ports
-            .executions
-            .start_roll_back(&name, &RollBackOrder::new(&head.service, trigger, cause))
-            .await
-            .doing(|| format!("starting the rollback of {}", head.migration))?;
-        if let Started::New(_) = started {
+        let started = ports.executions.start_roll_back(&name, &RollBackOrder::new(&head.service, trigger, cause)).await;
+        if let Started::New(_) = started.doing(|| format!("starting the rollback of {}", head.migration))? {
             report["did"] = json!("started roll-back-service");
             report["execution"] = json!(name);
             break;

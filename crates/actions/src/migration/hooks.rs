@@ -1,80 +1,87 @@
-//! Hooks around the shifts and after a rollback: when one is due, who calls it, and what its answer is worth.
+//! Hooks around the shifts and after a rollback: which one is due, the answer that has the machine call it, and the
+//! record that it has answered.
 //!
-//! The machines call them, not the functions: a hook that hangs holds no function up. A call may be repeated at any
+//! The machines call hooks, not the functions: a hook that hangs blocks no function. A call may be repeated at any
 //! time, by a retry or by an execution that takes over from a dead one.
 
-use crate::answer::{answer, settle};
+use crate::answer::answer;
 use crate::error::{ActionError, Doing as _};
-use crate::migration::halt::halt;
-use crate::migration::ownership::Migration;
-use crate::migration::write_journal::record;
+use crate::migration::Migration;
 use crate::payload::RollBack;
 use crate::ports::{ExecutionStatus, Ports};
+use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::due_hook::{due_after, due_after_rollback, due_before};
-use crossfade_domain::journal::hook::{DueHook, HookCall, HookPoint};
-use crossfade_domain::journal::{EventKind, Head};
-use crossfade_domain::plan::Plan;
-use std::ops::ControlFlow;
+use crossfade_domain::journal::hook::{DueHook, HookPoint};
 
-/// Seconds until an execution looks again that waits for another one's hook.
+/// Seconds between two checks of whether another execution's hook has answered.
 const OTHERS_HOOK_WAIT_SECONDS: u32 = 15;
 
-/// Records the answer of the hook that the machine has called since: the cursor that comes back with the verdict `hook`
-/// and no error says so.
+/// Records that a hook has succeeded. The machine shows this by returning our `hook` cursor without an error.
 ///
 /// # Errors
-/// As [`record`].
-pub(crate) async fn answered(ports: &Ports, head: &Head, called: Option<&DueHook>) -> Result<Head, ActionError> {
-    let Some(called) = called else { return Ok(head.clone()) };
-    record(ports, head, |now| {
+/// As [`Migration::record`].
+pub(crate) async fn answered(
+    ports: &Ports,
+    migration: &mut Migration,
+    called: Option<&DueHook>,
+) -> Result<(), ActionError> {
+    let Some(called) = called else { return Ok(()) };
+    let answered = migration.record(ports, |now| {
         let open = now.hook.as_ref().filter(|call| !call.answered && call.point == called.point)?;
         Some(EventKind::HookAnswered { point: open.point, step: open.step, function: open.function.clone() })
-    })
-    .await
+    });
+    answered.await
 }
 
 /// The answer that has the machine call a hook before the first shift, if one is due.
 ///
 /// # Errors
-/// As [`record`].
+/// As [`Migration::record`].
 pub(crate) async fn before_first_shift(
     ports: &Ports,
-    migration: &Migration,
+    migration: &mut Migration,
     step: u32,
 ) -> Result<Option<Cursor>, ActionError> {
-    on_the_way_up(ports, migration, step, due_before(&migration.plan.policy.hooks, &migration.head, step)).await
+    let due = due_before(&migration.plan.policy.hooks, &migration.head, step);
+    on_the_way_up(ports, migration, step, due).await
 }
 
 /// The answer that has the machine call a hook after a verified shift, if one is due.
 ///
 /// # Errors
-/// As [`record`].
+/// As [`Migration::record`].
 pub(crate) async fn after_shift(
     ports: &Ports,
-    migration: &Migration,
+    migration: &mut Migration,
     step: u32,
 ) -> Result<Option<Cursor>, ActionError> {
-    on_the_way_up(ports, migration, step, due_after(&migration.plan.policy.hooks, &migration.head, step)).await
+    let due = due_after(&migration.plan.policy.hooks, &migration.head, step);
+    on_the_way_up(ports, migration, step, due).await
 }
 
 async fn on_the_way_up(
     ports: &Ports,
-    migration: &Migration,
+    migration: &mut Migration,
     step: u32,
     due: Option<DueHook>,
 ) -> Result<Option<Cursor>, ActionError> {
     let Some(due) = due else { return Ok(None) };
-    let head = called(ports, &migration.head, &due, step, &migration.head.execution).await?;
+    let execution = migration.head.execution.clone();
+    called(ports, migration, &due, step, &execution).await?;
     let reason = format!("calls hook {} ({})", due.function, due.point.field());
-    let mut calls = answer(&head, Some(&migration.plan), step, NextStep::Hook, 0, reason);
-    calls.hook = Some(due);
-    Ok(Some(calls))
+    Ok(Some(Cursor { hook: Some(due), ..migration.answer(step, NextStep::Hook, reason) }))
 }
 
-/// Records that an execution is about to call a hook; a repeated call of the same execution is no news.
-async fn called(ports: &Ports, head: &Head, due: &DueHook, step: u32, execution: &str) -> Result<Head, ActionError> {
-    record(ports, head, |now| {
+/// Records that an execution is about to call a hook. A repeated call of the same execution is not recorded again.
+async fn called(
+    ports: &Ports,
+    migration: &mut Migration,
+    due: &DueHook,
+    step: u32,
+    execution: &str,
+) -> Result<(), ActionError> {
+    let called = migration.record(ports, |now| {
         let known = now.hook.as_ref().is_some_and(|call| call.is(due.point, step) && call.execution == execution);
         (!known).then(|| EventKind::HookCalled {
             point: due.point,
@@ -82,69 +89,63 @@ async fn called(ports: &Ports, head: &Head, due: &DueHook, step: u32, execution:
             function: due.function.clone(),
             execution: execution.to_owned(),
         })
-    })
-    .await
+    });
+    called.await
 }
 
-/// What the hooks of a rollback still ask for, once every route was seen back for the second time: an answer, or to go
-/// on and release the locks.
+/// The answer that a rollback's hook still asks for, once every route was seen back for the second time; none when the
+/// locks may be released.
 ///
-/// Only one execution at a time calls the hook, and none while another one may still be inside a hook of the way up:
-/// consumers that came home must not be moved away again. Both are asked for by their executions, so that one that has
-/// died is not waited for.
+/// Only one execution at a time calls the hook. It does not call it while another execution may still be inside a hook
+/// of the way up: consumers that have come home must not be moved away again. An execution that has died is not waited
+/// for.
 ///
 /// # Errors
 /// The ledger's, and those of Step Functions.
 pub(crate) async fn after_rollback(
     ports: &Ports,
     request: &RollBack,
-    head: &Head,
-    plan: &Plan,
-) -> Result<ControlFlow<Cursor, Head>, ActionError> {
-    let Some(due) = due_after_rollback(&plan.policy.hooks, head) else {
-        return Ok(ControlFlow::Continue(head.clone()));
-    };
-    if let Some(call) = elsewhere(ports, request, head).await? {
-        return Ok(ControlFlow::Break(waits(head, plan, call)));
+    migration: &mut Migration,
+) -> Result<Option<Cursor>, ActionError> {
+    let Some(due) = due_after_rollback(&migration.plan.policy.hooks, &migration.head) else { return Ok(None) };
+    if let Some(waits) = waits_for_another(ports, request, migration).await? {
+        return Ok(Some(waits));
     }
     if let (Some(hook), Some(caught)) = (&request.hook, &request.caught)
         && hook.point == HookPoint::AfterRollback
     {
         let reason = format!(
             "every route is back at its baseline, verified, but hook {} (afterRollback) failed: {}: {}. What it brings \
-             home, such as event consumers, may still be on the new cluster: look at the function's log, mend it, then \
-             start roll-back-service with {{\"service\": \"{}\"}}, which calls it again; the locks stay until it \
-             answers",
-            hook.function, caught.error, caught.cause, head.service
+             home, such as event consumers, may still be on the new cluster. Check the function's log, fix it, then \
+             start roll-back-service with {{\"service\": \"{}\"}}, which calls the hook again; the locks stay until \
+             it succeeds",
+            hook.function, caught.error, caught.cause, migration.head.service
         );
-        return Ok(ControlFlow::Break(halt(ports, head, plan, 0, &reason).await?));
+        return migration.halt(ports, 0, &reason).await.map(Some);
     }
-    let head = called(ports, head, &due, 0, &request.execution).await?;
-    // Somebody else may have been faster with the record.
-    if let Some(call) = elsewhere(ports, request, &head).await? {
-        return Ok(ControlFlow::Break(waits(&head, plan, call)));
+    called(ports, migration, &due, 0, &request.execution).await?;
+    // Another execution may have recorded its call first.
+    if let Some(waits) = waits_for_another(ports, request, migration).await? {
+        return Ok(Some(waits));
     }
-    let cause = head.rollback.as_ref().map_or("", |rollback| rollback.cause.as_str());
-    let mut calls = answer(&head, Some(plan), 0, NextStep::Hook, 0, cause);
-    calls.hook = Some(due);
-    Ok(ControlFlow::Break(calls))
+    let cause = migration.head.rollback.as_ref().map_or("", |rollback| rollback.cause.as_str());
+    Ok(Some(Cursor { hook: Some(due), ..answer(&migration.head, NextStep::Hook, cause) }))
 }
 
-/// The open call of a hook by another execution that still runs.
-async fn elsewhere<'a>(ports: &Ports, request: &RollBack, head: &'a Head) -> Result<Option<&'a HookCall>, ActionError> {
-    let Some(call) = head.hook.as_ref().filter(|call| !call.answered && call.execution != request.execution) else {
+/// The answer while another execution that still runs calls a hook.
+async fn waits_for_another(
+    ports: &Ports,
+    request: &RollBack,
+    migration: &Migration,
+) -> Result<Option<Cursor>, ActionError> {
+    let open = migration.head.hook.as_ref().filter(|call| !call.answered && call.execution != request.execution);
+    let Some(call) = open else { return Ok(None) };
+    let status = ports.executions.status(&call.execution).await;
+    let status = status.doing(|| format!("reading the status of the execution that calls hook {}", call.function))?;
+    if status != ExecutionStatus::Running {
         return Ok(None);
-    };
-    let status = ports
-        .executions
-        .status(&call.execution)
-        .await
-        .doing(|| format!("asking for the execution that calls hook {}", call.function))?;
-    Ok((status == ExecutionStatus::Running).then_some(call))
-}
-
-fn waits(head: &Head, plan: &Plan, call: &HookCall) -> Cursor {
-    let mut waits = settle(head, plan, OTHERS_HOOK_WAIT_SECONDS);
+    }
+    let mut waits = migration.settle(OTHERS_HOOK_WAIT_SECONDS);
     waits.reason = format!("{}; waits for hook {}, which {} calls", waits.reason, call.function, call.execution);
-    waits
+    Ok(Some(waits))
 }

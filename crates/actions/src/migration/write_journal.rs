@@ -1,79 +1,108 @@
-//! Writing to the journal under contention.
+//! Writes to the journal under contention.
 
-use crate::error::ActionError;
-use crate::migration::ownership::head_of;
+use crate::error::{ActionError, Doing as _};
+use crate::migration::Migration;
+use crate::migration::read_journal::head_of;
 use crate::ports::{LedgerError, Ports};
 use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::plan::Plan;
 
-/// Times that a record is decided anew after somebody else wrote to the same journal.
+/// How often a record is attempted when others write to the same journal.
 const TRIES: u32 = 5;
 
-/// Records what `decide` says of the head, and returns the head it leads to; nothing is recorded where it says none.
-/// When another writer of the same generation came first (an operator's command), the head is read again and `decide`
-/// is asked again.
+/// Which head a writer goes on with when another one came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Continue {
+    /// One of its own generation: the other writer was an operator's command.
+    UnderTheGeneration,
+    /// Any one of its migration: what begins a rollback takes over from whoever holds it.
+    WithTheMigration,
+}
+
+impl Migration {
+    /// As [`record`], for the migration's own head.
+    ///
+    /// # Errors
+    /// As [`record`].
+    pub(crate) async fn record(
+        &mut self,
+        ports: &Ports,
+        decide: impl Fn(&Head) -> Option<EventKind>,
+    ) -> Result<(), ActionError> {
+        record(ports, &mut self.head, decide).await
+    }
+
+    /// As [`record`], and releases every lock and index entry of the plan in the same transaction.
+    ///
+    /// # Errors
+    /// As [`record`].
+    pub(crate) async fn release(
+        &mut self,
+        ports: &Ports,
+        decide: impl Fn(&Head) -> Option<EventKind>,
+    ) -> Result<(), ActionError> {
+        write(ports, &mut self.head, Continue::UnderTheGeneration, Some(&self.plan), |head| Ok(decide(head))).await
+    }
+}
+
+/// Records what `decide` says of the head, and moves the head on; where it says none, nothing is recorded. When another
+/// writer of the same generation came first, the head is read again and `decide` is asked again.
 ///
 /// # Errors
 /// `Superseded` when another generation took over or the event can no longer happen, else the ledger's.
 pub(crate) async fn record(
     ports: &Ports,
-    head: &Head,
-    decide: impl Fn(&Head) -> Option<EventKind> + Send,
-) -> Result<Head, ActionError> {
-    write(ports, head, None, decide).await
+    head: &mut Head,
+    decide: impl Fn(&Head) -> Option<EventKind>,
+) -> Result<(), ActionError> {
+    write(ports, head, Continue::UnderTheGeneration, None, |head| Ok(decide(head))).await
 }
 
-/// As [`record`], and releases every lock and index entry of the plan in the same transaction.
+/// As [`record`], with a choice of when to continue, and with the locks of a plan to release, if any. `decide` may
+/// refuse.
 ///
 /// # Errors
-/// As [`record`].
-pub(crate) async fn release(
+/// As [`record`]; what `decide` refuses.
+pub(crate) async fn write(
     ports: &Ports,
-    head: &Head,
-    plan: &Plan,
-    decide: impl Fn(&Head) -> Option<EventKind> + Send,
-) -> Result<Head, ActionError> {
-    write(ports, head, Some(plan), decide).await
-}
-
-async fn write(
-    ports: &Ports,
-    head: &Head,
+    head: &mut Head,
+    go_on: Continue,
     releasing: Option<&Plan>,
-    decide: impl Fn(&Head) -> Option<EventKind> + Send,
-) -> Result<Head, ActionError> {
-    let mut before = head.clone();
-    for attempt in 1.. {
-        let Some(kind) = decide(&before) else { return Ok(before) };
-        let event = before.next_event(kind, ports.clock.now());
-        let after = before.apply(&event).map_err(|error| ActionError::Superseded(error.to_string()))?;
+    decide: impl Fn(&Head) -> Result<Option<EventKind>, ActionError>,
+) -> Result<(), ActionError> {
+    let mut attempt = 1;
+    loop {
+        let Some(kind) = decide(head)? else { return Ok(()) };
+        let event = head.next_event(kind, ports.clock.now());
+        let after = head.apply(&event).map_err(|error| ActionError::Superseded(error.to_string()))?;
         let written = match releasing {
-            None => ports.ledger.record(&before, &event, &after).await,
-            Some(plan) => ports.ledger.release(&before, &event, &after, plan).await,
+            None => ports.ledger.record(head, &event, &after).await,
+            Some(plan) => ports.ledger.release(head, &event, &after, plan).await,
         };
         match written {
-            Ok(()) => return Ok(after),
-            Err(LedgerError::Contended { .. }) if attempt < TRIES => {
-                before = same_migration(ports, head).await?;
+            Ok(()) => {
+                *head = after;
+                return Ok(());
             }
-            Err(source) => {
-                return Err(ActionError::Ledger {
-                    doing: format!("recording the next event of {}", head.migration),
-                    source,
-                });
+            Err(LedgerError::Contended { .. } | LedgerError::Superseded { .. }) if attempt < TRIES => {
+                *head = read_again(ports, head, go_on).await?;
+                attempt += 1;
             }
+            Err(error) => return Err(error).doing(|| format!("recording the next event of {}", head.migration)),
         }
     }
-    unreachable!("the last attempt returns")
 }
 
-async fn same_migration(ports: &Ports, head: &Head) -> Result<Head, ActionError> {
-    match head_of(ports, &head.service).await? {
-        Some(now) if now.migration == head.migration && now.generation == head.generation => Ok(now),
-        Some(now) => Err(ActionError::Superseded(format!(
-            "generation {} of {} was taken over by generation {} of {}",
-            head.generation, head.migration, now.generation, now.migration
-        ))),
-        None => Err(ActionError::Internal(format!("the head of {} has vanished", head.migration))),
+async fn read_again(ports: &Ports, head: &Head, go_on: Continue) -> Result<Head, ActionError> {
+    let Some(now) = head_of(ports, &head.service).await? else {
+        return Err(ActionError::Internal(format!("the head of {} has vanished", head.migration)));
+    };
+    let same_generation = now.generation == head.generation || go_on == Continue::WithTheMigration;
+    if now.migration == head.migration && same_generation {
+        return Ok(now);
     }
+    Err(ActionError::Superseded(format!(
+        "generation {} of {} was taken over by generation {} of {}",
+        head.generation, head.migration, now.generation, now.migration
+    )))
 }

@@ -3,7 +3,7 @@
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::observing::deadline::Deadline;
 use crate::ports::Ports;
-use crate::retry::FIRST_BACKOFF;
+use crate::retry::retry_while;
 use crossfade_domain::gates::capacity::capacity_verdict;
 use crossfade_domain::gates::health::targets_verdict;
 use crossfade_domain::journal::Head;
@@ -36,16 +36,8 @@ pub(crate) async fn healthy(ports: &Ports, group: &TargetGroupArn) -> Result<u32
 /// Healthy targets of a group, asked for again while AWS is busy: where an answer decides whether traffic goes to a
 /// dead side, one throttled call must not. None when it cannot be read.
 pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> Option<u32> {
-    let mut backoff = FIRST_BACKOFF;
-    for _ in 1..HEALTH_TRIES {
-        match healthy(ports, group).await {
-            Ok(healthy) => return Some(healthy),
-            Err(error) if error.class() == ErrorClass::Transient => ports.clock.pause(backoff).await,
-            Err(_) => return None,
-        }
-        backoff *= 2;
-    }
-    healthy(ports, group).await.ok()
+    let busy = |error: &ActionError| error.class() == ErrorClass::Transient;
+    retry_while(ports, HEALTH_TRIES, busy, || healthy(ports, group)).await.ok()
 }
 
 /// How long a rollback waits for the health of all its groups together (invariant 6).

@@ -1,6 +1,7 @@
 //! Reads what the judge compares, and asks it.
 
 use crate::error::{ActionError, Doing as _};
+use crate::migration::read_journal::events_of;
 use crate::observing::hour_before::in_seconds;
 use crate::ports::Ports;
 use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, objections, parameters, queries, read, series};
@@ -20,11 +21,7 @@ pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<O
     if !plan.policy.judge || head.verified_step.unwrap_or(0) == 0 {
         return Ok(None);
     }
-    let events = ports
-        .ledger
-        .events(&head.service, &head.migration)
-        .await
-        .doing(|| format!("reading the journal of {}", head.migration))?;
+    let events = events_of(ports, &head.service, &head.migration).await?;
     let Some(window) = Window::of(&events, ports.clock.now()) else { return Ok(None) };
     let pairs = plan.groups.iter().map(|planned| pair(head, plan, planned)).collect::<Result<Vec<_>, _>>()?;
     let answers = ports

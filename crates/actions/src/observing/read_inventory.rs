@@ -2,8 +2,8 @@
 
 use crate::error::{ActionError, Doing as _};
 use crate::observing::hour_before::hours_before;
-use crate::ports::{PortError, Ports};
-use crossfade_domain::alarms::alarm::Alarm;
+use crate::observing::read_alarms::alarms;
+use crate::ports::Ports;
 use crossfade_domain::comparison::response_times::queries;
 use crossfade_domain::comparison::{ResponseTimes, last_whole_hour};
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
@@ -26,7 +26,7 @@ pub(crate) async fn read_inventory(ports: &Ports, policy: &ServicePolicy) -> Res
     let arns: BTreeSet<LoadBalancerArn> =
         inventory.old_groups.iter().flat_map(|old| old.group.load_balancers.iter().cloned()).collect();
     let arns: Vec<LoadBalancerArn> = arns.into_iter().collect();
-    for balancer in port("reading the load balancers", ports.routes.load_balancers(&arns).await)? {
+    for balancer in ports.routes.load_balancers(&arns).await.doing(|| "reading the load balancers")? {
         inventory.load_balancers.push(load_balancer(ports, balancer.arn, balancer.kind).await?);
     }
     let routes = routes_of(&inventory);
@@ -41,25 +41,10 @@ pub(crate) async fn read_inventory(ports: &Ports, policy: &ServicePolicy) -> Res
     Ok(inventory)
 }
 
-/// The alarms that exist among these.
-///
-/// # Errors
-/// `CloudWatch`'s.
-pub(crate) async fn alarms(ports: &Ports, names: &[String]) -> Result<Vec<Alarm>, ActionError> {
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    port(&format!("reading alarms {}", names.join(", ")), ports.alarms.alarms(names).await)
-}
-
-fn port<T>(doing: &str, result: Result<T, PortError>) -> Result<T, ActionError> {
-    result.doing(|| doing)
-}
-
 async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inventory) -> Result<(), ActionError> {
     let wanted = &policy.old_target_groups;
     let doing = format!("reading target groups {}", wanted.join(", "));
-    let groups = port(&doing, ports.target_groups.target_groups(wanted).await)?;
+    let groups = ports.target_groups.target_groups(wanted).await.doing(|| doing)?;
     let answers = |group: &TargetGroup, asked: &String| group.name == *asked || group.arn.as_str() == asked;
     inventory.missing_groups =
         wanted.iter().filter(|asked| !groups.iter().any(|group| answers(group, asked))).cloned().collect();
@@ -69,8 +54,8 @@ async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inven
         let attributes = ports.target_groups.attributes(&group.arn).await;
         let health = ports.target_groups.health(&group.arn).await;
         inventory.old_groups.push(ObservedGroup {
-            attributes: port(&format!("reading the attributes of {}", group.name), attributes)?,
-            health: port(&format!("reading the health of {}", group.name), health)?,
+            attributes: attributes.doing(|| format!("reading the attributes of {}", group.name))?,
+            health: health.doing(|| format!("reading the health of {}", group.name))?,
             tags: tags.remove(group.arn.as_str()).unwrap_or_default(),
             group,
         });
@@ -83,12 +68,12 @@ async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inven
 async fn load_balancer(ports: &Ports, arn: LoadBalancerArn, kind: String) -> Result<ObservedLoadBalancer, ActionError> {
     let name = arn.name().to_owned();
     let mut routes = Vec::new();
-    for listener in port(&format!("reading the listeners of {name}"), ports.routes.listeners(&arn).await)? {
-        let doing = format!("reading the rules of listener {}", listener.arn);
-        routes.extend(port(&doing, ports.routes.routes(&listener.arn).await)?);
+    for listener in ports.routes.listeners(&arn).await.doing(|| format!("reading the listeners of {name}"))? {
+        let found = ports.routes.routes(&listener.arn).await;
+        routes.extend(found.doing(|| format!("reading the rules of listener {}", listener.arn))?);
     }
     let groups =
-        port(&format!("reading the target groups of {name}"), ports.target_groups.target_groups_of(&arn).await)?;
+        ports.target_groups.target_groups_of(&arn).await.doing(|| format!("reading the target groups of {name}"))?;
     let mut tags = tags_of(ports, &[arn.as_str().to_owned()]).await?;
     Ok(ObservedLoadBalancer {
         tags: tags.remove(arn.as_str()).unwrap_or_default(),
@@ -137,7 +122,8 @@ async fn response_times(
     }
     let asked: Vec<MetricQuery> = groups.iter().flat_map(|(group, balancer)| queries(balancer, group)).collect();
     let (since, _) = last_whole_hour(now);
-    let answers = port("reading how long the old groups take to answer", ports.metrics.data(&asked, since, now).await)?;
+    let answers = ports.metrics.data(&asked, since, now).await;
+    let answers = answers.doing(|| "reading how long the old groups take to answer")?;
     let times = groups.iter().zip(answers.chunks_exact(2));
     Ok(times.map(|((group, _), answer)| ((*group).clone(), ResponseTimes::read(&answer[0], &answer[1], now))).collect())
 }
@@ -153,7 +139,7 @@ async fn name_holders(
         return Ok(BTreeMap::new());
     }
     let doing = format!("looking for target groups {}", names.join(", "));
-    let groups = port(&doing, ports.target_groups.target_groups(&names).await)?;
+    let groups = ports.target_groups.target_groups(&names).await.doing(|| doing)?;
     let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
     let mut tags = tags_of(ports, &arns).await?;
     let holder = |group: TargetGroup| {
@@ -167,5 +153,5 @@ async fn tags_of(ports: &Ports, arns: &[String]) -> Result<BTreeMap<String, Tags
     if arns.is_empty() {
         return Ok(BTreeMap::new());
     }
-    port(&format!("reading the tags of {} resources", arns.len()), ports.tagging.tags(arns).await)
+    ports.tagging.tags(arns).await.doing(|| format!("reading the tags of {} resources", arns.len()))
 }

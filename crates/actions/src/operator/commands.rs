@@ -1,7 +1,7 @@
 //! What an operator asks of a running migration; `check-alarms` sees it at the next slice.
 
 use crate::error::ActionError;
-use crate::migration::ownership::head_of;
+use crate::migration::read_journal::head_of;
 use crate::migration::write_journal::record;
 use crate::ports::Ports;
 use crossfade_domain::journal::{Commands, EventKind, Head, Phase};
@@ -30,14 +30,15 @@ pub enum Command {
 /// table.
 pub async fn command(ports: &Ports, service: &ServiceName, command: Command, who: &str) -> Result<Head, ActionError> {
     let head = head_of(ports, service).await?;
-    let head = head.ok_or_else(|| ActionError::InvalidRequest(format!("{service} has no migration")))?;
+    let mut head = head.ok_or_else(|| ActionError::InvalidRequest(format!("{service} has no migration")))?;
     check(&head, command)?;
-    record(ports, &head, |now| {
+    let recorded = record(ports, &mut head, |now| {
         let commands = after(now, command);
         let reason = format!("{command:?} by {who}");
         (commands != now.commands).then_some(EventKind::Commanded { commands, reason })
-    })
-    .await
+    });
+    recorded.await?;
+    Ok(head)
 }
 
 fn check(head: &Head, command: Command) -> Result<(), ActionError> {

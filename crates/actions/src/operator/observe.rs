@@ -2,9 +2,9 @@
 //! part that cannot be read says so beside the parts that can.
 
 use crate::error::ActionError;
-use crate::migration::ownership::plan_of;
+use crate::migration::read_journal::plan_of;
 use crate::observing::health::health;
-use crate::observing::read_inventory::alarms;
+use crate::observing::read_alarms::alarms;
 use crate::ports::Ports;
 use crate::routes::read::{may_carry, read_all};
 use crossfade_domain::alarms::alarm::Alarm;

@@ -1,11 +1,12 @@
 //! `resume`: a halted migration goes on, in an execution of its own.
 
 use crate::error::{ActionError, Doing as _};
-use crate::migration::ownership::{head_of, plan_of};
+use crate::migration::read_journal::{head_of, plan_of};
 use crate::observing::health::too_few_old;
+use crate::observing::read_alarms::alarms_since;
 use crate::ports::{LedgerError, Ports, Started};
 use crate::routes::read;
-use crossfade_domain::alarms::quiet::{AlarmsRead, Objection, objections};
+use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
@@ -112,7 +113,7 @@ pub(crate) async fn take_over(
             let why = format!("{} was resumed or rolled back by someone else at this moment: {error}", head.migration);
             Err(ActionError::Superseded(why))
         }
-        Err(source) => Err(ActionError::Ledger { doing: format!("resuming {}", head.migration), source }),
+        Err(error) => Err(error).doing(|| format!("resuming {}", head.migration)),
     }
 }
 
@@ -145,13 +146,7 @@ fn may_be_resumed(head: &Head) -> Result<(), ActionError> {
 async fn not_quiet(ports: &Ports, plan: &Plan, head: &Head) -> Result<Vec<String>, ActionError> {
     // Before they are created there is nothing that they could say.
     let names = &if head.guarded { plan.alarms() } else { plan.policy.alarms.clone() };
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let port = |source| ActionError::Port { doing: format!("reading alarms {}", names.join(", ")), source };
-    let found = ports.alarms.alarms(names).await.map_err(port)?;
-    let firings = ports.alarms.firings(names, head.since).await.map_err(port)?;
-    let objections = objections(names, &AlarmsRead { found, firings }, head.since);
+    let objections = objections(names, &alarms_since(ports, names, head.since).await?, head.since);
     let problem = |objection: &Objection| match objection {
         Objection::Missing { .. } => format!("{objection}, so nothing would guard the migration; put it back"),
         Objection::Firing { .. } => objection.to_string(),

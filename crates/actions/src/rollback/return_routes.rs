@@ -2,11 +2,12 @@
 //!
 //! What each route gets, and in which order, is decided in `domain/rollback`; this reads, writes and reads back.
 
-use crate::error::{ActionError, ErrorClass};
-use crate::migration::ownership::head_of;
+use crate::error::{ActionError, Doing as _, ErrorClass};
+use crate::migration::Migration;
+use crate::migration::read_journal::head_of;
 use crate::observing::health::health_of_pairs;
 use crate::ports::Ports;
-use crate::retry::{FIRST_BACKOFF, WRITE_TRIES, retry};
+use crate::retry::{Attempts, FIRST_BACKOFF, WRITE_TRIES, retry, retry_while};
 use crate::routes::read::{self, Live};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
@@ -17,7 +18,6 @@ use crossfade_domain::rollback::{GroupHealth, RouteWrite, Step, Withheld, plan_r
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rounds of read and write; the read of each is the read-back of the one before.
 const ROUNDS: u32 = 4;
@@ -47,61 +47,18 @@ impl Returned {
     }
 }
 
-/// The table as a rollback uses it: looked at before each write, and left aside once it did not answer (invariant 6).
-pub(crate) struct Fence<'a> {
-    ports: &'a Ports,
-    head: &'a Head,
-    silent: AtomicBool,
-}
-
-impl<'a> Fence<'a> {
-    /// A fence for the rollback that `head` is in; `silent` when the table has already failed to answer.
-    pub(crate) fn new(ports: &'a Ports, head: &'a Head, silent: bool) -> Self {
-        Self { ports, head, silent: AtomicBool::new(silent) }
-    }
-
-    /// A rollback writes for as long as it runs; once it was verified, or the migration was resumed, a late writer of
-    /// it must not touch a route any more.
-    async fn check(&self) -> Result<(), ActionError> {
-        if self.silent.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let Ok(Some(now)) = head_of(self.ports, &self.head.service).await else {
-            self.silent.store(true, Ordering::Relaxed);
-            return Ok(());
-        };
-        let same_rollback = now.migration == self.head.migration && now.generation == self.head.generation;
-        if same_rollback && matches!(now.phase, Phase::RollingBack | Phase::Settling | Phase::Halted) {
-            return Ok(());
-        }
-        Err(ActionError::Superseded(format!(
-            "the rollback of {} under generation {} is over: found {} in phase {:?} under generation {}",
-            self.head.migration, self.head.generation, now.migration, now.phase, now.generation
-        )))
-    }
-}
-
-/// One migration whose routes are to be returned.
-pub(crate) struct Returning<'a> {
-    /// Its plan.
-    pub(crate) plan: &'a Plan,
-    /// Its fence.
-    pub(crate) fence: &'a Fence<'a>,
-}
-
-/// Returns every route of the plan and reads it back.
+/// Returns every route of a migration and reads it back.
 ///
 /// # Errors
 /// `Superseded` alone; whatever goes wrong with a route is part of the result.
-pub(crate) async fn return_routes(ports: &Ports, plan: &Plan, fence: &Fence<'_>) -> Result<Returned, ActionError> {
-    let mut all = return_all(ports, &[Returning { plan, fence }]).await;
+pub(crate) async fn return_routes(ports: &Ports, migration: &Migration) -> Result<Returned, ActionError> {
+    let mut all = return_all(ports, vec![RouteReturns::new(migration, false)]).await;
     all.pop().expect("there is an answer for each migration")
 }
 
 /// As [`return_routes`], for several migrations at once: the account's budget of writes goes to the most loaded routes
 /// of all of them (invariant 14). The answers are in the order of the migrations; none of them stops another.
-pub(crate) async fn return_all(ports: &Ports, all: &[Returning<'_>]) -> Vec<Result<Returned, ActionError>> {
-    let mut ways: Vec<Way<'_>> = all.iter().map(Way::new).collect();
+pub(crate) async fn return_all(ports: &Ports, mut ways: Vec<RouteReturns<'_>>) -> Vec<Result<Returned, ActionError>> {
     let mut backoff = FIRST_BACKOFF;
     for round in 1..=ROUNDS {
         let mut writes: Vec<(usize, RouteWrite<'_>)> = Vec::new();
@@ -129,10 +86,12 @@ pub(crate) async fn return_all(ports: &Ports, all: &[Returning<'_>]) -> Vec<Resu
     ways.into_iter().map(|way| way.answer.expect("the last round answers")).collect()
 }
 
-/// One migration on its way back.
-struct Way<'a> {
+/// The routes of one migration on their way back.
+pub(crate) struct RouteReturns<'a> {
+    head: &'a Head,
     plan: &'a Plan,
-    fence: &'a Fence<'a>,
+    /// The table did not answer once, and is left aside from then on (invariant 6).
+    table_is_silent: bool,
     /// What was read in this round, and when each route was.
     live: Live,
     read_at: BTreeMap<RouteId, Timestamp>,
@@ -150,11 +109,13 @@ struct Way<'a> {
     answer: Option<Result<Returned, ActionError>>,
 }
 
-impl<'a> Way<'a> {
-    fn new(of: &Returning<'a>) -> Self {
+impl<'a> RouteReturns<'a> {
+    /// The way back of a migration that is in a rollback; `table_is_silent` when the table has already failed to answer.
+    pub(crate) fn new(migration: &'a Migration, table_is_silent: bool) -> Self {
         Self {
-            plan: of.plan,
-            fence: of.fence,
+            head: &migration.head,
+            plan: &migration.plan,
+            table_is_silent,
             live: Live::new(),
             read_at: BTreeMap::new(),
             health: BTreeMap::new(),
@@ -175,7 +136,7 @@ impl<'a> Way<'a> {
         self.live = live;
         self.found = Returned { failed: unread, ..Returned::default() };
         self.wrote.clear();
-        let new_groups = &self.fence.head.new_groups;
+        let new_groups = &self.head.new_groups;
         let carries = |route: &&PlannedRoute| {
             let live = self.live.get(&route.id).zip(new_groups.get(&route.old));
             live.is_some_and(|(live, new)| share_of(live, new) > 0)
@@ -190,7 +151,7 @@ impl<'a> Way<'a> {
     /// The writes of this round; what is no write is kept with what was found.
     fn plan_round(&mut self) -> Vec<RouteWrite<'a>> {
         let unread = &self.found.failed;
-        let new_groups = &self.fence.head.new_groups;
+        let new_groups = &self.head.new_groups;
         let round = plan_round(self.plan, new_groups, &self.live, |id| unread.contains_key(id), &self.withheld);
         self.found.foreign = round.foreign;
         self.found.stuck = round.stuck;
@@ -214,38 +175,55 @@ impl<'a> Way<'a> {
     }
 
     /// Writes one route; false where there is nothing to write any more. What is written was compared with the route a
-    /// moment before: it is read again before a further try, and where other routes have kept this one waiting
-    /// (invariant 5). The fence is checked before each try.
+    /// moment before: it is read again before a further attempt, and where other routes have kept this one waiting
+    /// (invariant 5). The fence is checked before each attempt.
     async fn write(
         &mut self,
         ports: &Ports,
-        route: &PlannedRoute,
+        route: &'a PlannedRoute,
         mut actions: Vec<Action>,
     ) -> Result<bool, ActionError> {
         if self.refused.contains_key(&route.id) {
             return Ok(false);
         }
-        let mut backoff = FIRST_BACKOFF;
-        for attempt in 1.. {
-            if attempt > 1 || self.is_stale(&route.id, ports.clock.now()) {
+        let mut attempts = Attempts::of(WRITE_TRIES);
+        let mut sent = false;
+        loop {
+            if sent || self.is_stale(&route.id, ports.clock.now()) {
                 match self.look_at(ports, route).await? {
                     Some(now) => actions = now,
-                    None => return Ok(attempt > 1),
+                    None => return Ok(sent),
                 }
             }
-            self.fence.check().await?;
+            self.check_fence(ports).await?;
             match ports.routes.write_route(&route.id, &actions).await {
-                Ok(()) => return Ok(true),
-                Err(error) if error.is_transient() && attempt < WRITE_TRIES => {
-                    ports.clock.pause(backoff).await;
-                    backoff *= 2;
-                }
-                Err(source) => {
-                    return Err(ActionError::Port { doing: format!("returning {}", route.id.describe()), source });
+                Err(error) if error.is_transient() && attempts.again(ports, &error).await => {}
+                written => {
+                    return written.map(|()| true).doing(|| format!("returning {}", route.id.describe()));
                 }
             }
+            sent = true;
         }
-        unreachable!("the last attempt returns")
+    }
+
+    /// A rollback writes for as long as it runs. Once it was verified, or the migration was resumed, a late writer of it
+    /// must not touch a route any more.
+    async fn check_fence(&mut self, ports: &Ports) -> Result<(), ActionError> {
+        if self.table_is_silent {
+            return Ok(());
+        }
+        let Ok(Some(now)) = head_of(ports, &self.head.service).await else {
+            self.table_is_silent = true;
+            return Ok(());
+        };
+        let same_rollback = now.migration == self.head.migration && now.generation == self.head.generation;
+        if same_rollback && matches!(now.phase, Phase::RollingBack | Phase::Settling | Phase::Halted) {
+            return Ok(());
+        }
+        Err(ActionError::Superseded(format!(
+            "the rollback of {} under generation {} is over: found {} in phase {:?} under generation {}",
+            self.head.migration, self.head.generation, now.migration, now.phase, now.generation
+        )))
     }
 
     fn is_stale(&self, id: &RouteId, now: Timestamp) -> bool {
@@ -263,7 +241,7 @@ impl<'a> Way<'a> {
         };
         self.read_at.insert(route.id.clone(), ports.clock.now());
         let (id, live) = (&route.id, self.live.get(&route.id).map(Vec::as_slice));
-        match step(route, live, self.fence.head.new_groups.get(&route.old), &self.withheld) {
+        match step(route, live, self.head.new_groups.get(&route.old), &self.withheld) {
             Step::Write(actions) => return Ok(Some(actions)),
             Step::Nothing => {}
             Step::Foreign(seen) => {
@@ -299,23 +277,16 @@ impl<'a> Way<'a> {
     fn is_back(&self, id: &RouteId) -> bool {
         let Some(route) = self.plan.routes.iter().find(|route| route.id == *id) else { return true };
         let live = self.live.get(id).map(Vec::as_slice);
-        let new = self.fence.head.new_groups.get(&route.old);
+        let new = self.head.new_groups.get(&route.old);
         matches!(step(route, live, new, &Withheld::default()), Step::Nothing | Step::Foreign(_))
     }
 }
 
 /// The live actions of every route; where the batch cannot be read, of each on its own, with what failed.
 async fn read_each(ports: &Ports, plan: &Plan) -> (Live, BTreeMap<RouteId, ActionError>) {
-    let mut backoff = FIRST_BACKOFF;
-    for attempt in 1..=READ_TRIES {
-        match read::read_all(ports, plan).await {
-            Ok(live) => return (live, BTreeMap::new()),
-            Err(error) if error.class() == ErrorClass::Transient && attempt < READ_TRIES => {
-                ports.clock.pause(backoff).await;
-                backoff *= 2;
-            }
-            Err(_) => break,
-        }
+    let busy = |error: &ActionError| error.class() == ErrorClass::Transient;
+    if let Ok(live) = retry_while(ports, READ_TRIES, busy, || read::read_all(ports, plan)).await {
+        return (live, BTreeMap::new());
     }
     let (mut live, mut unread) = (Live::new(), BTreeMap::new());
     for route in &plan.routes {

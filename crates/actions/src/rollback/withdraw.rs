@@ -1,29 +1,28 @@
 //! Taking a migration back before its first change to a route.
 
 use crate::error::{ActionError, Doing as _};
+use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms;
-use crate::migration::write_journal::release;
 use crate::ports::Ports;
-use crossfade_domain::journal::{EventKind, Head, Phase};
+use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::is_ours;
 use crossfade_domain::plan::Plan;
 
-/// Deletes the groups and the guard alarms that were created, releases the locks and records the refusal. The head that
-/// is returned is in phase `Moving` where the attach was begun meanwhile: then it takes a rollback.
+/// Deletes the groups and the guard alarms that were created, releases the locks and records the refusal. The migration
+/// is in phase `Moving` afterwards where the attach was begun in the meantime: then it takes a rollback.
 ///
 /// # Errors
 /// The ledger's and the load balancer's.
-pub(crate) async fn withdraw(ports: &Ports, head: &Head, plan: &Plan, reason: &str) -> Result<Head, ActionError> {
-    delete_groups(ports, plan).await?;
-    let head = release(ports, head, plan, |now| {
-        (now.phase == Phase::Planned).then(|| EventKind::Refused { reason: reason.to_owned() })
-    })
-    .await?;
-    if head.phase == Phase::Refused {
-        // It is in the log; a refusal has a reason of its own.
-        let _left = delete_guard_alarms(ports, plan).await;
+pub(crate) async fn withdraw(ports: &Ports, migration: &mut Migration, reason: &str) -> Result<(), ActionError> {
+    delete_groups(ports, &migration.plan).await?;
+    let refused = migration
+        .release(ports, |now| (now.phase == Phase::Planned).then(|| EventKind::Refused { reason: reason.to_owned() }));
+    refused.await?;
+    if migration.head.phase == Phase::Refused {
+        // What could not be deleted is in the log; a refusal has a reason of its own.
+        let _left = delete_guard_alarms(ports, &migration.plan).await;
     }
-    Ok(head)
+    Ok(())
 }
 
 /// Found by name and not by the journal, which does not know what was created by a function that died after it.
@@ -48,11 +47,10 @@ async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
             continue;
         }
         match ports.target_groups.delete_group(&group.arn).await {
-            Ok(()) => {}
             Err(error) if error.code() == Some("ResourceInUse") => {
                 tracing::warn!(group = %group.arn, "left in place: it is in use");
             }
-            Err(source) => return Err(ActionError::Port { doing: format!("deleting {}", group.name), source }),
+            deleted => deleted.doing(|| format!("deleting {}", group.name))?,
         }
     }
     Ok(())

@@ -1,14 +1,16 @@
 //! Raises the routes of a service to a step: each is compared and written under a fence, one after the other.
 
-use crate::error::ActionError;
-use crate::migration::ownership::{head_of, superseded};
+use crate::error::{ActionError, Doing as _};
+use crate::migration::Migration;
+use crate::migration::ownership::superseded;
+use crate::migration::read_journal::head_of;
 use crate::ports::{PortError, Ports};
-use crate::retry::{FIRST_BACKOFF, WRITE_TRIES};
+use crate::retry::{Attempts, WRITE_TRIES};
 use crate::routes::read::{Live, may_carry, read, wanted};
-use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::journal::Phase;
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::same_actions::equivalent;
-use crossfade_domain::plan::{Plan, PlannedRoute};
+use crossfade_domain::plan::PlannedRoute;
 use crossfade_domain::routing::drift::drifted;
 use std::time::Duration;
 
@@ -36,8 +38,7 @@ pub(crate) enum Raised {
 /// A step that is being written.
 pub(crate) struct Raise<'a> {
     ports: &'a Ports,
-    plan: &'a Plan,
-    head: &'a Head,
+    migration: &'a Migration,
     step: u32,
     live: Live,
     /// When all routes were read, by [`crate::ports::Clock::real`].
@@ -47,16 +48,9 @@ pub(crate) struct Raise<'a> {
 }
 
 impl<'a> Raise<'a> {
-    /// A raise to `step`, which `head` intends. All routes were read as `live` at `read_at` (`Clock::real`).
-    pub(crate) fn new(
-        ports: &'a Ports,
-        plan: &'a Plan,
-        head: &'a Head,
-        step: u32,
-        live: Live,
-        read_at: Duration,
-    ) -> Self {
-        Self { ports, plan, head, step, live, read_at, wrote_at: None }
+    /// A raise to `step`, which the head intends. All routes were read as `live` at `read_at` (`Clock::real`).
+    pub(crate) fn new(ports: &'a Ports, migration: &'a Migration, step: u32, live: Live, read_at: Duration) -> Self {
+        Self { ports, migration, step, live, read_at, wrote_at: None }
     }
 
     /// Writes the step to every route that does not carry it, at most one a second.
@@ -65,8 +59,8 @@ impl<'a> Raise<'a> {
     /// `Superseded` when the migration was taken over or moved on, else the load balancer's and the ledger's.
     pub(crate) async fn all(mut self) -> Result<Raised, ActionError> {
         let mut left = Vec::new();
-        for route in &self.plan.routes {
-            let wanted = wanted(route, self.head, self.step)?;
+        for route in &self.migration.plan.routes {
+            let wanted = wanted(route, &self.migration.head, self.step)?;
             if !self.live.get(&route.id).is_some_and(|live| equivalent(live, &wanted)) {
                 left.push((route, wanted));
             }
@@ -83,45 +77,47 @@ impl<'a> Raise<'a> {
         Ok(Raised::Everywhere)
     }
 
-    /// Writes one route, and returns what someone else has changed about it instead, if so. Before each attempt the
-    /// route is compared, with a read that is fresh, and the head is read (the fence). So an edit of someone else is
+    /// Writes one route, and returns what someone else has changed about it instead, if so. An edit of someone else is
     /// not overwritten, and a lost answer costs no second write.
     async fn one(&mut self, route: &PlannedRoute, wanted: &[Action]) -> Result<Option<String>, ActionError> {
-        let (ports, step) = (self.ports, self.step);
-        let values = may_carry(self.plan, route, self.head)?;
-        let name = route.id.describe();
-        let mut backoff = FIRST_BACKOFF;
-        for attempt in 1.. {
+        let mut attempts = Attempts::of(WRITE_TRIES);
+        let mut again = false;
+        loop {
             self.pace().await;
-            if attempt > 1 || self.ports.clock.real().saturating_sub(self.read_at) > FRESH {
-                self.live.remove(&route.id);
-                let read = read(ports, std::slice::from_ref(&route.id), &format!("reading {name}")).await?;
-                self.live.extend(read);
-            }
-            let live = self.live.get(&route.id).map(Vec::as_slice);
-            if live.is_some_and(|live| equivalent(live, wanted)) {
-                return Ok(None);
-            }
-            if let Some(drift) = drifted(route, live, &values) {
-                return Ok(Some(drift.to_string()));
-            }
-            // The last thing before the write: ELBv2 cannot compare and set, so what lies between is the race that
-            // settle covers (invariant 7).
-            self.still_intended().await?;
-            self.wrote_at = Some(ports.clock.real());
-            match ports.routes.write_route(&route.id, wanted).await {
-                Ok(()) => return Ok(None),
-                Err(error) if attempt < WRITE_TRIES && worth_another_try(&error) => {
-                    tracing::warn!(route = %route.id, attempt, %error, "retrying a write");
-                    ports.clock.pause(backoff).await;
-                    backoff *= 2;
-                }
-                Err(source) => {
-                    return Err(ActionError::Port { doing: format!("shifting {name} to step {step}"), source });
-                }
+            match self.attempt(route, wanted, again).await {
+                Err(error) if worth_another_try(&error) && attempts.again(self.ports, &error).await => again = true,
+                written => return written,
             }
         }
-        unreachable!("the last attempt returns")
+    }
+
+    /// One attempt. Before it, the route is compared, with a read that is fresh, and the head is read (the fence).
+    async fn attempt(
+        &mut self,
+        route: &PlannedRoute,
+        wanted: &[Action],
+        again: bool,
+    ) -> Result<Option<String>, ActionError> {
+        let (ports, Migration { head, plan }) = (self.ports, self.migration);
+        let doing = || format!("shifting {} to step {}", route.id.describe(), self.step);
+        if again || ports.clock.real().saturating_sub(self.read_at) > FRESH {
+            let read = read(ports, std::slice::from_ref(&route.id), &doing()).await?;
+            self.live.remove(&route.id);
+            self.live.extend(read);
+        }
+        let live = self.live.get(&route.id).map(Vec::as_slice);
+        if live.is_some_and(|live| equivalent(live, wanted)) {
+            return Ok(None);
+        }
+        if let Some(drift) = drifted(route, live, &may_carry(plan, route, head)?) {
+            return Ok(Some(drift.to_string()));
+        }
+        // The last thing before the write: ELBv2 cannot compare and set, so what lies between is the race that settle
+        // covers (invariant 7).
+        self.still_intended().await?;
+        self.wrote_at = Some(ports.clock.real());
+        ports.routes.write_route(&route.id, wanted).await.doing(doing)?;
+        Ok(None)
     }
 
     /// Waits until the next write may be sent.
@@ -134,7 +130,7 @@ impl<'a> Raise<'a> {
 
     /// The fence of the way up: the head's generation is ours and this very step is still intended.
     async fn still_intended(&self) -> Result<(), ActionError> {
-        let (head, step) = (self.head, self.step);
+        let (head, step) = (&self.migration.head, self.step);
         let now = head_of(self.ports, &head.service).await?;
         let ours = now.as_ref().is_some_and(|now| {
             now.migration == head.migration
@@ -151,6 +147,7 @@ impl<'a> Raise<'a> {
 }
 
 /// For seconds after it was created, a target group may be unknown to the call that attaches it.
-fn worth_another_try(error: &PortError) -> bool {
-    error.is_transient() || matches!(error, PortError::NotFound { .. })
+fn worth_another_try(error: &ActionError) -> bool {
+    let ActionError::Port { source, .. } = error else { return false };
+    source.is_transient() || matches!(source, PortError::NotFound { .. })
 }

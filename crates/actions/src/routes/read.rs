@@ -2,7 +2,7 @@
 
 use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
-use crate::retry::FIRST_BACKOFF;
+use crate::retry::retry_while;
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
@@ -92,13 +92,13 @@ fn new_group<'a>(route: &PlannedRoute, head: &'a Head) -> Result<&'a TargetGroup
         .ok_or_else(|| ActionError::Internal(format!("{} has no new group for {}", head.migration, route.old)))
 }
 
-/// Reads every route back until all carry a step. A read may be stale, so it looks a few times.
+/// Reads every route back until all carry a step. A read may be stale, so there are a few.
 ///
 /// # Errors
 /// `Transient` when a route does not show the step; the caller runs again, and finds drift if it is that.
 pub(crate) async fn read_back(ports: &Ports, plan: &Plan, head: &Head, step: u32) -> Result<(), ActionError> {
-    let mut backoff = FIRST_BACKOFF;
-    for attempt in 1.. {
+    let not_seen_yet = |error: &ActionError| matches!(error, ActionError::NotSeen { .. });
+    retry_while(ports, READ_BACK_TRIES, not_seen_yet, || async {
         let live = read_all(ports, plan).await?;
         let mut missing = Vec::new();
         for route in &plan.routes {
@@ -107,16 +107,9 @@ pub(crate) async fn read_back(ports: &Ports, plan: &Plan, head: &Head, step: u32
                 missing.push(route.id.describe());
             }
         }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        if attempt == READ_BACK_TRIES {
-            return Err(not_seen(&missing, &format!("step {step}")));
-        }
-        ports.clock.pause(backoff).await;
-        backoff *= 2;
-    }
-    unreachable!("the last attempt returns")
+        if missing.is_empty() { Ok(()) } else { Err(not_seen(&missing, &format!("step {step}"))) }
+    })
+    .await
 }
 
 /// The error of a write that was accepted and is not seen.

@@ -69,6 +69,12 @@ impl Cursor {
             plan: None,
         }
     }
+
+    /// The same, with a wait before what comes next.
+    #[must_use]
+    pub fn waiting(self, seconds: u32) -> Self {
+        Self { wait_seconds: seconds, ..self }
+    }
 }
 
 /// Why a migration did not begin: the error name with which its execution fails.
