@@ -3,7 +3,7 @@
 use crate::ports::{LedgerError, PortError};
 use std::error::Error as _;
 
-/// An inability, never a verdict. The class is what a state machine may branch on.
+/// An inability, never a verdict. A state machine branches on its class.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ActionError {
     /// The input is wrong; every problem is named.
@@ -12,21 +12,21 @@ pub enum ActionError {
     /// Another migration holds the service or one of its routes.
     #[error("lock held: {0}")]
     LockHeld(String),
-    /// A route is not as it was left.
+    /// Someone else has changed a route.
     #[error("drifted: {0}")]
     Drifted(String),
     /// Another generation has taken over.
     #[error("superseded: {0}")]
     Superseded(String),
-    /// What may be done is known, and it is too early for it.
+    /// It is too early; the same call succeeds later.
     #[error("not yet: {0}")]
     NotYet(String),
     /// AWS accepted a write, and no read has shown it.
     #[error("reading back {value}: {routes} had another value in {reads} reads")]
     NotSeen {
-        /// The routes, for people.
+        /// The routes, as an operator reads them.
         routes: String,
-        /// What was written.
+        /// The value that was written.
         value: String,
         /// How often they were read.
         reads: u32,
@@ -62,16 +62,16 @@ pub enum ActionError {
     Internal(String),
 }
 
-/// What a state machine may branch on: the only error names that it knows.
+/// The names of errors, the only ones that a state machine knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
     /// The input is wrong.
     InvalidRequest,
     /// Another migration holds the service or one of its routes.
     LockHeld,
-    /// Somebody else has changed a route.
+    /// Someone else has changed a route.
     Drifted,
-    /// It may work a little later.
+    /// It may succeed a little later.
     Transient,
     /// AWS does not allow it.
     Denied,

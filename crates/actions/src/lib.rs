@@ -11,7 +11,7 @@
 //! | `ports` | what an action may ask of the world |
 //! | `metric_math`, `metric_pages` | CloudWatch's own languages, for `crates/aws` and the world |
 //! | `payload`, `answer`, `error` | what a function is given, and how it ends |
-//! | `retry` | calls that are tried again |
+//! | `retry` | retried calls |
 //!
 //! Every action reads the world, decides, records the intent, changes, reads back, and records the result; each may run
 //! again with the same input at any time.

@@ -38,17 +38,17 @@ impl StepInput {
     }
 }
 
-/// Which look of a rollback.
+/// Which check of a rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Return every route.
     Act,
-    /// The second look, after settle.
+    /// The second check, after settle.
     Verify,
 }
 
-/// The input of `roll-back`. Its cursor is a whole one, or a request of a person (`{"service": "users"}`), or whatever
-/// the machine held when a state failed, with the caught error beside it.
+/// The input of `roll-back`. Its cursor is a whole one, or an operator's request (`{"service": "users"}`), or whatever
+/// the machine held when a state failed, with the caught error next to it.
 #[derive(Debug, Clone)]
 pub(crate) struct RollBack {
     pub(crate) service: Option<ServiceName>,
@@ -60,7 +60,7 @@ pub(crate) struct RollBack {
     pub(crate) caused_at: Option<Timestamp>,
     pub(crate) trigger: Option<Trigger>,
     pub(crate) cause: Option<String>,
-    /// The hook that the machine has called since the cursor was answered; `caught` tells whether it failed.
+    /// The hook that the machine has called since the cursor was answered; `caught` shows whether it failed.
     pub(crate) hook: Option<DueHook>,
     pub(crate) caught: Option<Caught>,
     pub(crate) execution: String,
@@ -182,12 +182,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A field that is taken where it can be read.
+    /// A field that is ignored where it cannot be read.
     fn lenient<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_value(self.value(name)?.clone()).ok()
     }
 
-    /// The hook that a cursor names, where its verdict was to call it.
+    /// The hook that a cursor names, if its verdict was to call it.
     fn called_hook(&self) -> Option<DueHook> {
         let verdict: Option<NextStep> = self.lenient("verdict");
         self.lenient("hook").filter(|_| verdict == Some(NextStep::Hook))

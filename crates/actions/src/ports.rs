@@ -33,7 +33,7 @@ pub struct Ports {
     pub tagging: Arc<dyn Tagging>,
     /// CloudWatch alarms.
     pub alarms: Arc<dyn Alarms>,
-    /// What load balancers count.
+    /// Metrics of load balancers.
     pub metrics: Arc<dyn Metrics>,
     /// The table.
     pub ledger: Arc<dyn Ledger>,
@@ -46,12 +46,12 @@ pub struct Ports {
 /// An AWS call that did not succeed, classified by error code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PortError {
-    /// The account's request rate is used up; worth another try later.
+    /// The account's request rate is used up; the call may succeed later.
     #[error("{operation} on {object} was throttled")]
     Throttled {
         /// The operation, by AWS's name.
         operation: &'static str,
-        /// What it was about.
+        /// Its object.
         object: String,
     },
     /// No answer, or a fault of the service; the call may or may not have taken effect.
@@ -59,9 +59,9 @@ pub enum PortError {
     Unavailable {
         /// The operation, by AWS's name.
         operation: &'static str,
-        /// What it was about.
+        /// Its object.
         object: String,
-        /// What was seen.
+        /// What came instead of an answer.
         detail: String,
     },
     /// The role may not do this.
@@ -69,7 +69,7 @@ pub enum PortError {
     Denied {
         /// The operation, by AWS's name.
         operation: &'static str,
-        /// What it was about.
+        /// Its object.
         object: String,
         /// AWS's words.
         detail: String,
@@ -87,7 +87,7 @@ pub enum PortError {
     Refused {
         /// The operation, by AWS's name.
         operation: &'static str,
-        /// What it was about.
+        /// Its object.
         object: String,
         /// AWS's error code, such as `ResourceInUse`.
         code: String,

@@ -1,4 +1,4 @@
-//! `check-alarms`: every gate in one look, at the end of each slice of a bake.
+//! `check-alarms`: every gate at once, at the end of each slice of a bake.
 
 use crate::error::ActionError;
 use crate::migration::Migration;
@@ -22,17 +22,22 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long the reads of one look may take together, in real time: with the table's patience before and after them they
-/// stay below the 60 s of the function, whose death would lose what the other gates found.
+/// How long the reads of one check may take together, in real time. With the table's time limits before and after them
+/// they stay below the 60 s of the function. If it timed out, everything that the other gates found would be lost.
 const READS: Duration = Duration::from_secs(30);
 
 /// Reads the alarms with their history since the locks were taken, the health of both sides, every route and what the
-/// judge compares, and hands all of it, with the operator's commands and the elapsed bake, to the gates. Answers
-/// `advance` (with the next step, or the one that was begun and had to wait), `bake`, `hold`, `approval`, `rollBack`,
-/// `stop`, `halt` or `finish`. What cannot be read goes to the gates as unreadable, and is never taken for quiet: so
-/// does what has not answered within 30 s, all reads being made at once.
+/// judge compares. Hands all of it to the gates, with the operator's commands and the elapsed bake. Returns:
 ///
-/// May run again at any time; each run is one look.
+/// - `advance`, with the next step, or with the one that was begun and had to wait;
+/// - `bake`, `hold` or `approval`: keep the weight for another slice;
+/// - `finish` after the last bake;
+/// - `rollBack`, `stop` or `halt`.
+///
+/// All reads are made at once. The gates get what cannot be read, or has not answered within 30 s, as unreadable, and
+/// never take it for quiet.
+///
+/// May run again at any time; each run is one check.
 ///
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table alone.
@@ -62,7 +67,7 @@ async fn check(ports: &Ports, migration: &mut Migration) -> Result<Cursor, Actio
         old_side,
         drift,
         judge: judge.transpose(),
-        // Asked last, so that what is elapsed includes the reading.
+        // The time after the reads, because they count as part of the bake.
         now: ports.clock.now(),
     };
     let said = verdict(&inputs);
@@ -89,7 +94,7 @@ async fn drift(ports: &Ports, migration: &Migration) -> Result<Vec<Drift>, Actio
     Ok(read::drift(ports, &migration.plan, &migration.head).await?.1)
 }
 
-/// What goes into the journal. Looks that only go on baking or holding do not: they would bury the rest.
+/// What goes into the journal. Checks that only continue to bake or hold do not: they would bury the rest.
 fn judged(head: &Head, said: &SliceVerdict) -> Option<EventKind> {
     let news = match said.verdict {
         NextStep::Hold | NextStep::Approval => head.held_since.is_none(),

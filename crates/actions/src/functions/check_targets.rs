@@ -11,13 +11,13 @@ use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use futures::FutureExt as _;
 use serde_json::Value;
 
-/// The shortest and the longest wait between two looks, in seconds; in between it is the health check's interval.
+/// The shortest and the longest wait between two checks, in seconds. In between, it is the health check's interval.
 const WAIT_SECONDS: (u32, u32) = (5, 60);
 
-/// Reads the health of every new group. Answers `ready` at step 1 once each had the policy's `minHealthy` in a few
-/// looks in a row, `wait` until then, `rollBack` when the policy's time for it is over.
+/// Reads the health of every new group. Returns `ready` at step 1 once each had the policy's `minHealthy` in a few
+/// checks in a row, `wait` until then, and `rollBack` after the policy's `targetsTimeout`.
 ///
-/// May run again at any time; each run is one look.
+/// May run again at any time; each run is one check.
 ///
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer.
@@ -31,7 +31,7 @@ async fn check(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cu
     }
     let (healthy, seen) = look(ports, migration).await?;
     let checked = migration.record(ports, |now| {
-        // Once ready stays ready for a repeated call; waiting is recorded when it begins or begins anew.
+        // A repeated call finds ready what was ready once. Waiting is recorded whenever it begins.
         let news = if healthy {
             now.healthy_reads < HEALTHY_READS
         } else {

@@ -13,16 +13,16 @@ use futures::FutureExt as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Creates the guard alarms of the plan, now that the groups exist that they watch, and records them. The index knows
-/// them since the locks were taken, so an alarm's event finds the migration from the first moment. Answers `proceed`,
-/// also where the policy asks for none.
+/// Creates the guard alarms of the plan, now that the groups that they watch exist, and records them. The index has
+/// their names since the locks were taken, so their first event already finds the migration. Returns `proceed`, also
+/// where the policy asks for none.
 ///
-/// May run again at any time: it gives an alarm of ours its definition again and refuses one of the same name that is
-/// somebody else's.
+/// May run again at any time: it gives an alarm of ours its definition again, and refuses someone else's alarm of the
+/// same name.
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong payload; `Internal` where a foreign alarm has the name, or before the groups exist;
-/// `Transient` and `Denied` from the table and CloudWatch.
+/// `InvalidRequest` for a wrong payload; `Internal` where someone else's alarm has the name, or before the groups
+/// exist; `Transient` and `Denied` from the table and CloudWatch.
 pub async fn create_guard_alarms(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     owned(ports, input, |ports, migration, step| create(ports, migration, step.step).boxed()).await
 }

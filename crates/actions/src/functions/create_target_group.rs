@@ -16,14 +16,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Creates a copy of each old target group, tagged as ours, with the old group's attributes, and records them. No route
-/// knows them yet. Answers `proceed`.
+/// knows them yet. Returns `proceed`.
 ///
-/// May run again at any time: it adopts what it created (the tags name service and old group) and refuses a group of
-/// the same name that is somebody else's.
+/// May run again at any time: it adopts what it created (the tags name service and old group), and refuses someone
+/// else's group of the same name.
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong payload; `Internal` where a foreign group has the name; `Transient` and `Denied` from
-/// the table and the load balancer.
+/// `InvalidRequest` for a wrong payload; `Internal` where someone else's group has the name; `Transient` and `Denied`
+/// from the table and the load balancer.
 pub async fn create_target_group(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     owned(ports, input, |ports, migration, step| create(ports, migration, step.step).boxed()).await
 }
@@ -72,8 +72,8 @@ async fn adopt_or_create(
         let new = NewGroup { name: name.clone(), settings: group.settings.clone(), tags };
         ports.target_groups.create_group(&new).await.doing(|| doing("creating"))?
     };
-    // Looked at even after a creation: AWS answers it with an existing group of the same name and settings, whoever
-    // owns that.
+    // Checked even after a creation: AWS answers it with an existing group of the same name and settings, whoever owns
+    // that.
     let tags = ports.tagging.tags(&[found.arn.as_str().to_owned()]).await.doing(|| doing("reading the tags of"))?;
     let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| is_ours(tags, &stack, service, &group.old)) else {
         return Err(ActionError::Internal(format!(
@@ -88,13 +88,13 @@ async fn adopt_or_create(
             group.load_balancer.name()
         )));
     }
-    // A group from before there was this tag gets it now.
+    // A group of an older version, which did not set this tag, gets it now.
     let marks = guards.into_iter().chain([(tag::STACK.to_owned(), stack)]).collect();
     mark(ports, &found.arn, tags, marks).await?;
     Ok(found)
 }
 
-/// The alarms that an earlier migration left on a group that is adopted give way to those of this one.
+/// Replaces the alarms that an earlier migration left on an adopted group with those of this one.
 async fn mark(ports: &Ports, group: &TargetGroupArn, tags: &Tags, marks: Tags) -> Result<(), ActionError> {
     let stale = |key: &&String| key.starts_with(tags::PREFIX) && !marks.contains_key(*key);
     let remove: Vec<String> = tags.keys().filter(stale).cloned().collect();
@@ -123,8 +123,9 @@ pub(crate) fn tags(stack: &str, service: &ServiceName, migration: &MigrationId, 
     .collect()
 }
 
-/// Sets the attributes that differ. When AWS refuses the lot, each goes on its own, and those it refuses are returned
-/// by name: an attribute that only the old group can have is worth knowing, and no reason not to move.
+/// Sets the attributes that differ. When AWS refuses all of them together, it sets each alone, and returns the names of
+/// those that AWS refuses. An operator should know of an attribute that only the old group can have, but the migration
+/// continues without it.
 async fn copy_attributes(
     ports: &Ports,
     group: &TargetGroupArn,

@@ -14,9 +14,10 @@ use crossfade_domain::journal::{EventKind, Phase};
 use futures::FutureExt as _;
 use serde_json::Value;
 
-/// Reads every route back at 100 %, removes the alarms from the tags of the new groups, records the end, releases the
-/// locks and the alarms, and deletes those that we created. Answers `migrated`; `stop` when a rollback came first;
-/// `halt` or `rollBack`, as the policy asks, when someone else changed a route; `rollBack` when an operator aborts.
+/// Reads every route back at 100 % and removes the alarms from the tags of the new groups. Then it records the end,
+/// releases the locks and the alarms, and deletes the alarms that we created. Returns `migrated`; `stop` when a
+/// rollback came first; `halt` or `rollBack`, as the policy asks, when someone else changed a route; `rollBack` when an
+/// operator aborts.
 ///
 /// May run again at any time: a migration that has ended stays so.
 ///

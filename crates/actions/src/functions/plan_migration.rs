@@ -27,9 +27,10 @@ use std::sync::Arc;
 /// "execution": "<arn>"}`. With `{"request": {"service": ..., "resume": true, "acceptDrift"?: bool}, ...}` it hands the
 /// service's halted migration to this execution.
 ///
-/// Answers `proceed` with the locks held; `advance` where a resumed migration goes on at a step above 0; `refused` with
-/// the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `planned` with the plan for a dry run,
-/// which writes nothing. The alarms are read again once the locks are held, so that none that fires in between is lost.
+/// Returns `proceed` with the locks held; `advance` where a resumed migration continues at a step above 0; `refused`
+/// with the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `planned` with the plan for a dry
+/// run, which writes nothing. The alarms are read again once the locks are held, so no alarm that fires in between is
+/// lost.
 ///
 /// May run again at any time: the execution finds the migration that it has begun.
 ///
@@ -86,7 +87,7 @@ pub async fn plan_service(ports: &Ports, request: &PlanRequest, execution: &str)
     let head = start.apply(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
     match ports.ledger.take(previous.as_ref(), &head, &plan, &event).await {
         Ok(()) => confirm(ports, Migration { head, plan: Arc::new(plan) }).await,
-        // Nobody holds a route any more: it is only too early, and the machine tries again.
+        // No one holds a route any more: it is only too early, and the machine retries.
         Err(TakeError::Held(holders)) if holders.iter().all(|holder| holder.free_at.is_some()) => {
             Err(ActionError::NotYet(held_by(&holders)))
         }
@@ -103,9 +104,10 @@ fn guarded(ports: &Ports, mut plan: Plan, attempt: u32) -> Plan {
     plan
 }
 
-/// A person's input that cannot be read: an answer and no error, since the console shows an error's cause as raw JSON.
+/// An operator's input that cannot be read. It is an answer and no error, since the console shows an error's cause as
+/// raw JSON.
 struct Wrong {
-    /// As far as it was told.
+    /// The service, as far as the input names one.
     service: ServiceName,
     problems: String,
 }
@@ -132,7 +134,7 @@ fn decode(input: &Value) -> Result<Result<(PlanRequest, String), Wrong>, ActionE
     }
 }
 
-/// The service that a wrong request names, or a name that says that it names none.
+/// The service that a wrong request names, else `unnamed`.
 fn named(request: &Value) -> ServiceName {
     let service = &request["service"];
     let name = service.as_str().or_else(|| service["name"].as_str()).unwrap_or_default();
@@ -140,7 +142,7 @@ fn named(request: &Value) -> ServiceName {
         .unwrap_or_else(|_| ServiceName::parse("unnamed".to_owned()).expect("is the name of a service"))
 }
 
-/// The same execution, run again: it goes on with what it began.
+/// Continues what the same execution has begun before.
 async fn again(ports: &Ports, head: &Head) -> Result<Cursor, ActionError> {
     if head.phase.is_over() {
         let reason = head.reason.clone().unwrap_or_else(|| format!("{} is over", head.migration));
@@ -149,8 +151,8 @@ async fn again(ports: &Ports, head: &Head) -> Result<Cursor, ActionError> {
     confirm(ports, Migration::of(ports, head.clone()).await?).await
 }
 
-/// The alarms once more, now that an alarm's event would find the migration: one that fired after the plan looked and
-/// before the locks were held has been heard by nobody.
+/// Reads the alarms again, now that an alarm's event would find the migration. The event of an alarm that fired after
+/// the first read and before the locks were held has found none.
 async fn confirm(ports: &Ports, mut migration: Migration) -> Result<Cursor, ActionError> {
     if migration.head.phase == Phase::Planned
         && let Some(reason) = not_quiet(ports, &migration.plan).await?
@@ -173,7 +175,7 @@ async fn confirm(ports: &Ports, mut migration: Migration) -> Result<Cursor, Acti
     Ok(migration.answer(step, verdict, reason))
 }
 
-/// Where the machine goes on: from the beginning until the new groups are attached, then at the step that the journal
+/// Where the machine continues: from the beginning until the new groups are attached, then at the step that the journal
 /// has.
 fn entry(head: &Head) -> (u32, NextStep) {
     match head.intended_step.or(head.verified_step) {
@@ -182,7 +184,7 @@ fn entry(head: &Head) -> (u32, NextStep) {
     }
 }
 
-/// A halted migration goes on in this execution.
+/// Continues a halted migration in this execution.
 async fn take_up(
     ports: &Ports,
     service: &ServiceName,
@@ -199,7 +201,7 @@ async fn take_up(
         Ok(Resumed { head, plan, .. }) => confirm(ports, Migration { head, plan: Arc::new(plan) }).await,
         Err(error) => match error.class() {
             ErrorClass::LockHeld => Ok(refused(service, Refusal::LockHeld, error.chain(), Vec::new())),
-            // The migration rests where it was: this is an answer.
+            // The migration stays where it was, so this is an answer.
             ErrorClass::InvalidRequest | ErrorClass::Drifted | ErrorClass::Superseded => {
                 Ok(refused(service, Refusal::Refused, error.chain(), Vec::new()))
             }
@@ -212,7 +214,7 @@ async fn take_up(
 async fn not_quiet(ports: &Ports, plan: &Plan) -> Result<Option<String>, ActionError> {
     let names = &plan.policy.alarms;
     let found = alarms(ports, names).await?;
-    // What is quiet since then had fired, or had no data: only the history tells.
+    // An alarm that became quiet since then had fired before, or had no data: only its history shows which.
     let changed = found.iter().filter(|alarm| alarm.state != AlarmState::Alarm && alarm.since > plan.created);
     let changed: Vec<String> = changed.map(|alarm| alarm.name.clone()).collect();
     let firings = if changed.is_empty() {

@@ -17,18 +17,18 @@ use serde_json::{Value, json};
 /// The most characters of an alarm's reason that go into a cause.
 const REASON_CHARACTERS: usize = 300;
 
-/// Takes an `EventBridge` event `CloudWatch Alarm State Change` of a metric, composite or log alarm. For every service
-/// that the alarm guards and whose migration is not over and is older than the alarm's change of state: records the
-/// beginning of a rollback or joins one. Then it returns the routes of all these services, the most loaded first, and
-/// beside that starts each one's `roll-back-service`, which settles and then looks again: so that whatever this
-/// function does not come to within its time is done there. Answers `{"alarm", "state", "services": [{"service",
-/// "migration"?, "did", "execution"?}]}`.
+/// Takes an `EventBridge` event `CloudWatch Alarm State Change` of a metric, composite or log alarm. It concerns every
+/// service that the alarm guards and whose migration is not over and is older than the alarm's change of state. For
+/// each of them it records the beginning of a rollback, or joins one. Then it returns the routes of all these services,
+/// the most loaded first. At the same time it starts each one's `roll-back-service`, which settles, checks every route
+/// again and does whatever is left when this function's time is over. Returns `{"alarm", "state", "services":
+/// [{"service", "migration"?, "did", "execution"?}]}`.
 ///
-/// When the table does not answer, it finds the new groups by the tags that name the alarm, takes them out of every
-/// route, and leaves the rest to `roll-back-service`, which waits for the table. So it does for the services that are
-/// left when the table fails on the way.
+/// When the table does not answer, it finds the new groups by the tags that name the alarm and removes them from every
+/// route. The rest is left to `roll-back-service`, which waits for the table. When the table fails halfway, it does the
+/// same for the services that are left.
 ///
-/// May run again at any time, which `EventBridge` makes happen: events come twice and out of order.
+/// May run again at any time, and `EventBridge` makes it: events arrive twice and out of order.
 ///
 /// # Errors
 /// `InvalidRequest` for something that is no alarm event; `Transient` and `Denied` when a service could not be rolled
@@ -51,7 +51,7 @@ pub async fn react_to_alarm(ports: &Ports, event: &Value) -> Result<Value, Actio
     }
 }
 
-/// What an alarm event says.
+/// An alarm's change of state.
 struct Change {
     alarm: String,
     state: String,
@@ -60,14 +60,14 @@ struct Change {
 }
 
 impl Change {
-    /// Only the alarm's name and its state are sure to be there. A time that is missing or cannot be read is taken as
-    /// now: better an unneeded rollback than one that is left out.
+    /// Only the alarm's name and its state are always there. A time that is missing or cannot be read is taken as now:
+    /// an unneeded rollback is better than a missed one.
     fn decode(event: &Value, now: Timestamp) -> Result<Self, ActionError> {
         let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
         let mut problems = Vec::new();
         let mut required = |pointer: &str, path: &str| {
             if text(pointer).is_none() {
-                problems.push(format!("{path}: expected a text, found nothing of the kind"));
+                problems.push(format!("{path}: expected a string, found none"));
             }
             text(pointer).unwrap_or_default().to_owned()
         };
@@ -105,7 +105,7 @@ struct Reaction<'a> {
     failure: Option<ActionError>,
 }
 
-/// How a service's migration was found.
+/// The state in which a service's migration was found.
 enum Found {
     /// There is nothing to roll back: this is the report.
     Nothing(Value),
@@ -123,7 +123,7 @@ impl Reaction<'_> {
         let mut silent = None;
         for service in services {
             if silent.is_some() {
-                // A table that does not answer is waited for once (invariant 6).
+                // The function waits only once for a table that does not answer (invariant 6).
                 unread.push(service);
                 continue;
             }
@@ -151,7 +151,7 @@ impl Reaction<'_> {
         }
     }
 
-    /// Looks at a service's migration, and fences it off where it has to go back.
+    /// Reads a service's migration, and fences it off if it has to be rolled back.
     async fn find(&self, service: &ServiceName) -> Result<Found, ActionError> {
         let head = head_of(self.ports, service).await?;
         let Some(head) = head.filter(|head| !head.phase.is_over()) else {
@@ -171,11 +171,11 @@ impl Reaction<'_> {
         })
     }
 
-    /// Returns the routes of all services, and beside that starts the executions that go on where this function ends:
-    /// that Step Functions does not answer must not keep a route waiting.
+    /// Returns the routes of all services, and at the same time starts the executions that continue where this function
+    /// ends. No route waits for Step Functions.
     async fn bring_back(&mut self, begun: Vec<Begun>) {
         let heads: Vec<Head> = begun.iter().map(|one| one.migration.head.clone()).collect();
-        // Without a record there is nothing to look at: that machine begins the rollback itself.
+        // Without a record there is nothing to verify: that machine begins the rollback itself.
         let recorded: Vec<bool> = begun.iter().map(|one| one.unrecorded.is_none()).collect();
         let starts = async {
             let mut started = Vec::new();
@@ -193,8 +193,8 @@ impl Reaction<'_> {
         }
     }
 
-    /// Reports what came of a service. Where its routes are not back, a machine tries for half an hour what this
-    /// function may try for seconds.
+    /// Reports the result for a service. Where its routes are not back, `roll-back-service` retries for half an hour
+    /// what this function may retry for seconds.
     async fn conclude(
         &mut self,
         head: &Head,
@@ -209,7 +209,7 @@ impl Reaction<'_> {
             Err(error) => {
                 let name = format!("{}-again", roll_back_name(head));
                 let again = self.start(&head.service, Some(&head.migration), &name, false).await;
-                tracing::warn!(service = %head.service, ?again, "the rollback goes on in roll-back-service");
+                tracing::warn!(service = %head.service, ?again, "the rollback continues in roll-back-service");
                 return self.fail(&head.service, error);
             }
         };
@@ -233,8 +233,8 @@ impl Reaction<'_> {
         }
     }
 
-    /// Rolls back what the alarm guards by the tags of the new groups: these services, or all. `table` is why; it is
-    /// the answer where no group has the alarm's tag, so that the event is delivered again.
+    /// Rolls back what the alarm guards by the tags of the new groups: these services, or all. `table` is the reason.
+    /// It is also the error where no group has the alarm's tag, and then the event is delivered again.
     async fn react_by_tags(&mut self, only: Option<Vec<ServiceName>>, table: ActionError) {
         let alarm = &self.change.alarm;
         tracing::error!(alarm, error = table.chain(), "reacting without the table");
@@ -260,7 +260,7 @@ impl Reaction<'_> {
 
     async fn take_out(&mut self, service: &ServiceName, groups: Vec<(TargetGroup, Tags)>) {
         let taken = remove_these_groups(self.ports, groups).await;
-        // Whatever came of it: the machine is more patient, and it is what begins the rollback in the journal.
+        // In any case: the machine retries for longer, and it is what begins the rollback in the journal.
         let name = format!("{service}-alarm-{}", self.change.at.as_second());
         let started = self.start(service, None, &name, false).await;
         match taken.and_then(|taken| started.map(|_| taken)) {
@@ -271,8 +271,8 @@ impl Reaction<'_> {
         }
     }
 
-    /// Starts `roll-back-service`; with `returned_already` it settles first. Answers its ARN, or its name where
-    /// somebody else has started it.
+    /// Starts `roll-back-service`; with `returned_already` it settles first. Returns its ARN, or its name where it was
+    /// started before.
     async fn start(
         &self,
         service: &ServiceName,
@@ -308,7 +308,7 @@ fn report(head: &Head, did: &str) -> Value {
     json!({"service": head.service, "migration": head.migration, "did": did})
 }
 
-/// The name of the execution that looks at a rollback again: the same for everybody who joins it.
+/// The name of the execution that verifies a rollback: the same for everyone who joins it.
 fn roll_back_name(head: &Head) -> String {
     format!("{}-{}-{}", head.service, head.attempt, head.generation)
 }
@@ -318,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_cloudwatch_and_of_everybody_else_are_read() {
+    fn times_of_cloudwatch_and_of_everyone_else_are_read() {
         for text in ["2019-10-02T17:04:40.989+0000", "2019-10-02T17:04:40.989Z", "2019-10-02T19:04:40.989+02:00"] {
             assert_eq!(read_time(text).unwrap().to_string(), "2019-10-02T17:04:40.989Z", "{text}");
         }

@@ -12,8 +12,8 @@ use futures::FutureExt as _;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Registers the policy's instances or addresses in every new group; where a controller registers them, only says so.
-/// Answers `proceed`.
+/// Registers the policy's instances or addresses in every new group. Where a controller registers them, it does
+/// nothing, and the reason says so. Returns `proceed`.
 ///
 /// May run again at any time: a registered target is left alone.
 ///

@@ -1,4 +1,4 @@
-//! `roll-back`: every route back to its baseline, and the second look that releases the locks.
+//! `roll-back`: every route back to its baseline, and the second check that releases the locks.
 
 use crate::answer::answer;
 use crate::error::{ActionError, ErrorClass};
@@ -19,21 +19,27 @@ use crossfade_domain::rollback::Cause;
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// Second looks that may find a route moved again before a person is asked: somebody else keeps writing to it.
-const LOOKS: usize = 5;
+/// Second checks that may find a route moved again before an operator is needed: someone else keeps writing to it.
+const CHECKS: usize = 5;
 
 /// Returns every route of a service to its baseline. `{"cursor": {...}, "execution": "<arn>", "mode": "act" | "verify",
-/// "onlyOwn": bool}`; the cursor may be a person's `{"service", "cause"?, "trigger"?}`, and may hold a caught error.
+/// "onlyOwn": bool}`; the cursor may be an operator's `{"service", "cause"?, "trigger"?}`, and may hold a caught error.
 ///
-/// Mode `act`, from any phase: records the beginning (which fences everything off that moves the migration up) or joins
-/// a running rollback; returns each route on its own and reads it back; answers `settle`. `halt` where only a person
-/// can help. `refused` where no route had been changed: then it has deleted the groups it had created and released the
-/// locks. When the table does not answer, it finds the new groups by their tags and goes on.
+/// Mode `act`, from any phase: records the beginning, which fences off everything that moves the migration up, or joins
+/// a running rollback. Returns each route on its own and reads it back. When the table does not answer, it finds the
+/// new groups by their tags and continues. Returns:
 ///
-/// Mode `verify`, after settle: looks at every route again. Answers `rolledBack` with the locks released; `settle` when
-/// a route had to be returned once more; `hook` where the policy's `afterRollback` has to answer before the locks go:
-/// the machine calls it, and then this function once more, with the error beside the cursor if it failed, which halts;
-/// `halt` as above.
+/// - `settle` once every route is back;
+/// - `halt` where only an operator can help;
+/// - `refused` where no route had been changed. The groups that were created are deleted then, and the locks released.
+///
+/// Mode `verify`, after settle: checks every route again. Returns:
+///
+/// - `rolledBack` with the locks released;
+/// - `settle` when a route had to be returned again;
+/// - `hook` where the policy's `afterRollback` has to answer before the locks are released. The machine calls it, and
+///   then this function again, with the error next to the cursor if the hook failed, which halts;
+/// - `halt` as above.
 ///
 /// May run again at any time, and any number of times at once.
 ///
@@ -44,7 +50,7 @@ pub async fn roll_back(ports: &Ports, input: &Value) -> Result<Cursor, ActionErr
     let request = RollBack::decode(input)?;
     let first = once(ports, &request).await;
     match first {
-        // Somebody else completed it between two looks; the journal now says how it ended.
+        // Someone else completed it in the meantime; the journal now has how it ended.
         Err(error) if error.class() == ErrorClass::Superseded => once(ports, &request).await,
         answer => answer,
     }
@@ -68,8 +74,8 @@ enum Found {
     Over(Box<Cursor>),
 }
 
-/// The migration that is meant. With `onlyOwn`, one that another execution drives is left alone, unless it is rolled
-/// back already: joining that harms nobody.
+/// Finds the migration that the request is about. With `onlyOwn`, a migration of another execution is left alone,
+/// unless it is being rolled back: joining a rollback does no harm.
 async fn find(ports: &Ports, request: &RollBack) -> Result<Found, ActionError> {
     let head = match &request.service {
         Some(service) => head_of(ports, service).await?,
@@ -116,7 +122,7 @@ fn nothing(request: &RollBack, why: &str) -> Result<Cursor, ActionError> {
     Ok(Cursor { error: Some(Refusal::Refused), ..refused })
 }
 
-/// The second look knows no `refused`: that nothing was changed is what it came to see.
+/// The second check has no `refused`: where nothing was changed, everything is rolled back.
 fn verdict_of(request: &RollBack, verdict: NextStep) -> NextStep {
     match (request.mode, verdict) {
         (Mode::Verify, NextStep::Refused) => NextStep::RolledBack,
@@ -205,9 +211,9 @@ fn cause_of(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
     Cause { trigger, cause, caused_at: request.caused_at.unwrap_or(now) }
 }
 
-/// Goes on without the table that did not answer.
+/// Rolls back without the table, which did not answer.
 async fn roll_back_by_tags(ports: &Ports, request: &RollBack, table: ActionError) -> Result<Cursor, ActionError> {
-    // Without the table nobody can say whether a migration that the cursor does not name is this execution's.
+    // Without the table it is unknown whether a migration that the cursor does not name is this execution's.
     let known = request.service.as_ref().filter(|_| !request.only_own || request.migration.is_some());
     let Some(service) = known else { return Err(table) };
     // `Finish migration` failed, which may have recorded the end before its answer was lost: only the table can say,
@@ -248,7 +254,7 @@ async fn verify(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor,
     let mut answer = if migration.head.phase == Phase::Settling {
         check_again(ports, request, &mut migration).await?
     } else {
-        // The first round was never completed, by whoever began it.
+        // Whoever began the rollback has not completed it.
         let cause = cause_of(request, &migration.head, ports.clock.now());
         roll_back_all(ports, migration, &cause).await?
     };
@@ -267,11 +273,11 @@ async fn check_again(ports: &Ports, request: &RollBack, migration: &mut Migratio
     let events = events_of(ports, &migration.head.service, &migration.head.migration).await?;
     let earlier = returns_of_this_rollback(&events);
     if !returned.is_complete() || returned.written > 0 {
-        if returned.is_complete() && earlier.len() > LOOKS {
+        if returned.is_complete() && earlier.len() > CHECKS {
             let reason = format!("someone keeps writing to the routes: {} checks found one moved again", earlier.len());
             return migration.halt(ports, 0, &reason).await;
         }
-        // A writer that was alive a moment ago may write once more.
+        // A writer that was alive a moment ago may write again.
         return conclude(ports, migration, returned).await;
     }
     if let Some(answer) = after_rollback(ports, request, migration).await? {

@@ -19,7 +19,7 @@ use futures::FutureExt as _;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Seconds until a shift that lacks healthy targets is tried again.
+/// Seconds until a shift that lacks healthy targets is retried.
 const CAPACITY_WAIT_SECONDS: u32 = 30;
 /// Seconds until a shift continues that needs more than one invocation: as long as between any two of its writes.
 const CONTINUES_SECONDS: u32 = 1;
@@ -30,14 +30,14 @@ const CONTINUES_SECONDS: u32 = 1;
 /// All routes are read once before and once after: with one load balancer that is routes + 4 calls, the health of both
 /// sides included. A read that has become old meanwhile is made again before the next write.
 ///
-/// Answers:
+/// Returns:
 ///
 /// - `proceed` (step 0) or `bake` once every route shows the step;
 /// - `hook` where a hook of the policy has to answer first, the one before the first shift or the one after the shift:
 ///   the machine calls it, and then this function once more;
-/// - `wait` before the first traffic, and `hold` after it, while an operator has paused the migration, while a side
-///   lacks healthy targets, or where the routes are more than one invocation can write. After `wait` the machine calls
-///   this function again. After `hold` it goes through the gates first, because this function asks none of them;
+/// - `wait` before the first traffic, and `hold` after it, if an operator has paused the migration, if a side lacks
+///   healthy targets, or if one invocation cannot write all routes. After `wait` the machine calls this function again.
+///   After `hold` it asks the gates first, because this function asks none of them;
 /// - `rollBack` when an operator aborts, or the new side has traffic and too few healthy targets;
 /// - `stop` when another generation has taken over;
 /// - `halt` or `rollBack`, as the policy asks, when someone else changed a route.
@@ -67,7 +67,7 @@ async fn shift(ports: &Ports, migration: &mut Migration, input: &StepInput) -> R
     if let Some(answer) = objection(ports, migration, step, &live).await? {
         return Ok(answer);
     }
-    // Last of all, so that a hook is called right before the traffic comes, and not before a wait.
+    // Last of all: a hook is called right before the traffic comes, and not before a wait.
     if let Some(answer) = before_first_shift(ports, migration, step).await? {
         return Ok(answer);
     }
@@ -97,7 +97,7 @@ async fn shift(ports: &Ports, migration: &mut Migration, input: &StepInput) -> R
     shifted(ports, migration, step).await
 }
 
-/// A step follows the verified one, or is the verified one again (which a resume with a revised plan has begun anew),
+/// A step follows the verified one, or is the verified one again (which a resume with a revised plan has begun again),
 /// or is the one that was begun.
 fn in_order(head: &Head, plan: &Plan, step: u32) -> Result<(), ActionError> {
     let next = head.verified_step.map_or(0, |verified| verified + 1);

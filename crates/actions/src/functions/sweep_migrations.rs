@@ -17,22 +17,26 @@ const MISSING_SECONDS: i64 = 120;
 const ROUND_SECONDS: i64 = 600;
 /// Executions that may be started in that time, each after the one before it ended without ending the migration.
 const MOST_IN_A_ROUND: u32 = 5;
-/// Seconds for which nothing may be heard of a rollback that was begun: as long as the function that began it can live.
+/// Seconds without a record after which a rollback counts as left: as long as the function that began it can live.
 const STUCK_SECONDS: i64 = 60;
 
-/// Takes a `Step Functions Execution Status Change` event, or the schedule's. For every open migration whose execution
-/// is dead, or has been missing for two minutes, or whose rollback was begun and left: starts `roll-back-service`. A
-/// halted migration is left where it is and reported, unless one of its alarms fires or fired, or its new side is sick,
-/// while that has traffic: then it is rolled back like the others, and where a rollback has halted, that is tried again
-/// once in ten minutes. An event is only a reason to look at the migration that its execution owns. Answers
-/// `{"migrations": [{"service", "migration", "phase", "did", "execution"?, "missingAlarms"?}]}`.
+/// Takes a `Step Functions Execution Status Change` event, or the schedule's. An event only chooses the migration that
+/// its execution owns; the schedule checks every open one. Starts `roll-back-service` for a migration
 ///
-/// May run again at any time: while a rollback runs that it started, its name answers for it; and rollbacks join each
-/// other.
+/// - whose execution is dead, or has been missing for two minutes;
+/// - whose rollback was begun and left;
+/// - that has halted, if its new side has traffic and is unhealthy, or one of its alarms fires or has fired. If it has
+///   halted in a rollback, that is retried once in ten minutes.
+///
+/// Any other halted migration is left where it is and reported. Returns `{"migrations": [{"service", "migration",
+/// "phase", "did", "execution"?, "missingAlarms"?}]}`.
+///
+/// May run again at any time: a rollback that it has started and that still runs is found under its name, and rollbacks
+/// join each other.
 ///
 /// # Errors
-/// `Transient` and `Denied` from the table, from Step Functions, and from what a halted migration is guarded by, after
-/// every other migration was looked at.
+/// `Transient` and `Denied` from the table, from Step Functions, and from what guards a halted migration, after every
+/// other migration was checked.
 pub async fn sweep_migrations(ports: &Ports, event: &Value) -> Result<Value, ActionError> {
     let open = open_heads(ports).await?;
     let only = event.pointer("/detail/executionArn").and_then(Value::as_str);
@@ -57,9 +61,9 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
         let reason = head.reason.as_deref().unwrap_or("no reason was recorded");
         tracing::warn!(migration = %head.migration, reason, "still halted: an operator must decide");
         report["did"] = json!(format!("nothing: halted: {reason}"));
-        // These reach a halted migration; a sweep alone does not.
+        // An alarm or unhealthy targets may roll back a halted migration; a dead execution may not.
         if let Some((trigger, cause)) = danger(ports, head, &mut report).await? {
-            // A rollback that halted cannot be completed yet, or it would not have: one try in ten minutes is enough.
+            // A rollback halts where it cannot be completed, so one attempt in ten minutes is enough.
             let most = if head.rollback.is_some() { 1 } else { MOST_IN_A_ROUND };
             start(ports, head, (trigger, &cause), most, &mut report).await?;
         }
@@ -78,7 +82,7 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
     let cause = if dead {
         format!("execution {} ended without ending the migration", head.execution)
     } else if is_left(head, now) {
-        format!("a rollback was begun {STUCK_SECONDS} s ago and nobody says that its routes are back")
+        format!("a rollback began {STUCK_SECONDS} s ago and has not confirmed that its routes are back")
     } else {
         return Ok(report);
     };
@@ -86,17 +90,17 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
     Ok(report)
 }
 
-/// Whether a rollback is under way of which nothing was heard for so long that whoever began it may be dead. The
-/// migration's execution may sleep in a bake meanwhile, and would find out at its next slice only.
+/// Whether a rollback has begun, but recorded nothing since, for so long that whoever began it must be dead. The
+/// migration's execution may be waiting in a bake and would notice only at its next slice.
 fn is_left(head: &Head, now: Timestamp) -> bool {
     let begun =
         head.rollback.as_ref().filter(|rollback| rollback.returned_at.is_none()).map(|rollback| rollback.begun_at);
     head.phase == Phase::RollingBack && begun.is_some_and(|begun| now.duration_since(begun).as_secs() >= STUCK_SECONDS)
 }
 
-/// What endangers the requests of a halted migration: above weight 0 it is still guarded, and no slice looks any more.
-/// An alarm's event may have been lost, and of one that went on firing through a rollback that halted there comes no
-/// other.
+/// The danger for the requests of a halted migration, if any. Above weight 0 it is still guarded, but no slice checks
+/// it any more. An alarm's event may have been lost, and an alarm that kept firing through a rollback that halted sends
+/// no other.
 async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option<(Trigger, String)>, ActionError> {
     let returned = head.rollback.as_ref().is_some_and(|rollback| rollback.returned_at.is_some());
     if !head.new_side_may_have_traffic() || returned {
@@ -107,15 +111,15 @@ async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option
     if let Ok(Some(cause)) = alarm {
         return Ok(Some((Trigger::AlarmEvent, cause)));
     }
-    // Unreadable alarms are an error, but only once the other guard was asked.
-    if let Some(sick) = too_few_new(ports, &plan, head).await? {
-        return Ok(Some((Trigger::Health, format!("unhealthy while the migration was halted: {sick}"))));
+    // Unreadable alarms are an error, but the health is checked first.
+    if let Some(reason) = too_few_new(ports, &plan, head).await? {
+        return Ok(Some((Trigger::Health, format!("unhealthy while the migration was halted: {reason}"))));
     }
     alarm.map(|_| None)
 }
 
-/// The alarm that fires, or has fired: since the locks were taken, or since a rollback that knew of all before it
-/// halted. One that is gone would never fire, which is said.
+/// The alarm that fires, or has fired: since the locks were taken, or, after a rollback that halted, since that halt.
+/// An alarm that is gone would never fire, so it is reported.
 async fn firing(
     ports: &Ports,
     head: &Head,
@@ -146,7 +150,9 @@ async fn start(
     report: &mut Value,
 ) -> Result<(), ActionError> {
     let now = ports.clock.now();
-    report["did"] = json!("nothing: roll-back-service was started often enough; the next ten minutes are another try");
+    report["did"] = json!(
+        "nothing: roll-back-service was started too often in these ten minutes; the next ten minutes are another try"
+    );
     for number in 1..=most {
         let name = name(head, now, number);
         let started = ports.executions.start_roll_back(&name, &RollBackOrder::new(&head.service, trigger, cause)).await;
@@ -159,8 +165,8 @@ async fn start(
     Ok(())
 }
 
-/// Events and schedules of the same ten minutes share their executions: a name with the same input starts one, answers
-/// as if it had while that runs, and is taken once that is over.
+/// Events and schedules of the same ten minutes share their executions. A name with the same input starts one, counts
+/// as started while that runs, and cannot be used once that is over.
 fn name(head: &Head, now: Timestamp, number: u32) -> String {
     format!("{}-{}-sweep-{}-{number}", head.service, head.attempt, now.as_second() / ROUND_SECONDS)
 }

@@ -1,4 +1,4 @@
-//! The end of our own alarms. They go once nothing is left to guard; a halted migration keeps them.
+//! Deletes our own alarms once nothing is left to guard. A halted migration keeps them.
 
 use crate::error::ActionError;
 use crate::observing::deadline::Deadline;
@@ -10,11 +10,11 @@ use crossfade_domain::load_balancer::group::Tags;
 use crossfade_domain::plan::Plan;
 use std::time::Duration;
 
-/// How long CloudWatch may take to delete what has no meaning any more; real time.
+/// How long CloudWatch may take to delete them, in real time.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
-/// Deletes the guard alarms of a migration that is over, and says in the answer which of them could not be deleted.
-/// That is no reason to fail: the index entries went with the locks, so that an alarm that is left guards nothing.
+/// Deletes the guard alarms of a migration that is over, and adds to the answer which of them could not be deleted.
+/// That is no reason to fail: the index entries went with the locks, so an alarm that is left guards nothing.
 pub(crate) async fn delete_guard_alarms_and_note(ports: &Ports, plan: &Plan, mut answer: Cursor) -> Cursor {
     if let Some(left) = delete_guard_alarms(ports, plan).await {
         answer.reason = format!("{}; {left}", answer.reason);
@@ -22,8 +22,8 @@ pub(crate) async fn delete_guard_alarms_and_note(ports: &Ports, plan: &Plan, mut
     answer
 }
 
-/// What is left to do by hand, if so. The migration has ended before: neither its answer nor the function's time may
-/// hang on CloudWatch.
+/// Deletes the guard alarms, and returns what is left to do by hand, if anything. The migration has ended before, so
+/// neither its answer nor the function's time may depend on CloudWatch.
 pub(crate) async fn delete_guard_alarms(ports: &Ports, plan: &Plan) -> Option<String> {
     let error = Deadline::begin(ports, CLEAN_UP).limit(delete(ports, plan)).await.err()?;
     let names = plan.guard_names().join(", ");
@@ -31,7 +31,7 @@ pub(crate) async fn delete_guard_alarms(ports: &Ports, plan: &Plan) -> Option<St
     Some(format!("delete the guard alarms by hand, {error}: {names}"))
 }
 
-/// Only those that carry our tags: creating them may have been refused because a name was taken.
+/// Deletes only alarms with our tags: creating them may have been refused because someone else had the name.
 async fn delete(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
     let names = plan.guard_names();
     if names.is_empty() {

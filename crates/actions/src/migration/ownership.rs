@@ -1,4 +1,4 @@
-//! Whether a function of `migrate-service` still may act, and what it answers if not.
+//! Checks whether a function of `migrate-service` still may act, and answers for it if not.
 
 use crate::answer::answer;
 use crate::error::{ActionError, ErrorClass};
@@ -17,7 +17,7 @@ use serde_json::Value;
 /// generation takes over in the middle of the work, the answer is `stop`, or `halt` where the migration has halted.
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong payload; `Internal` where the table knows nothing of the migration; the ledger's; those
+/// `InvalidRequest` for a wrong payload; `Internal` where the table does not know the migration; the ledger's; those
 /// of the work.
 pub(crate) async fn owned<W>(ports: &Ports, input: &Value, work: W) -> Result<Cursor, ActionError>
 where
@@ -56,7 +56,7 @@ fn answer_of_the_lost(head: &Head, step: &StepInput) -> Option<Cursor> {
     };
     let wait_seconds = if verdict == NextStep::Stop { SETTLE_SECONDS } else { 0 };
     Some(Cursor {
-        // The cursor stays that of this execution's migration, so that the second look is at the right one.
+        // The cursor stays that of this execution's migration, because the second check needs that one.
         migration: Some(step.migration.clone()),
         generation: step.generation,
         step: step.step,
@@ -65,7 +65,7 @@ fn answer_of_the_lost(head: &Head, step: &StepInput) -> Option<Cursor> {
     })
 }
 
-/// What took a migration over, for people.
+/// What took a migration over, as an operator reads it.
 pub(crate) fn superseded(head: &Head, generation: u64) -> String {
     match (&head.rollback, head.phase) {
         (Some(rollback), Phase::RollingBack | Phase::Settling | Phase::RolledBack) => rollback.cause.clone(),

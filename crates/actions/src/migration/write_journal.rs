@@ -10,12 +10,12 @@ use crossfade_domain::plan::Plan;
 /// How often a record is attempted when others write to the same journal.
 const TRIES: u32 = 5;
 
-/// Which head a writer goes on with when another one came first.
+/// The head with which a writer may continue when another one came first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Continue {
-    /// One of its own generation: the other writer was an operator's command.
+    /// Of its own generation: the other writer was an operator's command.
     UnderTheGeneration,
-    /// Any one of its migration: what begins a rollback takes over from whoever holds it.
+    /// Of its own migration: a rollback takes over from every other generation.
     WithTheMigration,
 }
 

@@ -19,7 +19,7 @@ impl<'a> Deadline<'a> {
         Self { span, over: ports.clock.real_pause(span).shared() }
     }
 
-    /// What a read finds, or the text of why it could not.
+    /// The result of a read, or the text of its error; an error too when the time is over.
     pub(crate) async fn limit<T>(&self, read: impl Future<Output = Result<T, ActionError>>) -> Result<T, String> {
         match select(pin!(read), self.over.clone()).await {
             Either::Left((answer, _)) => answer.map_err(|error| error.chain()),

@@ -1,4 +1,4 @@
-//! The health of both sides, counted: enough targets to take traffic, enough left to take it back.
+//! Counts the healthy targets of both sides: enough to take traffic, and enough to take it back.
 
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::observing::deadline::Deadline;
@@ -33,8 +33,8 @@ pub(crate) async fn healthy(ports: &Ports, group: &TargetGroupArn) -> Result<u32
     Ok(healthy_count(&health(ports, group).await?))
 }
 
-/// Healthy targets of a group, asked for again while AWS is busy: where an answer decides whether traffic goes to a
-/// dead side, one throttled call must not. None when it cannot be read.
+/// Healthy targets of a group, read again while AWS is busy; none when they cannot be read. The count decides whether
+/// traffic goes to a dead side, so a single throttled call must not decide it.
 pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> Option<u32> {
     let busy = |error: &ActionError| error.class() == ErrorClass::Transient;
     retry_while(ports, HEALTH_TRIES, busy, || healthy(ports, group)).await.ok()
@@ -43,8 +43,8 @@ pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> O
 /// How long a rollback waits for the health of all its groups together (invariant 6).
 const HEALTH_WITHIN: Duration = Duration::from_secs(2);
 
-/// The health of pairs of an old and a new group, read side by side. What is not known after two seconds counts as
-/// unreadable, and withholds nothing. A new group's health matters only where the old one has no healthy target.
+/// The health of pairs of an old and a new group, read at the same time. What is not known after two seconds counts as
+/// unreadable, and withholds nothing. A new group's health is read only where the old one has no healthy target.
 pub(crate) async fn health_of_pairs<'a>(
     ports: &Ports,
     pairs: impl Iterator<Item = (&'a TargetGroupArn, &'a TargetGroupArn)>,
@@ -83,7 +83,7 @@ pub(crate) async fn too_few_new(ports: &Ports, plan: &Plan, head: &Head) -> Resu
     Ok(None)
 }
 
-/// Which old group could not take its traffic back, if any (invariant 11).
+/// Names the first old group that could not take its traffic back; none if all could (invariant 11).
 ///
 /// # Errors
 /// The load balancer's.

@@ -9,8 +9,8 @@ use crossfade_domain::planner::inventory::{Inventory, ObservedGroup};
 use crossfade_domain::policy::service_policy::{GuardAlarms, ServicePolicy};
 use std::collections::BTreeMap;
 
-/// The minutes of each old group, where the judge or guard alarms are to know them, in one question. The response times
-/// have to be read before: they say what is slow.
+/// The minutes of each old group, in one call, if the judge or guard alarms need them. The response times have to be
+/// read before: they define what is slow.
 ///
 /// # Errors
 /// The metrics'. A start that cannot read them could not be judged either.

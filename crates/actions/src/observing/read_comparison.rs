@@ -1,4 +1,4 @@
-//! Reads what the judge compares, and asks it.
+//! Reads what the judge compares, and asks the judge.
 
 use crate::error::{ActionError, Doing as _};
 use crate::migration::read_journal::events_of;
@@ -12,11 +12,11 @@ use crossfade_domain::load_balancer::action::{Forward, forward_of};
 use crossfade_domain::plan::{Plan, PlannedGroup};
 use crossfade_domain::weight::Weight;
 
-/// Judges the whole series since the first shift, read at once, and looks where the requests went; nothing is kept
-/// between two looks. None before the first traffic and where the policy wants no judge.
+/// Judges the whole series since the first shift, and checks where the requests went. Everything is read anew each
+/// time, and nothing is kept. None before the first traffic and where the policy wants no judge.
 ///
 /// # Errors
-/// The ledger's and the metrics'. What CloudWatch answers in part is an error.
+/// The ledger's and the metrics'. An incomplete answer of CloudWatch is an error.
 pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<Option<JudgeReading>, ActionError> {
     if !plan.policy.judge || head.verified_step.unwrap_or(0) == 0 {
         return Ok(None);

@@ -15,7 +15,8 @@ use crossfade_domain::planner::{new_group_name, routes_of};
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Reads every listener, rule and default action of the old groups' load balancers, with what else a plan looks at.
+/// Reads every listener, rule and default action of the old groups' load balancers, and everything else that a plan
+/// depends on.
 ///
 /// # Errors
 /// The ports'.
@@ -60,7 +61,7 @@ async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inven
             group,
         });
     }
-    // The plan keeps the policy's order, whatever order AWS answers in.
+    // The plan keeps the policy's order, in whatever order AWS returns the groups.
     inventory.old_groups.sort_by_key(|old| wanted.iter().position(|asked| answers(&old.group, asked)));
     Ok(())
 }
@@ -85,7 +86,7 @@ async fn load_balancer(ports: &Ports, arn: LoadBalancerArn, kind: String) -> Res
     })
 }
 
-/// Tags of the service's routes and of their listeners, which say who owns them.
+/// Reads the tags of the service's routes and of their listeners, which name their owners.
 async fn route_tags(ports: &Ports, routes: &[RouteId], inventory: &mut Inventory) -> Result<(), ActionError> {
     let mut asked: BTreeSet<RouteId> = routes.iter().cloned().collect();
     asked.extend(routes.iter().filter_map(listener_of));
@@ -108,8 +109,8 @@ fn listener_of(route: &RouteId) -> Option<RouteId> {
     RouteId::parse(listener.replacen(":listener-rule/", ":listener/", 1)).ok()
 }
 
-/// How long each old group took to answer until now. Not being able to read it is an error: whatever compares the
-/// clusters later could not read either.
+/// How long each old group took to answer until now. An unreadable metric is an error: the comparison could not read it
+/// later either.
 async fn response_times(
     ports: &Ports,
     old: &[ObservedGroup],

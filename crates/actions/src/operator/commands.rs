@@ -1,4 +1,4 @@
-//! What an operator asks of a running migration; `check-alarms` sees it at the next slice.
+//! Commands for a running migration; `check-alarms` finds them at the next slice.
 
 use crate::error::ActionError;
 use crate::migration::read_journal::head_of;
@@ -20,8 +20,8 @@ pub enum Command {
     Abort,
 }
 
-/// Records a command in the journal of the service's migration, with who gave it, and returns the head. Abort beats
-/// everything: after it, no other command is taken.
+/// Records a command in the journal of the service's migration, with who gave it, and returns the head. After an abort,
+/// no other command is taken.
 ///
 /// May run again at any time: a command in force is not recorded twice.
 ///

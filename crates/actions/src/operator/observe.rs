@@ -1,5 +1,5 @@
-//! What a person is shown of a migration: its routes, targets and alarms as they are now. Nothing is changed, and a
-//! part that cannot be read says so beside the parts that can.
+//! Reads what an operator is shown of a migration: its routes, targets and alarms as they are now. It changes nothing.
+//! A part that cannot be read is an error next to the parts that can.
 
 use crate::error::ActionError;
 use crate::migration::read_journal::plan_of;
@@ -16,7 +16,7 @@ use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::routing::drift::{describe, drifted};
 
-/// A look at a migration. An error is the text of what could not be read.
+/// What was read of a migration. An error is the text of what could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// Every route of the plan, in its order.
@@ -35,7 +35,7 @@ pub struct RouteSeen {
     /// The new group's share of what old and new have together, in percent; none where the new group is not in the
     /// route.
     pub live_percent: Option<f64>,
-    /// What it carries, where that is not what it may carry.
+    /// What it carries, if that is none of the values that it may carry.
     pub changed: Option<String>,
 }
 
@@ -60,7 +60,7 @@ pub async fn plan_in_force(ports: &Ports, head: &Head) -> Result<Plan, ActionErr
     plan_of(ports, head).await
 }
 
-/// Looks at everything of a migration that a person watches.
+/// Reads everything of a migration that an operator watches.
 pub async fn observe(ports: &Ports, head: &Head, plan: &Plan) -> Observation {
     let as_text = |error: ActionError| error.chain();
     Observation {
@@ -72,8 +72,8 @@ pub async fn observe(ports: &Ports, head: &Head, plan: &Plan) -> Observation {
 
 async fn routes(ports: &Ports, head: &Head, plan: &Plan) -> Result<Vec<RouteSeen>, ActionError> {
     let live = read_all(ports, plan).await?;
-    // A halt on the way up rests at what the plan says; after a rollback has begun, routes may be anywhere on their way
-    // back.
+    // A halt on the way up leaves the routes at a step of the plan. After a rollback has begun, they may carry anything
+    // on their way back.
     let on_the_way_up =
         matches!(head.phase, Phase::Planned | Phase::Moving) || head.phase == Phase::Halted && head.rollback.is_none();
     let mut seen = Vec::new();
@@ -110,7 +110,7 @@ async fn targets(ports: &Ports, head: &Head, plan: &Plan) -> Result<Vec<TargetsS
     Ok(seen)
 }
 
-/// Whether every route carries all of its traffic to the new group, and what those that do not carry instead.
+/// The routes that do not send all of their traffic to the new group, with what they carry instead.
 ///
 /// # Errors
 /// The load balancer's.

@@ -1,4 +1,4 @@
-//! `resume`: a halted migration goes on, in an execution of its own.
+//! `resume`: continues a halted migration in a new execution.
 
 use crate::error::{ActionError, Doing as _};
 use crate::migration::read_journal::{head_of, plan_of};
@@ -14,38 +14,38 @@ use crossfade_domain::planner::revise;
 use crossfade_domain::routing::drift::Drift;
 use jiff::{SignedDuration, Timestamp};
 
-/// How a halted migration goes on, and who says so.
+/// How a halted migration continues, and who asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume {
-    /// What others did to routes becomes part of their baselines; else a drifted route refuses.
+    /// What others changed on routes becomes part of their baselines; otherwise a drifted route refuses the resume.
     pub accept_drift: bool,
-    /// Who, for the journal.
+    /// Who asked, for the journal.
     pub who: String,
 }
 
-/// A migration that goes on.
+/// A migration that continues.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resumed {
     /// Its head.
     pub head: Head,
-    /// The plan that is in force from now on.
+    /// The plan in force from now on.
     pub plan: Plan,
-    /// What was accepted.
+    /// The drift that was accepted.
     pub accepted: Vec<Drift>,
 }
 
-/// Takes a migration that halted on its way up from the recorded step on: in one write it raises the generation, names
-/// the new execution and forgets what the halt left; then it starts that execution, whose ARN is in the head that is
-/// returned. The step that was reached bakes anew. Before, it looks again at what may have changed since the start:
+/// Continues a migration that halted on its way up, from the recorded step. One write raises the generation, names the
+/// new execution and removes what the halt left. Then it starts that execution, whose ARN is in the head that is
+/// returned. The step that was reached bakes again. Before all this it checks what may have changed since the start:
 /// every alarm exists and none has fired, the old side can take its traffic back, no route has drifted.
 ///
-/// May run again at any time: after a crash between the write and the start it starts what was written. If nobody calls
+/// May run again at any time: after a crash between the write and the start it starts what was written. If no one calls
 /// it again, the sweep finds the execution missing after two minutes and rolls back.
 ///
 /// # Errors
-/// `InvalidRequest` with everything that stands against it, among it a halt in a rollback, which is only ever rolled
-/// back further; `Drifted` where routes have drifted and nothing else is wrong; `LockHeld` where the migration goes on
-/// already; `Superseded` where somebody was faster; `Transient` and `Denied` from the ports.
+/// `InvalidRequest` with everything that prevents it, such as a halt in a rollback, which is never resumed; `Drifted`
+/// where routes have drifted and nothing else is wrong; `LockHeld` where the migration continues already; `Superseded`
+/// where someone else was faster; `Transient` and `Denied` from the ports.
 pub async fn resume(ports: &Ports, service: &ServiceName, request: &Resume) -> Result<Resumed, ActionError> {
     let head = head_of(ports, service).await?;
     let head = head.ok_or_else(|| ActionError::InvalidRequest(format!("{service} has no migration to resume")))?;
@@ -117,7 +117,7 @@ pub(crate) async fn take_over(
     }
 }
 
-/// Only a halt on the way up is: what a rollback has left on its way is returned, never raised again.
+/// Refuses everything but a halt on the way up: after a halt in a rollback, routes are only ever returned.
 fn may_be_resumed(head: &Head) -> Result<(), ActionError> {
     let Head { migration, service, .. } = head;
     let refuse = |why: String| Err(ActionError::InvalidRequest(why));
@@ -141,10 +141,10 @@ fn may_be_resumed(head: &Head) -> Result<(), ActionError> {
     }
 }
 
-/// Everything that an alarm says against it. One that has fired since the locks were taken would roll the migration
-/// back at the next look, whether or not it is quiet again.
+/// The alarms that prevent it. One that has fired since the locks were taken would roll the migration back at the next
+/// check, whether or not it is quiet again.
 async fn not_quiet(ports: &Ports, plan: &Plan, head: &Head) -> Result<Vec<String>, ActionError> {
-    // Before they are created there is nothing that they could say.
+    // Guard alarms that were not created yet are not missing.
     let names = &if head.guarded { plan.alarms() } else { plan.policy.alarms.clone() };
     let objections = objections(names, &alarms_since(ports, names, head.since).await?, head.since);
     let problem = |objection: &Objection| match objection {
@@ -155,7 +155,7 @@ async fn not_quiet(ports: &Ports, plan: &Plan, head: &Head) -> Result<Vec<String
     Ok(objections.iter().map(problem).collect())
 }
 
-/// A baseline is read from routes to which no function of before the halt can write any more.
+/// Refuses to read new baselines while a function from before the halt can still write to a route.
 fn writers_are_dead(head: &Head, now: Timestamp) -> Result<(), ActionError> {
     let Some(halted_at) = head.halted_at else { return Ok(()) };
     let dead_at = halted_at + SignedDuration::from_secs(i64::from(SETTLE_SECONDS));
@@ -169,7 +169,7 @@ fn writers_are_dead(head: &Head, now: Timestamp) -> Result<(), ActionError> {
     )))
 }
 
-/// Whether this head was written by a call of [`resume`] that may not have come to the start.
+/// Whether this head was written by a call of [`resume`] that may not have started the execution.
 fn begun_by_an_earlier_call(head: &Head) -> Result<bool, ActionError> {
     let on_its_way = matches!(head.phase, Phase::Planned | Phase::Moving) && head.resumed_at.is_some();
     Ok(on_its_way && head.execution == execution_of(head, head.generation)?)

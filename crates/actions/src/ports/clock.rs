@@ -4,14 +4,14 @@ use std::time::Duration;
 /// The one source of time.
 #[async_trait::async_trait]
 pub trait Clock: Send + Sync {
-    /// Now. In a rehearsal, world time.
+    /// The time now; in a rehearsal, world time.
     fn now(&self) -> Timestamp;
 
     /// Waits, such as for the seconds between two reads of a drifted route. In a rehearsal, in world time.
     async fn pause(&self, duration: Duration);
 
-    /// Time since some moment of the past, by which this process guards its own work. It is real, but in the functions
-    /// of a rehearsal, where work takes no time and every wait is in world time.
+    /// Time since some moment in the past, by which this process limits its own work. It is real time, except in the
+    /// functions of a rehearsal, where work takes no time and every wait is in world time.
     fn real(&self) -> Duration;
 
     /// Waits for a span of [`Clock::real`]: how long a process waits for an answer.

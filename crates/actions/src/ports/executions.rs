@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 pub struct RollBackOrder {
     /// The service.
     pub service: ServiceName,
-    /// Its migration, where that is known: a later one is not meant.
+    /// Its migration, where that is known; a later one is not rolled back.
     pub migration: Option<MigrationId>,
-    /// Who asks.
+    /// What began the rollback.
     pub trigger: Trigger,
-    /// Why, for people.
+    /// Why, as an operator reads it.
     pub cause: String,
     /// When the cause arose, if that was before the start.
     pub caused_at: Option<Timestamp>,
-    /// Whether whoever starts it returns the routes himself: then the machine settles first, and looks after that.
+    /// Whether the caller returns the routes itself: then the machine settles first, and verifies after that.
     pub returned_already: bool,
 }
 
@@ -36,7 +36,7 @@ impl RollBackOrder {
     }
 
     /// As the machine reads it: `{"service": ..., "migration"?, "trigger": "alarmEvent" | ..., "cause": ...,
-    /// "causedAt"?, "waitSeconds"?}`. Where `waitSeconds` is there, the machine waits before it looks.
+    /// "causedAt"?, "waitSeconds"?}`. With `waitSeconds`, the machine waits before it verifies.
     pub fn input(&self) -> Value {
         let mut input = json!({"service": self.service, "trigger": self.trigger, "cause": self.cause});
         if let Some(migration) = &self.migration {
@@ -56,23 +56,23 @@ impl RollBackOrder {
 #[async_trait::async_trait]
 pub trait Executions: Send + Sync {
     /// Starts `roll-back-service` under `name` (at most 80 characters) with [`RollBackOrder::input`]. A name that runs
-    /// with the same input is `Started::New` once more; one that runs with another input or was used is
+    /// with the same input is `Started::New` again; one that runs with another input or was used is
     /// `Started::Already`.
     async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError>;
 
     /// Starts the execution of `migrate-service` whose ARN is given, under the name and on the machine that the ARN
     /// names, with the input `{"service": ..., "resume": true}`. As with `start_roll_back`, one that runs is
-    /// `Started::New` once more, and one that is over is `Started::Already`.
+    /// `Started::New` again, and one that is over is `Started::Already`.
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError>;
 
-    /// How an execution is.
+    /// The status of an execution.
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError>;
 
     /// Stops an execution; one that is over or unknown is left alone.
     async fn stop(&self, execution: &str, cause: &str) -> Result<(), PortError>;
 }
 
-/// What a start came to.
+/// The result of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Started {
     /// It runs, under this ARN; perhaps since an earlier start with the same name and input.
@@ -81,15 +81,15 @@ pub enum Started {
     Already,
 }
 
-/// How an execution is.
+/// The status of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecutionStatus {
     /// It runs.
     Running,
-    /// It came to a `Succeed`.
+    /// It ended in a `Succeed`.
     Succeeded,
-    /// It came to a `Fail`, timed out or was stopped.
+    /// It ended in a `Fail`, timed out or was stopped.
     Dead,
-    /// Step Functions does not know it (yet, or any more).
+    /// Step Functions does not know it: not yet, or no longer.
     Missing,
 }

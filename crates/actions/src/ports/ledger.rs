@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Why the table could not be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LedgerError {
-    /// The head has another generation than the writer: somebody took over.
+    /// The head has another generation than the writer: someone took over.
     #[error("generation {ours} of {service} was superseded by {theirs}")]
     Superseded {
         /// The service.
@@ -19,7 +19,7 @@ pub enum LedgerError {
         /// The head's generation.
         theirs: u64,
     },
-    /// The head moved on under the same generation; read it again and decide anew.
+    /// The head moved on under the same generation; read it again and decide again.
     #[error("the journal of {service} moved on to event {sequence} meanwhile")]
     Contended {
         /// The service.
@@ -35,12 +35,12 @@ pub enum LedgerError {
         /// What is wrong with it.
         detail: String,
     },
-    /// The table did not do it.
+    /// The table could not be used.
     #[error(transparent)]
     Port(#[from] PortError),
 }
 
-/// Why a service and its routes could not be taken.
+/// Why a service and its routes could not be locked.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TakeError {
     /// The service is in another migration, or another migration holds these routes.
@@ -49,19 +49,19 @@ pub enum TakeError {
     /// The service's own migration is not over.
     #[error("migration {} is not over", .0.migration)]
     Busy(Box<Head>),
-    /// The table did not do it.
+    /// The table could not be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
 /// The table: heads, locks, plans, journals, the index from alarms to services, policies.
 ///
-/// Every write carries the generation it was made under. Reads are consistent. A write whose answer was lost and that
-/// is tried again finds its own effect and succeeds.
+/// Every write carries the generation it was made under. Reads are consistent. A write that is retried because its
+/// answer was lost finds its own effect and succeeds.
 #[async_trait::async_trait]
 pub trait Ledger: Send + Sync {
     /// A service's head; none if it never migrated. Answers or fails within 2 s of real time, as do `plan`,
-    /// `revised_plan`, `record` and `guarded_by`: a rollback goes on without a table that does not answer (invariant
+    /// `revised_plan`, `record` and `guarded_by`: a rollback continues without a table that does not answer (invariant
     /// 6).
     async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError>;
 
@@ -92,7 +92,7 @@ pub trait Ledger: Send + Sync {
     /// and sequence).
     async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError>;
 
-    /// As `record`, and stores a revision of the plan beside it, and what it says of each route in the route's lock, in
+    /// As `record`, and stores a revision of the plan next to it, and each route's new baseline in the route's lock, in
     /// the same transaction.
     async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;
 
@@ -100,7 +100,7 @@ pub trait Ledger: Send + Sync {
     /// then on when the routes can be taken ([`Head::routes_free_at`]).
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;
 
-    /// Who holds these routes, or held them last.
+    /// The migrations that hold these routes, or held them last.
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError>;
 
     /// The services that an alarm guards.

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 #[async_trait::async_trait]
 pub trait Metrics: Send + Sync {
     /// The data points of each query from `since` to before `until`, oldest first, in the order of the queries, however
-    /// many there are. What was not published is absent. An answer is whole or an error: what CloudWatch could not give
-    /// completely is not compared.
+    /// many there are. What was not published is absent. An answer is complete or an error: an incomplete one
+    /// is not compared.
     async fn data(
         &self,
         queries: &[MetricQuery],

@@ -1,4 +1,5 @@
-//! A rollback, whoever asks for it: begun once, joined by all others, every route returned, the result recorded.
+//! One rollback, no matter how many ask for it: the first begins it, the others join. Returns every route and records
+//! the result.
 
 use crate::answer::answer;
 use crate::error::{ActionError, ErrorClass};
@@ -14,7 +15,7 @@ use crossfade_domain::plan::SETTLE_SECONDS;
 use crossfade_domain::rollback::{Admission, Cause, admission};
 use std::sync::Arc;
 
-/// Rolls a migration back from any phase. Answers `settle` once every route was seen back, `halt` where an operator is
+/// Rolls a migration back from any phase. Returns `settle` once every route was seen back, `halt` where an operator is
 /// needed, and `refused` where no route had been changed.
 ///
 /// # Errors
@@ -40,7 +41,7 @@ pub(crate) async fn roll_back_all(
 
 /// A rollback that has begun, or that continues without its record.
 pub(crate) struct Begun {
-    /// The migration; as it was found, where the beginning could not be recorded.
+    /// The migration; its head is as it was found if the beginning could not be recorded.
     pub(crate) migration: Migration,
     /// Why the beginning is not recorded: the table does not answer, and the routes go first (invariant 6).
     pub(crate) unrecorded: Option<ActionError>,
@@ -80,8 +81,7 @@ pub(crate) async fn bring_all_back(ports: &Ports, all: Vec<Begun>) -> Vec<Result
     answers
 }
 
-/// Fences the migration off from everything that moves it up, unless a rollback already has. Whoever else writes to the
-/// journal, what counts is whether a rollback runs now.
+/// Fences the migration off from everything that moves it up, unless a rollback already has.
 async fn begin(ports: &Ports, head: &mut Head, cause: &Cause) -> Result<(), ActionError> {
     write(ports, head, Continue::WithTheMigration, None, |now| match admission(now.phase, cause) {
         Admission::Begin => Ok(Some(EventKind::RollbackBegun {

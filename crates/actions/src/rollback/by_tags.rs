@@ -20,13 +20,13 @@ use std::collections::BTreeMap;
 pub(crate) struct RemovedGroups {
     /// Routes that were written.
     pub(crate) written: u32,
-    /// What a person must know of routes that were left.
+    /// What an operator must know about routes that were left.
     pub(crate) stuck: Vec<String>,
 }
 
-/// Takes every new group of a service out of every route of its load balancer, and reads them back. There is no plan to
-/// say what a baseline was, and no generation to look at: the old group gets our weight and the rest stays. The second
-/// look, which waits for the table, then gives each route its exact baseline.
+/// Removes every new group of a service from every route of its load balancer, and reads the routes back. Without the
+/// table there is no plan with the baselines and no generation to check: the old group gets our weight and the rest
+/// stays. The second check, which waits for the table, then gives each route its exact baseline.
 ///
 /// # Errors
 /// The load balancer's; `Internal` where no group carries the service's tag.
@@ -94,7 +94,7 @@ async fn remove_group(
     let routes = routes_with(ports, balancer, new).await?;
     let loaded = routes.iter().any(|route| share_of(&route.actions, new) > 0);
     let health = health_of_pairs(ports, loaded.then_some((old, new)).into_iter()).await;
-    // The policy is in the table, so that one healthy target of the new side has to be enough here.
+    // The policy is in the table, so one healthy target of the new side has to be enough here.
     let withheld = Withheld::by_health(&health, 1);
     let (mut failure, mut wrote) = (None, false);
     for route in routes {

@@ -21,10 +21,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Rounds of read and write; the read of each is the read-back of the one before.
 const ROUNDS: u32 = 4;
-/// Tries of a read in one round.
+/// Attempts of a read in one round.
 const READ_TRIES: u32 = 3;
-/// How long what was read of a route is good enough to write by: with many routes the account's budget of writes keeps
-/// the last ones waiting for half a minute, in which somebody else may change them.
+/// How old a read of a route may be when it decides a write. With many routes the account's budget of writes keeps the
+/// last ones waiting for half a minute, in which someone else may change them.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
 /// The result of returning one migration's routes.
@@ -32,9 +32,9 @@ const FRESH: SignedDuration = SignedDuration::from_secs(5);
 pub(crate) struct Returned {
     /// Writes that AWS accepted.
     pub(crate) written: u32,
-    /// Routes that somebody else changed and that no longer hold our group, with what was seen.
+    /// Routes that someone else changed and that no longer hold our group, with what they carry.
     pub(crate) foreign: BTreeMap<RouteId, String>,
-    /// Routes that must not or cannot be returned by us, with what a person must know.
+    /// Routes that must not or cannot be returned by us, with what an operator must know.
     pub(crate) stuck: BTreeMap<RouteId, String>,
     /// Routes that could not be read or written.
     pub(crate) failed: BTreeMap<RouteId, ActionError>,
@@ -110,7 +110,8 @@ pub(crate) struct RouteReturns<'a> {
 }
 
 impl<'a> RouteReturns<'a> {
-    /// The way back of a migration that is in a rollback; `table_is_silent` when the table has already failed to answer.
+    /// The way back of a migration that is in a rollback; `table_is_silent` when the table has already failed to
+    /// answer.
     pub(crate) fn new(migration: &'a Migration, table_is_silent: bool) -> Self {
         Self {
             head: &migration.head,
@@ -148,7 +149,7 @@ impl<'a> RouteReturns<'a> {
         self.withheld = Withheld::by_health(&self.health, self.plan.policy.min_healthy);
     }
 
-    /// The writes of this round; what is no write is kept with what was found.
+    /// The writes of this round. Keeps what else it has found.
     fn plan_round(&mut self) -> Vec<RouteWrite<'a>> {
         let unread = &self.found.failed;
         let new_groups = &self.head.new_groups;
@@ -158,7 +159,7 @@ impl<'a> RouteReturns<'a> {
         round.writes
     }
 
-    /// Brings one route back; whatever comes of it is kept.
+    /// Brings one route back, and keeps the result.
     async fn bring_back(&mut self, ports: &Ports, write: RouteWrite<'a>) {
         let id = &write.route.id;
         match self.write(ports, write.route, write.actions).await {
@@ -174,9 +175,9 @@ impl<'a> RouteReturns<'a> {
         }
     }
 
-    /// Writes one route; false where there is nothing to write any more. What is written was compared with the route a
-    /// moment before: it is read again before a further attempt, and where other routes have kept this one waiting
-    /// (invariant 5). The fence is checked before each attempt.
+    /// Writes one route; false if there is nothing left to write. What is written was compared with the route a moment
+    /// before: the route is read again before another attempt, and when other routes have kept it waiting (invariant
+    /// 5). The fence is checked before each attempt.
     async fn write(
         &mut self,
         ports: &Ports,
@@ -206,8 +207,8 @@ impl<'a> RouteReturns<'a> {
         }
     }
 
-    /// A rollback writes for as long as it runs. Once it was verified, or the migration was resumed, a late writer of it
-    /// must not touch a route any more.
+    /// A rollback writes for as long as it runs. Once it was verified, or the migration was resumed, a late writer of
+    /// it must not touch a route any more.
     async fn check_fence(&mut self, ports: &Ports) -> Result<(), ActionError> {
         if self.table_is_silent {
             return Ok(());
@@ -230,7 +231,7 @@ impl<'a> RouteReturns<'a> {
         self.read_at.get(id).is_some_and(|read_at| now.duration_since(*read_at) >= FRESH)
     }
 
-    /// Reads one route once more, and returns what it is to get now; what is no write is kept with what was found.
+    /// Reads one route again, and returns what to write now. If there is nothing to write, it keeps what it has found.
     async fn look_at(&mut self, ports: &Ports, route: &PlannedRoute) -> Result<Option<Vec<Action>>, ActionError> {
         let doing = format!("reading {}", route.id.describe());
         let read = || ports.routes.read_routes(std::slice::from_ref(&route.id));
@@ -254,7 +255,7 @@ impl<'a> RouteReturns<'a> {
         Ok(None)
     }
 
-    /// Answers, once a round has found nothing to write any more or was the last.
+    /// Ends the way back once a round has found nothing left to write, or was the last.
     fn conclude(&mut self, round: u32) {
         self.written += u32::try_from(self.wrote.len()).unwrap_or(u32::MAX);
         let settled = self.wrote.is_empty();
@@ -282,7 +283,8 @@ impl<'a> RouteReturns<'a> {
     }
 }
 
-/// The live actions of every route; where the batch cannot be read, of each on its own, with what failed.
+/// The live actions of every route, and the errors of those that cannot be read. Where the batch cannot be read, each
+/// route is read on its own.
 async fn read_each(ports: &Ports, plan: &Plan) -> (Live, BTreeMap<RouteId, ActionError>) {
     let busy = |error: &ActionError| error.class() == ErrorClass::Transient;
     if let Ok(live) = retry_while(ports, READ_TRIES, busy, || read::read_all(ports, plan)).await {

@@ -1,4 +1,4 @@
-//! Taking a migration back before its first change to a route.
+//! Takes a migration back before its first change to a route.
 
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
@@ -19,13 +19,13 @@ pub(crate) async fn withdraw(ports: &Ports, migration: &mut Migration, reason: &
         .release(ports, |now| (now.phase == Phase::Planned).then(|| EventKind::Refused { reason: reason.to_owned() }));
     refused.await?;
     if migration.head.phase == Phase::Refused {
-        // What could not be deleted is in the log; a refusal has a reason of its own.
+        // What could not be deleted is in the log; a refusal has its own reason.
         let _left = delete_guard_alarms(ports, &migration.plan).await;
     }
     Ok(())
 }
 
-/// Found by name and not by the journal, which does not know what was created by a function that died after it.
+/// Finds the groups by name: a function may have died after it created one and before it recorded it.
 async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
     let names: Vec<String> = plan.groups.iter().map(|group| group.new_name.clone()).collect();
     let doing = |what: &str| format!("{what} {}", names.join(", "));
@@ -42,7 +42,7 @@ async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
                 tags.get(group.arn.as_str()).is_some_and(|tags| is_ours(tags, &stack, &plan.service, &planned.old));
             planned.new_name == group.name && tagged
         });
-        // A group that some route uses is not ours to delete, whoever attached it.
+        // A group that a route uses is not ours to delete, whoever attached it.
         if !ours || !group.load_balancers.is_empty() {
             continue;
         }

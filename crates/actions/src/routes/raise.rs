@@ -27,7 +27,7 @@ const WRITES_FOR: Duration = Duration::from_secs(40);
 /// How a raise ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Raised {
-    /// Every route was written, or was there already. Not yet read back.
+    /// Every route was written, or carried the step already. Not yet read back.
     Everywhere,
     /// The invocation's time for writes is over: this many routes are still to be written.
     Unfinished(usize),

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The live actions of routes; a route that no longer exists is absent.
 pub(crate) type Live = BTreeMap<RouteId, Vec<Action>>;
 
-/// The pause between the two reads that drift takes: reads of a load balancer may be stale for a moment.
+/// The pause between the two reads that prove drift: a read of a load balancer may be stale for a moment.
 const DRIFT_PAUSE: Duration = Duration::from_secs(3);
 /// Reads that may pass until a write is seen.
 const READ_BACK_TRIES: u32 = 3;
@@ -40,7 +40,7 @@ pub(crate) async fn read(ports: &Ports, ids: &[RouteId], doing: &str) -> Result<
     Ok(routes.into_iter().map(|route| (route.id, route.actions)).collect())
 }
 
-/// Every route that somebody else has changed, in two reads a few seconds apart: a route counts that was wrong in both.
+/// Routes changed by someone else. A route counts only if two reads, a few seconds apart, both find it wrong.
 ///
 /// # Errors
 /// The load balancer's; `Internal` for a plan that was never accepted.
@@ -66,8 +66,8 @@ fn drifted_routes(plan: &Plan, head: &Head, live: &Live) -> Result<Vec<Drift>, A
     Ok(found)
 }
 
-/// Every value that a route may carry on the way up; after a resume that accepted what others did to it, that too,
-/// until the recorded step is verified anew.
+/// Every value that a route may carry on the way up. After a resume that accepted what others changed on it, this
+/// includes their value, until the recorded step is verified again.
 pub(crate) fn may_carry(plan: &Plan, route: &PlannedRoute, head: &Head) -> Result<Vec<Vec<Action>>, ActionError> {
     let mut values = expected(route, head.new_groups.get(&route.old), head.verified_step, head.intended_step)
         .map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))?;

@@ -5,8 +5,8 @@ use crate::alarms::quiet::{AlarmsRead, Objection, objections};
 use crate::gates::opinion::{Gate, Opinion, Vote};
 use jiff::Timestamp;
 
-/// Says what the alarms say: an alarm that fires, or fired at or after `since`, rolls back even if it is quiet again;
-/// one that is gone holds, since it would never fire; one without data is mentioned, and rolls back nothing by itself.
+/// Votes as the alarms demand. An alarm that fires, or fired at or after `since`, rolls back even if it is quiet again.
+/// One that is gone holds, since it would never fire. One without data is mentioned, and rolls back nothing by itself.
 pub fn alarms_opinion(wanted: &[String], read: &AlarmsRead, since: Timestamp) -> Opinion {
     let objections = objections(wanted, read, since);
     if let Some(caused_at) = objections.iter().filter_map(Objection::at).min() {

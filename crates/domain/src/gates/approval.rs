@@ -1,11 +1,11 @@
-//! Whether a person's approval is all that the next step waits for.
+//! Whether the next step waits only for an operator's approval.
 
 use super::verdict::seconds_between;
 use crate::journal::{Head, Phase};
 use crate::plan::Plan;
 use jiff::Timestamp;
 
-/// Whether the bake of a step that asks for approval is over, and nobody has approved it yet.
+/// Whether the bake of a step that asks for approval is over, and no one has approved it yet.
 pub fn waits_for_approval(head: &Head, plan: &Plan, now: Timestamp) -> bool {
     let (Some(number), Some(since)) = (head.verified_step, head.verified_at) else { return false };
     let Some(step) = plan.step(number) else { return false };

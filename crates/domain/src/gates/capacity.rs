@@ -7,7 +7,7 @@ pub struct CapacityVerdict {
     pub enough: bool,
     /// How many healthy targets are needed for that.
     pub needed: u32,
-    /// What was seen, for people.
+    /// The counts, as an operator reads them.
     pub reason: String,
 }
 

@@ -4,7 +4,7 @@ use crate::gates::opinion::{Gate, Opinion, Vote};
 use crate::policy::service_policy::OnDrift;
 use crate::routing::drift::Drift;
 
-/// Routes that somebody else has changed halt the migration, or roll it back, as the policy says.
+/// Votes to halt or to roll back, as the policy says, when someone else has changed a route.
 pub fn drift_opinion(read: &Result<Vec<Drift>, String>, on_drift: OnDrift) -> Opinion {
     match read {
         Err(error) => Opinion::unreadable(Gate::Drift, error),

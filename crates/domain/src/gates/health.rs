@@ -2,8 +2,8 @@
 
 use crate::load_balancer::group::{HealthState, TargetHealth, healthy_count};
 
-/// Reads in a row in which the new targets must be healthy: a target that has just been registered needs one passing
-/// check only, so that one read would let a flapping target through.
+/// Reads in a row in which the new targets must be healthy. A target that has just been registered needs only one
+/// passing check, so a single read would let a flapping target through.
 pub const HEALTHY_READS: u32 = 3;
 
 /// Whether a new target group has enough healthy targets.
@@ -13,11 +13,12 @@ pub struct TargetsVerdict {
     pub enough: bool,
     /// How many are healthy.
     pub healthy: u32,
-    /// What was seen, for people: `1 of 2 targets healthy, 2 needed; 10.0.0.1:8080 unhealthy (Target.Timeout)`.
+    /// The counts, as an operator reads them: `1 of 2 targets healthy, 2 needed; 10.0.0.1:8080 unhealthy
+    /// (Target.Timeout)`.
     pub reason: String,
 }
 
-/// Counts the healthy targets of one group. A group without targets is never healthy, whatever is asked for.
+/// Counts the healthy targets of one group. A group without targets is never healthy, not even with a minimum of 0.
 pub fn targets_verdict(health: &[TargetHealth], min_healthy: u32) -> TargetsVerdict {
     let needed = min_healthy.max(1);
     let healthy = healthy_count(health);
@@ -28,16 +29,16 @@ pub fn targets_verdict(health: &[TargetHealth], min_healthy: u32) -> TargetsVerd
         format!("{healthy} of {} targets healthy, {needed} needed", health.len())
     };
     if !enough {
-        for sick in health.iter().filter(|target| target.state != HealthState::Healthy).take(3) {
+        for unhealthy in health.iter().filter(|target| target.state != HealthState::Healthy).take(3) {
             reason.push_str("; ");
-            reason.push_str(&describe(sick));
+            reason.push_str(&describe(unhealthy));
         }
     }
     TargetsVerdict { enough, healthy, reason }
 }
 
-fn describe(sick: &TargetHealth) -> String {
-    let state = match sick.state {
+fn describe(target: &TargetHealth) -> String {
+    let state = match target.state {
         HealthState::Initial => "initial",
         HealthState::Healthy => "healthy",
         HealthState::Unhealthy => "unhealthy",
@@ -45,9 +46,9 @@ fn describe(sick: &TargetHealth) -> String {
         HealthState::Draining => "draining",
         HealthState::Unavailable => "unavailable",
     };
-    let port = sick.target.port.map(|port| format!(":{port}")).unwrap_or_default();
-    let reason = sick.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    format!("{}{port} {state}{reason}", sick.target.id)
+    let port = target.target.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let reason = target.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{}{port} {state}{reason}", target.target.id)
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use crate::weight::Weight;
 /// judged, two until they have settled, and the rest of the minute of the shift.
 pub const EARLIEST_PASS_SECONDS: u32 = 8 * 60;
 
-/// What a look at the metrics found.
+/// What the metrics show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JudgeReading {
-    /// What the judge says.
+    /// The judge's verdict and its reasons.
     pub judgement: Judgement,
-    /// What speaks against going on beside it, from [`crate::comparison::objections`]. It holds, and never rolls back.
+    /// Other reasons not to continue, from [`crate::comparison::objections`]. They hold, and never roll back.
     pub objections: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ impl JudgeReading {
     }
 }
 
-/// Where in a bake the judge is asked.
+/// The point in a bake at which the judge is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// The weight.
@@ -36,10 +36,14 @@ pub struct Moment {
     pub bake_seconds: u32,
 }
 
-/// Says what a judgement means here: FAIL rolls back at once, PASS says so; INCONCLUSIVE says so during the bake and
-/// does what the policy says at its end. At a weight of 100 there is nothing to compare, and the judge says that; but a
-/// FAIL of minutes that settled only after the shift still counts. A comparison that could not be read holds at the end
-/// of the bake, and so does whatever speaks against going on although no comparison shows it.
+/// Turns a judgement into a vote:
+///
+/// - FAIL rolls back at once;
+/// - PASS does not object;
+/// - INCONCLUSIVE does not object during the bake, and does what the policy says at its end. At a weight of 100 there
+///   is nothing to compare, so it does not object there either. A FAIL of minutes that settled only after that shift
+///   counts;
+/// - a comparison that could not be read, and any other reason not to continue, hold at the end of the bake.
 pub fn judge_opinion(read: &Result<JudgeReading, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
     let baked = moment.elapsed_seconds >= moment.bake_seconds;
     let JudgeReading { judgement, objections } = match read {
@@ -63,7 +67,7 @@ pub fn judge_opinion(read: &Result<JudgeReading, String>, moment: Moment, on_inc
         Verdict::Inconclusive if !baked => Vote::GoOn,
         Verdict::Inconclusive => match on_inconclusive {
             OnInconclusive::Advance => Vote::GoOn,
-            // Nothing could have been shown yet, so that its absence means nothing.
+            // It is too early to show anything, so the missing evidence means nothing.
             OnInconclusive::Rollback if moment.elapsed_seconds < EARLIEST_PASS_SECONDS => Vote::Hold,
             OnInconclusive::Hold => Vote::Hold,
             OnInconclusive::Rollback => Vote::RollBack,

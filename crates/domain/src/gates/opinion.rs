@@ -1,14 +1,14 @@
-//! What a gate says. The gates are asked one by one; `verdict` combines what they said.
+//! A gate's opinion. The gates are asked one by one, and `verdict` combines their votes.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Who says it.
+/// The gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Gate {
-    /// A person, by a command.
+    /// An operator, by a command.
     Operator,
     /// The alarms of the policy.
     Alarms,
@@ -42,11 +42,11 @@ impl fmt::Display for Gate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Vote {
-    /// Nothing against going on.
+    /// No objection.
     GoOn,
     /// Keep the weight.
     Hold,
-    /// Leave the traffic where it is; a person decides.
+    /// Leave the traffic where it is; an operator decides.
     Halt,
     /// Go back.
     RollBack,
@@ -56,12 +56,12 @@ pub enum Vote {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Opinion {
-    /// Whose.
+    /// The gate.
     pub gate: Gate,
     /// Its vote.
     #[serde(rename = "says")]
     pub vote: Vote,
-    /// Why, for people; may be empty where there is nothing to say.
+    /// Why, as an operator reads it; empty where there is nothing to say.
     pub reason: String,
     /// When the cause of a rollback arose, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,12 +69,12 @@ pub struct Opinion {
 }
 
 impl Opinion {
-    /// An opinion whose cause has no time of its own.
+    /// An opinion whose cause has no known time.
     pub fn new(gate: Gate, vote: Vote, reason: impl Into<String>) -> Self {
         Self { gate, vote, reason: reason.into(), caused_at: None }
     }
 
-    /// A gate that could not look. Unreadable is never quiet.
+    /// The opinion of a gate that could not be read. Unreadable is never quiet.
     pub fn unreadable(gate: Gate, error: &str) -> Self {
         Self::new(gate, Vote::Hold, format!("could not be read: {error}"))
     }

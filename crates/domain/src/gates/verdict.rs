@@ -1,12 +1,12 @@
 //! The verdict at the end of each bake slice.
 //!
-//! Every gate is asked, the strongest opinion wins: roll back, then halt, then hold; only when none objects does the
-//! bake count. Among equals the operator speaks first, then alarms, health, capacity, drift, judge. A pause therefore
-//! holds the weight and never holds back a rollback.
+//! Every gate is asked, and the strongest opinion wins: roll back, then halt, then hold. The bake counts only when none
+//! objects. Among equals the order is operator, alarms, health, capacity, drift, judge. So a pause holds the weight and
+//! never holds back a rollback.
 //!
-//! A shift that had to wait comes here too, so that no traffic goes unwatched. One that was begun is no place to rest:
-//! pause, capacity and an inconclusive judge then hold nothing, and `shift-weight` completes what it began or takes it
-//! back (invariant 3). What cannot be read still holds.
+//! A shift that had to wait comes here too, because no traffic may go unwatched. A shift that was begun must not stay
+//! half done: pause, capacity and an inconclusive judge then hold nothing, and `shift-weight` completes the shift or
+//! takes it back (invariant 3). A gate that cannot be read still holds.
 
 use crate::alarms::quiet::AlarmsRead;
 use crate::gates::alarms::alarms_opinion;
@@ -27,22 +27,22 @@ use crate::weight::Weight;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// The longest wait between two looks while a step is held or waits for approval, in seconds.
+/// The longest wait between two checks while a step is held or waits for approval, in seconds.
 pub const LONGEST_HELD_WAIT_SECONDS: u32 = 900;
 /// About as many slices as all bakes of a schedule have together: each is some ten events of the at most 25,000 that
 /// the history of one execution holds.
 const MOST_SLICES: u64 = 1000;
 
-/// What a look found. An error is the text of what could not be read.
+/// What a check has read. An error is the text of what could not be read.
 #[derive(Debug, Clone)]
 pub struct SliceInputs<'a> {
-    /// The time of the look.
+    /// The time of the check.
     pub now: Timestamp,
     /// The plan.
     pub plan: &'a Plan,
     /// The head, read before everything else.
     pub head: &'a Head,
-    /// The alarms of the policy, and from when on a firing counts: when the locks were taken.
+    /// The alarms of the plan. A firing counts from when the locks were taken.
     pub alarms: Result<AlarmsRead, String>,
     /// The targets of each new group, by the new group.
     pub new_side: Result<BTreeMap<TargetGroupArn, Vec<TargetHealth>>, String>,
@@ -50,7 +50,7 @@ pub struct SliceInputs<'a> {
     pub old_side: Result<BTreeMap<TargetGroupArn, Vec<TargetHealth>>, String>,
     /// Routes that were found changed in two reads.
     pub drift: Result<Vec<Drift>, String>,
-    /// What the comparison says; none before the first traffic and where the policy wants none.
+    /// The comparison; none before the first traffic and where the policy wants none.
     pub judge: Option<Result<JudgeReading, String>>,
 }
 
@@ -59,9 +59,9 @@ pub struct SliceInputs<'a> {
 pub struct SliceVerdict {
     /// `advance`, `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`.
     pub verdict: NextStep,
-    /// Who decided.
+    /// The gate that decided.
     pub gate: Gate,
-    /// Seconds until the next look; 0 where there is none.
+    /// Seconds until the next check; 0 where there is none.
     pub wait_seconds: u32,
     /// Why, in one sentence.
     pub reason: String,
@@ -71,7 +71,7 @@ pub struct SliceVerdict {
     pub caused_at: Timestamp,
 }
 
-/// Combines what the gates say.
+/// Combines the opinions of the gates.
 pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
     let decided = |verdict, gate, wait_seconds, reason| SliceVerdict {
         verdict,
@@ -97,7 +97,7 @@ pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
     if let Some(reason) = &head.rollback_decided
         && opinions.iter().all(|opinion| opinion.vote < Vote::RollBack)
     {
-        // A function that recorded a rollback and died before it answered is run again, and what it saw may be over.
+        // A function that recorded a rollback and died before it returned is run again. Its reason may be over by then.
         let trigger = Some(Trigger::CheckAlarms);
         return SliceVerdict { trigger, ..decided(NextStep::RollBack, Gate::Judge, 0, reason.clone()) };
     }
@@ -154,7 +154,7 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
         Ok(health) => health,
         Err(error) => return Opinion::unreadable(Gate::Health, error),
     };
-    let mut sick = Vec::new();
+    let mut unhealthy = Vec::new();
     for planned in &inputs.plan.groups {
         let Some(new) = inputs.head.new_groups.get(&planned.old) else {
             return Opinion::unreadable(Gate::Health, &format!("{} has no new target group", planned.old.name()));
@@ -164,14 +164,14 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
         };
         let verdict = targets_verdict(targets, inputs.plan.policy.min_healthy);
         if !verdict.enough {
-            sick.push(format!("{}: {}", new.name(), verdict.reason));
+            unhealthy.push(format!("{}: {}", new.name(), verdict.reason));
         }
     }
-    if sick.is_empty() {
+    if unhealthy.is_empty() {
         return Opinion::new(Gate::Health, Vote::GoOn, "");
     }
     let vote = if inputs.head.new_side_may_have_traffic() { Vote::RollBack } else { Vote::Hold };
-    Opinion::new(Gate::Health, vote, sick.join(", "))
+    Opinion::new(Gate::Health, vote, unhealthy.join(", "))
 }
 
 fn old_side(inputs: &SliceInputs<'_>) -> Opinion {
@@ -226,18 +226,18 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     };
     if let Some(begun) = head.intended_step {
         let weight = plan.step(begun).map_or(Weight::ZERO, |step| step.weight);
-        return decided(NextStep::Advance, 0, format!("the shift to {weight} was begun, on with it"));
+        return decided(NextStep::Advance, 0, format!("the shift to {weight} was begun and continues"));
     }
     let (Some(number), Some(verified_at)) = (head.verified_step, head.verified_at) else {
         return held(inputs, NextStep::Hold, Gate::Schedule, noted("the shift is not verified yet".to_owned()));
     };
     let (weight, asked_seconds, approve) =
         current(inputs).map_or((Weight::ZERO, 0, false), |step| (step.weight, step.bake_seconds, step.approve));
-    // Nobody looks at the routes after the end, so every shift that may have been invoked twice is dead before it.
+    // No one checks the routes after the end, so every shift that may have been invoked twice must be dead before it.
     let least_seconds = if number == plan.last_step() { SETTLE_SECONDS } else { 0 };
     let bake_seconds = asked_seconds.max(least_seconds);
     let elapsed = seconds_between(verified_at, inputs.now);
-    // The bake's end, and before it the moment from which the judge may end it.
+    // The judge may end the bake early, but not before this time.
     let early_end = plan.policy.early_end_seconds(number);
     let passed = matches!(&inputs.judge, Some(Ok(reading)) if reading.passes());
     let ends_early = passed && early_end.is_some_and(|least| elapsed >= least);
@@ -267,7 +267,7 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     )
 }
 
-/// A hold or an approval: looks become rarer, up to a quarter of an hour, and end in a halt.
+/// A hold or an approval: the wait between two checks grows to a quarter of an hour, and ends in a halt.
 fn held(inputs: &SliceInputs<'_>, verdict: NextStep, gate: Gate, reason: String) -> SliceVerdict {
     let policy = &inputs.plan.policy;
     let held_for = inputs.head.held_since.map_or(0, |since| seconds_between(since, inputs.now));
@@ -278,22 +278,22 @@ fn held(inputs: &SliceInputs<'_>, verdict: NextStep, gate: Gate, reason: String)
     SliceVerdict { verdict, gate, wait_seconds, reason, trigger: None, caused_at: inputs.now }
 }
 
-/// The wait before the next look at something that has been held for so many seconds: `shortest` at first, then as long
-/// as it has been held, up to a quarter of an hour. None once the policy's `maxHold` is over.
+/// The wait before the next check of something that has been held for so many seconds: `shortest` at first, then as
+/// long as it has been held, up to a quarter of an hour. None once the policy's `maxHold` is over.
 pub fn held_wait_seconds(policy: &ServicePolicy, held_for: u32, shortest: u32) -> Option<u32> {
     let left = policy.max_hold_seconds.saturating_sub(held_for);
     let longest = LONGEST_HELD_WAIT_SECONDS.max(shortest);
     (left > 0).then(|| held_for.clamp(shortest, longest).min(left).max(1))
 }
 
-/// Why it halts, where it has been held for longer than the policy's `maxHold`.
+/// The reason for the halt of something that has been held for longer than the policy's `maxHold`.
 pub fn held_too_long(policy: &ServicePolicy, held_for: u32, reason: &str) -> String {
     let longest = written_duration(policy.max_hold_seconds);
     format!("held for {} (maxHold is {longest}): {reason}", written_duration(held_for))
 }
 
-/// The next slice, in seconds, of a bake of which `remaining_seconds` are left: the policy's slice, longer where the
-/// schedule is so long that the looks would not fit into the history of one execution, never more than the rest.
+/// The next slice, in seconds, of a bake of which `remaining_seconds` are left: the policy's slice, but longer if the
+/// schedule's checks would not fit into the history of one execution, and never more than the rest.
 pub fn slice_seconds(policy: &ServicePolicy, remaining_seconds: u32) -> u32 {
     let total: u64 = policy.schedule.steps.iter().map(|step| u64::from(step.bake_seconds)).sum();
     let fitting = u32::try_from(total.div_ceil(MOST_SLICES)).unwrap_or(u32::MAX);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What a function returns: the whole next payload. The machine branches on `verdict` and waits for `waitSeconds`;
-/// a person reads `reason` in the console.
+/// an operator reads `reason` in the console.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cursor {
@@ -28,7 +28,7 @@ pub struct Cursor {
     pub weight: Weight,
     /// What comes next.
     pub verdict: NextStep,
-    /// How long to wait before the next look, in seconds.
+    /// How long to wait before the next state, in seconds.
     pub wait_seconds: u32,
     /// Why, in one sentence.
     pub reason: String,
@@ -41,7 +41,7 @@ pub struct Cursor {
     /// The error name of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Refusal>,
-    /// What the checks said, where the verdict is `refused` or `planned`.
+    /// The findings of the planner, where the verdict is `refused` or `planned`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// The plan of a dry run.
@@ -80,7 +80,7 @@ impl Cursor {
 /// Why a migration did not begin: the error name with which its execution fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Refusal {
-    /// The plan, or what was found, stands against it.
+    /// The findings of the planner, or the state of the service, refuse it.
     Refused,
     /// Another migration holds the service or one of its routes: it may begin later.
     LockHeld,
@@ -107,19 +107,19 @@ pub enum NextStep {
     Planned,
     /// The migration did not begin, or was taken back before its first change.
     Refused,
-    /// Go on with the next state.
+    /// Continue with the next state.
     Proceed,
     /// Not yet, and no traffic is at stake: ask the same function again.
     Wait,
     /// Targets are healthy.
     Ready,
-    /// Call the function that `hook` names, then the function that said so once more.
+    /// Call the function that `hook` names, then the same function again.
     Hook,
-    /// Keep the weight and look again after a slice.
+    /// Keep the weight and check again after a slice.
     Bake,
-    /// Keep the weight although the bake is over, and let the gates look again after a slice.
+    /// Keep the weight, whether or not the bake is over, and check again after a slice.
     Hold,
-    /// Keep the weight until a person approves.
+    /// Keep the weight until an operator approves.
     Approval,
     /// On to the step in the payload.
     Advance,
@@ -127,11 +127,11 @@ pub enum NextStep {
     Finish,
     /// A gate failed.
     RollBack,
-    /// Somebody else rolls this migration back; settle and verify.
+    /// Someone else rolls this migration back; settle and verify.
     Stop,
-    /// Leave traffic where it is; a person decides.
+    /// Leave traffic where it is; an operator decides.
     Halt,
-    /// Every route is back; wait until late writers are gone, then look again.
+    /// Every route is back; wait until late writers are dead, then check again.
     Settle,
     /// Every route is back, checked twice, locks released.
     RolledBack,

@@ -1,4 +1,4 @@
-//! Which hook is due. A head remembers only the last call: this follows from it and from the step.
+//! Which hook is due. It follows from the step and from the last call, which the head keeps.
 
 use super::hook::{DueHook, HookPoint};
 use crate::journal::Head;
@@ -10,7 +10,7 @@ pub fn due_before(hooks: &Hooks, head: &Head, step: u32) -> Option<DueHook> {
     due(hooks, head, HookPoint::BeforeFirstShift, step).filter(|_| first)
 }
 
-/// The hook that must answer after `step` was verified, before its bake is looked at.
+/// The hook that must answer after `step` was verified, before its bake begins.
 pub fn due_after(hooks: &Hooks, head: &Head, step: u32) -> Option<DueHook> {
     due(hooks, head, HookPoint::AfterEachShift, step).filter(|_| step > 0 && head.verified_step == Some(step))
 }

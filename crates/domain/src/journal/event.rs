@@ -78,7 +78,7 @@ pub enum EventKind {
     },
     /// The gates looked.
     Judged {
-        /// What they said.
+        /// Their reasons.
         verdict: NextStep,
         /// Which gate decided, and why.
         reason: String,
@@ -107,7 +107,7 @@ pub enum EventKind {
     Commanded {
         /// The commands in force from now on.
         commands: Commands,
-        /// Who and why, for people.
+        /// Who asked, and why.
         reason: String,
     },
     /// A rollback was begun; later ones join it.
@@ -119,7 +119,7 @@ pub enum EventKind {
         /// When the cause arose.
         caused_at: Timestamp,
     },
-    /// A route could not be given its baseline because somebody else had changed it; our group was taken out.
+    /// A route could not be given its baseline because someone else had changed it; our group was removed.
     ForeignEditKept {
         /// The route.
         route: RouteId,
@@ -131,9 +131,9 @@ pub enum EventKind {
         /// How many routes had to be written.
         written: u32,
     },
-    /// The second look, after settle, found every route back; locks are released.
+    /// The second check, after settle, found every route back; the locks are released.
     RollbackVerified {
-        /// Routes that a late writer had moved again and that were written once more.
+        /// Routes that a late writer had moved again and that were returned again.
         rewritten: u32,
     },
     /// All traffic is on the new side, read back; locks are released.
@@ -143,11 +143,11 @@ pub enum EventKind {
         /// Why, and what to do.
         reason: String,
     },
-    /// A person let a halted migration go on, in an execution of its own.
+    /// An operator has continued a halted migration, in a new execution.
     Resumed {
         /// The ARN of that execution, which is started after this is recorded.
         execution: String,
-        /// Who, for people.
+        /// Who asked.
         who: String,
         /// What others did to routes and what from now on belongs to their baselines. Where there is any, the revision
         /// of the plan that has it is stored with this line, under the generation that this line begins.

@@ -21,11 +21,11 @@ pub enum Phase {
     Moving,
     /// A rollback was begun; traffic may still be on the new side.
     RollingBack,
-    /// Every route was seen back; the second look is due.
+    /// Every route was seen back; the second check follows.
     Settling,
     /// At rest: every route is at its baseline.
     RolledBack,
-    /// At rest: a person is needed. Locks stay.
+    /// At rest: an operator is needed. Locks stay.
     Halted,
     /// At rest: all traffic is on the new side.
     Migrated,
@@ -79,7 +79,7 @@ pub struct Head {
     /// When the current run of `hold` or `approval` verdicts began. A bake or a verified shift ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Timestamp>,
-    /// Why the gates decided to roll back: a decision that is recorded stays, even if nobody acted on it yet.
+    /// Why the gates decided to roll back. A decision that is recorded stays, even before anyone has acted on it.
     #[serde(rename = "condemned", default, skip_serializing_if = "Option::is_none")]
     pub rollback_decided: Option<String>,
     /// When the new targets were first waited for.
@@ -112,7 +112,7 @@ pub struct Head {
     /// The generation whose revision of the plan is in force; none for the plan as it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_revision: Option<u64>,
-    /// Routes may still carry what a person accepted at the last resume, until the next shift is verified.
+    /// Routes may still carry what an operator accepted at the last resume, until the next shift is verified.
     #[serde(default)]
     pub accepting: bool,
     /// Why the migration rests where it is.
@@ -167,7 +167,7 @@ impl Head {
 
     /// When the routes of a migration that ended with `event`, which led to this head, can be taken by another: when
     /// the longest writer that passed a fence before the end is dead, with what settle has to spare. None where no
-    /// route was ever written to, so that they are free at once.
+    /// route was ever written to, so they are free at once.
     pub fn routes_free_at(&self, event: &Event) -> Option<Timestamp> {
         let written = matches!(self.phase, Phase::RolledBack | Phase::Migrated);
         written.then(|| event.at + SignedDuration::from_secs(i64::from(SETTLE_SECONDS)))

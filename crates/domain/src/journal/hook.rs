@@ -1,6 +1,6 @@
 //! Hooks: an operator's own functions, called at certain points of a migration.
 //!
-//! A function of ours says when one is due, by the verdict `hook` and its name in the cursor; the machine calls it; the
+//! A function of ours returns the verdict `hook` and its name in the cursor when one is due; the machine calls it; the
 //! function that runs next records the answer.
 
 use crate::policy::service_policy::Hooks;
@@ -33,7 +33,7 @@ impl HookPoint {
     }
 }
 
-/// A hook that is due, as the machine finds it in the cursor.
+/// A hook that is due, as it is in the cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DueHook {

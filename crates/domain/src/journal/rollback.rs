@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Rollback {
     /// Who began it.
     pub trigger: Trigger,
-    /// Why, for people.
+    /// Why, as an operator reads it.
     pub cause: String,
     /// When the cause arose: the alarm's change of state, else the verdict.
     pub caused_at: Timestamp,
@@ -30,10 +30,10 @@ pub enum Trigger {
     CheckAlarms,
     /// The sweep found the execution dead.
     Sweep,
-    /// A person.
+    /// An operator.
     Operator,
     /// A function failed.
     Failure,
-    /// The sweep found the new side of a halted migration sick.
+    /// The sweep found the new side of a halted migration unhealthy.
     Health,
 }

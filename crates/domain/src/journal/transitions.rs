@@ -58,7 +58,7 @@ impl Head {
                 }
                 next.held_since = match verdict {
                     NextStep::Hold | NextStep::Approval => self.held_since.or(Some(event.at)),
-                    // Not a shift yet: one that is held again counts on, so that `maxHold` ends it.
+                    // Not a shift yet: if it is held again, the time continues to count, so `maxHold` ends it.
                     NextStep::Advance => self.held_since,
                     _ => None,
                 };
@@ -130,7 +130,7 @@ impl Head {
     }
 
     /// Fences off what moved the migration before it halted, hands it to another execution and forgets what the halt
-    /// left. The step bakes anew, and new targets are looked at anew: nobody looked while it was halted.
+    /// left. The step bakes again, and new targets are checked again: no one checked them during the halt.
     fn resume(&mut self, execution: &str, revised: bool, at: Timestamp) {
         self.generation += 1;
         execution.clone_into(&mut self.execution);

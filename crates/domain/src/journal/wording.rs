@@ -1,4 +1,4 @@
-//! A journal in words: a line for people, and what is announced to others.
+//! A journal in words: a line for operators, and what is announced to others.
 
 use super::{Event, EventKind, Trigger};
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 pub struct Cause {
     /// Who asks for it.
     pub trigger: Trigger,
-    /// Why, for people.
+    /// Why, as an operator reads it.
     pub cause: String,
     /// When the cause arose.
     pub caused_at: Timestamp,
@@ -29,7 +29,7 @@ pub enum Admission {
     Begin,
     /// One is under way: join it.
     Join,
-    /// It has halted, and this cause may not move it: a person decides.
+    /// It has halted, and this cause may not move it: an operator decides.
     LeftToAPerson,
     /// It is over: there is nothing to return.
     Over,

@@ -63,15 +63,15 @@ pub struct RouteWrite<'a> {
 /// What one round has to do.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Round<'a> {
-    /// Writes, the most loaded route first: the account's budget goes where most is to be saved (invariant 14).
+    /// Writes, the most loaded route first: the account's budget goes where it helps most (invariant 14).
     pub writes: Vec<RouteWrite<'a>>,
-    /// Routes that somebody else changed and that no longer hold our group, with what was seen.
+    /// Routes that someone else changed and that no longer hold our group, with what they carry.
     pub foreign: BTreeMap<RouteId, String>,
-    /// Routes that must not or cannot be returned by us, with what a person must know.
+    /// Routes that must not or cannot be returned by us, with what an operator must know.
     pub stuck: BTreeMap<RouteId, String>,
 }
 
-/// What is to be done with one route; `live` is none where it no longer exists.
+/// What to do with one route; `live` is none where it no longer exists.
 pub fn step(route: &PlannedRoute, live: Option<&[Action]>, new: Option<&TargetGroupArn>, withheld: &Withheld) -> Step {
     let Some(live) = live else { return Step::Foreign("the route no longer exists".to_owned()) };
     let step = Step::of(way_back(route, live, new), live);

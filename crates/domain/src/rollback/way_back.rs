@@ -14,9 +14,9 @@ pub enum WayBack {
     AtBaseline,
     /// It carries a value of the plan: it gets its baseline.
     Restore(Vec<Action>),
-    /// Somebody else changed it: these are the live actions with our group taken out.
+    /// Someone else changed it: these are the live actions without our group.
     TakeOut(Vec<Action>),
-    /// Somebody else changed it, and our group is not in it; it is left as it is.
+    /// Someone else changed it, and our group is not in it; it is left as it is.
     LeaveForeign,
 }
 
@@ -27,18 +27,18 @@ pub enum Step {
     Nothing,
     /// It gets these actions.
     Write(Vec<Action>),
-    /// Somebody else changed it, and our group is not in it: it stays as it is, which is this.
+    /// Someone else changed it, and our group is not in it: it stays as it is, which is this.
     Foreign(String),
-    /// Only a person can help, and why.
+    /// Only an operator can help, and why.
     Stuck(String),
 }
 
-/// Decides how a live route is rolled back (invariant 5). A route is ours where it carries any step of the plan, so
-/// that no bookkeeping of steps is needed in an emergency; and where a rollback by tags has taken our group out of a
-/// step, which left the other weights in the plan's scale. Without a new group nothing of ours was ever written.
+/// Decides how a live route is rolled back (invariant 5). A route is ours if it carries any step of the plan: no
+/// bookkeeping of steps is needed in an emergency. It is also ours if a rollback by tags has removed our group from a
+/// step, which left the other weights in the plan's scale. Without a new group, we have never written to it.
 ///
 /// # Errors
-/// The old group is gone while ours is there, or an action type is unknown: a person must decide.
+/// The old group is gone while ours is there, or an action type is unknown: an operator must decide.
 pub fn way_back(route: &PlannedRoute, live: &[Action], new: Option<&TargetGroupArn>) -> Result<WayBack, EditError> {
     if equivalent(live, &route.baseline) {
         return Ok(WayBack::AtBaseline);
@@ -78,7 +78,7 @@ pub fn way_back_by_tags(live: &[Action], old: &TargetGroupArn, new: &TargetGroup
 }
 
 impl Step {
-    /// What a way back comes to.
+    /// The step that a way back leads to.
     pub(super) fn of(way: Result<WayBack, EditError>, live: &[Action]) -> Self {
         match way {
             Ok(WayBack::AtBaseline) => Self::Nothing,
