@@ -5,7 +5,7 @@
 //! | `functions` | one file for each Lambda function, with its name |
 //! | `operator` | what the command line asks for |
 //! | `migration` | what every step does to its migration: own it, write the journal, halt, call hooks |
-//! | `observing` | reads of the world that decisions are made from |
+//! | `reads` | what decisions are made from, as it is read from the world |
 //! | `routes` | routes on the way up |
 //! | `rollback` | the way back |
 //! | `ports` | what an action may ask of the world |
@@ -24,10 +24,10 @@ pub mod functions;
 pub mod metric_math;
 pub mod metric_pages;
 mod migration;
-mod observing;
 pub mod operator;
 mod payload;
 pub mod ports;
+mod reads;
 mod retry;
 mod rollback;
 mod routes;

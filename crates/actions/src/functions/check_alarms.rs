@@ -3,11 +3,11 @@
 use crate::error::ActionError;
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
-use crate::observing::deadline::Deadline;
-use crate::observing::health::health;
-use crate::observing::read_alarms::alarms_since;
-use crate::observing::read_comparison::compare;
 use crate::ports::Ports;
+use crate::reads::alarms::alarms_since;
+use crate::reads::comparison::compare;
+use crate::reads::deadline::Deadline;
+use crate::reads::health::health;
 use crate::routes::read;
 use crossfade_domain::gates::verdict::{SliceInputs, SliceVerdict, verdict};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};

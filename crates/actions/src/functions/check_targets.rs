@@ -3,8 +3,8 @@
 use crate::error::ActionError;
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
-use crate::observing::health::health;
 use crate::ports::Ports;
+use crate::reads::health::health;
 use crossfade_domain::gates::health::{HEALTHY_READS, targets_verdict};
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};

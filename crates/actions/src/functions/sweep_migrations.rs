@@ -2,9 +2,9 @@
 
 use crate::error::{ActionError, Doing as _};
 use crate::migration::read_journal::{open_heads, plan_of};
-use crate::observing::health::too_few_new;
-use crate::observing::read_alarms::alarms_since;
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
+use crate::reads::alarms::alarms_since;
+use crate::reads::health::too_few_new;
 use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use jiff::Timestamp;

@@ -1,8 +1,8 @@
 //! Deletes our own alarms once nothing is left to guard. A halted migration keeps them.
 
 use crate::error::ActionError;
-use crate::observing::deadline::Deadline;
 use crate::ports::Ports;
+use crate::reads::deadline::Deadline;
 use crate::retry::retry;
 use crossfade_domain::alarms::guard::is_our_alarm;
 use crossfade_domain::journal::cursor::Cursor;

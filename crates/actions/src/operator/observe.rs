@@ -3,9 +3,9 @@
 
 use crate::error::ActionError;
 use crate::migration::read_journal::plan_of;
-use crate::observing::health::health;
-use crate::observing::read_alarms::alarms;
 use crate::ports::Ports;
+use crate::reads::alarms::alarms;
+use crate::reads::health::health;
 use crate::routes::read::{may_carry, read_all};
 use crossfade_domain::alarms::alarm::Alarm;
 use crossfade_domain::journal::{Head, Phase};

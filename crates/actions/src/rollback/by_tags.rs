@@ -1,8 +1,8 @@
 //! A rollback when the table does not answer: the new groups are found by their tags, and each names its old one.
 
 use crate::error::ActionError;
-use crate::observing::health::health_of_pairs;
 use crate::ports::Ports;
+use crate::reads::health::health_of_pairs;
 use crate::retry::retry;
 use crate::routes::read::not_seen;
 use crossfade_domain::alarms::tags;

@@ -66,7 +66,6 @@ impl<'a> Raise<'a> {
             }
         }
         for (done, (route, wanted)) in left.iter().enumerate() {
-            self.pace().await;
             if self.ports.clock.real().saturating_sub(self.read_at) >= WRITES_FOR {
                 return Ok(Raised::Unfinished(left.len() - done));
             }

@@ -9,7 +9,7 @@ fn begun(scene: &mut Scene) {
     scene.head.intended_step = Some(2);
 }
 
-const ON: &str = "the shift to 50 % was begun, on with it";
+const ON: &str = "the shift to 50 % was begun and continues";
 
 #[test]
 fn a_begun_shift_goes_on_when_nothing_objects() {
@@ -19,7 +19,7 @@ fn a_begun_shift_goes_on_when_nothing_objects() {
         begun(scene);
         (scene.head.verified_step, scene.head.intended_step) = (Some(2), Some(3));
     };
-    check(approved, NextStep::Advance, 0, "the shift to 100 % was begun, on with it");
+    check(approved, NextStep::Advance, 0, "the shift to 100 % was begun and continues");
 }
 
 #[test]

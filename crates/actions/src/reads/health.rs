@@ -1,8 +1,8 @@
 //! Counts the healthy targets of both sides: enough to take traffic, and enough to take it back.
 
 use crate::error::{ActionError, Doing as _, ErrorClass};
-use crate::observing::deadline::Deadline;
 use crate::ports::Ports;
+use crate::reads::deadline::Deadline;
 use crate::retry::retry_while;
 use crossfade_domain::gates::capacity::capacity_verdict;
 use crossfade_domain::gates::health::targets_verdict;

@@ -1,9 +1,9 @@
 //! The inventory of a plan: everything of the world that it depends on.
 
 use crate::error::{ActionError, Doing as _};
-use crate::observing::hour_before::hours_before;
-use crate::observing::read_alarms::alarms;
 use crate::ports::Ports;
+use crate::reads::alarms::alarms;
+use crate::reads::hour_before::hours_before;
 use crossfade_domain::comparison::response_times::queries;
 use crossfade_domain::comparison::{ResponseTimes, last_whole_hour};
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
