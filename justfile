@@ -1,106 +1,105 @@
-# What people and CI run. `just` and the other tools are installed by `.ci/run --tools` into .tools, from pinned lists.
+# What people and CI run. `.ci/run --tools` installs `just` and the other tools into .tools, from pinned lists.
 
 tools := justfile_directory() / ".tools"
 bin := tools / "venv/bin"
 
-# Without a region the linters refuse to start; nothing is sent there.
-lint_region := env("AWS_DEFAULT_REGION", "eu-west-1")
+# The linters refuse to start without a region. Nothing is sent there.
+export AWS_DEFAULT_REGION := env("AWS_DEFAULT_REGION", "eu-west-1")
 export SAM_CLI_TELEMETRY := "0"
+export PYTHONDONTWRITEBYTECODE := "1"
 
 # Lists the recipes.
 default:
     @just --list --unsorted
 
-# Everything that CI checks, in its order.
+# Runs everything that CI checks, in its order.
 check: format spelling machines template stack ci arm64 clippy rustdoc test stack-run measure-one
 
-# Is every file formatted?
+# Checks that every Rust file is formatted.
 format:
     cargo fmt --all --check
 
-# Misspelt words, in code and prose.
+# Looks for misspelled words, in code and prose.
 spelling:
     {{ bin }}/typos
 
-# The state machines: a validator that is not ours, and pictures that are current.
+# Validates the state machines with an independent tool, and checks that their pictures are up to date.
 machines:
     {{ tools }}/node/node_modules/.bin/asl-validator \
         --json-path statemachine/migrate-service.asl.json \
         --json-path statemachine/roll-back-service.asl.json
-    {{ bin }}/python statemachine/tools/picture.py --check
+    python3 infra/tools/template.py pictures --check
 
-# The template, offline: as SAM sees it, then expanded, since cfn-lint sees a SAM template only from outside; then its policies.
+# Checks the template offline: first as SAM sees it, then expanded, as CloudFormation sees it; and what deploys it.
 template: expand
-    AWS_DEFAULT_REGION={{ lint_region }} {{ tools }}/sam/bin/sam validate --template infra/template.yaml
-    AWS_DEFAULT_REGION={{ lint_region }} {{ tools }}/sam/bin/sam validate --lint --template infra/template.yaml
-    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/lint.py --template {{ tools }}/expanded.json
-    {{ bin }}/python infra/tools/audit.py {{ tools }}/expanded.json
-    {{ bin }}/python infra/tools/permissions.py --check
-    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/versions.py infra/template.yaml
+    {{ tools }}/sam/bin/sam validate --template infra/template.yaml
+    {{ tools }}/sam/bin/sam validate --lint --template infra/template.yaml
+    {{ bin }}/python -c 'import sys, cfnlint.runner; sys.setrecursionlimit(20_000); cfnlint.runner.main()' \
+        --template {{ tools }}/expanded.json
+    {{ bin }}/python infra/tools/template.py permissions --check
+    {{ bin }}/python -m unittest discover infra/tools
 
-# The template as plain CloudFormation, offline.
+# Expands the template to plain CloudFormation, offline.
 expand:
-    AWS_DEFAULT_REGION={{ lint_region }} {{ bin }}/python infra/tools/expand.py infra/template.yaml > {{ tools }}/expanded.json
+    {{ bin }}/python infra/tools/template.py expand > {{ tools }}/expanded.json
 
-# The template, deployed by CloudFormation into an AWS that is not ours.
+# Deploys the template with CloudFormation into ministack, an independent simulation of AWS.
 stack: expand
-    {{ tools }}/ministack/bin/python infra/tools/try_deploy.py
-    {{ tools }}/ministack/bin/python infra/tools/stack.py {{ tools }}/expanded.json
+    PYTHONPATH=tests/tools {{ tools }}/ministack/bin/python -m unittest test_stack.Template
 
-# The same with the functions' packages, and a service that is moved there by the command line.
+# The same with the functions' packages; then the command line moves a service there.
 stack-run: expand
     cargo build --locked --workspace --bins
-    {{ tools }}/ministack/bin/python infra/tools/stack_run.py {{ tools }}/expanded.json target/debug
+    PYTHONPATH=tests/tools {{ tools }}/ministack/bin/python -m unittest test_stack.Migration
 
-# The integrations with GitHub and GitLab, with their examples.
+# Checks the integrations with GitHub and GitLab, their examples and the scripts.
 ci:
-    {{ bin }}/python ci/tools/lint.py
-    {{ bin }}/python ci/tools/try_aws_migrate.py
+    {{ bin }}/python -m unittest discover ci
 
-# Every lint is an error.
+# Runs clippy. Every lint is an error.
 clippy:
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# The pages of `cargo doc`: every link in a doc comment leads somewhere.
+# Checks that every link in a doc comment leads somewhere.
 rustdoc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-# The tests, all of them.
+# Runs all tests.
 test:
     cargo test --workspace --locked
 
-# Runs the command's transcripts and stores what it says now; look at the difference before you commit it.
+# Stores what the command prints now as its transcripts and help pages. Check the difference before you commit it.
 transcripts:
     INSTA_UPDATE=always cargo test --workspace --locked --test all -- command_line::verbs
 
-# Whole migrations with faults at drawn calls, for as long as asked: `just soak 10m` (s, m or h).
+# Runs whole migrations with faults at random calls for a given time: `just soak 10m` (s, m or h).
 soak for:
     CROSSFADE_SOAK_SECONDS=$(( $(echo {{ for }} | sed 's/h$/*3600/; s/m$/*60/; s/s$//') )) \
         cargo test --package crossfade-tests --locked simulation::invariants::soak -- --exact --nocapture
 
 # Redraws the pictures in statemachine/README.md.
-picture:
-    python3 statemachine/tools/picture.py
+pictures:
+    python3 infra/tools/template.py pictures
 
-# Eleven services under live load, on this machine.
+# Migrates eleven services under live load, on this machine.
 rehearse *arguments:
     cargo run -- rehearse {{ arguments }}
 
-# How fast, large and hungry every function is, beside one that does nothing: the table of docs/performance.md.
+# Measures every function's time, size and memory next to a function that does nothing, for docs/performance.md.
 measure *arguments:
     cargo build --release --locked --workspace --bins --exclude crossfade-cli
     cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release {{ arguments }}
 
-# The same for one function, held to its bounds: what CI can afford.
+# The same for one function, whose bounds it checks: what CI has time for.
 measure-one function="check-alarms":
     cargo build --release --locked --package {{ function }} --package crossfade-measure --bin {{ function }} --bin hello-world
     cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release --bounds {{ function }}
 
-# Can the functions be built for Lambda here? Builds nothing; says so where they cannot.
+# Reports whether the functions can be built for Lambda here. Builds nothing.
 arm64:
     python3 infra/tools/deploy.py target
 
-# The functions for Lambda; says so and goes on where the compiler has no target for arm64.
+# Builds the functions for Lambda. If the compiler has no target for arm64, it says so and skips the build.
 build-arm64:
     python3 infra/tools/deploy.py build
 
@@ -108,10 +107,10 @@ build-arm64:
 deploy *arguments:
     python3 infra/tools/deploy.py deploy {{ arguments }}
 
-# What a deployment needs and does not find.
+# Reports what a deployment needs and does not find.
 deploy-check *arguments:
     python3 infra/tools/deploy.py check {{ arguments }}
 
-# Writes the permissions of the template into infra/README.md.
+# Writes the template's permissions into infra/README.md.
 permissions:
-    {{ bin }}/python infra/tools/permissions.py
+    {{ bin }}/python infra/tools/template.py permissions

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# A migration with the aws CLI alone: starts it, waits, and says how it ended and why.
+# Migrates a service with the aws CLI alone: starts the migration, waits for it, and reports how it ended and why.
 #
 #     ci/aws-migrate.sh SERVICE [STACK]
 #
-# POLL_SECONDS (15) is the time between two looks, WAIT_SECONDS (14400) the longest wait; the migration goes on after it.
+# POLL_SECONDS (15) is the time between two polls. WAIT_SECONDS (14400) is the longest wait; after it, the migration
+# continues without this script.
 #
-# Exit code: 0 migrated; 2 refused, or called wrongly; 3 rolled back; 5 another migration is in the way; 6 only the wait was too short;
-# 7 halted; 8 access denied, credentials expired, or AWS not reached; 1 anything else. `crossfade start --wait` tells more: who
-# aborted, what a step waits for, and it attaches to a migration that is under way.
+# Exit code: 0 migrated; 2 refused, or wrong arguments; 3 rolled back; 5 another migration is in the way; 6 the wait was
+# too short; 7 halted; 8 access denied, credentials expired, or AWS not reached; 1 anything else. `crossfade start
+# --wait` reports more: who aborted, and what a step waits for. It can also attach to a running migration.
 set -euo pipefail
 
 fail() {
@@ -24,13 +25,13 @@ poll=${POLL_SECONDS:-15}
 longest=${WAIT_SECONDS:-14400}
 [[ $service =~ ^[A-Za-z0-9-]+$ ]] || fail 2 "$service: not the name of a service"
 
-# The CLI leaves with codes of its own (252, 254, ...), which say nothing here: what it cannot do is 8 for the caller.
+# The CLI has its own exit codes (252, 254, ...), which mean nothing to our caller: its failures become 8.
 asked() {
     aws "$@" || fail 8 "aws $1 $2 failed, see above"
 }
 
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-}}
-# Without a region in the profile the CLI says nothing and ends with 1.
+# Without a region in the profile, the CLI prints nothing and exits with 1.
 [[ -n $region ]] || region=$(aws configure get region) || true
 [[ -n $region ]] || fail 2 "no region: set AWS_REGION, or one in the profile that AWS_PROFILE names"
 export AWS_REGION=$region
@@ -40,40 +41,42 @@ IFS=: read -r _ partition _ _ account _ <<<"$(asked sts get-caller-identity --qu
 [[ $account =~ ^[0-9]{12}$ ]] || fail 8 "AWS did not say whose credentials these are"
 machine="arn:$partition:states:$region:$account:stateMachine:$stack-migrate-service"
 
-# A name is blocked for 90 days: one for each attempt. A second start while one runs is refused by the plan (LockHeld).
+# AWS blocks a name for 90 days, so each attempt has its own. The plan refuses a second start during a migration
+# (LockHeld).
 execution=$(asked stepfunctions start-execution --state-machine-arn "$machine" \
     --name "$service-$(date -u +%Y%m%dT%H%M%SZ)" --input "{\"service\": \"$service\"}" \
     --query executionArn --output text)
 printf 'started %s\n' "$execution" >&2
-goes_on="the migration goes on: $execution"
+continues="the migration continues: $execution"
 
-# The answer of one look is status, error and cause, separated by tabs, in one line each.
-look() {
-    aws stepfunctions describe-execution --execution-arn "$execution" --query '[status, error, cause]' --output text 2>&1
+# Prints status, error and cause in one line, separated by tabs.
+describe() {
+    aws stepfunctions describe-execution --execution-arn "$execution" \
+        --query '[status, error, cause]' --output text 2>&1
 }
 
-# One look that fails is no failed migration: it goes on whatever this script sees. Credentials do not come back by waiting.
+# A poll that fails is not a failed migration, which continues without us. But waiting does not renew credentials.
 failures=0
 while :; do
-    if seen=$(look); then
+    if seen=$(describe); then
         failures=0
         status=${seen%%$'\t'*}
         [[ $status == RUNNING ]] || break
     else
         failures=$((failures + 1))
         case "$seen" in
-            *ExpiredToken* | *AccessDenied* | *InvalidClientTokenId* | *UnrecognizedClient* | *"Unable to locate credentials"*)
-                fail 8 "$seen"$'\n'"$goes_on"
+            *ExpiredToken* | *AccessDenied* | *InvalidClientTokenId* | *UnrecognizedClient* | *"Unable to locate cred"*)
+                fail 8 "$seen"$'\n'"$continues"
                 ;;
         esac
-        ((failures < 20)) || fail 8 "$seen"$'\n'"20 looks in a row failed; $goes_on"
+        ((failures < 20)) || fail 8 "$seen"$'\n'"20 polls in a row failed; $continues"
     fi
-    ((SECONDS < longest)) || fail 6 "no end after $longest s; $goes_on"
+    ((SECONDS < longest)) || fail 6 "no end after $longest s; $continues"
     sleep "$poll"
 done
 
 IFS=$'\t' read -r status error cause <<<"$seen"
-# The cause of a function's error is JSON around its message.
+# The cause of a function's error is JSON that contains its message.
 if [[ $cause =~ \"errorMessage\":[[:space:]]*\"((\\.|[^\"\\])*)\" ]]; then
     cause=${BASH_REMATCH[1]//\\\"/\"}
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the GitHub action runs: finds or builds crossfade, starts the migration, waits, and leaves with its exit code. crossfade
-# itself writes the annotations, the job's summary and the step's outputs.
+# What the GitHub action runs: finds or builds crossfade, starts the migration, waits, and exits with crossfade's exit
+# code. crossfade itself writes the annotations, the job's summary and the step's outputs.
 set -euo pipefail
 
 crossfade=${INPUT_CROSSFADE:-}
@@ -21,11 +21,11 @@ fi
 arguments=(start --wait --output github --stack "$INPUT_STACK" --timeout "$INPUT_TIMEOUT")
 [[ -n "${INPUT_REGION:-}" ]] && arguments+=(--region "$INPUT_REGION")
 [[ -n "${INPUT_POLICY:-}" ]] && arguments+=(--policy "$INPUT_POLICY")
-# Last, and never taken for a flag.
+# Last, so that it is never read as a flag.
 arguments+=(-- "$INPUT_SERVICE")
 
 code=0
 "$crossfade" "${arguments[@]}" || code=$?
-# Also where crossfade did not see an end: time up, no access, bad input.
+# Even if crossfade did not see an end: time up, no access, bad input.
 echo "exit-code=$code" >>"${GITHUB_OUTPUT:-/dev/null}"
 exit "$code"

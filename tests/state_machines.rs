@@ -415,7 +415,7 @@ fn the_inputs_are_ready_to_be_pasted_into_the_console() {
 #[test]
 fn the_pictures_are_those_of_the_machines() {
     let mut check = std::process::Command::new("python3");
-    check.args(["statemachine/tools/picture.py", "--check"]).current_dir(root());
+    check.args(["infra/tools/template.py", "pictures", "--check"]).current_dir(root());
     let output = check.output().expect("the tests need python3");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

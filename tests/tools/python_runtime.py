@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What AWS's own runtime for Python does around a handler, for a function in FUNCTION_FOLDER/hook.py.
+"""Runs the handler in FUNCTION_FOLDER/hook.py as AWS's own runtime for Python does.
 
-An error's name is its class's."""
+The name of an error is the name of its class."""
 
 import json
 import os
@@ -13,7 +13,7 @@ sys.path.insert(0, os.environ["FUNCTION_FOLDER"])
 
 import hook
 
-# What a hook does is tried here, and not how fast this machine is.
+# The test is about what a hook does, not about how fast this machine is.
 hook.SECONDS_FOR_ALL = hook.SECONDS_FOR_ONE = 600
 
 API = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Runs state machines on an interpreter that is not ours, with functions that answer from a script.
+"""Runs state machines on an interpreter that is not ours, with functions whose answers are scripted.
 
     python second_opinion.py ministack|moto FOLDER < job.json
 
-The job is one line of JSON on stdin; the results are one object on stdout. Stdin stays open while the work is wanted:
-when it closes, the interpreter's process group is killed and this process ends, so that nothing survives a test that
-was stopped.
+The job is one line of JSON on stdin; the results are one object on stdout. When stdin closes, the interpreter's process
+group is killed and this process ends. So nothing survives a test that was stopped.
 
     job = {"machines": {NAME: DEFINITION TEXT}, "functions": [NAME],
            "scenarios": {NAME: {"machine": NAME, "input": {...}, "answers": {FUNCTION: [ANSWER, ...]}}}}
@@ -14,37 +13,24 @@ was stopped.
                          "calls": [[FUNCTION, PAYLOAD], ...]}}
 """
 
-import contextlib
 import http.server
-import io
 import json
-import os
 import pathlib
-import random
 import re
 import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
 
-import boto3
-from botocore.config import Config
+sys.dont_write_bytecode = True
+from simulated_aws import ACCOUNTS, LIMIT_SECONDS, REGION, STACK, client, package, running
 
-STACK = "crossfade"
-REGION = "us-east-1"
-ACCOUNTS = {"ministack": "000000000000", "moto": "123456789012"}
-# ministack starts a process for every call that meets no idle one; moto spends its time waiting.
+# ministack starts a process for every call that finds no idle one; moto spends its time waiting.
 AT_ONCE = {"ministack": 4, "moto": 100}
-# Nothing here is measured; only what hangs is to end.
-PATIENCE = 900
 
-# What ministack runs as each function: a bootstrap that hands every event on to this process. Its own runtime for
+# What ministack runs as each function: a bootstrap that passes every event to this process. ministack's runtime for
 # Python would call every error `Runtime.HandlerError`; the Runtime API keeps the name that the function gives.
 BOOTSTRAP = """#!{python}
 import json, os, urllib.request
@@ -53,7 +39,7 @@ RUNTIME = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtim
 SCRIPT = os.environ["SCRIPT_URL"] + "/2015-03-31/functions/" + os.environ["SCRIPT_FUNCTION"] + "/invocations"
 
 def post(url, body):
-    return urllib.request.urlopen(urllib.request.Request(url, data=body), timeout={patience}).read()
+    return urllib.request.urlopen(urllib.request.Request(url, data=body), timeout={limit}).read()
 
 while True:
     with urllib.request.urlopen(RUNTIME + "next") as event:
@@ -65,7 +51,7 @@ while True:
 
 
 class Script:
-    """The functions' answers, in order, and what they were called with."""
+    """The functions' answers in order, and the calls that were made."""
 
     def __init__(self, scenarios: dict) -> None:
         self.left = {
@@ -88,7 +74,7 @@ class Script:
 
 
 def serve(script: Script) -> str:
-    """Lambda's Invoke, answered from the script; returns its address."""
+    """Serves Lambda's Invoke from the script; returns its address."""
 
     class Invoke(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -113,94 +99,16 @@ def serve(script: Script) -> str:
     return f"http://127.0.0.1:{server.server_port}"
 
 
-def free_port() -> int:
-    """One below those that the system gives to whoever asks for any, as other tests do at the same time."""
-    for port in random.sample(range(20000, 30000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    sys.exit("no port is free between 20000 and 30000")
-
-
-def start(interpreter: str, folder: pathlib.Path, script_url: str) -> tuple[subprocess.Popen, str]:
-    """Starts the interpreter in a group of its own and waits until it answers."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    # A clean environment: ministack hands its own to the functions.
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-    }
-    if interpreter == "ministack":
-        command = [sys.executable, "-m", "ministack"]
-        environment |= {
-            "GATEWAY_PORT": str(port),
-            "BIND_HOST": "127.0.0.1",
-            "AWS_ENDPOINT_URL": url,
-            "SFN_WAIT_SCALE": "0.01",
-        }
-        ready = f"{url}/_ministack/ready"
-    else:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        # moto calls Lambda at the port that this variable names: ours, where the script answers.
-        environment |= {"MOTO_PORT": script_url.rsplit(":", 1)[1]}
-        ready = f"{url}/moto-api/data.json"
-    log = (folder / f"{interpreter}.log").open("w")
-    process = subprocess.Popen(
-        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-    )
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            urllib.request.urlopen(ready, timeout=PATIENCE).read()
-            return process, url
-        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-            if process.poll() is not None:
-                sys.exit(f"{interpreter} ended with {process.returncode} before it answered; see {log.name}")
-            if time.monotonic() > deadline:
-                stop(process)
-                sys.exit(f"{interpreter} did not answer at {ready} within {PATIENCE} s: {error}; see {log.name}")
-            time.sleep(0.1)
-
-
-def stop(process: subprocess.Popen) -> None:
-    """Ends the interpreter and whatever it started: it leads a process group of its own."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
-
-
-def client(service: str, url: str):
-    return boto3.client(
-        service,
-        endpoint_url=url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"max_attempts": 0}, read_timeout=PATIENCE),
-    )
-
-
 def create_functions(url: str, script_url: str, functions: list[str]) -> None:
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        bootstrap = zipfile.ZipInfo("bootstrap")
-        bootstrap.external_attr = 0o755 << 16
-        archive.writestr(bootstrap, BOOTSTRAP.replace("{python}", sys.executable).replace("{patience}", str(PATIENCE)))
+    program = BOOTSTRAP.replace("{python}", sys.executable).replace("{limit}", str(LIMIT_SECONDS))
     for name in functions:
         client("lambda", url).create_function(
             FunctionName=f"{STACK}-{name}",
             Runtime="provided.al2023",
             Role="arn:aws:iam::000000000000:role/any",
             Handler="bootstrap",
-            Timeout=PATIENCE,
-            Code={"ZipFile": package.getvalue()},
+            Timeout=LIMIT_SECONDS,
+            Code={"ZipFile": package(program)},
             Environment={"Variables": {"SCRIPT_URL": script_url, "SCRIPT_FUNCTION": name}},
         )
 
@@ -213,9 +121,8 @@ def substituted(definition: str, interpreter: str, functions: list[str]) -> str:
     for name in functions:
         logical = "".join(word.capitalize() for word in name.split("-")) + "Function"
         definition = definition.replace(f"${{{logical}}}", function_arn(interpreter, name))
-    # Both wait in real time for a task: a scenario in which a function takes too long would say how fast this machine
-    # is.
-    return re.sub(r'"TimeoutSeconds": \d+', f'"TimeoutSeconds": {PATIENCE}', definition)
+    # Both interpreters measure a task's timeout in real time, which would make the result depend on this machine.
+    return re.sub(r'"TimeoutSeconds": \d+', f'"TimeoutSeconds": {LIMIT_SECONDS}', definition)
 
 
 def result_of(states, arn: str, calls: list) -> dict:
@@ -240,7 +147,8 @@ def run(interpreter: str, url: str, job: dict, script: Script) -> dict:
     states = client("stepfunctions", url)
     if interpreter == "moto":
         settings = json.dumps({"stepfunctions": {"execute_state_machine": True}}).encode()
-        urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/config", data=settings), timeout=PATIENCE).read()
+        request = urllib.request.Request(f"{url}/moto-api/config", data=settings)
+        urllib.request.urlopen(request, timeout=LIMIT_SECONDS).read()
     machines = {}
     for name, definition in job["machines"].items():
         created = states.create_state_machine(
@@ -251,7 +159,7 @@ def run(interpreter: str, url: str, job: dict, script: Script) -> dict:
         machines[name] = created["stateMachineArn"]
     waiting = list(job["scenarios"].items())
     running = {}
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LIMIT_SECONDS
     results = {}
     while waiting or running:
         while waiting and len(running) < AT_ONCE[interpreter]:
@@ -265,7 +173,7 @@ def run(interpreter: str, url: str, job: dict, script: Script) -> dict:
                 results[name] = result_of(states, arn, script.calls[name])
                 del running[name]
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{interpreter} still runs {sorted(running)} after {PATIENCE} s")
+            raise TimeoutError(f"{interpreter} still runs {sorted(running)} after {LIMIT_SECONDS} s")
         time.sleep(0.05)
     return results
 
@@ -276,20 +184,21 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     script = Script(job["scenarios"])
     script_url = serve(script)
-    process, url = start(interpreter, folder, script_url)
+    settings = {
+        "ministack": {"SFN_WAIT_SCALE": "0.01"},
+        # moto calls Lambda at the port that this variable names: ours, where the script answers.
+        "moto": {"MOTO_PORT": script_url.rsplit(":", 1)[1]},
+    }
 
-    def end_with_the_caller() -> None:
+    def stop_with_the_caller() -> None:
         sys.stdin.read()
-        stop(process)
-        os._exit(1)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
-    threading.Thread(target=end_with_the_caller, daemon=True).start()
-    try:
+    threading.Thread(target=stop_with_the_caller, daemon=True).start()
+    with running(interpreter, folder, settings[interpreter]) as url:
         if interpreter == "ministack":
             create_functions(url, script_url, job["functions"])
         results = run(interpreter, url, job, script)
-    finally:
-        stop(process)
     print(json.dumps(results), flush=True)
 
 

@@ -1,0 +1,157 @@
+"""Checks the CI integrations offline: the GitHub action, the GitLab component, their examples and the scripts."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BIN = pathlib.Path(sys.executable).parent
+OWN = "OWNER/crossfade@COMMIT"
+INPUT = r"\$\[\[ inputs\.([a-z-]+) \]\]"
+# No test measures time here; this only ends what hangs.
+LIMIT_SECONDS = 900
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def lint(self, program, *arguments, cwd=ROOT):
+        done = subprocess.run([BIN / program, *arguments], cwd=cwd, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def check_schema(self, schema, *files):
+        self.lint("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+
+
+class GitHub(Case):
+    def test_the_action_is_valid(self):
+        self.check_schema("github-actions", "action.yml")
+
+    def test_the_example_is_valid_and_gives_the_inputs_of_the_action(self):
+        example = (ROOT / "examples/ci/github-deploy.yml").read_text()
+        self.assertIn(f"uses: {OWN}", example)
+        (self.folder / ".git").mkdir()  # how actionlint finds the root of a project
+        (self.folder / ".github/workflows").mkdir(parents=True)
+        workflow = self.folder / ".github/workflows/deploy.yml"
+        # actionlint compares inputs and outputs only with an action in the same repository.
+        workflow.write_text(example.replace(OWN, "./"))
+        shutil.copy(ROOT / "action.yml", self.folder / "action.yml")
+        self.lint("actionlint", "-no-color", workflow, cwd=self.folder)
+        self.check_schema("github-workflows", workflow)
+
+
+class GitLab(Case):
+    def setUp(self):
+        super().setUp()
+        spec, self.job = (ROOT / "templates/migrate/template.yml").read_text().split("\n---\n")
+        self.inputs = yaml.safe_load(spec)["spec"]["inputs"]
+
+    def test_the_component_uses_every_input_and_no_other(self):
+        self.assertEqual(set(re.findall(INPUT, self.job)), set(self.inputs))
+
+    def test_no_input_is_pasted_into_a_script(self):
+        for job in yaml.safe_load(re.sub(INPUT, r"<input \1>", self.job)).values():
+            for step in job["before_script"] + job["script"]:
+                self.assertNotIn("<input ", step, "an input must reach a script as a variable")
+
+    def test_the_example_gives_what_the_component_requires(self):
+        example = yaml.safe_load((ROOT / "examples/ci/gitlab-ci.yml").read_text())
+        (given,) = [include["inputs"] for include in example["include"] if "/migrate@" in include["component"]]
+        required = {name for name, spec in self.inputs.items() if "default" not in (spec or {})}
+        self.assertEqual(required - given.keys(), set())
+        self.assertEqual(given.keys() - self.inputs.keys(), set())
+
+    def test_component_and_example_are_valid_pipelines(self):
+        # A component's second document is a pipeline once its inputs are filled in.
+        pipeline = self.folder / "pipeline.yml"
+        pipeline.write_text(re.sub(INPUT, "given", self.job))
+        self.check_schema("gitlab-ci", pipeline, "examples/ci/gitlab-ci.yml")
+
+
+EXECUTION = "arn:aws-cn:states:cn-north-1:123456789012:execution:crossfade-migrate-service:users-1"
+MACHINE = "arn:aws-cn:states:cn-north-1:123456789012:stateMachine:crossfade-migrate-service"
+# An `aws` that records each call and gives its next answer: an exit code and a text. The last answer repeats.
+STUB = """#!/usr/bin/env python3
+import json, pathlib, sys
+folder = pathlib.Path(__file__).parent
+with (folder / "calls").open("a") as calls:
+    calls.write(" ".join(sys.argv[1:]) + "\\n")
+answers = json.loads((folder / "answers").read_text())
+left = answers[sys.argv[2]]
+code, text = left.pop(0) if len(left) > 1 else left[0]
+(folder / "answers").write_text(json.dumps(answers))
+print(text, file=sys.stderr if code else sys.stdout)
+sys.exit(code)
+"""
+ANSWERS = {
+    "get-caller-identity": [[0, "arn:aws-cn:sts::123456789012:assumed-role/deploy/ci"]],
+    "start-execution": [[0, EXECUTION]],
+    "get": [[1, ""]],
+}
+RUNNING, SUCCEEDED, UNREACHABLE = [0, "RUNNING\tNone\tNone"], [0, "SUCCEEDED\tNone\tNone"], [255, "Could not connect"]
+EXPIRED = [254, "An error occurred (ExpiredTokenException) when"]
+DENIED = [254, "An error occurred (AccessDeniedException) when calling the operation"]
+REFUSED = json.dumps({"errorType": "InvalidRequest", "errorMessage": 'invalid request: "dryrun" is no field'})
+REGION = {"AWS_DEFAULT_REGION": "cn-north-1"}
+
+
+class Scripts(Case):
+    def test_shellcheck_finds_nothing(self):
+        self.lint("shellcheck", *sorted((ROOT / "ci").glob("*.sh")))
+
+    def ends(self, code, *texts, described=(), variables=REGION, arguments=("users",), **answers):
+        """Runs ci/aws-migrate.sh, and checks its exit code and that it prints these texts."""
+        with self.subTest(texts):
+            answers = {name.replace("_", "-"): one for name, one in answers.items()} | {"describe-execution": described}
+            (self.folder / "aws").write_text(STUB)
+            (self.folder / "aws").chmod(0o755)
+            (self.folder / "answers").write_text(json.dumps(ANSWERS | answers))
+            (self.folder / "calls").write_text("")
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+            environment |= {"PATH": f"{self.folder}:{os.environ['PATH']}", "POLL_SECONDS": "0", **variables}
+            command = ["bash", ROOT / "ci/aws-migrate.sh", *arguments]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_SECONDS)
+            printed, calls = done.stdout + done.stderr, (self.folder / "calls").read_text()
+            self.assertEqual(done.returncode, code, printed)
+            for text in texts:
+                self.assertIn(text, printed)
+            if "start-execution" in calls:
+                self.assertIn(f"--state-machine-arn {MACHINE} ", calls)
+
+    def test_each_end_has_its_exit_code(self):
+        self.ends(0, "users has migrated", described=[RUNNING, SUCCEEDED])
+        rolled_back = [0, "FAILED\tRolledBack\talarm users-5xx fires"]
+        self.ends(3, "users: FAILED RolledBack: alarm users-5xx fires", described=[RUNNING, rolled_back])
+        self.ends(7, "look", described=[[0, "FAILED\tHalted\tlook"]])
+        self.ends(5, "users-3", described=[[0, "FAILED\tLockHeld\tusers-3"]])
+        refused = 'users: FAILED InvalidRequest: invalid request: "dryrun" is no field'
+        self.ends(2, refused, described=[[0, f"FAILED\tInvalidRequest\t{REFUSED}"]])
+        self.ends(1, "ABORTED", described=[[0, "ABORTED\tNone\tNone"]])
+
+    def test_a_poll_that_fails_is_not_a_failed_migration(self):
+        self.ends(0, "users has migrated", described=[UNREACHABLE, SUCCEEDED])
+        self.ends(8, "Could not connect", "the migration continues", described=[UNREACHABLE])
+        self.ends(8, "ExpiredToken", f"the migration continues: {EXECUTION}", described=[RUNNING, EXPIRED])
+
+    def test_what_the_start_needs_is_reported(self):
+        self.ends(8, "AccessDenied", "start-execution failed", start_execution=[DENIED])
+        missing = [253, "Unable to locate credentials"]
+        self.ends(8, "Unable to locate credentials", get_caller_identity=[missing])
+        self.ends(2, "no region: set AWS_REGION", variables={})
+        self.ends(0, "users has migrated", variables={}, get=[[0, "cn-north-1"]], described=[SUCCEEDED])
+
+    def test_when_the_wait_is_over_the_migration_continues(self):
+        self.ends(6, "no end after 0 s", "continues", described=[RUNNING], variables=REGION | {"WAIT_SECONDS": "0"})
+
+    def test_arguments_are_checked(self):
+        self.ends(2, "not the name of a service", arguments=('users", "dryRun": true, "x": "',))
+        self.ends(2, "usage", arguments=())

@@ -1,0 +1,122 @@
+"""Checks the template offline, for what cfn-lint does not see."""
+
+import json
+import pathlib
+import re
+import tempfile
+import unittest
+
+import parliament
+
+import template
+
+# Stands in for what an intrinsic function returns: parliament wants ARNs.
+PSEUDO_PARAMETERS = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::AccountId": "123456789012",
+    "AWS::StackName": "crossfade",
+}
+ARN_OF = {
+    "AWS::Lambda::Function": "arn:aws:lambda:eu-west-1:123456789012:function:name",
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:eu-west-1:123456789012:table/name",
+    "AWS::Logs::LogGroup": "arn:aws:logs:eu-west-1:123456789012:log-group:name:*",
+    "AWS::SQS::Queue": "arn:aws:sqs:eu-west-1:123456789012:name",
+    "AWS::SNS::Topic": "arn:aws:sns:eu-west-1:123456789012:name",
+    "AWS::Events::Rule": "arn:aws:events:eu-west-1:123456789012:rule/name",
+}
+# Findings of parliament that do not apply: the finding, a text in it, and the reason.
+EXCEPTIONS = [
+    ("RESOURCE_MISMATCH", "listener-rule/net", "the permission covers only application load balancers"),
+    ("RESOURCE_MISMATCH", "listener/net", "the permission covers only application load balancers"),
+    ("RESOURCE_MISMATCH", ":express:", "the state machines are standard ones"),
+    ("RESOURCE_MISMATCH", ":mapRun:", "no state machine has a distributed map"),
+    ("RESOURCE_STAR", "cloudwatch:DescribeAlarm", "composite alarms are only listed under `*`"),
+    ("UNKNOWN_CONDITION_FOR_ACTION", "elasticloadbalancing:CreateAction", "it is newer than parliament's list"),
+]
+EVERY = None
+RESERVE = "  ReserveConcurrency:\n    Type: String\n    Default: "
+# A text of the template, what replaces it, and how many functions then publish a new version.
+CHANGES = [
+    ("    Timeout: 60\n", "    Timeout: 61\n", EVERY),
+    ("        RUST_LOG: info\n", "        RUST_LOG: debug\n", EVERY),
+    ("      MemorySize: 512\n", "      MemorySize: 1024\n", 3),
+    ("      Description: Writes the final record and frees the locks.\n", "      Description: Another.\n", 1),
+    # A version holds none of these.
+    ("    RollBack: { Reserved: 20 }\n", "    RollBack: { Reserved: 30 }\n", 0),
+    (f'{RESERVE}"yes"\n', f'{RESERVE}"no"\n', 0),
+    ("        MaximumEventAgeInSeconds: 3600\n", "        MaximumEventAgeInSeconds: 60\n", 0),
+    ("    Default: 90\n", "    Default: 30\n", 0),
+]
+
+
+def arn_of(name, attribute, resources):
+    arn = ARN_OF[resources[name]["Type"]]
+    # A real label contains colons, which parliament would read as parts of the ARN.
+    return f"{arn}/stream/label" if attribute == "StreamArn" else arn
+
+
+def resolved(value, resources):
+    """Returns a policy with an example in place of each intrinsic function."""
+
+    def substitute(match):
+        name, _, attribute = match.group(1).partition(".")
+        return PSEUDO_PARAMETERS.get(name) or arn_of(name, attribute, resources)
+
+    if isinstance(value, list):
+        return [resolved(one, resources) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((function, argument),) = value.items()
+        if function == "Ref":
+            return PSEUDO_PARAMETERS.get(argument) or arn_of(argument, "Arn", resources)
+        if function == "Fn::GetAtt":
+            return arn_of(argument[0], argument[1], resources)
+        if function == "Fn::Sub":
+            return re.sub(r"\$\{([^}]+)\}", substitute, argument)
+    return {key: resolved(one, resources) for key, one in value.items()}
+
+
+def versions(text):
+    """Returns the logical names of the versions, each of which contains a hash of what the version holds."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "statemachine").symlink_to(template.ROOT / "statemachine")
+        (folder / "infra").mkdir()
+        copy = folder / "infra/template.yaml"
+        copy.write_text(text, encoding="utf-8")
+        resources = template.expand(copy)["Resources"]
+    return {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
+
+
+class Template(unittest.TestCase):
+    def test_parliament_knows_every_action_with_its_resources_and_conditions(self):
+        resources = template.expand(template.TEMPLATE)["Resources"]
+        unknown, used = [], set()
+        for name, resource in resources.items():
+            for document in template.policies(resource):
+                policy = json.dumps(resolved(document, resources))
+                for finding in parliament.analyze_policy_string(policy).findings:
+                    text = f"{name}: {finding.issue}: {finding.detail}"
+                    known = [one for one in EXCEPTIONS if one[0] == finding.issue and one[1] in text]
+                    used.update(known)
+                    unknown += [] if known else [text]
+        self.assertEqual(unknown, [])
+        self.assertEqual(used, set(EXCEPTIONS), "an exception is no longer needed")
+
+    def test_an_update_keeps_the_versions_that_running_executions_call(self):
+        for name, resource in template.expand(template.TEMPLATE)["Resources"].items():
+            if resource["Type"] == "AWS::Lambda::Version":
+                self.assertEqual(resource.get("DeletionPolicy"), "Retain", name)
+
+    def test_a_version_is_published_exactly_when_what_it_holds_changes(self):
+        # The state machines call versions, so a change that publishes none does not reach them. If nothing in it has
+        # changed, Lambda refuses it in the middle of a deployment ("A version for this Lambda function exists").
+        text = template.TEMPLATE.read_text(encoding="utf-8")
+        before = versions(text)
+        for old, new, expected in CHANGES:
+            with self.subTest(old=old):
+                self.assertIn(old, text)
+                published = versions(text.replace(old, new)) - before
+                self.assertEqual(len(published), len(before) if expected is EVERY else expected)
