@@ -70,7 +70,7 @@ test:
 
 # Stores what the command prints now as its transcripts and help pages. Check the difference before you commit it.
 transcripts:
-    INSTA_UPDATE=always cargo test --workspace --locked --test all -- command_line::verbs
+    INSTA_UPDATE=always cargo test --workspace --locked --test all -- command_line::verbs command_line::help
 
 # Runs whole migrations with faults at random calls for a given time: `just soak 10m` (s, m or h).
 soak for:

@@ -1,7 +1,8 @@
-//! The command line as a person and a pipeline use it: transcripts against one kept rehearsal, and what goes wrong
-//! before anything is reached. Regenerate the transcripts with `just transcripts`.
+//! The command line as people and pipelines use it: transcripts against one kept rehearsal, the help pages, and what
+//! fails before AWS is called. Regenerate transcripts and help with `just transcripts`.
 
 mod closed_door;
+mod help;
 mod offline;
 mod private_authority;
 mod shaky_line;

@@ -1,4 +1,5 @@
-//! Following a migration: many looks until something holds, and Ctrl-C.
+//! Follows a migration: polls it until a condition holds, and handles Ctrl-C.
 
 pub mod follow;
 pub mod interruption;
+pub mod wait_for_end;

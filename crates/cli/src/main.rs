@@ -28,18 +28,33 @@ use std::ffi::OsString;
 use std::io;
 use tracing_subscriber::EnvFilter;
 
-/// Move services from an old cluster to a new one, a few percent of the traffic at a time.
+/// Move services from an old cluster to a new one, a few percent at a time.
 ///
-/// A first look, without an AWS account:  crossfade rehearse --keep
-/// One service:  crossfade plan users, crossfade start users, crossfade watch users
-/// Back, now:    crossfade abort users
+/// Try it without an AWS account:
+///   crossfade rehearse --keep
 ///
-/// Exit codes: 0 done and verified; 1 the tool failed; 2 bad input, or refused; 3 rolled back by
-/// a gate; 4 aborted by an operator; 5 another migration holds a route; 6 only the wait timed out;
-/// 7 halted, a person is needed; 8 access denied, or AWS unreachable; 9 waiting for approval;
-/// 130 interrupted, the migration goes on.
+/// Move one service:
+///   crossfade plan users
+///   crossfade start users
+///   crossfade watch users
+///
+/// Roll it back now:
+///   crossfade abort users
+///
+/// Exit codes:
+///   0    done and verified
+///   1    the tool failed
+///   2    bad input, or the plan was refused
+///   3    rolled back by a gate
+///   4    aborted by an operator
+///   5    another migration holds the service or a route
+///   6    only the wait timed out; the migration continues
+///   7    halted: an operator must decide
+///   8    access denied, or AWS unreachable
+///   9    waiting for approval
+///   130  interrupted; the migration continues
 #[derive(Debug, Parser)]
-#[command(name = "crossfade", version, verbatim_doc_comment, arg_required_else_help = true)]
+#[command(name = "crossfade", version, verbatim_doc_comment, arg_required_else_help = true, max_term_width = 80)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -68,7 +83,7 @@ enum Command {
     Completions(CompletionsArguments),
 }
 
-/// Runs a verb of one who has signed in.
+/// Signs in and runs a verb.
 macro_rules! online {
     ($at:ident, $arguments:ident, $connection:expr, $run:path) => {
         $at(&$connection).online(&$connection, async |session, console| $run(&$arguments, session, console).await)
@@ -77,7 +92,7 @@ macro_rules! online {
 
 fn main() -> std::process::ExitCode {
     let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
-    // What the parts log is for whoever looks for a fault: `RUST_LOG=crossfade=debug`.
+    // Logs help to find a fault: `RUST_LOG=crossfade=debug`.
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).init();
     let environment = environment();
     let at = |connection: &Connection| At { output: connection.output, environment: &environment };
@@ -112,14 +127,14 @@ fn main() -> std::process::ExitCode {
     ended.code().into()
 }
 
-/// Where a verb speaks.
+/// What a verb needs to print its output.
 struct At<'a> {
     output: Output,
     environment: &'a Environment,
 }
 
 impl At<'_> {
-    /// Runs a verb of one who has signed in.
+    /// Signs in and runs a verb.
     fn online<F>(&self, connection: &Connection, verb: F) -> ExitCode
     where
         F: AsyncFnOnce(&Session, &mut Console<'_>) -> Result<ExitCode, Failure>,
@@ -147,13 +162,13 @@ impl At<'_> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command's one look at the clock")]
+#[expect(clippy::disallowed_methods, reason = "the only place where the command reads the clock")]
 fn now() -> Timestamp {
     Timestamp::now()
 }
 
 fn environment() -> Environment {
-    // What is not text is no variable of ours.
+    // None of our variables has a value that is not text.
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     Environment::of(std::env::vars_os().filter_map(text))
 }

@@ -1,25 +1,26 @@
-//! What a command says when it cannot do its work, and the exit code that goes with it.
+//! What a command prints if it cannot do its work, and its exit code.
 
 use crate::exit_code::ExitCode;
+use crossfade_domain::journal::Head;
 use std::error::Error;
 use std::fmt::Write;
 
-/// Why a command ends without having done its work.
+/// Why a command did not do its work.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The exit code.
     pub code: ExitCode,
-    /// What is said on standard error.
+    /// What standard error shows.
     pub message: String,
 }
 
 impl Failure {
-    /// What the user gave is wrong.
+    /// Reports wrong input.
     pub fn bad_input(message: impl Into<String>) -> Self {
         Self { code: ExitCode::BadInput, message: message.into() }
     }
 
-    /// Standard output cannot be written. A reader that has seen enough and closed it (`| head`) is no failure.
+    /// Reports that standard output cannot be written. It is no failure if the reader closed it (`| head`).
     pub fn of_output(error: &std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Self { code: ExitCode::Done, message: String::new() };
@@ -27,13 +28,26 @@ impl Failure {
         Self { code: ExitCode::Failed, message: format!("cannot write to standard output: {error}") }
     }
 
-    /// The tool failed; the chain of causes is told in one line.
+    /// Reports that the tool failed, with the chain of causes in one line.
     pub fn of(error: &dyn Error) -> Self {
         Self { code: ExitCode::Failed, message: chain(error) }
     }
+
+    /// Reports that the service's migration has halted.
+    pub fn halted(head: &Head) -> Self {
+        let Head { migration, service, reason, .. } = head;
+        let reason = reason.as_deref().unwrap_or_default();
+        Self {
+            code: ExitCode::Halted,
+            message: format!(
+                "{migration} has halted: {reason}\n  `crossfade resume {service}` continues it, `crossfade rollback \
+                 {service}` rolls it back"
+            ),
+        }
+    }
 }
 
-/// An error and its causes, each of which says something new.
+/// Returns an error and its causes in one line.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

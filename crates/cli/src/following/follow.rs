@@ -1,4 +1,4 @@
-//! Follows a migration to its end, or to what was asked for. A lost connection is waited out; Ctrl-C leaves the
+//! Follows a migration to its end, or until a condition holds. If the connection is lost, it waits. Ctrl-C leaves the
 //! migration running and says so.
 
 use crate::ending::failure::Failure;
@@ -23,13 +23,13 @@ use crossfade_domain::weight::Weight;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// Real time that one look may take before the screen says that there is no answer.
-const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long one poll may take before the screen says that there is no answer. In real time.
+const POLL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Real time that the table may take where it is not needed.
-const TABLE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a rollback waits for the table, which it does not need. In real time.
+const TABLE_LIMIT: Duration = Duration::from_secs(2);
 
-/// What is waited for. The end of the migration ends every wait.
+/// What to wait for. The end of the migration ends every wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// The end.
@@ -42,43 +42,43 @@ pub enum Until {
     Weight(Weight),
 }
 
-/// What a wait came to.
+/// The result of a wait.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reached {
     /// The migration is over.
     End(Ending),
-    /// It goes on, and what was waited for is so.
+    /// The migration continues, and the condition holds.
     There {
         /// The migration.
         migration: MigrationId,
-        /// What is so.
+        /// The condition, in words.
         told: String,
         /// The command's exit code.
         code: ExitCode,
     },
 }
 
-/// A migration that is followed.
+/// Follows one migration.
 pub struct Follow<'a> {
     session: &'a Session,
     service: ServiceName,
-    /// The execution that was started, where one was: it tells how it ended where it left no head.
+    /// The execution, if this command started it. It shows how the migration ended if there is no head.
     execution: Option<String>,
-    /// The migration, once it is known.
+    /// The migration, once known.
     migration: Option<MigrationId>,
     plan: Option<Plan>,
     told: u64,
-    /// Whether the execution alone says how it ended, as with a rollback, which needs no table.
+    /// Whether only the execution shows how it ended, as for a rollback, which does not need the table.
     by_run: bool,
-    /// Whether it is on its way back: then there is nothing left to abort.
+    /// Whether it is being rolled back, so that there is nothing to abort.
     returning: bool,
     interruption: Option<Interruption>,
-    /// When what is on the screen was read.
+    /// When the data on the screen was read.
     shown_at: Option<Timestamp>,
     screen: Screen,
 }
 
-/// What was seen of it.
+/// What one poll read.
 struct Seen {
     head: Option<Head>,
     run: Option<DescribedExecution>,
@@ -92,7 +92,7 @@ impl<'a> Follow<'a> {
         follow
     }
 
-    /// Follows a migration; the service's latest, where none is named.
+    /// Follows a migration; the service's latest if none is given.
     pub fn migration(session: &'a Session, service: &ServiceName, migration: Option<MigrationId>) -> Self {
         Self {
             session,
@@ -109,16 +109,16 @@ impl<'a> Follow<'a> {
         }
     }
 
-    /// Leaves out what has happened up to an event.
+    /// Skips the events up to this one.
     #[must_use]
     pub fn after_event(mut self, sequence: u64) -> Self {
         self.told = sequence;
         self
     }
 
-    /// Tells the journal of a migration while its rollback, an execution of its own, is followed.
+    /// Prints the journal of a migration while following the execution of its rollback.
     #[must_use]
-    pub fn beside(mut self, head: Option<&Head>) -> Self {
+    pub fn with_journal_of(mut self, head: Option<&Head>) -> Self {
         self.by_run = true;
         self.returning = true;
         self.migration = head.map(|head| head.migration.clone());
@@ -126,47 +126,47 @@ impl<'a> Follow<'a> {
         self
     }
 
-    /// Takes over who listens for Ctrl-C already.
+    /// Uses a listener for Ctrl-C that is already running.
     #[must_use]
     pub fn interrupted_by(mut self, interruption: Interruption) -> Self {
         self.interruption = Some(interruption);
         self
     }
 
-    /// Shows everything on a screen that is redrawn, not the journal's lines alone.
+    /// Shows the whole status on a screen, not only the new lines of the journal.
     #[must_use]
     pub fn on_screen(mut self, screen: Screen) -> Self {
         self.screen = screen;
         self
     }
 
-    /// Follows until something is so, for at most `patience` of world time.
+    /// Follows the migration until the condition holds, for at most `limit` of world time.
     ///
     /// # Errors
-    /// The time is up (exit code 6), access is denied (8), Ctrl-C (130): the migration goes on in each case.
+    /// The wait timed out (exit code 6), access is denied (8), Ctrl-C (130). The migration continues in each case.
     pub async fn until(
         &mut self,
         until: Until,
-        patience: Option<SignedDuration>,
+        limit: Option<SignedDuration>,
         console: &mut Console<'_>,
     ) -> Result<Reached, Failure> {
         let mut interruption = match self.interruption.take() {
             Some(interruption) => interruption,
             None => Interruption::listen().map_err(|error| Failure::of(&error))?,
         };
-        let deadline = patience.map(|patience| self.session.now() + patience);
-        // Looking and telling may take as long as a bad line lets them: Ctrl-C and the deadline end them too.
+        let deadline = limit.map(|limit| self.session.now() + limit);
+        // A bad connection can slow down every poll, so Ctrl-C and the deadline also end a poll.
         let session = self.session;
         let reached = tokio::select! {
-            reached = self.looking(until, console) => Some(reached),
+            reached = self.poll(until, console) => Some(reached),
             () = interruption.wait() => None,
             () = session.until(deadline) => return Err(self.timed_out()),
         };
         reached.unwrap_or_else(|| Err(self.interrupted()))
     }
 
-    /// Looks and tells until something is so.
-    async fn looking(&mut self, until: Until, console: &mut Console<'_>) -> Result<Reached, Failure> {
+    /// Polls and prints what is new until the condition holds.
+    async fn poll(&mut self, until: Until, console: &mut Console<'_>) -> Result<Reached, Failure> {
         let mut lost: Option<Timestamp> = None;
         loop {
             match self.look_in_time().await {
@@ -188,38 +188,38 @@ impl<'a> Follow<'a> {
                         self.say(&told, console);
                     }
                 }
-                Err(error) => return Err(self.went_on(self.session.failed(&error))),
+                Err(error) => return Err(self.failed(self.session.failed(&error))),
             }
             tokio::time::sleep(self.session.period).await;
         }
     }
 
-    /// A line above the screen, where one is drawn.
+    /// Prints a line; above the screen if one is drawn.
     fn say(&self, text: &str, console: &mut Console<'_>) {
         if !self.screen.says(text) {
             console.say(text);
         }
     }
 
-    /// What is drawn is as old as its first line says.
+    /// Says above the screen how old its data is.
     fn note_that_it_is_old(&self) {
         let since = self.shown_at.map_or_else(String::new, |at| format!(" since {}", at.strftime("%H:%M:%S")));
-        self.screen.note(&format!("no answer{since}; what is below is as old"));
+        self.screen.note(&format!("no answer{since}; the data below is from then"));
     }
 
-    /// A look that does not come back is a lost connection: the client's own patience is far longer than a person's.
+    /// Reads once, and treats a slow answer as a lost connection: the SDK waits far longer than a person would.
     async fn look_in_time(&mut self) -> Result<Seen, ActionError> {
-        let doing = format!("looking at {}", self.service);
-        tokio::time::timeout(LOOK_PATIENCE, self.look())
+        let doing = format!("reading {}", self.service);
+        tokio::time::timeout(POLL_LIMIT, self.look())
             .await
-            .unwrap_or_else(|_| Err(ActionError::TimedOut { doing, seconds: LOOK_PATIENCE.as_secs() }))
+            .unwrap_or_else(|_| Err(ActionError::TimedOut { doing, seconds: POLL_LIMIT.as_secs() }))
     }
 
     async fn look(&mut self) -> Result<Seen, ActionError> {
         let head = self.session.ports.ledger.head(&self.service);
         let head = if self.by_run {
-            // A rollback goes on without the table, and so does the one who waits for it.
-            tokio::time::timeout(TABLE_PATIENCE, head).await.unwrap_or(Ok(None))
+            // A rollback does not need the table, so waiting for one must not either.
+            tokio::time::timeout(TABLE_LIMIT, head).await.unwrap_or(Ok(None))
         } else {
             head.await
         };
@@ -237,18 +237,18 @@ impl<'a> Follow<'a> {
                 self.plan = Some(plan_in_force(&self.session.ports, head).await?);
             }
         }
-        // A head tells everything; only what has none yet, or never gets one, is asked about at Step Functions.
+        // The head shows everything. Only an execution without a head is read from Step Functions.
         let run = match &self.execution {
             Some(execution) if head.is_none() || self.by_run => {
                 let run = self.session.machines.describe(execution).await;
-                run.map_err(|source| ActionError::Port { doing: format!("looking at {execution}"), source })?
+                run.map_err(|source| ActionError::Port { doing: format!("reading {execution}"), source })?
             }
             _ => None,
         };
         Ok(Seen { head, run })
     }
 
-    /// A head of an earlier migration says nothing about this one.
+    /// Returns whether the head is of the followed migration, not of an earlier one.
     fn is_followed(&self, head: &Head) -> bool {
         match (&self.migration, &self.execution) {
             (Some(migration), _) => head.migration == *migration,
@@ -270,7 +270,7 @@ impl<'a> Follow<'a> {
         let there = |told: String, code| Some(Reached::There { migration: head.migration.clone(), told, code });
         let verified = weight_at(self.plan.as_ref()?, head.verified_step);
         match until {
-            Until::Taken => there(format!("{} has its locks and is on its way", head.migration), ExitCode::Done),
+            Until::Taken => there(format!("{} holds its locks and is under way", head.migration), ExitCode::Done),
             Until::Approval => {
                 let waits = waits_for_approval(head, self.plan.as_ref()?, self.session.now());
                 let told = format!(
@@ -290,7 +290,7 @@ impl<'a> Follow<'a> {
         let Some(head) = &seen.head else { return Ok(()) };
         console.migration = head.migration.to_string();
         if self.screen.is_shown() {
-            let looked = tokio::time::timeout(LOOK_PATIENCE, Look::at(self.session, head.clone())).await;
+            let looked = tokio::time::timeout(POLL_LIMIT, Look::at(self.session, head.clone())).await;
             if let Ok(Ok(look)) = looked {
                 self.screen.show(&look::render(&look));
                 self.shown_at = Some(look.now);
@@ -319,34 +319,36 @@ impl<'a> Follow<'a> {
         self.migration.as_ref().map_or_else(|| self.service.to_string(), ToString::to_string)
     }
 
-    fn goes_on(&self) -> String {
+    fn continues(&self) -> String {
         let service = &self.service;
         if self.returning {
             return format!(
-                "the rollback of {} continues by itself: `crossfade wait {service}` reports when every route is back",
+                "the rollback of {} continues without this command: `crossfade wait {service}` reports when every \
+                 route is back",
                 self.name()
             );
         }
         format!(
-            "{} continues by itself: `crossfade watch {service}` follows it, `crossfade abort {service}` rolls it back",
+            "{} continues without this command: `crossfade watch {service}` follows it, `crossfade abort {service}` \
+             rolls it back",
             self.name()
         )
     }
 
     fn timed_out(&self) -> Failure {
         self.screen.leave();
-        Failure { code: ExitCode::WaitTimedOut, message: format!("only the wait is over; {}", self.goes_on()) }
+        Failure { code: ExitCode::WaitTimedOut, message: format!("only the wait timed out; {}", self.continues()) }
     }
 
     fn interrupted(&self) -> Failure {
         self.screen.leave();
-        Failure { code: ExitCode::Interrupted, message: format!("interrupted; {}", self.goes_on()) }
+        Failure { code: ExitCode::Interrupted, message: format!("interrupted; {}", self.continues()) }
     }
 
-    fn went_on(&self, failure: Failure) -> Failure {
+    fn failed(&self, failure: Failure) -> Failure {
         self.screen.leave();
         if failure.code == ExitCode::NoAccess {
-            Failure { message: format!("{}\n  {}", failure.message, self.goes_on()), ..failure }
+            Failure { message: format!("{}\n  {}", failure.message, self.continues()), ..failure }
         } else {
             failure
         }

@@ -1,4 +1,4 @@
-//! What several verbs are given.
+//! Arguments that several verbs share.
 
 use clap::ValueEnum;
 use crossfade_domain::names::ServiceName;
@@ -17,36 +17,46 @@ pub enum Output {
     Github,
 }
 
-/// The longest wait, a year in seconds: what is longer cannot be added to a time.
-const LONGEST: i64 = 366 * 24 * 3600;
+/// How a command that needs no stack prints its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum TextOrJson {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object.
+    Json,
+}
 
-/// A service's name.
+/// The longest wait, a year in seconds. A longer one might not fit into a timestamp.
+const MAX_SECONDS: i64 = 366 * 24 * 3600;
+
+/// Parses a service's name.
 ///
 /// # Errors
-/// What a name looks like.
+/// Describes a valid name.
 pub fn service(text: &str) -> Result<ServiceName, String> {
     ServiceName::parse(text).map_err(|error| format!("expected {}", error.expected))
 }
 
-/// A duration such as `90s`, `10m` or `1h30m`.
+/// Parses a duration such as `90s`, `10m` or `1h30m`.
 ///
 /// # Errors
-/// What a duration looks like.
+/// Describes a valid duration.
 pub fn duration(text: &str) -> Result<SignedDuration, String> {
     let seconds = parsed_duration(text)
         .and_then(|seconds| i64::try_from(seconds).ok())
-        .filter(|seconds| (1..=LONGEST).contains(seconds));
+        .filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
     seconds
         .map(SignedDuration::from_secs)
         .ok_or_else(|| "expected a duration such as 90s, 10m or 1h30m, a year at most".to_owned())
 }
 
-/// A stack's name.
+/// Parses a stack's name.
 ///
 /// # Errors
-/// What CloudFormation takes for one.
+/// Describes a name that CloudFormation accepts.
 pub fn stack(text: &str) -> Result<String, String> {
-    // A pipeline that passes an empty variable on means the default.
+    // A pipeline that passes an empty variable means the default.
     if text.is_empty() {
         return Ok("crossfade".to_owned());
     }
@@ -57,10 +67,10 @@ pub fn stack(text: &str) -> Result<String, String> {
         .ok_or_else(|| "expected a stack's name: a letter, then letters, digits and hyphens".to_owned())
 }
 
-/// A region's name.
+/// Parses a region's name.
 ///
 /// # Errors
-/// What a region looks like.
+/// Describes a valid region.
 pub fn region(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split('-').collect();
     let letters = |part: &&str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_lowercase());
@@ -70,10 +80,10 @@ pub fn region(text: &str) -> Result<String, String> {
     fits.then(|| text.to_owned()).ok_or_else(|| "expected a region such as eu-west-1".to_owned())
 }
 
-/// The address of an endpoint.
+/// Parses the URL of an endpoint.
 ///
 /// # Errors
-/// What an address looks like.
+/// Describes a valid URL.
 pub fn endpoint(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let fits = host.is_some_and(|host| {
@@ -87,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_longer_than_a_year_is_no_duration() {
+    fn a_wait_of_over_a_year_is_refused() {
         assert!(duration("99999999999h").is_err());
         assert!(duration("30d").is_ok());
     }

@@ -1,4 +1,4 @@
-//! A person at a stack: how a command reaches it, and what it says when it cannot.
+//! An operator's session at a stack: how a command reaches it, and what it prints if it cannot.
 
 use crate::ending::failure::{Failure, chain};
 use crate::exit_code::ExitCode;
@@ -16,14 +16,14 @@ use crossfade_domain::policy::problem::did_you_mean;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// Real seconds between two looks at AWS; a rehearsal on this machine is looked at more often.
+/// Real time between two polls of AWS; a rehearsal on this machine is polled more often.
 const PERIOD: Duration = Duration::from_secs(5);
 const LOCAL_PERIOD: Duration = Duration::from_millis(250);
 
-/// Which stack, and how its data is printed. Credentials come from where every AWS tool takes them.
+/// Which stack, and how to print its data. Credentials come from the usual places of AWS tools.
 #[derive(Debug, Clone, Args)]
 pub struct Connection {
-    /// The stack's name, from which the names of table and state machines derive.
+    /// The stack's name; the names of the table and the state machines derive from it.
     #[arg(
         long,
         env = "CROSSFADE_STACK",
@@ -33,31 +33,31 @@ pub struct Connection {
         help_heading = "Connection"
     )]
     pub stack: String,
-    /// The region, instead of `AWS_REGION` and the profile's.
+    /// The region, instead of `AWS_REGION` or the profile's.
     #[arg(long, value_name = "REGION", value_parser = crate::stack::arguments::region, help_heading = "Connection")]
     pub region: Option<String>,
     /// The profile, instead of `AWS_PROFILE`.
     #[arg(long, value_name = "NAME", help_heading = "Connection")]
     pub profile: Option<String>,
-    /// One endpoint for every AWS service, such as a kept rehearsal's, instead of `AWS_ENDPOINT_URL`.
+    /// One endpoint for all of AWS, such as a kept rehearsal's, instead of `AWS_ENDPOINT_URL`.
     #[arg(long, value_name = "URL", value_parser = crate::stack::arguments::endpoint, help_heading = "Connection")]
     pub endpoint_url: Option<String>,
-    /// How data is printed on standard output.
+    /// How to print data on standard output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Connection")]
     pub output: Output,
 }
 
-/// A person at a stack.
+/// An operator who has signed in to a stack.
 pub struct Session {
-    /// The ports, with the one clock.
+    /// The ports, with the process's clock.
     pub ports: Ports,
     /// The state machines.
     pub machines: Machines,
-    /// Who.
+    /// The operator.
     pub caller: Caller,
-    /// Which stack, where.
+    /// The stack, and where it is.
     pub place: Place,
-    /// Real time between two looks.
+    /// Real time between two polls.
     pub period: Duration,
     scale: f64,
 }
@@ -67,25 +67,25 @@ pub struct Session {
 pub struct StoredServices {
     /// Each service with its fleet.
     pub known: Vec<(String, ServiceName)>,
-    /// What is wrong with the policies that cannot be read.
+    /// The problems of the policies that cannot be decoded.
     pub unreadable: Vec<String>,
 }
 
 impl StoredServices {
-    /// Whether a service is among them.
+    /// Returns whether a policy names this service.
     pub fn has(&self, service: &ServiceName) -> bool {
         self.known.iter().any(|(_, name)| name == service)
     }
 }
 
-/// Where a command looks, for messages.
+/// Where the stack is, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The stack.
     pub stack: String,
     /// The region.
     pub region: String,
-    /// The endpoint, where it is not AWS's own.
+    /// The endpoint, if it is not AWS's own.
     pub endpoint: Option<String>,
 }
 
@@ -93,7 +93,7 @@ impl Session {
     /// Signs in.
     ///
     /// # Errors
-    /// A scaled clock away from this machine, no region, no credentials, or no answer from AWS.
+    /// A scaled clock with an endpoint outside this machine, no region, no credentials, or no answer from AWS.
     pub async fn open(connection: &Connection, environment: &Environment) -> Result<Self, Failure> {
         let endpoint =
             connection.endpoint_url.clone().or_else(|| environment.get("AWS_ENDPOINT_URL").map(str::to_owned));
@@ -118,36 +118,36 @@ impl Session {
         })
     }
 
-    /// Now; in a rehearsal, world time.
+    /// Returns the time; in a rehearsal, world time.
     pub fn now(&self) -> Timestamp {
         self.ports.clock.now()
     }
 
-    /// The world time in which a real time passes.
+    /// Returns the world time that passes in this real time.
     pub fn in_world(&self, real: Duration) -> SignedDuration {
         SignedDuration::from_secs_f64(real.as_secs_f64() * self.scale)
     }
 
-    /// Waits until a world time; for ever where there is none.
+    /// Waits until this world time; forever if there is none.
     pub async fn until(&self, deadline: Option<Timestamp>) {
         let Some(deadline) = deadline else { return std::future::pending().await };
         let left = deadline.duration_since(self.now()).as_secs_f64().max(0.0);
         self.ports.clock.pause(Duration::from_secs_f64(left)).await;
     }
 
-    /// The ARN of one of the stack's state machines.
+    /// Returns the ARN of one of the stack's state machines.
     pub fn machine(&self, name: &str) -> String {
         let Place { stack, region, .. } = &self.place;
         let Caller { account, .. } = &self.caller;
         format!("arn:{}:states:{region}:{account}:stateMachine:{stack}-{name}", self.caller.partition())
     }
 
-    /// What a failed action comes to.
+    /// Returns the failure for a failed action.
     pub fn failed(&self, error: &ActionError) -> Failure {
         match error {
             ActionError::InvalidRequest(message) => Failure::bad_input(message.clone()),
             ActionError::LockHeld(message) => Failure { code: ExitCode::Held, message: message.clone() },
-            // Nothing moves over a route that somebody else has changed: it stays halted until a person decides.
+            // Crossfade moves no traffic on a route that someone else has changed, until an operator decides.
             ActionError::Drifted(message) | ActionError::NotYet(message) => {
                 Failure { code: ExitCode::Halted, message: message.clone() }
             }
@@ -165,12 +165,12 @@ impl Session {
         }
     }
 
-    /// What a failed read or write of the table comes to.
+    /// Returns the failure for a failed read or write of the table.
     pub fn ledger_failed(&self, doing: &str, source: LedgerError) -> Failure {
         self.failed(&ActionError::Ledger { doing: doing.to_owned(), source })
     }
 
-    /// What a failed call comes to.
+    /// Returns the failure for a failed call.
     pub fn port_failed(&self, doing: &str, error: &PortError) -> Failure {
         let Place { stack, region, endpoint } = &self.place;
         let account = &self.caller.account;
@@ -178,14 +178,14 @@ impl Session {
             PortError::Denied { .. } => Failure {
                 code: ExitCode::NoAccess,
                 message: format!(
-                    "{doing}: {error}\n  you are {}; `crossfade doctor` shows what you may do",
+                    "{doing}: {error}\n  you are {}; `crossfade doctor` shows your permissions",
                     self.caller.arn
                 ),
             },
             PortError::Throttled { .. } => Failure {
                 code: ExitCode::NoAccess,
                 message: format!(
-                    "{doing}: {error}\n  AWS limits the rate of this account; the call is safe to repeat in a minute"
+                    "{doing}: {error}\n  AWS limits the request rate of this account; retry in a minute, which is safe"
                 ),
             },
             PortError::Unavailable { .. } => Failure {
@@ -213,11 +213,11 @@ impl Session {
         }
     }
 
-    /// Every service of the stored policies. A policy that this version cannot read hides its own services and no
-    /// others.
+    /// Returns every service of the stored policies. A policy that this version cannot decode hides only its own
+    /// services.
     ///
     /// # Errors
-    /// The table's.
+    /// The table cannot be read.
     pub async fn stored_services(&self) -> Result<StoredServices, Failure> {
         let stored = self.ports.ledger.policies().await;
         let stored = stored.map_err(|source| self.ledger_failed("reading the stored policies", source))?;
@@ -227,7 +227,7 @@ impl Session {
                 Ok(policy) => services.known.extend(policy.services.into_iter().map(|one| (fleet.clone(), one.name))),
                 Err(problems) => {
                     let told =
-                        format!("the stored policy of fleet {fleet} cannot be used: {problems}; apply a right one");
+                        format!("the stored policy of fleet {fleet} cannot be used: {problems}; apply a valid one");
                     services.unreadable.push(told);
                 }
             }
@@ -235,10 +235,10 @@ impl Session {
         Ok(services)
     }
 
-    /// The head of a service's latest migration.
+    /// Returns the head of a service's latest migration.
     ///
     /// # Errors
-    /// The service never migrated, or nobody knows it; the table's.
+    /// The service has never migrated, or is unknown; the table cannot be read.
     pub async fn head_of(&self, service: &ServiceName) -> Result<Head, Failure> {
         let head = self.ports.ledger.head(service).await;
         match head.map_err(|source| self.ledger_failed(&format!("reading the head of {service}"), source))? {
@@ -247,7 +247,7 @@ impl Session {
         }
     }
 
-    /// The failure of a service without a migration.
+    /// Returns the failure for a service without a migration.
     pub async fn unknown_or_never_started(&self, service: &ServiceName) -> Failure {
         match self.stored_services().await {
             Err(failure) => failure,
@@ -259,7 +259,7 @@ impl Session {
         }
     }
 
-    /// The failure of a service that nobody knows.
+    /// Returns the failure for an unknown service.
     pub fn unknown(service: &ServiceName, stored: &StoredServices) -> Failure {
         let names: Vec<&str> = stored.known.iter().map(|(_, name)| name.as_str()).collect();
         let near = did_you_mean(service.as_str(), names.iter().copied());
@@ -276,9 +276,10 @@ impl Session {
 fn unreachable(endpoint: Option<&str>) -> String {
     match endpoint {
         Some(url) => format!(
-            "the endpoint is {url} (--endpoint-url or AWS_ENDPOINT_URL): is it still up? unset it to reach AWS itself"
+            "the endpoint is {url} (--endpoint-url or AWS_ENDPOINT_URL): is it still running? unset it to reach AWS \
+             itself"
         ),
-        None => "is this machine online, and may it reach AWS (proxy, VPN)? the call is safe to repeat".to_owned(),
+        None => "is this machine online, and can it reach AWS (proxy, VPN)? retrying is safe".to_owned(),
     }
 }
 
@@ -288,7 +289,7 @@ fn not_signed_in(error: &SignInError, endpoint: Option<&str>) -> Failure {
             "no region is set\n  give --region, set AWS_REGION, or name one in the profile of ~/.aws/config",
         ),
         SignInError::NoProfile(_) => Failure::bad_input(format!(
-            "{}\n  `aws configure list-profiles` names those that are there; correct --profile",
+            "{}\n  `aws configure list-profiles` lists the existing ones; correct --profile",
             chain(error)
         )),
         SignInError::NoCredentials(_) => Failure {

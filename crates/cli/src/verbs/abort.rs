@@ -1,4 +1,4 @@
-//! `crossfade abort` and `crossfade rollback`: every route back, by the fastest way that a person has.
+//! `crossfade abort` and `crossfade rollback`: return every route, in the fastest way that an operator has.
 
 use crate::ending::failure::Failure;
 use crate::ending::outcome::{Ending, Outcome};
@@ -17,23 +17,24 @@ use crossfade_domain::names::ServiceName;
 use serde_json::json;
 use std::time::Duration;
 
-/// How long the table may keep a rollback waiting, in real time: it needs neither head nor journal.
-const TABLE_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a rollback may take to begin, in real time, before the execution that it fences off is stopped all the
-/// same.
-const FENCE_PATIENCE: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long a rollback waits for the table, which it does not need. In real time.
+const TABLE_LIMIT: Duration = Duration::from_secs(2);
+/// How long `abort` waits until the rollback has fenced off the execution, before it stops the execution anyway. In
+/// real time.
+const FENCE_LIMIT: Duration = Duration::from_secs(5);
+const POLL_PERIOD: Duration = Duration::from_millis(100);
 
-/// Roll back a migration that is under way. Beats every other command.
+/// Roll back a migration under way. Overrides every other command.
 ///
-/// Starts `roll-back-service` itself, then stops the running execution, and waits until every
-/// route was read back and checked twice.
+/// Starts `roll-back-service` itself, then stops the running execution. Waits
+/// until every route has been restored and checked twice.
 ///
 /// Examples:
 ///   crossfade abort users --reason "checkout is slow"
 ///   crossfade abort users --no-wait
 ///
-/// Exit code: 0 every route is back; 2 nothing is under way; 7 halted; 8 no access.
+/// Exit codes: 0 every route is back; 2 nothing is under way; 7 halted;
+/// 8 no access.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct AbortArguments {
@@ -41,15 +42,16 @@ pub struct AbortArguments {
     back: BackArguments,
 }
 
-/// Roll back everything of a service, from any phase, halted ones included.
+/// Roll back a service from any phase, even a halted one.
 ///
-/// Safe at any time and any number of times; it joins a rollback that is under way, and does not
-/// need the table.
+/// Safe at any time, and safe to repeat: it joins a rollback under way. It does
+/// not need the table.
 ///
 /// Example:
 ///   crossfade rollback users --reason "the halt was right"
 ///
-/// Exit code: 0 every route is back; 2 there is nothing to roll back; 7 halted; 8 no access.
+/// Exit codes: 0 every route is back; 2 nothing to roll back; 7 halted;
+/// 8 no access.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct RollbackArguments {
@@ -62,10 +64,10 @@ struct BackArguments {
     /// The service.
     #[arg(value_parser = service)]
     service: ServiceName,
-    /// Why; it stands in the journal.
+    /// Why; the journal records it.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Do not wait until it is verified.
+    /// Return at once, without waiting until it is verified.
     #[arg(long)]
     no_wait: bool,
     /// Where the stack is.
@@ -96,20 +98,10 @@ pub async fn abort(
     session: &Session,
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
-    let service = &arguments.back.service;
-    // A table that does not answer is no reason to leave traffic where it is.
-    let head = match session.ports.ledger.head(service).await {
-        Ok(None) => return Err(session.unknown_or_never_started(service).await),
-        Ok(Some(head)) if head.phase.is_over() => {
-            let how = Ending::of_head(&head).map_or_else(String::new, |ending| ending.line());
-            return Err(Failure::bad_input(format!("nothing is under way: {how}")));
-        }
-        Ok(head) => head,
-        Err(error) => {
-            console.say(&format!("the table does not answer, rolling back without it: {error}"));
-            None
-        }
-    };
+    let head = head_if_readable(&arguments.back.service, session, console).await?;
+    if let Some(ending) = head.as_ref().filter(|head| head.phase.is_over()).and_then(Ending::of_head) {
+        return Err(Failure::bad_input(format!("nothing is under way: {}", ending.line())));
+    }
     go_back(&arguments.back, "aborted", head.as_ref(), session, console).await
 }
 
@@ -122,16 +114,25 @@ pub async fn rollback(
     session: &Session,
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
-    let service = &arguments.back.service;
-    let head = match session.ports.ledger.head(service).await {
-        Ok(None) => return Err(session.unknown_or_never_started(service).await),
-        Ok(head) => head,
-        Err(error) => {
-            console.say(&format!("the table does not answer, rolling back without it: {error}"));
-            None
-        }
-    };
+    let head = head_if_readable(&arguments.back.service, session, console).await?;
     go_back(&arguments.back, "rolled back", head.as_ref(), session, console).await
+}
+
+/// Reads the head of the service's latest migration; `None` if the table does not answer, since a rollback does not
+/// need it.
+async fn head_if_readable(
+    service: &ServiceName,
+    session: &Session,
+    console: &mut Console<'_>,
+) -> Result<Option<Head>, Failure> {
+    match session.ports.ledger.head(service).await {
+        Ok(None) => Err(session.unknown_or_never_started(service).await),
+        Ok(head) => Ok(head),
+        Err(error) => {
+            console.say(&format!("the table does not answer; rolling back without it: {error}"));
+            Ok(None)
+        }
+    }
 }
 
 async fn go_back(
@@ -142,15 +143,15 @@ async fn go_back(
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
     let BackArguments { service, reason, no_wait, .. } = arguments;
-    // From here on Ctrl-C ends the waiting with a word, and never a rollback that has half begun.
+    // From now on, Ctrl-C ends only the waiting, never a rollback that is being started.
     let interruption = Interruption::listen().map_err(|error| Failure::of(&error))?;
     let who = &session.caller.arn;
     let cause = reason.as_ref().map_or_else(|| format!("{how} by {who}"), |why| format!("{how} by {who}: {why}"));
     if head.is_some_and(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) {
-        // So that it is known as a person's wish whatever else ends the migration now. It may fail: the rollback
-        // counts.
+        // Records that an operator asked for it, even if something else ends the migration now. This may fail: the
+        // rollback matters more.
         let wish = command(&session.ports, service, Command::Abort, who);
-        let _recorded = tokio::time::timeout(TABLE_PATIENCE, wish).await;
+        let _recorded = tokio::time::timeout(TABLE_LIMIT, wish).await;
     }
     let name = format!("{service}-by-hand-{}", session.now().as_millisecond());
     let started =
@@ -166,8 +167,11 @@ async fn go_back(
         }
         Err(error) => {
             let failure = session.port_failed("starting roll-back-service", &error);
-            let hope =
-                if stopped { "; its execution was stopped, so the sweep rolls it back within a minute" } else { "" };
+            let hope = if stopped {
+                "; its execution was stopped, so the sweep will roll it back within a minute"
+            } else {
+                ""
+            };
             return Err(Failure { message: format!("{}{hope}", failure.message), ..failure });
         }
     };
@@ -182,7 +186,7 @@ async fn go_back(
         }
         return Ok(ExitCode::Done);
     }
-    let mut follow = Follow::execution(session, service, &execution).beside(head).interrupted_by(interruption);
+    let mut follow = Follow::execution(session, service, &execution).with_journal_of(head).interrupted_by(interruption);
     match follow.until(Until::End, None, console).await? {
         Reached::End(ending) => {
             let taken_back = ending.outcome == Outcome::Refused && was_taken_back(head, session).await;
@@ -192,8 +196,7 @@ async fn go_back(
     }
 }
 
-/// Waits, shortly, until the rollback has begun: a stop's status event then finds it under way, and starts no second
-/// one.
+/// Waits briefly until the rollback has begun. The event of the stopped execution then starts no second one.
 async fn until_fenced(head: Option<&Head>, session: &Session) {
     let Some(head) = head.filter(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) else { return };
     let begun = async {
@@ -201,27 +204,27 @@ async fn until_fenced(head: Option<&Head>, session: &Session) {
             if now.migration != head.migration || !matches!(now.phase, Phase::Planned | Phase::Moving) {
                 return;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_PERIOD).await;
         }
     };
     // Fenced or not, the execution is stopped after this.
-    let _in_time = tokio::time::timeout(FENCE_PATIENCE, begun).await;
+    let _in_time = tokio::time::timeout(FENCE_LIMIT, begun).await;
 }
 
-/// Whether the migration's own execution was stopped. Its status event makes the sweep look, which joins the rollback.
+/// Stops the migration's execution; returns whether it did. The event of the stop makes the sweep join the rollback.
 async fn stop_what_runs(head: Option<&Head>, session: &Session, cause: &str) -> bool {
     let Some(head) = head.filter(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) else { return false };
     session.machines.stop(&head.execution, cause).await.is_ok()
 }
 
-/// Whether the migration had changed nothing yet and has now been withdrawn: that is what was asked for.
+/// Returns whether the migration was withdrawn before it changed anything, which is what the operator asked for.
 async fn was_taken_back(before: Option<&Head>, session: &Session) -> bool {
     let Some(before) = before.filter(|before| !before.phase.is_over()) else { return false };
     let now = session.ports.ledger.head(&before.service).await;
     now.is_ok_and(|now| now.is_some_and(|now| now.migration == before.migration && now.phase == Phase::Refused))
 }
 
-/// What a rollback of one's own comes to: to be back is what was asked for.
+/// Prints the end of a rollback that the operator asked for, so a service that is back is a success.
 fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let (code, told) = match ending.outcome {
         Outcome::Refused if taken_back => {

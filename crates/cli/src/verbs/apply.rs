@@ -14,22 +14,23 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Store a fleet's policy, and show what that changes.
+/// Store a fleet's policy, and show what changes.
 ///
-/// Migrations that are under way keep the policy of their plan.
+/// A migration under way keeps the policy of its plan.
 ///
 /// Examples:
 ///   crossfade apply policy.yaml --dry-run
 ///   crossfade apply policy.yaml
 ///
-/// Exit code: 0 stored, or nothing to change; 2 the policy is wrong; 8 no access.
+/// Exit codes: 0 stored, or nothing to change; 2 the policy is invalid;
+/// 8 no access.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct ApplyArguments {
-    /// A fleet's policy in YAML or JSON; `-` is standard input.
+    /// A fleet's policy in YAML or JSON; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Show what would change, and store nothing.
+    /// Show what would change, but store nothing.
     #[arg(long)]
     dry_run: bool,
     /// Where the stack is.
@@ -40,7 +41,7 @@ pub struct ApplyArguments {
 /// Runs the command and returns its exit code.
 ///
 /// # Errors
-/// The policy is wrong, or names a service of another fleet; no access.
+/// The policy is invalid, or names a service of another fleet; no access.
 pub async fn run(
     arguments: &ApplyArguments,
     session: &Session,
@@ -81,7 +82,7 @@ pub async fn run(
     Ok(ExitCode::Done)
 }
 
-/// A service in two fleets could be started by neither.
+/// Refuses a service that another fleet has: it could not be started by either.
 fn refuse_two_fleets(policy: &FleetPolicy, stored: &[(String, Value)]) -> Result<(), Failure> {
     let mut twice = Vec::new();
     for (fleet, document) in stored.iter().filter(|(fleet, _)| *fleet != policy.fleet) {
@@ -93,12 +94,12 @@ fn refuse_two_fleets(policy: &FleetPolicy, stored: &[(String, Value)]) -> Result
         return Ok(());
     }
     Err(Failure::bad_input(format!(
-        "a service has one policy, and these have another one stored:{}\n  take them out of one of the two",
+        "a service has only one policy, but these are also stored in another:{}\n  remove them from one of the two",
         twice.concat()
     )))
 }
 
-/// What the new policy changes, a line each: `+` a service comes, `-` one goes, `~` a setting changes.
+/// What the new policy changes, one line each: `+` a new service, `-` a removed one, `~` a changed setting.
 fn changes(before: Option<&Value>, after: &FleetPolicy) -> Vec<String> {
     let old: BTreeMap<ServiceName, ServicePolicy> = before
         .and_then(|document| decode_fleet(document).ok())

@@ -1,4 +1,4 @@
-//! `crossfade check`: a policy file, offline.
+//! `crossfade check`: checks a policy file offline.
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -11,20 +11,22 @@ use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::policy::service_policy::{FleetPolicy, ServicePolicy};
 use std::path::PathBuf;
 
-/// Check a policy file without AWS: every problem at once, each with its place.
+/// Check a policy file without AWS.
+///
+/// Reports every problem at once, with its place in the file.
 ///
 /// Examples:
 ///   crossfade check policy.yaml
-///   crossfade check - --output json < policy.yaml    the policy with every default filled in
+///   crossfade check - --output json < policy.yaml    fills in every default
 ///
-/// Exit code: 0 the policy is right; 2 it is not.
+/// Exit codes: 0 the policy is valid; 2 it is not.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct CheckArguments {
-    /// A fleet's policy in YAML or JSON; `-` is standard input.
+    /// A fleet's policy in YAML or JSON; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// How data is printed on standard output.
+    /// How to print data on standard output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
 }
@@ -48,7 +50,7 @@ fn describe(file: &str, policy: &FleetPolicy) -> String {
     let services: Vec<String> = policy.services.iter().map(service).collect();
     let count = services.len();
     format!(
-        "{file} is right: fleet {}, {count} service{}\n{}",
+        "{file} is valid: fleet {}, {count} service{}\n{}",
         policy.fleet,
         if count == 1 { "" } else { "s" },
         services.join("\n")

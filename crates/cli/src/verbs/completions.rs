@@ -1,4 +1,4 @@
-//! `crossfade completions`: what a shell needs to complete the command line.
+//! `crossfade completions`: prints what a shell needs to complete the command line.
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -9,11 +9,11 @@ use std::io::Write;
 /// Print a completion script for a shell.
 ///
 /// Example:
-///   crossfade completions bash > ~/.local/share/bash-completion/completions/crossfade
+///   crossfade completions zsh > ~/.zsh/completions/_crossfade
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct CompletionsArguments {
-    /// Which shell.
+    /// The shell.
     #[arg(value_enum)]
     shell: Shell,
 }

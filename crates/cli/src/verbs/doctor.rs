@@ -1,4 +1,4 @@
-//! `crossfade doctor`: what is there, what may be read, and what to do about the rest. Changes nothing.
+//! `crossfade doctor`: checks what exists and what may be read, and says how to fix the rest. Changes nothing.
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -17,18 +17,18 @@ use std::collections::BTreeSet;
 
 /// The state machines of a stack.
 const MACHINES: [&str; 2] = ["migrate-service", "roll-back-service"];
-/// Target groups on a load balancer from which on there is not room for many more copies.
+/// With this many target groups, a load balancer has little room for more.
 const CROWDED: usize = GROUPS_PER_LOAD_BALANCER * 9 / 10;
 
-/// Check credentials, stack, permissions, quotas and versions; each line says what to do.
+/// Check credentials, stack, permissions, quotas and versions.
 ///
-/// Reads only: a permission to write shows when it is used.
+/// Each line says what to do. Only reads, so it cannot check permissions to write.
 ///
 /// Examples:
 ///   crossfade doctor
 ///   crossfade doctor --stack crossfade-staging --region eu-west-1
 ///
-/// Exit code: 0 all is well; 2 something is missing; 8 no access.
+/// Exit codes: 0 all is well; 2 something is missing; 8 no access.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct DoctorArguments {
@@ -37,15 +37,15 @@ pub struct DoctorArguments {
     pub connection: Connection,
 }
 
-/// One line of the examination.
+/// One line of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line {
-    /// What was looked at.
+    /// What was checked.
     what: String,
-    /// What came of it.
+    /// The result.
     state: LineState,
-    /// What was seen, and what to do where that is not well.
+    /// What was found, and how to fix it.
     told: String,
 }
 
@@ -58,7 +58,7 @@ enum LineState {
     Denied,
 }
 
-/// Runs the command and returns its exit code. Unlike the other verbs it signs in itself: not to get in is a finding.
+/// Runs the command and returns its exit code. Unlike other verbs, it signs in itself, so that a failure is a finding.
 ///
 /// # Errors
 /// Standard output cannot be written.
@@ -121,15 +121,15 @@ async fn examine(session: &Session, lines: &mut Vec<Line>) {
     }
     for machine in MACHINES {
         let found = session.machines.look_at(&session.machine(machine)).await;
-        let well = format!("{}-{machine} is there", place.stack);
+        let well = format!("{}-{machine} exists", place.stack);
         lines.push(judged(session, &format!("machine {machine}"), found, &well));
     }
     let alarms = session.ports.alarms.alarms(&["crossfade-doctor".to_owned()]).await.map(drop);
-    lines.push(judged(session, "alarms", alarms, "may be read"));
+    lines.push(judged(session, "alarms", alarms, "readable"));
 }
 
-/// Policies are read one by one: one of a newer version is found here and not at three in the morning. Answers whether
-/// there is a table.
+/// Checks the table and decodes each policy, so that one of a newer version is found here. Returns whether the table
+/// exists.
 async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
     match session.ports.ledger.policies().await {
         Err(error) => {
@@ -137,7 +137,7 @@ async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
             false
         }
         Ok(stored) => {
-            lines.push(line("table", LineState::Ok, format!("{} may be read", session.place.stack)));
+            lines.push(line("table", LineState::Ok, format!("{} is readable", session.place.stack)));
             if stored.is_empty() {
                 let told = "none is stored: `crossfade apply policy.yaml` stores one";
                 lines.push(line("policies", LineState::Note, told));
@@ -151,7 +151,7 @@ async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
                     Err(problems) => line(
                         &format!("policy {fleet}"),
                         LineState::Missing,
-                        format!("cannot be used: {problems}; apply a right one, or a newer crossfade"),
+                        format!("cannot be used: {problems}; apply a valid one, or update crossfade"),
                     ),
                 });
             }
@@ -186,7 +186,7 @@ async fn migrations(session: &Session, lines: &mut Vec<Line>) {
     }
 }
 
-/// The old groups of every stored policy, and how much room their load balancers have.
+/// Checks the old groups of every stored policy, and how much room their load balancers have.
 async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
     let stored = session.ports.ledger.policies().await.unwrap_or_default();
     let wanted: Vec<String> = stored
@@ -202,7 +202,7 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
     let is_there = |name: &&String| found.iter().any(|group| group.name == **name || group.arn.as_str() == **name);
     let missing: Vec<&str> = wanted.iter().filter(|name| !is_there(name)).map(String::as_str).collect();
     lines.push(if missing.is_empty() {
-        line("target groups", LineState::Ok, format!("{} of the stored policies are there", wanted.len()))
+        line("target groups", LineState::Ok, format!("{} of the stored policies exist", wanted.len()))
     } else {
         let told = format!("{} do not exist in {}: correct oldTargetGroups", missing.join(", "), session.place.region);
         line("target groups", LineState::Missing, told)

@@ -1,4 +1,4 @@
-//! `crossfade history`: the journal of a migration as a story.
+//! `crossfade history`: prints a migration's journal.
 
 use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
@@ -10,11 +10,11 @@ use clap::Args;
 use crossfade_domain::journal::wording::journal_line;
 use crossfade_domain::names::{MigrationId, ServiceName};
 
-/// Tell what happened in a migration: its journal, an event a line.
+/// Print a migration's journal, one event a line.
 ///
 /// Examples:
-///   crossfade history users              the latest migration
-///   crossfade history users --attempt 1  an earlier one
+///   crossfade history users                the latest migration
+///   crossfade history users --attempt 1    an earlier one
 ///   crossfade history users --output json
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -22,7 +22,7 @@ pub struct HistoryArguments {
     /// The service.
     #[arg(value_parser = service)]
     service: ServiceName,
-    /// Which of the service's migrations, counted from 1; the latest, if none is named.
+    /// Which of the service's migrations, counted from 1; the latest if left out.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
     /// Where the stack is.

@@ -3,38 +3,38 @@
 mod replay_file;
 
 use crate::exit_code::ExitCode;
-use clap::{Args, ValueEnum};
+use crate::stack::arguments::TextOrJson;
+use clap::Args;
 use crossfade_domain::judge::{Evidence, Judgement, Parameters, Verdict, judge, verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
-/// Replay the judge on a file: what would it have said?
+/// Replay the judge on a file of counts.
 ///
-/// Reads the counts of each minute in both clusters and prints the verdict, the evidence
-/// of each metric, and the sentence that a migration would have shown. The file is JSON:
+/// Reads the counts of each minute in both clusters. Prints the verdict, the
+/// evidence of each metric, and the sentence that a migration would show. The file
+/// is JSON:
 ///
 ///   {"horizonMinutes": 60, "metrics": {"errors": {"phi": 1.0, "minutes": [
 ///     {"age": 0, "newBad": 2, "new": 100, "oldBad": 2, "old": 1900}]}}}
 ///
-/// age counts the minutes since the last change of weight, phi (1 if left out) is how many
-/// bad requests count as one. Metrics: errors, slow, `client_errors`, `very_slow`.
+/// `age` counts the minutes since the last change of weight. `phi` is the number
+/// of bad requests that count as one, 1 if left out. The metrics are `errors`,
+/// `slow`, `client_errors` and `very_slow`.
+///
+/// Example:
+///   crossfade judge counts.json
+///
+/// Exit codes: 0 for any verdict; 2 the file cannot be judged.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct JudgeArguments {
-    /// The file, or - for standard input.
+    /// The file; `-` reads standard input.
     file: String,
-    /// How to print the judgement.
-    #[arg(long, value_enum, default_value_t = Output::Human)]
-    output: Output,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Human,
-    /// One JSON object, with full precision.
-    Json,
+    /// How to print the judgement; JSON has full precision.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: TextOrJson,
 }
 
 /// Runs the command and returns its exit code: 0 for any verdict, 2 for a file that cannot be judged, 1 if the output
@@ -42,8 +42,8 @@ enum Output {
 pub fn run(arguments: &JudgeArguments, stdout: &mut impl Write, stderr: &mut impl Write) -> ExitCode {
     let written = match replay(&arguments.file) {
         Ok((judgement, parameters)) => match arguments.output {
-            Output::Human => write_for_people(&judgement, &parameters, stdout),
-            Output::Json => write_json(&judgement, stdout),
+            TextOrJson::Human => write_for_people(&judgement, &parameters, stdout),
+            TextOrJson::Json => write_json(&judgement, stdout),
         }
         .map(|()| ExitCode::Done),
         Err(problem) => writeln!(stderr, "error: {problem}").map(|()| ExitCode::BadInput),
@@ -73,7 +73,7 @@ fn name(file: &str) -> &str {
     if file == "-" { "standard input" } else { file }
 }
 
-/// What scripts read; its keys are promised.
+/// What scripts read. Its keys are stable.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JudgementOutput<'a> {
@@ -144,7 +144,7 @@ mod tests {
     use std::path::PathBuf;
 
     /// Runs the command on a file with this text: exit code, standard output, standard error.
-    fn run_on(text: &str, output: Output) -> (ExitCode, String, String) {
+    fn run_on(text: &str, output: TextOrJson) -> (ExitCode, String, String) {
         let folder = tempfile::tempdir().unwrap();
         let file: PathBuf = folder.path().join("series.json");
         std::fs::write(&file, text).unwrap();
@@ -173,7 +173,7 @@ mod tests {
                 })
                 .collect();
             let file = json!({"horizonMinutes": 60, "metrics": metrics}).to_string();
-            let (code, stdout, stderr) = run_on(&file, Output::Json);
+            let (code, stdout, stderr) = run_on(&file, TextOrJson::Json);
             assert_eq!((code, stderr.as_str()), (ExitCode::Done, ""), "{name}");
             let output: Value = serde_json::from_str(&stdout).unwrap();
             assert_eq!(output["verdict"], case["verdict"], "{name}");
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn people_read_the_verdict_first_and_then_the_evidence() {
-        let (code, stdout, stderr) = run_on(REGRESSION, Output::Human);
+        let (code, stdout, stderr) = run_on(REGRESSION, TextOrJson::Human);
         assert_eq!((code, stderr.as_str()), (ExitCode::Done, ""));
         insta::assert_snapshot!(stdout, @r"
         FAIL: new cluster fails 6.2 % of requests (31 of 500), old 0.1 % (10 of 9,500), tolerated 0.26 %; chance of a false alarm < 1 in 100,000
@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn scripts_read_promised_keys_and_null_for_what_was_not_judged() {
-        let (_, stdout, _) = run_on(r#"{"horizonMinutes": 60, "metrics": {"slow": {"minutes": []}}}"#, Output::Json);
+        let (_, stdout, _) =
+            run_on(r#"{"horizonMinutes": 60, "metrics": {"slow": {"minutes": []}}}"#, TextOrJson::Json);
         insta::assert_snapshot!(stdout, @r#"
         {
           "verdict": "INCONCLUSIVE",
@@ -237,7 +238,7 @@ mod tests {
     }
 
     fn check_refusal(text: &str, expected: &str) {
-        let (code, stdout, stderr) = run_on(text, Output::Json);
+        let (code, stdout, stderr) = run_on(text, TextOrJson::Json);
         assert_eq!((code, stdout.as_str()), (ExitCode::BadInput, ""), "{text}");
         assert_eq!(stderr, expected, "{text}");
     }
@@ -317,7 +318,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let arguments = JudgeArguments { file: "no-such-file.json".to_owned(), output: Output::Human };
+        let arguments = JudgeArguments { file: "no-such-file.json".to_owned(), output: TextOrJson::Human };
         assert_eq!(run(&arguments, &mut stdout, &mut stderr), ExitCode::BadInput);
         let message = String::from_utf8(stderr).unwrap();
         assert!(message.starts_with("error: cannot read no-such-file.json: "), "{message}");

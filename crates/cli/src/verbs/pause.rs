@@ -1,4 +1,4 @@
-//! `crossfade pause`, `continue` and `approve`: what a person asks of a migration on its way.
+//! `crossfade pause`, `continue` and `approve`: an operator's commands to a migration on its way up.
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -12,8 +12,9 @@ use serde_json::json;
 
 /// Hold a migration at its weight.
 ///
-/// Takes effect at the next look of the gates, at most a slice later. The gates go on looking:
-/// a paused migration is still rolled back by its alarms. It halts after `maxHold`.
+/// Takes effect at the next check of the gates, within one slice. The checks
+/// continue: an alarm still rolls back a paused migration. After `maxHold`, it
+/// halts.
 ///
 /// Example:
 ///   crossfade pause users
@@ -24,7 +25,7 @@ pub struct PauseArguments {
     arguments: ServiceArguments,
 }
 
-/// Let a paused migration go on.
+/// Continue a paused migration.
 ///
 /// Example:
 ///   crossfade continue users
@@ -35,7 +36,9 @@ pub struct ContinueArguments {
     arguments: ServiceArguments,
 }
 
-/// Approve the step that a migration stands at, so that the next may follow its bake.
+/// Approve the current step of a migration.
+///
+/// The next step follows when the bake of this one is over.
 ///
 /// Example:
 ///   crossfade approve bookings
@@ -56,11 +59,11 @@ struct ServiceArguments {
     connection: Connection,
 }
 
-/// A command that an operator gives a migration on its way.
+/// A command that an operator gives to a migration on its way up.
 pub trait OperatorCommand {
-    /// Which.
+    /// The command.
     const COMMAND: Command;
-    /// What follows, for people.
+    /// What happens next, as printed for people.
     const THEN: &'static str;
     /// Where the stack is.
     fn connection(&self) -> &Connection;
@@ -86,19 +89,19 @@ macro_rules! operator_command {
 operator_command!(
     PauseArguments,
     Command::Pause,
-    "is paused from the next check of its gates; `crossfade continue` ends the pause"
+    "pauses at the next check of its gates; `crossfade continue` ends the pause"
 );
 operator_command!(ContinueArguments, Command::Continue, "continues at the next check of its gates");
 operator_command!(
     ApproveArguments,
     Command::Approve,
-    "is approved at its present step; the next follows when the bake is over"
+    "is approved at its current step; the next step follows when the bake is over"
 );
 
 /// Records the command with who gave it, and returns the exit code.
 ///
 /// # Errors
-/// There is no migration that would see it; no access.
+/// No migration is under way; no access.
 pub async fn run<S: OperatorCommand>(
     arguments: &S,
     session: &Session,
@@ -113,7 +116,7 @@ pub async fn run<S: OperatorCommand>(
             "migration": after.migration, "commands": after.commands, "already": already, "who": session.caller.arn,
         }))?,
         Output::Human | Output::Github => {
-            let already = if already { " (it was so already)" } else { "" };
+            let already = if already { " (already recorded)" } else { "" };
             console.data(&format!("{} {}{already}", after.migration, S::THEN))?;
         }
     }

@@ -1,4 +1,4 @@
-//! `crossfade plan`: what a migration would do, and what it would cost. Changes nothing.
+//! `crossfade plan`: shows what a migration would do and cost. Changes nothing.
 
 mod estimate;
 mod text;
@@ -24,24 +24,26 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Show what a migration would do and cost; changes nothing.
+/// Show what a migration would do and cost. Changes nothing.
 ///
-/// Every route before and after each step, findings, duration, cost, writes to routes, and the
-/// requests harmed in the worst case.
+/// Prints every route before and after each step, the findings, the duration, the
+/// cost, the writes to routes, and the requests harmed in the worst case.
 ///
 /// Examples:
 ///   crossfade plan users
-///   crossfade plan users --policy policy.yaml      by a policy that is not stored
+///   crossfade plan users --policy policy.yaml    uses a policy that is not stored
 ///   crossfade plan users --output json | jq .findings
 ///
-/// Exit code: 0 the plan stands; 2 it is refused; 5 another migration holds a route; 8 no access.
+/// Exit codes: 0 the plan is accepted, or the service has already migrated; 2 the
+/// plan is refused; 5 another migration holds the service or a route; 7 the
+/// service has halted; 8 no access.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct PlanArguments {
     /// The service.
     #[arg(value_parser = service)]
     service: ServiceName,
-    /// A fleet's policy in YAML or JSON that is used instead of the stored one.
+    /// Use this policy, in YAML or JSON, instead of the stored one.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Where the stack is.
@@ -83,7 +85,7 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
     Ok(ExitCode::Done)
 }
 
-/// The answer where the service has moved, or is on its way: a plan would only find its own migration in its way.
+/// The result if the service has migrated or is migrating. A plan would only find that migration in its way.
 async fn already(
     service: &ServiceName,
     session: &Session,
@@ -95,18 +97,11 @@ async fn already(
     let migration = &head.migration;
     if head.phase == Phase::Migrated && has_arrived(session, &head).await? {
         let ending = Ending::of_head(&head).expect("a migrated one is over");
-        console.say(&format!("{migration} has migrated already; there is nothing to plan"));
+        console.say(&format!("{migration} has already migrated; there is nothing to plan"));
         return ending::print(&ending, console).map(Some);
     }
     if head.phase == Phase::Halted {
-        let reason = head.reason.clone().unwrap_or_default();
-        return Err(Failure {
-            code: ExitCode::Halted,
-            message: format!(
-                "{migration} has halted: {reason}\n  `crossfade resume {service}` continues it, `crossfade rollback \
-                 {service}` goes back; a plan can be made after that"
-            ),
-        });
+        return Err(Failure::halted(&head));
     }
     if head.phase.is_over() {
         return Ok(None);
@@ -122,7 +117,7 @@ async fn already(
     })
 }
 
-/// Every finding on a line of its own.
+/// Prints each finding that refuses the plan on its own line.
 fn refused(service: &ServiceName, cursor: &Cursor, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let code = if cursor.error == Some(Refusal::LockHeld) { ExitCode::Held } else { ExitCode::BadInput };
     if console.output == Output::Json {
@@ -142,7 +137,7 @@ fn refused(service: &ServiceName, cursor: &Cursor, console: &mut Console<'_>) ->
     Err(Failure { code, message })
 }
 
-/// The weights of a step, `0` being the attach.
+/// The numbers of the plan's steps; `0` is the attach.
 fn steps(plan: &Plan) -> impl Iterator<Item = u32> {
     0..=plan.last_step()
 }

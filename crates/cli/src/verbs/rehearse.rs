@@ -1,4 +1,4 @@
-//! `crossfade rehearse`: services move on this machine, under live load, without an AWS account.
+//! `crossfade rehearse`: moves services on this machine, under live load, without an AWS account.
 
 mod binaries;
 mod endpoints_text;
@@ -8,7 +8,8 @@ mod summary;
 use crate::ending::failure::{Failure, chain};
 use crate::exit_code::ExitCode;
 use crate::following::interruption::Interruption;
-use clap::{Args, ValueEnum};
+use crate::stack::arguments::TextOrJson;
+use clap::Args;
 use crossfade_aws::{Settings, connect_local};
 use crossfade_domain::policy::problem::Problems;
 use crossfade_rehearsal::functions::build::workspace;
@@ -23,57 +24,52 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long what still runs may take to end after the command has said its last word; what hangs longer is left.
-const LAST_BREATH: Duration = Duration::from_secs(30);
+/// How long background work may take to end after the command has printed its result.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 
-/// Rehearse migrations on this machine, under live load, without an AWS account.
+/// Rehearse migrations on this machine, without an AWS account.
 ///
-/// The same state machines run the same function binaries as in production, against a local
-/// world of load balancers, alarms, clusters and clients. Without a scenario eleven services
-/// move: some arrive, others are rolled back by an alarm, by the judge or by the sweep, and
-/// one halts because somebody else edits its route.
+/// The state machines and the function binaries are those of production. Load
+/// balancers, alarms, clusters and clients are simulated. The built-in scenario
+/// moves eleven services. Some migrate. An alarm, the judge or the sweep rolls
+/// others back. One halts because someone else edits its route.
 ///
-/// Exit code: 0 when every expectation of the scenario is met and no answer was spoiled, 1
-/// when not, 2 for bad input (a plan that was refused unexpectedly included), 130 when
-/// interrupted.
+/// Examples:
+///   crossfade rehearse
+///   crossfade rehearse --keep    then use the other verbs against it
+///
+/// Exit codes: 0 every expectation was met, and the tool spoiled no response;
+/// 1 otherwise; 2 bad input, or an unexpectedly refused plan; 130 interrupted.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct RehearseArguments {
-    /// A scenario in YAML instead of the built-in one; `crossfade schema scenario` describes it.
+    /// A scenario in YAML, instead of the built-in one; `crossfade schema scenario` describes the format.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Seed of everything that is drawn, instead of the scenario's.
+    /// The seed of all random choices, instead of the scenario's.
     #[arg(long)]
     seed: Option<u32>,
-    /// World seconds to one real second, 1 to 3600, at the most, instead of the scenario's.
+    /// Run up to this many simulated seconds in a real second (1 to 3600), instead of the scenario's number.
     #[arg(long, value_parser = scale)]
     scale: Option<f64>,
-    /// Leave the world up when all have ended, and print how to look around, until Ctrl-C.
+    /// Keep the simulated AWS running after all services have ended, until Ctrl-C; print how to reach it.
     #[arg(long)]
     keep: bool,
-    /// A folder of function binaries, instead of building them.
+    /// Use the function binaries in this folder instead of building them.
     #[arg(long, value_name = "DIR")]
     functions: Option<PathBuf>,
-    /// Where each function's log, and each service's journal, is kept as a file.
+    /// Write each function's log and each service's journal into this folder.
     #[arg(long, value_name = "DIR")]
     logs: Option<PathBuf>,
     /// Print whole sentences, every journal, and how long each rollback took.
     #[arg(long, short)]
     verbose: bool,
     /// How to print the report.
-    #[arg(long, value_enum, default_value_t = Output::Human)]
-    output: Output,
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: TextOrJson,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// A table.
-    Human,
-    /// One JSON object.
-    Json,
-}
-
-/// Runs the command and returns its exit code; the world begins at the full hour before `started`.
+/// Runs the command and returns its exit code. The world begins at the last full hour before `started`.
 pub fn run(
     arguments: &RehearseArguments,
     started: Timestamp,
@@ -85,19 +81,18 @@ pub fn run(
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::of(&error))?;
         let code = runtime.block_on(rehearse(arguments, scenario, started, may_colour, stdout, stderr));
-        // Whatever still holds a process, such as a world that was being set up, is dropped here, and the process with
-        // it.
-        runtime.shutdown_timeout(LAST_BREATH);
+        // Drops what still holds a process, such as a world that was being set up, which ends the process.
+        runtime.shutdown_timeout(SHUTDOWN_LIMIT);
         code
     });
     result.unwrap_or_else(|failure| {
-        // Nobody is left to tell when standard error is closed.
+        // If standard error is closed, no one reads the message.
         let _told = writeln!(stderr, "error: {}", failure.message);
         failure.code
     })
 }
 
-/// A scale, within what a world can run at.
+/// Parses a scale at which a world can run.
 fn scale(text: &str) -> Result<f64, String> {
     let scale = text.parse().ok().filter(|scale| (1.0..=3600.0).contains(scale));
     scale.ok_or_else(|| "expected a number from 1 to 3600".to_owned())
@@ -122,7 +117,7 @@ fn scenario_of(arguments: &RehearseArguments) -> Result<Scenario, Failure> {
     Ok(scenario)
 }
 
-/// Every problem on a line of its own, with its place.
+/// Describes each problem on its own line, with its place.
 fn refusal(file: &str, error: &ScenarioError) -> String {
     let mut text = format!("{file}: {error}");
     if let ScenarioError::Problems(Problems(problems)) = error {
@@ -173,7 +168,7 @@ async fn rehearse(
     });
     let code = match result {
         Ok((code, afterwards)) if arguments.keep => {
-            say(stderr, "The world stays up, under load, until Ctrl-C; how to look around is printed above.")?;
+            say(stderr, "The world stays up, under load, until Ctrl-C. The lines above say how to reach it.")?;
             tokio::select! {
                 ended = afterwards.go_on(&rehearsal) => match ended {
                     Ok(never) => match never {},
@@ -184,13 +179,13 @@ async fn rehearse(
         }
         result => result.map(|(code, _)| code),
     };
-    if tokio::time::timeout(LAST_BREATH, rehearsal.close()).await.is_err() {
-        tracing::warn!("the functions' processes were killed and are not gone yet");
+    if tokio::time::timeout(SHUTDOWN_LIMIT, rehearsal.close()).await.is_err() {
+        tracing::warn!("the functions' processes were killed but have not ended yet");
     }
     code
 }
 
-/// Runs the rehearsal while its progress is shown, until it is over or interrupted.
+/// Runs the rehearsal and shows its progress, until it is over or interrupted.
 async fn move_services(
     rehearsal: &Rehearsal,
     interruption: &mut Interruption,
@@ -214,10 +209,10 @@ async fn move_services(
     result
 }
 
-fn print(output: Output, report: &Report, style: summary::Style, stdout: &mut impl Write) -> std::io::Result<()> {
+fn print(output: TextOrJson, report: &Report, style: summary::Style, stdout: &mut impl Write) -> std::io::Result<()> {
     match output {
-        Output::Human => summary::write(report, style, stdout)?,
-        Output::Json => {
+        TextOrJson::Human => summary::write(report, style, stdout)?,
+        TextOrJson::Json => {
             serde_json::to_writer_pretty(&mut *stdout, report)?;
             writeln!(stdout)?;
         }
@@ -225,7 +220,7 @@ fn print(output: Output, report: &Report, style: summary::Style, stdout: &mut im
     stdout.flush()
 }
 
-/// Writes each service's journal into a file of its own.
+/// Writes each service's journal into its own file.
 fn keep_journals(report: &Report, folder: &Path) -> Result<(), Failure> {
     for service in &report.services {
         let file = folder.join(format!("{}.journal", service.service));
@@ -250,7 +245,7 @@ fn interrupted(when: &str) -> Failure {
     Failure { code: ExitCode::Interrupted, message: format!("interrupted{when}") }
 }
 
-/// A folder that lacks binaries was named by the user; all else is the tool's doing.
+/// A folder without binaries is the user's mistake; every other failure is the tool's.
 fn not_started(error: &RehearsalError) -> Failure {
     let code = if matches!(error, RehearsalError::NoBinary(_)) { ExitCode::BadInput } else { ExitCode::Failed };
     Failure { code, message: chain(error) }

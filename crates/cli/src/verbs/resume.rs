@@ -1,44 +1,41 @@
-//! `crossfade resume`: a halted migration goes on.
+//! `crossfade resume`: continues a halted migration.
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
-use crate::following::follow::{Follow, Reached, Until};
-use crate::stack::arguments::{Output, duration, service};
+use crate::following::follow::Follow;
+use crate::following::wait_for_end::WaitForEnd;
+use crate::stack::arguments::{Output, service};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
-use crate::view::ending;
 use clap::Args;
 use crossfade_actions::operator::resume::{Resume, resume};
 use crossfade_domain::names::ServiceName;
-use jiff::SignedDuration;
 use serde_json::json;
 
-/// Let a migration that has halted on its way up go on, at the step that it had reached.
+/// Continue a halted migration at the step that it had reached.
 ///
-/// It looks first: alarms exist and are quiet, the old side can take its traffic back, no route
-/// was changed by someone else. The step bakes anew. Safe to repeat.
+/// First checks that all alarms exist and are quiet, that the old side can take
+/// its traffic back, and that no one else has changed a route. Then the step bakes
+/// again. Safe to repeat.
 ///
 /// Examples:
 ///   crossfade resume users
-///   crossfade resume users --accept-drift    what others did to its routes is right, and stays
+///   crossfade resume users --accept-drift    keeps what others changed
 ///
-/// Exit code: 0 it goes on, or with --wait has migrated; 2 something stands against it; 3 rolled
-/// back; 4 aborted; 5 it goes on already; 6 the time is up; 7 it stays halted; 8 no access.
+/// Exit codes: 0 it continues, or with --wait has migrated; 2 a check refused it;
+/// 3 rolled back; 4 aborted; 5 it is already under way; 6 the wait timed out; 7 it
+/// stays halted; 8 no access.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct ResumeArguments {
     /// The service.
     #[arg(value_parser = service)]
     service: ServiceName,
-    /// Take routes that somebody else has changed as they are now for their baseline.
+    /// Accept routes that someone else has changed: their current state becomes the baseline.
     #[arg(long)]
     accept_drift: bool,
-    /// Wait for the end.
-    #[arg(long)]
-    wait: bool,
-    /// The longest wait; the migration goes on after it.
-    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "wait")]
-    timeout: Option<SignedDuration>,
+    #[command(flatten)]
+    until_the_end: WaitForEnd,
     /// Where the stack is.
     #[command(flatten)]
     pub connection: Connection,
@@ -47,7 +44,7 @@ pub struct ResumeArguments {
 /// Runs the command and returns its exit code.
 ///
 /// # Errors
-/// What stands against it; no access.
+/// A check refused it; no access.
 pub async fn run(
     arguments: &ResumeArguments,
     session: &Session,
@@ -61,16 +58,13 @@ pub async fn run(
         console.say(&format!("accepted: {drift}"));
     }
     console.say(&format!("{migration} continues; `crossfade watch {service}` shows it"));
-    if !arguments.wait {
+    if !arguments.until_the_end.wait {
         match console.output {
             Output::Json => console.json(&json!({"migration": migration, "execution": resumed.head.execution}))?,
             Output::Human | Output::Github => console.data(migration.as_str())?,
         }
         return Ok(ExitCode::Done);
     }
-    let mut follow = Follow::migration(session, service, Some(migration.clone())).after_event(resumed.head.sequence);
-    match follow.until(Until::End, arguments.timeout, console).await? {
-        Reached::End(ending) => ending::print(&ending, console),
-        Reached::There { code, .. } => Ok(code),
-    }
+    let follow = Follow::migration(session, service, Some(migration.clone())).after_event(resumed.head.sequence);
+    arguments.until_the_end.run(follow, console).await
 }

@@ -1,4 +1,4 @@
-//! `crossfade schema`: JSON Schemas of what people write, for editors.
+//! `crossfade schema`: prints JSON Schemas of the documents that people write, for editors.
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -7,10 +7,14 @@ use crossfade_domain::policy::document::policy_schema;
 use crossfade_rehearsal::scenario::scenario_schema;
 use std::io::Write;
 
-/// Print the JSON Schema of a document that people write.
+/// Print the JSON Schema of a policy or a scenario, for editors.
+///
+/// Example:
+///   crossfade schema policy > policy.schema.json
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct SchemaArguments {
-    /// Which document.
+    /// The document.
     #[arg(value_enum)]
     document: Document,
 }

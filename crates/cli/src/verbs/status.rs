@@ -1,4 +1,4 @@
-//! `crossfade status`: where one service stands, or all of them.
+//! `crossfade status`: shows the status of one service, or of all.
 
 use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
@@ -18,16 +18,16 @@ use crossfade_domain::policy::document::written_duration;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Show where one service stands, or every service of the stored policies.
+/// Show the status of one service, or of every service.
 ///
 /// Examples:
-///   crossfade status                     every service, a line each
-///   crossfade status users               one service with its routes and gates
+///   crossfade status          every service of the stored policies, one line each
+///   crossfade status users    one service, with its routes and gates
 ///   crossfade status --output json | jq '.[] | select(.phase == "halted")'
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct StatusArguments {
-    /// The service; all of them, if none is named.
+    /// The service; all services if left out.
     #[arg(value_parser = service)]
     service: Option<ServiceName>,
     /// Where the stack is.
@@ -38,7 +38,7 @@ pub struct StatusArguments {
 /// Runs the command and returns its exit code.
 ///
 /// # Errors
-/// Nobody knows the service; no access.
+/// The service is unknown; no access.
 pub async fn run(
     arguments: &StatusArguments,
     session: &Session,
@@ -96,7 +96,7 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
     let stored = session.stored_services().await?;
     let open = session.ports.ledger.open_heads().await;
     let open = open.map_err(|source| session.ledger_failed("reading the open migrations", source))?;
-    // A migration that was started with a policy of its own is in no stored one.
+    // A migration that was started with `--policy` may be of a service that no stored policy names.
     let mut services: BTreeMap<ServiceName, String> =
         open.into_iter().map(|head| (head.service, "-".to_owned())).collect();
     for told in &stored.unreadable {

@@ -1,4 +1,4 @@
-//! `crossfade wait`: until a migration is over, or has come as far as was asked.
+//! `crossfade wait`: waits until a migration is over, or has reached a given point.
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -14,24 +14,25 @@ use crossfade_domain::weight::Weight;
 use jiff::SignedDuration;
 use serde_json::json;
 
-/// Wait until a service's migration is over, or has come as far as is asked.
+/// Wait until a migration is over, or has reached a given point.
 ///
-/// The end of the migration ends every wait. A wait that is over leaves the migration running.
+/// Every wait ends when the migration ends. A wait that times out leaves the
+/// migration running.
 ///
 /// Examples:
 ///   crossfade wait users --timeout 2h
-///   crossfade wait users --until approval      9 when a step waits for `crossfade approve users`
-///   crossfade wait users --until 50            0 when every route was read back at 50 % or above
+///   crossfade wait users --until approval    until a step needs approval (exit 9)
+///   crossfade wait users --until 50          until every route has 50 % or more
 ///
-/// Exit code: 0 migrated, or as far as asked; 3 rolled back by a gate; 4 aborted; 6 the time is
-/// up; 7 halted; 8 no access; 9 waiting for approval.
+/// Exit codes: 0 migrated, or the point is reached; 3 rolled back by a gate;
+/// 4 aborted; 6 the wait timed out; 7 halted; 8 no access; 9 waiting for approval.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct WaitArguments {
     /// The service.
     #[arg(value_parser = service)]
     service: ServiceName,
-    /// What is waited for: `migrated`, `approval`, or a weight in percent.
+    /// What to wait for: `migrated`, `approval`, or a weight in percent.
     #[arg(long, value_name = "WHAT", default_value = "migrated", value_parser = until)]
     until: Until,
     /// The longest wait, such as 90s, 30m or 2h.
@@ -57,7 +58,7 @@ fn until(text: &str) -> Result<Until, String> {
 /// Runs the command and returns its exit code.
 ///
 /// # Errors
-/// Bad input, no access, the time is up.
+/// Bad input, no access, the wait timed out.
 pub async fn run(arguments: &WaitArguments, session: &Session, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let head = session.head_of(&arguments.service).await?;
     let mut follow =

@@ -1,4 +1,4 @@
-//! `crossfade watch`: everything of a migration, until it is over.
+//! `crossfade watch`: shows a migration until it is over.
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -14,16 +14,17 @@ use crossfade_domain::names::ServiceName;
 
 /// Watch a service's migration until it is over.
 ///
-/// Shows the desired, live and verified weight of each route, what the gates see and how old it
-/// is, the time to the next step, and the command that rolls back. Without a terminal: one look,
-/// then a line for each event of the journal. A lost connection is waited out; Ctrl-C leaves the
-/// migration running.
+/// Shows the desired, live and verified weight of each route, what the gates see
+/// and how old that is, the time to the next step, and the command that rolls back.
+/// Without a terminal, it prints the status once and then a line for each event.
+/// If the connection is lost, it waits. Ctrl-C leaves the migration running.
 ///
 /// Examples:
 ///   crossfade watch users
-///   crossfade watch users --output json        an event a line, then how it ended
+///   crossfade watch users --output json    one event a line, then the outcome
 ///
-/// Exit code: 0 migrated; 3 rolled back by a gate; 4 aborted; 7 halted; 8 no access; 130 Ctrl-C.
+/// Exit codes: 0 migrated; 3 rolled back by a gate; 4 aborted; 7 halted;
+/// 8 no access; 130 Ctrl-C.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct WatchArguments {

@@ -1,4 +1,4 @@
-//! Bad input that needs no world to be refused.
+//! Bad input that is refused before a world starts.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn refused(yaml: &str) -> String {
         functions: None,
         logs: None,
         verbose: false,
-        output: Output::Human,
+        output: TextOrJson::Human,
     };
     let failure = scenario_of(&arguments).unwrap_err();
     assert_eq!(failure.code, ExitCode::BadInput);
@@ -44,7 +44,7 @@ fn flags_override_the_scenario_and_a_missing_file_is_bad_input() {
         functions: None,
         logs: None,
         verbose: false,
-        output: Output::Human,
+        output: TextOrJson::Human,
     };
     let scenario = scenario_of(&arguments).unwrap();
     assert_eq!(scenario.seed, 7);
