@@ -50,7 +50,7 @@ impl Transcript {
             // Whether a look of the gates finds the alarm before its event has come is the moment's.
             (r"(?m)^  \[time\]  gates: alarms: .*\n(  \[time\]  rolling back \(alarm event\))", "$1"),
             // Whether the next look is still to come, or due, is the moment's.
-            (r"; next look in \[age\]", ""),
+            (r"; next check in \[age\]", ""),
             // The sweep may have joined the rollback.
             (
                 r"(?m)^(  \[time\]  every route read back at its baseline, \d written\n)+",

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 
-/// `bookings` is rolled back by its alarm, `orders` halts because somebody edits a route, the others wait for an
+/// `bookings` is rolled back by its alarm, `orders` halts because someone edits a route, the others wait for an
 /// approval. No bake and no wait for a person ends while the commands of the test are slow.
 const SCENARIO: &str = "
 seed: 5
@@ -146,7 +146,7 @@ fn aborted(kept: &Kept) -> BTreeSet<i32> {
     interrupt(&mut watching);
     let interrupted = said(watching.wait_with_output().unwrap());
     assert_eq!(interrupted.code, 130, "{interrupted:#?}");
-    assert!(interrupted.stderr.contains("payments-2 continues by itself"), "{interrupted:#?}");
+    assert!(interrupted.stderr.contains("payments-2 continues without this command"), "{interrupted:#?}");
     assert!(interrupted.stderr.contains("crossfade abort payments"), "{interrupted:#?}");
     outlives_a_lost_connection(kept);
     shown.check("aborted")
@@ -204,7 +204,7 @@ fn says_that_an_interrupted_rollback_goes_on(kept: &Kept) {
     let rest: Vec<String> = lines.collect();
     assert_eq!(back.wait().unwrap().code(), Some(130), "{rest:#?}");
     let last = rest.last().unwrap();
-    assert!(last.contains("the rollback of orders") && last.contains("continues by itself"), "{rest:#?}");
+    assert!(last.contains("the rollback of orders") && last.contains("continues without this command"), "{rest:#?}");
     assert!(last.contains("crossfade wait orders") && !last.contains("abort"), "{rest:#?}");
 }
 

@@ -1,4 +1,4 @@
-//! How a command ends: what became of the migration, and what failed.
+//! How a command ends: the outcome of the migration, or the failure of the command.
 
 pub mod failure;
 pub mod outcome;

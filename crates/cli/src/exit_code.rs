@@ -1,4 +1,4 @@
-//! How a command ends, as a number for programs and in words for people. `docs/command-line.md` explains each.
+//! The exit codes, as numbers for programs and as words for people. `docs/command-line.md` explains each.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -14,13 +14,13 @@ pub enum ExitCode {
     BadInput,
     /// Rolled back by a gate.
     RolledBack,
-    /// Aborted by a person.
+    /// Aborted by an operator.
     Aborted,
     /// Another migration holds a route.
     Held,
     /// Only the wait timed out; the migration continues.
     WaitTimedOut,
-    /// Halted: a person is needed.
+    /// Halted: an operator must decide.
     Halted,
     /// Access denied, or AWS unreachable.
     NoAccess,
@@ -31,7 +31,7 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// The number that the process ends with.
+    /// Returns the number that the process exits with.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -48,7 +48,7 @@ impl ExitCode {
         }
     }
 
-    /// The same in a few words.
+    /// Describes it in a few words.
     pub fn words(self) -> &'static str {
         match self {
             Self::Done => "done",

@@ -3,12 +3,13 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | `verbs` | one file for each verb |
-//! | `stack` | environment, arguments, policy files, the session at a stack, one look at a migration |
-//! | `following` | many looks at a migration until something holds, and Ctrl-C |
+//! | `stack` | environment, arguments, policy files, the session at a stack, one reading of a migration |
+//! | `following` | polls a migration until a condition holds, and handles Ctrl-C |
 //! | `ending`, `exit_code` | how a command ends |
-//! | `view` | what a person or a program reads |
+//! | `view` | what people and programs read |
 //!
-//! **Invariant:** standard output is data, standard error is talk; every end has one of the documented exit codes.
+//! **Invariant:** standard output is data, and standard error is messages. Every command ends with a documented exit
+//! code.
 
 pub mod ending;
 pub mod exit_code;

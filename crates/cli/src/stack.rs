@@ -1,4 +1,4 @@
-//! Where a command works: environment, arguments, policy files, the session at a stack, and one look at a migration.
+//! What a command works with: environment, arguments, policy files, a session at a stack, one reading of a migration.
 
 pub mod arguments;
 pub mod environment;

@@ -1,4 +1,4 @@
-//! One file for each verb of the command.
+//! The verbs of the command, one file for each.
 
 pub mod abort;
 pub mod apply;

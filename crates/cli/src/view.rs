@@ -1,4 +1,4 @@
-//! What a person or a program reads.
+//! What people and programs read.
 
 pub mod console;
 pub mod ending;

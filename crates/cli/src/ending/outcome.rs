@@ -1,4 +1,4 @@
-//! How a migration ended, and the exit code that says so.
+//! How a migration ended, and the exit code for it.
 
 use crate::exit_code::ExitCode;
 use crossfade_aws::{DescribedExecution, ExecutionState};
@@ -10,24 +10,24 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// All traffic is on the new cluster, read back.
+    /// All traffic is on the new cluster; every route was read back.
     Migrated,
-    /// Rolled back by a gate, verified.
+    /// Rolled back by a gate and verified.
     RolledBack,
-    /// Rolled back because a person asked for it, verified.
+    /// Rolled back by an operator and verified.
     Aborted,
-    /// The plan was refused, or taken back before any route changed.
+    /// The plan was refused, or withdrawn before it changed a route.
     Refused,
     /// Another migration holds the service or a route.
     Held,
-    /// A person is needed.
+    /// An operator must decide.
     Halted,
-    /// The execution failed in a way that the state machine does not know.
+    /// The execution failed in a way that the state machine does not handle.
     Failed,
 }
 
 impl Outcome {
-    /// The exit code of a command that waited for this.
+    /// Returns the exit code of a command that waited for this.
     pub fn code(self) -> ExitCode {
         match self {
             Self::Migrated => ExitCode::Done,
@@ -40,7 +40,7 @@ impl Outcome {
         }
     }
 
-    /// In words.
+    /// Describes the outcome in a few words.
     pub fn words(self) -> &'static str {
         match self {
             Self::Migrated => "migrated",
@@ -54,31 +54,31 @@ impl Outcome {
     }
 }
 
-/// The end of a migration, as it is printed.
+/// The end of a migration, as printed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ending {
     /// The service.
     pub service: ServiceName,
-    /// The migration; none where none was begun.
+    /// The migration, if one began.
     pub migration: Option<MigrationId>,
     /// How it ended.
     pub outcome: Outcome,
     /// The command's exit code.
     pub exit_code: ExitCode,
-    /// Why, in one sentence.
+    /// The reason, in one sentence.
     pub reason: String,
     /// What to do next.
     pub next: String,
     /// The execution that was followed.
     pub execution: Option<String>,
-    /// Seconds from the cause of a rollback until every route was seen back.
+    /// Seconds from the cause of a rollback until every route was read back at its baseline.
     pub seconds_to_safe: Option<f64>,
 }
 
 impl Ending {
-    /// The end that a head tells of; none while the migration is under way. `Settling` is not the end: the second look
-    /// is due.
+    /// Returns the end of the head's migration; `None` while it is under way. `Settling` is not an end, because the
+    /// second check is due.
     pub fn of_head(head: &Head) -> Option<Self> {
         let by_a_person = head.commands.abort || head.rollback.as_ref().is_some_and(is_a_persons);
         let outcome = match head.phase {
@@ -106,7 +106,7 @@ impl Ending {
         })
     }
 
-    /// The end of an execution that left no head of its own; none while it runs.
+    /// Returns the end of an execution without a head; `None` while it runs.
     pub fn of_run(service: &ServiceName, run: &DescribedExecution) -> Option<Self> {
         let outcome = match (run.state, run.error.as_deref()) {
             (ExecutionState::Running, _) => return None,
@@ -119,8 +119,8 @@ impl Ending {
             (ExecutionState::Stopped, _) => Outcome::Aborted,
         };
         let reason = run.cause.clone().or_else(|| run.error.clone()).unwrap_or_else(|| match run.state {
-            ExecutionState::Stopped => "the execution was stopped before it had planned anything".to_owned(),
-            _ => "the execution ended without a word".to_owned(),
+            ExecutionState::Stopped => "the execution was stopped before it planned anything".to_owned(),
+            _ => "the execution ended without a reason".to_owned(),
         });
         Some(Self {
             service: service.clone(),
@@ -134,7 +134,7 @@ impl Ending {
         })
     }
 
-    /// One line for people.
+    /// Returns one line for people.
     pub fn line(&self) -> String {
         let who = self.migration.as_ref().map_or_else(|| self.service.to_string(), ToString::to_string);
         let safe = self.seconds_to_safe.map(|seconds| format!(" (every route back {seconds:.0}s after the cause)"));
@@ -155,15 +155,15 @@ fn next(outcome: Outcome, service: &ServiceName) -> String {
     match outcome {
         Outcome::Migrated => "keep the old side until it is retired".to_owned(),
         Outcome::RolledBack | Outcome::Aborted => {
-            format!("repair the cause, then `crossfade start {service}` begins the next attempt")
+            format!("fix the cause, then `crossfade start {service}` starts the next attempt")
         }
-        Outcome::Refused => format!("correct what is named, then `crossfade start {service}`"),
+        Outcome::Refused => format!("fix what is named, then `crossfade start {service}`"),
         Outcome::Held => format!("wait for the other migration or abort it, then `crossfade start {service}`"),
         Outcome::Halted => format!(
-            "`crossfade resume {service}` continues it, `crossfade rollback {service}` goes \
-                                    back"
+            "`crossfade resume {service}` continues it, `crossfade rollback {service}` rolls \
+                                    it back"
         ),
-        Outcome::Failed => format!("`crossfade status {service}` shows where it is"),
+        Outcome::Failed => format!("`crossfade status {service}` shows its state"),
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
     fn rolled_back(trigger: Trigger) -> Head {
         let begun = EventKind::RollbackBegun { trigger, cause: "users-5xx".into(), caused_at: Timestamp::UNIX_EPOCH };
         let settling = after(&after(&moving(), begun), EventKind::RoutesReturned { written: 2 });
-        assert_eq!(Ending::of_head(&settling), None, "the second look is due");
+        assert_eq!(Ending::of_head(&settling), None, "the second check is due");
         after(&settling, EventKind::RollbackVerified { rewritten: 0 })
     }
 

@@ -1,14 +1,14 @@
-//! Ctrl-C and its relatives.
+//! Ctrl-C and the other signals that end a command.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens for whatever asks a command to end: Ctrl-C, a plain `kill`, a terminal that goes away.
+/// Listens for the signals that end a command: Ctrl-C, `kill`, or a closed terminal.
 pub struct Interruption {
     signals: [Signal; 3],
 }
 
 impl Interruption {
-    /// From now on the signals no longer end the process by themselves.
+    /// Starts to listen. From now on, the signals do not end the process by themselves.
     pub fn listen() -> std::io::Result<Self> {
         Ok(Self {
             signals: [
@@ -19,7 +19,7 @@ impl Interruption {
         })
     }
 
-    /// Waits for the first of them.
+    /// Waits for the first signal.
     pub async fn wait(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.signals;
         tokio::select! {

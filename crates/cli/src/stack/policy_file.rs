@@ -1,4 +1,4 @@
-//! A policy in a file: YAML or JSON, with every problem at once.
+//! Reads a policy file in YAML or JSON, and reports every problem at once.
 
 use crate::ending::failure::Failure;
 use crossfade_domain::policy::document::decode_fleet;
@@ -26,7 +26,7 @@ pub fn read(file: &Path) -> Result<Value, Failure> {
     if text.trim().is_empty() {
         return Err(Failure::bad_input(format!("{name} is empty")));
     }
-    // A key that is there twice would count with its last value alone, and the first be dropped without a word.
+    // Without this check, a repeated key would silently replace the first one.
     let unique: Result<Unique, _> = serde_yaml_ng::from_str(&text);
     unique.map(|Unique(document)| document).map_err(|error| Failure::bad_input(format!("{name} is not YAML: {error}")))
 }
@@ -34,7 +34,7 @@ pub fn read(file: &Path) -> Result<Value, Failure> {
 /// Decodes a fleet's policy.
 ///
 /// # Errors
-/// Every problem on a line of its own, with its place.
+/// Each problem on its own line, with its place.
 pub fn decode(file: &Path, document: &Value) -> Result<FleetPolicy, Failure> {
     decode_fleet(document).map_err(|problems| {
         let count = problems.0.len();
@@ -46,7 +46,7 @@ pub fn decode(file: &Path, document: &Value) -> Result<FleetPolicy, Failure> {
     })
 }
 
-/// A document in which no key stands twice.
+/// A document without repeated keys.
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {
@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for UniqueKeys {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key {key:?} is here twice")));
+                return Err(A::Error::custom(format!("the key {key:?} is repeated")));
             }
             let Unique(value) = entries.next_value()?;
             map.insert(key, value);
@@ -114,10 +114,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_stands_twice_is_refused_with_its_place() {
+    fn a_repeated_key_is_refused_with_its_place() {
         let twice = "fleet: f\nservices:\n  - name: users\n    alarms: [a]\n    alarms: []\n";
         let error = serde_yaml_ng::from_str::<Unique>(twice).map(|_| ()).unwrap_err().to_string();
-        assert!(error.contains("\"alarms\" is here twice") && error.contains("line"), "{error}");
+        assert!(error.contains("\"alarms\" is repeated") && error.contains("line"), "{error}");
         let json = serde_yaml_ng::from_str::<Unique>("{\"a\": 1, \"a\": 2}");
         assert!(json.is_err());
         let Unique(right) = serde_yaml_ng::from_str("{a: [1, -2, 1.5, true, null, x]}").unwrap();

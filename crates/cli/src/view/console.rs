@@ -1,4 +1,4 @@
-//! Where a command speaks: data on standard output, talk on standard error.
+//! Prints data on standard output and messages on standard error.
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -8,24 +8,24 @@ use crate::view::github::{JobFiles, annotation};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
-/// The streams of a command, and what may be written to them.
+/// The streams of a command, and how to write to them.
 pub struct Console<'a> {
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
-    /// How data is printed.
+    /// How to print data.
     pub output: Output,
-    /// Whether standard output is a terminal that may be redrawn.
+    /// Whether standard output is a terminal on which to redraw.
     pub screen: bool,
-    /// Whether it shows colours.
+    /// Whether to show colours.
     pub colours: bool,
-    /// The migration that is spoken of, once it is known; empty before.
+    /// The migration's name, once known; empty before.
     pub migration: String,
-    /// Where GitHub Actions takes what a job has learnt.
+    /// The files in which GitHub Actions expects a job's results.
     pub job: JobFiles,
 }
 
 impl<'a> Console<'a> {
-    /// The process's own streams.
+    /// Uses these streams, which are usually the process's own.
     pub fn new<O, E>(output: Output, environment: &Environment, out: &'a mut O, err: &'a mut E) -> Self
     where
         O: Write + IsTerminal,
@@ -44,7 +44,7 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// A line of data.
+    /// Prints a line of data.
     ///
     /// # Errors
     /// Standard output cannot be written.
@@ -53,7 +53,7 @@ impl<'a> Console<'a> {
         written.map_err(|error| Failure::of_output(&error))
     }
 
-    /// One JSON object.
+    /// Prints one JSON object.
     ///
     /// # Errors
     /// Standard output cannot be written.
@@ -62,7 +62,7 @@ impl<'a> Console<'a> {
         self.data(&text)
     }
 
-    /// One JSON object in one line.
+    /// Prints one JSON object in one line.
     ///
     /// # Errors
     /// Standard output cannot be written.
@@ -71,24 +71,24 @@ impl<'a> Console<'a> {
         self.data(&text)
     }
 
-    /// A line of talk. Nobody is left to tell when standard error is closed.
+    /// Prints a message. If standard error is closed, no one reads it.
     pub fn say(&mut self, text: &str) {
         let _told = writeln!(self.err, "{text}");
     }
 
-    /// Says why a command could not do its work, and returns its exit code.
+    /// Prints why a command could not do its work, and returns its exit code.
     pub fn fail(&mut self, failure: &Failure) -> ExitCode {
-        // The reader went away; there is nothing to say, and nobody to say it to.
+        // The reader has gone away, so there is nothing to print.
         if failure.code == ExitCode::Done {
             return failure.code;
         }
         if self.output == Output::Json {
             let told = serde_json::json!({"error": failure.message, "exitCode": failure.code});
-            // Standard error hears it in any case.
+            // The message goes to standard error in every format.
             let _told = self.json(&told);
         }
         if self.output == Output::Github {
-            // Standard error may be what is broken.
+            // Standard error itself may be broken.
             let _told = self.data(&annotation("error", "crossfade", &failure.message));
             if let Err(unwritten) = self.job.write_failure(failure, &self.migration) {
                 self.say(&format!("error: {}", unwritten.message));

@@ -1,4 +1,4 @@
-//! How a migration ended, for people, programs and pipelines.
+//! Prints how a migration ended, for people, programs and pipelines.
 
 use crate::ending::failure::Failure;
 use crate::ending::outcome::{Ending, Outcome};

@@ -1,4 +1,4 @@
-//! What GitHub Actions reads of a command: annotations, a job's summary and a step's outputs.
+//! What a command writes for GitHub Actions: annotations, a job's summary and a step's outputs.
 
 use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// A workflow command (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
+/// Returns a workflow command (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
 pub fn annotation(level: &str, title: &str, message: &str) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
@@ -18,19 +18,19 @@ pub fn annotation(level: &str, title: &str, message: &str) -> String {
 /// The files of a job that GitHub Actions reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobFiles {
-    /// Where it takes the job's summary.
+    /// The file for the job's summary.
     pub summary: Option<PathBuf>,
-    /// Where it takes the step's outputs.
+    /// The file for the step's outputs.
     pub step_outputs: Option<PathBuf>,
 }
 
 impl JobFiles {
-    /// The files that the environment names.
+    /// Finds the files in the environment.
     pub fn of(environment: &Environment) -> Self {
         Self { summary: environment.file("GITHUB_STEP_SUMMARY"), step_outputs: environment.file("GITHUB_OUTPUT") }
     }
 
-    /// What a job learns of the end of a migration.
+    /// Writes the end of a migration.
     ///
     /// # Errors
     /// A file that GitHub Actions named cannot be written.
@@ -38,7 +38,7 @@ impl JobFiles {
         self.write(&summary(ending), &step_outputs(ending))
     }
 
-    /// What a job learns of a command that saw no end: the same outputs and a summary, by the exit code.
+    /// Writes the same outputs and a summary for a command that saw no end; the exit code is the outcome.
     ///
     /// # Errors
     /// A file that GitHub Actions named cannot be written.
@@ -78,7 +78,7 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// Values of one line each, since a line break would begin another output.
+/// Returns the outputs. Each value is one line, because a line break would begin another output.
 fn step_outputs(ending: &Ending) -> String {
     let one_line = |text: &str| text.replace(['\r', '\n'], " ");
     let migration = ending.migration.as_ref().map_or("", |migration| migration.as_str());

@@ -1,4 +1,4 @@
-//! A look at a migration as a person reads it.
+//! One reading of a migration, for people.
 
 use crate::stack::look::Look;
 use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
@@ -11,16 +11,16 @@ use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// The whole look, several lines.
+/// Renders the whole reading, in several lines.
 pub fn render(look: &Look) -> String {
     let mut lines = vec![headline(look)];
     lines.extend(next_step(look).map(|next| format!("  next      {next}")));
     if let Some(observation) = &look.observation {
         lines.extend(gates(look, observation));
     }
-    lines.extend(last_look(look).map(|last| format!("  last look {last}")));
-    lines.push(format!("  to go back: {}", way_back(look)));
-    // Last, since there may be more of them than a terminal has lines.
+    lines.extend(last_check(look).map(|last| format!("  gates     {last}")));
+    lines.push(format!("  to roll back: {}", way_back(look)));
+    // Routes come last, because there may be more of them than a terminal has lines.
     if let Some(observation) = &look.observation {
         lines.extend(routes(look, observation));
     }
@@ -40,7 +40,7 @@ pub fn headline(look: &Look) -> String {
             (None, _) => "attached at weight 0, waiting for healthy targets".to_owned(),
         },
         Phase::RollingBack => "rolling back".to_owned(),
-        Phase::Settling => "rolled back, every route was read back; the second look is due".to_owned(),
+        Phase::Settling => "rolled back, every route was read back; the second check is due".to_owned(),
         Phase::RolledBack => "rolled back, checked twice".to_owned(),
         Phase::Halted => format!("HALTED at {}: an operator must decide", look.verified()),
         Phase::Migrated => "migrated, all traffic on the new cluster".to_owned(),
@@ -52,7 +52,7 @@ pub fn headline(look: &Look) -> String {
     format!("{}: {where_it_is}{paused}, since {since}{reason}", head.migration)
 }
 
-/// What comes next and when.
+/// Describes what comes next, and when.
 pub fn next_step(look: &Look) -> Option<String> {
     let (head, plan) = (&look.head, &look.plan);
     let service = &head.service;
@@ -74,12 +74,12 @@ pub fn next_step(look: &Look) -> Option<String> {
     let approval = plan.step(head.verified_step?).is_some_and(|step| step.approve);
     let asked = if approval && head.commands.approved_step < head.verified_step { ", after an approval" } else { "" };
     Some(match left {
-        0 => format!("{then} at the next look{asked}{}", hold_limit(look)),
+        0 => format!("{then} at the next check{asked}{}", hold_limit(look)),
         left => format!("{then} in {}{asked}, if nothing objects", written_duration(left)),
     })
 }
 
-/// When a hold ends by itself.
+/// Says when a hold ends by itself.
 fn hold_limit(look: &Look) -> String {
     let Some(since) = look.head.held_since else { return String::new() };
     let left = look.plan.policy.max_hold_seconds.saturating_sub(seconds_between(since, look.now));
@@ -91,7 +91,7 @@ fn routes(look: &Look, observation: &Observation) -> Vec<String> {
         Ok(seen) => seen,
         Err(error) => return vec![format!("  routes    could not be read: {error}")],
     };
-    // Those that are not as they should be are seen first, and are never cut off.
+    // Routes in a wrong state come first, so they are never cut off.
     let mut seen: Vec<&RouteSeen> = seen.iter().collect();
     seen.sort_by_key(|route| !deviates(look, route));
     let names: Vec<String> = seen.iter().map(|route| route.id.describe()).collect();
@@ -110,7 +110,7 @@ fn routes(look: &Look, observation: &Observation) -> Vec<String> {
     lines
 }
 
-/// The weight that was read back; once a rollback has read every route back, none of the way up counts any more.
+/// Returns the weight that was read back. After a rollback, the weights of the way up no longer count.
 fn verified_on(look: &Look) -> Weight {
     if look.head.phase == Phase::Settling { Weight::ZERO } else { look.verified() }
 }
@@ -120,7 +120,7 @@ fn deviates(look: &Look, route: &RouteSeen) -> bool {
     route.changed.is_some() || route.live_percent.is_none_or(|live| (live - desired).abs() > 0.2)
 }
 
-/// At most so many lines; what is left out, routes since they come last, is counted.
+/// Cuts the text to this many lines, and says how many are left out. Those are routes, which come last.
 pub fn cut(text: &str, height: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() <= height || height < 2 {
@@ -172,8 +172,8 @@ fn targets(seen: &TargetsSeen) -> String {
     format!("{side} {} {} of {} healthy", seen.group.name(), seen.healthy, seen.registered)
 }
 
-/// What the gates said at their last look, how long ago, and when they look again.
-fn last_look(look: &Look) -> Option<String> {
+/// Says what the gates decided at their last check, how long ago, and when the next check is.
+fn last_check(look: &Look) -> Option<String> {
     let answer = match &look.answer {
         Err(error) => return Some(format!("could not be read: {error}")),
         Ok(answer) => answer.as_ref()?,
@@ -185,7 +185,7 @@ fn last_look(look: &Look) -> Option<String> {
     let verdict = answer.payload.get("verdict").and_then(|verdict| serde_json::from_value(verdict.clone()).ok());
     let again = match verdict {
         Some(NextStep::Migrated | NextStep::RolledBack | NextStep::Refused | NextStep::Halt) => String::new(),
-        _ if left > 0 => format!("; next look in {}", written_duration(left)),
+        _ if left > 0 => format!("; next check in {}", written_duration(left)),
         _ => String::new(),
     };
     Some(format!("{} ago: {reason}{again}", written_duration(ago)))
@@ -196,7 +196,7 @@ fn way_back(look: &Look) -> String {
     match look.head.phase {
         Phase::Migrated => "the migration is over; route the old groups by hand, or plan the opposite move".to_owned(),
         Phase::RolledBack | Phase::Refused => "nothing: every route is at its baseline".to_owned(),
-        Phase::RollingBack | Phase::Settling => "it is going back already".to_owned(),
+        Phase::RollingBack | Phase::Settling => "a rollback is already under way".to_owned(),
         Phase::Halted => format!("crossfade rollback {service}"),
         Phase::Planned | Phase::Moving => format!("crossfade abort {service}"),
     }

@@ -1,39 +1,39 @@
-//! A block of lines that is drawn over itself.
+//! A block of lines on the terminal that is redrawn in place.
 
 use crate::view::look;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Lines that every terminal has.
+/// The number of lines to use if the terminal does not report its height.
 const LINES: usize = 23;
 
-/// Where a look is shown.
+/// Where to show a reading of a migration.
 pub enum Screen {
-    /// Nowhere: the journal's new lines are told.
+    /// Nowhere: print the journal's new lines as messages.
     None,
-    /// Nowhere, and the journal's new lines are data.
+    /// Nowhere: print the journal's new lines as data.
     Stream,
-    /// On the terminal, in place.
+    /// On the terminal, redrawn in place.
     Drawn(ProgressBar),
 }
 
 impl Screen {
-    /// No screen.
+    /// Shows nothing.
     pub fn none() -> Self {
         Self::None
     }
 
-    /// The terminal, which cuts long lines.
+    /// Draws on the terminal, which cuts long lines.
     pub fn drawn() -> Self {
         let style = ProgressStyle::with_template("{msg}").expect("the template is well formed");
         Self::Drawn(ProgressBar::new_spinner().with_style(style))
     }
 
-    /// Whether there is nothing to draw on: standard error is redirected, or the terminal is a dumb one.
+    /// Returns whether there is no screen: standard error is redirected, or the terminal cannot redraw.
     pub(crate) fn is_hidden(&self) -> bool {
         matches!(self, Self::Drawn(bar) if bar.is_hidden())
     }
 
-    /// Says a line above what is drawn; whether it could.
+    /// Prints a line above the screen; returns whether a screen is active.
     pub(crate) fn says(&self, text: &str) -> bool {
         let Self::Drawn(bar) = self else { return false };
         bar.println(text);
@@ -55,7 +55,7 @@ impl Screen {
         }
     }
 
-    /// A line before what is drawn, until the next look.
+    /// Shows a note above the screen until the next reading.
     pub(crate) fn note(&self, line: &str) {
         if let Self::Drawn(bar) = self {
             bar.set_message(format!("{line}\n{}", without_note(&bar.message())));
@@ -63,7 +63,7 @@ impl Screen {
         }
     }
 
-    /// Leaves the last look on the terminal.
+    /// Leaves the last reading on the terminal.
     pub(crate) fn leave(&self) {
         if let Self::Drawn(bar) = self {
             bar.abandon();

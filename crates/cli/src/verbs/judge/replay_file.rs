@@ -1,7 +1,6 @@
-//! The file that the judge is replayed on.
+//! Decodes the file on which the judge is replayed.
 //!
-//! Read by hand rather than derived: whoever wrote the file by hand wants all of its problems at once, each with its
-//! place.
+//! Not derived, because the person who wrote the file wants all of its problems at once, each with its place.
 
 use crossfade_domain::judge::{MetricKind, MetricSeries, Minute, Series};
 use serde_json::{Map, Value};
@@ -10,10 +9,10 @@ use std::fmt;
 /// The largest count that a floating-point number holds exactly.
 const LARGEST_COUNT: u64 = 1 << 53;
 
-/// More minutes than the longest schedule has: a hundred steps of a week each.
+/// The minutes of the longest schedule: a hundred steps of a week each.
 const MOST_MINUTES: usize = 100 * 7 * 24 * 60;
 
-/// What is wrong with a file, all of it.
+/// All problems of a file.
 #[derive(Debug)]
 pub(super) struct Problems(Vec<String>);
 
@@ -29,7 +28,7 @@ impl fmt::Display for Problems {
     }
 }
 
-/// Reads a file: the series and the planned minutes of the migration.
+/// Decodes a file into the series and the planned minutes of the migration.
 pub(super) fn parse(text: &str) -> Result<(Series, u32), Problems> {
     if text.trim().is_empty() {
         return Err(Problems(vec!["empty, expected a JSON object with horizonMinutes and metrics".to_owned()]));
@@ -40,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<(Series, u32), Problems> {
     if reader.problems.is_empty() { Ok(read) } else { Err(Problems(reader.problems)) }
 }
 
-/// Collects problems. What could not be read becomes a zero that nobody sees, since the file is refused.
+/// Collects problems. A value that cannot be read becomes zero, which is never used because the file is refused.
 #[derive(Default)]
 struct Reader {
     problems: Vec<String>,
@@ -112,7 +111,7 @@ impl Reader {
         Minute { age: u32::try_from(age).unwrap_or(0), new_bad, new, old_bad, old }
     }
 
-    /// The fields of an object, with a problem for each that is unknown.
+    /// Returns the fields of an object; reports each unknown one.
     fn object<'a>(&mut self, value: &'a Value, path: &str, known: &[&str]) -> Option<&'a Map<String, Value>> {
         let Value::Object(fields) = value else {
             self.problem(path, &shown(value), "an object");
@@ -155,7 +154,7 @@ impl Reader {
     }
 }
 
-/// A whole number, also one that is written `5.0`.
+/// Returns a whole number, even if it is written as `5.0`.
 fn whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| {
         let number = value.as_f64()?;
@@ -168,7 +167,7 @@ fn one_of(names: &[&str]) -> String {
     format!("one of {}", names.join(", "))
 }
 
-/// A value as the message quotes it: short ones as they are written, long ones by their kind.
+/// Quotes a value in a message: a short one as written, a long one by its kind.
 fn shown(value: &Value) -> String {
     match value {
         Value::Array(_) => "an array".to_owned(),

@@ -1,4 +1,4 @@
-//! What a plan takes: time, calls, money, and requests in the worst case. Estimates, each with where it comes from.
+//! Estimates the time, calls, money and worst-case harm of a plan. Each constant says where it comes from.
 
 use crate::stack::session::Session;
 use crossfade_domain::gates::verdict::slice_seconds;
@@ -10,47 +10,47 @@ use serde::Serialize;
 
 /// USD for one state transition of a Standard workflow (us-east-1, eu-west-1).
 const USD_PER_TRANSITION: f64 = 0.000_025;
-/// USD for one metric asked of `GetMetricData`.
+/// USD for one metric of `GetMetricData`.
 const USD_PER_METRIC: f64 = 0.000_01;
-/// USD for one invocation of an arm64 function with 256 MB that takes half a second.
+/// USD for one invocation of half a second, on arm64 with 256 MB.
 const USD_PER_INVOCATION: f64 = 0.000_000_2 + 0.25 * 0.5 * 0.000_013_333_4;
-/// Metrics of one pair of groups that the judge asks for in one look, the hour's response times included.
+/// Metrics that the judge reads for one pair of groups in one check, with the hour's response times.
 const METRICS_OF_A_PAIR: u32 = 12;
-/// Transitions from the start to the first shift, with two waits for targets, and from the last bake to the end.
+/// Transitions before the first shift, with two waits for targets, and after the last bake.
 const TRANSITIONS_AROUND: u32 = 18;
-/// Transitions of a shift, and of a slice: wait, look, choice.
+/// Transitions of a shift, and of a slice: wait, check, choice.
 const TRANSITIONS_OF_A_SHIFT: u32 = 2;
 const TRANSITIONS_OF_A_SLICE: u32 = 3;
-/// From the first bad request to every route back, where an alarm of one 60 s period watches: a data point of a load
-/// balancer can be used about 120 s after its onset, and the rollback takes seconds.
+/// From the first bad request until every route is back, with an alarm of one 60 s period. A load balancer's data point
+/// is usable about 120 s after it begins, and the rollback takes seconds.
 const SECONDS_TO_SAFE_BY_ALARM: u32 = 125;
-/// Without an alarm the gates find it: the newest two minutes are not judged, and the look is a slice away.
+/// The same without an alarm, besides the slice until the next check. The gates do not judge the newest two minutes.
 const SECONDS_UNJUDGED: u32 = 180;
 
-/// What a plan takes.
+/// The estimate of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Estimate {
     /// All bakes together.
     pub(super) bake_seconds: u64,
-    /// Looks of the gates.
+    /// Checks of the gates.
     pub(super) looks: u32,
     /// State transitions.
     pub(super) transitions: u32,
     /// Writes to load balancers, the attach included.
     pub(super) route_writes: u32,
-    /// In USD, without the table, whose requests are a fraction of a cent.
+    /// In USD, without the requests to the table, which cost a fraction of a cent.
     pub(super) usd: f64,
-    /// Requests a second in the last hour; none where the metrics could not be read.
+    /// Requests a second in the last hour; `None` if the metrics could not be read.
     pub(super) requests_per_second: Option<f64>,
-    /// How long a fault would last until every route is back.
+    /// How long a fault lasts until every route is back.
     pub(super) seconds_to_safe: u32,
-    /// Requests harmed at each step from 1 on, should the new cluster fail every request from its beginning on.
+    /// Requests harmed at each step from 1, if the new cluster fails every request from the beginning of the step.
     pub(super) harmed_at_step: Option<Vec<u64>>,
 }
 
 impl Estimate {
-    /// Estimates a plan; the traffic is that of the last hour.
+    /// Estimates a plan from the traffic of the last hour.
     pub(super) async fn of(session: &Session, plan: &Plan) -> Self {
         Self::with(plan, requests_per_second(session, plan).await)
     }
@@ -92,7 +92,7 @@ fn whole(count: f64) -> u64 {
     whole
 }
 
-/// What the old groups served in the last whole hour, on average.
+/// Reads the average rate of requests to the old groups in the last full hour.
 async fn requests_per_second(session: &Session, plan: &Plan) -> Option<f64> {
     let until = session.now();
     let since = until - SignedDuration::from_hours(1);
@@ -111,7 +111,7 @@ fn requests_of(group: &PlannedGroup) -> MetricQuery {
     }
 }
 
-/// The ARN that the new group would have, but for its last part, which AWS draws.
+/// Returns the ARN that the new group would have, except its last part, which AWS chooses at random.
 pub(super) fn new_group(group: &PlannedGroup) -> Option<TargetGroupArn> {
     let (before, _) = group.old.as_str().rsplit_once("targetgroup/")?;
     TargetGroupArn::parse(format!("{before}targetgroup/{}/0000000000000000", group.new_name)).ok()

@@ -1,4 +1,4 @@
-//! A plan as a person reads it.
+//! A plan, for people.
 
 use super::estimate::{Estimate, new_group};
 use super::steps;
@@ -8,13 +8,13 @@ use crossfade_domain::policy::service_policy::NewTargets;
 use crossfade_domain::routing::drift::describe;
 use crossfade_domain::routing::route_edit::at_step;
 
-/// Routes, findings, estimates.
+/// Renders the routes, the findings and the estimate.
 pub(super) fn render(plan: &Plan, estimate: &Estimate) -> String {
     let mut parts = vec![headline(plan, estimate), groups(plan)];
     parts.extend(plan.routes.iter().map(|route| one_route(plan, route)));
     parts.push(findings(plan));
     parts.push(estimates(plan, estimate));
-    parts.push(format!("Nothing was changed. To begin: crossfade start {}", plan.service));
+    parts.push(format!("Nothing was changed. To start: crossfade start {}", plan.service));
     parts.join("\n\n")
 }
 
@@ -44,7 +44,7 @@ fn groups(plan: &Plan) -> String {
     format!("Target groups\n{}", plan.groups.iter().map(one).collect::<Vec<_>>().join("\n"))
 }
 
-/// A route before the migration and after each step.
+/// Renders a route before the migration and after each step.
 fn one_route(plan: &Plan, route: &PlannedRoute) -> String {
     let mut lines = vec![format!("~ {}", route.id.describe()), format!("    now      {}", describe(&route.baseline))];
     let new = plan.group_of(&route.old).and_then(new_group);

@@ -1,4 +1,4 @@
-//! The function binaries, with what a person sees of a build that takes minutes.
+//! Finds or builds the function binaries, and shows the progress of the build, which takes minutes.
 
 use crate::ending::failure::Failure;
 use crossfade_rehearsal::functions::build::{Binaries, BuildProgress, CallerBuild, build, workspace};
@@ -7,10 +7,10 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// Without a terminal every so many crates are worth a line.
+/// Without a terminal, a line is printed each time this many crates are compiled.
 const CRATES_TO_A_LINE: usize = 25;
 
-/// Those of a folder, or built beside this program.
+/// Takes the binaries of a folder, or builds them.
 pub(super) async fn find(folder: Option<&Path>, stderr: &mut (impl Write + IsTerminal)) -> Result<Binaries, Failure> {
     if let Some(folder) = folder {
         return Binaries::in_folder(folder)
@@ -22,7 +22,7 @@ pub(super) async fn find(folder: Option<&Path>, stderr: &mut (impl Write + IsTer
         Some(spinner) => spinner.set_message(on_a_terminal(&progress)),
         None => {
             if let Some(line) = in_a_log(&progress) {
-                // The build is worth more than the words about it.
+                // The build continues even if its progress cannot be printed.
                 let _told = writeln!(stderr, "{line}");
             }
         }
@@ -52,7 +52,7 @@ fn on_a_terminal(progress: &BuildProgress) -> String {
 fn in_a_log(progress: &BuildProgress) -> Option<String> {
     match progress {
         BuildProgress::Compiled { count: 1, .. } => {
-            Some("building the functions (a few minutes when nothing is built yet)".to_owned())
+            Some("building the functions (a few minutes the first time)".to_owned())
         }
         BuildProgress::Compiled { name, count } if count.is_multiple_of(CRATES_TO_A_LINE) => {
             Some(format!("building the functions: {count} crates compiled, last {name}"))

@@ -1,9 +1,9 @@
-//! How to look around in a world that is up.
+//! How to use a world that is running.
 
 use crossfade_rehearsal::run::Endpoints;
 use std::fmt::Write;
 
-/// Lines for a shell, with a few looks to begin with.
+/// Returns lines for a shell, with a few commands to begin with.
 pub(super) fn render(endpoints: &Endpoints) -> String {
     let Endpoints { aws, region, clock, .. } = endpoints;
     let mut text = format!(

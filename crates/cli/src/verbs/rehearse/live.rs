@@ -1,4 +1,4 @@
-//! What a person sees while services move: a line for each, its bar moving; without a terminal, a line for each change.
+//! Shows services while they move: a moving bar for each, or without a terminal, a line for each change.
 
 use crossfade_domain::weight::Weight;
 use crossfade_rehearsal::run::{ServiceProgress, Snapshot};
@@ -9,18 +9,18 @@ use std::fmt::Write as _;
 use std::io::Write;
 use tokio::sync::watch;
 
-/// Characters of a line of a log after its time, so that it fits into a hundred columns.
+/// Characters of a log line after its time; with it, the line fits into a hundred columns.
 const LINE_CHARACTERS: usize = 88;
 
-/// What is shown of a rehearsal.
+/// How to show a rehearsal.
 pub(super) enum Live {
     /// Bars on a terminal.
     Bars(Bars),
-    /// What was last written about each service.
+    /// The last line about each service.
     Lines(BTreeMap<String, String>),
 }
 
-/// One bar for each service, under a clock.
+/// One bar for each service, below a clock.
 #[derive(Default)]
 pub(super) struct Bars {
     all: MultiProgress,
@@ -52,7 +52,6 @@ impl Live {
             Self::Lines(told) => {
                 for service in &snapshot.services {
                     if let Some(line) = news(told, service) {
-                        // The rehearsal is worth more than the words about it.
                         let _told = writeln!(stderr, "{}  {line}", clock_text(snapshot.world_seconds));
                     }
                 }
@@ -60,7 +59,7 @@ impl Live {
         }
     }
 
-    /// Shows the last state, and leaves it on the terminal.
+    /// Shows the last state and leaves it on the terminal.
     pub(super) fn finish(&mut self, last: &Snapshot, stderr: &mut impl Write) {
         self.show(last, stderr);
         if let Self::Bars(bars) = self {
@@ -96,10 +95,10 @@ impl Bars {
     }
 }
 
-/// A line about a service when its weight, or what is said about it, has changed.
+/// Returns a line about a service if its weight or its reason has changed.
 ///
-/// A reason counts minutes and targets, and tells in brackets what the gates think of it; only its words before those,
-/// without digits, make it new, else every slice of a bake would be a line.
+/// A reason contains counts, and in brackets the votes of the gates. Only a change in the words before the brackets
+/// counts, without digits. Otherwise every slice of a bake would print a line.
 fn news(told: &mut BTreeMap<String, String>, service: &ServiceProgress) -> Option<String> {
     let line = short(format!("{} {}  {}", service.service, service.weight, phase_and_reason(service)));
     let is_word = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
@@ -110,7 +109,7 @@ fn news(told: &mut BTreeMap<String, String>, service: &ServiceProgress) -> Optio
     (last != Some(gist)).then_some(line)
 }
 
-/// What fits into a line of a log; the whole sentence stands in the report.
+/// Cuts a text to the length of a log line; the report has the whole sentence.
 fn short(line: String) -> String {
     match line.char_indices().nth(LINE_CHARACTERS) {
         None => line,
@@ -125,10 +124,10 @@ fn phase_and_reason(service: &ServiceProgress) -> String {
     }
 }
 
-/// Where every service stands, for whoever interrupts.
+/// Describes the state of every service, for the message after Ctrl-C.
 pub(super) fn positions(snapshot: &Snapshot) -> String {
     if snapshot.services.is_empty() {
-        return ": nothing had begun to move".to_owned();
+        return ": no service had started to move".to_owned();
     }
     let mut text = format!(" at {} world time:", clock_text(snapshot.world_seconds));
     for service in &snapshot.services {
@@ -138,7 +137,7 @@ pub(super) fn positions(snapshot: &Snapshot) -> String {
     text
 }
 
-/// Hours, minutes and seconds.
+/// Formats hours, minutes and seconds.
 pub(super) fn clock_text(seconds: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rehearsals are not that long")]
     let seconds = seconds.max(0.0) as u64;
@@ -183,7 +182,7 @@ mod tests {
 
     #[test]
     fn an_interruption_tells_where_everything_stands() {
-        assert_eq!(positions(&Snapshot::default()), ": nothing had begun to move");
+        assert_eq!(positions(&Snapshot::default()), ": no service had started to move");
         assert_eq!(positions(&at(25.0, "quiet")), " at 01:02:05 world time:\n  users was at 25 %  Bake slice: quiet");
     }
 }

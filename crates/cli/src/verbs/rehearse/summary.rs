@@ -1,4 +1,4 @@
-//! The report for people: tables that fit into a hundred columns, and the journals of services that ended otherwise.
+//! The report for people: tables within a hundred columns, and the journals of services that did not end as expected.
 
 use crate::verbs::rehearse::live::clock_text;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
@@ -10,22 +10,22 @@ use crossfade_rehearsal::scenario::Outcome;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Lines of a journal that is shown where a service did not end as expected.
+/// How many lines of a journal to show if a service did not end as expected.
 const LAST_LINES: usize = 10;
-/// Columns of everything that is written.
+/// The width of all output.
 const WIDTH: u16 = 100;
 
-/// How the report is written.
+/// How to write the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
-    /// Whether the reader's terminal shows colours.
+    /// Whether to use colours.
     pub(super) colours: bool,
     /// Whether to write whole sentences, how long each rollback took, and every journal.
     pub(super) verbose: bool,
 }
 
-/// Writes the table, a line for each service, and the verdict. A service that did not end as expected has its whole
-/// sentence and the end of its journal.
+/// Writes the table, a line for each service, and the verdict. A service that did not end as expected also gets its
+/// whole sentence and the end of its journal.
 pub(super) fn write(report: &Report, style: Style, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}\n", outcomes(report, style.colours))?;
     for line in reasons(report, style).to_string().lines() {
@@ -33,8 +33,8 @@ pub(super) fn write(report: &Report, style: Style, out: &mut impl Write) -> io::
     }
     writeln!(out)?;
     if style.verbose && !report.return_times.is_empty() {
-        writeln!(out, "From an alarm's change of state to every route read back at its baseline, and the bare calls.")?;
-        writeln!(out, "World time is modelled: docs/rehearsal.md says how long each call of AWS takes.")?;
+        writeln!(out, "From the alarm to every route read back at its baseline, next to the time of the bare calls.")?;
+        writeln!(out, "World time is simulated: docs/rehearsal.md says how long each call to AWS takes.")?;
         writeln!(out, "{}\n", return_times(&report.return_times, style.colours))?;
     }
     for service in report.services.iter().filter(|service| style.verbose || !service.unmet.is_empty()) {
@@ -50,12 +50,12 @@ pub(super) fn write(report: &Report, style: Style, out: &mut impl Write) -> io::
     writeln!(out, "{}", verdict(report))
 }
 
-/// A service's journal, a line for each event.
+/// Returns a service's journal, a line for each event.
 pub(super) fn journal_lines(service: &ServiceReport) -> impl Iterator<Item = String> {
     service.journal.iter().map(|event| format!("{}  {}", event.at.strftime("%H:%M:%S"), journal_line(event)))
 }
 
-/// How long the rehearsal took here, and what would make it shorter.
+/// Says how long the rehearsal took here, and what would make it shorter.
 fn machine(report: &Report) -> String {
     let Machine { wall_seconds, working_seconds, waiting_seconds } = report.machine;
     let mut text = format!(
@@ -70,7 +70,7 @@ fn machine(report: &Report) -> String {
     text
 }
 
-/// What every unexpectedly refused plan was refused for; none when there is no such plan.
+/// Says why each unexpectedly refused plan was refused; `None` if there is no such plan.
 pub(super) fn refusals(report: &Report) -> Option<String> {
     let mut text = String::new();
     for service in report.services.iter().filter(|service| service.was_refused()) {
@@ -128,7 +128,7 @@ fn outcomes(report: &Report, colours: bool) -> Table {
     table
 }
 
-/// Who decided, in which words, and what was expected instead: one line, unless more is asked for or it was unexpected.
+/// Says who decided, why, and what was expected instead: in one line, unless more is wanted or it was unexpected.
 fn reasons(report: &Report, style: Style) -> Table {
     let mut table = empty_table(style.colours, presets::NOTHING, &[]);
     let longest = report.services.iter().map(|service| service.service.len()).max().unwrap_or_default();
@@ -146,7 +146,7 @@ fn reasons(report: &Report, style: Style) -> Table {
     table
 }
 
-/// The reason in a few words; how long the way back took is in the table.
+/// Gives the reason in a few words; the table shows how long the rollback took.
 fn short_reason(service: &ServiceReport) -> String {
     let text = match (&service.rollback, service.outcome) {
         (Some(rollback), Outcome::RolledBack) => {
@@ -160,14 +160,14 @@ fn short_reason(service: &ServiceReport) -> String {
         }
         _ => reason(service),
     };
-    // The end of an ARN is its name.
+    // An ARN ends with the name.
     let words = text
         .split(' ')
         .map(|word| if word.starts_with("arn:") { word.rsplit(':').next().unwrap_or(word) } else { word });
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// As much as fits into so many columns.
+/// Cuts a text to this many columns.
 fn one_line(text: &str, columns: usize) -> String {
     match text.char_indices().nth(columns) {
         None => text.to_owned(),
@@ -195,12 +195,12 @@ fn reason(service: &ServiceReport) -> String {
             }
             None => format!("migrated: {sentence}"),
         },
-        (_, Outcome::NotStarted) => "not started: `crossfade start` may".to_owned(),
+        (_, Outcome::NotStarted) => "not started: `crossfade start` can start it".to_owned(),
         _ => format!("{}: {sentence}", service.outcome.name()),
     }
 }
 
-/// A span of world time.
+/// Formats a span of world time.
 fn span(seconds: f64) -> String {
     match seconds {
         ..10.0 => format!("{seconds:.1} s"),
@@ -234,7 +234,7 @@ fn colour(service: &ServiceReport) -> Color {
 
 fn verdict(report: &Report) -> String {
     if report.ok {
-        return "Every service ended as expected, and the tool spoiled no answer.".to_owned();
+        return "Every service ended as expected, and the tool spoiled no response.".to_owned();
     }
     let mut text = "NOT as expected:".to_owned();
     for service in &report.services {
@@ -247,7 +247,7 @@ fn verdict(report: &Report) -> String {
     }
     let spoiled: u64 = report.services.iter().map(|service| service.requests.spoiled).sum();
     if spoiled > 0 {
-        write!(text, "\n  the tool spoiled {spoiled} answers").expect("a string takes whatever is written");
+        write!(text, "\n  the tool spoiled {spoiled} responses").expect("a string takes whatever is written");
     }
     text
 }

@@ -1,4 +1,4 @@
-//! The report as people read it.
+//! Tests of the report.
 
 use super::*;
 use crossfade_domain::journal::{Event, EventKind, RECORD_VERSION, Trigger};
@@ -83,7 +83,7 @@ fn everything_is_told_within_a_hundred_columns() {
         "│     50 ┆ bookings ┆    2.50 s ┆     2.00 s ┆   1.2 │",
         "01:17:32 of world time took 38.8 s here: 20.0 s of work, 18.8 s of waiting for the world's clock.",
         "A higher --scale saves up to 19 s; it changes nothing else.",
-        "Every service ended as expected, and the tool spoiled no answer.",
+        "Every service ended as expected, and the tool spoiled no response.",
     ] {
         assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
     }
@@ -121,7 +121,7 @@ fn what_is_not_as_expected_stands_out_with_its_journal() {
     assert!(text.contains("halted: users is where it is"), "{text}");
     assert!(text.contains("  03:04:05  second check: every route is back, locks released"), "{text}");
     let end = "NOT as expected:\n  users ended halted, expected migrated\n  awsFaults[0] never happened\n  \
-               the tool spoiled 3 answers\n";
+               the tool spoiled 3 responses\n";
     assert!(text.ends_with(end), "{text}");
     assert!(text.contains('\u{1b}'), "colours where they are welcome");
 }
