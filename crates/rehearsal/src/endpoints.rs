@@ -1,4 +1,4 @@
-//! AWS over HTTP: one front door, behind it a service each, and a record of who asked for what.
+//! AWS over HTTP: one front door, a service behind it for each AWS service, and a record of every call.
 
 pub mod access;
 pub mod aws_service;

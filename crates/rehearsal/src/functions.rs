@@ -1,4 +1,4 @@
-//! What runs the functions: their build, their processes, the state machines and events that invoke them.
+//! Runs the functions: builds them, starts their processes, and drives the state machines and events that invoke them.
 
 pub mod build;
 pub(crate) mod event_bus;

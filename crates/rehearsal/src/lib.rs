@@ -1,16 +1,16 @@
-//! HTTP in front of the world, and everything that lives in it.
+//! Puts HTTP in front of the world, and simulates what is around it: clients, clusters and processes.
 //!
 //! | room | what is in it |
 //! | --- | --- |
-//! | `clock` | the one clock: turns, one at a time |
+//! | `clock` | the rehearsal's clock: turns, one at a time |
 //! | `endpoints` | AWS over HTTP, for the SDK and the aws CLI |
 //! | `functions` | processes, state machines and events that invoke them |
 //! | `traffic` | users' requests, the data plane, the clusters |
-//! | `scenario`, `stage` | what a rehearsal is to show, and everything that stands before it begins |
-//! | `run`, `report` | the rehearsal itself, and what came of it |
-//! | `wiring` | what the template says: which event starts which function |
+//! | `scenario`, `stage` | what a rehearsal shows, and what exists before it begins |
+//! | `run`, `report` | the rehearsal and its result |
+//! | `wiring` | reads the template: which event starts which function |
 //!
-//! **Invariant:** nothing here decides how AWS behaves; that is in `world`, once.
+//! **Invariant:** nothing here decides how AWS behaves. Only `world` does.
 
 pub mod clock;
 pub mod endpoints;

@@ -1,4 +1,4 @@
-//! The report of a rehearsal: what it holds, who decided, and what was not as expected.
+//! The report of a rehearsal: its content, who decided, and what was not as expected.
 
 mod decision;
 mod unmet;
@@ -15,59 +15,59 @@ use crossfade_domain::weight::Weight;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The whole report; serialised, it is the object that `crossfade rehearse --output json` prints.
+/// The whole report. Serialised, it is the object that `crossfade rehearse --output json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whether every expectation was met, everything that was to go wrong did, and the tool spoiled no answer.
+    /// Whether every expectation was met, every planned fault happened, and the tool spoiled no response.
     pub ok: bool,
-    /// What this machine had to do with it; nothing else in a report depends on the machine.
+    /// The real time on this machine. Nothing else in a report depends on the machine.
     pub machine: Machine,
     /// The services, in the scenario's order.
     pub services: Vec<ServiceReport>,
-    /// From an alarm's change of state to every route verified, for each service that was rolled back by the event.
+    /// The time from the alarm to every verified route, for each service that an alarm's event rolled back.
     pub return_times: Vec<ReturnTime>,
-    /// What the scenario wants to go wrong and did not, each by its place in it; must be empty.
+    /// The planned faults that did not happen, each by its place in the scenario. Must be empty.
     pub without_effect: Vec<String>,
     /// How often each function called each AWS operation.
     pub calls: Calls,
-    /// What each function asked for in the words of IAM, each once.
+    /// What each function asked for in IAM's terms, without repetitions.
     pub accesses: BTreeMap<String, BTreeSet<IamAccess>>,
-    /// World seconds of the same.
+    /// World seconds from the first execution until the last route was at rest.
     #[serde(skip)]
     pub world_seconds: f64,
 }
 
-/// Real time, which is this machine's alone.
+/// Real time, which depends on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
-    /// Real seconds from the first execution to the last route at rest.
+    /// Real seconds from the first execution until the last route was at rest.
     pub wall_seconds: f64,
-    /// Those of them in which the world stood still, since functions, requests and checks were worked on.
+    /// The part of it in which the world stood still, because functions, requests and checks were at work.
     pub working_seconds: f64,
-    /// Those in which it waited for its clock, which runs no faster than the scale.
+    /// The part of it in which the world waited for its clock, which runs no faster than the scale.
     pub waiting_seconds: f64,
 }
 
-/// How long it took in world time, by the latencies that are stated for each call, from an alarm's change of state
-/// until every route was seen back; and what the same calls take without Crossfade, one after the other.
+/// How long a rollback took in world time, from the alarm's change of state until every route was read back. Also how
+/// long the same calls take without Crossfade, one after the other. Each call has a stated latency.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReturnTime {
     /// The service.
     pub service: String,
-    /// How many routes it has.
+    /// The number of its routes.
     pub routes: usize,
     /// World seconds from the alarm's change of state until every route was read back.
     pub seconds: f64,
     /// World seconds of reading, writing and reading back the same routes, one call after the other.
     pub bare_seconds: f64,
-    /// How many times as long it took.
+    /// The ratio of the two.
     pub ratio: f64,
 }
 
-/// What came of one service.
+/// The result of one service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceReport {
@@ -81,35 +81,35 @@ pub struct ServiceReport {
     pub steps: Vec<Weight>,
     /// What clients saw.
     pub requests: Requests,
-    /// The gate that decided, and its sentence.
+    /// The gate that decided, and its reason.
     pub decision: Decision,
-    /// World seconds from the first thing that went wrong until a rollback began or the migration halted.
+    /// World seconds from the first fault until a rollback began or the migration halted.
     pub noticed_seconds: Option<f64>,
-    /// World seconds for which steps were held.
+    /// World seconds for which its steps were held.
     pub held_seconds: f64,
-    /// The longest of the holds.
+    /// The longest hold.
     pub longest_hold: Option<Decision>,
-    /// Where it did not end as the scenario expects, in words; must be empty.
+    /// The expectations that were not met, in words. Must be empty.
     pub unmet: Vec<String>,
     /// The rollback, if there was one.
     pub rollback: Option<RollbackReport>,
     /// The routes as they are now.
     pub routes: Vec<RouteReport>,
-    /// The states of the migration's execution, in order.
+    /// The states that the migration's execution entered, in order.
     pub states: Vec<String>,
     /// What the scenario expected.
     #[serde(skip)]
     pub expected: Expectation,
-    /// Why it ended so, in one sentence.
+    /// The reason for the outcome, in one sentence.
     #[serde(skip)]
     pub reason: String,
-    /// Why the plan was refused.
+    /// The findings that refused the plan.
     #[serde(skip)]
     pub findings: Vec<Finding>,
     /// The journal.
     #[serde(skip)]
     pub journal: Vec<Event>,
-    /// Answers by status; 0 stands for lost.
+    /// Responses by status; 0 means lost.
     #[serde(skip)]
     pub by_status: BTreeMap<u16, u64>,
 }
@@ -119,13 +119,13 @@ pub struct ServiceReport {
 pub struct Requests {
     /// Requests that were sent over a connection.
     pub sent: u64,
-    /// Requests that were drawn instead, each on its own.
+    /// Requests that were drawn instead of sent: each outcome is random.
     pub drawn: u64,
-    /// All answers that clients received.
+    /// All responses that clients received.
     pub served: u64,
-    /// Bad answers from the new side.
+    /// Bad responses from the new side.
     pub harmed: u64,
-    /// Answers that the tool itself spoiled.
+    /// Responses that the tool itself spoiled.
     pub spoiled: u64,
 }
 
@@ -135,9 +135,9 @@ pub struct Requests {
 pub struct RollbackReport {
     /// Who began it.
     pub trigger: Trigger,
-    /// Why.
+    /// The cause.
     pub cause: String,
-    /// From the alarm's change of state, else the verdict, to the last route verified, in world seconds.
+    /// World seconds from the alarm's change of state, or else from the verdict, until the last route was verified.
     pub world_seconds: f64,
 }
 
@@ -145,23 +145,23 @@ pub struct RollbackReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteReport {
-    /// The rule, or the listener whose default action it is.
+    /// The rule, or the listener of the default action.
     pub arn: String,
-    /// Whether its actions are those from before the first change.
+    /// Whether its actions are the same as before the first change.
     pub at_baseline: bool,
-    /// Weight of each target group.
+    /// The weight of each target group.
     pub weights: BTreeMap<String, u32>,
 }
 
 impl Report {
-    /// Whether a plan was refused that was not expected to be: the input is at fault, not the run.
+    /// Returns whether a plan was unexpectedly refused. Then the input is wrong, not the run.
     pub fn was_refused(&self) -> bool {
         self.services.iter().any(ServiceReport::was_refused)
     }
 }
 
 impl ServiceReport {
-    /// Whether its plan was refused and was not expected to be.
+    /// Returns whether its plan was unexpectedly refused.
     pub fn was_refused(&self) -> bool {
         self.outcome == Outcome::Refused && self.expected.outcome != Outcome::Refused
     }

@@ -1,4 +1,4 @@
-//! A rehearsal: the world of a scenario, the migrations in it, and what came of them.
+//! A rehearsal: the world of a scenario, its migrations, and their results.
 
 mod aws_faults;
 mod beginning;
@@ -43,13 +43,13 @@ use tokio::sync::watch;
 use traffic::{NewGroups, Traffic};
 use write_report::{FinishedRun, write_report};
 
-/// Why a rehearsal could not be carried out.
+/// Why a rehearsal could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
     /// The template cannot be read.
     #[error("cannot read the wiring of the functions")]
     Wiring(#[from] WiringError),
-    /// Functions of the template have no binary.
+    /// The template's functions have no binary.
     #[error("there is no binary named {}", .0.join(", "))]
     NoBinary(
         /// The binaries that are missing.
@@ -58,19 +58,19 @@ pub enum RehearsalError {
     /// A function does not start.
     #[error("cannot start the functions")]
     Start(#[from] StartError),
-    /// The stage cannot be set.
+    /// The stage could not be set up.
     #[error("cannot set the stage")]
     Stage(#[from] StageError),
-    /// The state machines are not in the subset that runs everywhere, or an execution was refused.
+    /// The state machines use more than the subset that runs everywhere, or an execution was refused.
     #[error("Step Functions refused")]
     Machine(#[from] RefusedCall),
     /// The table cannot be used.
     #[error("cannot use the table")]
     Ledger(#[from] LedgerError),
-    /// The table cannot be made.
+    /// The table cannot be created.
     #[error("cannot create the table: {0}")]
     Table(String),
-    /// A port or a server of this machine.
+    /// A port or a server on this machine failed.
     #[error("cannot open a port on this machine")]
     Io(#[from] std::io::Error),
 }
@@ -78,23 +78,23 @@ pub enum RehearsalError {
 /// Where the running world is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
-    /// For `AWS_ENDPOINT_URL`: every AWS service of the world.
+    /// The value for `AWS_ENDPOINT_URL`, which serves every AWS service.
     pub aws: String,
-    /// For `AWS_REGION`.
+    /// The value for `AWS_REGION`.
     pub region: String,
-    /// For `CROSSFADE_CLOCK`, so that a command sees world time.
+    /// The value for `CROSSFADE_CLOCK`, so that a command uses world time.
     pub clock: String,
     /// The table's name.
     pub table: String,
     /// The ARN of `roll-back-service`.
     pub roll_back_machine: String,
-    /// The services whose policies are stored; those that the scenario does not start come last.
+    /// The services with stored policies. Those that the scenario does not start come last.
     pub services: Vec<String>,
-    /// Live HTTP: each load balancer's name and its listener's address.
+    /// Live HTTP: the name of each load balancer and the address of its listener.
     pub load_balancers: Vec<(String, String)>,
 }
 
-/// A world that stands, and in which nothing has begun to move yet. Dropped, it is gone with all its processes.
+/// A world that is set up, and in which no migration has begun. Dropping it ends all its processes.
 pub struct Rehearsal {
     scenario: Scenario,
     clock: WorldClock,
@@ -106,7 +106,7 @@ pub struct Rehearsal {
     endpoints: Endpoints,
     machine: String,
     aws_faults: Arc<AwsFaults>,
-    /// Held until the services begin to move, so that no world time passes before.
+    /// Held until the services start to move, so that no world time passes before.
     setting_up: Mutex<Option<Work>>,
     _orchestrator: Orchestrator,
     _front_door: FrontDoor,
@@ -114,10 +114,10 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Makes the world of a scenario: stage, table, functions as processes, state machines.
+    /// Sets up the world of a scenario: stage, table, functions as processes, state machines.
     ///
-    /// `binaries` are the function binaries by name; `template` is `infra/template.yaml`. The world begins at the full
-    /// hour before `started`: minutes begin at the same world times whenever the same scenario is rehearsed.
+    /// `binaries` are the function binaries by name; `template` is `infra/template.yaml`. The world begins at the last
+    /// full hour before `started`, so that minutes begin at the same world times in every run of a scenario.
     pub async fn start(
         scenario: Scenario,
         binaries: &BTreeMap<String, PathBuf>,
@@ -195,14 +195,14 @@ impl Rehearsal {
         })
     }
 
-    /// Ends every execution and every function's process, and waits until the processes are gone.
+    /// Ends every execution and every function's process, and waits until the processes have ended.
     pub async fn close(self) {
         let Self { _orchestrator: orchestrator, host, .. } = self;
         drop(orchestrator);
         host.shut_down().await;
     }
 
-    /// Where the world is reached.
+    /// Returns how to reach the world.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
@@ -219,26 +219,25 @@ impl Rehearsal {
         &self.executions
     }
 
-    /// Who asked AWS for what, so far.
+    /// Returns every AWS call so far, by caller.
     pub(crate) fn access_log(&self) -> &AccessLog {
         &self.accesses
     }
 
-    /// A route's actions as AWS describes them now.
+    /// Returns a route's current actions, as AWS describes them.
     pub(crate) fn actions_of(&self, route: &str) -> Result<Value, StageError> {
         let mut elbv2 = self.stage.elbv2.lock().expect("no holder of the lock panics");
         crate::stage::described(&mut elbv2, self.clock.now(), route)
-            .map_err(|source| StageError::Refused { what: format!("a look at {route}"), source })
+            .map_err(|source| StageError::Refused { what: format!("describing {route}"), source })
     }
 
-    /// The last lines that a function wrote.
+    /// Returns the last lines that a function printed.
     pub fn last_lines(&self, function: &str) -> Vec<String> {
         self.host.last_lines(function)
     }
 
     /// Stores the policy, sends load, moves every service that the scenario starts, waits until each is at rest, and
-    /// reports. `ledger` is the table, through AWS's own client. `progress` gets a snapshot whenever something changes.
-    /// The load ends with the report; [`Afterwards`] begins it anew.
+    /// reports. `progress` receives what happens. The load ends with the report; [`Afterwards`] starts it again.
     pub async fn run(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -270,7 +269,7 @@ impl Rehearsal {
         Ok((report, Afterwards { scheduled_faults, arns, new_groups, work }))
     }
 
-    /// What the scenario wants to go wrong and did not, each by its place in the scenario.
+    /// Returns the planned faults that did not happen, each by its place in the scenario.
     pub(crate) fn without_effect(&self, scheduled_faults: &ScheduledFaults) -> Vec<String> {
         let mut found = scheduled_faults.without_effect();
         found.extend(self.aws_faults.without_effect());
@@ -278,17 +277,18 @@ impl Rehearsal {
     }
 }
 
-/// A world that stays up after its rehearsal.
+/// A world that keeps running after its rehearsal.
 pub struct Afterwards {
     scheduled_faults: ScheduledFaults,
     arns: Vec<Option<String>>,
     new_groups: NewGroups,
-    /// Held since the report, so that it describes the world as it is.
+    /// Held since the report, so that the report describes the current world.
     work: Work,
 }
 
 impl Afterwards {
-    /// Sends load again and lets faults begin and end, until it is dropped. A service that is started now has traffic.
+    /// Sends load again and lets faults begin and end, until it is dropped. So a service that is started now finds a
+    /// world at work.
     pub async fn go_on(self, rehearsal: &Rehearsal) -> Result<std::convert::Infallible, RehearsalError> {
         let Self { mut scheduled_faults, arns, new_groups, mut work } = self;
         let _traffic = Traffic::start(rehearsal, &new_groups);
@@ -302,7 +302,7 @@ impl Afterwards {
 
 fn full_hour(time: Timestamp) -> Timestamp {
     let second = time.as_second();
-    Timestamp::from_second(second - second.rem_euclid(3600)).expect("an hour before a time is a time")
+    Timestamp::from_second(second - second.rem_euclid(3600)).expect("an hour before a timestamp is a timestamp")
 }
 
 fn functions(wiring: &Wiring, binaries: &BTreeMap<String, PathBuf>) -> Result<Vec<FunctionSpec>, RehearsalError> {
@@ -341,7 +341,7 @@ async fn create_tables(table: &DynamoDb, wiring: &Wiring) -> Result<(), Rehearsa
             )
             .header("x-amz-date", "20260101T000000Z")
             .body(input.to_string().into())
-            .expect("plain headers make a request");
+            .expect("these headers are valid");
         let response = table.handle(request).await;
         if !response.status().is_success() {
             return Err(RehearsalError::Table(String::from_utf8_lossy(response.body()).into_owned()));

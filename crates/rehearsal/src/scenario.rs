@@ -1,6 +1,7 @@
-//! A scenario: which services move, what they stand on, what goes wrong, and what is expected of each.
+//! A scenario: which services move, what they consist of, what goes wrong, and what is expected of each.
 //!
-//! Written in YAML; `docs/rehearsal.md` explains every field, `crossfade schema scenario` prints its JSON Schema.
+//! Scenarios are YAML. `docs/rehearsal.md` explains every field, and `crossfade schema scenario` prints the JSON
+//! Schema.
 
 mod decode;
 mod hooks;
@@ -22,23 +23,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The scenario that `crossfade rehearse` runs when none is named.
+/// The scenario that `crossfade rehearse` runs by default.
 pub const DEFAULT_SCENARIO: &str = include_str!("../../../examples/rehearsals/default.yaml");
 
-/// Everything a rehearsal needs to know.
+/// Everything that defines a rehearsal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// Seed of everything that is drawn.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// World seconds to one real second, at the most.
+    /// The highest number of world seconds in one real second.
     pub scale: f64,
-    /// Services that move at the same time.
+    /// The services, which move at the same time.
     pub services: Vec<ServiceScenario>,
     /// The fleet's policy document, as an operator would store it.
     pub policy: Value,
     /// Faults of AWS itself.
     pub aws_faults: Vec<AwsFault>,
-    /// What the hooks do that the policies name, by their names; one that is not here answers.
+    /// What the hooks of the policies do, by name. A hook that is not listed succeeds.
     pub hooks: BTreeMap<String, HookDoes>,
 }
 
@@ -49,48 +50,49 @@ pub struct ServiceScenario {
     pub name: ServiceName,
     /// Its decoded policy.
     pub policy: ServicePolicy,
-    /// Names of its load balancers, each with one listener and one old target group.
+    /// The names of its load balancers. Each has one listener and one old target group.
     pub load_balancers: Vec<String>,
     /// Its routes.
     pub routes: Vec<RouteScenario>,
-    /// Servers on the old cluster.
+    /// The number of servers on the old cluster.
     pub old_targets: u16,
-    /// Servers on the new cluster.
+    /// The number of servers on the new cluster.
     pub new_targets: u16,
     /// Requests in a world minute that are sent over connections.
     pub sent_per_minute: f64,
     /// Requests in a world minute that are drawn instead of sent.
     pub drawn_per_minute: f64,
-    /// Whether its migration is started; else it only stands there, under load.
+    /// Whether to start its migration. Otherwise it only exists, under load.
     pub start: bool,
-    /// When it is started, in world minutes after the load began.
+    /// When to start it, in world minutes after the load began.
     pub start_minute: f64,
-    /// Alarms that exist before the plan.
+    /// The alarms that exist before the plan.
     pub existing_alarms: Vec<String>,
     /// What goes wrong in its clusters, and when.
     pub faults: Vec<TimedFault>,
-    /// What somebody else does to it, and when.
+    /// What someone else does to it, and when.
     pub disturbances: Vec<Disturbance>,
     /// How it should end.
     pub expect: Expectation,
 }
 
-/// How a service should end; what is none is not looked at.
+/// How a service should end. A field that is `None` is not checked.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Expectation {
     /// The outcome.
     pub outcome: Outcome,
-    /// Who begins the rollback.
+    /// Who starts the rollback.
     pub trigger: Option<Trigger>,
     /// The gate that decides.
     pub gate: Option<Gate>,
-    /// Words of the sentence that decides.
+    /// Words of the deciding reason.
     pub says: Option<String>,
-    /// World seconds in which a rollback has every route back, from the alarm's change of state, else from the verdict.
+    /// The limit in world seconds until every route is back, from the alarm's change of state, or else from the
+    /// verdict.
     pub within_seconds: Option<f64>,
-    /// World seconds from the first thing that goes wrong until a rollback begins or the migration halts.
+    /// The limit in world seconds from the first fault until a rollback begins or the migration halts.
     pub noticed_within_seconds: Option<f64>,
-    /// World seconds for which a step is held, at the least.
+    /// World seconds for which a step must be held at least.
     pub held_for_seconds: Option<f64>,
 }
 
@@ -101,11 +103,11 @@ pub struct RouteScenario {
     pub load_balancer: String,
     /// What it matches.
     pub matches: Match,
-    /// Whether an OIDC action stands before the forward.
+    /// Whether an OIDC action comes before the forward.
     pub oidc: bool,
-    /// Group stickiness of the rule, in seconds; none for off.
+    /// The rule's group stickiness, in seconds; `None` for off.
     pub stickiness_seconds: Option<u32>,
-    /// The weight of the old group, where other groups stand beside it.
+    /// The weight of the old group, if the action has other groups.
     pub old_weight: u16,
     /// Other groups of the action and their weights.
     pub others: Vec<(String, u16)>,
@@ -127,26 +129,26 @@ pub enum Match {
 pub struct TimedFault {
     /// What goes wrong.
     pub fault: ClusterFault,
-    /// In which clusters.
+    /// The clusters that have it.
     pub sides: Sides,
     /// When it begins.
     pub begin: Begin,
-    /// When it ends, in world minutes after it began; never, if none.
+    /// When it ends, in world minutes after it began; never if `None`.
     pub minutes: Option<f64>,
 }
 
-/// Which clusters a fault is in.
+/// The clusters that have a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sides {
-    /// The new one.
+    /// The new cluster.
     New,
-    /// The old one.
+    /// The old cluster.
     Old,
     /// Both.
     Both,
 }
 
-/// Something that somebody else does to a migration, once.
+/// Something that someone else does to a migration, once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Disturbance {
     /// What is done.
@@ -155,12 +157,12 @@ pub struct Disturbance {
     pub begin: Begin,
 }
 
-/// What somebody else does.
+/// What someone else does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
     /// Stops the migration's execution, as in the console.
     StopExecution,
-    /// Writes another weight into the route of this number, from 1.
+    /// Changes the weight of the route with this number, from 1.
     EditRoute(usize),
 }
 
@@ -169,20 +171,20 @@ pub enum Deed {
 pub enum Begin {
     /// World minutes after the load began.
     Minute(f64),
-    /// So many world minutes after the new cluster first had this weight on every route.
+    /// This many world minutes after the new cluster first had this weight on every route.
     Weight(Weight, f64),
 }
 
 /// A fault of AWS itself, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsFault {
-    /// The operation by AWS's name.
+    /// The operation, by AWS's name.
     pub operation: String,
-    /// Which call of it, from 1.
+    /// Which call of it, counted from 1.
     pub call: u32,
-    /// Counted over the calls of this function only; over all calls, if none.
+    /// Count only the calls of this function; all calls if `None`.
     pub by: Option<String>,
-    /// Counted over the calls that name this service only; over all calls, if none.
+    /// Count only the calls that name this service; all calls if `None`.
     pub service: Option<String>,
     /// What happens.
     pub effect: AwsEffect,
@@ -191,23 +193,23 @@ pub struct AwsFault {
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AwsEffect {
-    /// Refused for its rate.
+    /// AWS throttles it.
     Throttle,
-    /// Fails before it takes effect.
+    /// It fails before it takes effect.
     FailBefore,
-    /// Takes effect, then fails.
+    /// It takes effect, then fails.
     FailAfter,
-    /// Takes effect; the answer is lost.
+    /// It takes effect; the response is lost.
     LoseAnswer,
-    /// Never answers.
+    /// It never returns.
     Hang,
-    /// Takes effect; the process that called is killed before the answer.
+    /// It takes effect; then the calling process is killed before it receives the response.
     Kill,
-    /// The service's execution is stopped as in the console; the call goes on.
+    /// The service's execution is stopped, as in the console; the call continues.
     StopExecution,
-    /// The service's first alarm fires, and its event is delivered; the call goes on.
+    /// The service's first alarm fires, and its event is delivered; the call continues.
     AlarmEvent,
-    /// As before, and the event is delivered twice.
+    /// The same, but the event is delivered twice.
     AlarmEventTwice,
 }
 
@@ -220,16 +222,16 @@ pub enum Outcome {
     Migrated,
     /// Every route is back at its baseline.
     RolledBack,
-    /// A person is needed.
+    /// An operator must decide.
     Halted,
-    /// It did not begin.
+    /// It did not start.
     Refused,
     /// The scenario did not start it.
     NotStarted,
 }
 
 impl Outcome {
-    /// The word for it, in scenarios and reports.
+    /// Returns its name in scenarios and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Migrated => "migrated",

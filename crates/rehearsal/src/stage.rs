@@ -1,5 +1,5 @@
-//! The stage of a rehearsal: load balancers, groups, rules, alarms and clusters as a scenario asks for them, with an
-//! hour of history behind them.
+//! The stage of a rehearsal: the scenario's load balancers, groups, rules, alarms and clusters, with an hour of
+//! history.
 
 mod alarms;
 mod history;
@@ -22,15 +22,15 @@ use std::sync::{Arc, Mutex};
 /// Median latency of every service, in world milliseconds.
 const MEDIAN_LATENCY_MS: f64 = 40.0;
 
-/// Why a stage could not be set.
+/// Why a stage could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// The world refused what the scenario asks for.
+    /// The world refused what the scenario needs.
     #[error("cannot set up {what}")]
     Refused {
-        /// What was being made.
+        /// What was being created.
         what: String,
-        /// The world's words.
+        /// The world's error.
         #[source]
         source: AwsError,
     },
@@ -39,21 +39,21 @@ pub enum StageError {
     Servers {
         /// The service.
         service: String,
-        /// The system's words.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// Everything that stands before the first migration begins.
+/// Everything that exists before the first migration begins.
 pub struct Stage {
     /// The load balancers.
     pub elbv2: Arc<Mutex<Elbv2>>,
     /// Metrics and alarms.
     pub cloudwatch: Arc<Mutex<CloudWatch>>,
-    /// Where targets really are.
+    /// The local server of each target.
     pub directory: Directory,
-    /// Listener of each load balancer, by the load balancer's name.
+    /// The listener of each load balancer, by the load balancer's name.
     pub listeners: BTreeMap<String, String>,
     /// The services, in the scenario's order.
     pub services: Vec<StagedService>,
@@ -72,22 +72,22 @@ pub struct StagedService {
 /// One route on the stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StagedRoute {
-    /// The ARN of the rule, or of the listener where it is the default action.
+    /// The ARN of the rule, or of the listener if it is the default action.
     pub arn: String,
     /// The listener it is on.
     pub listener: String,
     /// The old group.
     pub old_group: String,
-    /// Every group of the action before the first change.
+    /// Every group of the action, before the first change.
     pub groups: Vec<String>,
     /// The actions before the first change, as AWS describes them.
     pub baseline: Value,
-    /// What the scenario says of it.
+    /// The scenario's description of it.
     pub scenario: RouteScenario,
 }
 
 impl Stage {
-    /// Sets the stage at the clock's present time.
+    /// Sets up the stage at the clock's current time.
     pub async fn set(scenario: &Scenario, clock: &WorldClock) -> Result<Self, StageError> {
         let now = clock.now();
         let mut stage = Self {
@@ -152,14 +152,14 @@ impl Stage {
         Ok(StagedService { old: Arc::new(old), new: Arc::new(new), routes: staged })
     }
 
-    /// The alarms have stood through the history: they know their state before anything begins. Nobody hears of it.
+    /// The alarms have existed throughout the history, so they have a state before anything begins. No event is sent.
     fn settle_alarms(&self, now: Timestamp) {
         let minute = Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(60));
         let minute = minute.expect("a minute before now is a time");
         self.cloudwatch.lock().expect("no holder of the lock panics").evaluate(minute);
     }
 
-    /// A load balancer with one listener and one old group with the service's instances.
+    /// Creates a load balancer with one listener and one old group with the service's instances.
     fn balancer(
         &mut self,
         service: &ServiceScenario,
@@ -170,7 +170,7 @@ impl Stage {
     ) -> Result<(), AwsError> {
         let mut elbv2 = self.elbv2.lock().expect("no holder of the lock panics");
         let arn = elbv2.create_load_balancer(now, balancer)?;
-        // Authentication actions are for HTTPS listeners only.
+        // AWS allows authentication actions only on HTTPS listeners.
         let oidc = service.routes.iter().any(|route| route.oidc && route.load_balancer == balancer);
         let (protocol, port) = if oidc { ("HTTPS", 443) } else { ("HTTP", 80) };
         let listener = elbv2.create_listener(now, &arn, protocol, port)?;

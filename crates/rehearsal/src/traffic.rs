@@ -1,4 +1,4 @@
-//! Users' traffic: load, the load balancers' data plane, and the clusters that answer.
+//! Users' traffic: the load, the load balancers' data plane, and the clusters that respond.
 
 pub mod cluster;
 pub mod data_plane;

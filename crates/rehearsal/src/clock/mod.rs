@@ -1,13 +1,13 @@
-//! The one clock of a rehearsal. World time stands still while anything works, and moves from one turn to the next.
+//! The clock of a rehearsal. World time stands still while anything works, and moves from one turn to the next.
 //!
-//! Whatever happens in the world happens in a **turn**: a request of a client, a health check, a look at the alarms, an
-//! invocation, an event. A turn is asked for with a world time ([`WorldClock::at`]). It is granted, as [`Work`], when
-//! that time has come and no other work is under way, so that one thing happens after the other: the same seed gives
-//! the same rehearsal, on any machine, however busy. A function that waits for an answer of AWS, or pauses, gives its
-//! work back meanwhile and asks for another turn (`lambda_host`).
+//! Everything in the world happens in a **turn**: a client's request, a health check, an evaluation of the alarms, an
+//! invocation, an event. A turn is requested for a world time ([`WorldClock::at`]). The clock grants it, as [`Work`],
+//! when that time has come and no other work is under way. So things happen one after the other, and the same seed
+//! gives the same rehearsal on any machine, however busy. A function that waits for AWS, or pauses, returns its work
+//! and requests another turn (`lambda_host`).
 //!
-//! The real clock appears in two places only: the world runs `scale` times as fast as it at the most, so that people
-//! can watch; and what hangs is ended at last by time-outs of real minutes.
+//! The real clock matters in two places only. The world runs at most `scale` times as fast, so that people can watch.
+//! And timeouts of real minutes end what hangs.
 
 mod served;
 mod turns;
@@ -28,46 +28,45 @@ pub struct WorldClock {
     turns: Arc<Turns>,
 }
 
-/// What the clock has spent real time on.
+/// Where the clock has spent real time.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Spent {
     /// Real time in which the world stood still because something worked.
     pub working: Duration,
-    /// Real time in which nothing was to be done: the world runs no faster than its scale.
+    /// Real time in which nothing was due: the world runs no faster than its scale.
     pub waiting: Duration,
 }
 
 impl WorldClock {
-    /// A clock that shows `epoch` and runs from now on, at most `scale` times as fast as the real one. Must be called
-    /// inside a Tokio runtime.
+    /// Creates a clock that starts at `epoch` now and runs at most `scale` times as fast as the real one. Must be
+    /// called inside a Tokio runtime.
     pub fn starting_at(epoch: Timestamp, scale: f64) -> Self {
         let turns = Arc::new(Turns::starting_at(epoch, scale));
         tokio::spawn(turns::grant(Arc::downgrade(&turns), turns.changed()));
         Self { turns }
     }
 
-    /// The world time now.
+    /// Returns the current world time.
     pub fn now(&self) -> Timestamp {
         self.turns.now()
     }
 
-    /// World seconds to one real second, at the most.
+    /// Returns the highest number of world seconds in one real second.
     pub fn scale(&self) -> f64 {
         self.turns.scale()
     }
 
-    /// Work that begins now, in nobody's turn: while it is held, the world stands still.
+    /// Starts work now, without a turn. While it is held, the world stands still.
     pub fn work(&self) -> Work {
         Work::begin(&self.turns)
     }
 
-    /// Asks for a turn at a world time, now where that is past. The place in the queue is taken by this call, not when
-    /// the turn is awaited.
+    /// Requests a turn at a world time, or now if that is past. This call takes the place in the queue, not the await.
     pub fn at(&self, time: Timestamp) -> Turn {
         Turn::ask(&self.turns, time)
     }
 
-    /// Asks for a turn after a span of world time.
+    /// Requests a turn after a span of world time.
     pub fn after(&self, span: Duration) -> Turn {
         let span = SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
         self.at(self.now().checked_add(span).unwrap_or(Timestamp::MAX))
@@ -80,14 +79,14 @@ impl WorldClock {
         turn.await
     }
 
-    /// What real time was spent on so far.
+    /// Returns where real time was spent so far.
     pub fn spent(&self) -> Spent {
         self.turns.spent()
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the rehearsal's one look at the real clock")]
-/// The real time, for what runs outside the world: deadlines of processes.
+#[expect(clippy::disallowed_methods, reason = "the only place where the rehearsal reads the real clock")]
+/// Returns the real time, for what runs outside the world: deadlines of processes.
 pub(crate) fn real_now() -> Timestamp {
     Timestamp::now()
 }

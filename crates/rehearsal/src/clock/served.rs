@@ -1,4 +1,4 @@
-//! The clock over a socket, for other processes: one line each way, `now` or `until <nanoseconds since 1970>`.
+//! Serves the clock on a socket to other processes. A request is one line: `now` or `until <nanoseconds since 1970>`.
 
 use super::{Work, WorldClock};
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Tells the time to whoever asks, without waiting for them; dropped, it stops.
+/// Answers requests for the time. Stops when it is dropped.
 pub struct ClockServer {
     address: SocketAddr,
     accepting: JoinHandle<()>,
@@ -30,7 +30,7 @@ impl ClockServer {
         Ok(Self { address, accepting })
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -42,24 +42,24 @@ impl Drop for ClockServer {
     }
 }
 
-/// The work of one process that the world waits for: held while the process works, given back while it waits.
+/// The work of one process for which the world waits: held while the process works, returned while it waits.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HeldWork(Arc<Mutex<Held>>);
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Whether an invocation is under way.
+    /// Returns whether an invocation is under way.
     open: bool,
     work: Option<Work>,
 }
 
 impl HeldWork {
-    /// An invocation begins, in this work.
+    /// Records that an invocation begins, in this work.
     pub(crate) fn begin(&self, work: Work) {
         self.change(|held| *held = Held { open: true, work: Some(work) });
     }
 
-    /// It has ended. Whoever ends it holds work already, so that nothing happens in between.
+    /// Records that the invocation has ended. The caller holds work already, so nothing happens in between.
     pub(crate) fn end(&self, _in: &Work) {
         self.change(|held| *held = Held::default());
     }
@@ -68,7 +68,7 @@ impl HeldWork {
         self.change(|held| held.work.take())
     }
 
-    /// Work that is granted to a process whose invocation was ended meanwhile ends at once.
+    /// Work that is granted to a process after its invocation ended is returned at once.
     fn take_again(&self, work: Work) {
         self.change(|held| held.work = Some(work).filter(|_| held.open));
     }
@@ -78,9 +78,9 @@ impl HeldWork {
     }
 }
 
-/// Answers one connection until it closes. Work that is held is given back while its process waits.
+/// Serves one connection until it closes. The process's work is returned while the process waits.
 pub(crate) async fn answer_times(stream: TcpStream, clock: WorldClock, held: HeldWork) {
-    // Small answers must not wait for a full packet; a socket that cannot do so still works.
+    // Small responses must not wait for a full packet. A socket that cannot do this still works.
     let _ignored = stream.set_nodelay(true);
     let mut stream = BufReader::new(stream);
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! The queue of turns, and what grants them.
+//! The queue of turns, and the task that grants them.
 
 use super::Spent;
 use jiff::Timestamp;
@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
-/// A world that is further behind its pace than this does not run after it.
+/// A world that is further behind its pace than this does not catch up.
 const MOST_BEHIND: Duration = Duration::from_millis(250);
-/// Shorter waits are left out; the next one makes up for them.
+/// Shorter waits are skipped; the next one makes up for them.
 const SHORTEST_WAIT: Duration = Duration::from_millis(2);
 
-/// By time, then in the order in which they were asked for.
+/// Ordered by time, then by request.
 type Place = (Timestamp, u64);
 
 /// Who may work, and when.
@@ -30,23 +30,23 @@ struct State {
     now: Timestamp,
     queue: BTreeMap<Place, oneshot::Sender<Work>>,
     asked: u64,
-    /// Works under way; turns come one at a time, and so more than one are those that began in nobody's turn.
+    /// Works under way. Turns come one at a time, so more than one means that some began without a turn.
     under_way: usize,
-    /// Since when something has worked, or nothing.
+    /// When the present phase began, of work or of waiting.
     since: Instant,
     spent: Spent,
-    /// A real moment and the world's time then, from which the pace is counted.
+    /// A real time and the world's time at that moment, from which the pace is counted.
     pace: (Instant, Timestamp),
 }
 
-/// Work under way: the world's time stands still until this is dropped.
+/// Work under way. The world's time stands still until this is dropped.
 #[derive(Debug)]
-#[must_use = "the world's time runs on when it is dropped"]
+#[must_use = "the world's time continues when it is dropped"]
 pub struct Work {
     turns: Arc<Turns>,
 }
 
-/// A turn that was asked for. Dropped, it is given up.
+/// A turn that was requested. Dropping it gives it up.
 #[derive(Debug)]
 #[must_use = "a turn that is dropped is given up"]
 pub struct Turn {
@@ -96,11 +96,11 @@ impl Turns {
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere must not hide behind a second one here.
+        // A panic elsewhere must not be hidden by a second one here.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves the world to its next turn, if its time has come by the pace and nothing works.
+    /// Moves the world to its next turn, if the pace allows it and nothing works.
     fn next(&self) -> Next {
         let mut state = self.locked();
         let Some(time) = state.queue.first_key_value().map(|((time, _), _)| *time) else { return Next::Nothing };
@@ -119,7 +119,7 @@ impl Turns {
 }
 
 impl State {
-    /// How long the pace says to wait for a world time; a world that is far behind begins to count anew.
+    /// Returns how long the pace makes a world time wait. A world that is far behind starts to count again.
     fn until_due(&mut self, time: Timestamp, scale: f64) -> Duration {
         let (real, world) = self.pace;
         let ahead = time.duration_since(world).as_secs_f64().max(0.0) / scale;
@@ -179,7 +179,7 @@ impl Turn {
     }
 }
 
-/// With which a turn can be given up from elsewhere.
+/// A handle with which another task can give up a turn.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     turns: Weak<Turns>,
@@ -187,7 +187,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Gives the turn up at once: whoever awaits it waits for ever.
+    /// Gives the turn up at once. A task that awaits it waits forever.
     pub(crate) fn give_up(&self) {
         let given_up = self.turns.upgrade().and_then(|turns| turns.locked().queue.remove(&self.place));
         drop(given_up);
@@ -206,7 +206,7 @@ impl Future for Turn {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Work> {
         match Pin::new(&mut self.granted).poll(context) {
             Poll::Ready(Ok(work)) => Poll::Ready(work),
-            // It was given up by its ticket, and is never granted.
+            // Its ticket gave it up, so it is never granted.
             Poll::Pending | Poll::Ready(Err(_)) => Poll::Pending,
         }
     }
@@ -224,7 +224,7 @@ pub(super) async fn grant(turns: Weak<Turns>, changed: Arc<Notify>) {
     while let Some(alive) = turns.upgrade() {
         match alive.next() {
             Next::Grant(turn) => {
-                // Work that nobody takes, since the turn was given up in this moment, ends here.
+                // If the turn was given up at this moment, no one takes the work and it ends here.
                 let _given_up = turn.send(Work { turns: alive });
             }
             Next::WaitFor(wait) => {

@@ -1,8 +1,8 @@
-//! What requests ask for in the words of IAM: actions, what they are on, and what a condition can look at.
+//! Describes requests in IAM's terms: actions, their resources, and what a condition can check.
 //!
-//! An operation is mostly one action of its name. The exceptions are those that AWS documents: a transaction is
-//! authorised by the actions in it, and creating with tags needs the right to tag. Which actions know a resource stands
-//! in the service authorization reference; all others are on `*`.
+//! Most operations are one action with the same name. The exceptions are those that AWS documents: the actions in a
+//! transaction authorise it, and creating with tags needs permission to tag. The service authorization reference lists
+//! which actions have a resource; all others are on `*`.
 
 use crate::endpoints::elbv2::form_pairs;
 use crate::endpoints::front_door::{Call, CallFault, CallObserver, NoFaults};
@@ -15,40 +15,40 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One thing that a role has to allow.
+/// One permission that a role needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IamAccess {
     /// The action, such as `elasticloadbalancing:ModifyRule`.
     pub action: String,
-    /// The ARN it is on; `*` where AWS knows no resource.
+    /// The resource's ARN; `*` if AWS has no resource for the action.
     pub resource: String,
-    /// The condition keys with their values, such as `aws:ResourceTag/managed-by`. Several values of one key, as those
-    /// of `aws:TagKeys`, are separated by commas, which no key of a tag may hold.
+    /// The condition keys with their values, such as `aws:ResourceTag/managed-by`. Several values of one key, as for
+    /// `aws:TagKeys`, are separated by commas, which a tag's key cannot contain.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
 }
 
 impl IamAccess {
-    /// An access without a condition key.
+    /// Creates an access without a condition key.
     pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
         Self { action: action.into(), resource: resource.into(), context: BTreeMap::new() }
     }
 
-    /// The same with a condition key.
+    /// Adds a condition key.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.context.insert(key.into(), value.into());
         self
     }
 
-    /// What a request asks for. `tags` tells the tags of an ARN.
+    /// Returns what a request asks for. `tags` returns the tags of an ARN.
     pub fn of(call: &Call, request: &Request<Bytes>, tags: impl Fn(&str) -> BTreeMap<String, String>) -> Vec<Self> {
         match call.service.as_str() {
             "elasticloadbalancing" => of_load_balancers(call, request.body(), tags),
             "dynamodb" => of_table(call, request.body()),
             "states" => vec![of_states(call, request.body())],
             "monitoring" => of_cloudwatch(call, request.body()),
-            // Everybody may ask who they are.
+            // Everyone may ask for their own identity.
             "sts" => Vec::new(),
             other => vec![Self::new(format!("{other}:{}", call.operation), "*")],
         }
@@ -63,7 +63,7 @@ fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<S
         return vec![IamAccess::new(action, "*")];
     }
     if call.operation == "CreateTargetGroup" {
-        // Its ARN ends in an id that it does not have yet.
+        // Its ARN will end in an id that it does not have yet.
         let name = pairs.get("Name").map_or("", String::as_str);
         let arn = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{name}/0");
         let with_tags = |access: IamAccess| {
@@ -81,7 +81,7 @@ fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<S
     if arns.is_empty() {
         arns.push("*".to_owned());
     }
-    // What a condition can see of `AddTags` and `RemoveTags`: the tags that are set, and the keys of all.
+    // What a condition can check of `AddTags` and `RemoveTags`: the tags that are set, and the keys of all.
     let keys: Vec<&str> = pairs
         .iter()
         .filter(|(name, _)| name.starts_with("TagKeys.member.") || is_key_of_tag(name))
@@ -119,7 +119,7 @@ fn of_table(call: &Call, body: &[u8]) -> Vec<IamAccess> {
     let Some(items) = body["TransactItems"].as_array() else { return vec![on(&call.operation, &body)] };
     let of_item = |item: &Value| {
         let (kind, inside) = item.as_object()?.iter().next()?;
-        // There is no right to a transaction; `ConditionCheck` is the one whose action has another name.
+        // There is no permission for a transaction. Only `ConditionCheck` is an action with another name.
         let action = match kind.as_str() {
             "ConditionCheck" => "ConditionCheckItem".to_owned(),
             other => format!("{other}Item"),
@@ -142,7 +142,7 @@ fn of_cloudwatch(call: &Call, body: &[u8]) -> Vec<IamAccess> {
         let body = crate::endpoints::cloudwatch::decoded(body);
         return vec![IamAccess::new(action, body["ResourceARN"].as_str().unwrap_or("*"))];
     }
-    // Other reads are on `*`: composite alarms are listed under nothing else, and metric data knows no resource.
+    // Other reads are on `*`. Composite alarms are listed only there, and metric data has no resource.
     if call.operation.starts_with("Describe") || call.operation.starts_with("Get") {
         return vec![IamAccess::new(action, "*")];
     }
@@ -169,7 +169,7 @@ fn of_cloudwatch(call: &Call, body: &[u8]) -> Vec<IamAccess> {
     }
 }
 
-/// Who asked for what, and how often each operation was called.
+/// Records every caller's permissions, and how often it called each operation.
 pub struct AccessLog {
     inner: Arc<dyn CallObserver>,
     load_balancers: Option<Arc<Mutex<Elbv2>>>,
@@ -192,22 +192,23 @@ impl Default for AccessLog {
 }
 
 impl AccessLog {
-    /// Writes down what passes to `inner`; the tags of what is changed are those of these load balancers.
+    /// Records what passes to `inner`. The tags of what is changed come from these load balancers.
     pub fn around(inner: Arc<dyn CallObserver>, load_balancers: Arc<Mutex<Elbv2>>) -> Self {
         Self { inner, load_balancers: Some(load_balancers), seen: Mutex::default() }
     }
 
-    /// What each caller asked for. A function's name is its caller's; what names itself not is called nothing.
+    /// Returns the permissions that each caller used. A function's name is the caller; a caller without a name is
+    /// empty.
     pub fn accesses(&self) -> BTreeMap<String, BTreeSet<IamAccess>> {
         self.seen().accesses.clone()
     }
 
-    /// The same, forgotten once it is told.
+    /// The same, and forgets what it returns.
     pub fn take(&self) -> BTreeMap<String, BTreeSet<IamAccess>> {
         std::mem::take(&mut self.seen().accesses)
     }
 
-    /// How often each caller called each operation.
+    /// Returns how often each caller called each operation.
     pub fn calls(&self) -> Calls {
         self.seen().calls.clone()
     }
@@ -231,7 +232,7 @@ impl CallObserver for AccessLog {
         let operation = format!("{}:{}", call.service, call.operation);
         let calls = seen.calls.entry(caller).or_default();
         if call.operation == "GetMetricData" {
-            // It is paid for by the metric.
+            // AWS charges it by the metric.
             let metrics = crate::endpoints::cloudwatch::decoded(request.body())["MetricDataQueries"]
                 .as_array()
                 .map_or(0, Vec::len);

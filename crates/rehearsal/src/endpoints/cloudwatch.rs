@@ -11,7 +11,7 @@ use http::{Request, Response};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 
-/// The served CloudWatch.
+/// CloudWatch, served over HTTP.
 pub struct CloudWatchApi {
     world: Arc<Mutex<CloudWatch>>,
     clock: WorldClock,
@@ -29,7 +29,7 @@ impl CloudWatchApi {
     }
 }
 
-/// The members of a request in either of its encodings; none of them where it is in neither.
+/// The members of a request in either encoding; empty if it is in neither.
 pub(crate) fn decoded(body: &[u8]) -> Value {
     serde_json::from_slice(body).ok().or_else(|| cbor::decode(body).ok()).unwrap_or_default()
 }
@@ -46,7 +46,7 @@ impl AwsService for CloudWatchApi {
         }
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
         let Some(operation) = target.and_then(|target| target.rsplit('.').next()) else {
-            return json_response(&AwsError::bad_request("MissingAction", "speak rpc-v2-cbor or AWS JSON 1.0"));
+            return json_response(&AwsError::bad_request("MissingAction", "use rpc-v2-cbor or AWS JSON 1.0"));
         };
         let input = if request.body().is_empty() {
             Ok(Value::Object(serde_json::Map::new()))

@@ -11,7 +11,7 @@ use crossfade_world::tree::Tree;
 use http::{Request, Response};
 use std::sync::{Arc, Mutex};
 
-/// The served load balancers' control plane.
+/// The control plane of the load balancers, served over HTTP.
 pub struct Elbv2Api {
     world: Arc<Mutex<Elbv2>>,
     clock: WorldClock,

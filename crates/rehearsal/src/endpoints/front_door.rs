@@ -22,19 +22,19 @@ use std::sync::{Arc, RwLock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// With which a caller says that it waits in world time for what an answer takes, instead of being kept waiting.
+/// The header with which a caller says that it waits for the latency itself, in world time.
 const DRIVEN: &str = "x-crossfade-driven";
-/// What the answer then says that it takes: world milliseconds, or `never`.
+/// The header of the response that states the latency: world milliseconds, or `never`.
 const TAKES: &str = "x-crossfade-takes";
 
-/// The running endpoint; dropped, it stops answering.
+/// The running endpoint. It stops when it is dropped.
 pub struct FrontDoor {
     address: SocketAddr,
     services: Arc<Services>,
     accepting: JoinHandle<()>,
 }
 
-/// Ends a connection without an answer, as a lost answer or a dead peer does.
+/// Ends a connection without a response, like a lost response or a dead peer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was dropped on purpose")]
 struct Dropped;
@@ -46,7 +46,7 @@ struct Services {
 
 impl FrontDoor {
     /// Serves `services`, by their names in a credential scope, on a free port of 127.0.0.1. `observer` sees every call
-    /// and may ask for a fault.
+    /// and may inject a fault.
     pub async fn bind(
         services: Vec<(&'static str, Arc<dyn AwsService>)>,
         observer: Arc<dyn CallObserver>,
@@ -56,7 +56,7 @@ impl FrontDoor {
         let services = Arc::new(Services { by_name: RwLock::new(services.into_iter().collect()), observer });
         let of_all = services.clone();
         let accepting = tokio::spawn(async move {
-            // Connections live in the set, so that dropping the front door ends them too.
+            // The set owns the connections, so dropping the front door ends them too.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 connections.spawn(serve(stream, of_all.clone()));
@@ -66,17 +66,17 @@ impl FrontDoor {
         Ok(Self { address, services, accepting })
     }
 
-    /// Adds a service, for one that needs to know the address first.
+    /// Adds a service that needs to know the address first.
     pub fn add(&self, name: &'static str, service: Arc<dyn AwsService>) {
         self.services.by_name.write().expect("no holder of the lock panics").insert(name, service);
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The value for `AWS_ENDPOINT_URL`.
+    /// Returns the value for `AWS_ENDPOINT_URL`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -104,7 +104,7 @@ impl Services {
         let (parts, body) = request.into_parts();
         let Ok(body) = body.collect().await else { return Err(Dropped) };
         let Ok(body) = decompressed(&parts.headers, body.to_bytes()) else {
-            return Ok(plain(400, "the body is not gzip as its header says"));
+            return Ok(plain(400, "the body is not gzip, although its header says so"));
         };
         let request = Request::from_parts(parts, body);
         let call = Call::of(&request);

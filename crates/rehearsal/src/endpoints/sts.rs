@@ -1,4 +1,4 @@
-//! STS: `GetCallerIdentity`, by which people and tools find out where they are.
+//! STS: `GetCallerIdentity`, by which people and tools find out which account they use.
 
 use crate::endpoints::aws_service::AwsService;
 use crate::wiring::ACCOUNT;
@@ -7,7 +7,7 @@ use crossfade_world::aws_error::AwsError;
 use http::{Request, Response};
 use uuid::Uuid;
 
-/// The STS of the local world: everybody is the same user of its account.
+/// The STS of the local world: everyone is the same user of its account.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct StsApi;
 

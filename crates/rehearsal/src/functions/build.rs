@@ -1,7 +1,7 @@
-//! The function binaries: `cargo build --workspace --bins` in the profile and the target folder of whoever asks.
+//! Builds the function binaries: `cargo build --workspace --bins`, in the caller's profile and target folder.
 //!
-//! Cargo builds no other package's binaries for `cargo run` or `cargo test`, so that rehearsals and tests ask here.
-//! Cargo is always asked, since nothing else knows whether a binary is current; that takes a fraction of a second.
+//! `cargo run` and `cargo test` do not build other packages' binaries, so rehearsals and tests build them here. Only
+//! Cargo knows whether a binary is current, so it always runs; that takes a fraction of a second.
 
 mod artifacts;
 mod caller;
@@ -18,24 +18,24 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
-/// Lines of Cargo's talk that an error repeats.
+/// How many lines of Cargo's output an error repeats.
 const LAST_LINES: usize = 40;
 
 /// The binaries of the workspace, by their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binaries(BTreeMap<String, PathBuf>);
 
-/// What is going on in a build.
+/// The progress of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildProgress {
     /// A crate was compiled.
     Compiled {
         /// Its name.
         name: String,
-        /// How many were compiled until now, this one included; those that were current do not count.
+        /// How many were compiled so far, with this one. Crates that were current do not count.
         count: usize,
     },
-    /// What Cargo says meanwhile, such as that it waits for another build.
+    /// Other output of Cargo, such as that it waits for another build.
     Said(String),
 }
 
@@ -54,22 +54,22 @@ pub enum BuildError {
     Missing { names: Vec<String>, place: String },
 }
 
-/// The workspace that this crate was built in.
+/// The workspace in which this crate was built.
 pub fn workspace() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.ancestors().nth(2).expect("the crate lies in crates/ of the workspace").to_owned()
 }
 
-/// What Cargo tells a program that it runs about that program's package. Build scripts that look at it (`ring`'s does)
-/// would take a build that is begun by a test for another one than the same build in a terminal, and compile everything
-/// above them each time in turn.
+/// Cargo sets variables about a program's package when it runs the program. Build scripts that read them (`ring`'s
+/// does) would see another build than the same build in a terminal. The two would then compile everything above them
+/// again in turns.
 fn of_the_caller(names: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
     names.filter(|name| name == "OUT_DIR" || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_"))
 }
 
-/// Builds every binary of the workspace that is not current, and says where they are.
+/// Builds every binary of the workspace that is not current, and returns where they are.
 ///
-/// Dropping the future ends Cargo and every compiler it started.
+/// Dropping the future ends Cargo and every compiler that it started.
 pub async fn build(
     workspace: &Path,
     caller: &CallerBuild,
@@ -134,7 +134,7 @@ pub async fn build(
 }
 
 impl Binaries {
-    /// Every file of a folder that somebody else has built.
+    /// Returns every file of a folder of binaries that were built elsewhere.
     pub fn in_folder(folder: &Path) -> std::io::Result<Self> {
         let mut found = BTreeMap::new();
         for entry in std::fs::read_dir(folder)? {
@@ -146,17 +146,17 @@ impl Binaries {
         Ok(Self(found))
     }
 
-    /// Where each binary is, by its name.
+    /// Returns the place of each binary, by name.
     pub fn by_name(&self) -> &BTreeMap<String, PathBuf> {
         &self.0
     }
 
-    /// Where a binary is.
+    /// Returns the place of a binary.
     pub fn path(&self, name: &str) -> Result<&Path, BuildError> {
         self.0.get(name).map(PathBuf::as_path).ok_or_else(|| self.missing(vec![name.to_owned()]))
     }
 
-    /// The folder in which all of these are; the error names those that are missing.
+    /// Returns the folder that has all of these; the error names the missing ones.
     pub fn folder_of<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<PathBuf, BuildError> {
         let names: Vec<&str> = names.into_iter().collect();
         let missing: Vec<String> =
@@ -224,7 +224,7 @@ mod tests {
         assert!(matches!(error, BuildError::NoWorkspace { .. }), "{error}");
     }
 
-    /// A package of its own, so that this test neither waits for nor disturbs the build that runs it.
+    /// A separate package, so that this test does not wait for the build that runs it, or disturb it.
     fn package(folder: &Path, source: &str) -> CallerBuild {
         std::fs::create_dir(folder.join("src")).unwrap();
         std::fs::write(folder.join("Cargo.toml"), "[package]\nname = \"tiny\"\nedition = \"2024\"\n[workspace]\n")
@@ -264,7 +264,7 @@ mod tests {
         let caller = package(folder.path(), "fn main() {}");
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        // A build script that hangs until its connection ends, which nobody does but the end of the process itself.
+        // A build script that hangs until its connection ends, which only the end of the process does.
         let script = format!(
             "use std::io::Read; fn main() {{ let mut it = std::net::TcpStream::connect(\"{address}\").unwrap(); \
              let _ = it.read(&mut [0]); }}"

@@ -1,4 +1,4 @@
-//! EventBridge: brings events to the targets that the template's rules name, at least once.
+//! EventBridge: delivers events to the targets of the template's rules, at least once.
 
 use crate::clock::{Work, WorldClock};
 use crate::functions::event_sender::Sent;
@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How often a target is tried; Lambda retries an asynchronous invocation twice.
+/// How often a target is invoked; Lambda retries an asynchronous invocation twice.
 const ATTEMPTS: u32 = 3;
-/// The delay before the first retry, in world time; the next is twice as long.
+/// The delay before the first retry, in world time; the next one is twice as long.
 const FIRST_RETRY: Duration = Duration::from_mins(1);
 
 /// The bus: rules, and what it takes to reach their targets.
@@ -49,7 +49,7 @@ impl EventBus {
         }
     }
 
-    /// Delivers an event to targets, each in a turn of its own.
+    /// Delivers an event to its targets, each in its own turn.
     pub(crate) fn deliver_to_all(self: &Arc<Self>, targets: &[TargetWiring], event: &Value) {
         for target in targets {
             let (bus, target, input) = (Arc::clone(self), target.clone(), target.input.of_event(event));
@@ -61,7 +61,7 @@ impl EventBus {
         }
     }
 
-    /// Starts a target, again when it fails.
+    /// Starts a target; retries if it fails.
     async fn deliver(&self, target: &TargetWiring, input: Value, mut work: Work) {
         let mut delay = FIRST_RETRY;
         for attempt in 1..=ATTEMPTS {
@@ -74,7 +74,7 @@ impl EventBus {
             work = self.clock.pause(still, delay).await;
             delay += delay;
         }
-        tracing::error!(?target, %input, "an event is given up: its target failed every time");
+        tracing::error!(?target, %input, "an event is dropped: every attempt to reach its target failed");
     }
 
     async fn start(&self, target: &Target, input: Value, work: Work) -> (Result<(), TaskError>, Work) {

@@ -1,4 +1,4 @@
-//! An operator's hooks. They stand for functions that are not ours, so the scenario says what comes of calling them.
+//! An operator's hooks. They are not our functions, so the scenario says what they do.
 
 use crate::clock::{Work, WorldClock};
 use crate::functions::lambda_host::Functions;
@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What every hook's name begins with; a policy may name no other function.
+/// What every hook's name begins with; a policy cannot name another function.
 const PREFIX: &str = "crossfade-hook-";
-/// The time that Lambda gives a slow hook: it was deployed with a time-out of its own.
+/// The timeout of a slow hook, with which it was deployed.
 const SLOW_HOOKS_TIMEOUT: Duration = Duration::from_mins(1);
-/// How long a hook takes to answer or to fail.
+/// How long a hook takes to succeed or to fail.
 const HOOK: Duration = Duration::from_secs(1);
 
-/// Functions among which there are hooks.
+/// Functions, some of which are hooks.
 pub(crate) struct WithHooks {
     functions: Arc<dyn Functions>,
     hooks: BTreeMap<String, HookDoes>,

@@ -10,13 +10,13 @@ use crossfade_world::states::{RefusedCall, StepFunctions};
 use serde_json::json;
 use std::sync::Arc;
 
-/// A running Step Functions and EventBridge. Dropped, it stops: nothing is started any more.
+/// A running Step Functions and EventBridge. When it is dropped, it stops and starts nothing more.
 pub struct Orchestrator {
     executions: LocalExecutions,
 }
 
 impl Orchestrator {
-    /// Creates the template's machines and starts to drive them, their events and the schedules; must be called inside
+    /// Creates the template's machines and starts to drive them, their events and the schedules. Must be called inside
     /// a Tokio runtime.
     ///
     /// `seed` decides the jitter of retries.
@@ -42,12 +42,12 @@ impl Orchestrator {
         Ok(Self { executions })
     }
 
-    /// The handle that others use.
+    /// Returns a handle for others to use.
     pub fn executions(&self) -> LocalExecutions {
         self.executions.clone()
     }
 
-    /// Where others put their events, for example the alarms.
+    /// Returns the bus on which others put their events, such as the alarms.
     pub fn events(&self) -> EventSender {
         self.executions.events()
     }
@@ -60,7 +60,7 @@ impl Drop for Orchestrator {
     }
 }
 
-/// Fires a schedule for ever.
+/// Fires a schedule forever.
 async fn run_schedule(schedule: ScheduleWiring, bus: Arc<EventBus>, clock: WorldClock, first: Turn) {
     let mut turn = first;
     loop {

@@ -1,4 +1,4 @@
-//! Which gate decided how a migration ended, and in which words.
+//! Finds which gate decided how a migration ended, and why.
 
 use crate::scenario::Outcome;
 use crossfade_domain::gates::opinion::Gate;
@@ -10,15 +10,15 @@ use serde::Serialize;
 /// Who decided, and why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Decision {
-    /// The gate; none where no gate decided, as in a sweep.
+    /// The gate; `None` if no gate decided, as in a sweep.
     pub gate: Option<Gate>,
-    /// Its sentence.
+    /// Its reason, in a sentence.
     pub sentence: String,
 }
 
-/// What decided: the cause of a rollback, the reason of a halt or a refusal; of a migration that arrived the reason of
-/// its last step up, at which the new cluster was still compared with the old one, and of its longest hold where one is
-/// `hold_expected`. `last` is what the execution said last.
+/// Returns what decided: the cause of a rollback, or the reason of a halt or a refusal. For a completed migration, it
+/// is the reason of the last step up, at which the new cluster was still compared with the old one. If `hold_expected`,
+/// it is the reason of the longest hold. `last` is the execution's last reason.
 pub(crate) fn decision(
     outcome: Outcome,
     head: Option<&Head>,
@@ -47,24 +47,24 @@ fn arrived(journal: &[Event], hold_expected: bool) -> Option<Decision> {
         EventKind::Judged { verdict: NextStep::Advance, reason, .. } => Some(reason),
         _ => None,
     })?;
-    // A step that a gate lets begin early carries the gate's name; else the schedule decides.
+    // A step that a gate starts early carries the gate's name; otherwise the schedule decides.
     let decision = spoken(advanced);
     Some(Decision { gate: decision.gate.or(Some(Gate::Schedule)), ..decision })
 }
 
-/// What the longest hold said.
+/// Returns the reason of the longest hold.
 pub(crate) fn longest_hold(journal: &[Event]) -> Option<Decision> {
     let longest = holds(journal).max_by(|(_, one), (_, other)| one.total_cmp(other));
     longest.map(|(reason, _)| spoken(reason))
 }
 
-/// A sentence that begins with the gate's name, as every gate's does.
+/// Splits the gate's name off a sentence, which every gate's reason begins with.
 fn spoken(sentence: &str) -> Decision {
     let gate = sentence.split_once(": ").and_then(|(gate, _)| serde_json::from_value(gate.into()).ok());
     Decision { gate, sentence: sentence.to_owned() }
 }
 
-/// World seconds from the first thing that went wrong until a rollback began or the migration halted.
+/// World seconds from the first fault until a rollback began or the migration halted.
 pub(crate) fn noticed_seconds(wrong_since: Option<Timestamp>, journal: &[Event]) -> Option<f64> {
     let noticed = journal.iter().find_map(|event| {
         let noticed = matches!(event.kind, EventKind::RollbackBegun { .. } | EventKind::Halted { .. });
@@ -78,7 +78,7 @@ pub(crate) fn held_seconds(journal: &[Event]) -> f64 {
     holds(journal).map(|(_, seconds)| seconds).sum()
 }
 
-/// The holds and their world seconds: from each, which is recorded once, to the next thing that is.
+/// Returns the holds and their world seconds, each from the hold, which is recorded once, to the next record.
 fn holds(journal: &[Event]) -> impl Iterator<Item = (&str, f64)> {
     journal.windows(2).filter_map(|pair| match &pair[0].kind {
         EventKind::Judged { verdict: NextStep::Hold, reason, .. } => {

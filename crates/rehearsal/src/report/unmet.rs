@@ -1,9 +1,9 @@
-//! Where a service did not end as its scenario expects.
+//! Finds where a service did not end as its scenario expects.
 
 use super::ServiceReport;
 use crate::scenario::Expectation;
 
-/// Every expectation that was not met, with what was found instead.
+/// Describes every expectation that was not met, with what was found instead.
 pub(crate) fn unmet(service: &ServiceReport) -> Vec<String> {
     let Expectation { outcome, trigger, gate, says, within_seconds, noticed_within_seconds, held_for_seconds } =
         &service.expected;

@@ -1,4 +1,4 @@
-//! Faults of AWS itself, as a scenario asks for them: the k-th call of an operation.
+//! Injects faults of AWS itself, as a scenario asks for them: at the k-th call of an operation.
 
 use crate::clock::WorldClock;
 use crate::endpoints::front_door::{Call, CallFault, CallObserver};
@@ -12,17 +12,17 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-/// Counts calls and asks for each fault once.
+/// Counts calls and injects each fault once.
 pub(super) struct AwsFaults {
     faults: Mutex<Vec<Counted>>,
     reach: OnceLock<Reach>,
     /// The executions of the services.
     executions: Mutex<BTreeMap<String, String>>,
-    /// Calls whose process is to be killed once they took effect, each with the number of its fault.
+    /// The calls whose process is killed once they take effect, each with the number of its fault.
     to_kill: Mutex<Vec<(usize, Call)>>,
 }
 
-/// What faults may reach besides the call itself.
+/// What faults may affect besides the call itself.
 pub(super) struct Reach {
     pub(super) host: Weak<LambdaHost>,
     pub(super) executions: LocalExecutions,
@@ -33,7 +33,7 @@ pub(super) struct Reach {
 
 struct Counted {
     fault: AwsFault,
-    /// The first of the alarms that guard the fault's service and exist.
+    /// Returns the first existing alarm that guards the fault's service.
     alarm: Option<String>,
     calls: u32,
     happened: bool,
@@ -56,18 +56,18 @@ impl AwsFaults {
         }
     }
 
-    /// Says what faults may reach.
+    /// Sets what faults may affect.
     pub(super) fn may_reach(&self, reach: Reach) {
-        // It is said once, before the first call.
+        // It is set once, before the first call.
         let _said_before = self.reach.set(reach);
     }
 
-    /// Says which execution moves a service.
+    /// Records which execution moves a service.
     pub(super) fn may_stop(&self, service: &str, execution: &str) {
         self.executions.lock().expect("no holder of the lock panics").insert(service.to_owned(), execution.to_owned());
     }
 
-    /// The faults that never happened, each by its place in the scenario.
+    /// Returns the faults that never happened, each by its place in the scenario.
     pub(super) fn without_effect(&self) -> Vec<String> {
         let faults = self.faults.lock().expect("no holder of the lock panics");
         let told = |(index, counted): (usize, &Counted)| {
@@ -75,7 +75,7 @@ impl AwsFaults {
             let by = by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
             let about = service.as_ref().map_or_else(String::new, |service| format!(" about {service}"));
             let made = match counted.calls {
-                calls if calls >= *call => "the call was made, and there was nothing left to reach".to_owned(),
+                calls if calls >= *call => "the call was made, but there was nothing to affect".to_owned(),
                 0 => "no such call was made".to_owned(),
                 calls => format!("only {calls} of them were made"),
             };
@@ -88,7 +88,7 @@ impl AwsFaults {
         self.faults.lock().expect("no holder of the lock panics")[fault].happened |= happened;
     }
 
-    /// The first fault whose turn this call is, by its number.
+    /// Returns the number of the first fault that is due at this call.
     fn due(&self, call: &Call) -> Option<(usize, AwsFault, Option<String>)> {
         let mut faults = self.faults.lock().expect("no holder of the lock panics");
         let mut due = None;
@@ -109,23 +109,23 @@ impl AwsFaults {
         due
     }
 
-    /// Stops the execution that moves a service; false where none runs.
+    /// Stops the execution that moves a service; returns whether one was running.
     fn stop(&self, service: Option<&String>) -> bool {
         let executions = self.executions.lock().expect("no holder of the lock panics");
         let Some((reach, arn)) = self.reach.get().zip(service.and_then(|service| executions.get(service))) else {
             return false;
         };
         let running = reach.executions.describe(arn).is_ok_and(|shown| shown.status == Status::Running);
-        let cause = "somebody stopped it in the console".to_owned();
+        let cause = "someone stopped it in the console".to_owned();
         running && reach.executions.stop(arn, None, Some(cause)).is_ok()
     }
 
-    /// Lets an alarm fire and delivers the event so many times; false where there is none to fire.
+    /// Fires an alarm and delivers its event this many times; returns whether there was an alarm.
     fn fire(&self, alarm: Option<&String>, times: usize) -> bool {
         let Some((reach, alarm)) = self.reach.get().zip(alarm) else { return false };
         let now = reach.clock.now();
         let mut cloudwatch = reach.cloudwatch.lock().expect("no holder of the lock panics");
-        let state = json!({"AlarmName": alarm, "StateValue": "ALARM", "StateReason": "the scenario lets it fire here"});
+        let state = json!({"AlarmName": alarm, "StateValue": "ALARM", "StateReason": "the scenario fires it here"});
         let fired = cloudwatch.call(now, "SetAlarmState", &state).is_ok();
         for event in cloudwatch.evaluate(now) {
             let ours = event.pointer("/detail/alarmName").and_then(serde_json::Value::as_str) == Some(alarm);
@@ -167,7 +167,7 @@ impl CallObserver for AwsFaults {
         let host = self.reach.get().and_then(|reach| reach.host.upgrade());
         if let (Some((index, _)), Some(host), Some(caller)) = (doomed, host, &call.caller) {
             let killed = host.kill_instance(caller);
-            tracing::info!(caller, killed, "killed a function in the middle of its work");
+            tracing::info!(caller, killed, "killed a function while it was working");
             self.note_happened(index, killed);
         }
     }

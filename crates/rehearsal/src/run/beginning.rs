@@ -1,13 +1,13 @@
-//! When something that a scenario wants begins.
+//! Decides when a fault of a scenario begins.
 
 use crate::scenario::Begin;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 
-/// A beginning that is waited for.
+/// A beginning that is awaited.
 pub(super) struct Beginning {
     begin: Begin,
-    /// When the weight was first there that is waited for.
+    /// When the awaited weight was first there.
     reached: Option<Timestamp>,
 }
 
@@ -16,7 +16,7 @@ impl Beginning {
         Self { begin, reached: None }
     }
 
-    /// Whether it is time. `weight` is what every route of the service carries now.
+    /// Returns whether it is due. `weight` is the lowest current weight over the service's routes.
     pub(super) fn is_due(&mut self, world_began: Timestamp, now: Timestamp, weight: Weight) -> bool {
         let minutes_since = |then: Timestamp| now.duration_since(then).as_secs_f64() / 60.0;
         match self.begin {
@@ -30,7 +30,7 @@ impl Beginning {
         }
     }
 
-    /// Why it has not begun.
+    /// Says why it has not begun.
     pub(super) fn not_yet(&self) -> String {
         match self.begin {
             Begin::Minute(minute) => format!("the rehearsal ended before minute {minute}"),

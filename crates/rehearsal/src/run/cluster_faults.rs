@@ -1,4 +1,4 @@
-//! Switches the faults of clusters on and off when a scenario says so.
+//! Switches the faults of clusters on and off at the scenario's times.
 
 use super::beginning::Beginning;
 use crate::scenario::{Scenario, Sides, TimedFault};
@@ -29,7 +29,7 @@ struct Pending {
 pub(super) struct Switches {
     old: Arc<FaultSwitch>,
     new: Arc<FaultSwitch>,
-    /// Whether the old cluster has servers at all; without them, a 503 is nobody's doing.
+    /// Whether the old cluster has any servers. Without them, no one is to blame for a 503.
     stands: bool,
 }
 
@@ -70,7 +70,7 @@ impl ClusterFaults {
         }
     }
 
-    /// Switches what is due. `weights` is each service's weight that every route carries now.
+    /// Switches the faults that are due. `weights` is each service's lowest current weight over its routes.
     pub(super) fn update(&mut self, now: Timestamp, weights: &[Weight]) {
         let minutes_since = |then: Timestamp| now.duration_since(then).as_secs_f64() / 60.0;
         for ((pending, switches), weight) in self.services.iter_mut().zip(&self.switches).zip(weights) {
@@ -92,12 +92,12 @@ impl ClusterFaults {
         }
     }
 
-    /// When the first fault of a service began.
+    /// Returns when the first fault of a service began.
     pub(super) fn first(&self, service: usize) -> Option<Timestamp> {
         self.services[service].iter().filter_map(|fault| fault.since).min()
     }
 
-    /// The faults that changed nothing, each by its place in the scenario.
+    /// Returns the faults that changed nothing, each by its place in the scenario.
     pub(super) fn without_effect(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (service, pending) in self.services.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What somebody else does to a migration while it runs.
+//! What someone else does to a migration while it runs.
 
 use super::beginning::Beginning;
 use super::{Rehearsal, RehearsalError};
@@ -9,10 +9,11 @@ use crossfade_world::states::Status;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The weight that somebody writes for the new group; no plan of a scenario holds it beside these others.
+/// The weight that someone writes for the new group. No plan of a scenario has it in combination with the other
+/// weights.
 const FOREIGN_WEIGHT: u32 = 7;
 
-/// The disturbances, by service, and what came of them.
+/// The disturbances by service, and their results.
 pub(super) struct Disturbances {
     services: Vec<Vec<Pending>>,
     world_began: Timestamp,
@@ -24,11 +25,11 @@ struct Pending {
     done: Done,
 }
 
-/// What came of a disturbance.
+/// The result of a disturbance.
 enum Done {
     NotYet,
     At(Timestamp),
-    /// The route is as somebody left it.
+    /// The route is still as someone left it.
     Edited(Timestamp, Value),
     /// There was nothing left to disturb.
     TooLate(&'static str),
@@ -48,7 +49,7 @@ impl Disturbances {
         }
     }
 
-    /// Does what is due. `weights` is each service's weight that every route carries now.
+    /// Does what is due. `weights` is each service's lowest current weight over its routes.
     pub(super) fn update(
         &mut self,
         rehearsal: &Rehearsal,
@@ -66,7 +67,7 @@ impl Disturbances {
         Ok(())
     }
 
-    /// When a service was first disturbed.
+    /// Returns when a service was first disturbed.
     pub(super) fn first(&self, service: usize) -> Option<Timestamp> {
         let done = self.services[service].iter().filter_map(|pending| match pending.done {
             Done::At(at) | Done::Edited(at, _) => Some(at),
@@ -75,7 +76,7 @@ impl Disturbances {
         done.min()
     }
 
-    /// The disturbances that changed nothing, each by its place in the scenario.
+    /// Returns the disturbances that changed nothing, each by its place in the scenario.
     pub(super) fn without_effect(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (service, pending) in self.services.iter().enumerate() {
@@ -93,14 +94,14 @@ impl Disturbances {
         found
     }
 
-    /// The edits of a service's routes that are not there any more, in words.
+    /// Describes the edits of a service's routes that were overwritten.
     pub(super) fn overwritten(&self, rehearsal: &Rehearsal, service: usize) -> Result<Vec<String>, RehearsalError> {
         let mut found = Vec::new();
         for pending in &self.services[service] {
             if let (Deed::EditRoute(number), Done::Edited(_, left)) = (pending.deed, &pending.done)
                 && rehearsal.actions_of(&rehearsal.stage.services[service].routes[number - 1].arn)? != *left
             {
-                found.push(format!("somebody's edit of route {number} was overwritten"));
+                found.push(format!("someone's edit of route {number} was overwritten"));
             }
         }
         Ok(found)
@@ -120,7 +121,7 @@ fn disturb(
             if rehearsal.executions.describe(execution)?.status != Status::Running {
                 return Ok(Done::TooLate("the execution had ended"));
             }
-            rehearsal.executions.stop(execution, None, Some("somebody stopped it in the console".to_owned()))?;
+            rehearsal.executions.stop(execution, None, Some("someone stopped it in the console".to_owned()))?;
             Ok(Done::At(now))
         }
         Deed::EditRoute(number) => {
@@ -129,7 +130,7 @@ fn disturb(
             edit(rehearsal, route)?;
             let after = rehearsal.actions_of(&route.arn)?;
             Ok(if before == after {
-                Done::TooLate("the route carried that weight already")
+                Done::TooLate("the route already had that weight")
             } else {
                 Done::Edited(now, after)
             })
@@ -147,7 +148,7 @@ fn edit(rehearsal: &Rehearsal, route: &StagedRoute) -> Result<(), StageError> {
                 group["Weight"] = json!(FOREIGN_WEIGHT.to_string());
             }
         }
-        // AWS takes either a group or a list of weighted groups, and describes both for a lone group.
+        // AWS takes either a group or a list of weighted groups, and describes both for a single group.
         if let Some(action) = action.as_object_mut().filter(|action| action.contains_key("ForwardConfig")) {
             action.remove("TargetGroupArn");
         }

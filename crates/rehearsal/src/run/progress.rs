@@ -1,4 +1,4 @@
-//! What a rehearsal shows while it runs.
+//! The progress that a rehearsal shows while it runs.
 
 use super::Rehearsal;
 use super::traffic::{NewGroups, Traffic};
@@ -19,19 +19,19 @@ pub struct Snapshot {
 pub struct ServiceProgress {
     /// The service.
     pub service: String,
-    /// The weight that its first route carries live.
+    /// The live weight of its first route.
     pub weight: Weight,
-    /// The state that its execution is in.
+    /// The current state of its execution.
     pub state: String,
-    /// What the last function said, in one sentence.
+    /// The last function's reason, in one sentence.
     pub reason: String,
     /// Whether its execution is over.
     pub over: bool,
-    /// What clients saw until now.
+    /// What clients have seen so far.
     pub counts: Counts,
 }
 
-/// Looks at the world from outside.
+/// Reads the world from outside.
 pub(super) struct Follower<'a> {
     rehearsal: &'a Rehearsal,
     pub(super) traffic: &'a Traffic,
@@ -64,14 +64,14 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Each service's lowest live weight over its routes.
+    /// Returns each service's lowest live weight over its routes.
     pub(super) fn weights(&self) -> Vec<Weight> {
         self.rehearsal.weights(self.new_groups)
     }
 }
 
 impl Rehearsal {
-    /// Each service's lowest live weight over its routes; learns the new groups on the way.
+    /// Returns each service's lowest live weight over its routes; records new groups on the way.
     pub(super) fn weights(&self, new_groups: &NewGroups) -> Vec<Weight> {
         let elbv2 = self.stage.elbv2.lock().expect("no holder of the lock panics");
         let of_service = |service: &crate::stage::StagedService| {
@@ -100,7 +100,7 @@ fn learn(new_groups: &NewGroups, group: String) {
     }
 }
 
-/// The share of `new` in `old + new`, to the nearest tenth of a percent.
+/// Returns the share of `new` in `old + new`, to the nearest tenth of a percent.
 pub(crate) fn share(old: u32, new: u32) -> Weight {
     if old + new == 0 {
         return Weight::ZERO;

@@ -1,4 +1,4 @@
-//! What goes wrong in a rehearsal, in clusters and through people: done when it is due, and checked at the end.
+//! What goes wrong in a rehearsal, caused by clusters and by people: when it is due, and whether it had an effect.
 
 use super::cluster_faults::ClusterFaults;
 use super::disturbances::Disturbances;
@@ -20,7 +20,7 @@ impl ScheduledFaults {
         }
     }
 
-    /// Does what is due. `weights` is each service's weight that every route carries now.
+    /// Does what is due. `weights` is each service's lowest current weight over its routes.
     pub(super) fn update(
         &mut self,
         rehearsal: &Rehearsal,
@@ -31,19 +31,19 @@ impl ScheduledFaults {
         self.disturbances.update(rehearsal, arns, weights)
     }
 
-    /// When the first thing of a service went wrong.
+    /// Returns when the first thing of a service went wrong.
     pub(crate) fn first(&self, service: usize) -> Option<Timestamp> {
         [self.faults.first(service), self.disturbances.first(service)].into_iter().flatten().min()
     }
 
-    /// The faults that had no effect: a rehearsal without them shows less than it claims.
+    /// Returns the planned faults that changed nothing: without them, a rehearsal shows less than it claims.
     pub(crate) fn without_effect(&self) -> Vec<String> {
         let mut found = self.faults.without_effect();
         found.extend(self.disturbances.without_effect());
         found
     }
 
-    /// The edits of a service's routes that have been overwritten, in words.
+    /// Describes the edits of a service's routes that were overwritten.
     pub(crate) fn overwritten(&self, rehearsal: &Rehearsal, service: usize) -> Result<Vec<String>, RehearsalError> {
         self.disturbances.overwritten(rehearsal, service)
     }

@@ -1,4 +1,4 @@
-//! Waiting until every service is at rest.
+//! Waits until every service is at rest.
 
 use super::progress::{Follower, Snapshot};
 use super::scheduled_faults::ScheduledFaults;
@@ -12,19 +12,19 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How often the world is looked at, in world time.
+/// How often to check the world, in world time.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often executions are looked at that may have ended, in looks.
+/// After how many checks to look for executions that may have ended.
 const LOOKS_TO_ENDED: u32 = 10;
-/// How often progress is shown, in real time: people watch it.
+/// How often to show progress. In real time, because people watch it.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
-/// How long old targets may take to pass their first health check, in looks.
+/// How many checks old targets have to pass their first health check.
 const LOOKS_FOR_TARGETS: u32 = 300;
-/// After the last execution has ended, how long a service may take to come to rest by the sweep, in world minutes.
+/// How long the sweep may take to bring a service to rest after the last execution has ended, in world minutes.
 const REST_WITHIN_MINUTES: i64 = 15;
 
 impl Rehearsal {
-    /// Gives old targets the time to pass their first health check.
+    /// Waits until old targets have passed their first health check.
     pub(super) async fn wait_for_old_targets(&self, mut work: Work) -> Work {
         for _ in 0..LOOKS_FOR_TARGETS {
             if self.old_targets_are_healthy() {
@@ -46,7 +46,7 @@ impl Rehearsal {
         })
     }
 
-    /// Looks on until every execution is over and every migration rests; gives the services' heads.
+    /// Checks until every execution is over and every migration is at rest; returns the services' heads.
     pub(super) async fn until_at_rest(
         &self,
         arns: &mut [Option<String>],
@@ -82,10 +82,10 @@ impl Rehearsal {
             }
             work = self.clock.pause(work, LOOK_EVERY).await;
         }
-        unreachable!("a rehearsal of 136 years has ended otherwise")
+        unreachable!("no rehearsal takes 136 years")
     }
 
-    /// Starts the services whose time has come; tells whether all are started that are to be.
+    /// Starts the services that are due; returns whether all services to start are started.
     fn start_due(&self, arns: &mut [Option<String>], world_began: Timestamp) -> Result<bool, RehearsalError> {
         let minutes = self.clock.now().duration_since(world_began).as_secs_f64() / 60.0;
         let mut all = true;
@@ -102,7 +102,7 @@ impl Rehearsal {
         Ok(all)
     }
 
-    /// Draws requests for the services whose executions run, and for them alone.
+    /// Draws requests only for the services whose executions are running.
     fn draw_for_running(&self, arns: &[Option<String>], follower: &Follower<'_>) -> Result<(), RehearsalError> {
         for (service, arn) in arns.iter().enumerate() {
             let status = arn.as_ref().map(|arn| self.executions.describe(arn)).transpose()?.map(|shown| shown.status);
@@ -111,7 +111,7 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// Whether no migration and no rollback is running.
+    /// Returns whether no migration and no rollback is running.
     fn executions_are_over(&self, arns: &[Option<String>]) -> Result<bool, RehearsalError> {
         for arn in arns.iter().flatten() {
             if self.executions.describe(arn)?.status == Status::Running {

@@ -1,4 +1,4 @@
-//! What clients ask of every service, sent and drawn.
+//! Clients' requests to every service, both sent and drawn.
 
 use super::Rehearsal;
 use super::cluster_faults::Switches;
@@ -8,10 +8,10 @@ use crate::traffic::load::{Counts, DrawnEntry, DrawnLoad, DrawnSettings, Entry, 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, RwLock};
 
-/// The new target groups of a rehearsal, as they come to be.
+/// The new target groups of a rehearsal, as they are created.
 pub(super) type NewGroups = Arc<RwLock<HashSet<String>>>;
 
-/// The load of every service; dropped, it stops.
+/// The load of every service. It stops when it is dropped.
 pub(super) struct Traffic {
     services: Vec<ServiceTraffic>,
 }
@@ -32,19 +32,19 @@ impl Traffic {
         Self { services: services.map(start).collect() }
     }
 
-    /// What was counted until now, by service.
+    /// Returns the counts so far, by service.
     pub(super) fn counts(&self, service: usize) -> Counts {
         self.services[service].counts()
     }
 
-    /// Draws requests of a service, or no more: who needs dense traffic is a migration on its way.
+    /// Starts or stops the drawn requests of a service. Only a migration under way needs dense traffic.
     pub(super) fn draw(&self, service: usize, on: bool) {
         if let Some(drawn) = &self.services[service].drawn {
             drawn.switch(on);
         }
     }
 
-    /// Stops all of it, and gives the counts of each service. None is under way while whoever calls this works.
+    /// Stops all load and returns each service's counts. No request is under way while the caller works.
     pub(super) fn stop(self) -> Vec<Counts> {
         self.services.iter().map(ServiceTraffic::counts).collect()
     }
@@ -87,7 +87,7 @@ impl ServiceTraffic {
                 clock: rehearsal.clock.clone(),
                 new_groups: new_groups.clone(),
                 fault_is_on,
-                // Another sequence than that of the live arrivals.
+                // A different sequence from that of the live arrivals.
                 seed: !seed,
             };
             DrawnLoad::start(settings, counts.clone())
@@ -100,7 +100,7 @@ impl ServiceTraffic {
     }
 }
 
-/// How clients come to a route.
+/// How clients reach a route.
 fn entry(rehearsal: &Rehearsal, service: &ServiceScenario, route: &StagedRoute) -> Option<Entry> {
     let (host, path) = match &route.scenario.matches {
         Match::Default => (format!("{}.example.com", service.name), "/".to_owned()),

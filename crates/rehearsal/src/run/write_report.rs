@@ -1,4 +1,4 @@
-//! The report of a run, from what is left of it.
+//! Writes the report of a run.
 
 use super::progress::share;
 use super::{Rehearsal, RehearsalError, ScheduledFaults};
@@ -16,7 +16,7 @@ use crossfade_domain::weight::Weight;
 use crossfade_world::latency::{DESCRIBE, EVENT, INVOKE_WARM, MODIFY};
 use std::sync::Arc;
 
-/// How many rules `DescribeRules` is asked for at once.
+/// How many rules one `DescribeRules` describes.
 const RULES_IN_A_CALL: usize = 20;
 
 /// What a run leaves for its report.
@@ -30,7 +30,7 @@ pub(super) struct FinishedRun<'a> {
     pub(super) world_seconds: f64,
 }
 
-/// Writes the report of a run; the world stands still meanwhile.
+/// Writes the report of a run. The world stands still meanwhile.
 pub(super) async fn write_report(
     rehearsal: &Rehearsal,
     run: FinishedRun<'_>,
@@ -132,8 +132,8 @@ fn return_times(services: &[ServiceReport]) -> Vec<ReturnTime> {
     times
 }
 
-/// The event, a warm function, and then: describe, modify each route, describe. Rules and default actions are described
-/// by calls of their own, twenty rules at a time.
+/// The time of an alarm's event and a warm function, and then of the calls: describe, modify each route, describe.
+/// Separate calls describe rules and default actions, twenty rules at a time.
 fn bare_seconds(routes: &[RouteReport]) -> f64 {
     let rules = routes.iter().filter(|route| route.arn.contains(":listener-rule/")).count();
     let describes = rules.div_ceil(RULES_IN_A_CALL) + usize::from(rules < routes.len());
@@ -142,7 +142,7 @@ fn bare_seconds(routes: &[RouteReport]) -> f64 {
     took.as_secs_f64()
 }
 
-/// A migration that is not at rest when everything has ended needs a person.
+/// A migration that is not at rest when everything has ended needs an operator.
 fn outcome(head: Option<&Head>) -> Outcome {
     match head.map(|head| head.phase) {
         None | Some(Phase::Refused) => Outcome::Refused,

@@ -1,4 +1,4 @@
-//! Reading a scenario, with every problem at once.
+//! Decodes a scenario, and reports every problem at once.
 
 mod expectation;
 mod faults;
@@ -21,16 +21,16 @@ use crossfade_domain::policy::problem::{Problem, Problems};
 use crossfade_domain::policy::reader::{Object, Place, Reader};
 use serde_json::{Map, Value, json};
 
-/// Why a scenario cannot be run.
+/// Why a scenario cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// It is not YAML.
     #[error("the scenario is not YAML: {0}")]
     Yaml(String),
-    /// Nothing is in it.
+    /// It is empty.
     #[error("the scenario is empty: expected `services`, a list of services that move")]
     Empty,
-    /// It is wrong.
+    /// It has problems.
     #[error("the scenario has {} problem{}", .0.0.len(), if .0.0.len() == 1 { "" } else { "s" })]
     Problems(Problems),
 }
@@ -55,7 +55,7 @@ pub(super) const SERVICE_FIELDS: [&str; 14] = [
 /// Decodes a scenario document.
 ///
 /// # Errors
-/// Every problem at once, with its path; policies are checked as `crossfade` checks them everywhere.
+/// Every problem at once, with its path. Policies are checked as everywhere in Crossfade.
 pub fn decode_scenario(yaml: &str) -> Result<Scenario, ScenarioError> {
     let document: Value = serde_yaml_ng::from_str(yaml).map_err(|error| ScenarioError::Yaml(error.to_string()))?;
     if document.is_null() {
@@ -99,7 +99,7 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     Some(Scenario { seed: seed?, scale: scale?, services, policy, aws_faults: aws_faults?, hooks })
 }
 
-/// A fault of AWS that is about a service needs that service, and an alarm's event needs an alarm.
+/// Checks that a fault about one service names a service, and that an alarm's event has an alarm.
 fn note_strangers(reader: &mut Reader, faults: &[AwsFault], services: &[ServiceScenario]) {
     for (index, fault) in faults.iter().enumerate() {
         let named = fault.service.as_ref();
@@ -108,7 +108,7 @@ fn note_strangers(reader: &mut Reader, faults: &[AwsFault], services: &[ServiceS
         let about_one =
             matches!(fault.effect, AwsEffect::StopExecution | AwsEffect::AlarmEvent | AwsEffect::AlarmEventTwice);
         match (named, service) {
-            (Some(name), None) => reader.note(path, format!("{name:?} is none of the scenario's services")),
+            (Some(name), None) => reader.note(path, format!("{name:?} is not one of the scenario's services")),
             (None, _) if about_one => reader.note(path, "missing: expected the service whose execution or alarm it is"),
             (_, Some(service))
                 if matches!(fault.effect, AwsEffect::AlarmEvent | AwsEffect::AlarmEventTwice)
@@ -121,7 +121,7 @@ fn note_strangers(reader: &mut Reader, faults: &[AwsFault], services: &[ServiceS
     }
 }
 
-/// A service before its policy is known to be right.
+/// A service before its policy has been decoded.
 struct Unguarded(ServiceScenario);
 
 impl Unguarded {
@@ -131,14 +131,14 @@ impl Unguarded {
     }
 }
 
-/// The policy that an operator would write for a service of the scenario.
+/// Returns the policy that an operator would write for a service of the scenario.
 fn policy_of(service: &Value) -> Value {
     let name = service.get("name").cloned().unwrap_or(Value::Null);
     let text = name.as_str().unwrap_or_default();
     let mut policy = service.get("policy").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
     let mut old: Vec<String> = balancers_of(service).iter().map(|balancer| old_group_name(text, balancer)).collect();
     if old.is_empty() {
-        // The missing name is one problem, not two.
+        // A missing name is one problem, not two.
         old.push("unnamed".to_owned());
     }
     let count = service.get("new").and_then(Value::as_u64).unwrap_or(3);
@@ -161,7 +161,7 @@ fn balancers_of(service: &Value) -> Vec<String> {
     }
 }
 
-/// A policy's problem is shown where the operator of the scenario wrote it.
+/// Reports a policy's problem at the place where the scenario has it.
 fn note_policy_problems(reader: &mut Reader, problems: Vec<Problem>) {
     const OWN: [&str; 1] = ["name"];
     for problem in problems {
@@ -230,10 +230,10 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
     }))
 }
 
-/// Stands in until `Unguarded::with` puts the decoded policy in its place.
+/// A placeholder until `Unguarded::with` puts the decoded policy in its place.
 fn placeholder_policy() -> crossfade_domain::policy::service_policy::ServicePolicy {
     let document = json!({"name": "service", "oldTargetGroups": "old", "newTargets": {"ips": ["10.0.0.1"]}});
-    crossfade_domain::policy::document::decode_service(&document).expect("a minimal policy is right")
+    crossfade_domain::policy::document::decode_service(&document).expect("a minimal policy is valid")
 }
 
 fn narrow(count: u32) -> u16 {
@@ -327,7 +327,7 @@ awsFaults:
         let Err(ScenarioError::Problems(problems)) = decode_scenario(strangers) else { panic!("it has problems") };
         let text = problems.to_string();
         for expected in [
-            "awsFaults[0].service: \"nobody\" is none of the scenario's services",
+            "awsFaults[0].service: \"nobody\" is not one of the scenario's services",
             "awsFaults[1].service: missing",
             "awsFaults[2].service: users has no alarm that exists and guards it",
         ] {

@@ -1,13 +1,13 @@
-//! What comes of calling an operator's hooks.
+//! What an operator's hooks do when they are called.
 
 use crossfade_domain::policy::reader::{Place, Reader};
 
-/// What a hook does, each time it is called.
+/// What a hook does each time it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HookDoes {
-    /// It answers at once.
+    /// It succeeds at once.
     Answer,
-    /// It fails with an error of its own.
+    /// It fails with its own error.
     Fail,
     /// It runs until Lambda ends it.
     TimeOut,

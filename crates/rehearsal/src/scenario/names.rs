@@ -1,14 +1,14 @@
-//! Names and addresses that a scenario does not spell out.
+//! Names and addresses that a scenario does not state.
 
-/// The port that new targets listen on, as the load balancer knows them.
+/// The port of new targets, as the load balancer knows them.
 pub const NEW_PORT: u16 = 8080;
 
-/// The name of a service's old target group on a load balancer.
+/// Returns the name of a service's old target group on a load balancer.
 pub fn old_group_name(service: &str, load_balancer: &str) -> String {
     if load_balancer == service { format!("{service}-swarm") } else { format!("{load_balancer}-swarm") }
 }
 
-/// The address by which the load balancer knows a new target; the rehearsal maps it to a local server.
+/// Returns the address by which the load balancer knows a new target. The rehearsal maps it to a local server.
 pub fn new_target_id(service: &str, number: u64) -> String {
     let third = service.bytes().fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
     format!("10.1.{third}.{number}")

@@ -4,7 +4,7 @@ use super::decode::expectation_words;
 use super::hooks::DOES;
 use serde_json::{Value, json};
 
-/// The schema, in draft 2020-12. Fields under `policy` are those of a service's policy.
+/// Returns the schema, in draft 2020-12. Fields under `policy` are those of a service's policy.
 pub fn scenario_schema() -> Value {
     let mut schema = without_faults();
     if let (Some(definitions), Value::Object(faults)) = (schema["$defs"].as_object_mut(), fault_definitions()) {
@@ -13,7 +13,7 @@ pub fn scenario_schema() -> Value {
     schema
 }
 
-/// What goes wrong: in clusters, by other people, at AWS.
+/// Describes what goes wrong: in clusters, by other people, at AWS.
 fn fault_definitions() -> Value {
     let from = json!({
         "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 2,
@@ -21,7 +21,7 @@ fn fault_definitions() -> Value {
             "weight": {"type": "number", "description": "When the new cluster first has this weight on every route."},
             "plusMinutes": {
                 "type": "number", "minimum": 0,
-                "description": "So many world minutes after it had the weight.",
+                "description": "This many world minutes after it had the weight.",
             },
             "minute": {"type": "number", "description": "World minutes after the load began."},
         },
@@ -35,25 +35,25 @@ fn fault_definitions() -> Value {
                 "errorsEvery": {"type": "integer", "minimum": 1, "description": "Exactly every n-th request fails."},
                 "errorShare": share,
                 "slowFactor": {"type": "number", "description": "Latencies are this many times as long."},
-                "refuse": {"const": true, "description": "Connections are refused, health checks included."},
-                "unanswered": {"const": true, "description": "Requests get no answer while health checks pass."},
-                "leak": {"type": "number", "description": "Added share of failing requests each world minute."},
+                "refuse": {"const": true, "description": "Connections are refused, even those of health checks."},
+                "unanswered": {"const": true, "description": "Requests get no response, but health checks pass."},
+                "leak": {"type": "number", "description": "Share of failing requests added each world minute."},
                 "coldStart": {"type": "object", "additionalProperties": false, "required": ["minutes", "share"],
                     "properties": {"minutes": {"type": "number"}, "share": share}},
                 "in": {"enum": ["new", "old", "both"], "default": "new"},
                 "from": from,
-                "minutes": {"type": "number", "description": "Ends after so many world minutes."},
+                "minutes": {"type": "number", "description": "Ends after this many world minutes."},
             },
         },
         "disturbance": {
             "type": "object",
             "additionalProperties": false,
-            "description": "What somebody else does to the migration, once.",
+            "description": "What someone else does to the migration, once.",
             "properties": {
                 "stopExecution": {"const": true, "description": "Stops the execution, as in the console."},
                 "editRoute": {
                     "type": "integer", "minimum": 1, "maximum": 90,
-                    "description": "Writes another weight into the route of this number.",
+                    "description": "Changes the weight of the route with this number.",
                 },
                 "from": from,
             },
@@ -65,8 +65,8 @@ fn fault_definitions() -> Value {
             "properties": {
                 "operation": {"type": "string", "description": "Such as ModifyRule."},
                 "call": {"type": "integer", "minimum": 1, "default": 1, "description": "Which call of it."},
-                "by": {"type": "string", "description": "Counted over this function's calls only."},
-                "service": {"type": "string", "description": "Counted over the calls that name this service only."},
+                "by": {"type": "string", "description": "Count only this function's calls."},
+                "service": {"type": "string", "description": "Count only the calls that name this service."},
                 "effect": {"enum": ["throttle", "failBefore", "failAfter", "loseAnswer", "hang", "kill",
                 "stopExecution", "alarmEvent", "alarmEventTwice"]},
             },
@@ -84,7 +84,7 @@ fn service() -> Value {
             "name": {"type": "string"},
             "loadBalancers": {
                 "type": "array", "items": {"type": "string"},
-                "description": "One old target group on each; by default one, named like the service.",
+                "description": "One old target group on each; by default one load balancer, named like the service.",
             },
             "routes": {
                 "type": "array", "items": {"$ref": "#/$defs/route"},
@@ -104,15 +104,15 @@ fn service() -> Value {
             },
             "drawnPerMinute": {
                 "type": "number", "minimum": 0, "maximum": 20000, "default": 0,
-                "description": "Requests in a world minute that are drawn, each on its own, instead of sent.",
+                "description": "Requests in a world minute that are drawn instead of sent.",
             },
             "start": {
                 "type": "boolean", "default": true,
-                "description": "Whether its migration is started; else it only stands there, under load.",
+                "description": "Whether to start its migration; otherwise it only exists, under load.",
             },
             "startMinute": {
                 "type": "number", "minimum": 0, "default": 0,
-                "description": "World minutes after the load began at which it is started.",
+                "description": "When to start it, in world minutes after the load began.",
             },
             "policy": {
                 "type": "object",
@@ -138,16 +138,16 @@ fn without_faults() -> Value {
         "additionalProperties": false,
         "required": ["services"],
         "properties": {
-            "seed": {"type": "integer", "minimum": 0, "default": 1, "description": "Seed of everything that is drawn."},
+            "seed": {"type": "integer", "minimum": 0, "default": 1, "description": "The seed of all random choices."},
             "scale": {
                 "type": "number", "minimum": 1, "maximum": 3600, "default": 240,
-                "description": "World seconds to one real second, at the most.",
+                "description": "The highest number of world seconds in one real second.",
             },
             "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
             "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
             "hooks": {"type": "array", "items": {
                 "type": "object", "additionalProperties": false, "required": ["name", "does"],
-                "description": "What a hook does that a policy names; one that is not here answers.",
+                "description": "What a policy's hook does; a hook that is not listed succeeds.",
                 "properties": {"name": {"type": "string"}, "does": {"enum": DOES.map(|(word, _)| word)}},
             }},
         },
@@ -159,26 +159,26 @@ fn without_faults() -> Value {
                 "required": ["outcome"],
                 "properties": {
                     "outcome": {"enum": outcomes},
-                    "trigger": {"enum": triggers, "description": "Who begins the rollback."},
+                    "trigger": {"enum": triggers, "description": "Who starts the rollback."},
                     "gate": {
                         "type": "string",
                         "description":
                             "The gate that decides: operator, alarms, health, capacity, drift, judge, schedule.",
                     },
-                    "says": {"type": "string", "description": "Words of the sentence that decides."},
+                    "says": {"type": "string", "description": "Words of the deciding reason."},
                     "withinSeconds": {
                         "type": "number",
                         "description":
-                            "World seconds from the alarm or the verdict until every route is back.",
+                            "The limit in world seconds from the alarm or the verdict until every route is back.",
                     },
                     "noticedWithinSeconds": {
                         "type": "number",
                         "description":
-                            "World seconds from the first fault until a rollback begins or the migration halts.",
+                            "The limit in world seconds from the first fault until a rollback or a halt.",
                     },
                     "heldForSeconds": {
                         "type": "number",
-                        "description": "World seconds for which a step is held, at the least.",
+                        "description": "World seconds for which a step must be held at least.",
                     },
                 },
             },
@@ -192,11 +192,11 @@ fn without_faults() -> Value {
                     "path": {"type": "string"},
                     "count": {
                         "type": "integer", "minimum": 1, "maximum": 90, "default": 1,
-                        "description": "So many routes; `{n}` in `host` or `path` is the number of each.",
+                        "description": "The number of routes; `{n}` in `host` or `path` is the number of each.",
                     },
                     "oidc": {
                         "type": "boolean", "default": false,
-                        "description": "An OIDC action stands before the forward.",
+                        "description": "An OIDC action comes before the forward.",
                     },
                     "stickiness": {
                         "type": "integer", "minimum": 1, "maximum": 604_800,

@@ -1,4 +1,4 @@
-//! The alarms that exist before the plan.
+//! Creates the alarms that exist before the plan.
 
 use super::Stage;
 use crate::scenario::ServiceScenario;
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 impl Stage {
-    /// Each alarm fires when more than 1 % of the requests of the service's load balancers end in a target's 5xx, in 2
-    /// of 3 minutes; no data is no breach.
+    /// Each alarm fires when a target's 5xx is the response to more than 1 % of the requests of the service's load
+    /// balancers, in 2 of 3 minutes. Missing data is no breach.
     pub(super) fn alarms(&self, service: &ServiceScenario, now: Timestamp) -> Result<(), AwsError> {
         let elbv2 = self.elbv2.lock().expect("no holder of the lock panics");
         let balancers: Vec<String> = service

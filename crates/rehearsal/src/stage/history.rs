@@ -1,4 +1,4 @@
-//! The hour before: what the old cluster's metrics would hold, drawn.
+//! Writes the metrics of the hour before, as the old cluster would have left them.
 
 use super::{MEDIAN_LATENCY_MS, Stage};
 use crate::scenario::ServiceScenario;
@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// Minutes of history.
 const MINUTES: i64 = 60;
-/// Requests a minute that are drawn at the most; statistics gain little from more.
+/// The highest number of requests a minute to draw; more hardly improve the statistics.
 const MOST_REQUESTS: u32 = 60;
 
 impl Stage {

@@ -1,4 +1,4 @@
-//! Rules and default actions.
+//! Creates rules and default actions.
 
 use super::{Stage, StagedRoute};
 use crate::scenario::{Match, RouteScenario, old_group_name};
@@ -23,7 +23,7 @@ impl Stage {
         let mut groups = vec![old_group.clone()];
         let mut tuples = vec![json!({"TargetGroupArn": old_group, "Weight": route.old_weight})];
         for (name, weight) in &route.others {
-            // A group beside ours, with the same instances behind it: only its share matters here.
+            // A group of someone else, with the same instances. Only its share matters here.
             let other = elbv2.create_target_group(now, name, 30_000, &[])?;
             let targets: Vec<(&str, u16)> = old_targets.iter().map(|(id, port)| (id.as_str(), *port)).collect();
             elbv2.register(now, &other, &targets)?;
@@ -84,7 +84,7 @@ fn oidc_action() -> Value {
     })
 }
 
-/// The actions of a rule, or of a listener's default action, as AWS describes them.
+/// Returns the actions of a rule, or of a listener's default action, as AWS describes them.
 pub(crate) fn described(elbv2: &mut Elbv2, now: Timestamp, route: &str) -> Result<Value, AwsError> {
     let (operation, input, list, member) = if route.contains(":listener-rule/") {
         ("DescribeRules", json!({"RuleArns": [route]}), "Rules", "Actions")

@@ -1,7 +1,7 @@
-//! A cluster: small HTTP servers that stand for a service's instances, with faults that can be switched on.
+//! A cluster: small HTTP servers in place of a service's instances, with faults that can be switched on.
 //!
-//! A server answers at once and says in a header how long the answer took in world time, so that metrics hold the
-//! latency that was drawn and never this machine's scheduling.
+//! A server responds at once, and states in a header how long the response took in world time. So metrics contain the
+//! latency that was chosen, never this machine's scheduling.
 
 mod fault;
 mod server;
@@ -16,25 +16,25 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// The header in which a server says how long its answer took, in world milliseconds. The data plane takes it off.
+/// The header with the response time in world milliseconds. The data plane removes it.
 pub const LATENCY_HEADER: &str = "x-world-latency-ms";
-/// The path that health checks ask for; it fails only while connections are refused.
+/// The path of health checks, which fails only while connections are refused.
 pub const HEALTH_PATH: &str = "/health";
 
-/// What a cluster is made of.
+/// What a cluster consists of.
 #[derive(Debug, Clone)]
 pub struct ClusterSettings {
-    /// The service, named in every answer.
+    /// The service, which every response names.
     pub service: String,
-    /// `old` or `new`, named in every answer.
+    /// `old` or `new`, which every response names.
     pub side: &'static str,
-    /// How many servers.
+    /// The number of servers.
     pub servers: u16,
-    /// Median latency of an answer, in world milliseconds.
+    /// Median latency of a response, in world milliseconds.
     pub median_latency_ms: f64,
-    /// Share of requests that fail although nothing is wrong, 0 to 1.
+    /// Share of requests that fail without a fault, 0 to 1.
     pub base_error_share: f64,
-    /// Seed of everything that is drawn.
+    /// The seed of all random choices.
     pub seed: u64,
 }
 
@@ -47,7 +47,7 @@ pub struct DrawnAnswer {
     pub latency_ms: f64,
 }
 
-/// A running cluster; dropped, its servers are gone.
+/// A running cluster. Dropping it ends its servers.
 pub struct Cluster {
     addresses: Vec<SocketAddr>,
     faults: Arc<FaultSwitch>,
@@ -70,18 +70,18 @@ impl Cluster {
         Ok(Self { addresses, faults, answers, _servers: servers })
     }
 
-    /// Where the servers listen.
+    /// Returns the servers' addresses.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// The answer of one of the servers to a request that is not sent but drawn: it fails, is slow or stays without an
-    /// answer (none) exactly as a request over a connection would.
+    /// Returns a server's response to a drawn request, or `None` for no response. The request fails, is slow or
+    /// gets no response exactly as one over a connection would.
     pub fn draw(&self, now: Timestamp) -> Option<DrawnAnswer> {
         self.answers.draw(now).ok()
     }
 
-    /// The faults, to be switched on and off while the cluster runs.
+    /// Returns the faults, to switch on and off while the cluster runs.
     pub fn faults(&self) -> &Arc<FaultSwitch> {
         &self.faults
     }

@@ -1,7 +1,7 @@
-//! The data plane: real HTTP through the load balancers' rules, with health checks and the metrics of both.
+//! The data plane: real HTTP through the load balancers' rules, with health checks and metrics.
 //!
-//! Each listener of the world gets a port of 127.0.0.1. A target answers at once and says in a header how long it took
-//! in world time, so that metrics hold what was drawn and never this machine's scheduling.
+//! Each listener of the world has a port of 127.0.0.1. A target responds at once and states in a header how long the
+//! response took in world time. So metrics contain the latency that was chosen, never this machine's scheduling.
 
 mod directory;
 mod listener;
@@ -37,13 +37,13 @@ pub struct DataPlaneSettings {
     pub cloudwatch: Arc<Mutex<CloudWatch>>,
     /// World time.
     pub clock: WorldClock,
-    /// Where targets really are.
+    /// The local server of each target.
     pub directory: Directory,
-    /// Takes alarm changes, as `EventBridge` events.
+    /// Receives alarm changes, as `EventBridge` events.
     pub events: Arc<dyn Fn(Value) + Send + Sync>,
 }
 
-/// A running data plane; dropped, it stops listening, probing and publishing.
+/// A running data plane. When it is dropped, it stops listening, probing and publishing.
 pub struct DataPlane {
     settings: DataPlaneSettings,
     client: listener::TargetClient,
@@ -66,7 +66,7 @@ impl DataPlane {
         Ok(plane)
     }
 
-    /// Opens a port for a listener; returns where.
+    /// Opens a port for a listener; returns its address.
     pub async fn listen(&mut self, listener: &str) -> std::io::Result<SocketAddr> {
         let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = socket.local_addr()?;
@@ -76,7 +76,7 @@ impl DataPlane {
         Ok(address)
     }
 
-    /// Where a listener is served.
+    /// Returns a listener's address.
     pub fn address_of(&self, listener: &str) -> Option<SocketAddr> {
         self.addresses.get(listener).copied()
     }
@@ -93,13 +93,13 @@ fn locked<T>(world: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     world.lock().expect("no holder of the lock panics")
 }
 
-/// The metric dimension of a load balancer (`app/<name>/<id>`) or a target group (`targetgroup/<name>/<id>`).
+/// Returns the metric dimension of a load balancer (`app/<name>/<id>`) or a target group (`targetgroup/<name>/<id>`).
 fn dimension(arn: &str) -> String {
     let resource = arn.rsplit(':').next().unwrap_or(arn);
     resource.strip_prefix("loadbalancer/").unwrap_or(resource).to_owned()
 }
 
-/// What a target says its answer took, in world time.
+/// Returns how long a target says its response took, in world time.
 fn world_latency(headers: &http::HeaderMap) -> Option<Duration> {
     let milliseconds: f64 = headers.get(LATENCY_HEADER)?.to_str().ok()?.parse().ok()?;
     Duration::try_from_secs_f64(milliseconds / 1000.0).ok()

@@ -1,4 +1,5 @@
-//! The load: open-loop arrivals, sent over connections or drawn, and a count of every answer that a client saw.
+//! The load: open-loop arrivals, sent over connections or drawn, and a count of every response that a client
+//! received.
 
 mod arrivals;
 mod counts;
@@ -25,43 +26,43 @@ use tokio::task::JoinHandle;
 /// Real time after which a request counts as lost: what hangs is ended at last, however busy the machine is.
 const HANGS_AFTER: Duration = Duration::from_mins(5);
 
-/// One way into a service: a listener, and the request that matches one of its routes.
+/// One way into a service: a listener, and a request that matches one of its routes.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The listener of the data plane.
     pub address: SocketAddr,
-    /// `Host` of the request.
+    /// The request's `Host`.
     pub host: String,
-    /// Its path.
+    /// The request's path.
     pub path: String,
-    /// Cookies of the request, such as a session with an identity provider; empty for none.
+    /// The request's cookies, such as a session with an identity provider; may be empty.
     pub cookie: String,
 }
 
-/// What load a service gets.
+/// The load of a service.
 #[derive(Debug, Clone)]
 pub struct LoadSettings {
-    /// Arrivals in a world minute, on average, spread evenly over the entries.
+    /// Average arrivals in a world minute, spread evenly over the entries.
     pub requests_per_minute: f64,
     /// World time, which stands still while a request is under way.
     pub clock: WorldClock,
     /// At least one.
     pub entries: Vec<Entry>,
-    /// ARNs of the service's new target groups, as they come to be.
+    /// The ARNs of the service's new target groups, as they are created.
     pub new_groups: Arc<RwLock<HashSet<String>>>,
-    /// Whether a fault of the service is on, so that a lost connection is not the tool's doing.
+    /// Whether a fault of the service is on, so that a lost connection is not the tool's fault.
     pub fault_is_on: Arc<dyn FaultFlag>,
-    /// Seed of the arrival times.
+    /// The seed of the arrival times.
     pub seed: u64,
 }
 
-/// Says whether a fault is on that explains a lost answer.
+/// Says whether a fault is on that explains a lost response.
 pub trait FaultFlag: Send + Sync + std::fmt::Debug {
-    /// True while it is.
+    /// Returns true while it is on.
     fn is_on(&self) -> bool;
 }
 
-/// Running load; dropped, it stops at once.
+/// Running load. It stops at once when it is dropped.
 pub struct Load {
     arrivals: JoinHandle<()>,
 }
@@ -69,7 +70,7 @@ pub struct Load {
 type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 
 impl Load {
-    /// Starts sending; what comes of it is added to `counts`.
+    /// Starts sending and adds the results to `counts`.
     pub fn start(settings: LoadSettings, counts: &Arc<Mutex<Counts>>) -> Self {
         let mut arrivals = Arrivals::new(settings.seed, settings.requests_per_minute, settings.clock.now());
         let first = settings.clock.at(arrivals.next());
@@ -83,7 +84,7 @@ impl Drop for Load {
     }
 }
 
-/// Open loop: when a request arrives does not depend on the answers before it.
+/// Open loop: the arrival of a request does not depend on earlier responses.
 async fn arrive(settings: LoadSettings, counts: Arc<Mutex<Counts>>, mut arrivals: Arrivals, first: Turn) {
     let client: HttpClient = Client::builder(TokioExecutor::new()).build_http();
     let mut entry = 0;

@@ -1,4 +1,4 @@
-//! A machine's definition: the file that `DefinitionUri` names, with `DefinitionSubstitutions` put in.
+//! A machine's definition: the file of `DefinitionUri`, with the `DefinitionSubstitutions` in it.
 
 use super::WiringError;
 use super::resolver::Resolver;

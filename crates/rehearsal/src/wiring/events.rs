@@ -6,36 +6,36 @@ use crossfade_world::events::EventPattern;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-/// A rule on events.
+/// A rule for events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleWiring {
     /// Its name.
     pub name: String,
-    /// Which events it is for.
+    /// The events that it matches.
     pub pattern: EventPattern,
     /// What they start.
     pub targets: Vec<TargetWiring>,
 }
 
-/// A rule on time.
+/// A rule for times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleWiring {
     /// Its name.
     pub name: String,
-    /// Its ARN, which its events carry as their resource.
+    /// Its ARN, which its events contain as their resource.
     pub arn: String,
-    /// The time from one event to the next, in world time.
+    /// The time between two events, in world time.
     pub every: SignedDuration,
     /// What it starts.
     pub targets: Vec<TargetWiring>,
 }
 
-/// What an event starts, and with what input.
+/// What an event starts, and with which input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetWiring {
     /// What is started.
     pub target: Target,
-    /// What it gets.
+    /// Its input.
     pub input: TargetInput,
 }
 
@@ -48,19 +48,19 @@ pub enum Target {
     Machine(String),
 }
 
-/// What a target gets.
+/// The input of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TargetInput {
     /// The whole event.
     Event,
-    /// The part of the event under these names; EventBridge's `InputPath`.
+    /// The part of the event at this path; EventBridge's `InputPath`.
     Part(Vec<String>),
-    /// Always the same.
+    /// A constant.
     Constant(Value),
 }
 
 impl TargetInput {
-    /// What a target gets for an event.
+    /// Returns a target's input for an event.
     pub fn of_event(&self, event: &Value) -> Value {
         match self {
             Self::Event => event.clone(),
@@ -81,7 +81,7 @@ pub(super) fn add_event_sources(
 ) -> Result<(), WiringError> {
     let Some(sources) = resolver.property(logical_id, "Events")? else { return Ok(()) };
     let path = format!("Resources.{logical_id}.Properties.Events");
-    let sources = sources.as_object().ok_or_else(|| WiringError::unresolved(&path, "an object is expected"))?;
+    let sources = sources.as_object().ok_or_else(|| WiringError::unresolved(&path, "expected an object"))?;
     for (id, source) in sources {
         let path = format!("{path}.{id}");
         let properties = &source["Properties"];
@@ -99,7 +99,10 @@ pub(super) fn add_event_sources(
                 add(wiring, name, properties, "none", expression, targets, &path)?;
             }
             other => {
-                return Err(WiringError::unresolved(path, format!("the event source `{other}` is not known locally")));
+                return Err(WiringError::unresolved(
+                    path,
+                    format!("the event source `{other}` is not supported locally"),
+                ));
             }
         }
     }
@@ -131,7 +134,7 @@ fn add(
     path: &str,
 ) -> Result<(), WiringError> {
     if properties.get("EventBusName").is_some_and(|bus| bus != "default") {
-        return Err(WiringError::unresolved(path, "only the default event bus is known locally"));
+        return Err(WiringError::unresolved(path, "only the default event bus is supported locally"));
     }
     if properties["State"] == "DISABLED" || properties["Enabled"] == false {
         return Ok(());
@@ -144,18 +147,18 @@ fn add(
         }
         (None, Some(expression)) => {
             let every = expression.as_str().and_then(parse_rate).ok_or_else(|| {
-                let reason = format!("only rate(..) is known locally, not {expression}");
+                let reason = format!("only rate(..) is supported locally, not {expression}");
                 WiringError::unresolved(format!("{path}.{schedule_field}"), reason)
             })?;
             let arn = format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}");
             wiring.schedules.push(ScheduleWiring { name: name.to_owned(), arn, every, targets });
         }
-        _ => return Err(WiringError::unresolved(path, "either a pattern or a schedule is expected")),
+        _ => return Err(WiringError::unresolved(path, "expected either a pattern or a schedule")),
     }
     Ok(())
 }
 
-/// None for a topic: nobody in the local world has subscribed to it.
+/// Returns `None` for a topic, which has no subscribers in the local world.
 fn target_of(target: &Value, path: &str) -> Result<Option<Target>, WiringError> {
     let arn = target["Arn"].as_str().unwrap_or_default();
     let parts: Vec<&str> = arn.split(':').collect();
@@ -169,7 +172,7 @@ fn target_of(target: &Value, path: &str) -> Result<Option<Target>, WiringError> 
 
 fn input(properties: &Value, path: &str) -> Result<TargetInput, WiringError> {
     if properties.get("InputTransformer").is_some() {
-        return Err(WiringError::unresolved(format!("{path}.InputTransformer"), "it is not known locally"));
+        return Err(WiringError::unresolved(format!("{path}.InputTransformer"), "it is not supported locally"));
     }
     match (properties.get("Input"), properties.get("InputPath")) {
         (None, None) => Ok(TargetInput::Event),

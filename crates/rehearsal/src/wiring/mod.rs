@@ -1,7 +1,7 @@
-//! What the template wires together: functions, machines, rules, schedules and tables, read from `infra/template.yaml`.
+//! What the template connects: functions, machines, rules, schedules and tables, read from `infra/template.yaml`.
 //!
-//! The local world has no wiring of its own: what it runs is what is deployed. Names and ARNs are those of a stack
-//! called `crossfade` in a region and an account of its own.
+//! The local world has no other wiring, so it runs exactly what is deployed. Names and ARNs are those of a stack called
+//! `crossfade`, in the local world's region and account.
 
 mod definition;
 mod events;
@@ -23,16 +23,16 @@ pub const ACCOUNT: &str = "000000000000";
 /// The name of the stack in the local world.
 pub const STACK: &str = "crossfade";
 
-/// Everything that the template wires together.
+/// Everything that the template connects.
 #[derive(Debug, Clone, Default)]
 pub struct Wiring {
     /// The functions by their names.
     pub functions: BTreeMap<String, FunctionWiring>,
     /// The state machines by their names.
     pub machines: BTreeMap<String, MachineWiring>,
-    /// The rules on events.
+    /// The rules for events.
     pub rules: Vec<RuleWiring>,
-    /// The rules on time.
+    /// The rules for times.
     pub schedules: Vec<ScheduleWiring>,
     /// The DynamoDB tables.
     pub tables: Vec<TableWiring>,
@@ -49,7 +49,7 @@ pub struct FunctionWiring {
     pub arn: String,
     /// The name of its binary in the workspace (`Metadata.BuildProperties.Binary`).
     pub binary: String,
-    /// Its environment, the globals' and its own.
+    /// Its environment: the globals' and its own.
     pub environment: BTreeMap<String, String>,
     /// How long an invocation may take, in real time.
     pub timeout: Duration,
@@ -93,7 +93,7 @@ pub struct KeyElement {
     pub key_type: String,
 }
 
-/// Why a template cannot be wired.
+/// Why a template cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each field is what its message calls it")]
 pub enum WiringError {
@@ -116,7 +116,7 @@ impl WiringError {
 }
 
 impl Wiring {
-    /// Reads a template and the definitions it names.
+    /// Reads a template and the definitions that it names.
     pub fn read(template: &Path) -> Result<Self, WiringError> {
         let text = std::fs::read_to_string(template)
             .map_err(|source| WiringError::Read { file: template.to_owned(), source })?;
@@ -192,7 +192,7 @@ impl Wiring {
         Ok(())
     }
 
-    /// A rule that leads nowhere would never be noticed at run time.
+    /// Checks that every rule has a target in the template. At run time, a wrong one would never be noticed.
     fn check_targets(&self) -> Result<(), WiringError> {
         let rules = self.rules.iter().map(|rule| (&rule.name, &rule.targets));
         let schedules = self.schedules.iter().map(|schedule| (&schedule.name, &schedule.targets));
@@ -216,7 +216,7 @@ fn variables(environment: Option<&Value>, path: &str) -> Result<BTreeMap<String,
     let Some(variables) = environment.and_then(|environment| environment.get("Variables")) else {
         return Ok(BTreeMap::new());
     };
-    let variables = variables.as_object().ok_or_else(|| WiringError::unresolved(path, "an object is expected"))?;
+    let variables = variables.as_object().ok_or_else(|| WiringError::unresolved(path, "expected an object"))?;
     variables
         .iter()
         .map(|(name, value)| match value {

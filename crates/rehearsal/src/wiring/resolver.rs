@@ -1,13 +1,13 @@
-//! The intrinsic functions of a template, resolved against the local world.
+//! Resolves the intrinsic functions of a template against the local world.
 
 use super::{ACCOUNT, REGION, STACK, WiringError};
 use serde_json::{Map, Value as Json};
 use serde_yaml_ng::Value as Yaml;
 
-/// References that go round in a circle end here.
+/// The depth at which references count as circular.
 const DEEPEST: usize = 50;
 
-/// A template and what its references mean locally.
+/// A template and the local meaning of its references.
 pub(super) struct Resolver<'a> {
     template: &'a Yaml,
 }
@@ -17,7 +17,7 @@ impl<'a> Resolver<'a> {
         Self { template }
     }
 
-    /// Every resource's logical id and type, in the order of the template.
+    /// Returns every resource's logical id and type, in the template's order.
     pub(super) fn resources(&self) -> Result<Vec<(String, String)>, WiringError> {
         let resources = self.template["Resources"]
             .as_mapping()
@@ -34,7 +34,7 @@ impl<'a> Resolver<'a> {
             .collect()
     }
 
-    /// `Globals.<section>`.
+    /// Returns `Globals.<section>`.
     pub(super) fn global(&self, section: &str) -> Result<Json, WiringError> {
         match self.template.get("Globals").and_then(|globals| globals.get(section)) {
             None => Ok(Json::Object(Map::new())),
@@ -42,13 +42,13 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A text in a resource's metadata.
+    /// Returns a text in a resource's metadata.
     pub(super) fn metadata(&self, logical_id: &str, path: &[&str]) -> Option<String> {
         let metadata = self.resource(logical_id)?.get("Metadata")?;
         path.iter().try_fold(metadata, |value, name| value.get(*name))?.as_str().map(str::to_owned)
     }
 
-    /// All of a resource's properties.
+    /// Returns all properties of a resource.
     pub(super) fn properties(&self, logical_id: &str) -> Result<Json, WiringError> {
         match self.resource(logical_id).and_then(|resource| resource.get("Properties")) {
             None => Ok(Json::Object(Map::new())),
@@ -56,7 +56,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// One of a resource's properties; only this one has to be resolvable.
+    /// Returns one property of a resource; only this one has to be resolvable.
     pub(super) fn property(&self, logical_id: &str, name: &str) -> Result<Option<Json>, WiringError> {
         self.property_at(logical_id, name, 0)
     }
@@ -69,7 +69,7 @@ impl<'a> Resolver<'a> {
         self.resolve(value, &format!("Resources.{logical_id}.Properties.{name}"), depth).map(Some)
     }
 
-    /// The name that a resource has in the local world.
+    /// Returns the name that a resource has in the local world.
     pub(super) fn physical_name(&self, logical_id: &str) -> Result<String, WiringError> {
         self.physical_name_at(logical_id, 0)
     }
@@ -84,7 +84,7 @@ impl<'a> Resolver<'a> {
             "AWS::SQS::Queue" => "QueueName",
             "AWS::SNS::Topic" => "TopicName",
             other => {
-                let reason = format!("the name of a `{other}` is not known locally");
+                let reason = format!("the name of a `{other}` is not supported locally");
                 return Err(WiringError::unresolved(format!("Resources.{logical_id}"), reason));
             }
         };
@@ -98,7 +98,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The ARN that a resource has in the local world.
+    /// Returns the ARN that a resource has in the local world.
     pub(super) fn arn(&self, logical_id: &str) -> Result<String, WiringError> {
         self.arn_at(logical_id, 0)
     }
@@ -130,7 +130,7 @@ impl<'a> Resolver<'a> {
 
     fn resolve(&self, value: &Yaml, path: &str, depth: usize) -> Result<Json, WiringError> {
         if depth > DEEPEST {
-            return Err(WiringError::unresolved(path, "references go round in a circle"));
+            return Err(WiringError::unresolved(path, "references are circular"));
         }
         match value {
             Yaml::Tagged(tagged) => {
@@ -186,7 +186,7 @@ impl<'a> Resolver<'a> {
                 let texts: Option<Vec<&str>> = texts.as_array().ok_or_else(wrong)?.iter().map(Json::as_str).collect();
                 Ok(Json::String(texts.ok_or_else(wrong)?.join(separator)))
             }
-            other => Err(WiringError::unresolved(path, format!("the function `{other}` is not known locally"))),
+            other => Err(WiringError::unresolved(path, format!("the function `{other}` is not supported locally"))),
         }
     }
 
@@ -211,13 +211,13 @@ impl<'a> Resolver<'a> {
         Ok(Json::String(text))
     }
 
-    /// What `Ref` gives differs by type; SAM adds `<function>.Version` and `<function>.Alias`.
+    /// The result of `Ref` differs by type. SAM adds `<function>.Version` and `<function>.Alias`.
     fn reference_to_resource(&self, name: &str, path: &str, depth: usize) -> Result<String, WiringError> {
         if let Some((function, generated)) = name.split_once('.') {
             return match generated {
                 "Version" => Ok(format!("{}:1", self.arn_at(function, depth)?)),
                 "Alias" => Ok(format!("{}:live", self.arn_at(function, depth)?)),
-                _ => Err(WiringError::unresolved(path, format!("`{name}` is not known locally"))),
+                _ => Err(WiringError::unresolved(path, format!("`{name}` is not supported locally"))),
             };
         }
         if self.resource(name).is_none() {
@@ -233,7 +233,7 @@ impl<'a> Resolver<'a> {
         match name.split_once('.') {
             Some((resource, "Arn")) if self.resource(resource).is_some() => self.arn_at(resource, depth),
             Some((resource, "Name")) if self.resource(resource).is_some() => self.physical_name_at(resource, depth),
-            _ => Err(WiringError::unresolved(path, format!("the attribute `{name}` is not known locally"))),
+            _ => Err(WiringError::unresolved(path, format!("the attribute `{name}` is not supported locally"))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Small templates, read as the deployed one is.
+//! Small templates, read like the deployed one.
 
 use super::*;
 use jiff::SignedDuration;
@@ -117,13 +117,13 @@ fn what_cannot_be_resolved_is_an_error_with_its_path() {
     check_refused(
         "!Ref AWS::StackName",
         "!ImportValue name",
-        "cannot resolve Resources.Table.Properties.TableName: the function `ImportValue` is not known locally",
+        "cannot resolve Resources.Table.Properties.TableName: the function `ImportValue` is not supported locally",
     );
     check_refused(
         "rate(1 minute)",
         "cron(0 0 * * ? *)",
-        "cannot resolve Resources.LookFunction.Properties.Events.EveryMinute.Schedule: only rate(..) is known locally, \
-         not \"cron(0 0 * * ? *)\"",
+        "cannot resolve Resources.LookFunction.Properties.Events.EveryMinute.Schedule: only rate(..) is supported \
+         locally, not \"cron(0 0 * * ? *)\"",
     );
     check_refused(
         ", Pinned: !Ref LookFunction.Version",
@@ -133,7 +133,7 @@ fn what_cannot_be_resolved_is_an_error_with_its_path() {
     check_refused(
         "!Sub \"${AWS::StackName}-look\"",
         "!Ref LookFunction",
-        "cannot resolve Resources.LookFunction.Properties.FunctionName: references go round in a circle",
+        "cannot resolve Resources.LookFunction.Properties.FunctionName: references are circular",
     );
     check_refused(
         "Metadata: { BuildProperties: { Binary: look } }",

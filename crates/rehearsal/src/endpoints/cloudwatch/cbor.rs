@@ -1,4 +1,4 @@
-//! CBOR to JSON trees and back. Timestamps are tag 1 on the wire and epoch seconds in the tree.
+//! Converts CBOR to JSON trees and back. Timestamps are tag 1 on the wire and epoch seconds in the tree.
 
 use ciborium::Value as Cbor;
 use crossfade_world::aws_error::AwsError;
@@ -21,7 +21,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Value, AwsError> {
     }
     let wrong = |detail: String| AwsError::bad_request("SerializationException", detail);
     let cbor: Cbor = ciborium::from_reader(body).map_err(|error| wrong(error.to_string()))?;
-    to_json(cbor).ok_or_else(|| wrong("a value has no place in a request".to_owned()))
+    to_json(cbor).ok_or_else(|| wrong("a value is not allowed in a request".to_owned()))
 }
 
 pub(super) fn encode(value: &Value) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Answers of the awsQuery protocol.
+//! Responses of the awsQuery protocol.
 
 use crossfade_world::aws_error::AwsError;
 use crossfade_world::tree::Tree;

@@ -1,4 +1,4 @@
-//! One AWS call, as it is seen before it is carried out, and the faults that can be asked for.
+//! One AWS call before it is carried out, and the faults that can be injected.
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
@@ -6,19 +6,19 @@ use http::{HeaderMap, Request};
 /// An AWS call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The service by its name in a credential scope.
+    /// The service, by its name in a credential scope.
     pub service: String,
-    /// The operation by AWS's name.
+    /// The operation, by AWS's name.
     pub operation: String,
-    /// The function that calls, by the application id of its user agent; none for other callers.
+    /// The calling function, by the application id of its user agent; `None` for other callers.
     pub caller: Option<String>,
-    /// The body as it came, in the service's own protocol.
+    /// The body as received, in the service's own protocol.
     pub body: Bytes,
 }
 
 impl Call {
-    /// Whether the call is about something that has `name` in its name: the text stands in the body and neither letters
-    /// nor digits touch it, as in an ARN, a key of the table or the name of an alarm.
+    /// Returns whether the call names `name`: whether the body contains it with no letter or digit next to it, as in an
+    /// ARN, a key of the table or an alarm's name.
     pub fn names(&self, name: &str) -> bool {
         let body: Vec<u8> = percent_encoding::percent_decode(&self.body).collect();
         let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
@@ -36,29 +36,29 @@ impl Call {
 pub enum CallFault {
     /// Nothing.
     None,
-    /// Refused for its rate, without effect.
+    /// AWS throttles it; no effect.
     Throttle,
-    /// A fault of the service, without effect.
+    /// The service fails; no effect.
     FailBefore,
-    /// A fault of the service, although it took effect.
+    /// The service fails after the call took effect.
     FailAfter,
-    /// No answer and no effect: the connection ends.
+    /// The connection ends without a response; no effect.
     DropBefore,
-    /// It takes effect and the answer is lost.
+    /// The call takes effect; the response is lost.
     DropAfter,
-    /// No effect and never an answer.
+    /// The call never returns; no effect.
     Hang,
 }
 
-/// Sees every call and may ask for a fault.
+/// Sees every call and may inject a fault.
 pub trait CallObserver: Send + Sync {
-    /// Before anything else, with the whole request.
+    /// Called before anything else, with the whole request.
     fn asked(&self, _call: &Call, _request: &Request<Bytes>) {}
 
-    /// Before the call is carried out.
+    /// Called before the call is carried out.
     fn before(&self, call: &Call) -> CallFault;
 
-    /// After it took effect.
+    /// Called after it took effect.
     fn after(&self, _call: &Call) {}
 }
 

@@ -1,4 +1,4 @@
-//! DynamoDB, embedded.
+//! An embedded DynamoDB.
 
 use crate::endpoints::aws_service::AwsService;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// An embedded DynamoDB in memory, with a listener of its own that the front door passes calls on to.
+/// An embedded in-memory DynamoDB. It has its own listener, to which the front door passes calls.
 pub struct DynamoDb {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -43,10 +43,10 @@ impl AwsService for DynamoDb {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let Ok(uri) = format!("http://{}{path}", self.address).parse() else {
-            return self.refusal(&AwsError::validation(format!("path {path} is not a path")));
+            return self.refusal(&AwsError::validation(format!("{path} is not a valid path")));
         };
         parts.uri = uri;
-        // The body was decompressed and read whole: what described its transfer no longer holds.
+        // The body was read and decompressed, so the headers about its transfer no longer apply.
         for header in ["host", "content-encoding", "content-length", "transfer-encoding"] {
             parts.headers.remove(header);
         }

@@ -1,4 +1,4 @@
-//! Step Functions over HTTP (awsJson1.0), as far as people and tools need it to look around.
+//! Step Functions over HTTP (awsJson1.0), as far as people and tools need it to inspect executions.
 
 mod shapes;
 
@@ -22,7 +22,7 @@ pub struct StepFunctionsApi {
 type Answer = Result<Value, AwsError>;
 
 impl StepFunctionsApi {
-    /// An endpoint for these executions.
+    /// Serves these executions.
     pub fn new(executions: LocalExecutions) -> Self {
         Self { executions }
     }
@@ -186,7 +186,7 @@ fn parse_status(text: &str) -> Result<Status, AwsError> {
     [Status::Running, Status::Succeeded, Status::Failed, Status::TimedOut, Status::Aborted]
         .into_iter()
         .find(|status| status.as_str() == text)
-        .ok_or_else(|| refusal("ValidationException", format!("`{text}` is no status of an execution")))
+        .ok_or_else(|| refusal("ValidationException", format!("`{text}` is not a status of an execution")))
 }
 
 fn check_arn(arn: &str) -> Result<(), AwsError> {

@@ -1,11 +1,11 @@
-//! What the API shows, as its model shapes it.
+//! The API's responses, in the shapes of its model.
 
 use crate::wiring::ACCOUNT;
 use crossfade_world::states::{Description, HistoryEvent, StoredMachine};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Seconds since 1970 with milliseconds, the form of timestamps in this protocol.
+/// Seconds since 1970 with milliseconds, the protocol's form of timestamps.
 pub(super) fn epoch_seconds(at: Timestamp) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age fit exactly")]
     let milliseconds = at.as_millisecond() as f64;
@@ -44,7 +44,7 @@ pub(super) fn execution_item(shown: &Description) -> Value {
     shape
 }
 
-/// `with_data` is the request's `includeExecutionData`: without it inputs, outputs and parameters are left out.
+/// `with_data` is the request's `includeExecutionData`. Without it, inputs, outputs and parameters are left out.
 pub(super) fn history_event(event: &HistoryEvent, with_data: bool) -> Value {
     let mut shape = json!({
         "timestamp": epoch_seconds(event.timestamp),

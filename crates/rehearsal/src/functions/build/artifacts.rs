@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Artifact {
     pub(super) name: String,
-    /// Whether it was current already.
+    /// Whether it was already current.
     pub(super) fresh: bool,
     pub(super) executable: Option<PathBuf>,
 }
@@ -27,11 +27,11 @@ struct Target {
 }
 
 impl Artifact {
-    /// An artifact, if that is what the line is about.
+    /// Decodes a line, if it is about an artifact.
     pub(super) fn parse(line: &str) -> Option<Self> {
         let message: Message = serde_json::from_str(line).ok()?;
         let target = message.target.filter(|_| message.reason == "compiler-artifact")?;
-        // A build script has an executable too, which nobody asked for.
+        // A build script has an executable too, which is not wanted.
         let is_binary = target.kind.iter().any(|kind| kind == "bin");
         Some(Self {
             name: target.name,

@@ -1,21 +1,22 @@
-//! In which profile and target folder whoever asks was built, told from where its program lies.
+//! Finds the profile and target folder in which the caller was built, from the place of its program.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What Cargo has to be told to build beside the caller. The default is the dev profile and the workspace's own folder.
+/// The options for Cargo to build next to the caller. The default is the dev profile and the workspace's own folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallerBuild {
-    /// The profile; none is `dev`.
+    /// The profile; `None` for `dev`.
     pub profile: Option<String>,
-    /// The target triple, where the caller was built for a named one.
+    /// The target triple, if the caller was built for a named one.
     pub triple: Option<String>,
-    /// The target folder; none leaves it to Cargo.
+    /// The target folder; `None` leaves it to Cargo.
     pub target_folder: Option<PathBuf>,
 }
 
 impl CallerBuild {
-    /// What is known of a program: `<target folder>[/<triple>]/<profile>[/deps]/<program>`, or nothing when it lies
+    /// Decodes the place of a program: `<target folder>[/<triple>]/<profile>[/deps]/<program>`. Returns the default if
+    /// it is anywhere else, such as for an installed one.
     /// anywhere else, such as an installed one.
     pub fn of(program: &Path) -> Self {
         let Some(mut folder) = program.parent() else { return Self::default() };
@@ -23,7 +24,7 @@ impl CallerBuild {
             let Some(above) = folder.parent() else { return Self::default() };
             folder = above;
         }
-        // Cargo leaves this file in every profile's folder that it has built in.
+        // Cargo leaves this file in the folder of every profile that it has built.
         if !folder.join(".cargo-lock").is_file() {
             return Self::default();
         }
@@ -31,7 +32,7 @@ impl CallerBuild {
         let triple = name(above).filter(|name| name.matches('-').count() >= 2);
         let target_folder = if triple.is_some() { above.parent() } else { Some(above) };
         Self {
-            // The one profile whose folder has another name.
+            // This is the only profile whose folder has another name.
             profile: (profile != "debug").then_some(profile),
             triple,
             target_folder: target_folder.map(Path::to_owned),

@@ -1,11 +1,11 @@
-//! A process and everything it started, ended together.
+//! Ends a process together with everything that it started.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
 
-/// The group that a child leads; dropped before `has_ended`, the whole group is told to end.
+/// The process group of a child. Dropping it before `has_ended` ends the whole group.
 ///
-/// A group of its own does not hear the terminal's Ctrl-C, and killing Cargo alone would leave its compilers running.
+/// The terminal's Ctrl-C does not reach a separate group, and killing only Cargo would leave its compilers running.
 pub(super) struct ProcessGroup {
     leader: Option<Pid>,
 }
@@ -15,7 +15,7 @@ impl ProcessGroup {
         Self { leader: child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) }
     }
 
-    /// The leader was waited for: its number may belong to somebody else from now on.
+    /// Records that the leader has ended, after which its number may belong to another process.
     pub(super) fn has_ended(mut self) {
         self.leader = None;
     }
@@ -24,7 +24,7 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(leader) = self.leader {
-            // It may have ended in this moment; then there is nothing to tell.
+            // It may have ended just now; then there is nothing to signal.
             let _told = kill_process_group(leader, Signal::TERM);
         }
     }

@@ -13,7 +13,7 @@ pub(super) struct Instance {
     invocations: mpsc::Sender<Invocation>,
     readiness: watch::Sender<Readiness>,
     kill: Notify,
-    /// The invocation that the process has taken and not answered yet.
+    /// The invocation that the process has taken but not answered yet.
     current: Mutex<Option<Invocation>>,
     pub(super) function_arn: String,
     clock: WorldClock,
@@ -24,11 +24,11 @@ pub(super) struct Instance {
 enum Readiness {
     Starting,
     Polled,
-    /// With what the process left behind: its exit status, or the error of its initialisation.
+    /// The process's end: its exit status, or the error of its initialisation.
     Ended(String),
 }
 
-/// What the process is asked.
+/// What is sent to the process.
 pub(super) struct Invocation {
     pub(super) request_id: String,
     pub(super) payload: Value,
@@ -104,7 +104,7 @@ impl Instance {
         }
     }
 
-    /// The work of whoever has invoked it.
+    /// Returns the work of the invocation's caller.
     pub(super) fn held_work(&self) -> &HeldWork {
         &self.held_work
     }
@@ -117,7 +117,7 @@ impl Instance {
         self.kill.notify_one();
     }
 
-    /// Hands an invocation to the process and waits for its end, with the request's id.
+    /// Sends an invocation with this request id to the process, and waits for its end.
     pub(super) async fn invoke(&self, payload: Value, timeout: Duration) -> (String, Outcome) {
         let request_id = uuid::Uuid::new_v4().to_string();
         let (reply, outcome) = oneshot::channel();
@@ -147,11 +147,11 @@ impl Instance {
         *lock(&self.current) = Some(invocation);
     }
 
-    /// Ends the current invocation if it is this one; false when it is not.
+    /// Ends the current invocation if it is this one; returns whether it was.
     pub(super) fn note_outcome(&self, request_id: &str, outcome: Outcome) -> bool {
         let current = lock(&self.current).take_if(|invocation| invocation.request_id == request_id);
         let Some(invocation) = current else { return false };
-        // Nobody listens any more when the invocation timed out in the same moment.
+        // If the invocation timed out at this moment, no one listens any more.
         let _ = invocation.reply.send(outcome);
         true
     }

@@ -1,8 +1,8 @@
-//! Lambda: function binaries as real processes behind the Runtime API.
+//! Lambda: runs function binaries as real processes behind the Runtime API.
 //!
-//! Each instance has a listener of its own, so that an answer needs no bookkeeping about who gave it. An instance runs
-//! one invocation at a time; when all are busy another one is started. The host's processes end with it: they are
-//! killed when it is dropped, and a function whose Runtime API is gone ends by itself.
+//! Each instance has its own listener, so an answer needs no bookkeeping about its sender. An instance runs one
+//! invocation at a time; if all are busy, another one is started. The host's processes end with it: dropping it kills
+//! them, and a function whose Runtime API is gone ends by itself.
 
 mod instance;
 mod output;
@@ -24,8 +24,8 @@ use tokio::task::JoinSet;
 /// What can be invoked: the host, or a stub in tests.
 #[async_trait::async_trait]
 pub trait Functions: Send + Sync {
-    /// Invokes a function by its name or ARN, perhaps qualified, and waits for its answer. `work` is whoever invokes
-    /// it: it is given back while the function waits, and returned with the answer.
+    /// Invokes a function by its name or ARN, which may be qualified, and waits for its answer. `work` is the caller's
+    /// work: it is returned to the clock while the function waits, and returned to the caller with the answer.
     ///
     /// The error is the one that Step Functions shows for it.
     async fn invoke(&self, function: &str, payload: Value, work: Work) -> (Result<Value, TaskError>, Work);
@@ -34,13 +34,13 @@ pub trait Functions: Send + Sync {
 /// What all functions of a host share.
 #[derive(Debug, Clone)]
 pub struct HostSettings {
-    /// Where the AWS SDK of the functions finds its services.
+    /// Where the functions' AWS SDK finds its services.
     pub endpoint_url: String,
-    /// The region they believe to be in.
+    /// The region in which the functions believe they run.
     pub region: String,
     /// World time, which stands still while a function works.
     pub clock: WorldClock,
-    /// Where each function's output is kept as a file; none keeps only the last lines in memory.
+    /// The folder for each function's output; without one, only the last lines are kept, in memory.
     pub log_directory: Option<PathBuf>,
 }
 
@@ -53,16 +53,16 @@ pub struct FunctionSpec {
     pub arn: String,
     /// Its program.
     pub binary: PathBuf,
-    /// Its own environment; nothing of the host's reaches it.
+    /// Its own environment. It inherits nothing from the host.
     pub environment: BTreeMap<String, String>,
     /// How long an invocation may take, in world time.
     pub timeout: Duration,
-    /// What it is told about its memory, in MB; nothing limits it.
+    /// The memory that it is told it has, in MB. Nothing limits it.
     pub memory_megabytes: u32,
 }
 
 impl FunctionSpec {
-    /// A function of the template whose program is in a folder of binaries.
+    /// Describes a function of the template whose program is in a folder of binaries.
     pub fn of_wiring(wiring: &crate::wiring::FunctionWiring, binaries: &std::path::Path) -> Self {
         Self {
             name: wiring.name.clone(),
@@ -89,8 +89,8 @@ pub enum StartError {
     Silent { function: String, after: Duration, last_lines: String },
 }
 
-/// Real time in which a process must ask for its first invocation, and in which it must answer or begin to wait: what
-/// hangs is ended at last, however busy the machine is.
+/// How long a process may take to ask for its first invocation, and to answer or begin to wait. In real time: this ends
+/// what hangs, however busy the machine is.
 const HANGS_AFTER: Duration = Duration::from_mins(10);
 
 /// Functions as processes.
@@ -105,7 +105,7 @@ pub struct LambdaHost {
 struct Processes {
     tasks: JoinSet<()>,
     instances: Vec<Weak<Instance>>,
-    /// What starts from now on is killed at once.
+    /// Processes that start from now on are killed at once.
     shut_down: bool,
 }
 
@@ -123,7 +123,7 @@ struct Pool {
 }
 
 impl LambdaHost {
-    /// A host without a running process.
+    /// Creates a host without a running process.
     pub fn new(settings: HostSettings, functions: impl IntoIterator<Item = FunctionSpec>) -> Self {
         let hosted = |spec: FunctionSpec| {
             let file = settings.log_directory.as_ref().map(|folder| folder.join(format!("{}.log", spec.name)));
@@ -134,7 +134,7 @@ impl LambdaHost {
         Self { settings, functions, processes: Mutex::default() }
     }
 
-    /// The names of the functions.
+    /// Returns the names of the functions.
     pub fn function_names(&self) -> impl Iterator<Item = &str> {
         self.functions.keys().map(String::as_str)
     }
@@ -147,7 +147,7 @@ impl LambdaHost {
         Ok(())
     }
 
-    /// Kills a busy instance of a function; false when none is busy.
+    /// Kills a busy instance of a function; returns whether one was busy.
     ///
     /// Its invocation ends with `Runtime.ExitError`, as when a process crashes.
     pub fn kill_instance(&self, function: &str) -> bool {
@@ -159,17 +159,17 @@ impl LambdaHost {
         })
     }
 
-    /// How many instances of a function were started so far.
+    /// Returns how many instances of a function were started so far.
     pub fn instances_started(&self, function: &str) -> u64 {
         self.find(function).map_or(0, |hosted| lock(&hosted.pool).started)
     }
 
-    /// The last lines that a function's instances wrote, oldest first.
+    /// Returns the last lines that a function's instances printed, oldest first.
     pub fn last_lines(&self, function: &str) -> Vec<String> {
         self.find(function).map(|hosted| hosted.output.last_lines()).unwrap_or_default()
     }
 
-    /// Kills every process and waits until they are gone.
+    /// Kills every process and waits until all have ended.
     pub async fn shut_down(&self) {
         let tasks = {
             let mut processes = lock(&self.processes);
@@ -221,7 +221,7 @@ impl LambdaHost {
         }
     }
 
-    /// A clean environment: what the host's own process knows would make a run depend on who started it.
+    /// Builds a clean environment, because the host's own would make a run depend on who started it.
     fn environment(&self, spec: &FunctionSpec) -> BTreeMap<String, String> {
         let mut environment = spec.environment.clone();
         let settings = &self.settings;
@@ -246,7 +246,7 @@ impl LambdaHost {
         environment
     }
 
-    /// An idle instance, or a new one: the answer to a request to invoke, as late as it comes in the world.
+    /// Returns an idle instance or a new one, and the invocation that it will answer.
     async fn take_instance(&self, hosted: &Hosted, work: Work) -> (Result<Arc<Instance>, StartError>, Work) {
         let clock = &self.settings.clock;
         let idle = {
@@ -261,7 +261,7 @@ impl LambdaHost {
         (self.start_instance(hosted).await, work)
     }
 
-    /// Lets an instance answer, within the function's time-out.
+    /// Lets an instance answer within the function's timeout.
     async fn run(
         &self,
         hosted: &Hosted,
@@ -275,7 +275,7 @@ impl LambdaHost {
         instance.held_work().begin(work);
         let (ended, work) = tokio::select! {
             (request_id, outcome) = instance.invoke(payload, timeout) => (ended(request_id, outcome), clock.work()),
-            // Only a process that waits gives the world's time back: it waits for too long.
+            // Only a process that waits returns the world's time, so it has waited for too long.
             work = too_late => (Err(Ended::TimedOut), work),
             () = tokio::time::sleep(HANGS_AFTER) => (Err(Ended::Hangs), clock.work()),
         };
@@ -293,7 +293,7 @@ enum Ended {
     Failed(Value),
     /// The process ended.
     Exited { request_id: String, status: String },
-    /// It waited past its time-out.
+    /// It waited beyond its timeout.
     TimedOut,
     /// It neither answered nor waited.
     Hangs,
@@ -308,7 +308,7 @@ fn ended(request_id: String, outcome: Outcome) -> Result<Value, Ended> {
 }
 
 impl Ended {
-    /// As Step Functions shows it.
+    /// Describes it as Step Functions shows it.
     fn error(self, function: &FunctionSpec) -> TaskError {
         match self {
             Self::Failed(diagnostic) => TaskError {
@@ -356,13 +356,13 @@ impl Functions for LambdaHost {
     }
 }
 
-/// An error that Lambda itself reports, in the shape that Step Functions shows.
+/// Describes an error that Lambda itself reports, as Step Functions shows it.
 fn lambda_error(error: &str, message: &str) -> TaskError {
     let cause = json!({ "errorType": error, "errorMessage": message }).to_string();
     TaskError { error: error.to_owned(), cause }
 }
 
-/// The function's name in a name or an ARN, without version or alias.
+/// Returns the function's name in a name or an ARN, without version or alias.
 fn plain_name(function: &str) -> &str {
     let mut parts = function.split(':');
     let part = if function.starts_with("arn:") { parts.nth(6) } else { parts.next() };
@@ -370,7 +370,7 @@ fn plain_name(function: &str) -> &str {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic elsewhere must not hide behind a second one here.
+    // A panic elsewhere must not be hidden by a second one here.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

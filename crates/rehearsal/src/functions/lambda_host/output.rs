@@ -1,4 +1,4 @@
-//! What functions write: the last lines in memory, all of it in a file.
+//! The functions' output: the last lines in memory, and all of it in a file.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-/// How many lines of a function are kept in memory.
+/// How many lines of a function to keep in memory.
 const KEPT_LINES: usize = 200;
 /// How many lines an error message quotes.
 const QUOTED_LINES: usize = 20;
@@ -45,7 +45,7 @@ impl Output {
         self.lock().lines.iter().cloned().collect()
     }
 
-    /// The last lines for the end of an error message; empty when there are none.
+    /// Returns the last lines, for the end of an error message; empty if there are none.
     pub(super) fn quoted(&self) -> String {
         let kept = self.lock();
         if kept.lines.is_empty() {
@@ -63,7 +63,7 @@ impl Output {
                 kept.open_file = File::options().create(true).append(true).open(path).ok();
             }
             if let Some(file) = &mut kept.open_file {
-                // A full disk must not end a rehearsal: the last lines are still in memory.
+                // A full disk must not end a rehearsal. The last lines are still in memory.
                 let _ = writeln!(file, "{instance} {line}");
             }
         }

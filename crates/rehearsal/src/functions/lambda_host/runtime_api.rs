@@ -16,20 +16,20 @@ use tokio::sync::{Mutex, mpsc};
 
 type Invocations = Arc<Mutex<mpsc::Receiver<Invocation>>>;
 
-/// Answers one connection of the function's process until it closes.
+/// Serves one connection of the function's process until it closes.
 pub(super) async fn serve(stream: TcpStream, instance: Arc<Instance>, invocations: Invocations) {
     let service = service_fn(move |request| {
         let (instance, invocations) = (Arc::clone(&instance), Arc::clone(&invocations));
         async move { Ok::<_, Infallible>(answer(request, &instance, &invocations).await) }
     });
-    // A connection breaks when its process is killed, which is seen elsewhere.
+    // A connection breaks when its process is killed, which is detected elsewhere.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(request: Request<Incoming>, instance: &Instance, invocations: &Invocations) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
-        return status(StatusCode::BAD_REQUEST, "the body broke off");
+        return status(StatusCode::BAD_REQUEST, "the body is incomplete");
     };
     let Some(path) = parts.uri.path().strip_prefix("/2018-06-01/runtime/") else {
         return status(StatusCode::NOT_FOUND, "no such version of the Runtime API");
@@ -77,7 +77,7 @@ async fn next(instance: &Instance, invocations: &Invocations) -> Response<Full<B
     response
 }
 
-/// In the form that X-Ray documents, made from the request's id.
+/// Makes a trace header from the request's id, in the form that X-Ray documents.
 fn trace_id(request_id: &str) -> String {
     let digits: String = request_id.chars().filter(char::is_ascii_hexdigit).collect();
     format!("Root=1-{}-{};Sampled=0", &digits[..8], &digits[8..])

@@ -1,4 +1,4 @@
-//! How a service is expected to end.
+//! Decodes how a service is expected to end.
 
 use super::number;
 use crate::scenario::{Expectation, Outcome};
@@ -24,15 +24,15 @@ const TRIGGERS: [(&str, Trigger); 6] = [
     ("failure", Trigger::Failure),
 ];
 
-/// The field `expect`: an outcome alone, or an object with more about it. `starts` is false for a service that is not
-/// started, of which nothing can be expected.
+/// Decodes the field `expect`: an outcome alone, or an object with more about it. `starts` is false for a service that
+/// is not started, for which nothing can be expected.
 pub(super) fn expectation(reader: &mut Reader, service: &Object<'_>, starts: bool) -> Option<Expectation> {
     let Some(place) = service.get("expect") else {
         let outcome = if starts { Outcome::Migrated } else { Outcome::NotStarted };
         return Some(Expectation { outcome, ..Expectation::default() });
     };
     if !starts {
-        reader.note(&place.path, "a service with `start: false` does not end: expect nothing of it");
+        reader.note(&place.path, "a service with `start: false` never ends: remove `expect`");
     }
     if !place.value.is_object() {
         return reader.word(&place, &OUTCOMES).map(|outcome| Expectation { outcome, ..Expectation::default() });
@@ -45,14 +45,14 @@ pub(super) fn expectation(reader: &mut Reader, service: &Object<'_>, starts: boo
     }
     let trigger = fields.get("trigger").map(|place| reader.word(&place, &TRIGGERS));
     let gate = fields.get("gate").map(|place| {
-        // A gate's name in a scenario is its name in every sentence.
+        // A gate's name in a scenario is the one in every sentence.
         let gate = serde_json::from_value::<Gate>(place.value.clone()).ok();
         if gate.is_none() {
             reader.note(&place.path, format!("{}: expected the name of a gate, such as alarms or judge", place.value));
         }
         gate
     });
-    let says = fields.get("says").map(|place| reader.text(&place, "words of the sentence that decides"));
+    let says = fields.get("says").map(|place| reader.text(&place, "words of the deciding reason"));
     let mut seconds = |field: &str| fields.get(field).map(|place| number(reader, &place, 0.0, 1e6));
     let (within, noticed, held) =
         (seconds("withinSeconds"), seconds("noticedWithinSeconds"), seconds("heldForSeconds"));
@@ -67,8 +67,8 @@ pub(super) fn expectation(reader: &mut Reader, service: &Object<'_>, starts: boo
     })
 }
 
-/// A field that is absent, or was read; none where it was wrong.
-#[expect(clippy::option_option, reason = "absent, wrong and right are three things")]
+/// A field that was absent or read; `None` if it was wrong.
+#[expect(clippy::option_option, reason = "a field can be absent, wrong or right")]
 fn known<T>(field: Option<Option<T>>) -> Option<Option<T>> {
     match field {
         None => Some(None),
@@ -77,7 +77,7 @@ fn known<T>(field: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-/// The words of a scenario for what is expected, for the JSON Schema.
+/// Returns the words of a scenario for expectations, for the JSON Schema.
 pub(in crate::scenario) fn words() -> (Vec<Value>, Vec<Value>) {
     let outcomes = OUTCOMES.iter().map(|(word, _)| Value::from(*word)).collect();
     (outcomes, TRIGGERS.iter().map(|(word, _)| Value::from(*word)).collect())

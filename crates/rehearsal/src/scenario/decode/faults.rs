@@ -1,4 +1,4 @@
-//! What goes wrong: in clusters, by other people, at AWS.
+//! Decodes what goes wrong: in clusters, by other people, at AWS.
 
 use super::number;
 use crate::scenario::{AwsEffect, AwsFault, Begin, Deed, Disturbance, Sides, TimedFault};
@@ -60,7 +60,7 @@ pub(super) fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault
 }
 
 pub(super) fn disturbance(reader: &mut Reader, place: &Place<'_>) -> Option<Disturbance> {
-    let fields = reader.object(place, &["stopExecution", "editRoute", "from"], "something that somebody else does")?;
+    let fields = reader.object(place, &["stopExecution", "editRoute", "from"], "something that someone else does")?;
     let stop = fields.get("stopExecution").map(|place| reader.flag(&place).map(|_| Deed::StopExecution));
     let edit = fields.get("editRoute").map(|place| {
         reader.whole(&place, 1, 90).map(|number| Deed::EditRoute(usize::try_from(number).expect("at most 90")))

@@ -1,4 +1,4 @@
-//! The routes of a service.
+//! Decodes the routes of a service.
 
 use super::{list, narrow};
 use crate::scenario::{Match, RouteScenario};
@@ -6,7 +6,7 @@ use crossfade_domain::policy::reader::{Place, Reader};
 
 pub(in crate::scenario) const ROUTE_FIELDS: [&str; 9] =
     ["loadBalancer", "default", "host", "path", "count", "oidc", "stickiness", "oldWeight", "others"];
-/// Stands for the number of a route where `count` asks for many.
+/// Stands for the number of a route if `count` asks for several.
 const NUMBER: &str = "{n}";
 
 pub(super) fn plain(load_balancer: &str) -> RouteScenario {
@@ -20,7 +20,7 @@ pub(super) fn plain(load_balancer: &str) -> RouteScenario {
     }
 }
 
-/// One route, or as many as `count` says, in which `{n}` is the number of each.
+/// Decodes one route, or as many as `count` says; `{n}` is the number of each.
 pub(super) fn routes(reader: &mut Reader, place: &Place<'_>, load_balancers: &[String]) -> Option<Vec<RouteScenario>> {
     let fields = reader.object(place, &ROUTE_FIELDS, "a route")?;
     let load_balancer = match fields.get("loadBalancer") {
@@ -30,7 +30,7 @@ pub(super) fn routes(reader: &mut Reader, place: &Place<'_>, load_balancers: &[S
             if !known {
                 reader.note(
                     &place.path,
-                    format!("{name:?} is none of the service's load balancers: {}", load_balancers.join(", ")),
+                    format!("{name:?} is not one of the service's load balancers: {}", load_balancers.join(", ")),
                 );
             }
             known
@@ -48,7 +48,7 @@ pub(super) fn routes(reader: &mut Reader, place: &Place<'_>, load_balancers: &[S
     let stickiness = fields.get("stickiness").map(|place| reader.whole(&place, 1, 604_800));
     let old_weight = fields.get("oldWeight").map_or(Some(1), |place| reader.whole(&place, 0, 999));
     let others = list(reader, &fields, "others", |reader, place| {
-        let fields = reader.object(place, &["name", "weight"], "a target group beside ours")?;
+        let fields = reader.object(place, &["name", "weight"], "another target group of the action")?;
         let name =
             reader.required(&fields, "name", "a target group's name").and_then(|place| reader.text(&place, "a name"));
         let weight = reader.required(&fields, "weight", "0 to 999").and_then(|place| reader.whole(&place, 0, 999));

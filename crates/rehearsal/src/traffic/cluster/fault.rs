@@ -3,41 +3,41 @@
 use jiff::Timestamp;
 use std::sync::Mutex;
 
-/// What can be wrong with a cluster. Several can be on at once.
+/// What can be wrong with a cluster. Several faults can be on at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ClusterFault {
     /// Exactly every n-th request fails, counted over the whole cluster.
     ErrorEvery(u32),
     /// Each request fails with this probability, 0 to 1, independently.
     ErrorShare(f64),
-    /// Latencies are this many times as long.
+    /// Latencies are multiplied by this.
     SlowFactor(f64),
-    /// Connections are closed without an answer, health checks included.
+    /// Connections are closed without a response, even those of health checks.
     Refuse,
-    /// Requests are taken and never answered, while health checks pass: something behind the service is down that its
-    /// health check does not look at.
+    /// Requests are accepted but never get a response, while health checks pass: something behind the service is down
+    /// that its health check does not test.
     Unanswered,
-    /// The share of failing requests grows by this much each world minute since the fault was switched on.
+    /// The share of failing requests grows by this much each world minute after the fault is switched on.
     Leak {
-        /// Added share each world minute, 0 to 1.
+        /// The share that is added each world minute, 0 to 1.
         share_per_minute: f64,
     },
-    /// For the first minutes after the first request, this share fails.
+    /// This share fails for the first minutes after the first request.
     ColdStart {
         /// World minutes.
         minutes: f64,
-        /// Share of failing requests, 0 to 1.
+        /// The share of failing requests, 0 to 1.
         share: f64,
     },
 }
 
-/// The faults of a cluster, those that are on and those that were.
+/// The faults of a cluster: those that are on, and those that were.
 #[derive(Debug)]
 pub struct FaultSwitch {
     state: Mutex<State>,
 }
 
-/// Names a fault that was switched on, so that it can be switched off again.
+/// Identifies a fault that was switched on, to switch it off again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultKey(usize);
 
@@ -54,11 +54,11 @@ struct Switched {
     fault: ClusterFault,
     since: Timestamp,
     on: bool,
-    /// Requests, and refused connections, that came while it was on.
+    /// Requests, and refused connections, that met it.
     met: u64,
 }
 
-/// What the faults make of one request.
+/// What the faults do to one request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Effect {
     pub(super) fails_certainly: bool,
@@ -76,7 +76,7 @@ impl FaultSwitch {
         self.state.lock().expect("no holder of the lock panics")
     }
 
-    /// Switches a fault on; the count for `ErrorEvery` starts anew.
+    /// Switches a fault on. The count for `ErrorEvery` starts at zero.
     pub fn set(&self, fault: ClusterFault, now: Timestamp) -> FaultKey {
         let mut state = self.locked();
         state.requests = 0;
@@ -84,7 +84,7 @@ impl FaultSwitch {
         FaultKey(state.faults.len() - 1)
     }
 
-    /// Switches one fault off; the others stay as they are.
+    /// Switches one fault off; the others stay on.
     pub fn unset(&self, key: FaultKey) {
         if let Some(switched) = self.locked().faults.get_mut(key.0) {
             switched.on = false;
@@ -96,12 +96,12 @@ impl FaultSwitch {
         self.locked().faults.iter_mut().for_each(|switched| switched.on = false);
     }
 
-    /// Whether any fault is on.
+    /// Returns whether any fault is on.
     pub fn is_on(&self) -> bool {
         self.locked().faults.iter().any(|switched| switched.on)
     }
 
-    /// How many requests, or refused connections, a fault has met; one that has met none has changed nothing.
+    /// Returns how many requests or refused connections a fault has met. One that has met none has changed nothing.
     pub fn met(&self, key: FaultKey) -> u64 {
         self.locked().faults.get(key.0).map_or(0, |switched| switched.met)
     }
@@ -115,7 +115,7 @@ impl FaultSwitch {
         })
     }
 
-    /// Counts one request and says what happens to it.
+    /// Counts one request and decides what happens to it.
     pub(super) fn next(&self, now: Timestamp) -> Effect {
         let mut state = self.locked();
         state.requests += 1;
@@ -132,10 +132,8 @@ impl FaultSwitch {
                 ClusterFault::Leak { share_per_minute } => {
                     effect.error_share += share_per_minute * minutes_since(switched.since.max(*created));
                 }
-                ClusterFault::ColdStart { minutes, share } if minutes_since(first) < minutes => {
-                    effect.error_share += share;
-                }
-                // Refusing is done before a request is read; a cold start that is over does nothing.
+                ClusterFault::ColdStart { minutes, share } if minutes_since(first) < minutes => effect.error_share += share,
+                // A refusal happens before a request is read; a cold start that is over does nothing.
                 ClusterFault::Refuse | ClusterFault::ColdStart { .. } => continue,
             }
             switched.met += 1;

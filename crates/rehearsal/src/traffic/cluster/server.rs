@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// How the servers of one cluster answer.
+/// How the servers of one cluster respond.
 pub(super) struct Answers {
     body: Bytes,
     median_latency_ms: f64,
@@ -26,9 +26,9 @@ pub(super) struct Answers {
     random: Mutex<ChaCha8Rng>,
 }
 
-/// Ends a connection without an answer.
+/// Ends a connection without a response.
 #[derive(Debug, thiserror::Error)]
-#[error("the server gives no answer")]
+#[error("the server gives no response")]
 pub(super) struct Unanswered;
 
 impl Answers {
@@ -51,7 +51,7 @@ impl Answers {
         Ok(self.response(drawn.status, drawn.latency_ms))
     }
 
-    /// What becomes of one request, whether it was sent or is only drawn.
+    /// Decides the outcome of one request, whether it was sent or drawn.
     pub(super) fn draw(&self, now: Timestamp) -> Result<DrawnAnswer, Unanswered> {
         if self.faults.refuses() {
             return Err(Unanswered);
@@ -62,7 +62,7 @@ impl Answers {
         }
         let (chance, spread): (f64, f64) = {
             let mut random = self.random.lock().expect("no holder of the lock panics");
-            // The sum of twelve uniform draws, less six, is close enough to a normal draw for latencies.
+            // The sum of twelve uniform numbers, minus six, is close enough to a normal distribution for latencies.
             (random.random(), (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0)
         };
         let fails = effect.fails_certainly || chance < self.base_error_share + effect.error_share;
@@ -91,7 +91,7 @@ pub(super) async fn serve(listener: TcpListener, answers: Arc<Answers>) {
                 let answers = answers.clone();
                 async move { answers.answer(&request) }
             });
-            // A client that goes away, or a refused request, ends the connection: nothing to report.
+            // A client that goes away, or a refused request, ends the connection; that is not an error.
             let _ended =
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });

@@ -1,4 +1,4 @@
-//! One listener: takes requests, asks the world where they go, sends them there, and counts how they ended.
+//! One listener: accepts requests, asks the world where they go, sends them there, and counts how they ended.
 
 use super::tally::{Tally, ending};
 use super::{DataPlaneSettings, GROUP_HEADER, HANGS_AFTER, locked, world_latency};
@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 pub(super) type TargetClient = Client<HttpConnector, Incoming>;
 type Body = BoxBody<Bytes, hyper::Error>;
 
-/// Headers that belong to one connection and are not passed on.
+/// Headers of one connection, which are not passed on.
 const HOP_BY_HOP: [&str; 6] = ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 
 pub(super) fn target_client() -> TargetClient {
@@ -57,10 +57,10 @@ impl ListenerDoor {
 
     pub(super) async fn accept(self, socket: TcpListener) {
         let door = Arc::new(self);
-        // Connections live in the set, so that dropping the data plane ends them too.
+        // The set owns the connections, so dropping the data plane ends them too.
         let mut connections = JoinSet::new();
         while let Ok((stream, _)) = socket.accept().await {
-            // Small answers must not wait for a full packet; a socket that cannot do so still works.
+            // Small responses must not wait for a full packet. A socket that cannot do this still works.
             let _ignored = stream.set_nodelay(true);
             let door = door.clone();
             connections.spawn(async move {
@@ -125,7 +125,7 @@ impl ListenerDoor {
             self.count(Some(&chosen.group), Outcome::ConnectionError(502), Duration::ZERO);
             return own_answer(StatusCode::BAD_GATEWAY);
         };
-        // The world stands still meanwhile, so that a server that does not say took no time.
+        // The world stands still meanwhile, so a server that states no time took none.
         let latency = world_latency(response.headers()).unwrap_or_default();
         let outcome = ending(response.status().as_u16(), latency);
         self.count(Some(&chosen.group), outcome, latency);
@@ -140,7 +140,7 @@ impl ListenerDoor {
     }
 }
 
-/// What rules may look at.
+/// What rules may match.
 fn seen(request: &Request<Incoming>) -> HttpRequest {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     HttpRequest {
@@ -152,7 +152,7 @@ fn seen(request: &Request<Incoming>) -> HttpRequest {
     }
 }
 
-/// The request as the target gets it: same method, path, headers and body.
+/// The request as the target receives it: same method, path, headers and body.
 fn passed_on(request: Request<Incoming>, address: std::net::SocketAddr) -> Request<Incoming> {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
@@ -182,7 +182,7 @@ fn with_marks(response: Response<Incoming>, chosen: &Chosen) -> Response<Body> {
     Response::from_parts(parts, body.boxed())
 }
 
-/// An answer of the load balancer itself.
+/// A response of the load balancer itself.
 fn own_answer(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(full(status.to_string()));
     *response.status_mut() = status;

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::SignedDuration;
 
-/// New targets and rules are noticed within this world time.
+/// How soon new targets and rules are noticed, in world time.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 type ProbeClient = Client<HttpConnector, Empty<Bytes>>;
@@ -38,7 +38,7 @@ async fn outcome_of(client: &ProbeClient, settings: &DataPlaneSettings, probe: &
     let directory = &settings.directory;
     let place = directory
         .find(&probe.target, probe.port)
-        // A fixed health check port is served by the same local server.
+        // The same local server serves a fixed health check port.
         .or_else(|| directory.find(&probe.target, probe.target_port));
     let Some(address) = place else { return ProbeOutcome::Failed };
     let request = Request::builder()

@@ -1,13 +1,13 @@
-//! Host counts and alarms, on the world's ticks.
+//! Publishes host counts and evaluates alarms, at the world's ticks.
 
 use super::{DataPlaneSettings, dimension, locked};
 use crate::clock::{Turn, WorldClock};
 use jiff::Timestamp;
 
-/// World seconds from one look at hosts and alarms to the next. Alarms on minutes are evaluated once a minute.
+/// World seconds between two checks of hosts and alarms. Alarms on minutes are evaluated once a minute.
 const TICK_SECONDS: i64 = 10;
 
-/// The turn of the next tick.
+/// Requests the turn of the next tick.
 pub(super) fn next_tick(clock: &WorldClock) -> Turn {
     let tick = clock.now().as_second().div_euclid(TICK_SECONDS) + 1;
     clock.at(Timestamp::from_second(tick * TICK_SECONDS).unwrap_or(Timestamp::MAX))

@@ -1,4 +1,4 @@
-//! What a load balancer counts of a request, whether it was sent or is only drawn.
+//! What a load balancer counts for a request, whether it was sent or drawn.
 
 use super::{dimension, locked};
 use crossfade_world::cloudwatch::{CloudWatch, Metric, Outcome, RequestRecord};
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// An answer slower than this in world time is a 504, as with the idle timeout of a load balancer.
+/// A response slower than this in world time is a 504, like a load balancer's idle timeout.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How a request ends that a target has answered after so long.
+/// Returns how a request ends whose target responded after this time.
 pub(crate) fn ending(status: u16, latency: Duration) -> Outcome {
     if latency > IDLE_TIMEOUT { Outcome::TimedOut } else { Outcome::Target(status) }
 }
@@ -27,7 +27,7 @@ impl Tally {
         Self { load_balancer, cloudwatch }
     }
 
-    /// Counts one request; `group` is there where a target was chosen.
+    /// Counts one request; `group` is set if a target was chosen.
     pub(crate) fn count(&self, at: Timestamp, group: Option<&str>, outcome: Outcome, latency: Duration) {
         let record = RequestRecord {
             load_balancer: self.load_balancer.clone(),

@@ -1,4 +1,4 @@
-//! When requests arrive: independently of each other, so many in a world minute on average.
+//! The arrival times of requests: independent of each other, with an average number in a world minute.
 
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, SeedableRng};
@@ -16,7 +16,7 @@ impl Arrivals {
         Self { random: ChaCha8Rng::seed_from_u64(seed), per_minute: per_minute.max(1e-9), last: begin }
     }
 
-    /// When the next request arrives.
+    /// Returns when the next request arrives.
     pub(super) fn next(&mut self) -> Timestamp {
         let minutes = -(1.0 - self.random.random::<f64>()).ln() / self.per_minute;
         // So rare that none ever arrives.
@@ -25,7 +25,7 @@ impl Arrivals {
         self.last
     }
 
-    /// Lets nothing have arrived until `now`.
+    /// Skips all arrivals until `now`.
     pub(super) fn skip_to(&mut self, now: Timestamp) {
         self.last = now;
     }

@@ -6,25 +6,25 @@ use std::collections::BTreeMap;
 /// How one request ended for its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// An answer came.
+    /// A response came.
     Received {
         /// Its status.
         status: u16,
-        /// Whether a target gave it, and not the load balancer itself.
+        /// Whether a target sent it, and not the load balancer itself.
         from_target: bool,
         /// Whether that target is on the new cluster.
         from_new: bool,
     },
-    /// The connection was refused, lost, or there was no answer in time.
+    /// The connection was refused or lost, or there was no response in time.
     Lost,
 }
 
-/// How a request came to be.
+/// How a request was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// Over a connection.
     Sent,
-    /// Not sent: how it went was drawn.
+    /// Not sent: its outcome was drawn.
     Drawn,
 }
 
@@ -34,23 +34,23 @@ pub enum Origin {
 pub struct Counts {
     /// Requests that were sent over a connection.
     pub sent: u64,
-    /// Requests that were drawn, each on its own.
+    /// Requests that were drawn instead of sent.
     pub drawn: u64,
-    /// All answers that clients received.
+    /// All responses that clients received.
     pub served: u64,
-    /// Those that the new side answered.
+    /// Responses from the new side.
     pub served_by_new: u64,
-    /// Bad answers (5xx) from the new side.
+    /// Bad responses (5xx) from the new side.
     pub harmed: u64,
-    /// Answers that the tool itself spoiled: 502, 503, 504 of the load balancer, lost or refused connections, while no
-    /// fault was on.
+    /// Responses that the tool itself spoiled: 502, 503, 504 of the load balancer, and lost or refused connections,
+    /// while no fault was on.
     pub spoiled: u64,
-    /// Answers by status; 0 stands for lost.
+    /// Responses by status; 0 means lost.
     pub by_status: BTreeMap<u16, u64>,
 }
 
 impl Counts {
-    /// Counts one request. `excused` says that a fault was on which explains a missing answer.
+    /// Counts one request. `excused` says that a fault was on which explains a missing response.
     pub fn add(&mut self, origin: Origin, answer: Answer, excused: bool) {
         match origin {
             Origin::Sent => self.sent += 1,

@@ -1,8 +1,8 @@
 //! Requests that are drawn instead of sent, where the clock runs too fast for live traffic to be dense enough.
 //!
-//! Each is a draw of its own: it arrives at its own time, the load balancer's rules choose its target, that target's
-//! cluster draws its answer under the faults that are on, and the load balancer's metrics count it once. Only the
-//! connections are left out.
+//! Each is drawn separately. It arrives at its own time, and the load balancer's rules choose its target. That
+//! target's cluster chooses its outcome under the faults that are on, and the load balancer's metrics count it once.
+//! Only the connections are left out.
 
 use super::arrivals::Arrivals;
 use super::counts::{Answer, Counts, Origin};
@@ -19,20 +19,20 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// How often arrivals that are due are drawn, in world time; each is counted at its own.
+/// How often due arrivals are drawn, in world time. Each is counted at its own time.
 const TICK: Duration = Duration::from_secs(1);
 
-/// One way into a service for requests that are drawn.
+/// One way into a service for drawn requests.
 pub struct DrawnEntry {
     /// The ARN of the listener.
     pub listener: String,
-    /// The request that matches one of the service's routes.
+    /// A request that matches one of the service's routes.
     pub request: HttpRequest,
     tally: Tally,
 }
 
 impl DrawnEntry {
-    /// As clients of `entry` ask, at a listener of the world.
+    /// Returns the same entry for drawn requests, at a listener of the world.
     pub fn new(entry: &Entry, listener: &str, elbv2: &Mutex<Elbv2>, cloudwatch: Arc<Mutex<CloudWatch>>) -> Self {
         let mut request = HttpRequest::get(&entry.host, &entry.path).with_header("user-agent", "crossfade-rehearsal");
         if !entry.cookie.is_empty() {
@@ -42,43 +42,43 @@ impl DrawnEntry {
     }
 }
 
-/// What a service's drawn requests go through.
+/// What a service's drawn requests pass through.
 pub struct DrawnSettings {
-    /// Arrivals in a world minute, on average, spread evenly over the entries.
+    /// Average arrivals in a world minute, spread evenly over the entries.
     pub requests_per_minute: f64,
     /// At least one.
     pub entries: Vec<DrawnEntry>,
     /// The load balancers.
     pub elbv2: Arc<Mutex<Elbv2>>,
-    /// Where targets are.
+    /// The local server of each target.
     pub directory: Directory,
-    /// The service's clusters, by whose servers the answers are drawn.
+    /// The service's clusters, whose servers respond.
     pub clusters: Vec<Arc<Cluster>>,
     /// World time.
     pub clock: WorldClock,
-    /// ARNs of the service's new target groups, as they come to be.
+    /// The ARNs of the service's new target groups, as they are created.
     pub new_groups: Arc<RwLock<HashSet<String>>>,
     /// Whether a fault of the service is on.
     pub fault_is_on: Arc<dyn FaultFlag>,
-    /// Seed of the arrival times.
+    /// The seed of the arrival times.
     pub seed: u64,
 }
 
-/// Requests that are being drawn; dropped, no more are.
+/// Requests that are being drawn. Dropping it stops them.
 pub struct DrawnLoad {
     arrivals: JoinHandle<()>,
     on: Arc<AtomicBool>,
 }
 
 impl DrawnLoad {
-    /// Starts drawing; what comes of it is added to `counts`.
+    /// Starts drawing and adds the results to `counts`.
     pub fn start(settings: DrawnSettings, counts: Arc<Mutex<Counts>>) -> Self {
         let on = Arc::new(AtomicBool::new(true));
         let first = settings.clock.after(TICK);
         Self { arrivals: tokio::spawn(arrive(settings, counts, on.clone(), first)), on }
     }
 
-    /// Lets no more requests arrive, or lets them arrive again.
+    /// Stops the arrivals, or starts them again.
     pub fn switch(&self, on: bool) {
         self.on.store(on, Ordering::Relaxed);
     }
