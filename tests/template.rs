@@ -136,7 +136,10 @@ fn what_rolls_back_has_concurrency_of_its_own_and_nothing_else_has() {
         }
     }
     let description = at(&template, "Parameters.ReserveConcurrency.Description").as_str().unwrap();
-    assert!(description.starts_with(&format!("Set {aside} concurrent executions")), "{aside}: {description}");
+    assert!(
+        description.starts_with(&format!("Reserves {aside} of the account's concurrent executions")),
+        "{aside}: {description}"
+    );
     // Lambda keeps 100 for all functions that have none of their own.
     assert!(description.contains(&format!("below {}", aside + 100)), "{aside}: {description}");
 }

@@ -1,24 +1,24 @@
-"""A hook that moves a service's Kafka consumers with its traffic. Take it and adapt it.
+"""A hook that moves a service's Kafka consumers with its traffic. Copy and adapt it.
 
-Every instance of the service has an admin endpoint that says whether its listeners run and starts or stops them, such
-as the Spring Boot endpoint in docs/kafka.md:
+Every instance of the service needs an admin endpoint. It reports whether the instance's listeners run, and starts or
+stops them, like the Spring Boot endpoint in docs/kafka.md:
 
     GET  URL  ->  {"running": true}
     POST URL  {"running": false}
 
-Crossfade calls `handler` with {"cursor": {...}, "execution": "<arn>"}. The answer is ignored; a failure is not. An
-error whose name is `Transient` is worth another call, up to twelve times; any other error rolls back, or halts after a
+Crossfade calls `handler` with {"cursor": {...}, "execution": "<arn>"}. It ignores the answer, but not a failure. After
+an error with the name `Transient`, it calls again, up to twelve times. Any other error rolls back, or halts after a
 rollback.
 
-The function brings about a state and does not count calls, so that it may be repeated at any time: the side that must
-not consume is stopped and seen stopped, and only then the other side is started. At no time do both sides consume.
+The function sets a state and does not count calls, so it is safe to repeat at any time. It stops the side that must not
+consume and checks that it has stopped. Only then does it start the other side. The two sides never consume at once.
 
 Environment:
-    OLD_URLS, NEW_URLS   the endpoints of each cluster, separated by commas. A name with several addresses, such as
-                         that of a headless service, is asked at each of them.
-    MOVE_AT              the weight, in percent, from which the new cluster consumes. 100 when it is not set.
+    OLD_URLS, NEW_URLS   the endpoints of each cluster, separated by commas. If a name has several addresses, like
+                         that of a headless service, the hook calls each of them.
+    MOVE_AT              the weight, in percent, at which the consumers move to the new cluster; 100 by default
 
-Nothing but Python's own library is needed.
+It needs only Python's own library.
 """
 
 import json
@@ -29,17 +29,17 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-# One call of the hook may take 60 seconds, and the next one is free: better to come back than to be cut off.
+# A call of the hook may take 60 seconds. It is better to fail and be called again than to time out.
 SECONDS_FOR_ALL = 45
 SECONDS_FOR_ONE = 5
 
 
 class Transient(Exception):
-    """Not yet; call again."""
+    """Not done yet: call again."""
 
 
 class WrongInput(Exception):
-    """Somebody must correct something; another call would not help."""
+    """Someone must fix something first: another call would not help."""
 
 
 def handler(event, _context=None):
@@ -55,18 +55,18 @@ def handler(event, _context=None):
 
 
 def consumes_on_new(point, weight):
-    """Whether the new cluster is to consume. After a rollback never; before the old side is retired always."""
+    """Returns whether the new cluster should consume: never after a rollback, always before the old side is retired."""
     if point == "beforeRetire":
         return True
     if point in ("beforeFirstShift", "afterRollback"):
         return False
     if point == "afterEachShift":
         return weight >= float(os.environ.get("MOVE_AT", "100"))
-    raise WrongInput(f"hook point {point!r} is not known here")
+    raise WrongInput(f"hook point {point!r} is unknown")
 
 
 def endpoints(variable):
-    """Every instance of a cluster: URL and Host header."""
+    """Returns the URL and the Host header of every instance of a cluster."""
     urls = [url.strip() for url in os.environ.get(variable, "").split(",") if url.strip()]
     if not urls:
         raise WrongInput(f"{variable} is empty: expected the URLs of the endpoints, separated by commas")
@@ -75,7 +75,7 @@ def endpoints(variable):
         parts = urllib.parse.urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         if parts.scheme == "https":
-            # A certificate is for the name and not for an address: names of single instances are needed.
+            # A certificate is for a name, not for an address, so each instance needs its own name.
             found.append((url, parts.netloc))
             continue
         try:
@@ -88,7 +88,7 @@ def endpoints(variable):
 
 
 def set_running(instances, wanted, deadline):
-    """Asks every instance, reads every one back, and tells how many there are."""
+    """Sets the state of every instance, reads each one back, and returns how many there are."""
     for instance in instances:
         if ask(instance, deadline)["running"] != wanted:
             ask(instance, deadline, {"running": wanted})

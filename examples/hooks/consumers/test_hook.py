@@ -17,7 +17,7 @@ class Instance:
     def __init__(self, cluster, running, journal):
         self.cluster, self.running, self.journal = cluster, running, journal
         # What goes wrong: a status to answer with, or True for an instance that does not obey.
-        self.status, self.deaf = None, False
+        self.status, self.stuck = None, False
         instance = self
 
         class Endpoint(http.server.BaseHTTPRequestHandler):
@@ -26,7 +26,7 @@ class Instance:
 
             def do_POST(self):
                 wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["running"]
-                if instance.status is None and not instance.deaf:
+                if instance.status is None and not instance.stuck:
                     instance.running = wanted
                     journal.append((instance.cluster, wanted))
                 self.reply()
@@ -55,7 +55,7 @@ class Instance:
 
 class Hook(unittest.TestCase):
     def setUp(self):
-        # What it does is tried here, and not how fast this machine is.
+        # The tests are about what the hook does, not about how fast this machine is.
         patience = mock.patch.multiple(hook, SECONDS_FOR_ALL=600, SECONDS_FOR_ONE=600)
         patience.start()
         self.addCleanup(patience.stop)
@@ -89,12 +89,12 @@ class Hook(unittest.TestCase):
         self.call("beforeFirstShift")
         self.call("afterEachShift", 50.0)
         self.assertEqual(self.running(), ([True, True], [False, False]))
-        self.assertEqual(self.journal, [], "who is right already is not asked again")
+        self.assertEqual(self.journal, [], "an instance in the right state is not changed")
         self.call("afterEachShift", 100.0)
         self.assertEqual(self.running(), ([False, False], [True, True]))
         self.assertEqual(self.journal, [("old", False)] * 2 + [("new", True)] * 2, "both sides never consume")
 
-    def test_after_a_rollback_they_come_home_however_far_they_were(self):
+    def test_after_a_rollback_they_return_however_far_they_were(self):
         self.environment(MOVE_AT="5")
         self.call("afterEachShift", 5.0)
         self.old[0].running = True
@@ -103,20 +103,20 @@ class Hook(unittest.TestCase):
             self.assertEqual(self.running(), ([True, True], [False, False]))
 
     def test_nothing_is_started_while_the_other_side_still_runs(self):
-        self.old[1].deaf = True
+        self.old[1].stuck = True
         with self.assertRaisesRegex(hook.Transient, "1 of 2 instances did not stop yet"):
             self.call("afterEachShift", 100.0)
         self.assertEqual(self.running()[1], [False, False])
-        self.old[1].deaf = False
+        self.old[1].stuck = False
         self.call("afterEachShift", 100.0)
         self.assertEqual(self.running(), ([False, False], [True, True]))
 
-    def test_an_instance_that_is_away_or_busy_is_worth_another_call(self):
+    def test_an_unreachable_or_busy_instance_is_worth_another_call(self):
         self.new[0].status = 503
         with self.assertRaisesRegex(hook.Transient, "answered 503"):
             self.call("afterRollback")
         self.new[0].status = None
-        # A port that is taken, so that nobody else takes it, and at which nobody listens.
+        # A port that is taken, so no one else can take it, but on which no one listens.
         taken = socket.socket()
         self.addCleanup(taken.close)
         taken.bind(("127.0.0.1", 0))
@@ -124,11 +124,11 @@ class Hook(unittest.TestCase):
         with self.assertRaisesRegex(hook.Transient, "cannot be reached"):
             self.call("afterRollback")
 
-    def test_what_another_call_would_not_mend_has_another_name(self):
+    def test_what_another_call_would_not_fix_has_another_name(self):
         self.old[0].status = 404
         with self.assertRaisesRegex(hook.WrongInput, "answered 404"):
             self.call("afterRollback")
-        with self.assertRaisesRegex(hook.WrongInput, "'sometimes' is not known"):
+        with self.assertRaisesRegex(hook.WrongInput, "'sometimes' is unknown"):
             self.call("sometimes")
         self.environment(OLD_URLS=" , ")
         with self.assertRaisesRegex(hook.WrongInput, "OLD_URLS is empty"):

@@ -74,6 +74,11 @@ fn fault_definitions() -> Value {
     })
 }
 
+/// Describes a field of a number from 0 to `most`.
+fn amount(kind: &str, most: u32, default: u32, description: &str) -> Value {
+    json!({"type": kind, "minimum": 0, "maximum": most, "default": default, "description": description})
+}
+
 fn service() -> Value {
     let (outcomes, _) = expectation_words();
     json!({
@@ -90,22 +95,10 @@ fn service() -> Value {
                 "type": "array", "items": {"$ref": "#/$defs/route"},
                 "description": "By default the default action of the first load balancer.",
             },
-            "old": {
-                "type": "integer", "minimum": 0, "maximum": 200, "default": 3,
-                "description": "Servers on the old cluster.",
-            },
-            "new": {
-                "type": "integer", "minimum": 0, "maximum": 200, "default": 3,
-                "description": "Servers on the new cluster.",
-            },
-            "sentPerMinute": {
-                "type": "number", "minimum": 0, "maximum": 2000, "default": 50,
-                "description": "Live requests in a world minute.",
-            },
-            "drawnPerMinute": {
-                "type": "number", "minimum": 0, "maximum": 20000, "default": 0,
-                "description": "Requests in a world minute that are drawn instead of sent.",
-            },
+            "old": amount("integer", 200, 3, "Servers on the old cluster."),
+            "new": amount("integer", 200, 3, "Servers on the new cluster."),
+            "sentPerMinute": amount("number", 2000, 50, "Requests in a world minute that are sent over connections."),
+            "drawnPerMinute": amount("number", 20000, 0, "Requests in a world minute that are drawn instead of sent."),
             "start": {
                 "type": "boolean", "default": true,
                 "description": "Whether to start its migration; otherwise it only exists, under load.",
