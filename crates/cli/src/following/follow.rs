@@ -52,7 +52,7 @@ pub enum Reached {
         /// The migration.
         migration: MigrationId,
         /// The condition, in words.
-        told: String,
+        message: String,
         /// The command's exit code.
         code: ExitCode,
     },
@@ -67,7 +67,8 @@ pub struct Follow<'a> {
     /// The migration, once known.
     migration: Option<MigrationId>,
     plan: Option<Plan>,
-    told: u64,
+    /// The sequence of the last event that was printed.
+    printed: u64,
     /// Whether only the execution shows how it ended, as for a rollback, which does not need the table.
     by_run: bool,
     /// Whether it is being rolled back, so that there is nothing to abort.
@@ -100,7 +101,7 @@ impl<'a> Follow<'a> {
             execution: None,
             migration,
             plan: None,
-            told: 0,
+            printed: 0,
             by_run: false,
             returning: false,
             interruption: None,
@@ -112,7 +113,7 @@ impl<'a> Follow<'a> {
     /// Skips the events up to this one.
     #[must_use]
     pub fn after_event(mut self, sequence: u64) -> Self {
-        self.told = sequence;
+        self.printed = sequence;
         self
     }
 
@@ -122,7 +123,7 @@ impl<'a> Follow<'a> {
         self.by_run = true;
         self.returning = true;
         self.migration = head.map(|head| head.migration.clone());
-        self.told = head.map_or(0, |head| head.sequence);
+        self.printed = head.map_or(0, |head| head.sequence);
         self
     }
 
@@ -184,8 +185,8 @@ impl<'a> Follow<'a> {
                     self.note_that_it_is_old();
                     if lost.is_none() {
                         lost = Some(self.session.now());
-                        let told = format!("no answer, retrying; the migration continues: {}", error.chain());
-                        self.say(&told, console);
+                        let message = format!("no answer, retrying; the migration continues: {}", error.chain());
+                        self.say(&message, console);
                     }
                 }
                 Err(error) => return Err(self.failed(self.session.failed(&error))),
@@ -267,17 +268,17 @@ impl<'a> Follow<'a> {
             return Some(Reached::End(ending));
         }
         let head = seen.head.as_ref()?;
-        let there = |told: String, code| Some(Reached::There { migration: head.migration.clone(), told, code });
+        let there = |message: String, code| Some(Reached::There { migration: head.migration.clone(), message, code });
         let verified = weight_at(self.plan.as_ref()?, head.verified_step);
         match until {
             Until::Taken => there(format!("{} holds its locks and is under way", head.migration), ExitCode::Done),
             Until::Approval => {
                 let waits = waits_for_approval(head, self.plan.as_ref()?, self.session.now());
-                let told = format!(
+                let message = format!(
                     "{} is at {verified} and waits for approval: `crossfade approve {}`",
                     head.migration, self.service
                 );
-                if waits { there(told, ExitCode::WaitsForApproval) } else { None }
+                if waits { there(message, ExitCode::WaitsForApproval) } else { None }
             }
             Until::Weight(weight) if verified >= weight && head.phase == Phase::Moving => {
                 there(format!("{}: every route was read back at {verified}", head.migration), ExitCode::Done)
@@ -299,13 +300,13 @@ impl<'a> Follow<'a> {
             }
             return Ok(());
         }
-        if head.sequence <= self.told {
+        if head.sequence <= self.printed {
             return Ok(());
         }
         let events = self.session.ports.ledger.events(&head.service, &head.migration).await;
-        let known = self.told;
+        let known = self.printed;
         for event in events.unwrap_or_default().into_iter().filter(|event| event.sequence > known) {
-            self.told = event.sequence;
+            self.printed = event.sequence;
             if console.output == Output::Json && self.screen.is_stream() {
                 console.json_line(&event)?;
             } else {

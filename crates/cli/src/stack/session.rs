@@ -226,9 +226,9 @@ impl Session {
             match decode_fleet(&document) {
                 Ok(policy) => services.known.extend(policy.services.into_iter().map(|one| (fleet.clone(), one.name))),
                 Err(problems) => {
-                    let told =
+                    let problem =
                         format!("the stored policy of fleet {fleet} cannot be used: {problems}; apply a valid one");
-                    services.unreadable.push(told);
+                    services.unreadable.push(problem);
                 }
             }
         }
@@ -268,7 +268,7 @@ impl Session {
         } else {
             format!("the stored policies name {}", names.join(", "))
         };
-        let unreadable: Vec<String> = stored.unreadable.iter().map(|told| format!("\n  {told}")).collect();
+        let unreadable: Vec<String> = stored.unreadable.iter().map(|problem| format!("\n  {problem}")).collect();
         Failure::bad_input(format!("there is no service {service}{near}\n  {listed}{}", unreadable.concat()))
     }
 }

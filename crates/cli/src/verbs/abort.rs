@@ -226,7 +226,7 @@ async fn was_taken_back(before: Option<&Head>, session: &Session) -> bool {
 
 /// Prints the end of a rollback that the operator asked for, so a service that is back is a success.
 fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
-    let (code, told) = match ending.outcome {
+    let (code, message) = match ending.outcome {
         Outcome::Refused if taken_back => {
             (ExitCode::Done, format!("{}: taken back before any route was changed, locks released", ending.service))
         }
@@ -241,14 +241,14 @@ fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result
         Outcome::Failed => (ExitCode::Failed, format!("{}: the rollback failed: {}", ending.service, ending.reason)),
     };
     match console.output {
-        Output::Human => console.data(&told)?,
+        Output::Human => console.data(&message)?,
         Output::Json => console.json(&json!({
-            "service": ending.service, "migration": ending.migration, "outcome": ending.outcome, "reason": told,
+            "service": ending.service, "migration": ending.migration, "outcome": ending.outcome, "reason": message,
             "exitCode": code, "secondsToSafe": ending.seconds_to_safe,
         }))?,
         Output::Github => {
             let level = if code == ExitCode::Done { "notice" } else { "error" };
-            console.data(&annotation(level, "rollback", &told))?;
+            console.data(&annotation(level, "rollback", &message))?;
         }
     }
     Ok(code)

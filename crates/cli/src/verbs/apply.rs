@@ -71,12 +71,12 @@ pub async fn run(
             for change in &changes {
                 console.data(change)?;
             }
-            let told = match (changes.is_empty(), arguments.dry_run) {
+            let message = match (changes.is_empty(), arguments.dry_run) {
                 (true, _) => format!("fleet {}: nothing to change", policy.fleet),
                 (false, true) => format!("fleet {}: nothing was stored (--dry-run)", policy.fleet),
                 (false, false) => format!("fleet {}: stored", policy.fleet),
             };
-            console.say(&told);
+            console.say(&message);
         }
     }
     Ok(ExitCode::Done)

@@ -46,7 +46,8 @@ struct Line {
     /// The result.
     state: LineState,
     /// What was found, and how to fix it.
-    told: String,
+    #[serde(rename = "told")]
+    message: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -86,7 +87,7 @@ pub async fn run(
     if console.output == Output::Json {
         console.json(&lines)?;
     } else {
-        for Line { what, state, told } in &lines {
+        for Line { what, state, message } in &lines {
             let mark = match state {
                 LineState::Ok => "ok     ",
                 LineState::Note => "note   ",
@@ -95,15 +96,15 @@ pub async fn run(
             };
             console.data(&format!(
                 "{mark}  {what:<25} {}",
-                told.replace("\n  ", "\n                                   ")
+                message.replace("\n  ", "\n                                   ")
             ))?;
         }
     }
     Ok(code)
 }
 
-fn line(what: &str, state: LineState, told: impl Into<String>) -> Line {
-    Line { what: what.to_owned(), state, told: told.into() }
+fn line(what: &str, state: LineState, message: impl Into<String>) -> Line {
+    Line { what: what.to_owned(), state, message: message.into() }
 }
 
 async fn examine(session: &Session, lines: &mut Vec<Line>) {
@@ -139,8 +140,8 @@ async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
         Ok(stored) => {
             lines.push(line("table", LineState::Ok, format!("{} is readable", session.place.stack)));
             if stored.is_empty() {
-                let told = "none is stored: `crossfade apply policy.yaml` stores one";
-                lines.push(line("policies", LineState::Note, told));
+                let message = "none is stored: `crossfade apply policy.yaml` stores one";
+                lines.push(line("policies", LineState::Note, message));
             }
             for (fleet, document) in stored {
                 lines.push(match decode_fleet(&document) {
@@ -167,13 +168,13 @@ async fn migrations(session: &Session, lines: &mut Vec<Line>) {
             let newer: Vec<&str> =
                 heads.iter().filter(|head| head.version > RECORD_VERSION).map(|head| head.service.as_str()).collect();
             lines.push(if newer.is_empty() {
-                let told = format!("crossfade {}, records of version {RECORD_VERSION}", env!("CARGO_PKG_VERSION"));
-                line("versions", LineState::Ok, told)
+                let message = format!("crossfade {}, records of version {RECORD_VERSION}", env!("CARGO_PKG_VERSION"));
+                line("versions", LineState::Ok, message)
             } else {
-                let told = format!("records of {} are newer than this command: update it", newer.join(", "));
-                line("versions", LineState::Missing, told)
+                let message = format!("records of {} are newer than this command: update it", newer.join(", "));
+                line("versions", LineState::Missing, message)
             });
-            let told = match heads.len() {
+            let message = match heads.len() {
                 0 => "none is under way".to_owned(),
                 _ => heads
                     .iter()
@@ -181,7 +182,7 @@ async fn migrations(session: &Session, lines: &mut Vec<Line>) {
                     .collect::<Vec<_>>()
                     .join(", "),
             };
-            lines.push(line("migrations", LineState::Ok, told));
+            lines.push(line("migrations", LineState::Ok, message));
         }
     }
 }
@@ -204,8 +205,9 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
     lines.push(if missing.is_empty() {
         line("target groups", LineState::Ok, format!("{} of the stored policies exist", wanted.len()))
     } else {
-        let told = format!("{} do not exist in {}: correct oldTargetGroups", missing.join(", "), session.place.region);
-        line("target groups", LineState::Missing, told)
+        let message =
+            format!("{} do not exist in {}: correct oldTargetGroups", missing.join(", "), session.place.region);
+        line("target groups", LineState::Missing, message)
     });
     let balancers: BTreeSet<LoadBalancerArn> = found.into_iter().flat_map(|group| group.load_balancers).collect();
     for balancer in balancers {
@@ -213,13 +215,13 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
             Err(error) => judged(session, "quotas", Err(error), ""),
             Ok(groups) => {
                 let state = if groups.len() >= CROWDED { LineState::Note } else { LineState::Ok };
-                let told = format!(
+                let message = format!(
                     "{} uses {} of {GROUPS_PER_LOAD_BALANCER} target groups; each service needs one more while it \
                      moves",
                     balancer.name(),
                     groups.len()
                 );
-                line("quotas", state, told)
+                line("quotas", state, message)
             }
         });
     }

@@ -131,8 +131,8 @@ fn refused(service: &ServiceName, cursor: &Cursor, console: &mut Console<'_>) ->
         1 => format!("the plan of {service} is refused:"),
         more => format!("the plan of {service} is refused for {more} reasons:"),
     };
-    for Finding { code, subject, message: told, .. } in refusals {
-        write!(message, "\n  {subject}: {told} ({code})").expect("a string takes whatever is written");
+    for Finding { code, subject, message: text, .. } in refusals {
+        write!(message, "\n  {subject}: {text} ({code})").expect("a string takes whatever is written");
     }
     Err(Failure { code, message })
 }

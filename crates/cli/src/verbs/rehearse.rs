@@ -87,7 +87,7 @@ pub fn run(
     });
     result.unwrap_or_else(|failure| {
         // If standard error is closed, no one reads the message.
-        let _told = writeln!(stderr, "error: {}", failure.message);
+        let _written = writeln!(stderr, "error: {}", failure.message);
         failure.code
     })
 }

@@ -182,10 +182,10 @@ async fn follow(
         return arguments.until_the_end.run(follow, console).await;
     }
     match follow.until(Until::Taken, Some(planning), console).await? {
-        Reached::There { migration, told, .. } => {
-            console.say(&format!("{told}; `crossfade watch {service}` shows it"));
+        Reached::There { migration, message, .. } => {
+            console.say(&format!("{message}; `crossfade watch {service}` shows it"));
             if console.output == Output::Json {
-                console.json(&json!({"service": service, "migration": migration, "reason": told, "exitCode": 0}))?;
+                console.json(&json!({"service": service, "migration": migration, "reason": message, "exitCode": 0}))?;
             } else {
                 console.data(migration.as_str())?;
             }

@@ -99,8 +99,8 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
     // A migration that was started with `--policy` may be of a service that no stored policy names.
     let mut services: BTreeMap<ServiceName, String> =
         open.into_iter().map(|head| (head.service, "-".to_owned())).collect();
-    for told in &stored.unreadable {
-        console.say(&format!("warning: {told}"));
+    for problem in &stored.unreadable {
+        console.say(&format!("warning: {problem}"));
     }
     services.extend(stored.known.into_iter().map(|(fleet, service)| (service, fleet)));
     let mut rows = Vec::new();

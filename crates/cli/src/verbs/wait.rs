@@ -65,11 +65,11 @@ pub async fn run(arguments: &WaitArguments, session: &Session, console: &mut Con
         Follow::migration(session, &arguments.service, Some(head.migration.clone())).after_event(head.sequence);
     match follow.until(arguments.until, arguments.timeout, console).await? {
         Reached::End(ending) => ending::print(&ending, console),
-        Reached::There { migration, told, code } => {
+        Reached::There { migration, message, code } => {
             match console.output {
-                Output::Human => console.data(&told)?,
-                Output::Json => console.json(&json!({"migration": migration, "told": told, "exitCode": code}))?,
-                Output::Github => console.data(&annotation("notice", migration.as_str(), &told))?,
+                Output::Human => console.data(&message)?,
+                Output::Json => console.json(&json!({"migration": migration, "told": message, "exitCode": code}))?,
+                Output::Github => console.data(&annotation("notice", migration.as_str(), &message))?,
             }
             Ok(code)
         }

@@ -73,7 +73,7 @@ impl<'a> Console<'a> {
 
     /// Prints a message. If standard error is closed, no one reads it.
     pub fn say(&mut self, text: &str) {
-        let _told = writeln!(self.err, "{text}");
+        let _written = writeln!(self.err, "{text}");
     }
 
     /// Prints why a command could not do its work, and returns its exit code.
@@ -83,13 +83,13 @@ impl<'a> Console<'a> {
             return failure.code;
         }
         if self.output == Output::Json {
-            let told = serde_json::json!({"error": failure.message, "exitCode": failure.code});
+            let error = serde_json::json!({"error": failure.message, "exitCode": failure.code});
             // The message goes to standard error in every format.
-            let _told = self.json(&told);
+            let _written = self.json(&error);
         }
         if self.output == Output::Github {
             // Standard error itself may be broken.
-            let _told = self.data(&annotation("error", "crossfade", &failure.message));
+            let _written = self.data(&annotation("error", "crossfade", &failure.message));
             if let Err(unwritten) = self.job.write_failure(failure, &self.migration) {
                 self.say(&format!("error: {}", unwritten.message));
             }

@@ -143,15 +143,15 @@ fn gates(look: &Look, observation: &Observation) -> Vec<String> {
         Err(error) => format!("  alarms    could not be read: {error}"),
         Ok(_) if wanted.is_empty() => "  alarms    the policy names none".to_owned(),
         Ok(found) => {
-            let told: Vec<String> = wanted.iter().map(|name| alarm(name, found, look.now)).collect();
-            format!("  alarms    {} (read at {})", told.join(", "), look.now.strftime("%H:%M:%S"))
+            let parts: Vec<String> = wanted.iter().map(|name| alarm(name, found, look.now)).collect();
+            format!("  alarms    {} (read at {})", parts.join(", "), look.now.strftime("%H:%M:%S"))
         }
     });
     lines.push(match &observation.targets {
         Err(error) => format!("  targets   could not be read: {error}"),
         Ok(seen) => {
-            let told: Vec<String> = seen.iter().map(targets).collect();
-            format!("  targets   {} (read at {})", told.join(", "), look.now.strftime("%H:%M:%S"))
+            let parts: Vec<String> = seen.iter().map(targets).collect();
+            format!("  targets   {} (read at {})", parts.join(", "), look.now.strftime("%H:%M:%S"))
         }
     });
     lines

@@ -23,7 +23,7 @@ pub(super) async fn find(folder: Option<&Path>, stderr: &mut (impl Write + IsTer
         None => {
             if let Some(line) = in_a_log(&progress) {
                 // The build continues even if its progress cannot be printed.
-                let _told = writeln!(stderr, "{line}");
+                let _written = writeln!(stderr, "{line}");
             }
         }
     })

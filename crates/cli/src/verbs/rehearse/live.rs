@@ -49,10 +49,10 @@ impl Live {
     fn show(&mut self, snapshot: &Snapshot, stderr: &mut impl Write) {
         match self {
             Self::Bars(bars) => bars.show(snapshot),
-            Self::Lines(told) => {
+            Self::Lines(printed) => {
                 for service in &snapshot.services {
-                    if let Some(line) = news(told, service) {
-                        let _told = writeln!(stderr, "{}  {line}", clock_text(snapshot.world_seconds));
+                    if let Some(line) = news(printed, service) {
+                        let _written = writeln!(stderr, "{}  {line}", clock_text(snapshot.world_seconds));
                     }
                 }
             }
@@ -99,13 +99,13 @@ impl Bars {
 ///
 /// A reason contains counts, and in brackets the votes of the gates. Only a change in the words before the brackets
 /// counts, without digits. Otherwise every slice of a bake would print a line.
-fn news(told: &mut BTreeMap<String, String>, service: &ServiceProgress) -> Option<String> {
+fn news(printed: &mut BTreeMap<String, String>, service: &ServiceProgress) -> Option<String> {
     let line = short(format!("{} {}  {}", service.service, service.weight, phase_and_reason(service)));
     let is_word = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
     let words: Vec<&str> =
         service.reason.split(" (").next().unwrap_or_default().split_whitespace().filter(is_word).collect();
     let gist = format!("{} {} {}", service.weight, words.join(" "), service.over);
-    let last = told.insert(service.service.clone(), gist.clone());
+    let last = printed.insert(service.service.clone(), gist.clone());
     (last != Some(gist)).then_some(line)
 }
 

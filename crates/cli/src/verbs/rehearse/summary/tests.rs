@@ -54,7 +54,7 @@ fn written(report: &Report, colours: bool, verbose: bool) -> String {
 }
 
 #[test]
-fn everything_is_told_within_a_hundred_columns() {
+fn everything_fits_within_a_hundred_columns() {
     let mut bookings = service("bookings", Outcome::RolledBack, Outcome::RolledBack);
     bookings.rollback = Some(RollbackReport {
         trigger: Trigger::AlarmEvent,
