@@ -289,7 +289,7 @@ pub struct Afterwards {
 impl Afterwards {
     /// Sends load again and lets faults begin and end, until it is dropped. So a service that is started now finds a
     /// world at work.
-    pub async fn go_on(self, rehearsal: &Rehearsal) -> Result<std::convert::Infallible, RehearsalError> {
+    pub async fn keep_running(self, rehearsal: &Rehearsal) -> Result<std::convert::Infallible, RehearsalError> {
         let Self { mut scheduled_faults, arns, new_groups, mut work } = self;
         let _traffic = Traffic::start(rehearsal, &new_groups);
         loop {

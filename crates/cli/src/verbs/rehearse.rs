@@ -170,7 +170,7 @@ async fn rehearse(
         Ok((code, afterwards)) if arguments.keep => {
             say(stderr, "The world stays up, under load, until Ctrl-C. The lines above say how to reach it.")?;
             tokio::select! {
-                ended = afterwards.go_on(&rehearsal) => match ended {
+                ended = afterwards.keep_running(&rehearsal) => match ended {
                     Ok(never) => match never {},
                     Err(error) => return Err(Failure::of(&error)),
                 },

@@ -70,7 +70,7 @@ impl AwsFaults {
     /// Returns the faults that never happened, each by its place in the scenario.
     pub(super) fn without_effect(&self) -> Vec<String> {
         let faults = self.faults.lock().expect("no holder of the lock panics");
-        let told = |(index, counted): (usize, &Counted)| {
+        let describe = |(index, counted): (usize, &Counted)| {
             let AwsFault { operation, call, by, service, .. } = &counted.fault;
             let by = by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
             let about = service.as_ref().map_or_else(String::new, |service| format!(" about {service}"));
@@ -81,7 +81,7 @@ impl AwsFaults {
             };
             format!("awsFaults[{index}] never happened, at call {call} of {operation}{by}{about}: {made}")
         };
-        faults.iter().enumerate().filter(|(_, counted)| !counted.happened).map(told).collect()
+        faults.iter().enumerate().filter(|(_, counted)| !counted.happened).map(describe).collect()
     }
 
     fn note_happened(&self, fault: usize, happened: bool) {
