@@ -1,10 +1,10 @@
-//! An address on this machine at which every caller is hung up on, and counted.
+//! An address on this machine that accepts every connection, closes it, and counts it.
 
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Takes every connection and closes it without an answer.
+/// Accepts every connection and closes it without an answer.
 pub(crate) struct ClosedDoor {
     pub(crate) url: String,
     callers: Arc<AtomicUsize>,
@@ -16,7 +16,7 @@ impl ClosedDoor {
         let door = Self { url: format!("http://{}", listener.local_addr().unwrap()), callers: Arc::default() };
         let callers = Arc::clone(&door.callers);
         std::thread::spawn(move || {
-            // A caller knows that it was hung up on only after it was counted.
+            // Counted first, so the count is right when the caller notices.
             for _caller in listener.incoming().flatten() {
                 callers.fetch_add(1, Ordering::SeqCst);
             }
@@ -24,7 +24,7 @@ impl ClosedDoor {
         door
     }
 
-    /// How many have called.
+    /// Returns how many connections were made.
     pub(crate) fn callers(&self) -> usize {
         self.callers.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! What goes wrong before anything is reached, and what needs nothing to be reached.
+//! What fails before AWS is called, and what needs no AWS.
 
 use super::closed_door::ClosedDoor;
 use super::terminal::{Said, bare, policy_file, said};
@@ -148,7 +148,7 @@ fn every_command_line_of_the_documents_exists_with_exactly_these_flags() {
             let words = line.strip_prefix("$ crossfade ").or_else(|| line.strip_prefix("$ cargo run -- "));
             let Some(words) = words else { continue };
             let words = words.split(['#', '|']).next().unwrap().trim();
-            // Help is asked for last: whatever stands before it has to be right.
+            // `--help` comes last, so everything before it must be valid.
             let words = if words == "help" { words.to_owned() } else { format!("{words} --help") };
             let said = said(bare(&words).output().unwrap());
             assert_eq!(said.code, 0, "{document}: {line}\n{}", said.stderr);

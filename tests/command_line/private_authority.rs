@@ -1,5 +1,5 @@
-//! An endpoint whose certificate was signed by an authority of the company's own: trusted if the system trusts it, as
-//! the HTTP client of the command and of every function promises.
+//! An endpoint whose certificate was signed by a company's own authority. It is trusted if the system trusts it, as the
+//! HTTP client of the command and of every function promises.
 
 use super::terminal::{Kept, Said, said};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -19,7 +19,7 @@ services:
     start: false
 ";
 
-/// TLS in front of a world; gives its address, and leaves the authority's certificate in `authority.pem`.
+/// Puts TLS in front of a world; returns its address, and writes the authority's certificate to `authority.pem`.
 struct Front {
     url: String,
     _runtime: tokio::runtime::Runtime,
@@ -37,7 +37,7 @@ impl Front {
                 let (near, _) = listener.accept().await.unwrap();
                 let (acceptor, world) = (acceptor.clone(), world.clone());
                 tokio::spawn(async move {
-                    // A client that does not trust us hangs up here.
+                    // A client that does not trust us closes the connection here.
                     let Ok(mut near) = acceptor.accept(near).await else { return };
                     let mut far = tokio::net::TcpStream::connect(world).await.unwrap();
                     let _ended = tokio::io::copy_bidirectional(&mut near, &mut far).await;

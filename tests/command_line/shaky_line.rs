@@ -1,4 +1,4 @@
-//! A line to the local world that can be cut and joined again, and that knows what was asked over it.
+//! A connection to the local world that can be cut and restored, and that records what was requested over it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Passes connections on to an address; while it is cut, none lives and none is taken.
+/// Passes connections on to an address. While it is cut, it has none and accepts none.
 pub(crate) struct ShakyLine {
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
@@ -16,9 +16,9 @@ pub(crate) struct ShakyLine {
 struct State {
     is_cut: bool,
     open: Vec<TcpStream>,
-    /// The operations that were asked for, in order, by AWS's names.
+    /// The operations that were requested, in order, by AWS's names.
     asked: Vec<String>,
-    /// After this operation no other request arrives.
+    /// After this operation, no other request arrives.
     last: Option<&'static str>,
 }
 
@@ -29,7 +29,7 @@ impl State {
 }
 
 impl ShakyLine {
-    /// A line to an endpoint such as `http://127.0.0.1:4566`.
+    /// Connects to an endpoint such as `http://127.0.0.1:4566`.
     pub(crate) fn to(endpoint: &str) -> Self {
         let address = endpoint.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -38,7 +38,7 @@ impl ShakyLine {
         let state = Arc::clone(&line.state);
         std::thread::spawn(move || {
             for near in listener.incoming().flatten() {
-                // Held until the connection is noted, so that a cut ends every connection that is there.
+                // Held until the connection is recorded, so that a cut ends every existing connection.
                 let mut now = locked(&state);
                 if now.is_cut {
                     continue;
@@ -55,27 +55,27 @@ impl ShakyLine {
         line
     }
 
-    /// Ends every connection and takes no new one.
+    /// Ends every connection and accepts no new one.
     pub(crate) fn cut(&self) {
         let mut now = locked(&self.state);
         now.is_cut = true;
         for stream in now.open.drain(..) {
-            // One that is closed already needs no closing.
+            // A closed connection needs no closing.
             let _closed = stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub(crate) fn join(&self) {
         locked(&self.state).is_cut = false;
     }
 
-    /// The first request of this operation is answered, and no later request of any operation ever is.
+    /// Answers the first request of this operation, and no later request of any operation.
     pub(crate) fn fall_silent_after(&self, operation: &'static str) {
         locked(&self.state).last = Some(operation);
     }
 
-    /// Waits until a process has asked for an operation so many times.
+    /// Waits until a process has requested an operation this many times.
     pub(crate) fn until_asked(&self, operation: &str, times: usize, by: &mut Child) {
         while locked(&self.state).asked.iter().filter(|asked| *asked == operation).count() < times {
             assert_eq!(by.try_wait().unwrap(), None, "it ended before it asked for {operation} {times} times");
@@ -88,14 +88,14 @@ fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a client says on one connection.
+/// What a client sends on one connection.
 struct Requests {
     state: Arc<Mutex<State>>,
     is_held: bool,
 }
 
 impl Requests {
-    /// Notes a request that begins in these bytes; false when the world may not hear them.
+    /// Records a request that begins in these bytes; returns whether the world may receive them.
     fn may_pass(&mut self, bytes: &[u8]) -> bool {
         if bytes.starts_with(b"POST ") {
             let mut now = locked(&self.state);

@@ -1,4 +1,4 @@
-//! A terminal next to a rehearsal that is kept.
+//! A terminal next to a rehearsal that keeps running.
 
 use super::shaky_line::ShakyLine;
 use crate::rehearse::{Running, binary, scenario_file};
@@ -7,14 +7,14 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-/// A rehearsal that stays up while its services move; dropped, it is gone.
+/// A rehearsal that keeps running while its services move. It ends when it is dropped.
 pub(crate) struct Kept {
     _running: Running,
     exports: Vec<(String, String)>,
     _folder: tempfile::TempDir,
 }
 
-/// A command that is over.
+/// A command that has ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Said {
     pub(crate) code: i32,
@@ -23,7 +23,7 @@ pub(crate) struct Said {
 }
 
 impl Kept {
-    /// Starts a scenario and takes over what it tells people to export.
+    /// Starts a scenario, and takes the variables that it prints for export.
     pub(crate) fn start(scenario: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = scenario_file(folder.path(), scenario);
@@ -37,12 +37,12 @@ impl Kept {
         Self { _running: running, exports, _folder: folder }
     }
 
-    /// The address of the world's AWS.
+    /// Returns the URL of the world's AWS.
     pub(crate) fn endpoint(&self) -> &str {
         &self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").unwrap().1
     }
 
-    /// `crossfade` with these words, as typed in a terminal where the lines were exported.
+    /// Prepares `crossfade` with these words, as in a terminal with the exported variables.
     pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = bare(words);
         command.envs(self.exports.iter().map(|(name, value)| (name, value)));
@@ -54,18 +54,18 @@ impl Kept {
         said(self.command(words).output().unwrap())
     }
 
-    /// Begins a command.
+    /// Starts a command.
     pub(crate) fn begin(&self, words: &str) -> Child {
         self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Begins a command that reaches the world over a line of its own.
+    /// Starts a command that reaches the world over its own connection.
     pub(crate) fn begin_over(&self, line: &ShakyLine, words: &str) -> Child {
         let mut command = self.command(words);
         command.env("AWS_ENDPOINT_URL", &line.url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Runs a command until it ends with this code: what it waits for is the world's to bring about.
+    /// Runs a command until it ends with this code. The world brings about what it waits for.
     pub(crate) fn run_until(&self, code: i32, words: &str) -> Said {
         loop {
             let said = self.run(words);
@@ -78,10 +78,10 @@ impl Kept {
     }
 }
 
-/// Ctrl-C, once a command has taken it into its own hands.
+/// Sends Ctrl-C once a command handles it.
 pub(crate) fn interrupt(child: &mut Child) {
     let status = format!("/proc/{}/status", child.id());
-    // SIGHUP, the lowest bit, is the last signal that a command takes.
+    // SIGHUP, the lowest bit, is the last signal that a command starts to handle.
     let listens = || {
         let text = std::fs::read_to_string(&status).unwrap();
         let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
@@ -94,7 +94,7 @@ pub(crate) fn interrupt(child: &mut Child) {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
 
-/// `crossfade` in an environment that knows nothing of AWS.
+/// Prepares `crossfade` in an environment without AWS.
 pub(crate) fn bare(words: &str) -> Command {
     let mut command = Command::new(binary("crossfade"));
     command.args(words_of(words)).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nowhere");
@@ -102,7 +102,7 @@ pub(crate) fn bare(words: &str) -> Command {
     command
 }
 
-/// Words as a shell splits them, with double quotes.
+/// Splits words as a shell does, with double quotes.
 fn words_of(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (number, part) in text.split('"').enumerate() {
@@ -115,7 +115,7 @@ fn words_of(text: &str) -> Vec<String> {
     words
 }
 
-/// What a finished command said.
+/// Returns what a finished command printed.
 pub(crate) fn said(output: Output) -> Said {
     Said {
         code: output.status.code().unwrap_or(-1),
@@ -124,7 +124,7 @@ pub(crate) fn said(output: Output) -> Said {
     }
 }
 
-/// A policy in a file.
+/// Writes a policy to a file.
 pub(crate) fn policy_file(folder: &Path, name: &str, text: &str) -> String {
     let file = folder.join(name);
     std::fs::write(&file, text).unwrap();

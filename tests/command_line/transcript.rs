@@ -1,4 +1,4 @@
-//! A transcript: what was typed, what was said, how it ended; without what differs from run to run.
+//! A transcript: what was typed and printed, and the exit code, without what differs from run to run.
 
 use super::terminal::Said;
 use std::collections::BTreeSet;
@@ -12,8 +12,8 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    /// Notes a command. Lines of talk that begin with a time are the journal as it grows: how many of them a waiting
-    /// command is in time for differs, and `history` has them all.
+    /// Records a command. Messages that begin with a time are the journal as it grows. A waiting command does not
+    /// always see the same ones, and `history` has them all.
     pub(crate) fn note(&mut self, words: &str, said: &Said) {
         self.codes.insert(said.code);
         writeln!(self.text, "$ crossfade {words}").unwrap();
@@ -26,7 +26,7 @@ impl Transcript {
         writeln!(self.text, "[exit {}]\n", said.code).unwrap();
     }
 
-    /// Compares it with the one that is stored under a name.
+    /// Compares the transcript with the one that is stored under this name.
     pub(crate) fn check(self, name: &str) -> BTreeSet<i32> {
         let filters = vec![
             (r"127\.0\.0\.1:\d+", "[endpoint]"),
@@ -38,7 +38,7 @@ impl Transcript {
             (r"route back \d+s", "route back [age]"),
             (r"secondsToSafe\W+[\d.]+", "secondsToSafe\": [age]"),
             (r"by-hand-\d+", "by-hand-[number]"),
-            // Before the ids: a number may have sixteen digits behind its point.
+            // Before the ids, because a number may have sixteen digits after its point.
             (r"\[\d[\d., e-]*\]", "[data points]"),
             (r"\b[0-9a-f]{16}\b", "[id]"),
             (r"-[0-9a-f]{8}\b", "-[hash]"),
@@ -47,9 +47,9 @@ impl Transcript {
             (r"\d+ harmed", "[n] harmed"),
             (r"(?m)^(  \[time\]  targets: .*\n)+", "  [time]  targets: [healthy enough]\n"),
             (r"/tmp/[^ \n]*/", "[folder]/"),
-            // Whether a look of the gates finds the alarm before its event has come is the moment's.
+            // It depends on the moment whether a check of the gates finds the alarm before its event arrives.
             (r"(?m)^  \[time\]  gates: alarms: .*\n(  \[time\]  rolling back \(alarm event\))", "$1"),
-            // Whether the next look is still to come, or due, is the moment's.
+            // It depends on the moment whether the next check is due.
             (r"; next check in \[age\]", ""),
             // The sweep may have joined the rollback.
             (
@@ -61,7 +61,7 @@ impl Transcript {
             // Columns are as wide as the ages in them.
             (r"SINCE +WHY", "SINCE  WHY"),
             (r"(\[age\] ago) +", "$1  "),
-            // Whether the edit is met in the middle of a shift or at the next look is the moment's.
+            // It depends on the moment whether the edit is found in the middle of a shift or at the next check.
             (
                 r"(someone else changed a route|drift): (default action of listener \[id\] of orders): expected [^;\n]*(; nothing was overwritten[^\n]*)?",
                 "[$2 was changed]",

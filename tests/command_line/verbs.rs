@@ -1,4 +1,4 @@
-//! Every verb and every exit code against one kept rehearsal, in the order of a person's day.
+//! Every verb and every exit code against one kept rehearsal, in the order of an operator's day.
 
 use super::shaky_line::ShakyLine;
 use super::terminal::{Kept, bare, interrupt, policy_file, said};
@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 
-/// `bookings` is rolled back by its alarm, `orders` halts because someone edits a route, the others wait for an
-/// approval. No bake and no wait for a person ends while the commands of the test are slow.
+/// `bookings` is rolled back by its alarm, `orders` halts because someone edits a route, and the others wait for
+/// approval. No bake and no wait for an operator ends because the commands of the test are slow.
 const SCENARIO: &str = "
 seed: 5
 scale: 120
@@ -34,7 +34,7 @@ services:
     expect: rolledBack
 ";
 
-/// Another service that wants the route of `payments`.
+/// Another service that uses the route of `payments`.
 const SAME_ROUTE: &str = "
 fleet: copies
 services:
@@ -136,7 +136,7 @@ fn aborted(kept: &Kept) -> BTreeSet<i32> {
     shown.note("wait payments", &said(waiting.wait_with_output().unwrap()));
     shown.note("history payments", &kept.run("history payments"));
 
-    // Two terminals start the same service at once: they meet in one execution.
+    // Two terminals start the same service at once and share one execution.
     let both = [kept.begin("start payments"), kept.begin("start payments")];
     let both = both.map(|child| said(child.wait_with_output().unwrap()));
     for said in &both {
@@ -152,12 +152,12 @@ fn aborted(kept: &Kept) -> BTreeSet<i32> {
     shown.check("aborted")
 }
 
-/// A command that waits hears how it ended although its connection was gone in between.
+/// A waiting command reports the end, even if its connection was lost in between.
 fn outlives_a_lost_connection(kept: &Kept) {
     let line = ShakyLine::to(kept.endpoint());
     let mut waiting = kept.begin_over(&line, "wait payments");
     let (heard, mut lines) = (BufReader::new(waiting.stderr.take().unwrap()).lines(), Vec::new());
-    // It looks a few times before the line is cut; all further steps wait for its own words.
+    // It polls several times before the connection is cut. The test continues only after the command's own messages.
     line.until_asked("GetItem", 6, &mut waiting);
     line.cut();
     let mut is_back = false;
@@ -192,10 +192,10 @@ fn halted(kept: &Kept) -> BTreeSet<i32> {
     shown.check("halted")
 }
 
-/// Ctrl-C ends the waiting for a rollback, which has nothing left that could be aborted.
+/// Ctrl-C ends the waiting for a rollback. There is nothing left to abort.
 fn says_that_an_interrupted_rollback_goes_on(kept: &Kept) {
     let line = ShakyLine::to(kept.endpoint());
-    // With this the rollback has begun. Its end, which may come sooner than the signal, is not heard.
+    // The rollback has begun with this message. It may end before the signal arrives; the command does not see that.
     line.fall_silent_after("StopExecution");
     let mut back = kept.begin_over(&line, "rollback orders");
     let mut lines = BufReader::new(back.stderr.take().unwrap()).lines().map(Result::unwrap);

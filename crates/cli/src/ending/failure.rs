@@ -52,7 +52,7 @@ pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        write!(text, ": {cause}").expect("a string takes whatever is written");
+        write!(text, ": {cause}").expect("writing to a string succeeds");
         source = cause.source();
     }
     text

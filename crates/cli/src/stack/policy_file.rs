@@ -40,7 +40,7 @@ pub fn decode(file: &Path, document: &Value) -> Result<FleetPolicy, Failure> {
         let count = problems.0.len();
         let mut text = format!("{} has {count} problem{}", file.display(), if count == 1 { "" } else { "s" });
         for problem in &problems.0 {
-            write!(text, "\n  {problem}").expect("a string takes whatever is written");
+            write!(text, "\n  {problem}").expect("writing to a string succeeds");
         }
         Failure::bad_input(text)
     })

@@ -132,7 +132,7 @@ fn refused(service: &ServiceName, cursor: &Cursor, console: &mut Console<'_>) ->
         more => format!("the plan of {service} is refused for {more} reasons:"),
     };
     for Finding { code, subject, message: text, .. } in refusals {
-        write!(message, "\n  {subject}: {text} ({code})").expect("a string takes whatever is written");
+        write!(message, "\n  {subject}: {text} ({code})").expect("writing to a string succeeds");
     }
     Err(Failure { code, message })
 }

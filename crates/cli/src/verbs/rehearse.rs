@@ -122,7 +122,7 @@ fn refusal(file: &str, error: &ScenarioError) -> String {
     let mut text = format!("{file}: {error}");
     if let ScenarioError::Problems(Problems(problems)) = error {
         for problem in problems {
-            write!(text, "\n  {problem}").expect("a string takes whatever is written");
+            write!(text, "\n  {problem}").expect("writing to a string succeeds");
         }
     }
     text

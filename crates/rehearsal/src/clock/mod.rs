@@ -1,4 +1,4 @@
-//! The clock of a rehearsal. World time stands still while anything works, and moves from one turn to the next.
+//! The clock of a rehearsal. World time pauses while anything works, and moves from one turn to the next.
 //!
 //! Everything in the world happens in a **turn**: a client's request, a health check, an evaluation of the alarms, an
 //! invocation, an event. A turn is requested for a world time ([`WorldClock::at`]). The clock grants it, as [`Work`],
@@ -56,7 +56,7 @@ impl WorldClock {
         self.turns.scale()
     }
 
-    /// Starts work now, without a turn. While it is held, the world stands still.
+    /// Starts work now, without a turn. World time pauses while it is held.
     pub fn work(&self) -> Work {
         Work::begin(&self.turns)
     }

@@ -39,7 +39,7 @@ struct State {
     pace: (Instant, Timestamp),
 }
 
-/// Work under way. The world's time stands still until this is dropped.
+/// Work under way. World time pauses until this is dropped.
 #[derive(Debug)]
 #[must_use = "the world's time continues when it is dropped"]
 pub struct Work {

@@ -30,13 +30,13 @@ pub(super) struct Switches {
     old: Arc<FaultSwitch>,
     new: Arc<FaultSwitch>,
     /// Whether the old cluster has any servers. Without them, no one is to blame for a 503.
-    stands: bool,
+    exists: bool,
 }
 
 impl Switches {
     pub(super) fn of(staged: &StagedService) -> Self {
-        let stands = !staged.old.addresses().is_empty();
-        Self { old: staged.old.faults().clone(), new: staged.new.faults().clone(), stands }
+        let exists = !staged.old.addresses().is_empty();
+        Self { old: staged.old.faults().clone(), new: staged.new.faults().clone(), exists }
     }
 
     fn of_sides(&self, sides: Sides) -> Vec<&Arc<FaultSwitch>> {
@@ -50,7 +50,7 @@ impl Switches {
 
 impl FaultFlag for Switches {
     fn is_on(&self) -> bool {
-        !self.stands || self.old.is_on() || self.new.is_on()
+        !self.exists || self.old.is_on() || self.new.is_on()
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) struct FinishedRun<'a> {
     pub(super) world_seconds: f64,
 }
 
-/// Writes the report of a run. The world stands still meanwhile.
+/// Writes the report of a run. World time pauses meanwhile.
 pub(super) async fn write_report(
     rehearsal: &Rehearsal,
     run: FinishedRun<'_>,

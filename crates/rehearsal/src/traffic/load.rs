@@ -44,7 +44,7 @@ pub struct Entry {
 pub struct LoadSettings {
     /// Average arrivals in a world minute, spread evenly over the entries.
     pub requests_per_minute: f64,
-    /// World time, which stands still while a request is under way.
+    /// World time, which pauses while a request is under way.
     pub clock: WorldClock,
     /// At least one.
     pub entries: Vec<Entry>,

@@ -26,7 +26,7 @@ Live traffic goes through
         machine = endpoints.roll_back_machine.replace("roll-back-service", "migrate-service"),
     );
     for (name, address) in &endpoints.load_balancers {
-        writeln!(text, "  {name:<24} {address}").expect("a string takes whatever is written");
+        writeln!(text, "  {name:<24} {address}").expect("writing to a string succeeds");
     }
     text
 }

@@ -132,7 +132,7 @@ pub(super) fn positions(snapshot: &Snapshot) -> String {
     let mut text = format!(" at {} world time:", clock_text(snapshot.world_seconds));
     for service in &snapshot.services {
         write!(text, "\n  {} was at {}  {}", service.service, service.weight, phase_and_reason(service))
-            .expect("a string takes whatever is written");
+            .expect("writing to a string succeeds");
     }
     text
 }

@@ -65,7 +65,7 @@ fn machine(report: &Report) -> String {
     );
     if waiting_seconds > 0.2 * wall_seconds {
         write!(text, "\nA higher --scale saves up to {waiting_seconds:.0} s; it changes nothing else.")
-            .expect("a string takes whatever is written");
+            .expect("writing to a string succeeds");
     }
     text
 }
@@ -75,15 +75,14 @@ pub(super) fn refusals(report: &Report) -> Option<String> {
     let mut text = String::new();
     for service in report.services.iter().filter(|service| service.was_refused()) {
         let separator = if text.is_empty() { "" } else { "\n" };
-        write!(text, "{separator}the plan of {} was refused", service.service)
-            .expect("a string takes whatever is written");
+        write!(text, "{separator}the plan of {} was refused", service.service).expect("writing to a string succeeds");
         let refusing: Vec<&Finding> =
             service.findings.iter().filter(|finding| finding.severity == Severity::Refusal).collect();
         if refusing.is_empty() {
-            write!(text, ": {}", service.reason).expect("a string takes whatever is written");
+            write!(text, ": {}", service.reason).expect("writing to a string succeeds");
         }
         for Finding { code, subject, message, .. } in refusing {
-            write!(text, "\n  {subject}: {message} ({code})").expect("a string takes whatever is written");
+            write!(text, "\n  {subject}: {message} ({code})").expect("writing to a string succeeds");
         }
     }
     (!text.is_empty()).then_some(text)
@@ -139,7 +138,7 @@ fn reasons(report: &Report, style: Style) -> Table {
             one_line(&short_reason(service), usize::from(WIDTH) - longest - 4)
         };
         for unmet in &service.unmet {
-            write!(text, "\nNOT as expected: {unmet}").expect("a string takes whatever is written");
+            write!(text, "\nNOT as expected: {unmet}").expect("writing to a string succeeds");
         }
         table.add_row([Cell::new(&service.service).fg(colour(service)), Cell::new(text)]);
     }
@@ -239,15 +238,15 @@ fn verdict(report: &Report) -> String {
     let mut text = "NOT as expected:".to_owned();
     for service in &report.services {
         for unmet in &service.unmet {
-            write!(text, "\n  {} {unmet}", service.service).expect("a string takes whatever is written");
+            write!(text, "\n  {} {unmet}", service.service).expect("writing to a string succeeds");
         }
     }
     for what in &report.without_effect {
-        write!(text, "\n  {what}").expect("a string takes whatever is written");
+        write!(text, "\n  {what}").expect("writing to a string succeeds");
     }
     let spoiled: u64 = report.services.iter().map(|service| service.requests.spoiled).sum();
     if spoiled > 0 {
-        write!(text, "\n  the tool spoiled {spoiled} responses").expect("a string takes whatever is written");
+        write!(text, "\n  the tool spoiled {spoiled} responses").expect("writing to a string succeeds");
     }
     text
 }

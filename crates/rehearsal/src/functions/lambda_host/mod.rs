@@ -38,7 +38,7 @@ pub struct HostSettings {
     pub endpoint_url: String,
     /// The region in which the functions believe they run.
     pub region: String,
-    /// World time, which stands still while a function works.
+    /// World time, which pauses while a function works.
     pub clock: WorldClock,
     /// The folder for each function's output; without one, only the last lines are kept, in memory.
     pub log_directory: Option<PathBuf>,
@@ -57,7 +57,7 @@ pub struct FunctionSpec {
     pub environment: BTreeMap<String, String>,
     /// How long an invocation may take, in world time.
     pub timeout: Duration,
-    /// The memory that it is told it has, in MB. Nothing limits it.
+    /// The memory in its environment variable, in MB. It has no real limit.
     pub memory_megabytes: u32,
 }
 

@@ -132,7 +132,9 @@ impl FaultSwitch {
                 ClusterFault::Leak { share_per_minute } => {
                     effect.error_share += share_per_minute * minutes_since(switched.since.max(*created));
                 }
-                ClusterFault::ColdStart { minutes, share } if minutes_since(first) < minutes => effect.error_share += share,
+                ClusterFault::ColdStart { minutes, share } if minutes_since(first) < minutes => {
+                    effect.error_share += share;
+                }
                 // A refusal happens before a request is read; a cold start that is over does nothing.
                 ClusterFault::Refuse | ClusterFault::ColdStart { .. } => continue,
             }

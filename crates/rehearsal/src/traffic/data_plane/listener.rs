@@ -125,7 +125,7 @@ impl ListenerDoor {
             self.count(Some(&chosen.group), Outcome::ConnectionError(502), Duration::ZERO);
             return own_answer(StatusCode::BAD_GATEWAY);
         };
-        // The world stands still meanwhile, so a server that states no time took none.
+        // World time pauses meanwhile, so a server that states no time took none.
         let latency = world_latency(response.headers()).unwrap_or_default();
         let outcome = ending(response.status().as_u16(), latency);
         self.count(Some(&chosen.group), outcome, latency);
