@@ -2,6 +2,6 @@
 
 pub mod arguments;
 pub mod environment;
-pub mod look;
 pub mod policy_file;
+pub mod reading;
 pub mod session;

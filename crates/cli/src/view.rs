@@ -3,5 +3,5 @@
 pub mod console;
 pub mod ending;
 pub mod github;
-pub mod look;
+pub mod reading;
 pub mod screen;

@@ -6,10 +6,10 @@ use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
 use crate::following::interruption::Interruption;
 use crate::stack::arguments::Output;
-use crate::stack::look::{Look, weight_at};
+use crate::stack::reading::{Reading, weight_at};
 use crate::stack::session::Session;
 use crate::view::console::Console;
-use crate::view::look;
+use crate::view::reading;
 use crate::view::screen::Screen;
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::observe::plan_in_force;
@@ -170,7 +170,7 @@ impl<'a> Follow<'a> {
     async fn poll(&mut self, until: Until, console: &mut Console<'_>) -> Result<Reached, Failure> {
         let mut lost: Option<Timestamp> = None;
         loop {
-            match self.look_in_time().await {
+            match self.read_in_time().await {
                 Ok(seen) => {
                     if lost.take().is_some() {
                         self.say("connected again", console);
@@ -209,14 +209,14 @@ impl<'a> Follow<'a> {
     }
 
     /// Reads once, and treats a slow answer as a lost connection: the SDK waits far longer than a person would.
-    async fn look_in_time(&mut self) -> Result<Seen, ActionError> {
+    async fn read_in_time(&mut self) -> Result<Seen, ActionError> {
         let doing = format!("reading {}", self.service);
-        tokio::time::timeout(POLL_LIMIT, self.look())
+        tokio::time::timeout(POLL_LIMIT, self.read())
             .await
             .unwrap_or_else(|_| Err(ActionError::TimedOut { doing, seconds: POLL_LIMIT.as_secs() }))
     }
 
-    async fn look(&mut self) -> Result<Seen, ActionError> {
+    async fn read(&mut self) -> Result<Seen, ActionError> {
         let head = self.session.ports.ledger.head(&self.service);
         let head = if self.by_run {
             // A rollback does not need the table, so waiting for one must not either.
@@ -291,10 +291,10 @@ impl<'a> Follow<'a> {
         let Some(head) = &seen.head else { return Ok(()) };
         console.migration = head.migration.to_string();
         if self.screen.is_shown() {
-            let looked = tokio::time::timeout(POLL_LIMIT, Look::at(self.session, head.clone())).await;
-            if let Ok(Ok(look)) = looked {
-                self.screen.show(&look::render(&look));
-                self.shown_at = Some(look.now);
+            let taken = tokio::time::timeout(POLL_LIMIT, Reading::take(self.session, head.clone())).await;
+            if let Ok(Ok(reading)) = taken {
+                self.screen.show(&reading::render(&reading));
+                self.shown_at = Some(reading.now);
             } else {
                 self.note_that_it_is_old();
             }

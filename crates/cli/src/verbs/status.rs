@@ -4,10 +4,10 @@ use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::{Output, service};
-use crate::stack::look::{Look, weight_at};
+use crate::stack::reading::{Reading, weight_at};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
-use crate::view::look;
+use crate::view::reading;
 use clap::Args;
 use comfy_table::{Table, presets};
 use crossfade_actions::operator::observe::{RouteSeen, TargetsSeen, plan_in_force};
@@ -53,20 +53,20 @@ pub async fn run(
 
 async fn one(service: &ServiceName, session: &Session, console: &mut Console<'_>) -> Result<(), Failure> {
     let head = session.head_of(service).await?;
-    let look = Look::at(session, head).await.map_err(|error| session.failed(&error))?;
+    let reading = Reading::take(session, head).await.map_err(|error| session.failed(&error))?;
     match console.output {
-        Output::Json => console.json(&object(&look)),
-        Output::Human | Output::Github => console.data(&look::render(&look)),
+        Output::Json => console.json(&object(&reading)),
+        Output::Human | Output::Github => console.data(&reading::render(&reading)),
     }
 }
 
-fn object(look: &Look) -> Value {
-    let observation = look.observation.as_ref();
+fn object(reading: &Reading) -> Value {
+    let observation = reading.observation.as_ref();
     let routes = observation.and_then(|seen| seen.routes.as_ref().ok()).map(|routes| {
         let one = |route: &RouteSeen| {
             json!({
-                "route": route.id, "desired": look.desired(), "live": route.live_percent, "verified": look.verified(),
-                "changed": route.changed,
+                "route": route.id, "desired": reading.desired(), "live": route.live_percent,
+                "verified": reading.verified(), "changed": route.changed,
             })
         };
         routes.iter().map(one).collect::<Vec<_>>()
@@ -77,18 +77,18 @@ fn object(look: &Look) -> Value {
         };
         targets.iter().map(one).collect::<Vec<_>>()
     });
-    let answer = look.answer.as_ref().ok().and_then(Option::as_ref);
+    let answer = reading.answer.as_ref().ok().and_then(Option::as_ref);
     json!({
-        "head": look.head,
-        "desired": look.desired(),
-        "verified": look.verified(),
-        "secondsToNextStep": look.seconds_to_next_step(),
-        "waitsForApproval": look.waits_for_approval(),
+        "head": reading.head,
+        "desired": reading.desired(),
+        "verified": reading.verified(),
+        "secondsToNextStep": reading.seconds_to_next_step(),
+        "waitsForApproval": reading.waits_for_approval(),
         "routes": routes,
         "targets": targets,
         "alarms": observation.and_then(|seen| seen.alarms.as_ref().ok()),
         "lastLook": answer.map(|answer| json!({"at": answer.at, "cursor": answer.payload})),
-        "exitCode": Ending::of_head(&look.head).map(|ending| ending.exit_code),
+        "exitCode": Ending::of_head(&reading.head).map(|ending| ending.exit_code),
     })
 }
 

@@ -4,11 +4,11 @@ use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
 use crate::stack::arguments::{Output, service};
-use crate::stack::look::Look;
+use crate::stack::reading::Reading;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use crate::view::screen::Screen;
-use crate::view::{ending, look};
+use crate::view::{ending, reading};
 use clap::Args;
 use crossfade_domain::names::ServiceName;
 
@@ -52,11 +52,11 @@ pub async fn run(
         Output::Json => follow.on_screen(Screen::Stream),
         Output::Human | Output::Github => {
             let sequence = head.sequence;
-            let look = Look::at(session, head).await.map_err(|error| session.failed(&error))?;
+            let reading = Reading::take(session, head).await.map_err(|error| session.failed(&error))?;
             if console.output == Output::Human {
-                console.data(&look::render(&look))?;
+                console.data(&reading::render(&reading))?;
             } else {
-                console.say(&look::render(&look));
+                console.say(&reading::render(&reading));
             }
             follow.after_event(sequence)
         }

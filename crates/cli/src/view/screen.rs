@@ -1,6 +1,6 @@
 //! A block of lines on the terminal that is redrawn in place.
 
-use crate::view::look;
+use crate::view::reading;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// The number of lines to use if the terminal does not report its height.
@@ -50,7 +50,7 @@ impl Screen {
 
     pub(crate) fn show(&self, text: &str) {
         if let Self::Drawn(bar) = self {
-            bar.set_message(look::cut(text, LINES));
+            bar.set_message(reading::cut(text, LINES));
             bar.tick();
         }
     }

@@ -34,7 +34,8 @@ pub(super) struct Estimate {
     /// All bakes together.
     pub(super) bake_seconds: u64,
     /// Checks of the gates.
-    pub(super) looks: u32,
+    #[serde(rename = "looks")]
+    pub(super) checks: u32,
     /// State transitions.
     pub(super) transitions: u32,
     /// Writes to load balancers, the attach included.
@@ -59,12 +60,12 @@ impl Estimate {
         let policy = &plan.policy;
         let steps = &policy.schedule.steps;
         let slices = |bake: u32| bake.div_ceil(slice_seconds(policy, bake).max(1)).max(1);
-        let looks: u32 = steps.iter().map(|step| slices(step.bake_seconds)).sum();
+        let checks: u32 = steps.iter().map(|step| slices(step.bake_seconds)).sum();
         let shifts = u32::try_from(steps.len()).unwrap_or(u32::MAX);
-        let transitions = TRANSITIONS_AROUND + shifts * TRANSITIONS_OF_A_SHIFT + looks * TRANSITIONS_OF_A_SLICE;
-        let invocations = 8 + shifts + looks;
+        let transitions = TRANSITIONS_AROUND + shifts * TRANSITIONS_OF_A_SHIFT + checks * TRANSITIONS_OF_A_SLICE;
+        let invocations = 8 + shifts + checks;
         let pairs = u32::try_from(plan.groups.len()).unwrap_or(u32::MAX);
-        let metrics = if policy.judge { looks * pairs * METRICS_OF_A_PAIR } else { 0 };
+        let metrics = if policy.judge { checks * pairs * METRICS_OF_A_PAIR } else { 0 };
         let seconds_to_safe =
             if policy.alarms.is_empty() { SECONDS_UNJUDGED + policy.slice_seconds } else { SECONDS_TO_SAFE_BY_ALARM };
         let harmed = |rate: f64| {
@@ -73,7 +74,7 @@ impl Estimate {
         };
         Self {
             bake_seconds: steps.iter().map(|step| u64::from(step.bake_seconds)).sum(),
-            looks,
+            checks,
             transitions,
             route_writes: u32::try_from(plan.routes.len()).unwrap_or(u32::MAX) * (shifts + 1),
             usd: f64::from(transitions) * USD_PER_TRANSITION

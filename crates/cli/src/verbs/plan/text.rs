@@ -83,7 +83,7 @@ fn estimates(plan: &Plan, estimate: &Estimate) -> String {
             "  API calls       {} to routes ({} at a shift), {} of the gates",
             counted(estimate.route_writes as usize, "write"),
             plan.routes.len(),
-            counted(estimate.looks as usize, "look")
+            counted(estimate.checks as usize, "check")
         ),
         format!("  cost            {:.3} USD, {} state transitions", estimate.usd, estimate.transitions),
     ];

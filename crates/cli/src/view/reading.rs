@@ -1,6 +1,6 @@
 //! One reading of a migration, for people.
 
-use crate::stack::look::Look;
+use crate::stack::reading::Reading;
 use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
 use crossfade_domain::gates::verdict::seconds_between;
@@ -12,61 +12,61 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// Renders the whole reading, in several lines.
-pub fn render(look: &Look) -> String {
-    let mut lines = vec![headline(look)];
-    lines.extend(next_step(look).map(|next| format!("  next      {next}")));
-    if let Some(observation) = &look.observation {
-        lines.extend(gates(look, observation));
+pub fn render(reading: &Reading) -> String {
+    let mut lines = vec![headline(reading)];
+    lines.extend(next_step(reading).map(|next| format!("  next      {next}")));
+    if let Some(observation) = &reading.observation {
+        lines.extend(gates(reading, observation));
     }
-    lines.extend(last_check(look).map(|last| format!("  gates     {last}")));
-    lines.push(format!("  to roll back: {}", way_back(look)));
+    lines.extend(last_check(reading).map(|last| format!("  gates     {last}")));
+    lines.push(format!("  to roll back: {}", way_back(reading)));
     // Routes come last, because there may be more of them than a terminal has lines.
-    if let Some(observation) = &look.observation {
-        lines.extend(routes(look, observation));
+    if let Some(observation) = &reading.observation {
+        lines.extend(routes(reading, observation));
     }
     lines.join("\n")
 }
 
 /// `users-1: moving, step 2 of 7, 5 % on the new cluster, since 3m12s`.
-pub fn headline(look: &Look) -> String {
-    let head = &look.head;
-    let steps = look.plan.last_step();
+pub fn headline(reading: &Reading) -> String {
+    let head = &reading.head;
+    let steps = reading.plan.last_step();
     let where_it_is = match head.phase {
         Phase::Planned => "planned, locks held, nothing changed yet".to_owned(),
         Phase::Moving => match (head.intended_step, head.verified_step) {
             (Some(0), _) => "attaching the new groups at weight 0".to_owned(),
-            (Some(step), _) => format!("shifting to {}, step {step} of {steps}", look.desired()),
-            (None, Some(step)) if step > 0 => format!("at {}, step {step} of {steps}", look.verified()),
+            (Some(step), _) => format!("shifting to {}, step {step} of {steps}", reading.desired()),
+            (None, Some(step)) if step > 0 => format!("at {}, step {step} of {steps}", reading.verified()),
             (None, _) => "attached at weight 0, waiting for healthy targets".to_owned(),
         },
         Phase::RollingBack => "rolling back".to_owned(),
         Phase::Settling => "rolled back, every route was read back; the second check is due".to_owned(),
         Phase::RolledBack => "rolled back, checked twice".to_owned(),
-        Phase::Halted => format!("HALTED at {}: an operator must decide", look.verified()),
+        Phase::Halted => format!("HALTED at {}: an operator must decide", reading.verified()),
         Phase::Migrated => "migrated, all traffic on the new cluster".to_owned(),
         Phase::Refused => "refused, nothing was changed".to_owned(),
     };
-    let since = written_duration(seconds_between(head.at_rest_since(), look.now));
+    let since = written_duration(seconds_between(head.at_rest_since(), reading.now));
     let paused = if head.commands.paused && head.phase == Phase::Moving { ", PAUSED" } else { "" };
     let reason = head.reason.as_ref().map_or_else(String::new, |reason| format!("\n  reason    {reason}"));
     format!("{}: {where_it_is}{paused}, since {since}{reason}", head.migration)
 }
 
 /// Describes what comes next, and when.
-pub fn next_step(look: &Look) -> Option<String> {
-    let (head, plan) = (&look.head, &look.plan);
+pub fn next_step(reading: &Reading) -> Option<String> {
+    let (head, plan) = (&reading.head, &reading.plan);
     let service = &head.service;
     if head.phase != Phase::Moving {
         return (head.phase == Phase::Halted)
             .then(|| format!("crossfade resume {service}, or crossfade rollback {service}"));
     }
     if head.commands.paused {
-        return Some(format!("held until `crossfade continue {service}`{}", hold_limit(look)));
+        return Some(format!("held until `crossfade continue {service}`{}", hold_limit(reading)));
     }
-    if look.waits_for_approval() {
-        return Some(format!("waits for `crossfade approve {service}`{}", hold_limit(look)));
+    if reading.waits_for_approval() {
+        return Some(format!("waits for `crossfade approve {service}`{}", hold_limit(reading)));
     }
-    let left = look.seconds_to_next_step()?;
+    let left = reading.seconds_to_next_step()?;
     let then = match plan.step(head.verified_step? + 1) {
         Some(step) => format!("to {}", step.weight),
         None => "finish".to_owned(),
@@ -74,26 +74,26 @@ pub fn next_step(look: &Look) -> Option<String> {
     let approval = plan.step(head.verified_step?).is_some_and(|step| step.approve);
     let asked = if approval && head.commands.approved_step < head.verified_step { ", after an approval" } else { "" };
     Some(match left {
-        0 => format!("{then} at the next check{asked}{}", hold_limit(look)),
+        0 => format!("{then} at the next check{asked}{}", hold_limit(reading)),
         left => format!("{then} in {}{asked}, if nothing objects", written_duration(left)),
     })
 }
 
 /// Says when a hold ends by itself.
-fn hold_limit(look: &Look) -> String {
-    let Some(since) = look.head.held_since else { return String::new() };
-    let left = look.plan.policy.max_hold_seconds.saturating_sub(seconds_between(since, look.now));
+fn hold_limit(reading: &Reading) -> String {
+    let Some(since) = reading.head.held_since else { return String::new() };
+    let left = reading.plan.policy.max_hold_seconds.saturating_sub(seconds_between(since, reading.now));
     format!("; halts in {} (maxHold)", written_duration(left))
 }
 
-fn routes(look: &Look, observation: &Observation) -> Vec<String> {
+fn routes(reading: &Reading, observation: &Observation) -> Vec<String> {
     let seen = match &observation.routes {
         Ok(seen) => seen,
         Err(error) => return vec![format!("  routes    could not be read: {error}")],
     };
     // Routes in a wrong state come first, so they are never cut off.
     let mut seen: Vec<&RouteSeen> = seen.iter().collect();
-    seen.sort_by_key(|route| !deviates(look, route));
+    seen.sort_by_key(|route| !deviates(reading, route));
     let names: Vec<String> = seen.iter().map(|route| route.id.describe()).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0).max(6);
     let mut lines = vec![format!("  {:width$}   desired   live      verified", "routes")];
@@ -101,9 +101,9 @@ fn routes(look: &Look, observation: &Observation) -> Vec<String> {
         let changed = route.changed.as_ref().map(|seen| format!("  CHANGED by someone else: {seen}"));
         lines.push(format!(
             "  {name:width$}   {:<9} {:<9} {}{}",
-            look.desired().to_string(),
+            reading.desired().to_string(),
             live(route),
-            verified_on(look),
+            verified_on(reading),
             changed.unwrap_or_default()
         ));
     }
@@ -111,12 +111,12 @@ fn routes(look: &Look, observation: &Observation) -> Vec<String> {
 }
 
 /// Returns the weight that was read back. After a rollback, the weights of the way up no longer count.
-fn verified_on(look: &Look) -> Weight {
-    if look.head.phase == Phase::Settling { Weight::ZERO } else { look.verified() }
+fn verified_on(reading: &Reading) -> Weight {
+    if reading.head.phase == Phase::Settling { Weight::ZERO } else { reading.verified() }
 }
 
-fn deviates(look: &Look, route: &RouteSeen) -> bool {
-    let desired = look.desired().percent();
+fn deviates(reading: &Reading, route: &RouteSeen) -> bool {
+    let desired = reading.desired().percent();
     route.changed.is_some() || route.live_percent.is_none_or(|live| (live - desired).abs() > 0.2)
 }
 
@@ -136,22 +136,22 @@ fn live(route: &RouteSeen) -> String {
         .map_or_else(|_| format!("{percent:.1} %"), |weight| weight.to_string())
 }
 
-fn gates(look: &Look, observation: &Observation) -> Vec<String> {
+fn gates(reading: &Reading, observation: &Observation) -> Vec<String> {
     let mut lines = Vec::new();
-    let wanted = &look.plan.policy.alarms;
+    let wanted = &reading.plan.policy.alarms;
     lines.push(match &observation.alarms {
         Err(error) => format!("  alarms    could not be read: {error}"),
         Ok(_) if wanted.is_empty() => "  alarms    the policy names none".to_owned(),
         Ok(found) => {
-            let parts: Vec<String> = wanted.iter().map(|name| alarm(name, found, look.now)).collect();
-            format!("  alarms    {} (read at {})", parts.join(", "), look.now.strftime("%H:%M:%S"))
+            let parts: Vec<String> = wanted.iter().map(|name| alarm(name, found, reading.now)).collect();
+            format!("  alarms    {} (read at {})", parts.join(", "), reading.now.strftime("%H:%M:%S"))
         }
     });
     lines.push(match &observation.targets {
         Err(error) => format!("  targets   could not be read: {error}"),
         Ok(seen) => {
             let parts: Vec<String> = seen.iter().map(targets).collect();
-            format!("  targets   {} (read at {})", parts.join(", "), look.now.strftime("%H:%M:%S"))
+            format!("  targets   {} (read at {})", parts.join(", "), reading.now.strftime("%H:%M:%S"))
         }
     });
     lines
@@ -173,13 +173,13 @@ fn targets(seen: &TargetsSeen) -> String {
 }
 
 /// Says what the gates decided at their last check, how long ago, and when the next check is.
-fn last_check(look: &Look) -> Option<String> {
-    let answer = match &look.answer {
+fn last_check(reading: &Reading) -> Option<String> {
+    let answer = match &reading.answer {
         Err(error) => return Some(format!("could not be read: {error}")),
         Ok(answer) => answer.as_ref()?,
     };
     let reason = answer.payload.get("reason")?.as_str()?;
-    let ago = seconds_between(answer.at, look.now);
+    let ago = seconds_between(answer.at, reading.now);
     let wait = answer.payload.get("waitSeconds").and_then(Value::as_u64).unwrap_or(0);
     let left = u32::try_from(wait).unwrap_or(u32::MAX).saturating_sub(ago);
     let verdict = answer.payload.get("verdict").and_then(|verdict| serde_json::from_value(verdict.clone()).ok());
@@ -191,9 +191,9 @@ fn last_check(look: &Look) -> Option<String> {
     Some(format!("{} ago: {reason}{again}", written_duration(ago)))
 }
 
-fn way_back(look: &Look) -> String {
-    let service = &look.head.service;
-    match look.head.phase {
+fn way_back(reading: &Reading) -> String {
+    let service = &reading.head.service;
+    match reading.head.phase {
         Phase::Migrated => "the migration is over; route the old groups by hand, or plan the opposite move".to_owned(),
         Phase::RolledBack | Phase::Refused => "nothing: every route is at its baseline".to_owned(),
         Phase::RollingBack | Phase::Settling => "a rollback is already under way".to_owned(),

@@ -16,7 +16,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One reading of a migration.
-pub struct Look {
+pub struct Reading {
     /// When it was read.
     pub now: Timestamp,
     /// The state of the migration.
@@ -29,12 +29,12 @@ pub struct Look {
     pub answer: Result<Option<Answer>, String>,
 }
 
-impl Look {
+impl Reading {
     /// Reads everything.
     ///
     /// # Errors
     /// The table cannot be read: without head and plan, there is nothing to show.
-    pub async fn at(session: &Session, head: Head) -> Result<Self, ActionError> {
+    pub async fn take(session: &Session, head: Head) -> Result<Self, ActionError> {
         let plan = plan_in_force(&session.ports, &head).await?;
         // While a rollback writes, no one else uses the account's calls (invariant 14).
         let quiet = head.phase == Phase::RollingBack || head.phase.is_over();
