@@ -14,6 +14,7 @@ mod hook_example;
 mod judge_replay;
 mod lambda_host;
 mod least_privilege;
+mod readme;
 mod rehearse;
 mod second_opinions;
 mod simulation;
