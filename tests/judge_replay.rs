@@ -67,7 +67,7 @@ fn a_bad_file_is_refused_by_the_built_command_with_every_problem() {
         assert_eq!(said.len(), expected.len(), "{said:?}");
         assert!(said.iter().zip(expected).all(|(said, expected)| said.contains(expected)), "{said:?}");
     };
-    check("", &["series.json: empty, expected a JSON object"]);
+    check("", &["series.json: empty: expected a JSON object"]);
     check(
         r#"{"horizonMinutes": 0, "metrics": {"latency": {}, "errors": {"minutes": [
             {"age": 0, "newBad": 3, "new": 2, "oldBad": 0, "old": 1.5}]}}}"#,

@@ -249,16 +249,16 @@ mod tests {
             r#"{"horizon": 60, "metrics": {"latency": {}, "errors": {"phi": 0.5, "minutes": [
                 {"age": 0, "newBad": -1, "new": "many", "oldBad": 2.5, "old": 10, "weight": 3}, 7]},
                 "slow": {"phi": null}, "very_slow": []}}"#,
-            "error: cannot judge series.json: 12 problems\n\x20 $.horizon: unknown, expected one of horizonMinutes, \
-             metrics\n\x20 $.horizonMinutes: missing, expected a whole number from 1 to 4294967295\n\x20 \
-             $.metrics.latency: unknown, expected one of errors, slow, client_errors, very_slow\n\x20 \
-             $.metrics.errors.phi: 0.5, expected a number from 1\n\x20 $.metrics.errors.minutes[0].weight: unknown, \
-             expected one of age, newBad, new, oldBad, old\n\x20 $.metrics.errors.minutes[0].newBad: -1, expected a \
-             whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].new: \"many\", expected a whole \
-             number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].oldBad: 2.5, expected a whole number \
-             from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[1]: 7, expected an object\n\x20 \
-             $.metrics.slow.phi: null, expected a number from 1\n\x20 $.metrics.slow.minutes: missing, expected an \
-             array\n\x20 $.metrics.very_slow: an array, expected an object\n",
+            "error: cannot judge series.json: 12 problems\n\x20 $.horizon: unknown field; expected one of \
+             horizonMinutes, metrics\n\x20 $.horizonMinutes: missing: expected a whole number from 1 to 4294967295\n\x20 \
+             $.metrics.latency: unknown field; expected one of errors, slow, client_errors, very_slow\n\x20 \
+             $.metrics.errors.phi: 0.5: expected a number from 1\n\x20 $.metrics.errors.minutes[0].weight: unknown \
+             field; expected one of age, newBad, new, oldBad, old\n\x20 $.metrics.errors.minutes[0].newBad: -1: \
+             expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].new: \"many\": \
+             expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].oldBad: 2.5: \
+             expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[1]: 7: expected an \
+             object\n\x20 $.metrics.slow.phi: null: expected a number from 1\n\x20 $.metrics.slow.minutes: missing: \
+             expected a list\n\x20 $.metrics.very_slow: a list: expected an object\n",
         );
     }
 
@@ -273,15 +273,15 @@ mod tests {
         };
         check_refusal(
             &minute("8", "7"),
-            "error: cannot judge series.json: 2 problems\n\x20 $.metrics.errors.minutes[1].newBad: 8, expected at most \
-             new, 7\n\x20 $.metrics.errors.minutes[1].oldBad: 12, expected at most old, 10\n",
+            "error: cannot judge series.json: 2 problems\n\x20 $.metrics.errors.minutes[1].newBad: 8: expected at most \
+             new, 7\n\x20 $.metrics.errors.minutes[1].oldBad: 12: expected at most old, 10\n",
         );
         let count = "a whole number from 0 to 9007199254740992";
         check_refusal(
             &minute("-8", "7.5"),
             &format!(
-                "error: cannot judge series.json: 2 problems\n\x20 $.metrics.errors.minutes[1].newBad: -8, expected \
-                 {count}\n\x20 $.metrics.errors.minutes[1].new: 7.5, expected {count}\n"
+                "error: cannot judge series.json: 2 problems\n\x20 $.metrics.errors.minutes[1].newBad: -8: expected \
+                 {count}\n\x20 $.metrics.errors.minutes[1].new: 7.5: expected {count}\n"
             ),
         );
     }
@@ -291,26 +291,26 @@ mod tests {
         let minutes = vec!["0"; 1_008_001].join(",");
         check_refusal(
             &format!(r#"{{"horizonMinutes": 60, "metrics": {{"slow": {{"minutes": [{minutes}]}}}}}}"#),
-            "error: cannot judge series.json: $.metrics.slow.minutes: 1008001 minutes, expected at most 1008000\n",
+            "error: cannot judge series.json: $.metrics.slow.minutes: 1008001 minutes: expected at most 1008000\n",
         );
     }
 
     #[test]
-    fn what_is_no_json_is_refused_with_its_place() {
+    fn a_text_that_is_not_json_is_refused_with_its_place() {
         for empty in ["", " \n"] {
             check_refusal(
                 empty,
-                "error: cannot judge series.json: empty, expected a JSON object with horizonMinutes and metrics\n",
+                "error: cannot judge series.json: empty: expected a JSON object with horizonMinutes and metrics\n",
             );
         }
-        check_refusal("[]", "error: cannot judge series.json: $: an array, expected an object\n");
+        check_refusal("[]", "error: cannot judge series.json: $: a list: expected an object\n");
         check_refusal(
             "{\"horizonMinutes\": 60,",
             "error: cannot judge series.json: not JSON: EOF while parsing a value at line 1 column 22\n",
         );
         check_refusal(
             r#"{"horizonMinutes": 60, "metrics": {}}"#,
-            "error: cannot judge series.json: $.metrics: empty, expected one of errors, slow, client_errors, \
+            "error: cannot judge series.json: $.metrics: empty: expected one of errors, slow, client_errors, \
              very_slow\n",
         );
     }
