@@ -1,4 +1,4 @@
-//! Alarms that guard a migration, those that Crossfade creates itself, and the tags by which it knows them.
+//! The alarms that guard a migration, the ones that Crossfade creates itself, and the tags that name them.
 
 pub mod alarm;
 pub mod guard;

@@ -1,10 +1,10 @@
-//! What is read of the load balancers' metrics, and the judge's series that comes of it.
+//! Reads the load balancers' metrics and makes the judge's series from them.
 //!
-//! - [`window`]: which minutes are looked at.
-//! - [`counts`]: what is asked about each pair of groups, and the counts that the answers hold.
-//! - [`hour_before`]: what the old groups did in the hour before; measured once, when the plan is made.
-//! - [`response_times`]: above what an answer counts as slow; asked once, when the plan is made.
-//! - [`routing`]: what the counts say about where the requests went.
+//! - [`window`]: which minutes are read.
+//! - [`counts`]: the queries about each pair of groups, and the counts in the answers.
+//! - [`hour_before`]: the old groups in the hour before; measured once, when the plan is made.
+//! - [`response_times`]: the latency above which a response is slow; read once, when the plan is made.
+//! - [`routing`]: which group the requests reached, by the counts.
 //! - [`mod@series`]: the judge's series.
 
 pub mod counts;
@@ -38,7 +38,7 @@ fn horizon_minutes(plan: &Plan) -> u32 {
     u32::try_from(seconds.div_ceil(60)).unwrap_or(u32::MAX).max(1)
 }
 
-/// What the judge is told about a migration.
+/// What the judge knows about a migration.
 pub fn parameters(plan: &Plan) -> Parameters {
     Parameters::tolerating(horizon_minutes(plan), &plan.policy.tolerated)
 }

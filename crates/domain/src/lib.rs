@@ -13,8 +13,8 @@
 //! | `journal` | heads, events, and which event may follow in which phase |
 //! | `names` | services, migrations and ARNs, parsed once |
 //!
-//! **Invariant:** nothing here is async, reads a clock or the environment, or knows that AWS has an SDK. Whatever a
-//! decision depends on is an argument, and the same arguments always give the same decision.
+//! **Invariant:** nothing here is async, reads a clock or the environment, or knows that AWS has an SDK. Everything
+//! that a decision depends on is an argument, and the same arguments always give the same decision.
 
 pub mod alarms;
 pub mod comparison;

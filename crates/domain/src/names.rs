@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Why a text is not the name or ARN it was taken for.
+/// The error for a text that is not the expected name or ARN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {text:?}: expected {expected}")]
 pub struct ParseIdError {
-    /// What was being read, for example `service name`.
+    /// The kind of text, for example `service name`.
     pub what: &'static str,
-    /// The text as it was given.
+    /// The text.
     pub text: String,
     /// The shape that was expected.
     pub expected: &'static str,
@@ -34,7 +34,7 @@ macro_rules! text_id {
                 }
             }
 
-            /// The text, as it was given.
+            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

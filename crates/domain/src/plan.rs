@@ -51,12 +51,12 @@ pub struct Plan {
     pub dispersion: BTreeMap<MetricKind, f64>,
     /// Warnings that did not refuse the plan.
     pub findings: Vec<Finding>,
-    /// What a resume made of an earlier plan of the same migration; none for the plan as it was made.
+    /// The changes that a resume made to an earlier plan of the same migration; `None` for the first plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
 }
 
-/// A plan is never changed; a resume that accepts what others did to routes stores another one beside it.
+/// A plan is never changed. A resume that accepts other people's edits of routes stores a second one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Revision {
@@ -76,7 +76,7 @@ pub struct PlannedGroup {
     pub load_balancer: LoadBalancerArn,
     /// The new group's name: at most 32 characters, the same at every attempt.
     pub new_name: String,
-    /// What it is created with.
+    /// The settings of the new group.
     pub settings: GroupSettings,
     /// Attributes copied from the old group.
     pub attributes: Attributes,
@@ -133,7 +133,7 @@ impl Plan {
         u32::try_from(self.policy.schedule.steps.len()).expect("a schedule has fewer than 2^32 steps")
     }
 
-    /// What a person accepted on a route at the last resume.
+    /// What an operator accepted on a route at the last resume.
     pub fn accepted(&self, route: &RouteId) -> Option<&[Action]> {
         self.revision.as_ref()?.accepted.get(route).map(Vec::as_slice)
     }

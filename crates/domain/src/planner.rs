@@ -1,4 +1,4 @@
-//! Turns a policy and an inventory into a plan with no meaningful choice left, or says everything that stands against
+//! Turns a policy and an inventory into a plan with no meaningful choice left, or returns every finding that refuses
 //! it.
 
 mod alarms;
@@ -40,10 +40,9 @@ pub const GROUPS_PER_LOAD_BALANCER: usize = 100;
 /// How long the counts of single minutes are kept.
 const KEPT_SECONDS: u32 = 15 * 24 * 60 * 60;
 
-/// Plans a migration. Warnings stand in the plan.
+/// Plans a migration. The plan contains the warnings.
 ///
-/// # Errors
-/// Every finding, refusals and warnings, where at least one refuses the plan.
+/// # Errors Every finding, refusals and warnings, if at least one refuses the plan.
 pub fn plan(
     policy: &ServicePolicy,
     inventory: &Inventory,

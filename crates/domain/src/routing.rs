@@ -1,4 +1,4 @@
-//! Every edit that a route may get, and whether somebody else has changed it.
+//! Every edit of a route that Crossfade makes, and the detection of other people's edits.
 
 pub mod drift;
 pub mod route_edit;

@@ -8,7 +8,7 @@ pub const GREATEST_WEIGHT: u16 = 999;
 
 /// The new cluster's share, in percent of what the old group had of a route's traffic: 0 to 100, down to 0.1.
 ///
-/// Kept in tenths of a percent, so that equality and order are exact.
+/// It is stored in tenths of a percent, so equality and order are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Weight(u16);
@@ -78,7 +78,7 @@ pub struct StepWeights {
     pub old: u16,
     /// Weight of the new group, 0 to 999.
     pub new: u16,
-    /// What the weights of the action's other groups are multiplied by, so that both sides are in one scale.
+    /// The factor for the weights of the action's other groups, which puts both sides on one scale.
     pub scale: u16,
 }
 

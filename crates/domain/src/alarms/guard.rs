@@ -1,26 +1,25 @@
-//! Guard alarms: a set of alarms on the new target groups that we create ourselves, where the policy asks for it.
+//! Guard alarms: alarms that Crossfade creates on the new target groups, if the policy asks for them.
 //!
-//! They watch what an alarm of the operator's cannot know before the migration: a group that does not exist yet. Each
-//! is a share with a minimum volume, because at a few requests a minute a rate is noise.
+//! They watch what an operator's alarm cannot know before the migration: a group that does not exist yet. Each compares
+//! a share and needs a minimum volume, because a rate over a few requests a minute is noise.
 
 use crate::load_balancer::group::{Tags, tag};
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::plan::{FailedShares, GuardKind, PlannedGroup, PlannedGuard};
 use crate::policy::service_policy::GuardAlarms;
 
-/// Requests that a new group must have in a minute before its share of anything counts. With 50 requests and a base
-/// rate of 2 % a healthy group has five failures in 1 minute of 270, and two such minutes of three in 1 window of
-/// 25,000.
+/// Requests that a new group must have in a minute before its share counts. A healthy group with 50 requests and a base
+/// rate of 2 % has five failures in 1 minute of 270. It has two such minutes of three in 1 window of 25,000.
 const MIN_REQUESTS: u32 = 50;
-/// Share of requests, in percent, from which on an alarm counts a minute, at least.
+/// The lowest threshold of a guard alarm on requests, in percent of them.
 pub(crate) const REQUESTS_PERCENT: u8 = 10;
 /// Where the old group fails requests itself, the threshold is twice its share plus this many points. A minute of 50
 /// requests at the old error rate is flagged at most once in 270 minutes. A minute at twice that rate is as likely to
 /// be flagged as not.
 const POINTS_ABOVE_TWICE_THE_OLD: u64 = 6;
-/// Share of targets, in percent.
+/// The threshold of a guard alarm on targets, in percent of them.
 const TARGETS_PERCENT: u8 = 50;
-/// Minutes that are looked at, and how many of them must be bad.
+/// Minutes in the window, and how many of them must be bad.
 const PERIODS: u32 = 3;
 const BAD_PERIODS: u32 = 2;
 
@@ -29,7 +28,7 @@ const BAD_PERIODS: u32 = 2;
 pub struct NewAlarm {
     /// Its name.
     pub name: String,
-    /// What it watches, for people.
+    /// Describes for people what it watches.
     pub description: String,
     /// Its tags.
     pub tags: Tags,
@@ -43,14 +42,14 @@ pub struct NewAlarm {
     pub percent: u8,
     /// Requests that the group must have in a minute before its share counts.
     pub min_requests: u32,
-    /// Minutes that are looked at.
+    /// Minutes in the window.
     pub periods: u32,
     /// Bad minutes among them that make it fire.
     pub bad_periods: u32,
 }
 
-/// The guard alarms of a migration: three for each new group, or none. `prefix` is `<stack>-guard-`; the names say
-/// service and attempt, and beyond the first group its number.
+/// The guard alarms of a migration: three for each new group, or none. `prefix` is `<stack>-guard-`. A name contains
+/// the service, the attempt and, from the second group, its number.
 pub fn guard_alarms(
     wanted: GuardAlarms,
     prefix: &str,
@@ -75,7 +74,7 @@ pub fn guard_alarms(
 }
 
 /// The share at which an alarm counts a minute as bad, in percent. A fixed one would roll back a healthy service that
-/// has always failed as much; 100 % is the most.
+/// has always failed as much. It never exceeds 100 %.
 pub(crate) fn threshold_percent(kind: GuardKind, old: Option<FailedShares>) -> u8 {
     let per_million = match (kind, old) {
         (GuardKind::Hosts, _) => return TARGETS_PERCENT,

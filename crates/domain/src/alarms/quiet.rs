@@ -1,10 +1,10 @@
-//! Do the alarms object? The one answer, for whoever asks: a plan, its start, a look at a bake, a resume, the sweep.
+//! Decides whether the alarms object: for a plan, its start, a check during a bake, a resume and the sweep.
 
 use super::alarm::{Alarm, AlarmState, Firing};
 use jiff::Timestamp;
 use std::fmt;
 
-/// What was read about alarms.
+/// The alarms as they were read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AlarmsRead {
     /// Those that exist.
@@ -13,7 +13,7 @@ pub struct AlarmsRead {
     pub firings: Vec<Firing>,
 }
 
-/// What one alarm has against a migration.
+/// The objection of one alarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Objection {
     /// It is firing.
@@ -60,9 +60,8 @@ impl fmt::Display for Objection {
     }
 }
 
-/// Everything that the alarms named in `wanted` have against a migration, in that order. An alarm that fires now
-/// counts, and so does one that fired at or after `since`, even if it is quiet again. One without data has nothing
-/// against it.
+/// Every objection of the alarms named in `wanted`, in that order. An alarm objects if it fires now, or if it fired at
+/// or after `since`, even if it is quiet again. An alarm without data does not object.
 pub fn objections(wanted: &[String], read: &AlarmsRead, since: Timestamp) -> Vec<Objection> {
     let mut objections = Vec::new();
     for name in wanted {

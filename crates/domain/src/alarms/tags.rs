@@ -1,14 +1,14 @@
-//! The alarms of a migration in the tags of its new target groups, so that an alarm finds what it guards when the table
-//! does not answer.
+//! Names the alarms of a migration in the tags of its new target groups. An alarm finds what it guards by them when the
+//! table does not answer.
 //!
-//! A tag's key is made of a hash of the alarm's name, because a name may hold characters that AWS takes in no tag. Its
-//! value says since when the migration holds its locks, and the name as far as a tag can show it.
+//! A tag's key contains a hash of the alarm's name, because a name may have characters that AWS allows in no tag. Its
+//! value is the time since when the migration holds its locks, and as much of the name as a tag can show.
 
 use crate::load_balancer::group::Tags;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-/// What every such key begins with.
+/// The beginning of every such key.
 pub const PREFIX: &str = "crossfade:alarm-";
 /// The most alarms that are named in tags: a resource has 50 tags, and some are ours and some the account's.
 pub const MAX_NAMED_ALARMS: usize = 40;
@@ -33,7 +33,7 @@ fn value(alarm: &str, since: Timestamp) -> String {
     format!("{since} {}", alarm.chars().map(shown).collect::<String>()).chars().take(LONGEST_VALUE).collect()
 }
 
-/// Since when the migration holds its locks, to the second; none where a value was written by someone else.
+/// The time since when the migration holds its locks, to the second; `None` if someone else wrote the value.
 pub fn since(value: &str) -> Option<Timestamp> {
     value.split(' ').next()?.parse().ok()
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An old group and the new one that takes its traffic over, on one load balancer.
+/// An old group and the new one that takes over its traffic, on one load balancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupPair {
     /// The load balancer.
@@ -23,10 +23,9 @@ pub struct GroupPair {
 pub struct ComparedPair {
     /// The groups.
     pub pair: GroupPair,
-    /// Above what an answer counts as slow, in seconds; none where nothing can be.
+    /// Latency above which a response is slow, in seconds; `None` if none can be.
     pub slow_above_seconds: Option<f64>,
-    /// Whether clients are pinned to a group on any route of the pair, so that it need not get its share of the
-    /// requests.
+    /// Whether clients are pinned to a group on any route of the pair. Then it need not get its share of the requests.
     pub sticky: bool,
 }
 
@@ -62,7 +61,7 @@ pub struct PairMinute {
     pub balancer_errors: u64,
 }
 
-/// What was read about one pair.
+/// The counts of one pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairRead {
     /// The pair.
@@ -77,7 +76,7 @@ enum Side {
     New,
 }
 
-/// What is counted of a group.
+/// A count of a group.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Count {
     Requests,
@@ -119,7 +118,7 @@ impl Count {
         }
     }
 
-    /// What is asked to count it, minute by minute; none where nothing can be.
+    /// The query that counts it, minute by minute; `None` if there is none.
     pub(super) fn query(
         self,
         load_balancer: &LoadBalancerArn,

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub struct HourBefore {
     /// The minutes.
     pub minutes: Vec<GroupCounts>,
-    /// Whether slow answers were asked for, which takes a time above what they are slow.
+    /// Whether slow responses were counted, which needs a latency above which they are slow.
     pub slow_is_measured: bool,
 }
 
@@ -62,7 +62,7 @@ impl HourBefore {
         Self { minutes: minutes.into_values().collect(), slow_is_measured: slow_above_seconds.is_some() }
     }
 
-    /// What it failed of its requests; none where it had none.
+    /// The share of its requests that failed; `None` if it had none.
     pub fn failed_shares(&self) -> Option<FailedShares> {
         let sum = |count: fn(&GroupCounts) -> u64| self.minutes.iter().map(count).fold(0, u64::saturating_add);
         let requests = sum(|counts| counts.requests);
@@ -78,9 +78,9 @@ impl HourBefore {
 }
 
 /// How many bad requests count as one, by metric, from all old groups of a service added up minute by minute. Slow
-/// answers are left out where no group's are measured.
+/// responses are left out if no group's are measured.
 ///
-/// Rounded up to thousandths, so that what is stored is what is read, and stays valid.
+/// It is rounded up to thousandths: the stored value is exact when it is read, and stays valid.
 pub fn dispersion_by_metric(groups: &[&HourBefore]) -> BTreeMap<MetricKind, f64> {
     let of = |count_bad: super::series::CountBad| {
         let mut history: Vec<(u64, u64)> = Vec::new();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResponseTimes {
-    /// Of the last whole hour of the clock; none where there were no answers.
+    /// The percentile of the last whole hour of the clock; `None` if there were no responses.
     pub hour: Option<f64>,
     /// Of each minute with answers from the beginning of that hour on.
     pub minutes: Vec<f64>,
@@ -38,8 +38,8 @@ impl ResponseTimes {
         Self { hour: until(hours, end).first().copied(), minutes: until(minutes, before) }
     }
 
-    /// Above what an answer counts as slow, in microseconds: the hour's percentile; the median of the minutes' where
-    /// the service had no traffic in that hour; none where it had none at all.
+    /// Latency above which a response is slow, in microseconds: the hour's percentile, or the median of the minutes' if
+    /// the service had no traffic in that hour; `None` if it had none at all.
     pub fn slow_above_microseconds(&self) -> Option<u64> {
         let seconds = self.hour.or_else(|| {
             let mut minutes = self.minutes.clone();
@@ -58,7 +58,7 @@ impl ResponseTimes {
 
 /// The last whole hour of the clock before a time: its beginning and its end.
 ///
-/// CloudWatch may align long periods to the clock, so that another hour would be two parts of two.
+/// CloudWatch may align long periods to the clock: any other hour would be parts of two.
 pub fn last_whole_hour(before: Timestamp) -> (Timestamp, Timestamp) {
     let end = plus(before, -before.as_second().rem_euclid(HOUR_SECONDS));
     (plus(end, -HOUR_SECONDS), end)

@@ -1,7 +1,8 @@
-//! Where the requests went: does the new group get what it should, and does the load balancer answer in its place?
+//! Checks where the requests went: whether the new group gets its share, and whether the load balancer answers in its
+//! place.
 //!
-//! An empty group's share, and answers that never came, stand in no metric of a group. The only traces are that the
-//! group's requests are missing, and the load balancer's own 5xx, which it counts for all of its groups together.
+//! No metric of a group has an empty group's share, or responses that never came. The only traces are the group's
+//! missing requests and the load balancer's own 5xx, which it counts for all of its groups together.
 
 use super::counts::{GroupCounts, PairMinute, PairRead};
 use super::window::Window;
@@ -14,21 +15,21 @@ use std::ops::Range;
 /// Minutes of the hour before the first shift.
 const MINUTES_BEFORE: u64 = 60;
 
-/// Connection errors are tolerated as the judge tolerates errors: up to this factor on the old group's share of them,
-/// and this share beside it. The bet looks for about four times as many.
+/// Connection errors are tolerated as the judge tolerates errors: up to this factor times the old group's share of
+/// them, plus this share. The bet looks for about four times as many.
 const RATIO: f64 = 1.5;
 const MARGIN: f64 = 0.001;
 const BET: f64 = 4.0;
 
-/// What speaks against going on although no comparison shows it, one sentence each; it never rolls back. Each is over
-/// once the newest minutes are clean, so that what has passed holds nobody for long.
+/// Returns the reasons to hold a migration that no comparison shows, one sentence each. None of them rolls back. Each
+/// ends once the newest minutes are clean.
 ///
-/// - A new group gets less than half of its share of the requests at this step. Not asked where clients are pinned to a
-///   group, since those who came before the step stay where they are.
-/// - The load balancer answers with 5xx itself far more often than in the hour before, in the same minutes in which the
-///   new group has connection errors or lacks its requests, **and** the new group is starved or has a larger share of
-///   connection errors than the old one. Alone, its errors may be those of any neighbour's group, and a neighbour's
-///   outage must not hold every service on the load balancer. Not asked once the hour before is no longer kept.
+/// - A new group gets less than half of its share of the requests at this step. It is not checked if clients are pinned
+///   to a group, since those who came before the step stay where they are.
+/// - The load balancer itself answers with 5xx far more often than in the hour before. The new group has connection
+///   errors or lacks requests in the same minutes, **and** it is starved or has a larger share of connection errors
+///   than the old one. Without that, the errors may be those of any group on the load balancer, whose outage must not
+///   hold every service. It is not checked once the hour before is no longer kept.
 pub fn objections(window: &Window, weight: Weight, pairs: &[PairRead]) -> Vec<String> {
     pairs.iter().flat_map(|pair| of_pair(window, weight, pair)).collect()
 }
@@ -45,7 +46,7 @@ fn of_pair(window: &Window, weight: Weight, pair: &PairRead) -> Vec<String> {
         let (got, all) = (step.new.requests, step.new.requests.saturating_add(step.old.requests));
         said.push(format!("{new} got {got} of {all} requests at this step, less than half of its share of {weight}"));
     }
-    // Nothing tells any more what is usual.
+    // The usual rate is no longer known.
     if window.has_outlived_its_data() {
         return said;
     }
@@ -102,17 +103,17 @@ impl Sums {
     }
 }
 
-/// The new group's connection errors in words, where the evidence suffices that they are a larger share of its requests
-/// than the old group's are. One error beside none is no evidence.
+/// Describes the new group's connection errors if there is enough evidence that they are a larger share of its requests
+/// than the old group's. One error against none is no evidence.
 fn connection_errors(recent: &Sums, before: &Sums) -> Option<String> {
     let new = recent.new;
-    // Without old requests there is nothing to compare with, as at 100 %: then the old group as it was before the first
-    // shift, and where it had no requests then either, one without connection errors.
+    // Without old requests, as at 100 %, the comparison is with the old group before the first shift. If it had no
+    // requests then either, it is with a group without connection errors.
     let flawless = GroupCounts { requests: new.requests.max(new.connection_errors), ..GroupCounts::default() };
     let old = [recent.old, before.old].into_iter().find(|old| old.requests > 0).unwrap_or(flawless);
     #[expect(clippy::cast_precision_loss, reason = "no load balancer serves 2^53 requests in an hour")]
     let of = |counts: GroupCounts| {
-        // A connection that fails is counted beside requests; one that is retried, twice.
+        // A failed connection is counted in addition to requests; one that is retried, twice.
         (counts.connection_errors as f64, counts.requests.max(counts.connection_errors) as f64)
     };
     let ((new_bad, requests), (old_bad, old)) = (of(new), of(old));

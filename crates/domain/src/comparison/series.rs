@@ -27,10 +27,10 @@ pub fn series(window: &Window, pairs: &[PairRead], dispersion: &BTreeMap<MetricK
     Series { metrics: metrics.collect() }
 }
 
-/// Bad requests and requests of one group; whether its slow answers are measured is given.
+/// Reads the bad requests and the requests of one group. The flag is whether its slow responses are measured.
 pub(super) type CountBad = fn(bool, &GroupCounts) -> (u64, u64);
 
-/// What is compared.
+/// The compared metrics, each with its counts.
 pub(super) const METRICS: [(MetricKind, CountBad); 3] =
     [(MetricKind::Errors, errors), (MetricKind::Slow, slow), (MetricKind::ClientErrors, client_errors)];
 

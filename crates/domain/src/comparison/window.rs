@@ -10,7 +10,7 @@ use std::ops::Range;
 /// How long after its end the counts of a minute still change much.
 pub(super) const SETTLING_SECONDS: i64 = 2 * MINUTE_SECONDS;
 
-/// How many of the newest settled minutes say whether something still goes on.
+/// How many of the newest settled minutes show whether something is still happening.
 const RECENT_SECONDS: i64 = 10 * MINUTE_SECONDS;
 
 /// How long `CloudWatch` keeps the counts of single minutes; beyond that it has those of five.
@@ -28,9 +28,9 @@ pub struct Window {
 }
 
 impl Window {
-    /// What a journal asks for at a time; none before the first traffic.
+    /// The window that a journal needs at a time; `None` before the first traffic.
     ///
-    /// The weight changes somewhere between the intent and the verification of a shift, so that both begin a step anew.
+    /// The weight changes somewhere between the intent and the verification of a shift, so both begin a new step.
     pub fn of(events: &[Event], now: Timestamp) -> Option<Self> {
         let change = |event: &Event| match event.kind {
             EventKind::ShiftIntended { weight, .. } | EventKind::Shifted { weight, .. } if weight > Weight::ZERO => {

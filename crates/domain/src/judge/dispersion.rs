@@ -8,11 +8,11 @@ pub const MAX_DISPERSION: f64 = 5.0;
 const MINUTES: usize = 60;
 
 /// How many bad requests count as one (phi, 1 to 5), from the old cluster's minutes before the first shift: `(bad,
-/// requests)`, oldest first, of which the last 60 are used.
+/// requests)`, oldest first. The last 60 are used.
 ///
 /// Bad requests come in clumps: one lost connection fails ten of them. Evidence divided by it stays valid for Poisson
-/// clumps of at most that size, and for single failures all the more. Differences of neighbouring minutes are what is
-/// measured, so that a slow drift of the rate over the hour is not taken for clumping.
+/// clumps of at most that size, and for single failures all the more. It is measured on the differences of neighbouring
+/// minutes, so a slow drift of the rate over the hour does not count as clumps.
 pub fn dispersion(history: &[(u64, u64)]) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "no load balancer serves 2^53 requests in a minute")]
     let minutes: Vec<(f64, f64)> = history[history.len().saturating_sub(MINUTES)..]

@@ -5,7 +5,7 @@ use super::one_minute::log_payment;
 use super::parameters::{MetricKind, Tolerance};
 use super::series::{Minute, add};
 
-/// Bets on how much worse it is. Their mean is taken, so that nobody has to choose an effect; it costs at most `ln 4`.
+/// Bets on how much worse it is. Nobody has to choose an effect, because their mean counts; that costs at most `ln 4`.
 const BETS: [f64; 4] = [2.0, 4.0, 10.0, 30.0];
 
 /// The youngest age at which a minute counts in full.
@@ -81,7 +81,7 @@ impl Harm {
         self.minutes += 1;
     }
 
-    /// What is staked anew on this minute: half on the first, the rest spread evenly over the plan, so that thirty good
+    /// The new stake on this minute: half on the first, and the rest spread evenly over the plan. So thirty good
     /// minutes do not hide a later regression. The stakes sum to 1 at most, which keeps the whole valid.
     fn ln_stake(&self) -> f64 {
         if self.minutes == 0 {

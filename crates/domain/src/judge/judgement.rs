@@ -1,4 +1,4 @@
-//! What the judge says, as it is stored.
+//! A judgement, as it is stored.
 
 use super::parameters::MetricKind;
 use super::pass;
@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What the judge says.
+/// The judge's verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Verdict {
@@ -61,7 +61,7 @@ pub enum Inconclusive {
     },
 }
 
-/// What one metric says.
+/// The evidence of one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
@@ -77,7 +77,7 @@ pub struct Evidence {
     pub pass_minutes: u32,
 }
 
-/// What the judge says, and why.
+/// The verdict with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Judgement {
@@ -93,8 +93,8 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// What is left of a judgement while no minute of the current step has settled, so that all its minutes are of an
-    /// earlier one: evidence of harm is of the whole migration and stays; that a step was fine says nothing about the
+    /// The judgement while no minute of the current step has settled, and all its minutes are of an earlier step.
+    /// Evidence of harm is about the whole migration and stays. Evidence that a step was fine says nothing about the
     /// next.
     #[must_use]
     pub fn before_its_step(self) -> Self {

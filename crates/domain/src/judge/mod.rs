@@ -1,4 +1,4 @@
-//! The judge: is the new cluster worse than the old one, minute by minute?
+//! The judge decides, minute by minute, whether the new cluster is worse than the old one.
 //!
 //! Evidence is a wager. Each minute, a gambler who believes that the new cluster is worse than `ratio * old + margin`
 //! stakes what he has on the requests of that minute; if he is wrong, his expected fortune never grows. So a fortune of
@@ -9,12 +9,12 @@
 //! - [`harm`]: the evidence that the new cluster is worse, over the whole migration; it rolls back.
 //! - [`pass`]: the evidence that it is fine, over the current step; it may end a bake early.
 //! - [`mod@dispersion`]: how many bad requests count as one, from the hour before the migration.
-//! - [`starved`]: does the new cluster get the share of the traffic that it should?
-//! - [`more_often`]: does something happen more often than before?
+//! - [`starved`]: whether the new cluster gets its share of the traffic.
+//! - [`more_often`]: whether something happens more often than before.
 //! - [`verdict`]: all metrics together; [`judgement`] is what it says.
 //!
-//! **Invariant:** the judge keeps nothing between two looks. It reads the whole series each time, so that a count which
-//! CloudWatch corrects late corrects the evidence too. Latching a FAIL is the workflow's work.
+//! **Invariant:** the judge keeps nothing between two checks. It reads the whole series each time, so a count that
+//! CloudWatch corrects late corrects the evidence too. The workflow latches a FAIL.
 //!
 //! Counts are whole requests in one minute, shares are fractions (0.001 is 0.1 %), evidence is a natural logarithm.
 

@@ -1,11 +1,11 @@
-//! Does something happen more often than before?
+//! Decides whether something happens more often than before.
 //!
-//! A load balancer's own errors know no target group, so that nothing can be compared with them but themselves: minutes
-//! play the requests, errors the bad ones.
+//! A load balancer's own errors have no target group, so they can be compared only with their own past. Minutes take
+//! the place of requests, and errors that of bad requests.
 
 use super::one_minute::{Counts, log_payment};
 
-/// More than this factor on the rate before is looked for, and this much a minute beside it: a load balancer's first
+/// The bet looks for more than this factor times the rate before, plus this many a minute: a load balancer's first
 /// errors are no reason.
 const RATIO: f64 = 1.5;
 const MARGIN: f64 = 0.1;

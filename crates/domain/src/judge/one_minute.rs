@@ -1,4 +1,4 @@
-//! What a bet on one minute pays.
+//! The payment of a bet on one minute.
 
 /// The counts of one minute as the formula takes them: shares of something may be fractions ([`super::starved`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,11 +19,11 @@ pub struct Counts {
 /// the new cluster is above the line, `bet < 1` that it is below; the further from 1, the larger the difference it
 /// looks for.
 ///
-/// The expected payment is at most 1 while the null holds, whatever the old share is and however unequal the requests
-/// are. With `a = bet / scale` and `b = 1 / scale` the payment is `a^new_bad * b^old_bad * exp(-margin * new * (a -
-/// 1))`. For independent requests `E[a^new_bad] <= exp(new * share * (a - 1))`, since `1 + x <= e^x`, and the same for
-/// `b`; `scale` is what makes `ratio * new * (a - 1) = old * (1 - b)`, so that the old share cancels out of the product
-/// (a two-sample form of the sub-Poisson supermartingale: Howard and others 2020, doi:10.1214/18-PS321).
+/// The expected payment is at most 1 while the null holds, for any old share and for any numbers of requests. With `a =
+/// bet / scale` and `b = 1 / scale` the payment is `a^new_bad * b^old_bad * exp(-margin * new * (a - 1))`. For
+/// independent requests `E[a^new_bad] <= exp(new * share * (a - 1))`, since `1 + x <= e^x`, and the same for `b`;
+/// `scale` makes `ratio * new * (a - 1) = old * (1 - b)`. So the old share cancels out of the product (a two-sample
+/// form of the sub-Poisson supermartingale: Howard and others 2020, doi:10.1214/18-PS321).
 pub fn log_payment(counts: Counts, ratio: f64, margin: f64, bet: f64) -> f64 {
     let Counts { new_bad, new, old_bad, old } = counts;
     let new_share_of_bad = ratio * new / (ratio * new + old);

@@ -1,11 +1,11 @@
-//! What is compared, and how much difference is tolerated.
+//! The metrics that are compared, and the difference that is tolerated.
 
 use crate::policy::service_policy::Tolerated;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What makes a request bad.
+/// A metric: the reason why a request counts as bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricKind {
@@ -63,7 +63,7 @@ pub struct Tolerance {
     pub pass_margin: f64,
 }
 
-/// What the judge is told. Only these are worth choosing; the bets and caps are constants.
+/// The judge's settings. Only these are worth choosing; the bets and caps are constants.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Parameters {

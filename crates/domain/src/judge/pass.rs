@@ -15,12 +15,12 @@ const BETA: f64 = 0.05;
 /// Minutes without which nothing passes.
 pub const MINUTES_NEEDED: u32 = 3;
 
-/// The evidence from which on a metric passes.
+/// The evidence at which a metric passes.
 pub fn ln_pass_needed() -> f64 {
     (1.0 / BETA).ln()
 }
 
-/// What the current step says for the new cluster.
+/// The evidence of the current step for the new cluster.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pass {
     /// The evidence that its share of bad requests is below `ratio * old + pass_margin`; 0 when no minute was judged.

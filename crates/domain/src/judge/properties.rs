@@ -168,8 +168,7 @@ fn severity(verdict: Verdict) -> u8 {
     }
 }
 
-/// The published recurrence, line by line as it stands on paper, for one metric: its state is all that it knows of the
-/// past.
+/// The published recurrence, line by line, for one metric. Its state is all that it knows of the past.
 struct Recurrence {
     kind: MetricKind,
     tolerance: Tolerance,
@@ -300,7 +299,7 @@ proptest! {
         for metric in gappy.metrics.values_mut() {
             for (place, requests, at_new) in &gaps {
                 let place = place.index(metric.minutes.len());
-                // Beside a minute of the same age, so that no step begins with it.
+                // Next to a minute of the same age, so no step begins with it.
                 let age = metric.minutes[place].age;
                 let empty = if *at_new {
                     Minute { age, new_bad: requests / 2, new: *requests, ..Minute::default() }
@@ -315,9 +314,8 @@ proptest! {
         prop_assert_eq!(without.metrics, with.metrics);
     }
 
-    /// The published recurrence keeps its state from minute to minute; the judge weighs a growing series anew at each
-    /// look. Both have to agree at every one of them, also after a count was corrected late: then with the recurrence
-    /// begun anew.
+    /// The published recurrence keeps its state from minute to minute; the judge weighs the growing series again at
+    /// each check. Both must agree at every check. After a count was corrected late, the recurrence starts again.
     #[test]
     fn each_look_at_a_growing_series_finds_what_the_published_recurrence_holds_by_then(
         dispersion in 1.0..=5.0_f64, minutes in minutes(), horizon in 1..90_u32,

@@ -1,4 +1,4 @@
-//! The verdict in words and counts: what a person reads in the console at three in the morning.
+//! The verdict in words and counts, as an operator reads it in the console at three in the morning.
 
 use super::judgement::{Evidence, Inconclusive};
 use super::parameters::{MetricKind, Parameters, Tolerance};
@@ -17,7 +17,7 @@ pub(super) fn pass(counts: impl Iterator<Item = (MetricKind, [u64; 4])>) -> Stri
     format!("no worse than tolerated: {}", clauses.join("; "))
 }
 
-/// Why nothing is shown.
+/// Why the verdict is inconclusive.
 pub(super) fn inconclusive(
     reason: &Inconclusive,
     metrics: &BTreeMap<MetricKind, Evidence>,
@@ -70,7 +70,7 @@ fn comparison(kind: MetricKind, [new_bad, new, old_bad, old]: [u64; 4]) -> Strin
     }
 }
 
-/// The largest power of ten that `1 / chance` reaches, at most a million: the bound assumes more than anybody can know
+/// The largest power of ten that `1 / chance` reaches, at most a million: the bound assumes more than anyone can know
 /// about one in a billion.
 fn power_of_ten(chance: f64) -> String {
     let reached = (1..=6).take_while(|&power| chance * 10_f64.powi(power) <= 1.0).last().unwrap_or(0);
@@ -85,7 +85,7 @@ fn share(bad: u64, requests: u64) -> f64 {
     if requests == 0 { 0.0 } else { bad as f64 / requests as f64 }
 }
 
-/// One decimal, and more where one would show nothing of a small share.
+/// One decimal, and more if a small share would be shown as 0.
 fn percent(bad: u64, requests: u64) -> String {
     let percent = 100.0 * share(bad, requests);
     if bad > 0 && percent < 0.005 {

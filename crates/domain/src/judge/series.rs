@@ -1,4 +1,4 @@
-//! What the judge reads: the counts of each minute, oldest first.
+//! The judge's input: the counts of each minute, oldest first.
 
 use super::one_minute::Counts;
 use super::parameters::MetricKind;
@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 /// One metric in one CloudWatch minute, in both clusters.
 ///
 /// Counts of different minutes must never be added up before they are compared: the new cluster's share changes at
-/// every step, so that a quiet hour and a busy one, pooled, show a difference where there is none (Simpson's paradox).
+/// every step, so a quiet hour and a busy one, pooled, show a difference where there is none (Simpson's paradox).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Minute {
     /// Minutes since the last change of weight; the minute of the change itself is 0.
     pub age: u32,
-    /// Bad requests at the new cluster. More than `new` counts as `new`: connection errors are counted beside requests.
+    /// Bad requests at the new cluster. More than `new` counts as `new`: connection errors are counted in addition to
+    /// requests.
     pub new_bad: u64,
     /// Requests at the new cluster.
     pub new: u64,
@@ -61,8 +62,8 @@ pub struct Series {
     pub metrics: BTreeMap<MetricKind, MetricSeries>,
 }
 
-/// The minutes since the last change of weight. The minute of the change may be missing, so that an age which falls is
-/// a change as well.
+/// The minutes since the last change of weight. The minute of the change may be missing, so an age that falls is a
+/// change as well.
 pub(super) fn current_step(minutes: &[Minute]) -> &[Minute] {
     let mut start = 0;
     for (index, minute) in minutes.iter().enumerate().skip(1) {

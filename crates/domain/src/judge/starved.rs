@@ -6,7 +6,7 @@
 use super::one_minute::{Counts, log_payment};
 use crate::weight::Weight;
 
-/// Evidence from which on something holds a migration that no comparison shows: about 1 in 1,100.
+/// The evidence at which something holds a migration that no comparison shows: about 1 in 1,100.
 pub const HOLD_EVIDENCE: f64 = 7.0;
 
 /// The evidence that the new cluster gets less than half of its share: of `new` and `old` requests over the judged

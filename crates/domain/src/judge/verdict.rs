@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 pub const BAD_NEEDED: u64 = 5;
 
 impl Judgement {
-    /// What is left to say where the minutes since the first shift are no longer kept: evidence that begins at another
-    /// minute at every look is worth nothing. Harm that was found before has been acted on.
+    /// The judgement once the minutes since the first shift are no longer kept. Evidence that begins at another minute
+    /// at every check is worth nothing, and earlier harm has been acted on.
     pub fn without_a_series() -> Self {
         let (reason, metrics) = (Inconclusive::Outlived, BTreeMap::new());
         let sentence = sentence::inconclusive(&reason, &metrics, &Parameters::new(1));

@@ -16,12 +16,12 @@ pub struct Action {
     /// 1 to 50000, lowest first. AWS may leave it out where there is a single action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<i32>,
-    /// What the action does.
+    /// Its type and settings.
     #[serde(flatten)]
     pub kind: ActionKind,
 }
 
-/// What an action does.
+/// The type of an action, with its settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "config", rename_all = "kebab-case")]
 pub enum ActionKind {
@@ -58,7 +58,7 @@ pub struct Forward {
 pub struct WeightedGroup {
     /// The group.
     pub group: TargetGroupArn,
-    /// 0 to 999. A group that stands alone is stored with 1.
+    /// 0 to 999. The only group of an action is stored with 1.
     pub weight: u16,
 }
 

@@ -15,12 +15,12 @@ pub mod tag {
     pub const MANAGED_BY: &str = "managed-by";
     /// Its value.
     pub const MANAGED_BY_US: &str = "crossfade";
-    /// The stack whose functions created it, so that two stacks of one account leave each other's alone. What was
-    /// created before there was this tag does not carry it.
+    /// The stack whose functions created it: two stacks of one account leave each other's groups alone. Groups from
+    /// before this tag do not have it.
     pub const STACK: &str = "crossfade:stack";
     /// The service a group belongs to.
     pub const SERVICE: &str = "crossfade:service";
-    /// The old group's ARN, so that a rollback can do without the table.
+    /// The old group's ARN: a rollback without the table needs it.
     pub const OLD_GROUP: &str = "crossfade:old-target-group";
     /// The migration that created it.
     pub const MIGRATION: &str = "crossfade:migration";
@@ -86,7 +86,7 @@ pub struct TargetGroup {
     pub arn: TargetGroupArn,
     /// Its name, unique in region and account.
     pub name: String,
-    /// What it is made of.
+    /// Its settings.
     pub settings: GroupSettings,
     /// The load balancer that uses it: none or one.
     pub load_balancers: Vec<LoadBalancerArn>,

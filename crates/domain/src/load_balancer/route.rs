@@ -5,8 +5,8 @@ use crate::names::{ListenerArn, LoadBalancerArn, ParseIdError, RuleArn};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Which route. A default action cannot be changed by `ModifyRule` (AWS refuses it), so the two are told apart.
-/// Written as the ARN of the rule or listener, whose resource type says which it is.
+/// Identifies a route. `ModifyRule` cannot change a default action (AWS refuses it), so there are two kinds. It is
+/// written as the ARN of the rule or listener; the resource type in it is the kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum RouteId {
@@ -72,7 +72,7 @@ impl From<RouteId> for String {
 pub struct Route {
     /// Which route.
     pub id: RouteId,
-    /// Whose listener it is on.
+    /// The load balancer of its listener.
     pub load_balancer: LoadBalancerArn,
     /// Its complete actions.
     pub actions: Vec<Action>,

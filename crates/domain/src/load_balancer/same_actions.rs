@@ -1,9 +1,9 @@
 //! The normal form in which two action lists are compared.
 //!
-//! A load balancer stores one rule in several shapes. This is the form in which AWS's own controller compares them: the
-//! numbers of `Order` do not count, only the sequence they give; groups are compared in the order of their ARNs; the
-//! weight of a group that stands alone does not count; stickiness that is off equals stickiness that was never given;
-//! an authentication action is compared with its defaults filled in, and without the secret that AWS never returns.
+//! A load balancer stores one rule in several shapes. AWS's own controller compares them in this form: only the
+//! sequence of `Order` counts, not its numbers; groups are in the order of their ARNs; the weight of an only group does
+//! not count; stickiness that is off equals no stickiness; an authentication action has its defaults filled in, and
+//! lacks the secret that AWS never returns.
 
 use crate::load_balancer::action::{Action, ActionKind, Forward, GroupStickiness, Settings};
 use serde_json::Value;

@@ -11,7 +11,7 @@ pub struct Finding {
     pub severity: Severity,
     /// The rule that the plan breaks or comes close to.
     pub code: FindingCode,
-    /// What it is about: a policy path, an ARN, an alarm's name.
+    /// The subject: a policy path, an ARN, an alarm's name.
     pub subject: String,
     /// What was found, what was expected and what to do, in one sentence.
     pub message: String,

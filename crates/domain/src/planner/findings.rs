@@ -7,12 +7,12 @@ use crate::plan::{Finding, FindingCode, Severity};
 pub(crate) struct Findings(pub(super) Vec<Finding>);
 
 impl Findings {
-    /// Something that stands against the plan.
+    /// Adds a finding that refuses the plan.
     pub(crate) fn refuse(&mut self, code: FindingCode, subject: impl Into<String>, message: impl Into<String>) {
         self.add(Severity::Refusal, code, subject.into(), message.into());
     }
 
-    /// Something worth knowing.
+    /// Adds a finding that is only worth knowing.
     pub(crate) fn warn(&mut self, code: FindingCode, subject: impl Into<String>, message: impl Into<String>) {
         self.add(Severity::Warning, code, subject.into(), message.into());
     }

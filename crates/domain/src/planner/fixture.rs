@@ -91,7 +91,7 @@ pub(crate) fn balancer(name: &str, routes: Vec<Route>) -> ObservedLoadBalancer {
     }
 }
 
-/// `users-public` on `public` behind a rule and a default action, `users-internal` on `internal` beside `beta`.
+/// `users-public` on `public` behind a rule and a default action, `users-internal` on `internal` next to `beta`.
 pub(crate) fn inventory() -> Inventory {
     Inventory {
         stack: "crossfade".to_owned(),

@@ -1,4 +1,4 @@
-//! What a plan says about the guard alarms that it will have.
+//! Warns about the guard alarms of a plan.
 
 use super::findings::Findings;
 use super::inventory::ObservedGroup;

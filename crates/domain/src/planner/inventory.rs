@@ -1,4 +1,4 @@
-//! What was observed before a plan is made.
+//! The observations that a plan is made from.
 
 use crate::alarms::alarm::Alarm;
 use crate::comparison::{HourBefore, ResponseTimes};
@@ -27,9 +27,9 @@ pub struct Inventory {
     pub name_holders: BTreeMap<String, (TargetGroupArn, Tags)>,
     /// How long the old groups took to answer, where that is wanted.
     pub response_times: BTreeMap<TargetGroupArn, ResponseTimes>,
-    /// What the old groups did in the hour before, where that is wanted.
+    /// The old groups' counts in the hour before, if they are needed.
     pub hours_before: BTreeMap<TargetGroupArn, HourBefore>,
-    /// Who holds routes of the service now.
+    /// The current holders of the service's routes.
     pub holders: Vec<RouteHolder>,
 }
 
@@ -65,7 +65,7 @@ pub struct ObservedLoadBalancer {
     pub group_count: usize,
 }
 
-/// Who holds a route, since when.
+/// The holder of a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteHolder {

@@ -5,12 +5,11 @@ use sha2::{Digest, Sha256};
 
 /// The longest name of a target group.
 const LONGEST: usize = 32;
-/// Hexadecimal digits of the hash that tells names apart.
+/// Hexadecimal digits of the hash that makes a name unique.
 const HASH: usize = 8;
 
-/// The name of the new group that copies `old`: the service's name as far as it fits, and eight digits that tell apart
-/// services with the same beginning and the groups of one service. The same at every attempt, so that a repeated
-/// creation finds its own group.
+/// The name of the new group that copies `old`: as much of the service's name as fits, and eight digits that differ for
+/// each old group. Every attempt gives the same name, so a repeated creation finds its own group.
 pub fn new_group_name(service: &ServiceName, old: &TargetGroupArn) -> String {
     let digest = Sha256::digest(format!("{service}\n{old}"));
     let hash = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);

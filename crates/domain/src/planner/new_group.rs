@@ -31,8 +31,8 @@ pub(super) fn settings(policy: &ServicePolicy, old: &ObservedGroup) -> GroupSett
     settings
 }
 
-/// The old group's attributes without those that are empty (AWS reports them and refuses to take them back), and those
-/// that only exist behind other kinds of load balancers.
+/// The old group's attributes, without empty ones (AWS reports them and refuses to be sent them) and without those of
+/// other kinds of load balancers.
 pub(super) fn attributes(old: &ObservedGroup) -> Attributes {
     let app_cookie = old.attributes.get("stickiness.type").is_some_and(|kind| kind == "app_cookie");
     old.attributes
@@ -46,8 +46,8 @@ pub(super) fn attributes(old: &ObservedGroup) -> Attributes {
         .collect()
 }
 
-/// Group stickiness for the time in which two groups are in the action. AWS refuses a second group beside one with
-/// target stickiness unless it is on. It lasts for the shortest bake, so that clients follow the steps.
+/// Group stickiness while two groups are in the action. Without it, AWS refuses a second group next to one with target
+/// stickiness. It lasts for the shortest bake, so clients follow the steps.
 pub(super) fn attached_stickiness(
     policy: &ServicePolicy,
     old: &Attributes,

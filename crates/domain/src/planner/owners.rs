@@ -40,7 +40,7 @@ fn balancer_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, findi
             format!("the load balancer belongs to AWS Load Balancer Controller (tag {tag}), {AND_IT_WRITES_BACK}"),
         );
     }
-    // Rules of a stack often carry no tag of their own, so that the load balancer's is a hint and no proof.
+    // Rules of a stack often have no tags, so the load balancer's tag is a hint and no proof.
     if let Some(stack) = balancer.tags.get(STACK_TAG)
         && !allows_stacks(policy)
     {
@@ -95,7 +95,7 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
 }
 
 fn holder(inventory: &Inventory, route: &Route, migration: &MigrationId, findings: &mut Findings) {
-    // One that is over is no reason to refuse: whoever takes the locks waits for its last writer.
+    // A migration that is over is no reason to refuse: taking its locks waits for its last writer.
     let others = |holder: &&RouteHolder| holder.migration != *migration && holder.free_at.is_none();
     let holder = inventory.holders.iter().filter(others).find(|holder| holder.route == route.id);
     if let Some(holder) = holder {

@@ -1,4 +1,4 @@
-//! What holds for every plan, whatever the routes and the schedule.
+//! Properties of every plan, for any routes and any schedule.
 
 use super::fixture::{balancer, forward, inventory, observed, planned, policy, route, rule};
 use crate::load_balancer::action::forward_of;

@@ -9,11 +9,10 @@ use crate::plan::{Finding, FindingCode, Plan, PlannedRoute, Revision, Severity};
 use crate::rollback::{WayBack, way_back};
 use std::collections::BTreeMap;
 
-/// Takes the live actions of drifted routes, without our group, for their new baselines, and plans the weights of every
-/// step for them anew. `live` is none where a route no longer exists. The other routes stay as they were planned.
+/// Makes the live actions of drifted routes, without our group, their new baselines, and plans the weights of every
+/// step again. `live` is `None` if a route no longer exists. The other routes stay as planned.
 ///
-/// # Errors
-/// Every finding about a route that cannot be taken so: the same checks as those of a new plan.
+/// # Errors Every finding about a route that cannot be accepted: the checks are those of a new plan.
 pub fn revise(
     plan: &Plan,
     new_groups: &BTreeMap<TargetGroupArn, TargetGroupArn>,
@@ -87,7 +86,7 @@ mod tests {
     use super::super::fixture::{forward, group, inventory, planned, policy, rule};
     use super::*;
 
-    /// The plan of `users`, with its first route as somebody left it, and the groups that were created.
+    /// The plan of `users`, with its first route as someone left it, and the groups that were created.
     fn revised(live: Option<Vec<Action>>) -> Result<Plan, Vec<Finding>> {
         let plan = planned(&policy(), &inventory()).unwrap();
         let groups = BTreeMap::from([

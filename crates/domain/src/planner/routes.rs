@@ -22,7 +22,7 @@ pub fn routes_of(inventory: &Inventory) -> Vec<RouteId> {
         .collect()
 }
 
-/// The routes of a load balancer that forward to a group, whatever its weight there.
+/// The routes of a load balancer that forward to a group, at any weight.
 pub(super) fn routes_to<'a>(
     balancer: &'a ObservedLoadBalancer,
     old: &'a TargetGroupArn,
@@ -172,7 +172,7 @@ fn refuse_edit(route: &Route, error: &EditError, findings: &mut Findings) {
                  first"
             ),
         ),
-        // The route was chosen because it forwards to the old group, so that the rest cannot be.
+        // The other errors cannot happen: the route was chosen because it forwards to the old group.
         other => (FindingCode::UnknownActionType, format!("{name} cannot be edited: {other}")),
     };
     findings.refuse(code, route.id.as_str(), message);

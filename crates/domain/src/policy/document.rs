@@ -47,7 +47,7 @@ pub fn decode_fleet(document: &Value) -> Result<FleetPolicy, Problems> {
     reader.finish(fleet)
 }
 
-/// Decodes one service's policy, which stands alone: there are no defaults of a fleet, and `after` is taken as it is.
+/// Decodes the policy of one service without a fleet: there are no defaults, and `after` is not checked.
 ///
 /// # Errors
 /// Every problem of the document, each with its path.
@@ -127,7 +127,7 @@ fn is_known(reader: &mut Reader, place: &Place<'_>) -> bool {
     known
 }
 
-/// The name is returned even where another field is wrong, so that the services can be compared with each other.
+/// The name is returned even if another field is wrong, because the services are compared with each other.
 fn service(
     reader: &mut Reader,
     place: &Place<'_>,

@@ -38,7 +38,7 @@ impl fmt::Display for Problems {
 
 /// ` (did you mean "x"?)` for the known word nearest to what was written, or nothing where none is near.
 pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    // `dry_run` and `dryrun` are `dryRun`, whatever the distance.
+    // `dry_run` and `dryrun` are `dryRun`, at any distance.
     let plain = |word: &str| word.replace(['_', '-'], "").to_lowercase();
     let allowed = (written.chars().count() / 3).max(1);
     known

@@ -1,6 +1,6 @@
-//! Reading a JSON document piece by piece without stopping at the first problem.
+//! Reads a JSON document piece by piece without stopping at the first problem.
 //!
-//! A reader answers `None` after it has noted a problem; the caller goes on with the next field.
+//! A reader returns `None` after it has noted a problem; the caller continues with the next field.
 
 use crate::policy::problem::{Problem, Problems, did_you_mean};
 use serde_json::{Map, Value};
@@ -35,12 +35,12 @@ impl<'a> Place<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// Whether the field is there.
+    /// Whether the object has the field.
     pub fn has(&self, field: &str) -> bool {
         self.fields.contains_key(field)
     }
 
-    /// The field, if it is there.
+    /// The field, if the object has it.
     pub fn get(&self, field: &str) -> Option<Place<'a>> {
         self.fields.get(field).map(|value| Place { value, path: self.path_of(field) })
     }
@@ -57,7 +57,7 @@ impl Reader {
         self.problems.push(Problem { path: path.into(), message: message.into() });
     }
 
-    /// What was read, unless there were problems.
+    /// The decoded value, unless there were problems.
     pub fn finish<T>(self, decoded: Option<T>) -> Result<T, Problems> {
         match decoded {
             Some(decoded) if self.problems.is_empty() => Ok(decoded),
@@ -201,7 +201,7 @@ impl Reader {
     }
 }
 
-/// What was found beside what was expected, for a value of the wrong type or out of range.
+/// Describes a value of the wrong type or out of range: what was found and what was expected.
 pub fn wrong(value: &Value, what: &str) -> String {
     let found = match value {
         Value::Null => "null".to_owned(),

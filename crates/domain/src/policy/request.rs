@@ -18,11 +18,11 @@ pub struct PlanRequest {
     pub policy: Option<ServicePolicy>,
     /// Whether only the plan is wanted.
     pub dry_run: bool,
-    /// The service's halted migration goes on, by the plan that it has.
+    /// Continues the service's halted migration with its own plan.
     pub resume: Option<ResumeRequest>,
 }
 
-/// How a halted migration goes on.
+/// How a halted migration continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ResumeRequest {
     /// Whether what others did to routes becomes part of their baselines.
@@ -30,8 +30,8 @@ pub struct ResumeRequest {
 }
 
 /// Decodes a request: `{"service": "users"}` where a policy is stored, `{"service": "users", "policy": {a fleet's
-/// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`. A halted migration goes
-/// on by `{"service": "users", "resume": true}` with an optional `"acceptDrift": true`.
+/// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`. A halted migration
+/// continues with `{"service": "users", "resume": true}` and an optional `"acceptDrift": true`.
 ///
 /// # Errors
 /// Every problem of the document, each with its path.
@@ -97,7 +97,7 @@ fn planned(
     PlanRequest { service, policy, dry_run, resume }
 }
 
-/// A resume goes by the plan that the migration has, and is no rehearsal.
+/// A resume uses the migration's own plan and cannot be a dry run.
 fn check_together(reader: &mut Reader, object: &Object<'_>, dry_run: bool, resume: bool, accept_drift: bool) {
     if !resume {
         if accept_drift {

@@ -1,4 +1,4 @@
-//! What the operator asks for, with the fleet's defaults merged in.
+//! The policy of a service, with the fleet's defaults merged in.
 
 use crate::load_balancer::group::Target;
 use crate::names::ServiceName;
@@ -17,7 +17,7 @@ pub struct FleetPolicy {
     pub services: Vec<ServicePolicy>,
 }
 
-/// What is asked for one service.
+/// The policy of one service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServicePolicy {
@@ -41,7 +41,7 @@ pub struct ServicePolicy {
     /// Whether the new cluster is compared with the old one.
     #[serde(default = "is_judged")]
     pub judge: bool,
-    /// What the judge tolerates, where that is not the default.
+    /// The judge's tolerances, if they are not the defaults.
     #[serde(default, skip_serializing_if = "Tolerated::is_default")]
     pub tolerated: Tolerated,
     /// After how many seconds a bake may end early, when the judge says that the new cluster is fine; none for never.
@@ -49,7 +49,7 @@ pub struct ServicePolicy {
     pub min_bake_seconds: Option<u32>,
     /// What happens at the end of a bake without evidence either way.
     pub on_inconclusive: OnInconclusive,
-    /// What happens when somebody else changes a route.
+    /// What happens when someone else changes a route.
     pub on_drift: OnDrift,
     /// Owners of routes that are accepted although they may write the weights back.
     pub allow_managed_by: Vec<ManagedBy>,
@@ -162,7 +162,7 @@ pub struct ScheduleStep {
     pub weight: Weight,
     /// How long the gates watch it before the next step, in seconds.
     pub bake_seconds: u32,
-    /// Whether a person must approve before the next step.
+    /// Whether an operator must approve before the next step.
     #[serde(default)]
     pub approve: bool,
     /// After how many seconds the bake may end early, where that is not what the policy says for all steps.
@@ -185,7 +185,7 @@ pub enum GuardAlarms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OnInconclusive {
-    /// The alarms stay in force; go on.
+    /// Continue; the alarms stay in force.
     #[default]
     Advance,
     /// Wait for evidence.
@@ -194,11 +194,11 @@ pub enum OnInconclusive {
     Rollback,
 }
 
-/// What happens when somebody else changes a route.
+/// What happens when someone else changes a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OnDrift {
-    /// Stop without moving traffic; a person decides.
+    /// Stop without moving traffic; an operator decides.
     #[default]
     Halt,
     /// Take our group out of the live actions.

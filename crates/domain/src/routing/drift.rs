@@ -1,7 +1,7 @@
-//! Drift: what a route may carry, and what it carries instead.
+//! Drift: the values that a route may have, and what it has instead.
 //!
-//! A route drifts when it carries neither the last value that was verified nor an intent that is still open. One read
-//! is not enough to say so: the caller looks twice, a few seconds apart, since reads of a load balancer may be stale.
+//! A route has drifted if its value is neither the last verified one nor an open intent. One read is not enough,
+//! because reads of a load balancer may be stale: the caller reads twice, a few seconds apart.
 
 use crate::load_balancer::action::{Action, ActionKind, Forward};
 use crate::load_balancer::route::RouteId;
@@ -11,15 +11,15 @@ use crate::plan::PlannedRoute;
 use crate::routing::route_edit::{EditError, at_step};
 use serde::{Deserialize, Serialize};
 
-/// A route that somebody else changed.
+/// A route that someone else changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
     /// The route.
     pub route: RouteId,
-    /// What it should carry, for people.
+    /// The expected actions, for people.
     pub expected: String,
-    /// What it carries, for people.
+    /// The actions that were found, for people.
     pub seen: String,
 }
 
@@ -29,8 +29,8 @@ impl std::fmt::Display for Drift {
     }
 }
 
-/// Every value that a route may carry on the way up: the last verified step (the baseline before the attach) and the
-/// step that was begun and not yet verified.
+/// Every value that a route may have on the way up: the last verified step (the baseline before the attach), and the
+/// step that has begun and is not yet verified.
 ///
 /// # Errors
 /// A step outside the plan; never for a plan that was accepted.
@@ -52,7 +52,7 @@ pub fn expected(
     Ok(values)
 }
 
-/// What is wrong with a live route, if anything. `live` is none where the route no longer exists.
+/// What is wrong with a live route, if anything. `live` is `None` if the route no longer exists.
 pub fn drifted(route: &PlannedRoute, live: Option<&[Action]>, expected: &[Vec<Action>]) -> Option<Drift> {
     if live.is_some_and(|live| expected.iter().any(|value| equivalent(value, live))) {
         return None;
@@ -150,7 +150,7 @@ pub(crate) mod tests {
         check(&[("new", 50), ("old", 950)], Some(1), None, None);
         check(&[("old", 0), ("new", 999)], Some(1), Some(2), None);
         check(&[("old", 0), ("new", 999)], Some(1), None, Some("old 0 + new 999"));
-        // The baseline above weight 0: somebody else took the traffic back.
+        // The baseline above weight 0: someone else took the traffic back.
         check(&[("old", 1)], Some(1), None, Some("old"));
         check(&[("old", 90), ("new", 10)], Some(1), Some(2), Some("old 90 + new 10"));
     }

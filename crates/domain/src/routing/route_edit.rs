@@ -25,7 +25,7 @@ pub enum EditError {
     OldGroupMissing {
         /// The group that was looked for.
         old: TargetGroupArn,
-        /// The names of the groups that are there.
+        /// The names of the groups in the action.
         named: String,
     },
     /// The new group is in the action before it was attached.
@@ -59,10 +59,9 @@ pub enum WithoutGroup {
     AlreadyGone,
 }
 
-/// The integers by which `weight` of the old group's traffic goes to the new group; [`StepWeights`] has the
-/// arithmetic.
+/// The integers that give the new group `weight` of the old group's traffic; [`StepWeights`] has the arithmetic.
 ///
-/// An old group of weight 0 beside others gives (0, 0): the route carries none of the service's traffic.
+/// An old group of weight 0 next to others gives (0, 0): the route has none of the service's traffic.
 ///
 /// # Errors
 /// An unknown action type, no forward, no old group in it, all weights 0, no place for another group.
@@ -119,11 +118,10 @@ pub fn at_step(route: &PlannedRoute, new: &TargetGroupArn, step: u32) -> Result<
     Ok(with_forward(&route.baseline, &Forward { groups, stickiness }))
 }
 
-/// The live actions of a route that somebody else edited, without our group: its weight goes to the old group, the rest
-/// stays as it is. Where the sum passes 999, all weights are scaled down together.
+/// The live actions of a route that someone else edited, without our group. Its weight goes to the old group, and the
+/// rest stays. If the sum exceeds 999, all weights are scaled down together.
 ///
-/// # Errors
-/// An unknown action type, or the old group is gone while ours is there: then nothing can be returned, a person
+/// # Errors An unknown action type, or the old group is gone and ours is not: nothing can be returned, and an operator
 /// decides.
 pub fn without_group(live: &[Action], old: &TargetGroupArn, new: &TargetGroupArn) -> Result<WithoutGroup, EditError> {
     let Some(forward) = crate::load_balancer::action::forward_of(live) else { return Ok(WithoutGroup::AlreadyGone) };

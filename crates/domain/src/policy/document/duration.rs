@@ -42,7 +42,7 @@ pub(super) fn seconds(reader: &mut Reader, place: &Place<'_>, bounds: Bounds) ->
     fitting
 }
 
-/// Seconds of a duration as people write it; none where it is none.
+/// The seconds of a duration as people write it; `None` if the text is not a duration.
 pub fn parse(text: &str) -> Option<u64> {
     let mut rest = text.trim();
     let mut total: u64 = 0;

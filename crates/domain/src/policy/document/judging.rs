@@ -16,7 +16,7 @@ const MARGIN: [f64; 2] = [0.0, 50.0];
 /// Beyond one migration in twenty a rollback says nothing.
 const ALPHA: [f64; 2] = [0.000_001, 0.05];
 
-/// What `judge` says; none for a judge that is switched off.
+/// The field `judge`; `None` if it switches the judge off.
 pub(super) type Judging = Option<Tolerated>;
 
 /// Reads `judge`.

@@ -97,7 +97,7 @@ fn not_rising(reader: &mut Reader, item: &Place<'_>, weight: Weight, previous: W
     }
 }
 
-/// The weight is returned even where another field is wrong, so that the next step can be compared with it.
+/// The weight is returned even if another field is wrong, because the next step is compared with it.
 fn one_step(reader: &mut Reader, item: &Place<'_>) -> (Option<Weight>, Option<ScheduleStep>) {
     let Some(object) = reader.object(item, &STEP_FIELDS, "a step such as { weight: 5, bake: 10m }") else {
         return (None, None);
@@ -121,7 +121,7 @@ fn one_step(reader: &mut Reader, item: &Place<'_>) -> (Option<Weight>, Option<Sc
     (weight, step)
 }
 
-/// A wrong one leaves a problem behind, so that the step is refused.
+/// A wrong one adds a problem, so the step is refused.
 fn min_bake(reader: &mut Reader, object: &Object<'_>, bake_seconds: Option<u32>) -> Option<u32> {
     let place = object.get("minBake")?;
     let least = seconds(reader, &place, BAKE)?;

@@ -38,7 +38,7 @@ pub(super) const ON_DRIFT: [(&str, OnDrift); 2] = [("halt", OnDrift::Halt), ("ro
 /// The words of `allowManagedBy`.
 pub(super) const MANAGED_BY: [(&str, ManagedBy); 1] = [("cloudformation", ManagedBy::Cloudformation)];
 
-/// Settings as they were given; what was not given, or was wrong, is none.
+/// The settings that were given; `None` for one that was not, or was wrong.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     schedule: Option<Schedule>,
@@ -102,7 +102,7 @@ impl Settings {
         }
     }
 
-    /// The settings of a service, with what nobody gave.
+    /// The settings of a service, with the defaults filled in.
     pub(super) fn complete(self, service: &ServiceName) -> Complete {
         let mut alarms: Vec<String> = Vec::new();
         for alarm in self.alarms.unwrap_or_default() {
