@@ -142,7 +142,7 @@ fn observed(
     metric.chain(composite).chain(log).map(Parts::alarm).collect()
 }
 
-/// What the three kinds of alarm have in common.
+/// The parts that all three kinds of alarm have.
 struct Parts {
     name: Option<String>,
     state: Option<StateValue>,

@@ -77,7 +77,7 @@ where
     move |error| classify(operation, object, &error)
 }
 
-/// What an SDK error comes to.
+/// The port error for an SDK error.
 pub(crate) fn classify<E>(operation: &'static str, object: String, error: &SdkError<E>) -> PortError
 where
     E: ProvideErrorMetadata + Error + 'static,

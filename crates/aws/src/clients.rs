@@ -44,7 +44,7 @@ pub(crate) fn elb_reader(config: &SdkConfig) -> aws_sdk_elasticloadbalancingv2::
     aws_sdk_elasticloadbalancingv2::Client::from_conf(config)
 }
 
-/// Writes to routes: one attempt each, since the caller looks at the generation before every try.
+/// Writes to routes: one attempt each, since the caller checks the generation before every attempt.
 pub(crate) fn elb_writer(config: &SdkConfig) -> aws_sdk_elasticloadbalancingv2::Client {
     let config = aws_sdk_elasticloadbalancingv2::config::Builder::from(config)
         .retry_config(RetryConfig::disabled())

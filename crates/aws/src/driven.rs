@@ -1,5 +1,5 @@
-//! AWS as a function of a rehearsal sees it: an answer takes the world time that it says it takes, and whatever waits,
-//! waits in world time.
+//! AWS as a function of a rehearsal sees it: a response takes the world time that it states, and every wait is in world
+//! time.
 
 use aws_config::SdkConfig;
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};

@@ -15,7 +15,7 @@ const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
-/// What Lambda always sets and this process has not.
+/// A variable that Lambda always sets and that this process does not have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("environment variable {0} is not set")]
 pub struct MissingVariable(&'static str);
@@ -24,7 +24,7 @@ pub struct MissingVariable(&'static str);
 /// for each service, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, `AWS_SDK_UA_APP_ID`. A variable that is
 /// empty counts as not set.
 ///
-/// `clock` is the clock of a function of a rehearsal; none in production.
+/// `clock` is the clock of a rehearsal's function; `None` in production.
 ///
 /// # Errors
 /// Region or credentials are not set.

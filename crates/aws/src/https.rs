@@ -1,11 +1,10 @@
-//! The HTTP client that all SDK clients share: whom it trusts, and what that costs at a cold start.
+//! The HTTP client of all SDK clients: which certificates it trusts, and what that costs at a cold start.
 //!
-//! Reading the system's whole store of about 140 roots takes 70 % of what a function does before its first poll, once
-//! for its PEM and again for every client that is built. AWS's own endpoints present certificates of Amazon's five
-//! roots, so those, which are compiled in, are tried first. Where they do not know an issuer (an inspecting proxy,
-//! another partition, an endpoint of one's own) the system's store is read and asked, so that nothing is refused that
-//! it trusts, and nothing accepted that neither does. A handshake that failed has sent nothing of its request, so that
-//! trying again is safe for any request.
+//! Reading the system's whole store of about 140 roots takes 70 % of a function's time before its first poll, and each
+//! client reads it again. AWS's own endpoints have certificates of Amazon's five roots, which are compiled in and tried
+//! first. If they do not know an issuer (an inspecting proxy, another partition, a private endpoint), the system's
+//! store decides. So nothing is refused that the system trusts. A failed handshake has sent nothing of its request, so
+//! a retry is safe for any request.
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -110,7 +109,7 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Whether the handshake failed because nobody who is trusted has signed the certificate.
+/// Whether the handshake failed because no trusted root has signed the certificate.
 fn is_unknown_issuer(error: &ConnectorError) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -11,8 +11,8 @@
 //! | `open` | `service#<service>` | the service has a migration that is not over |
 //! | `policy` | `<fleet>` | a policy document |
 //!
-//! What is stored is JSON in the attribute `document`; the few attributes beside it are what conditions need. Every
-//! read is consistent. There is no time to live on anything: a lock goes when its migration says so.
+//! Each item is JSON in the attribute `document`, with the few other attributes that conditions need. Every read is
+//! consistent. Nothing has a time to live: a lock is deleted or freed by its migration.
 
 mod change;
 mod item;

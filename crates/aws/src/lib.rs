@@ -1,7 +1,7 @@
 //! The ports on `ELBv2`, CloudWatch, `DynamoDB` and Step Functions.
 //!
-//! **Invariant:** this is the only crate that names an `aws_sdk_*`, and no type of theirs leaves it but the `SdkConfig`
-//! that a caller may hand in.
+//! **Invariant:** this is the only crate that names an `aws_sdk_*`, and its only SDK type in a signature is the
+//! `SdkConfig` that a caller may pass.
 
 mod alarms;
 mod classify;
@@ -27,14 +27,14 @@ use clients::later;
 use crossfade_actions::ports::{Alarms, Clock, Executions, Ledger, Metrics, Ports, Routes, Tagging, TargetGroups};
 use std::sync::Arc;
 
-/// Where a stack keeps its things.
+/// The resources of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Name of the table.
     pub table: String,
     /// ARN of the `roll-back-service` state machine; only what starts rollbacks needs it.
     pub roll_back_machine: Option<String>,
-    /// Name of the stack. Every call carries it in its user agent, so that a trail of API calls says whose they are.
+    /// Name of the stack. Every call has it in its user agent, so a trail of API calls shows which stack made them.
     pub stack: String,
 }
 
@@ -49,7 +49,7 @@ pub struct Connections {
     pub tagging: Arc<dyn Tagging>,
     /// CloudWatch alarms.
     pub alarms: Arc<dyn Alarms>,
-    /// What load balancers count.
+    /// The metrics of load balancers.
     pub metrics: Arc<dyn Metrics>,
     /// The table.
     pub ledger: Arc<dyn Ledger>,
@@ -65,7 +65,7 @@ impl Connections {
     }
 }
 
-/// Builds the clients from a configuration. None opens a connection, or reads whom to trust, before its first call.
+/// Builds the clients from a configuration. None opens a connection or reads trusted roots before its first call.
 pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
     let config = &clients::with_https(config);
     let cloudwatch = || later(config, clients::cloudwatch);

@@ -4,10 +4,10 @@ use crate::{Connections, Settings, connect_with};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 
-/// Connects to an endpoint that serves every service, with credentials that no account knows.
+/// Connects to an endpoint that serves every service, with credentials of no account.
 ///
-/// Nothing is read from the environment or from files: whatever profile, endpoint or credentials the user has set up
-/// for AWS, these connections lead nowhere but to `endpoint_url`.
+/// It reads nothing from the environment or from files. The user's profile, endpoints and credentials for AWS do not
+/// matter: these connections lead only to `endpoint_url`.
 pub fn connect_local(endpoint_url: &str, region: &str, settings: &Settings) -> Connections {
     let credentials = Credentials::new("local", "local", None, None, "local world");
     let config = SdkConfig::builder()

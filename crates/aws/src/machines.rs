@@ -18,7 +18,7 @@ pub struct Machines {
     client: Client,
 }
 
-/// An execution as it was read.
+/// An execution as Step Functions describes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DescribedExecution {
     /// Its ARN.

@@ -1,6 +1,7 @@
-//! How a person's command reaches AWS: region, credentials and endpoint as every AWS tool finds them, and who they are.
+//! Signs an operator's command in: region, credentials and endpoint as every AWS tool finds them, and the caller's
+//! identity.
 //!
-//! Everything here is impatient: nobody waits minutes to hear that a laptop is offline.
+//! Everything here has short time-outs: nobody waits minutes to learn that a laptop is offline.
 
 use crate::classify::failed;
 use crate::https::https;
@@ -44,7 +45,7 @@ pub struct SignedIn {
     pub machines: Machines,
 }
 
-/// Who STS says is calling.
+/// The caller, by STS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The ARN of the user or of the role's session.
@@ -53,7 +54,7 @@ pub struct Caller {
     pub account: String,
 }
 
-/// Why nobody could sign in.
+/// Why signing in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// No region was given.

@@ -61,7 +61,7 @@ pub enum ClockError {
     /// It cannot be read.
     #[error("{CLOCK} is {0:?}: expected <loopback address>:<port>,<scale above 0, or the word driven>")]
     Unreadable(
-        /// What was given.
+        /// The given value.
         String,
     ),
     /// World time lets bakes pass in seconds, so it must never run against production.

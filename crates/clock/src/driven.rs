@@ -1,4 +1,4 @@
-//! A local world's time, for a function of a rehearsal: the world stands still while the function works.
+//! A local world's time, for a rehearsal's function: world time does not pass while the function works.
 
 use crate::line::TimeLine;
 use crate::waits::{CallUnderWay, Waits};
@@ -8,11 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// World time that passes only in waits: a pause, the time that an answer of AWS is said to take, a time-out.
+/// World time that passes only in waits: a pause, the stated time of a response of AWS, a time-out.
 ///
-/// The process tells the world when it has nothing left to do but wait, and for which moment. Everything that waits has
-/// to wait here, the AWS SDK's pauses and time-outs included; the runtime must have one thread, on which "nothing left
-/// to do" can be seen.
+/// The process reports to the world when it can only wait, and until when. Every wait must be here, including the AWS
+/// SDK's pauses and time-outs. The runtime must have one thread, on which an idle process can be detected.
 #[derive(Debug, Clone)]
 pub struct DrivenClock {
     line: Arc<TimeLine>,
@@ -25,7 +24,7 @@ impl DrivenClock {
         Self { line: Arc::new(TimeLine::to(address)), waits: Arc::new(Waits::granted_at(address)) }
     }
 
-    /// Notes that a call is being made: until what is returned is dropped the process is not idle, whatever it waits
+    /// Notes that a call is being made. The process is not idle until the returned value is dropped, whatever it waits
     /// for.
     #[must_use]
     pub fn begin_call(&self) -> CallUnderWay {

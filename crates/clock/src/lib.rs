@@ -3,11 +3,11 @@
 //! | type | whose time | who uses it |
 //! | --- | --- | --- |
 //! | [`RealClock`] | the machine's | every function and command in production |
-//! | [`OnlookerClock`] | a local world's, asked over a socket | a command in a second terminal |
+//! | [`OnlookerClock`] | a local world's, read over a socket | a command in a second terminal |
 //! | [`DrivenClock`] | a local world's, which stands still while this process works | the functions of a rehearsal |
 //!
-//! **Invariant:** a clock of a local world is taken only where every AWS endpoint is on this machine too
-//! ([`chosen_clock`]): world time runs faster than real time, so bakes would pass in seconds.
+//! **Invariant:** a local world's clock is used only if every AWS endpoint is on this machine too ([`chosen_clock`]).
+//! World time runs faster than real time, so bakes would pass in seconds.
 
 mod chosen;
 mod driven;

@@ -1,7 +1,7 @@
-//! The protocol in which a local world tells its time: one line each way over a socket.
+//! The protocol of a local world's time: one line each way over a socket.
 //!
-//! `now` is answered with the world's time, `until <time>` with the world's time once it is that late. Times are
-//! nanoseconds since 1970, UTC.
+//! The response to `now` is the world's time; the response to `until <time>` is the world's time once it is that late.
+//! Times are nanoseconds since 1970, UTC.
 
 use jiff::Timestamp;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// World time as the world tells it. What guards this process's own work is real.
+/// World time, read from the world. The time-outs of this process's own work are real.
 #[derive(Debug)]
 pub struct OnlookerClock {
     address: SocketAddr,

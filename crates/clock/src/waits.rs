@@ -76,7 +76,7 @@ impl Waits {
         });
         let _forgotten_when_dropped = Wait { waits: Arc::clone(self), key };
         self.ask_the_world();
-        // The sender goes only with the wait itself.
+        // The sender is dropped only with the wait itself.
         let _ended = ended.await;
     }
 

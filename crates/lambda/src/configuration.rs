@@ -1,4 +1,4 @@
-//! What a function is told by its environment, read once.
+//! The configuration of a function, read once from its environment.
 
 use crossfade_actions::ports::Clock;
 use crossfade_aws::{Connections, MissingVariable, Settings, connect};
@@ -9,7 +9,7 @@ const TABLE: &str = "CROSSFADE_TABLE";
 const STACK: &str = "CROSSFADE_STACK";
 const ROLL_BACK_MACHINE: &str = "CROSSFADE_ROLL_BACK_MACHINE";
 
-/// What a function is told.
+/// The configuration of a function.
 pub(crate) struct Configuration {
     pub(crate) connections: Connections,
     pub(crate) clock: Arc<dyn Clock>,

@@ -37,7 +37,7 @@ pub(crate) async fn run<T: Serialize>(
     match &result {
         Ok(answer) => {
             let told = Mention::of(answer);
-            // What reacts to events answers with a summary instead of a verdict.
+            // Functions that react to events return a summary instead of a verdict.
             let summary = told.verdict.is_none().then(|| answer.to_string());
             tracing::info!(
                 function,

@@ -17,9 +17,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Serves one function until the Runtime API is gone.
 ///
-/// The payload reaches the action undecoded, so that a wrong one is the action's own `InvalidRequest`; a failure
-/// reaches Step Functions as `errorType` (the error's class) and `errorMessage` (its chain of causes); a panic is
-/// `Internal`.
+/// The action decodes the payload itself, so a wrong one is its own `InvalidRequest`. A failure reaches Step Functions
+/// as `errorType` (the error's class) and `errorMessage` (its chain of causes). A panic is `Internal`.
 ///
 /// # Errors
 /// The configuration is incomplete, or the Runtime API went away. The process ends with the error in its log.

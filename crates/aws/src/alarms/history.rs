@@ -1,4 +1,4 @@
-//! What an entry of an alarm's history says.
+//! Reads an entry of an alarm's history.
 
 use crossfade_domain::alarms::alarm::AlarmState;
 use serde_json::Value;

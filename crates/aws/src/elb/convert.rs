@@ -123,8 +123,8 @@ fn action_to_sdk(action: &Action) -> Result<SdkAction, Unwritable> {
     Ok(builder.build())
 }
 
-/// `TargetGroupArn` stays unset, since AWS refuses it beside several groups, and every weight is given, since AWS takes
-/// a missing one for 1.
+/// `TargetGroupArn` stays unset, since AWS refuses it together with several groups. Every weight is given, since AWS
+/// reads a missing one as 1.
 fn forward_to_sdk(forward: &Forward) -> Result<ForwardActionConfig, Unwritable> {
     if forward.total() == 0 {
         return Err(Unwritable::NoWeight);

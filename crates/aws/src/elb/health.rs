@@ -56,7 +56,7 @@ fn state(state: &TargetHealthStateEnum) -> HealthState {
         TargetHealthStateEnum::Unhealthy => HealthState::Unhealthy,
         TargetHealthStateEnum::Unused => HealthState::Unused,
         TargetHealthStateEnum::Draining | TargetHealthStateEnum::UnhealthyDraining => HealthState::Draining,
-        // `unavailable`, and whatever AWS will think of: not healthy.
+        // `unavailable` and any state that AWS adds later are not healthy.
         _ => HealthState::Unavailable,
     }
 }

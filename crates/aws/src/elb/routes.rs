@@ -138,7 +138,7 @@ fn listener(item: SdkListener) -> Result<Listener, PortError> {
     })
 }
 
-/// A listener's default rule has an ARN of its own, but only the listener can be changed: it comes as the listener's.
+/// A listener's default rule has its own ARN, but only the listener can be changed, so the route has the listener's.
 fn route(item: Rule, on: Option<&ListenerArn>) -> Result<Route, PortError> {
     let name = item.rule_arn.unwrap_or_default();
     let wrong = |error: &dyn std::fmt::Display| malformed(DESCRIBE_RULES, &name, error.to_string());

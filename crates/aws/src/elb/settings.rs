@@ -1,6 +1,6 @@
 //! The settings of actions that Crossfade carries over without reading them, by AWS's own field names.
 //!
-//! The two directions of one type stand side by side; a round trip of every field is tested in `convert`.
+//! The two directions of one type are next to each other; `convert` tests a round trip of every field.
 
 use aws_sdk_elasticloadbalancingv2::types::{
     AuthenticateCognitoActionConditionalBehaviorEnum, AuthenticateCognitoActionConfig,
@@ -193,7 +193,7 @@ fn text(value: Option<&str>) -> Option<Value> {
     value.map(Value::from)
 }
 
-/// Settings that are taken out one by one, so that what is left is known to be unknown.
+/// Settings that are taken out one by one: what is left is unknown to this version.
 struct Given {
     settings: Settings,
 }

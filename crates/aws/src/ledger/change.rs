@@ -6,7 +6,7 @@ use crossfade_domain::journal::Event;
 use crossfade_domain::journal::wording::announcement;
 use crossfade_domain::names::ServiceName;
 
-/// The attributes of an event's item that announce it. All are texts, and all are there or none.
+/// The attributes of an event's item that announce it. All are texts. An event that is not announced has none of them.
 pub(super) fn attributes(service: &ServiceName, event: &Event) -> Vec<(String, AttributeValue)> {
     let Some((change, reason)) = announcement(event) else { return Vec::new() };
     let at = event.at.to_string();

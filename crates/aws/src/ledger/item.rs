@@ -24,14 +24,14 @@ pub(super) fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// From when on the route of a migration that is over can be taken, in milliseconds since the epoch.
+/// When the route of a migration that is over can be taken, in milliseconds since the epoch.
 pub(super) const FREE_AT: &str = "freeAt";
 
 pub(super) fn milliseconds(at: Timestamp) -> AttributeValue {
     AttributeValue::N(at.as_millisecond().to_string())
 }
 
-/// The attributes beside the document are for conditions and for people; readers take the document.
+/// The attributes next to the document are for conditions and for people; the code reads the document.
 pub(super) fn of_head(head: &Head) -> Item {
     let mut item = with_document(&key::head(&head.service), u64::from(head.version), head);
     item.insert("generation".to_owned(), number(head.generation));
@@ -80,7 +80,7 @@ pub(super) fn of_lock(head: &Head, route: &PlannedRoute, free_at: Option<Timesta
     item
 }
 
-/// An entry of an index: it points at a service's migration and holds nothing else.
+/// An entry of an index: it names a service's migration and contains nothing else.
 pub(super) fn of_index(key: &Key, service: &ServiceName, migration: &MigrationId) -> Item {
     let mut item = key.attributes();
     item.insert("version".to_owned(), number(u64::from(RECORD_VERSION)));
@@ -96,7 +96,7 @@ pub(super) fn with_document(key: &Key, version: u64, document: &impl Serialize) 
     item
 }
 
-/// Reads the document of an item. Fields that a newer version wrote are passed over.
+/// Reads the document of an item. Fields of a newer version are ignored.
 pub(super) fn document<T: DeserializeOwned>(item: &Item) -> Result<T, LedgerError> {
     let unreadable = |detail: String| LedgerError::Unreadable { key: Key::of(item).to_string(), detail };
     let document = item
@@ -106,7 +106,7 @@ pub(super) fn document<T: DeserializeOwned>(item: &Item) -> Result<T, LedgerErro
     serde_json::from_str(document).map_err(|error| unreadable(error.to_string()))
 }
 
-/// The service that an index entry points at.
+/// The service of an index entry.
 pub(super) fn service(item: &Item) -> Result<ServiceName, LedgerError> {
     let name = item.get("service").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
     ServiceName::parse(name)

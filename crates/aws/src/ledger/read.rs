@@ -45,9 +45,9 @@ impl Table {
         self.within_2_s("GetItem", &key.to_string(), self.document(key)).await
     }
 
-    /// Index entries and heads are written in one transaction but read one after the other: a migration that ended in
-    /// between is left out. So is one that a later version has written and this one cannot read: it must not keep all
-    /// others from being swept and moved.
+    /// Index entries and heads are written in one transaction but read one after the other, so a migration that ended
+    /// in between is left out. One that this version cannot read is left out too: it must not keep the others from
+    /// being swept and moved.
     pub(super) async fn heads_not_over(&self) -> Result<Vec<Head>, LedgerError> {
         let entries = self.query(key::OPEN, None).await?;
         let services = entries.iter().map(item::service).collect::<Result<Vec<_>, _>>()?;

@@ -1,4 +1,4 @@
-//! Writes an event and the head it leads to.
+//! Writes an event and the head that it leads to.
 
 use super::Table;
 use super::change;
@@ -14,14 +14,14 @@ const HEAD: usize = 0;
 const EVENT: usize = 1;
 const FIRST_EXTRA: usize = 2;
 
-/// What is written in the same transaction as an event.
+/// A write in the same transaction as an event.
 #[derive(Debug, Clone)]
 pub(super) enum ExtraWrite {
-    /// An item that nobody else can have written.
+    /// A new item, which nobody else can have written.
     New(Item),
-    /// An item that is replaced, as far as it is this migration's.
+    /// A replaced item, if it is this migration's.
     Put(Item),
-    /// An item that goes, as far as it is this migration's.
+    /// A deleted item, if it is this migration's.
     Delete(Key),
 }
 
@@ -36,7 +36,7 @@ impl ExtraWrite {
 }
 
 impl Table {
-    /// Writes an event, the head it leads to, and what else belongs to it.
+    /// Writes an event, the head that it leads to, and the items that belong to it.
     pub(super) async fn write_event(
         &self,
         before: &Head,
@@ -63,14 +63,15 @@ impl Table {
                 let head = head.and_then(|unmet| unmet.stored.as_ref());
                 return self.why_not_recorded(before, event, head, recorded).await;
             }
-            // Only what is not ours was in the way: another migration has taken it since, and keeps it.
+            // Only other migrations' items failed their conditions. Those migrations have taken them since, and keep
+            // them.
             let kept: Vec<usize> = unmet.iter().map(|unmet| unmet.write - FIRST_EXTRA).collect();
             let mut index = 0..;
             extra.retain(|_| !kept.contains(&index.next().expect("an open range has no end")));
         }
     }
 
-    /// A write whose answer was lost finds its own event.
+    /// Finds out why a write failed. A write whose response was lost finds its own event.
     async fn why_not_recorded(
         &self,
         before: &Head,

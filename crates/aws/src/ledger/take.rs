@@ -1,4 +1,4 @@
-//! Takes a service and everything its migration needs, or nothing.
+//! Takes a service and everything that its migration needs, or nothing.
 
 use super::Table;
 use super::item;
@@ -44,13 +44,13 @@ impl Table {
     }
 }
 
-/// Nobody holds the route, and whoever held it last can have no writer alive.
+/// The route is free, and no writer of its last holder can be alive.
 fn free_at(head: &Head) -> Condition {
     Condition::absent().or_at_most(item::FREE_AT, item::milliseconds(head.since))
 }
 
-/// What goes when a migration is over: everything that `take` stored for the time of it. A lock says from then on when
-/// the route can be taken.
+/// The writes when a migration is over: they remove everything that `take` stored for its duration. A lock stays with
+/// the time when its route can be taken.
 pub(super) fn released(after: &Head, event: &Event, plan: &Plan) -> Vec<ExtraWrite> {
     let mut writes = vec![ExtraWrite::Delete(key::open(&plan.service))];
     let free_at = after.routes_free_at(event);
@@ -63,14 +63,14 @@ pub(super) fn released(after: &Head, event: &Event, plan: &Plan) -> Vec<ExtraWri
     writes
 }
 
-/// What a revision of a plan stores: itself, and each route's baseline and weights in its lock.
+/// The writes of a revised plan: itself, and each route's baseline and weights in its lock.
 pub(super) fn revised(head: &Head, plan: &Plan) -> Vec<ExtraWrite> {
     let mut writes = vec![ExtraWrite::New(item::of_plan(plan))];
     writes.extend(plan.routes.iter().map(|route| ExtraWrite::Put(item::of_lock(head, route, None))));
     writes
 }
 
-/// A policy may name an alarm twice, a transaction may not.
+/// A policy may name an alarm twice; a transaction may not.
 fn alarms(plan: &Plan) -> BTreeSet<String> {
     plan.alarms().into_iter().collect()
 }
@@ -79,7 +79,7 @@ fn why_not(head: &Head, unmet: &[Unmet]) -> Result<(), TakeError> {
     let in_the_way = Outcome::unmet(unmet, HEAD);
     let stored: Option<Head> = in_the_way.and_then(|unmet| unmet.stored.as_ref()).map(item::document).transpose()?;
     if let Some(stored) = stored.as_ref().filter(|stored| !stored.phase.is_over()) {
-        // Our own, taken by a call whose answer was lost or by an earlier run of the same execution?
+        // It is ours if a call whose response was lost took it, or an earlier run of the same execution.
         let ours = stored.migration == head.migration && stored.execution == head.execution;
         return if ours { Ok(()) } else { Err(TakeError::Busy(Box::new(stored.clone()))) };
     }

@@ -19,7 +19,7 @@ pub(super) const MOST_WRITES: usize = 100;
 const CONFLICT_PAUSES_MILLISECONDS: [u64; 4] = [20, 60, 150, 400];
 const OPERATION: &str = "TransactWriteItems";
 
-/// What a transaction came to.
+/// The result of a transaction.
 pub(super) enum Outcome {
     /// All of it is stored.
     Done,
@@ -31,19 +31,19 @@ pub(super) enum Outcome {
 pub(super) struct Unmet {
     /// Which of the writes, from 0.
     pub(super) write: usize,
-    /// What is stored there; nothing, where the item does not exist.
+    /// The stored item; `None` if it does not exist.
     pub(super) stored: Option<Item>,
 }
 
 impl Outcome {
-    /// What stands at the `index`-th write, if its condition failed.
+    /// The stored item at the `index`-th write, if its condition failed.
     pub(super) fn unmet(unmet: &[Unmet], index: usize) -> Option<&Unmet> {
         unmet.iter().find(|unmet| unmet.write == index)
     }
 }
 
 impl Table {
-    /// The SDK gives every call a token of its own, so that its retries after a lost answer find their own success.
+    /// The SDK gives every call its own token, so its retries after a lost response find their own success.
     pub(super) async fn transact(&self, object: &str, writes: Vec<TransactWriteItem>) -> Result<Outcome, PortError> {
         if writes.len() > MOST_WRITES {
             let detail = format!("{} items in one transaction, where {MOST_WRITES} are allowed", writes.len());
@@ -76,7 +76,7 @@ impl Table {
     }
 }
 
-/// A condition that failed decides, whatever else was in the way.
+/// A failed condition decides, whatever other reasons there are.
 fn cancellation(object: &str, reasons: Vec<CancellationReason>) -> Result<Outcome, PortError> {
     let code = |reason: &CancellationReason| reason.code.clone().unwrap_or_default();
     if reasons.iter().any(|reason| code(reason) == "ConditionalCheckFailed") {
@@ -100,7 +100,7 @@ fn cancellation(object: &str, reasons: Vec<CancellationReason>) -> Result<Outcom
     }
 }
 
-/// A put that tells what stands in its way.
+/// A put that returns the stored item if its condition fails.
 pub(super) fn put(table: &str, item: Item, condition: Option<Condition>) -> TransactWriteItem {
     let mut put = Put::builder().table_name(table).set_item(Some(item));
     if let Some(Condition { expression, names, values }) = condition {
@@ -113,7 +113,7 @@ pub(super) fn put(table: &str, item: Item, condition: Option<Condition>) -> Tran
     TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
 }
 
-/// A delete that tells what stands in its way.
+/// A delete that returns the stored item if its condition fails.
 pub(super) fn delete(table: &str, key: Item, condition: Condition) -> TransactWriteItem {
     let delete = Delete::builder()
         .table_name(table)
