@@ -1,7 +1,7 @@
 //! CloudWatch: a metric store, alarms that are evaluated from it, and the operations that Crossfade uses.
 //!
-//! Inputs and outputs are JSON trees by AWS's member names; timestamps in them are epoch seconds. Behaviour as
-//! `docs/rehearsal.md` states; where AWS's documentation is silent, the stricter reading.
+//! Inputs and outputs are JSON trees by AWS's member names; timestamps in them are epoch seconds. The behaviour is that
+//! of `docs/rehearsal.md`. Where AWS's documentation is silent, it is the stricter reading.
 
 mod alarm;
 mod alarm_api;
@@ -68,7 +68,7 @@ impl CloudWatch {
         }
     }
 
-    /// Makes pages smaller, so that paging can be tested with few alarms.
+    /// Makes pages smaller: paging can be tested with few alarms.
     pub fn limit_pages(&mut self, items: usize) {
         self.page_limit = items.max(1);
     }

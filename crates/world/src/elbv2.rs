@@ -68,7 +68,7 @@ impl Elbv2 {
         self.throttle = throttle;
     }
 
-    /// No page of a list has more items than this, whatever `PageSize` says (AWS: 400). Small pages test pagination.
+    /// No page of a list has more items than this, for any `PageSize` (AWS: 400). Small pages test pagination.
     pub fn set_largest_page(&mut self, items: usize) {
         self.largest_page = items.max(1);
     }

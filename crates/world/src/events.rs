@@ -8,7 +8,7 @@ pub struct EventPattern {
     fields: Vec<(String, Expected)>,
 }
 
-/// What a pattern asks of one field.
+/// A condition of a pattern on one field.
 #[derive(Debug, Clone, PartialEq)]
 enum Expected {
     /// The field is an object that this matches.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The machine that rolls a service back.
 pub const ROLL_BACK_MACHINE: &str = "roll-back-service";
 
-/// An engine that several look at, at the time of one clock.
+/// An engine that several users share, with the time of one clock.
 pub struct Machines {
     engine: Mutex<StepFunctions>,
     clock: Arc<dyn Clock>,

@@ -25,13 +25,13 @@ pub struct Ledger {
 pub struct Items {
     /// Head of each service.
     pub heads: BTreeMap<ServiceName, Head>,
-    /// Every plan, as it was made.
+    /// Every plan, without revisions.
     pub plans: BTreeMap<MigrationId, Plan>,
     /// Every revision of a plan, by the generation that it began with.
     pub revisions: BTreeMap<(MigrationId, u64), Plan>,
     /// Every journal, in order.
     pub journals: BTreeMap<MigrationId, Vec<Event>>,
-    /// Who holds which route, or held it last.
+    /// The holder of each route, or its last holder.
     pub locks: BTreeMap<RouteId, RouteHolder>,
     /// The services that each alarm guards.
     pub guards: BTreeMap<String, BTreeSet<ServiceName>>,
@@ -45,7 +45,7 @@ impl Ledger {
         self.items().clone()
     }
 
-    /// Replaces everything stored, as a person with the console could.
+    /// Replaces everything stored, as someone with the console could.
     pub fn restore(&self, items: Items) {
         *self.items() = items;
     }
@@ -108,7 +108,8 @@ impl Items {
     }
 
     fn record(&mut self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
-        // Its own effect is the event, whatever was recorded after it; another's event may lead to the same head.
+        // Its own effect is the event, even if others were recorded after it; another writer's event may lead to the
+        // same head.
         if self.journals.get(&event.migration).is_some_and(|journal| journal.contains(event)) {
             return Ok(());
         }

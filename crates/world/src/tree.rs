@@ -1,4 +1,4 @@
-//! The parameters and answers of an awsQuery service as a generic tree, so that fields nobody thought of survive.
+//! The parameters and responses of an awsQuery service as a generic tree, which keeps unknown fields.
 
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -21,14 +21,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One account, shared by everything that looks at it.
+/// One account, shared by all its users.
 ///
-/// Nothing happens in it by itself: time passes only by [`World::advance`] and by the pauses of its clock.
+/// Nothing happens in it by itself: time passes only through [`World::advance`] and the pauses of its clock.
 pub struct World {
     state: Mutex<WorldState>,
 }
 
-/// What a world is made of, for set-up and for looking.
+/// The contents of a world, to set up and to inspect.
 pub struct WorldState {
     /// World time.
     pub now: Timestamp,
@@ -36,9 +36,9 @@ pub struct WorldState {
     pub elbv2: Elbv2,
     /// Metrics and alarms.
     pub cloudwatch: CloudWatch,
-    /// Alarm changes as `EventBridge` events that nobody took yet.
+    /// Alarm changes as `EventBridge` events, not yet taken.
     pub events: Vec<Value>,
-    /// What the targets of a group answer to health checks; 200 where nothing is said.
+    /// The targets' answers to health checks, by group; 200 by default.
     probe_answers: BTreeMap<String, ProbeOutcome>,
     calls: Vec<&'static str>,
 }
@@ -58,7 +58,7 @@ impl World {
         })
     }
 
-    /// Looks at or changes everything at once; do not await inside.
+    /// Reads or changes everything under one lock; do not await inside.
     pub fn with<T>(&self, look: impl FnOnce(&mut WorldState) -> T) -> T {
         look(&mut self.locked())
     }
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// The alarm events since the last look, as `EventBridge` would deliver them.
+    /// The alarm events since the last call, as `EventBridge` would deliver them.
     pub fn take_events(&self) -> Vec<Value> {
         std::mem::take(&mut self.locked().events)
     }
@@ -97,7 +97,7 @@ impl World {
     }
 
     fn locked(&self) -> MutexGuard<'_, WorldState> {
-        // Every change is complete before its guard goes, so a test that panicked elsewhere left the state whole.
+        // Every change is complete before its guard is dropped, so a test that panicked elsewhere left the state whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -111,7 +111,7 @@ impl World {
         let mut state = self.locked();
         state.calls.push(operation);
         let answer = call(&mut state);
-        // An alarm that was set by hand gives its event at once.
+        // An alarm that was set by hand causes its event at once.
         let now = state.now;
         let events = state.cloudwatch.evaluate(now);
         state.events.extend(events);

@@ -3,7 +3,7 @@ use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::{Route, RouteId};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn};
 
-/// A load balancer as it was read.
+/// A load balancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadBalancer {
     /// Its ARN.

@@ -11,7 +11,7 @@ pub struct RequestRecord {
     pub load_balancer: String,
     /// The value of the `TargetGroup` dimension, where a target was chosen.
     pub target_group: Option<String>,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
     /// Until the target's answer began, in world seconds.
     pub latency_seconds: f64,
@@ -34,7 +34,7 @@ const NAMESPACE: &str = "AWS/ApplicationELB";
 
 impl CloudWatch {
     /// Publishes what one request adds to the load balancer's metrics. `RequestCount` counts only requests for which a
-    /// target was chosen, so that an empty group's share shows in no metric of a group.
+    /// target was chosen, so no metric of a group has an empty group's share.
     pub fn record_request(&mut self, now: Timestamp, record: &RequestRecord) {
         match record.outcome {
             Outcome::Target(status) => {

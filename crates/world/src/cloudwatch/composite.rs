@@ -101,7 +101,7 @@ impl Parser<'_> {
         Ok(rule)
     }
 
-    /// `("name")`, `(name)` or `(arn)`; an ARN stands for the name at its end.
+    /// `("name")`, `(name)` or `(arn)`; an ARN means the name at its end.
     fn parenthesis(&mut self) -> Result<String, AwsError> {
         let inner = self.rest.strip_prefix('(').ok_or_else(|| self.wrong("("))?;
         let (name, rest) = inner.split_once(')').ok_or_else(|| self.wrong(")"))?;

@@ -27,7 +27,7 @@ impl Metric {
     }
 }
 
-/// What was published into one bucket.
+/// The values published into one bucket.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Datum {
     pub(super) count: f64,

@@ -110,7 +110,7 @@ impl Elbv2 {
             if groups.iter().any(|(other, _)| *other == arn) {
                 return Err(invalid(&format!("Target group '{arn}' is specified more than once in an action")));
             }
-            // A weight left out is stored as 1, so that a client which drops zeros sends traffic where it meant none.
+            // A weight left out is stored as 1: a client that drops zeros sends traffic where it meant none.
             let weight = tuple.text_at("Weight").map_or(Some(1), |text| text.parse().ok());
             let weight = weight.filter(|weight| (0..=999).contains(weight)).ok_or_else(|| {
                 AwsError::validation(format!(

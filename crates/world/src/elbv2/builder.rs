@@ -119,7 +119,7 @@ impl Elbv2 {
         rules.filter_map(|rule| rule.priority).max().unwrap_or(0) + 1
     }
 
-    /// Whether a group is in a rule or default action, at whatever weight.
+    /// Whether a group is in a rule or default action, at any weight.
     pub fn is_in_use(&self, group: &str) -> bool {
         self.groups.get(group).is_some_and(|group| group.in_use)
     }

@@ -3,7 +3,7 @@
 use crate::aws_error::AwsError;
 use crate::tree::Tree;
 
-/// What a rule may look at in a request.
+/// The parts of a request that a rule can match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpRequest {
     /// `GET`, ...

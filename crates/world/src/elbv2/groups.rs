@@ -45,7 +45,7 @@ impl Elbv2 {
             let mut settings = existing.details.clone();
             settings.remove("TargetGroupArn");
             if settings == details {
-                // AWS answers with whoever's group that is; its tags stay as they are.
+                // AWS returns that group, whoever owns it; its tags do not change.
                 return Ok(Tree::map([("TargetGroups", vec![self.described_group(arn)].into())]));
             }
             return Err(AwsError::bad_request(

@@ -23,7 +23,7 @@ pub struct Probe {
     pub timeout: Duration,
 }
 
-/// What a target answered to a probe.
+/// A target's answer to a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProbeOutcome {
     /// An HTTP status; the group's matcher says whether it is healthy.

@@ -23,7 +23,7 @@ impl Identities {
     }
 }
 
-/// The finaliser of `SplitMix64`: a bijection, so that no two ids of a world are equal.
+/// The finaliser of `SplitMix64`: a bijection, so no two ids of a world are equal.
 fn scramble(mut value: u64) -> u64 {
     value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -6,7 +6,7 @@ use crate::tree::Tree;
 
 impl Elbv2 {
     /// One page of `items` under `list`, with `NextMarker` if there are more. The marker is the key of the last item,
-    /// so that items which come and go between two pages neither repeat nor hide others.
+    /// so items that come and go between two pages neither repeat nor hide others.
     pub(super) fn page(&self, input: &Tree, list: &str, items: Vec<(String, Tree)>) -> Result<Tree, AwsError> {
         let asked = match input.number_at("PageSize") {
             Some(size) if (1..=400).contains(&size) => usize::try_from(size).unwrap_or(400),

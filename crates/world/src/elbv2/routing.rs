@@ -1,4 +1,4 @@
-//! Where a request goes.
+//! Decides where a request goes.
 
 use super::conditions::HttpRequest;
 use super::state::{Forward, Health, Step};
@@ -12,7 +12,7 @@ const GROUP_COOKIE: &str = "AWSALBTG";
 /// The cookie by which a client stays with a target.
 const TARGET_COOKIE: &str = "AWSALB";
 
-/// What the load balancer does with a request.
+/// The load balancer's decision about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Sends it to a target.
@@ -23,12 +23,12 @@ pub enum Decision {
         target: String,
         /// The target's port.
         port: u16,
-        /// Whether no target was healthy, so that all of them get requests.
+        /// Whether no target was healthy. Then all of them get requests.
         fails_open: bool,
         /// `Set-Cookie` values for the answer.
         cookies: Vec<String>,
     },
-    /// No target could be chosen: answers 503. The group's ARN is there if one was chosen.
+    /// No target could be chosen: the answer is 503. It has the group's ARN if a group was chosen.
     Unavailable {
         /// The empty group; none if all weights are 0 or there is no such listener.
         group: Option<String>,
@@ -83,7 +83,7 @@ impl Elbv2 {
     }
 
     fn forward(&mut self, now: Timestamp, rule: &str, forward: &Forward, request: &HttpRequest) -> Decision {
-        // A client that sticks to a group goes there whatever the weight, 0 included.
+        // A client that is pinned to a group goes there at any weight, even 0.
         let stuck = forward.sticky_seconds.and_then(|_| {
             let id = unexpired(request.cookie(GROUP_COOKIE)?, now)?;
             forward.groups.iter().find(|(arn, _)| identity::last_part(arn) == id)
@@ -162,7 +162,7 @@ impl Elbv2 {
     }
 }
 
-/// A step coprime to `total`, near the golden section of it, so that turns are spread evenly.
+/// A step coprime to `total`, near the golden section of it, which spreads turns evenly.
 fn stride(total: u64) -> u64 {
     let near = (total * 618 / 1000).max(1);
     (near..near + total).find(|step| greatest_common_divisor(*step, total) == 1).unwrap_or(1)

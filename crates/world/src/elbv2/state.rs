@@ -1,4 +1,5 @@
-//! What the account holds. Whatever Describe returns is kept as a tree; what decides is kept parsed beside it.
+//! The contents of the account. Everything that Describe returns is kept as a tree. What the rules need is kept parsed,
+//! too.
 
 use super::conditions::Condition;
 use crate::tree::Tree;

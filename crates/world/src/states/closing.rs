@@ -18,7 +18,8 @@ impl StepFunctions {
         }
     }
 
-    /// Ends an execution, its strands and the nested executions they wait for; tells who waits for it.
+    /// Ends an execution, its strands and the nested executions that they wait for, and passes the result to whatever
+    /// waits for it.
     pub(super) fn close(
         &mut self,
         now: Timestamp,
@@ -66,7 +67,7 @@ impl StepFunctions {
         }
     }
 
-    /// Forgets functions that nobody waits for any more and that were not handed out yet.
+    /// Drops functions that nothing waits for any more and that were not handed out yet.
     pub(super) fn drop_unclaimed_work(&mut self) {
         self.work.retain(|work| self.in_flight.contains_key(&work.task));
     }

@@ -28,13 +28,13 @@ pub struct Scope {
 /// One state.
 #[derive(Debug, Clone)]
 pub struct State {
-    /// What of the input it sees.
+    /// The part of the input that it gets.
     pub input_path: Selection,
-    /// What of its result goes on.
+    /// The part of its result that the next state gets.
     pub output_path: Selection,
-    /// Where it goes from here; unused by Choice and Fail.
+    /// The next state; unused by Choice and Fail.
     pub transition: Transition,
-    /// What it does.
+    /// Its kind, with its settings.
     pub kind: Kind,
 }
 
@@ -52,7 +52,7 @@ pub enum Selection {
 pub enum ResultPlace {
     /// The result is put there in the state's input.
     Path(ReferencePath),
-    /// `null` in the definition: the input goes on and the result is dropped.
+    /// `null` in the definition: the next state gets the input, and the result is dropped.
     Discard,
 }
 
@@ -65,7 +65,7 @@ pub enum Transition {
     End,
 }
 
-/// What a state does.
+/// The kind of a state, with its settings.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "each variant is the state type of its name, each field the field of its name")]
 pub enum Kind {
@@ -96,7 +96,7 @@ pub enum WaitFor {
     SecondsPath(ReferencePath),
 }
 
-/// What a task calls.
+/// The resource of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Integration {
     /// `arn:aws:states:::lambda:invoke`
@@ -127,17 +127,17 @@ impl Integration {
 /// A Task state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
-    /// What it calls.
+    /// The resource that it calls.
     pub integration: Integration,
     /// The call's parameters.
     pub parameters: Template,
-    /// What of the result is kept.
+    /// The part of the result that is kept.
     pub result_selector: Option<Template>,
-    /// Where it is put.
+    /// The path that it is written to.
     pub result_path: ResultPlace,
     /// How long one attempt may take, in real seconds.
     pub timeout_seconds: Option<u64>,
-    /// What happens on errors.
+    /// Its retriers and catchers.
     pub recovery: Recovery,
 }
 
@@ -146,17 +146,17 @@ pub struct Task {
 pub struct MapState {
     /// Where the list is.
     pub items_path: ReferencePath,
-    /// What each iteration gets; the item itself when absent.
+    /// The input of each iteration; the item itself if absent.
     pub item_selector: Option<Template>,
     /// The states of an iteration.
     pub processor: Arc<Scope>,
     /// How many iterations run at once, at most 40.
     pub max_concurrency: usize,
-    /// What of the result is kept.
+    /// The part of the result that is kept.
     pub result_selector: Option<Template>,
-    /// Where it is put.
+    /// The path that it is written to.
     pub result_path: ResultPlace,
-    /// What happens on errors.
+    /// Its retriers and catchers.
     pub recovery: Recovery,
 }
 
@@ -193,7 +193,7 @@ pub struct Catcher {
     pub errors: Vec<String>,
     /// Where the error output is put in the state's input.
     pub result_path: ResultPlace,
-    /// Where it goes on.
+    /// The next state.
     pub next: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a caller may ask of Step Functions.
+//! The calls of Step Functions.
 
 use super::definition::Machine;
 use super::execution::{Description, Execution, HistoryEvent, Phase, ROOT, Status, Strand, StrandId, Waiter};
@@ -15,8 +15,8 @@ pub const MOST_PAYLOAD_BYTES: usize = 262_144;
 
 /// The local Step Functions: machines, their executions, and what these wait for.
 ///
-/// Nothing happens by itself: every call that takes `now` first lets happen, in order and at its own time, whatever was
-/// due until then. Time must not run backwards between calls.
+/// Nothing happens by itself. Every call that takes `now` first does everything that was due until then, in order and
+/// each at its own time. Time must not run backwards between calls.
 #[derive(Debug)]
 pub struct StepFunctions {
     pub(super) region: String,
@@ -34,7 +34,7 @@ pub struct StepFunctions {
     pub(super) rng: ChaCha8Rng,
 }
 
-/// A machine as it was created.
+/// A machine.
 #[derive(Debug, Clone)]
 pub struct StoredMachine {
     /// Its ARN.
@@ -65,7 +65,7 @@ pub struct Work {
     pub task: TaskId,
     /// `FunctionName` as the machine gives it: a name or an ARN, perhaps qualified.
     pub function: String,
-    /// What the function gets.
+    /// The payload.
     pub payload: Value,
     /// The execution that waits.
     pub execution_arn: String,
@@ -211,7 +211,7 @@ impl StepFunctions {
         Ok(&self.executions[self.find(execution_arn)?].shown)
     }
 
-    /// Stops an execution and its nested ones; one that ended already stays as it is. Answers when it stopped.
+    /// Stops an execution and its nested ones; one that has ended does not change. Returns when it stopped.
     pub fn stop(
         &mut self,
         now: Timestamp,
@@ -276,7 +276,7 @@ impl StepFunctions {
         self.timers.iter().find(|(_, timer)| self.is_live(*timer)).map(|(at, _)| *at)
     }
 
-    /// Hands back the result of a task; one that is no longer awaited is ignored and answers false.
+    /// Takes the result of a task. Returns false and ignores it if nothing waits for that task any more.
     pub fn task_done(&mut self, now: Timestamp, task: TaskId, result: Result<Value, TaskError>) -> bool {
         self.advance(now);
         let Some(waiter) = self.in_flight.remove(&task) else { return false };

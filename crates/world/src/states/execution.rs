@@ -42,15 +42,15 @@ pub struct Description {
     pub state_machine_arn: String,
     /// Its name, unique for the machine.
     pub name: String,
-    /// Where it is.
+    /// Its status.
     pub status: Status,
     /// When it started.
     pub start_date: Timestamp,
     /// When it ended; `None` while it runs.
     pub stop_date: Option<Timestamp>,
-    /// What it was started with.
+    /// The input.
     pub input: Value,
-    /// What it ended with, when it succeeded.
+    /// The output, if it succeeded.
     pub output: Option<Value>,
     /// The error's name, when it failed or was stopped with one.
     pub error: Option<String>,
@@ -126,7 +126,7 @@ pub(super) struct Strand {
     pub(super) epoch: u64,
 }
 
-/// What a strand is doing.
+/// The activity of a strand.
 #[derive(Debug)]
 pub(super) enum Phase {
     /// It is about to enter its state.

@@ -25,7 +25,7 @@ impl Failure {
         texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text.as_ref()?)))).collect()
     }
 
-    /// What a catcher puts into the state's input.
+    /// The error that a catcher writes into the state's input.
     pub(super) fn output(&self) -> Value {
         json!({ "Error": self.error, "Cause": self.cause })
     }

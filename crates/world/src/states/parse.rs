@@ -1,4 +1,4 @@
-//! From JSON to a [`Machine`]: strict, so that what is accepted here means the same to every interpreter.
+//! From JSON to a [`Machine`]: strict, because what is accepted here must mean the same to every interpreter.
 
 use super::choice::Rule;
 use super::definition::{

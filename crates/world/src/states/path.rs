@@ -27,7 +27,7 @@ pub struct PathProblem {
     reason: &'static str,
 }
 
-/// Every context path that AWS and the second interpreters agree on; a trailing `.*` stands for anything below.
+/// Every context path that AWS and the second interpreters agree on; a trailing `.*` means anything below.
 const CONTEXT_PATHS: [&str; 10] = [
     "$$.Execution.Id",
     "$$.Execution.Name",
@@ -85,9 +85,9 @@ impl ReferencePath {
         })
     }
 
-    /// `target` with `value` put at this path; missing objects on the way are made.
+    /// `target` with `value` at this path; missing objects on the path are created.
     ///
-    /// `None` when something on the way is neither an object nor an existing element of a list.
+    /// `None` if something on the path is neither an object nor an existing element of a list.
     pub fn put(&self, mut target: Value, value: Value) -> Option<Value> {
         let mut place = &mut target;
         for (depth, step) in self.steps.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What is wrong with a definition, and the reading of objects that leaves no field unread.
+//! Collects the problems of a definition, and reads objects without leaving a field unread.
 
 use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 pub struct Problem {
     /// The place in the definition, as a JSON path.
     pub path: String,
-    /// What is wrong there.
+    /// The problem.
     pub reason: String,
 }
 
@@ -42,7 +42,7 @@ impl Problems {
 /// An object whose fields are taken one by one; those left over at the end are outside the subset.
 pub(super) struct Fields<'a> {
     left: Map<String, Value>,
-    /// Where the object stands in the definition.
+    /// The path of the object in the definition.
     pub(super) path: String,
     pub(super) problems: &'a Problems,
 }

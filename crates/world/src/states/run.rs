@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// What a state is run with.
+/// The arguments of a state.
 pub(super) struct Frame {
     pub(super) state: State,
     /// The state's input after `InputPath`.
@@ -251,7 +251,7 @@ impl StepFunctions {
         }
     }
 
-    /// Gives an error to the state's retriers and catchers; without one that matches the strand fails.
+    /// Passes an error to the state's retriers and catchers; if none matches, the strand fails.
     pub(super) fn fail_state(&mut self, now: Timestamp, id: usize, strand: StrandId, failure: Failure) {
         let current = &self.executions[id].strands[&strand];
         let scope = Arc::clone(&current.scope);

@@ -129,7 +129,7 @@ impl StepFunctions {
 
     pub(super) fn time_out_task(&mut self, now: Timestamp, id: usize, strand: StrandId) {
         let failure = Failure { error: Some("States.Timeout".into()), cause: None };
-        // The strand goes on first: the end of its nested execution must not reach it as a result.
+        // The strand continues first: the end of its nested execution must not reach it as a result.
         let current = self.executions[id].strand(strand);
         let phase = std::mem::replace(&mut current.phase, Phase::Entering);
         current.epoch += 1;

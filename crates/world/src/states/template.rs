@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// A JSON value in which the fields that end in `.$` are read from a path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Template {
-    /// As it stands.
+    /// A value without a path in it.
     Literal(Value),
     /// Whatever is at the path.
     Path(ReferencePath),

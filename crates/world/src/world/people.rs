@@ -1,4 +1,4 @@
-//! What other people and other systems do to the world.
+//! The actions of other people and other systems in the world.
 
 use super::{World, WorldState};
 use crate::aws_error::AwsError;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 impl World {
     /// Makes an alarm that is quiet, and that nothing but [`World::fire_alarm`] and [`World::quiet_alarm`] changes: it
-    /// watches a metric that nobody publishes and ignores missing data.
+    /// watches a metric without data and ignores missing data.
     pub fn add_alarm(&self, name: &str) {
         let alarm = json!({
             "AlarmName": name, "AlarmDescription": "set by hand", "Namespace": "Crossfade/ByHand", "MetricName": name,
