@@ -25,18 +25,18 @@ use std::sync::LazyLock;
 /// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A
 /// rehearsal with the built binaries holds those of its own policy to the roles again.
 const ELSEWHERE: [(&str, &[&str], &str); 9] = [
-    ("create-target-group", &["add_tags", "remove_tags"], "tests/actions/alarm_events.rs: a group that is adopted"),
+    ("create-target-group", &["add_tags", "remove_tags"], "tests/stories/alarm_events.rs: a group that is adopted"),
     ("plan-migration", &["policies", "metric_data"], "a rehearsal: its policy is stored and has a judge"),
-    ("plan-migration", &["firings"], "tests/actions/planning.rs: an alarm fires and clears while the locks are taken"),
+    ("plan-migration", &["firings"], "tests/stories/planning.rs: an alarm fires and clears while the locks are taken"),
     ("check-alarms", &["metric_data", "events"], "a rehearsal: its policy has a judge"),
-    ("create-guard-alarms", &["alarm_tags", "put_alarm"], "tests/actions/guarding.rs: a policy asks for guard alarms"),
+    ("create-guard-alarms", &["alarm_tags", "put_alarm"], "tests/stories/guarding.rs: a policy asks for guard alarms"),
     ("roll-back", &["write_route of a default action"], "a rehearsal: the gates roll back a default action"),
-    ("finish-migration", &["alarm_tags", "delete_alarms"], "tests/actions/guarding.rs"),
-    ("roll-back", &["alarm_tags", "delete_alarms", "status"], "tests/actions/guarding.rs and hooks.rs"),
+    ("finish-migration", &["alarm_tags", "delete_alarms"], "tests/stories/guarding.rs"),
+    ("roll-back", &["alarm_tags", "delete_alarms", "status"], "tests/stories/guarding.rs and hooks.rs"),
     (
         "react-to-alarm",
         &["alarm_tags", "delete_alarms", "delete_group", "release", "groups_of_service", "groups_guarded_by"],
-        "tests/actions: an alarm before the first change, and one while the table does not answer",
+        "tests/stories: an alarm before the first change, and one while the table does not answer",
     ),
 ];
 /// What each rehearsal has to ask for, so that what is said of it above is so.

@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "everything here is a test: an unwrap is an assertion")]
 
-mod actions;
 mod aws_world;
 mod contract;
 mod repository;
+mod stories;
 
 mod bad_input;
 mod command_line;

@@ -1,23 +1,27 @@
 //! Whole migrations in virtual time: the machines of the repository on our engine, the actions in process, and the
-//! world, with a fault at every call.
+//! world, with a fault at every call. The stories run on it too.
 
 mod account;
 mod breakage;
 mod breakages;
+mod case;
 mod consumers;
-mod fault;
 mod invariants;
 mod people;
 mod ports;
 mod random;
-mod rest;
 mod run;
 mod scenario;
 mod story;
 mod sweep;
 mod timers;
-mod value;
 mod watch;
-mod wiring;
+pub(crate) mod wiring;
 
+pub(crate) use account::Account;
+pub(crate) use consumers::HookDoes;
+pub(crate) use ports::calls::Calls;
+pub(crate) use ports::port_fault::PortFault;
+pub(crate) use run::{Run, Visit};
 pub(crate) use sweep::{Callers, callers};
+pub(crate) use timers::at_once;

@@ -1,53 +1,48 @@
 //! The account of one run: the world, the table, Step Functions and time, and whatever looks at all of it.
 
 use super::breakage::Breakage;
-use super::fault::Fault;
+use super::consumers::Hooks;
+use super::ports::calls::Calls;
+use super::ports::port_fault::PortFault;
 use super::scenario::Shape;
 use super::story::Story;
 use super::timers::{Timers, at_once};
 use super::watch::Watch;
-use super::wiring;
-use crossfade_actions::ports::{Ledger as _, Routes as _, TargetGroups as _};
-use crossfade_domain::journal::Head;
+use super::wiring::{self, ROLL_BACK};
+use crossfade_actions::ports::{Ledger as _, Ports, Routes as _, TargetGroups as _};
+use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::healthy_count;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::World;
+use crossfade_world::executions::Machines;
 use crossfade_world::ledger::Ledger;
-use crossfade_world::states::StepFunctions;
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-/// The region and account of everything.
+/// When every run begins.
 const START: &str = "2026-11-02T03:00:00Z";
 
 /// Shared by the driver and by the ports of every invocation. One thread uses it.
-pub(super) struct Account {
-    pub(super) world: Arc<World>,
-    pub(super) table: Ledger,
-    pub(super) states: Mutex<StepFunctions>,
+pub(crate) struct Account {
+    pub(crate) world: Arc<World>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) machines: Arc<Machines>,
     pub(super) timers: Mutex<Timers>,
-    pub(super) watch: Mutex<Watch>,
-    pub(super) calls: Mutex<Calls>,
-    pub(super) story: Mutex<Story>,
+    /// What the simulation checks; a story checks its own.
+    pub(super) watch: Option<Mutex<Watch>>,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) hooks: Mutex<Hooks>,
+    pub(crate) story: Mutex<Story>,
     pub(super) breakage: Option<Breakage>,
-}
-
-/// The calls of a run, and what happens at them.
-pub(super) struct Calls {
-    /// The verbs so far.
-    pub(super) made: Vec<&'static str>,
-    /// Who called what; a call on a route says of which kind.
-    pub(super) callers: BTreeSet<(&'static str, &'static str)>,
-    pub(super) faults: BTreeMap<usize, Fault>,
-    /// Faults that were reached.
-    pub(super) injected: usize,
-    pub(super) orders: Vec<Order>,
-    rng: ChaCha8Rng,
+    orders: Mutex<Vec<Order>>,
+    invocations: AtomicU64,
+    /// Draws how long everything takes; without it, nothing takes any time.
+    pace: Option<Mutex<ChaCha8Rng>>,
 }
 
 /// What a port asks of the driver.
@@ -60,64 +55,81 @@ pub(super) enum Order {
     /// The execution of this invocation is stopped.
     Stop(u64),
     /// An alarm fires.
-    Alarm(Fault),
+    Alarm(PortFault),
     /// Something was recorded in a journal, by its name in a script.
     Recorded(String),
 }
 
 impl Account {
-    pub(super) fn new(
-        shape: Shape,
-        seed: u64,
-        faults: BTreeMap<usize, Fault>,
-        story: Story,
-        broken: Option<Breakage>,
-    ) -> Self {
+    /// A world for a story: it is empty, calls and events take no time, and everything is logged.
+    pub(crate) fn of_story() -> Self {
+        Self::new(World::new(START.parse().unwrap(), 1), 7, None, Story::kept())
+    }
+
+    /// The simulation's account, with a watched service.
+    pub(super) fn watched(shape: Shape, seed: u64, story: Story, broken: Option<Breakage>) -> Self {
         let world = World::new(START.parse().unwrap(), seed);
         let watch = Watch::over(shape.set_up(&world), &world);
+        let pace = Some(Mutex::new(ChaCha8Rng::seed_from_u64(seed)));
+        Self { watch: Some(Mutex::new(watch)), pace, ..Self::new(world, seed, broken, story) }
+    }
+
+    fn new(world: Arc<World>, seed: u64, breakage: Option<Breakage>, story: Story) -> Self {
         Self {
-            table: Ledger::default(),
-            states: Mutex::new(wiring::step_functions(world.now(), seed, broken)),
+            ledger: Arc::default(),
+            machines: Machines::new(wiring::step_functions(world.now(), seed, breakage), ROLL_BACK, world.clone()),
             timers: Mutex::default(),
-            watch: Mutex::new(watch),
-            calls: Mutex::new(Calls {
-                made: Vec::new(),
-                callers: BTreeSet::new(),
-                faults,
-                injected: 0,
-                orders: Vec::new(),
-                rng: ChaCha8Rng::seed_from_u64(seed),
-            }),
+            watch: None,
+            calls: Arc::default(),
+            hooks: Mutex::default(),
             story: Mutex::new(story),
-            breakage: broken,
+            breakage,
+            orders: Mutex::default(),
+            invocations: AtomicU64::default(),
+            pace: None,
             world,
         }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.world.now()
     }
 
-    /// Counts a call, and says what happens at it and how long each half of it takes.
-    pub(super) fn begin_call(&self, verb: &'static str) -> (usize, Option<Fault>, SignedDuration) {
-        let mut calls = self.calls.lock().unwrap();
-        let number = calls.made.len();
-        calls.made.push(verb);
-        let fault = calls.faults.get(&number).copied();
-        calls.injected += usize::from(fault.is_some());
-        let half = SignedDuration::from_millis(calls.rng.random_range(2..20));
-        (number, fault, half)
+    /// The watch of the simulation, which always has one.
+    pub(super) fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.as_ref().expect("the simulation has a watch").lock().unwrap()
+    }
+
+    /// Tells the watch, where there is one.
+    pub(super) fn tell_watch(&self, tell: impl FnOnce(&mut Watch)) {
+        if let Some(watch) = &self.watch {
+            tell(&mut watch.lock().unwrap());
+        }
+    }
+
+    pub(super) fn next_invocation(&self) -> u64 {
+        self.invocations.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How long each half of a call takes.
+    pub(super) fn draw_half_call(&self) -> SignedDuration {
+        let drawn = self.pace.as_ref().map(|pace| pace.lock().unwrap().random_range(2..20));
+        SignedDuration::from_millis(drawn.unwrap_or_default())
     }
 
     /// A drawn span of seconds.
     pub(super) fn draw_seconds(&self, range: std::ops::Range<f64>) -> SignedDuration {
-        let seconds = self.calls.lock().unwrap().rng.random_range(range);
+        let seconds = self.pace.as_ref().map(|pace| pace.lock().unwrap().random_range(range));
         #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
-        SignedDuration::from_millis((seconds * 1000.0) as i64)
+        SignedDuration::from_millis((seconds.unwrap_or_default() * 1000.0) as i64)
     }
 
     pub(super) fn order(&self, order: Order) {
-        self.calls.lock().unwrap().orders.push(order);
+        self.orders.lock().unwrap().push(order);
+    }
+
+    pub(super) fn take_orders(&self) -> Vec<Order> {
+        std::mem::take(&mut self.orders.lock().unwrap())
     }
 
     pub(super) fn tell(&self, line: impl FnOnce() -> String) {
@@ -125,7 +137,7 @@ impl Account {
     }
 
     /// The live actions of a route.
-    pub(super) fn live(&self, route: &RouteId) -> Option<Vec<Action>> {
+    pub(crate) fn live(&self, route: &RouteId) -> Option<Vec<Action>> {
         let read = at_once(self.world.read_routes(std::slice::from_ref(route)));
         read.unwrap().pop().map(|route| route.actions)
     }
@@ -139,6 +151,25 @@ impl Account {
     }
 
     pub(super) fn head(&self) -> Option<Head> {
-        at_once(self.table.head(&wiring::service())).unwrap()
+        at_once(self.ledger.head(&wiring::service())).unwrap()
+    }
+
+    /// Whether every migration is over or halted.
+    pub(super) fn is_at_rest(&self) -> bool {
+        at_once(self.ledger.open_heads()).unwrap().iter().all(|head| head.phase == Phase::Halted)
+    }
+
+    /// The ports without faults and without a watch, whose clock jumps.
+    pub(crate) fn plain_ports(&self) -> Ports {
+        Ports {
+            routes: self.world.clone(),
+            target_groups: self.world.clone(),
+            tagging: self.world.clone(),
+            alarms: self.world.clone(),
+            metrics: self.world.clone(),
+            ledger: self.ledger.clone(),
+            executions: self.machines.clone(),
+            clock: self.world.clone(),
+        }
     }
 }

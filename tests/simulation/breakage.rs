@@ -177,7 +177,7 @@ impl Breakage {
             }
             // What was true when the function began: a fence that is looked at once.
             Self::NoGenerationCheck if who.function == "shift-weight" && head.phase != Phase::Moving => {
-                let items = account.table.snapshot();
+                let items = account.ledger.snapshot();
                 let begun = items.journals[&head.migration].iter().rev().find(|event| event.at <= who.started);
                 if begun.is_some_and(|event| event.generation < head.generation) {
                     head.generation = begun.map_or(0, |event| event.generation);

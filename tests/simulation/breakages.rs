@@ -1,8 +1,8 @@
 //! The simulation must catch what it is for: each deliberate breakage in one case, which is quiet without it.
 
 use super::breakage::Breakage;
-use super::fault::Fault;
-use super::run::{Case, run};
+use super::case::{Case, run};
+use super::ports::port_fault::PortFault;
 use super::sweep::{judged, named};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ const HOLD: usize = 11;
 
 /// Runs `scenario`, with a fault at the `n`-th call (from 1) of a verb where one is given, whole and broken.
 #[track_caller]
-fn check(breakage: Breakage, scenario: &str, fault: Option<(Fault, &str, usize)>, invariant: usize) {
+fn check(breakage: Breakage, scenario: &str, fault: Option<(PortFault, &str, usize)>, invariant: usize) {
     let mut case = named(scenario).unwrap();
     if let Some((fault, verb, nth)) = fault {
         let calls = run(&case, false).calls;
@@ -28,17 +28,17 @@ fn check(breakage: Breakage, scenario: &str, fault: Option<(Fault, &str, usize)>
 
 #[test]
 fn a_shift_without_read_back_is_caught() {
-    check(Breakage::NoReadBack, "straight", Some((Fault::FailsBefore, "write_route", 2)), 3);
+    check(Breakage::NoReadBack, "straight", Some((PortFault::FailsBefore, "write_route", 2)), 3);
 }
 
 #[test]
 fn a_rollback_without_settle_is_caught() {
-    check(Breakage::NoSettle, "alarm-at-shift-1", Some((Fault::Hangs, "write_route", 3)), 7);
+    check(Breakage::NoSettle, "alarm-at-shift-1", Some((PortFault::Hangs, "write_route", 3)), 7);
 }
 
 #[test]
 fn a_writer_that_does_not_look_at_the_generation_is_caught() {
-    check(Breakage::NoGenerationCheck, "alarm-at-shift-1", Some((Fault::Hangs, "record", 3)), 13);
+    check(Breakage::NoGenerationCheck, "alarm-at-shift-1", Some((PortFault::Hangs, "record", 3)), 13);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_route_without_a_lock_is_caught() {
 
 #[test]
 fn a_rollback_that_stops_at_the_first_error_is_caught() {
-    check(Breakage::RollbackStopsAtFirstError, "alarm-at-step-1", Some((Fault::Throttled, "write_route", 5)), 6);
+    check(Breakage::RollbackStopsAtFirstError, "alarm-at-step-1", Some((PortFault::Throttled, "write_route", 5)), 6);
 }
 
 #[test]
@@ -58,12 +58,12 @@ fn a_missing_alarm_taken_for_quiet_is_caught() {
 
 #[test]
 fn an_unreadable_alarm_taken_for_quiet_is_caught() {
-    check(Breakage::UnreadableAlarmIsQuiet, "straight", Some((Fault::Throttled, "alarms", 3)), 9);
+    check(Breakage::UnreadableAlarmIsQuiet, "straight", Some((PortFault::Throttled, "alarms", 3)), 9);
 }
 
 #[test]
 fn an_alarm_that_cleared_and_is_forgotten_is_caught() {
-    check(Breakage::FiringsAreForgotten, "straight", Some((Fault::AlarmUnheard, "status", 2)), 9);
+    check(Breakage::FiringsAreForgotten, "straight", Some((PortFault::AlarmUnheard, "status", 2)), 9);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_rollback_without_a_second_look_is_caught() {
 
 #[test]
 fn a_machine_that_tries_nothing_again_is_caught() {
-    check(Breakage::NothingIsTriedAgain, "straight", Some((Fault::Throttled, "health", 2)), 14);
+    check(Breakage::NothingIsTriedAgain, "straight", Some((PortFault::Throttled, "health", 2)), 14);
 }
 
 #[test]
@@ -144,10 +144,10 @@ fn minutes_that_have_not_settled_and_are_judged_are_caught() {
 
 #[test]
 fn unreadable_metrics_taken_for_quiet_are_caught() {
-    check(Breakage::UnreadableMetricsAreQuiet, "judged", Some((Fault::Throttled, "metric_data", 4)), 9);
+    check(Breakage::UnreadableMetricsAreQuiet, "judged", Some((PortFault::Throttled, "metric_data", 4)), 9);
 }
 
 #[test]
 fn a_held_shift_that_nobody_looks_at_is_caught() {
-    check(Breakage::HeldShiftsSkipTheGates, "held-shift-goes-on", Some((Fault::AlarmUnheard, "record", HOLD)), 9);
+    check(Breakage::HeldShiftsSkipTheGates, "held-shift-goes-on", Some((PortFault::AlarmUnheard, "record", HOLD)), 9);
 }

@@ -2,7 +2,7 @@
 //! it takes time and may go wrong.
 
 use super::account::Account;
-use super::ports::{Caller, Faulty};
+use super::ports::{Caller, SimulatedPorts};
 use super::run::Run;
 use super::scenario::Outcome;
 use super::watch::Watch;
@@ -11,7 +11,26 @@ use crossfade_actions::ports::PortError;
 use crossfade_domain::journal::EventKind;
 use crossfade_world::states::TaskError;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// How a call of a hook ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HookDoes {
+    Answers,
+    Fails,
+    /// It does its work, and its time is over before it answers.
+    Hangs,
+}
+
+/// The hooks of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Hooks {
+    /// What the next calls of hooks do; from then on they answer.
+    pub(crate) do_next: VecDeque<HookDoes>,
+    /// What the hooks were called with.
+    pub(crate) calls: Vec<Value>,
+}
 
 /// Where the consumers are.
 #[derive(Debug, Default)]
@@ -33,15 +52,26 @@ pub(super) fn follow(watch: &mut Watch) {
 /// Runs the hook on its payload. A hook knows that a throttled call is worth another try, and gives up at every other
 /// error.
 pub(super) async fn hook(account: Arc<Account>, caller: Caller, payload: Value) -> Result<Value, TaskError> {
-    let faulty = Faulty { account: Arc::clone(&account), caller };
+    let ports = SimulatedPorts { account: Arc::clone(&account), caller };
+    let does = {
+        let mut hooks = account.hooks.lock().unwrap();
+        hooks.calls.push(payload.clone());
+        hooks.do_next.pop_front()
+    };
+    match does {
+        None | Some(HookDoes::Answers) => {}
+        Some(HookDoes::Fails) => return Err(named("KafkaIsDown", "no broker answers")),
+        Some(HookDoes::Hangs) => std::future::pending().await,
+    }
     let point = payload["cursor"]["hook"]["point"].as_str().unwrap_or_default().to_owned();
     let effect = || -> Result<(), PortError> {
-        let mut watch = account.watch.lock().unwrap();
-        watch.consumers.on_the_new_side = point != "afterRollback";
-        watch.consumers.moves += 1;
+        account.tell_watch(|watch| {
+            watch.consumers.on_the_new_side = point != "afterRollback";
+            watch.consumers.moves += 1;
+        });
         Ok(())
     };
-    match faulty.call("hook", &point, effect).await {
+    match ports.call("hook", &point, effect).await {
         Ok(()) => Ok(json!({"reason": format!("{point} moved the consumers")})),
         Err(PortError::Throttled { .. }) => Err(named("Transient", "Kafka asks for patience")),
         Err(_) => Err(named("KafkaIsDown", "no broker answers")),
@@ -58,8 +88,8 @@ pub(super) fn look_at(watch: &mut Watch, kind: &EventKind) {
 }
 
 /// At rest the consumers are where the traffic is. Only a hook that failed leaves them, and that halts.
-pub(super) fn at_rest(run: &Run<'_>, outcome: Option<Outcome>) {
-    let mut watch = run.account.watch.lock().unwrap();
+pub(super) fn at_rest(run: &Run, outcome: Option<Outcome>) {
+    let mut watch = run.account.watch();
     if !watch.consumers.follow {
         return;
     }

@@ -1,7 +1,7 @@
 //! The invariants, each over the whole list: every scenario, with every fault at every call.
 
+use super::case::run;
 use super::random;
-use super::run::run;
 use super::scenario::{Outcome, scenarios};
 use super::sweep::{Report, all, exhaust, judged, name_of, named, replay_of, told};
 use std::sync::LazyLock;

@@ -79,7 +79,7 @@ pub(super) async fn command(ports: Ports, command: Command) -> Result<Value, Tas
 }
 
 /// Does what a script says.
-pub(super) fn act(run: &mut Run<'_>, act: &Act) {
+pub(super) fn act(run: &mut Run, act: &Act) {
     let world = run.account.world.clone();
     match act {
         Act::NewSideFails => run.new_side_answers = 500,
@@ -94,7 +94,8 @@ pub(super) fn act(run: &mut Run<'_>, act: &Act) {
             let now = run.account.now();
             // As little as the console needs.
             let input = json!({"service": "users"});
-            run.account.states.lock().unwrap().start_execution(now, ROLL_BACK, Some("by-hand"), input).unwrap();
+            let machines = &run.account.machines;
+            machines.with(|states| states.start_execution(now, ROLL_BACK, Some("by-hand"), input)).unwrap();
             run.stop(&run.execution.clone());
         }
         Act::Stop => run.stop(&run.execution.clone()),
@@ -103,11 +104,11 @@ pub(super) fn act(run: &mut Run<'_>, act: &Act) {
         }
         Act::StartAnew => run.execution = run.start("anew").expect("its name was never used"),
         Act::AddGroup(index) => {
-            let other = run.account.watch.lock().unwrap().stage.other.clone();
+            let other = run.account.watch().stage.other.clone();
             edit(run, *index, |route| world.someone_sets_weight(route, &other, 100).unwrap());
         }
         Act::TakeOtherOut(index) => {
-            let other = run.account.watch.lock().unwrap().stage.other.clone();
+            let other = run.account.watch().stage.other.clone();
             edit(run, *index, |route| world.someone_removes_group(route, &other).unwrap());
         }
         Act::SetNewWeight(index, weight) => {
@@ -119,30 +120,30 @@ pub(super) fn act(run: &mut Run<'_>, act: &Act) {
             edit(run, *index, |route| world.someone_removes_group(route, &new).unwrap());
         }
         Act::TakeOldOut(index) => {
-            let old = run.account.watch.lock().unwrap().stage.old[0].clone();
+            let old = run.account.watch().stage.old[0].clone();
             edit(run, *index, |route| world.someone_removes_group(route, old.as_str()).unwrap());
         }
         Act::OldSideFails => {
-            let old = run.account.watch.lock().unwrap().stage.old.clone();
+            let old = run.account.watch().stage.old.clone();
             sicken(&run.account, &old);
         }
         Act::OldSideRecovers => {
-            let old = run.account.watch.lock().unwrap().stage.old.clone();
+            let old = run.account.watch().stage.old.clone();
             for group in &old {
                 world.register_instances(group.as_str(), &[LOST.0], LOST.1);
             }
         }
         Act::OldSideLosesATarget => {
-            let old = run.account.watch.lock().unwrap().stage.old.clone();
+            let old = run.account.watch().stage.old.clone();
             for group in &old {
                 let (id, port) = LOST;
                 let input = json!({"TargetGroupArn": group, "Targets": [{"Id": id, "Port": port}]});
                 world.with(|state| state.elbv2.call_json(state.now, "DeregisterTargets", &input)).unwrap();
-                run.account.watch.lock().unwrap().sick(group, run.account.now());
+                run.account.watch().sick(group, run.account.now());
             }
         }
         Act::NewSideSickens => {
-            let new: Vec<_> = run.account.watch.lock().unwrap().groups().iter().cloned().collect();
+            let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();
             sicken(&run.account, &new);
         }
     }
@@ -151,28 +152,28 @@ pub(super) fn act(run: &mut Run<'_>, act: &Act) {
 fn sicken(account: &Account, groups: &[TargetGroupArn]) {
     for group in groups {
         account.world.make_unhealthy(group.as_str());
-        account.watch.lock().unwrap().sick(group, account.now());
+        account.watch().sick(group, account.now());
     }
 }
 
 fn our_group(account: &Account) -> String {
-    let watch = account.watch.lock().unwrap();
+    let watch = account.watch();
     watch.groups().first().expect("the new group exists when a script edits it").as_str().to_owned()
 }
 
-fn edit(run: &Run<'_>, index: usize, edit: impl FnOnce(&str)) {
+fn edit(run: &Run, index: usize, edit: impl FnOnce(&str)) {
     let account = &run.account;
-    let route = account.watch.lock().unwrap().stage.routes[index].clone();
+    let route = account.watch().stage.routes[index].clone();
     edit(route.as_str());
     let live = account.live(&route).expect("the route is still there");
     account.tell(|| format!("          {}: {}", route.describe(), crossfade_domain::routing::drift::describe(&live)));
-    account.watch.lock().unwrap().edited(&route, live, account.now());
+    account.watch().edited(&route, live, account.now());
 }
 
 /// A minute of requests, split as the routes are now; every target answers as its side does.
 pub(super) fn minute_of_traffic(account: &Account, new_side_answers: u16) {
     let (routes, ours) = {
-        let watch = account.watch.lock().unwrap();
+        let watch = account.watch();
         (watch.stage.routes.clone(), watch.groups().clone())
     };
     for route in &routes {

@@ -1,14 +1,16 @@
 //! The ports of one invocation: every call takes time, is counted, may go wrong, and is watched.
 
 mod balancers;
+pub(crate) mod calls;
+pub(crate) mod port_fault;
 mod table;
 
+use self::port_fault::PortFault;
 use super::account::{Account, Order};
 use super::breakage::Breakage;
-use super::fault::Fault;
 use super::timers::{Sleep, VirtualClock, at_once};
 use super::watch::{ALARMS, FIRINGS, METRICS};
-use super::wiring::ROLL_BACK;
+use super::wiring::timeout_seconds;
 use crossfade_actions::ports::{
     Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, Metrics, PortError, Ports, RollBackOrder,
     Routes as _, Started,
@@ -22,44 +24,50 @@ use crossfade_domain::load_balancer::group::Tags;
 use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::ServiceName;
-use crossfade_world::executions::machine_and_name;
-use crossfade_world::states::Status;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 /// Who calls.
 #[derive(Debug, Clone)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     pub(super) invocation: u64,
     pub(super) function: &'static str,
     pub(super) started: Timestamp,
     pub(super) deadline: Timestamp,
 }
 
-pub(super) struct Faulty {
+impl Caller {
+    /// The next invocation, which begins now.
+    pub(crate) fn new(account: &Account, function: &'static str) -> Self {
+        let started = account.now();
+        let deadline = started + SignedDuration::from_secs(timeout_seconds(function));
+        Self { invocation: account.next_invocation(), function, started, deadline }
+    }
+}
+
+pub(super) struct SimulatedPorts {
     pub(super) account: Arc<Account>,
     pub(super) caller: Caller,
 }
 
 /// The ports of an invocation.
-pub(super) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
-    let faulty = Arc::new(Faulty { account: Arc::clone(account), caller });
+pub(crate) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
+    let ports = Arc::new(SimulatedPorts { account: Arc::clone(account), caller });
     Ports {
-        routes: faulty.clone(),
-        target_groups: faulty.clone(),
-        tagging: faulty.clone(),
-        alarms: faulty.clone(),
-        metrics: faulty.clone(),
-        ledger: faulty.clone(),
-        executions: faulty,
+        routes: ports.clone(),
+        target_groups: ports.clone(),
+        tagging: ports.clone(),
+        alarms: ports.clone(),
+        metrics: ports.clone(),
+        ledger: ports.clone(),
+        executions: ports,
         clock: Arc::new(VirtualClock(Arc::clone(account))),
     }
 }
 
-impl Faulty {
+impl SimulatedPorts {
     pub(super) async fn call<T, E>(
         &self,
         verb: &'static str,
@@ -71,7 +79,8 @@ impl Faulty {
         E: From<PortError> + Debug + Send,
     {
         let account = &self.account;
-        let (number, fault, half) = account.begin_call(verb);
+        let (number, fault) = account.calls.begin(self.caller.invocation, verb);
+        let half = account.draw_half_call();
         self.note(verb, object);
         account.tell(|| {
             let what = fault.map(|fault| format!("  <-- {fault}")).unwrap_or_default();
@@ -80,13 +89,13 @@ impl Faulty {
         });
         let lost = || PortError::Unavailable { operation: verb, object: object.to_owned(), detail: "no answer".into() };
         match fault {
-            Some(Fault::DiesBefore) => {
+            Some(PortFault::DiesBefore) => {
                 account.order(Order::Kill(self.caller.invocation));
                 std::future::pending::<()>().await;
             }
-            Some(Fault::Stopped) => account.order(Order::Stop(self.caller.invocation)),
+            Some(PortFault::Stopped) => account.order(Order::Stop(self.caller.invocation)),
             Some(alarm) if alarm.is_alarm() => account.order(Order::Alarm(alarm)),
-            Some(Fault::Hangs) => {
+            Some(PortFault::Hangs) => {
                 account.order(Order::Hang(self.caller.invocation));
                 Sleep::until(account, self.caller.deadline + SignedDuration::from_secs(5)).await;
                 let late = effect();
@@ -98,15 +107,17 @@ impl Faulty {
         }
         Sleep::lasting(account, half).await;
         let answer = match fault {
-            Some(Fault::Throttled) => Err(PortError::Throttled { operation: verb, object: object.to_owned() }.into()),
-            Some(Fault::Denied) => {
+            Some(PortFault::Throttled) => {
+                Err(PortError::Throttled { operation: verb, object: object.to_owned() }.into())
+            }
+            Some(PortFault::Denied) => {
                 let detail = "not authorized to perform this".to_owned();
                 Err(PortError::Denied { operation: verb, object: object.to_owned(), detail }.into())
             }
-            Some(Fault::FailsBefore) => Err(lost().into()),
-            Some(Fault::FailsAfter) => effect().and_then(|_| Err(lost().into())),
-            Some(Fault::Twice) => effect().and_then(|_| effect()),
-            Some(Fault::DiesAfter) => {
+            Some(PortFault::FailsBefore) => Err(lost().into()),
+            Some(PortFault::FailsAfter) => effect().and_then(|_| Err(lost().into())),
+            Some(PortFault::Twice) => effect().and_then(|_| effect()),
+            Some(PortFault::DiesAfter) => {
                 let done = effect();
                 account.tell(|| format!("call {number:3}: {}, and the function dies", outcome(&done)));
                 account.order(Order::Kill(self.caller.invocation));
@@ -129,28 +140,17 @@ impl Faulty {
         read: impl Fn() -> Result<T, PortError> + Sync,
     ) -> Result<T, PortError> {
         let invocation = self.caller.invocation;
-        self.account.watch.lock().unwrap().asked(invocation, verb);
+        self.account.tell_watch(|watch| watch.asked(invocation, verb));
         let answer = self.call(verb, object, read).await;
         if answer.is_ok() {
-            self.account.watch.lock().unwrap().answered(invocation, verb);
+            self.account.tell_watch(|watch| watch.answered(invocation, verb));
         }
         answer
     }
 
-    fn start(&self, machine: &str, name: &str, input: Value) -> Started {
-        let now = self.account.now();
-        let mut states = self.account.states.lock().unwrap();
-        match states.start_execution(now, machine, Some(name), input) {
-            Ok(arn) => Started::New(arn),
-            Err(refused) if refused.code() == "ExecutionAlreadyExists" => Started::Already,
-            Err(refused) => panic!("{refused}"),
-        }
-    }
-
     /// A rule and a default action are different things to whoever allows a call.
     fn note(&self, verb: &'static str, object: &str) {
-        let mut calls = self.account.calls.lock().unwrap();
-        let mut note = |what| calls.callers.insert((self.caller.function, what));
+        let note = |what| self.account.calls.note(self.caller.function, what);
         match verb {
             "read_routes" | "write_route" => {
                 let write = verb == "write_route";
@@ -161,9 +161,7 @@ impl Faulty {
                     note(if write { "write_route of a default action" } else { "read_routes of default actions" });
                 }
             }
-            other => {
-                note(other);
-            }
+            other => note(other),
         }
     }
 
@@ -173,8 +171,7 @@ impl Faulty {
 
     /// What the table now says is looked at after every write.
     fn after_write(&self) {
-        let items = self.account.table.snapshot();
-        self.account.watch.lock().unwrap().table_written(&items);
+        self.account.tell_watch(|watch| watch.table_written(&self.account.ledger.snapshot()));
     }
 
     fn recorded(&self, event: &Event) {
@@ -190,16 +187,16 @@ impl Faulty {
             _ => String::new(),
         };
         self.account.tell(|| format!("          journal {}: {:?}", event.sequence, event.kind));
-        let mut watch = self.account.watch.lock().unwrap();
-        if let EventKind::Shifted { step, .. } = &event.kind {
-            watch.shift_counted(&self.caller, *step);
-        }
-        watch.recorded(&event.kind, event.at);
-        if matches!(event.kind, EventKind::Resumed { .. }) {
-            let missing = watch.stage.alarms().find(|alarm| !self.account.has_alarm(alarm)).map(str::to_owned);
-            watch.expect(9, missing.is_none(), || format!("resumed without alarm {missing:?}"));
-        }
-        drop(watch);
+        self.account.tell_watch(|watch| {
+            if let EventKind::Shifted { step, .. } = &event.kind {
+                watch.shift_counted(&self.caller, *step);
+            }
+            watch.recorded(&event.kind, event.at);
+            if matches!(event.kind, EventKind::Resumed { .. }) {
+                let missing = watch.stage.alarms().find(|alarm| !self.account.has_alarm(alarm)).map(str::to_owned);
+                watch.expect(9, missing.is_none(), || format!("resumed without alarm {missing:?}"));
+            }
+        });
         self.account.order(Order::Recorded(name));
         let in_rollback = self.account.head().is_some_and(|head| head.rollback.is_some());
         if in_rollback && matches!(event.kind, EventKind::Halted { .. }) {
@@ -215,8 +212,7 @@ impl Faulty {
             self.account.tell(|| {
                 format!("          {}: {}", route.describe(), crossfade_domain::routing::drift::describe(&after))
             });
-            let mut watch = self.account.watch.lock().unwrap();
-            watch.wrote(&self.account, &self.caller, route, &before, &after);
+            self.account.tell_watch(|watch| watch.wrote(&self.account, &self.caller, route, &before, &after));
         }
         Ok(())
     }
@@ -239,7 +235,7 @@ impl Faulty {
             after.generation = before.generation;
         }
         let after = &after;
-        at_once(self.account.table.record(before, event, after))?;
+        at_once(self.account.ledger.record(before, event, after))?;
         if !known {
             self.recorded(event);
         }
@@ -272,14 +268,14 @@ impl Faulty {
     }
 
     fn knows(&self, event: &Event) -> bool {
-        let items = self.account.table.snapshot();
+        let items = self.account.ledger.snapshot();
         items.journals.get(&event.migration).is_some_and(|journal| journal.contains(event))
     }
 
     fn breach(&self, change: impl FnOnce(&mut crossfade_world::ledger::Items)) {
-        let mut items = self.account.table.snapshot();
+        let mut items = self.account.ledger.snapshot();
         change(&mut items);
-        self.account.table.restore(items);
+        self.account.ledger.restore(items);
     }
 }
 
@@ -295,7 +291,7 @@ fn outcome<T: Debug, E: Debug>(answer: &Result<T, E>) -> String {
 }
 
 #[async_trait::async_trait]
-impl Alarms for Faulty {
+impl Alarms for SimulatedPorts {
     async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError> {
         let read = || at_once(Alarms::alarms(&*self.account.world, names));
         let answer = self.asked(ALARMS, &names.join(", "), read).await;
@@ -334,7 +330,7 @@ impl Alarms for Faulty {
 }
 
 #[async_trait::async_trait]
-impl Metrics for Faulty {
+impl Metrics for SimulatedPorts {
     async fn data(
         &self,
         queries: &[MetricQuery],
@@ -346,8 +342,8 @@ impl Metrics for Faulty {
         if self.caller.function == "check-alarms"
             && let Ok(points) = &answer
         {
-            let mut watch = self.account.watch.lock().unwrap();
-            watch.metrics_read(self.caller.invocation, queries, points, (until, self.account.now()));
+            let now = self.account.now();
+            self.account.tell_watch(|watch| watch.metrics_read(self.caller.invocation, queries, points, (until, now)));
         }
         match answer {
             Err(_) if self.broken(Breakage::UnreadableMetricsAreQuiet) => Ok(vec![DataPoints::new(); queries.len()]),
@@ -357,38 +353,26 @@ impl Metrics for Faulty {
 }
 
 #[async_trait::async_trait]
-impl Executions for Faulty {
+impl Executions for SimulatedPorts {
     async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError> {
-        self.call("start_roll_back", name, || Ok(self.start(ROLL_BACK, name, order.input()))).await
+        let effect = || at_once(self.account.machines.start_roll_back(name, order));
+        self.call("start_roll_back", name, effect).await
     }
 
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {
-        let (machine, name) = machine_and_name(execution);
-        let input = json!({"service": service, "resume": true});
-        self.call("start_resumed", name, || Ok(self.start(machine, name, input.clone()))).await
+        let effect = || at_once(self.account.machines.start_resumed(service, execution));
+        self.call("start_resumed", execution, effect).await
     }
 
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {
-        let effect = || {
-            let states = self.account.states.lock().unwrap();
-            Ok(match states.describe(execution).map(|shown| shown.status) {
-                _ if self.broken(Breakage::DeadExecutionsLookAlive) => ExecutionStatus::Running,
-                Ok(Status::Running) => ExecutionStatus::Running,
-                Ok(Status::Succeeded) => ExecutionStatus::Succeeded,
-                Ok(_) => ExecutionStatus::Dead,
-                Err(_) => ExecutionStatus::Missing,
-            })
+        let effect = || match self.broken(Breakage::DeadExecutionsLookAlive) {
+            true => Ok(ExecutionStatus::Running),
+            false => at_once(self.account.machines.status(execution)),
         };
         self.call("status", execution, effect).await
     }
 
     async fn stop(&self, execution: &str, cause: &str) -> Result<(), PortError> {
-        let effect = || {
-            let now = self.account.now();
-            let mut states = self.account.states.lock().unwrap();
-            let _known = states.stop(now, execution, Some("Stopped".into()), Some(cause.to_owned()));
-            Ok(())
-        };
-        self.call("stop", execution, effect).await
+        self.call("stop", execution, || at_once(self.account.machines.stop(execution, cause))).await
     }
 }

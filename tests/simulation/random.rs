@@ -1,7 +1,7 @@
 //! Drawn cases: a scenario, a few faults at drawn calls; in every fourth somebody resumes at a drawn moment.
 
-use super::fault::FAULTS;
-use super::run::{Case, Resumes};
+use super::case::{Case, Resumes};
+use super::ports::port_fault::FAULTS;
 use super::scenario::scenarios;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};

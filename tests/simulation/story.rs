@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// Kept only when somebody will read it.
 #[derive(Default)]
-pub(super) struct Story {
+pub(crate) struct Story {
     kept: bool,
     begun: Option<Timestamp>,
     lines: Vec<String>,
@@ -22,7 +22,7 @@ impl Story {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.lines.join("\n")
     }
 }

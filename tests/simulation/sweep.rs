@@ -1,7 +1,7 @@
 //! Every scenario, with every fault at every call.
 
-use super::fault::{FAULTS, Fault};
-use super::run::{Case, Ending, Resumes, run};
+use super::case::{Case, Ending, Resumes, run};
+use super::ports::port_fault::{FAULTS, PortFault};
 use super::scenario::{Outcome, Scenario, Shape, scenarios};
 use super::watch::Violation;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,7 +72,7 @@ pub(super) fn named(name: &str) -> Option<Case> {
     let mut faults = BTreeMap::new();
     for fault in parts.next().unwrap_or_default().split(',').filter(|fault| !fault.is_empty()) {
         let (fault, call) = fault.split_once('@')?;
-        faults.insert(call.parse().ok()?, Fault::named(fault)?);
+        faults.insert(call.parse().ok()?, PortFault::named(fault)?);
     }
     let seed = parts.next().map_or(Some(SEED), |seed| seed.parse().ok())?;
     let resumes = match parts.next() {
@@ -104,18 +104,18 @@ pub(super) fn judged(case: &Case, told: bool) -> Ending {
     if let Some(outcome) = ending.outcome
         && !allowed.contains(&outcome)
     {
-        let throttled = case.faults.values().all(|fault| *fault == Fault::Throttled) && !case.faults.is_empty();
+        let throttled = case.faults.values().all(|fault| *fault == PortFault::Throttled) && !case.faults.is_empty();
         let text = format!("ended as {outcome:?}, expected one of {allowed:?}");
         ending.violations.push(Violation { invariant: if throttled { 14 } else { case.scenario.about }, text });
     }
-    let throttled = case.faults.values().any(|fault| *fault == Fault::Throttled);
+    let throttled = case.faults.values().any(|fault| *fault == PortFault::Throttled);
     ending.checks[if throttled { 14 } else { case.scenario.about }] += 1;
     if let Some(seconds) = ending.seconds_to_safety
         && case.faults.len() <= 1
     {
         let bound = match case.faults.values().next() {
             None => SAFE_AT_ONCE_SECONDS,
-            Some(Fault::AlarmUnheard) => SAFE_UNHEARD_SECONDS,
+            Some(PortFault::AlarmUnheard) => SAFE_UNHEARD_SECONDS,
             Some(_) => SAFE_AFTER_A_FAULT_SECONDS,
         };
         ending.checks[6] += 1;
@@ -133,7 +133,8 @@ fn allowed(case: &Case, ending: &Ending) -> Vec<Outcome> {
         return allowed;
     }
     allowed.extend(&case.scenario.or);
-    let hangs = |(call, fault): (&usize, &Fault)| *fault == Fault::Hangs && ending.calls.get(*call) == Some(&"health");
+    let hangs =
+        |(call, fault): (&usize, &PortFault)| *fault == PortFault::Hangs && ending.calls.get(*call) == Some(&"health");
     if case.faults.iter().any(hangs) {
         // A rollback waits two seconds for health. What it does not know by then withholds nothing (invariant 6).
         allowed.push(Outcome::RolledBack);
@@ -143,7 +144,7 @@ fn allowed(case: &Case, ending: &Ending) -> Vec<Outcome> {
         // migration goes on. So it does when the person may not do what was asked for.
         allowed.push(Outcome::Migrated);
     }
-    if case.faults.values().any(|fault| *fault == Fault::Denied) {
+    if case.faults.values().any(|fault| *fault == PortFault::Denied) {
         // What may not be done is rolled back, and where a rollback may not go on it halts loudly.
         allowed.push(Outcome::Halted);
     }
@@ -181,11 +182,11 @@ pub(crate) fn callers() -> Callers {
     for scenario in scenarios() {
         let alone = Case { scenario, faults: BTreeMap::new(), seed: SEED, breakage: None, resumes: None };
         for call in (0..run(&alone, false).calls.len()).step_by(3) {
-            cases.push(Case { faults: BTreeMap::from([(call, Fault::FailsBefore)]), ..alone.clone() });
+            cases.push(Case { faults: BTreeMap::from([(call, PortFault::FailsBefore)]), ..alone.clone() });
         }
         if alone.scenario.name == "straight" {
             for call in 0..run(&alone, false).calls.len() {
-                let alarms = [Fault::Alarm, Fault::AlarmUnheard];
+                let alarms = [PortFault::Alarm, PortFault::AlarmUnheard];
                 cases.extend(alarms.map(|alarm| Case { faults: BTreeMap::from([(call, alarm)]), ..alone.clone() }));
             }
         }

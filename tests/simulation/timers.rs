@@ -13,18 +13,18 @@ use std::time::Duration;
 
 /// What sleeps, in the order in which it is woken.
 #[derive(Default)]
-pub(super) struct Timers {
+pub(crate) struct Timers {
     asleep: BTreeMap<(Timestamp, u64), Waker>,
     registered: u64,
 }
 
 impl Timers {
-    pub(super) fn next(&self) -> Option<Timestamp> {
+    pub(crate) fn next(&self) -> Option<Timestamp> {
         self.asleep.keys().next().map(|(at, _)| *at)
     }
 
     /// Wakes whatever is due.
-    pub(super) fn wake(&mut self, now: Timestamp) {
+    pub(crate) fn wake(&mut self, now: Timestamp) {
         while let Some(entry) = self.asleep.first_entry()
             && entry.key().0 <= now
         {
@@ -112,7 +112,7 @@ impl Clock for VirtualClock {
 }
 
 /// The answer of a port that never waits.
-pub(super) fn at_once<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,

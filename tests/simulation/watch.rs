@@ -1,12 +1,12 @@
 //! The invariants of `docs/architecture.md`, looked at after every write. It knows what the routes, the table and the
 //! health were, and takes nobody's word for it.
 
+use self::value::{Carries, alike, carries, new_share, taken_out};
 use super::account::Account;
 use super::consumers::{self, Consumers};
 use super::ports::Caller;
 use super::scenario::{Stage, WEIGHTS};
 use super::timers::at_once;
-use super::value::{Carries, alike, carries, new_share, taken_out};
 use crossfade_actions::ports::Routes as _;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::load_balancer::action::{Action, Forward, forward_of};
@@ -20,6 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod evidence;
+pub(super) mod rest;
+pub(super) mod value;
 
 /// Healthy targets that the policy of every run asks for, and that each old group has at first.
 pub(super) const HEALTHY: u32 = 2;

@@ -16,10 +16,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
-pub(super) const MIGRATE: &str = "crossfade-migrate-service";
+pub(crate) const MIGRATE: &str = "crossfade-migrate-service";
 /// Every hook; the template has none of them.
 pub(super) const HOOK: &str = "hook";
-pub(super) const ROLL_BACK: &str = "crossfade-roll-back-service";
+pub(crate) const ROLL_BACK: &str = "crossfade-roll-back-service";
 
 static WIRING: LazyLock<Wiring> = LazyLock::new(|| Wiring::read(&root().join("infra/template.yaml")).unwrap());
 
@@ -65,8 +65,8 @@ pub(super) fn timeout_seconds(function: &str) -> i64 {
 }
 
 /// Runs a function on its payload.
-pub(super) async fn run(function: &'static str, ports: Ports, payload: Value) -> Result<Value, TaskError> {
-    let answer = match function {
+pub(crate) async fn run(function: &'static str, ports: Ports, payload: Value) -> Result<Value, ActionError> {
+    match function {
         "plan-migration" => cursor(plan_migration::plan_migration(&ports, &payload).await),
         "create-target-group" => cursor(create_target_group::create_target_group(&ports, &payload).await),
         "create-guard-alarms" => cursor(create_guard_alarms::create_guard_alarms(&ports, &payload).await),
@@ -79,7 +79,12 @@ pub(super) async fn run(function: &'static str, ports: Ports, payload: Value) ->
         "react-to-alarm" => react_to_alarm::react_to_alarm(&ports, &payload).await,
         "sweep-migrations" => sweep_migrations::sweep_migrations(&ports, &payload).await,
         other => panic!("the simulation does not know the function {other}"),
-    };
+    }
+}
+
+/// The same, with the error as Step Functions shows it.
+pub(super) async fn run_as_task(function: &'static str, ports: Ports, payload: Value) -> Result<Value, TaskError> {
+    let answer = run(function, ports, payload).await;
     answer.map_err(|error| named(error.class().as_str(), &error.chain()))
 }
 

@@ -6,19 +6,17 @@ use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The machine that rolls a service back.
-pub const ROLL_BACK_MACHINE: &str = "roll-back-service";
-
 /// An engine that several users share, with the time of one clock.
 pub struct Machines {
     engine: Mutex<StepFunctions>,
+    roll_back_machine: &'static str,
     clock: Arc<dyn Clock>,
 }
 
 impl Machines {
-    /// Shares an engine.
-    pub fn new(engine: StepFunctions, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { engine: Mutex::new(engine), clock })
+    /// Shares an engine; its `roll_back_machine` rolls services back.
+    pub fn new(engine: StepFunctions, roll_back_machine: &'static str, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { engine: Mutex::new(engine), roll_back_machine, clock })
     }
 
     /// Looks at or drives the engine; do not await inside.
@@ -43,7 +41,7 @@ impl Machines {
 #[async_trait::async_trait]
 impl Executions for Machines {
     async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError> {
-        self.start(ROLL_BACK_MACHINE, name, order.input())
+        self.start(self.roll_back_machine, name, order.input())
     }
 
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {

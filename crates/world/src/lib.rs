@@ -5,7 +5,6 @@ pub mod cloudwatch;
 pub mod elbv2;
 pub mod events;
 pub mod executions;
-pub mod fault_injection;
 pub mod latency;
 pub mod ledger;
 pub mod states;

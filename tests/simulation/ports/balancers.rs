@@ -2,7 +2,7 @@
 
 use super::super::breakage::Breakage;
 use super::super::timers::at_once;
-use super::Faulty;
+use super::SimulatedPorts;
 use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
@@ -11,7 +11,7 @@ use crossfade_domain::names::{ListenerArn, LoadBalancerArn, ServiceName, TargetG
 use std::collections::BTreeMap;
 
 #[async_trait::async_trait]
-impl Routes for Faulty {
+impl Routes for SimulatedPorts {
     async fn load_balancers(&self, arns: &[LoadBalancerArn]) -> Result<Vec<LoadBalancer>, PortError> {
         self.call("load_balancers", "", || at_once(self.account.world.load_balancers(arns))).await
     }
@@ -29,31 +29,32 @@ impl Routes for Faulty {
         let object = routes.iter().map(RouteId::as_str).collect::<Vec<_>>().join(", ");
         let effect = || {
             let mut found = at_once(self.account.world.read_routes(routes))?;
-            let mut watch = self.account.watch.lock().unwrap();
-            watch.read(self.caller.invocation, routes);
-            if let Some(breakage) = self.account.breakage {
-                breakage.of_read(self.caller.function, &watch, &mut found);
-            }
+            self.account.tell_watch(|watch| {
+                watch.read(self.caller.invocation, routes);
+                if let Some(breakage) = self.account.breakage {
+                    breakage.of_read(self.caller.function, watch, &mut found);
+                }
+            });
             Ok(found)
         };
         self.call("read_routes", &object, effect).await
     }
 
     async fn write_route(&self, route: &RouteId, actions: &[Action]) -> Result<(), PortError> {
-        self.account.watch.lock().unwrap().meant(route, actions);
-        if self.broken(Breakage::RollbackStopsAtFirstError) && self.account.watch.lock().unwrap().gave_up() {
+        self.account.tell_watch(|watch| watch.meant(route, actions));
+        if self.broken(Breakage::RollbackStopsAtFirstError) && self.account.watch().gave_up() {
             return Ok(());
         }
         let answer = self.call("write_route", route.as_str(), || self.write(route, actions)).await;
         if self.broken(Breakage::RollbackStopsAtFirstError) && answer.is_err() {
-            self.account.watch.lock().unwrap().give_up();
+            self.account.watch().give_up();
         }
         answer
     }
 }
 
 #[async_trait::async_trait]
-impl TargetGroups for Faulty {
+impl TargetGroups for SimulatedPorts {
     async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
         let object = names_or_arns.join(", ");
         self.call("target_groups", &object, || at_once(self.account.world.target_groups(names_or_arns))).await
@@ -77,7 +78,7 @@ impl TargetGroups for Faulty {
         let effect = || {
             let mut health = at_once(self.account.world.health(group))?;
             if let Some(breakage) = self.account.breakage {
-                breakage.of_health(&self.account.watch.lock().unwrap(), group, &mut health);
+                breakage.of_health(&self.account.watch(), group, &mut health);
             }
             Ok(health)
         };
@@ -88,7 +89,7 @@ impl TargetGroups for Faulty {
         let effect = || {
             let created = at_once(self.account.world.create_group(group))?;
             let late = self.account.now() > self.caller.deadline;
-            self.account.watch.lock().unwrap().created(&created.arn, late);
+            self.account.tell_watch(|watch| watch.created(&created.arn, late));
             Ok(created)
         };
         self.call("create_group", &group.name, effect).await
@@ -104,7 +105,7 @@ impl TargetGroups for Faulty {
 }
 
 #[async_trait::async_trait]
-impl Tagging for Faulty {
+impl Tagging for SimulatedPorts {
     fn stack(&self) -> String {
         self.account.world.stack()
     }

@@ -2,7 +2,7 @@
 
 use super::super::breakage::Breakage;
 use super::super::timers::at_once;
-use super::Faulty;
+use super::SimulatedPorts;
 use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
@@ -22,9 +22,9 @@ impl From<PortError> for Take {
 }
 
 #[async_trait::async_trait]
-impl Ledger for Faulty {
+impl Ledger for SimulatedPorts {
     async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
-        let head = self.call("head", service.as_str(), || at_once(self.account.table.head(service))).await?;
+        let head = self.call("head", service.as_str(), || at_once(self.account.ledger.head(service))).await?;
         Ok(match self.account.breakage {
             Some(breakage) => breakage.of_head(&self.account, &self.caller, head),
             None => head,
@@ -32,11 +32,11 @@ impl Ledger for Faulty {
     }
 
     async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
-        self.call("open_heads", "", || at_once(self.account.table.open_heads())).await
+        self.call("open_heads", "", || at_once(self.account.ledger.open_heads())).await
     }
 
     async fn plan(&self, service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError> {
-        self.call("plan", migration.as_str(), || at_once(self.account.table.plan(service, migration))).await
+        self.call("plan", migration.as_str(), || at_once(self.account.ledger.plan(service, migration))).await
     }
 
     async fn revised_plan(
@@ -45,18 +45,18 @@ impl Ledger for Faulty {
         migration: &MigrationId,
         generation: u64,
     ) -> Result<Option<Plan>, LedgerError> {
-        let read = || at_once(self.account.table.revised_plan(service, migration, generation));
+        let read = || at_once(self.account.ledger.revised_plan(service, migration, generation));
         self.call("revised_plan", migration.as_str(), read).await
     }
 
     async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
-        self.call("events", migration.as_str(), || at_once(self.account.table.events(service, migration))).await
+        self.call("events", migration.as_str(), || at_once(self.account.ledger.events(service, migration))).await
     }
 
     async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
         let effect = || {
             let known = self.knows(event);
-            at_once(self.account.table.take(previous, head, plan, event)).map_err(Take)?;
+            at_once(self.account.ledger.take(previous, head, plan, event)).map_err(Take)?;
             if self.broken(Breakage::OneRouteIsNotLocked) {
                 self.breach(|items| {
                     items.locks.pop_last();
@@ -82,7 +82,7 @@ impl Ledger for Faulty {
             if self.broken(Breakage::AcceptedDriftIsForgotten) {
                 return self.record_without_revision(before, event);
             }
-            at_once(self.account.table.revise(before, event, after, plan))?;
+            at_once(self.account.ledger.revise(before, event, after, plan))?;
             if !known {
                 self.recorded(event);
             }
@@ -98,7 +98,7 @@ impl Ledger for Faulty {
                 return self.record_event(before, event, after);
             }
             let known = self.knows(event);
-            at_once(self.account.table.release(before, event, after, plan))?;
+            at_once(self.account.ledger.release(before, event, after, plan))?;
             if self.broken(Breakage::LocksAreFreeAtOnce) {
                 self.breach(|items| items.locks.clear());
             }
@@ -112,18 +112,18 @@ impl Ledger for Faulty {
     }
 
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {
-        self.call("holders", "", || at_once(self.account.table.holders(routes))).await
+        self.call("holders", "", || at_once(self.account.ledger.holders(routes))).await
     }
 
     async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
-        self.call("guarded_by", alarm, || at_once(self.account.table.guarded_by(alarm))).await
+        self.call("guarded_by", alarm, || at_once(self.account.ledger.guarded_by(alarm))).await
     }
 
     async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
-        self.call("store_policy", fleet, || at_once(self.account.table.store_policy(fleet, document))).await
+        self.call("store_policy", fleet, || at_once(self.account.ledger.store_policy(fleet, document))).await
     }
 
     async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
-        self.call("policies", "", || at_once(self.account.table.policies())).await
+        self.call("policies", "", || at_once(self.account.ledger.policies())).await
     }
 }

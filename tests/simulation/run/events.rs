@@ -1,22 +1,24 @@
 //! Events: how the run hears of alarms and executions, and to whom they are delivered.
 
 use super::*;
+use crossfade_world::states::StepFunctions;
 
-impl Run<'_> {
+impl Run {
     /// Takes the events of alarms and executions to whom the template's rules send them.
     pub(super) fn hear(&mut self) {
         let now = self.account.now();
         let alarms = self.account.world.take_events();
-        let statuses = self.account.states.lock().unwrap().status_events();
+        let statuses = self.account.machines.with(StepFunctions::status_events);
         for event in alarms {
             let fires = event["detail"]["state"]["value"] == "ALARM";
             self.account.tell(|| {
                 format!("event: alarm {} is {}", event["detail"]["alarmName"], event["detail"]["state"]["value"])
             });
             if fires {
-                self.account.watch.lock().unwrap().alarm_fired(now);
+                self.account.tell_watch(|watch| watch.alarm_fired(now));
             }
-            let copies = if fires && std::mem::take(&mut self.lost) { 0 } else { self.copies };
+            let lost = fires && std::mem::take(&mut self.lost);
+            let copies = if lost || !self.deliver_alarm_events { 0 } else { self.copies };
             for copy in 0..copies {
                 self.send(&event, copy);
             }
@@ -27,7 +29,9 @@ impl Run<'_> {
         for event in statuses {
             self.account
                 .tell(|| format!("event: execution {} is {}", event["detail"]["name"], event["detail"]["status"]));
-            self.send(&event, 0);
+            if self.deliver_status_events {
+                self.send(&event, 0);
+            }
         }
     }
 
@@ -50,25 +54,25 @@ impl Run<'_> {
             }
             Target::Machine(arn) => {
                 let now = self.account.now();
-                self.account.states.lock().unwrap().start_execution(now, arn, None, input).unwrap();
+                self.account.machines.with(|states| states.start_execution(now, arn, None, input)).unwrap();
             }
         }
     }
 
-    pub(super) fn alarm(&mut self, fault: Fault) {
+    pub(super) fn alarm(&mut self, fault: PortFault) {
         use crate::simulation::scenario::{ERRORS, LATENCY};
         self.account.tell(|| format!("alarm: {fault}"));
-        self.copies = if fault == Fault::AlarmTwice { 2 } else { 1 };
+        self.copies = if fault == PortFault::AlarmTwice { 2 } else { 1 };
         let exists = self.account.world.with(|state| state.cloudwatch.alarm_state(LATENCY).is_some());
         let first = if exists { LATENCY } else { ERRORS };
-        self.lost = fault == Fault::AlarmUnheard;
+        self.lost = fault == PortFault::AlarmUnheard;
         self.account.world.fire_alarm(first);
         self.hear();
         self.lost = false;
-        if fault == Fault::TwoAlarms && exists {
+        if fault == PortFault::TwoAlarms && exists {
             self.account.world.fire_alarm(ERRORS);
         }
-        if fault == Fault::AlarmUnheard {
+        if fault == PortFault::AlarmUnheard {
             let at = self.account.now() + SignedDuration::from_secs(5);
             self.due(at, Due::Quiet(first));
         }

@@ -1,11 +1,12 @@
 //! Functions that run: from the payload to the answer, or to the end of their time.
 
 use super::*;
+use crossfade_actions::ports::Ports;
 
 /// Who waits for an answer.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
-    Task(TaskId),
+    Task { task: TaskId, state: String },
     Event { target: TargetWiring, input: Value, attempt: u32 },
     Person(people::Command),
 }
@@ -24,15 +25,35 @@ pub(super) struct Invocation {
     pub(super) hangs: bool,
 }
 
+/// An invocation of a state's function, as it ended.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    pub(crate) state: String,
+    /// The verbs that it called, in order.
+    pub(crate) calls: Vec<&'static str>,
+    pub(crate) answer: Result<Value, TaskError>,
+}
+
+impl Visit {
+    pub(crate) fn reason(&self) -> &str {
+        self.answer.as_ref().ok().and_then(|answer| answer["reason"].as_str()).unwrap_or_default()
+    }
+}
+
 /// What fits beside a state in the console.
 const LONGEST_REASON: usize = 1200;
 
-impl Run<'_> {
+impl Run {
     pub(super) fn take_up(&mut self, work: Work) {
-        let function = binary_of(&work.function);
+        let (function, number) = (binary_of(&work.function), self.invocations);
+        self.invocations += 1;
+        if let Some(before) = &mut self.before {
+            before(&self.account.world, &self.account.machines, &work, number);
+        }
         self.account
             .tell(|| format!("state {} of {}", work.state, work.execution_arn.rsplit(':').next().unwrap_or_default()));
-        self.invoke(function, work.payload, Reply::Task(work.task), Some(work.execution_arn));
+        let reply = Reply::Task { task: work.task, state: work.state };
+        self.invoke(function, work.payload, reply, Some(work.execution_arn));
     }
 
     pub(super) fn invoke(&mut self, function: &'static str, payload: Value, reply: Reply, execution: Option<String>) {
@@ -40,18 +61,15 @@ impl Run<'_> {
         let future: Running = if function == HOOK {
             Box::pin(consumers::hook(Arc::clone(&self.account), caller.clone(), payload))
         } else {
-            Box::pin(wiring::run(function, ports(&self.account, caller.clone()), payload))
+            Box::pin(wiring::run_as_task(function, ports(&self.account, caller.clone()), payload))
         };
         self.spawn(caller, waker, future, reply, execution);
     }
 
-    pub(super) fn caller(&mut self, function: &'static str) -> (Caller, Waker) {
-        self.numbered += 1;
-        let invocation = self.numbered;
-        let started = self.account.now();
-        let deadline = started + SignedDuration::from_secs(timeout_seconds(function));
-        let waker = Waker::from(Arc::new(Invoked { invocation, ready: Arc::clone(&self.ready) }));
-        (Caller { invocation, function, started, deadline }, waker)
+    pub(super) fn caller(&self, function: &'static str) -> (Caller, Waker) {
+        let caller = Caller::new(&self.account, function);
+        let waker = Waker::from(Arc::new(Invoked { invocation: caller.invocation, ready: Arc::clone(&self.ready) }));
+        (caller, waker)
     }
 
     pub(super) fn spawn(
@@ -76,6 +94,30 @@ impl Run<'_> {
         self.spawn(caller, waker, Box::pin(future), Reply::Person(command), None);
     }
 
+    /// Runs something on the ports of a caller while everything else stands still; none when its process died or its
+    /// time is over.
+    pub(crate) fn alone<T, W: Future<Output = T>>(
+        &self,
+        caller: &'static str,
+        work: impl FnOnce(Ports) -> W,
+    ) -> Option<T> {
+        let account = &self.account;
+        let caller = Caller::new(account, caller);
+        let mut work = std::pin::pin!(work(ports(account, caller.clone())));
+        loop {
+            if let Poll::Ready(answer) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return Some(answer);
+            }
+            if account.take_orders().contains(&Order::Kill(caller.invocation)) {
+                return None;
+            }
+            let mut timers = account.timers.lock().unwrap();
+            let next = timers.next().filter(|at| *at <= caller.deadline)?;
+            account.world.advance(next.duration_since(account.now()).max(SignedDuration::ZERO));
+            timers.wake(next);
+        }
+    }
+
     pub(super) fn poll(&mut self, number: u64) {
         let Some(invocation) = self.tasks.get_mut(&number) else { return };
         let waker = invocation.waker.clone();
@@ -94,7 +136,7 @@ impl Run<'_> {
             Ok(value) => format!("answer of {function} #{number}: {} {}", value["verdict"], value["reason"]),
             Err(error) => format!("failure of {function} #{number}: {} {}", error.error, error.cause),
         });
-        if let (Reply::Task(_), Ok(value)) = (&invocation.reply, &answer)
+        if let (Reply::Task { .. }, Ok(value)) = (&invocation.reply, &answer)
             && function != "hook"
         {
             let reason = value["reason"].as_str().unwrap_or_default();
@@ -106,17 +148,28 @@ impl Run<'_> {
         {
             let verdict = value["verdict"].as_str().unwrap_or_default();
             let reason = value["reason"].as_str().unwrap_or_default();
-            self.account.watch.lock().unwrap().judged(number, verdict, reason);
+            self.account.tell_watch(|watch| watch.judged(number, verdict, reason));
         }
         self.agenda.retain(|_, due| !matches!(due, Due::Deadline(of) if *of == number));
-        self.reply(invocation.reply, answer);
+        self.answered(&invocation.caller, invocation.reply, answer);
     }
 
-    pub(super) fn reply(&mut self, reply: Reply, answer: Result<Value, TaskError>) {
+    /// Keeps a visit of a state for stories, and replies.
+    pub(super) fn answered(&mut self, caller: &Caller, reply: Reply, answer: Result<Value, TaskError>) {
+        if let Reply::Task { state, .. } = &reply
+            && self.account.watch.is_none()
+        {
+            let calls = self.account.calls.made_by(caller.invocation);
+            self.visits.push(Visit { state: state.clone(), calls, answer: answer.clone() });
+        }
+        self.reply(reply, answer);
+    }
+
+    fn reply(&mut self, reply: Reply, answer: Result<Value, TaskError>) {
         let now = self.account.now();
         match reply {
-            Reply::Task(task) => {
-                self.account.states.lock().unwrap().task_done(now, task, answer);
+            Reply::Task { task, .. } => {
+                self.account.machines.with(|states| states.task_done(now, task, answer));
             }
             Reply::Event { target, input, attempt } if answer.is_err() && attempt < ATTEMPTS => {
                 let delay = FIRST_RETRY * i32::try_from(attempt).unwrap();
@@ -135,11 +188,11 @@ impl Run<'_> {
     pub(super) fn time_is_over(&mut self, number: u64) {
         let Some(invocation) = self.tasks.get_mut(&number) else { return };
         invocation.late = true;
-        let (reply, hangs, function) = (invocation.reply.clone(), invocation.hangs, invocation.caller.function);
+        let (reply, hangs, caller) = (invocation.reply.clone(), invocation.hangs, invocation.caller.clone());
         if !hangs {
             self.tasks.remove(&number);
         }
-        self.account.tell(|| format!("time of {function} #{number} is over"));
-        self.reply(reply, Err(wiring::named("Sandbox.Timedout", "Task timed out after 60.00 seconds")));
+        self.account.tell(|| format!("time of {} #{number} is over", caller.function));
+        self.answered(&caller, reply, Err(wiring::named("Sandbox.Timedout", "Task timed out after 60.00 seconds")));
     }
 }

@@ -2,10 +2,10 @@
 
 use super::*;
 
-impl Run<'_> {
+impl Run {
     /// Does what the ports have asked for. True when there was something.
     pub(super) fn obey(&mut self) -> bool {
-        let orders = std::mem::take(&mut self.account.calls.lock().unwrap().orders);
+        let orders = self.account.take_orders();
         let any = !orders.is_empty();
         for order in orders {
             match order {
@@ -14,7 +14,8 @@ impl Run<'_> {
                     if let Some(invocation) = self.tasks.remove(&number)
                         && !invocation.late
                     {
-                        self.reply(invocation.reply, Err(wiring::named("Runtime.ExitError", "signal: killed")));
+                        let answer = Err(wiring::named("Runtime.ExitError", "signal: killed"));
+                        self.answered(&invocation.caller, invocation.reply, answer);
                     }
                 }
                 Order::Hang(number) => {
@@ -37,12 +38,12 @@ impl Run<'_> {
     pub(in crate::simulation) fn stop(&self, execution: &str) {
         let now = self.account.now();
         self.account.tell(|| format!("somebody stops {}", execution.rsplit(':').next().unwrap_or_default()));
-        let mut states = self.account.states.lock().unwrap();
-        states.stop(now, execution, None, Some("stopped by a person".to_owned())).unwrap();
+        let cause = Some("stopped by a person".to_owned());
+        self.account.machines.with(|states| states.stop(now, execution, None, cause)).unwrap();
     }
 
     pub(super) fn look_at_states(&mut self) {
-        let entered = self.account.states.lock().unwrap().entered_states(&self.execution);
+        let entered = self.account.machines.with(|states| states.entered_states(&self.execution));
         let new = entered[self.entered.min(entered.len())..].to_vec();
         self.entered = entered.len();
         for state in new {
@@ -51,12 +52,12 @@ impl Run<'_> {
     }
 
     /// Does what of the script is due.
-    pub(super) fn act_on(&mut self, due: impl Fn(&When) -> bool) {
+    pub(in crate::simulation) fn act_on(&mut self, due: impl Fn(&When) -> bool) {
         let script = std::mem::take(&mut self.script);
         let (now, later): (Vec<_>, Vec<_>) = script.into_iter().partition(|(when, _)| due(when));
         self.script = later;
         for (_, act) in now {
-            let calls = self.account.calls.lock().unwrap().made.len();
+            let calls = self.account.calls.count();
             self.acted_at.get_or_insert(calls);
             self.account.tell(|| format!("script: {act:?}"));
             people::act(self, &act);

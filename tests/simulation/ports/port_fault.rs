@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What happens at one call of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Fault {
+pub(crate) enum PortFault {
     /// Refused for its rate.
     Throttled,
     /// The role may not do this: no effect.
@@ -33,39 +33,39 @@ pub(super) enum Fault {
     AlarmUnheard,
 }
 
-pub(super) const FAULTS: [Fault; 13] = [
-    Fault::Throttled,
-    Fault::Denied,
-    Fault::FailsBefore,
-    Fault::FailsAfter,
-    Fault::Twice,
-    Fault::Hangs,
-    Fault::DiesBefore,
-    Fault::DiesAfter,
-    Fault::Stopped,
-    Fault::Alarm,
-    Fault::AlarmTwice,
-    Fault::TwoAlarms,
-    Fault::AlarmUnheard,
+pub(in crate::simulation) const FAULTS: [PortFault; 13] = [
+    PortFault::Throttled,
+    PortFault::Denied,
+    PortFault::FailsBefore,
+    PortFault::FailsAfter,
+    PortFault::Twice,
+    PortFault::Hangs,
+    PortFault::DiesBefore,
+    PortFault::DiesAfter,
+    PortFault::Stopped,
+    PortFault::Alarm,
+    PortFault::AlarmTwice,
+    PortFault::TwoAlarms,
+    PortFault::AlarmUnheard,
 ];
 
-impl Fault {
+impl PortFault {
     /// Whether a migration must end as if it had not happened: AWS or a process had a bad moment, nobody asked for
     /// anything.
-    pub(super) fn is_a_bad_moment(self) -> bool {
+    pub(in crate::simulation) fn is_a_bad_moment(self) -> bool {
         !self.is_alarm() && !matches!(self, Self::Stopped | Self::Denied)
     }
 
-    pub(super) fn is_alarm(self) -> bool {
+    pub(in crate::simulation) fn is_alarm(self) -> bool {
         matches!(self, Self::Alarm | Self::AlarmTwice | Self::TwoAlarms | Self::AlarmUnheard)
     }
 
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(in crate::simulation) fn named(name: &str) -> Option<Self> {
         FAULTS.into_iter().find(|fault| fault.to_string() == name)
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for PortFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }

@@ -10,7 +10,7 @@ const TOLERANCE: f64 = 0.001;
 
 /// What a route's actions are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Carries {
+pub(in crate::simulation) enum Carries {
     /// As before the migration, exactly.
     Baseline,
     /// The baseline's shares; stickiness or the scale of the weights may be that of a step.
@@ -24,17 +24,17 @@ pub(super) enum Carries {
 }
 
 impl Carries {
-    pub(super) fn is_step(self, step: u32) -> bool {
+    pub(in crate::simulation) fn is_step(self, step: u32) -> bool {
         self == Self::Step(step)
     }
 
-    pub(super) fn keeps_the_rest(self) -> bool {
+    pub(in crate::simulation) fn keeps_the_rest(self) -> bool {
         self != Self::ChangedBeyondWeights
     }
 }
 
 /// Judges `live` against its route's baseline; `weights` are the steps in percent, the attach first.
-pub(super) fn carries(
+pub(in crate::simulation) fn carries(
     baseline: &[Action],
     live: &[Action],
     ours: &BTreeSet<TargetGroupArn>,
@@ -130,14 +130,14 @@ fn rest_is_kept(baseline: &[Action], live: &[Action]) -> bool {
 }
 
 /// The share of a route's traffic that goes to our groups.
-pub(super) fn new_share(live: &[Action], ours: &BTreeSet<TargetGroupArn>) -> f64 {
+pub(in crate::simulation) fn new_share(live: &[Action], ours: &BTreeSet<TargetGroupArn>) -> f64 {
     let Some(forward) = forward_of(live).filter(|forward| forward.total() > 0) else { return 0.0 };
     forward.groups.iter().filter(|tuple| ours.contains(&tuple.group)).map(|tuple| share(forward, tuple.weight)).sum()
 }
 
 /// An edit of somebody else without our groups: their weight goes to whom it was taken from, so only the shares of the
 /// rest matter here. None where our group is not in it.
-pub(super) fn taken_out(edit: &[Action], ours: &BTreeSet<TargetGroupArn>) -> Option<Vec<Action>> {
+pub(in crate::simulation) fn taken_out(edit: &[Action], ours: &BTreeSet<TargetGroupArn>) -> Option<Vec<Action>> {
     let forward = forward_of(edit)?;
     let new = forward.groups.iter().find(|tuple| ours.contains(&tuple.group))?;
     let at = forward.groups.iter().position(|tuple| tuple.group == new.group)?;
@@ -159,7 +159,7 @@ pub(super) fn taken_out(edit: &[Action], ours: &BTreeSet<TargetGroupArn>) -> Opt
 }
 
 /// Whether two forwards split alike over the same groups.
-pub(super) fn alike(one: &[Action], other: &[Action]) -> bool {
+pub(in crate::simulation) fn alike(one: &[Action], other: &[Action]) -> bool {
     let (Some(one), Some(other)) = (forward_of(one), forward_of(other)) else { return equivalent(one, other) };
     one.groups.len() == other.groups.len()
         && one.groups.iter().all(|tuple| {

@@ -1,6 +1,7 @@
 //! Shifts that have to wait while the new side has traffic: the gates go on looking, and nothing waits for ever.
 
-use super::stage::{Stage, once, users};
+use super::stage::{Stage, users};
+use crate::simulation::at_once;
 use crossfade_actions::operator::commands::{Command, command};
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{EventKind, Trigger};
@@ -18,11 +19,11 @@ pub(super) fn with_visits(
     mut happens: impl FnMut(&World, &str, usize) + 'static,
 ) -> String {
     let mut visits = std::collections::BTreeMap::<String, usize>::new();
-    stage.before = Some(Box::new(move |world, _, work, _| {
+    stage.before(move |world, _, work, _| {
         let visit = visits.entry(work.state.clone()).or_default();
         *visit += 1;
         happens(world, &work.state, *visit);
-    }));
+    });
     stage.migrate(policy)
 }
 
@@ -30,7 +31,7 @@ fn commanded(stage: &Stage) -> impl Fn(Command) + use<> {
     let ports = stage.plain.clone();
     move |asked| {
         let users = ServiceName::parse("users").unwrap();
-        once(command(&ports, &users, asked, "a test")).unwrap().unwrap();
+        at_once(command(&ports, &users, asked, "a test")).unwrap();
     }
 }
 
@@ -64,7 +65,7 @@ fn a_held_shift_waits_among_the_gates_and_goes_on_when_it_may() {
 #[test]
 fn invariant_9_an_alarm_whose_event_is_lost_while_a_shift_is_held_rolls_back() {
     let (mut stage, _) = Stage::with_users();
-    stage.deliver_alarm_events = false;
+    stage.lose_alarm_events();
     let ask = commanded(&stage);
     let execution = with_visits(&mut stage, users(), move |world, state, visit| match (state, visit) {
         ("Shift weight", TO_THE_LAST_STEP) => ask(Command::Pause),

@@ -1,9 +1,8 @@
 //! Guard alarms: created before the first change, indexed like the others, gone at the end.
 
-use super::stage::{Stage, once, users};
+use super::stage::{Stage, users};
+use crate::simulation::{PortFault, at_once};
 use crossfade_domain::journal::{EventKind, Phase, Trigger};
-use crossfade_world::fault_injection::Fault;
-use crossfade_world::states::Work;
 use serde_json::{Value, json};
 
 const ERRORS: &str = "crossfade-guard-users-1-errors";
@@ -24,24 +23,14 @@ fn policy() -> Value {
 /// The guard alarms that exist.
 fn existing(stage: &Stage) -> Vec<String> {
     let names = stage.plan("users").guard_names();
-    let found = once(stage.plain.alarms.alarms(&names)).unwrap().unwrap();
+    let found = at_once(stage.plain.alarms.alarms(&names)).unwrap();
     found.into_iter().map(|alarm| alarm.name).collect()
-}
-
-/// Something happens when a state is about to run for the first time.
-fn at_state(stage: &mut Stage, moment: &'static str, mut happens: impl FnMut(&crossfade_world::World) + 'static) {
-    let mut done = false;
-    stage.before = Some(Box::new(move |world, _, work: &Work, _| {
-        if work.state == moment && !std::mem::replace(&mut done, true) {
-            happens(world);
-        }
-    }));
 }
 
 #[test]
 fn they_are_there_before_the_first_change_and_gone_at_the_end() {
     let (mut stage, policy) = guarded();
-    at_state(&mut stage, "Attach at weight 0", |world| {
+    stage.once_before("Attach at weight 0", |world| {
         let names = ["errors", "connections", "hosts"].map(|kind| format!("crossfade-guard-users-1-{kind}"));
         let states = world.with(|state| names.map(|name| state.cloudwatch.alarm_state(&name)));
         assert!(states.iter().all(Option::is_some), "{states:?}");
@@ -61,7 +50,7 @@ fn they_are_there_before_the_first_change_and_gone_at_the_end() {
 #[test]
 fn one_that_fires_rolls_back_at_once_and_then_they_are_gone() {
     let (mut stage, policy) = guarded();
-    at_state(&mut stage, "Check alarms", |world| world.fire_alarm(ERRORS));
+    stage.once_before("Check alarms", |world| world.fire_alarm(ERRORS));
     stage.migrate(policy);
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
     let rollback = stage.head("users").rollback.unwrap();
@@ -74,8 +63,8 @@ fn one_that_fires_rolls_back_at_once_and_then_they_are_gone() {
 #[test]
 fn the_gates_see_one_whose_event_was_lost() {
     let (mut stage, policy) = guarded();
-    stage.deliver_alarm_events = false;
-    at_state(&mut stage, "Check alarms", |world| world.fire_alarm(ERRORS));
+    stage.lose_alarm_events();
+    stage.once_before("Check alarms", |world| world.fire_alarm(ERRORS));
     stage.migrate(policy);
     let rollback = stage.head("users").rollback.unwrap();
     assert_eq!(rollback.trigger, Trigger::CheckAlarms);
@@ -86,7 +75,7 @@ fn the_gates_see_one_whose_event_was_lost() {
 #[test]
 fn a_halted_migration_keeps_them() {
     let (mut stage, service) = Stage::with_users();
-    at_state(&mut stage, "Check alarms", move |world| {
+    stage.once_before("Check alarms", move |world| {
         let other = world.add_service("internal", "other", &[]).old_group;
         world.someone_sets_weight(&service.rules[0], &other, 50).unwrap();
     });
@@ -110,7 +99,7 @@ fn somebody_elses_alarm_of_the_same_name_refuses_the_migration_and_stays() {
 #[test]
 fn what_cannot_be_deleted_is_named_and_changes_no_outcome() {
     let (mut stage, policy) = guarded();
-    stage.faults.always("delete_alarms", Fault::Denied);
+    stage.calls.always("delete_alarms", PortFault::Denied);
     let execution = stage.migrate(policy);
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
     assert_eq!(stage.ended(&execution).1, "");

@@ -1,11 +1,11 @@
 //! Halted migrations that go on.
 
-use super::stage::{Stage, once, users};
+use super::stage::{Stage, users};
+use crate::simulation::PortFault;
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::resume::{Resume, Resumed, resume};
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::names::ServiceName;
-use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Status;
 use crossfade_world::world::ServiceOnBalancer;
 use jiff::SignedDuration;
@@ -22,12 +22,8 @@ struct Halted {
 fn halted() -> Halted {
     let (mut stage, service) = Stage::with_users();
     let other = stage.world.add_service("internal", "other", &[]).old_group;
-    let (route, group, mut done) = (service.rules[0].clone(), other.clone(), false);
-    stage.before = Some(Box::new(move |world, _, work, _| {
-        if work.state == "Check alarms" && !std::mem::replace(&mut done, true) {
-            world.someone_sets_weight(&route, &group, 500).unwrap();
-        }
-    }));
+    let (route, group) = (service.rules[0].clone(), other.clone());
+    stage.once_before("Check alarms", move |world| world.someone_sets_weight(&route, &group, 500).unwrap());
     let execution = stage.migrate(users());
     assert_eq!((stage.head("users").phase, stage.head("users").verified_step), (Phase::Halted, Some(1)));
     // Until whoever was writing is dead.
@@ -43,7 +39,9 @@ impl Halted {
     fn resume(&self, accept_drift: bool) -> Result<Resumed, ActionError> {
         let request = Resume { accept_drift, who: "ana".to_owned() };
         let users = ServiceName::parse("users").unwrap();
-        once(resume(&self.stage.ports, &users, &request)).expect("nothing hangs")
+        self.stage
+            .alone("resume", |ports| async move { resume(&ports, &users, &request).await })
+            .expect("nothing hangs")
     }
 
     fn refused(&self, accept_drift: bool) -> (&'static str, String) {
@@ -108,12 +106,7 @@ fn accepted_drift_is_the_baseline_from_then_on() {
 fn a_rollback_after_accepted_drift_returns_to_what_was_accepted() {
     let mut halted = halted();
     halted.resume(true).unwrap();
-    let mut fired = false;
-    halted.stage.before = Some(Box::new(move |world, _, work, _| {
-        if work.state == "Check alarms" && !std::mem::replace(&mut fired, true) {
-            world.fire_alarm("users-5xx");
-        }
-    }));
+    halted.stage.once_before("Check alarms", |world| world.fire_alarm("users-5xx"));
     halted.ends(Phase::RolledBack);
     assert_eq!(halted.weights(), [(halted.service.old_group.clone(), 999), (halted.other.clone(), 500)]);
 }
@@ -149,9 +142,9 @@ fn the_console_is_refused_as_the_command_is_and_the_migration_stays_halted() {
 fn a_crash_before_the_start_is_repaired_by_resuming_again() {
     let mut halted = halted();
     halted.put_back();
-    halted.stage.faults.always("start_resumed", Fault::LostRequest);
+    halted.stage.calls.always("start_resumed", PortFault::FailsBefore);
     assert_eq!(halted.resume(false).unwrap_err().class(), ErrorClass::Transient);
-    halted.stage.faults.clear();
+    halted.stage.calls.clear();
     let resumed = halted.resume(false).unwrap();
     assert_eq!(resumed.head.generation, 2, "recorded once");
     halted.resume(false).unwrap();
@@ -162,11 +155,11 @@ fn a_crash_before_the_start_is_repaired_by_resuming_again() {
 fn a_resume_that_never_came_to_its_start_is_rolled_back_by_the_sweep() {
     let mut halted = halted();
     halted.put_back();
-    halted.stage.faults.always("start_resumed", Fault::LostRequest);
+    halted.stage.calls.always("start_resumed", PortFault::FailsBefore);
     halted.resume(false).unwrap_err();
-    halted.stage.faults.clear();
+    halted.stage.calls.clear();
     halted.stage.world.advance(SignedDuration::from_secs(60));
-    halted.stage.deliver("SweepMigrations", &json!({"source": "aws.events"}));
+    halted.stage.call("sweep-migrations", &json!({"source": "aws.events"}));
     assert_eq!(halted.stage.head("users").phase, Phase::Moving, "it may yet be started");
     halted.ends(Phase::RolledBack);
 }
@@ -186,7 +179,7 @@ fn everything_that_stands_against_a_resume_is_named_at_once() {
 fn an_alarm_that_fired_meanwhile_refuses_even_when_it_is_quiet_again() {
     let mut halted = halted();
     halted.put_back();
-    halted.stage.deliver_alarm_events = false;
+    halted.stage.lose_alarm_events();
     halted.stage.world.fire_alarm("users-5xx");
     assert!(halted.refused(false).1.contains("has been firing since"));
     halted.stage.world.quiet_alarm("users-5xx");
@@ -196,10 +189,10 @@ fn an_alarm_that_fired_meanwhile_refuses_even_when_it_is_quiet_again() {
 #[test]
 fn a_halt_in_a_rollback_is_never_resumed_upward() {
     let halted = halted();
-    halted.stage.faults.always("write_route", Fault::Denied);
+    halted.stage.calls.always("write_route", PortFault::Denied);
     let act = json!({"cursor": {"service": "users", "cause": "slow"}, "execution": "by-hand", "mode": "act"});
-    assert_eq!(halted.stage.call("RollBack", &act).unwrap().unwrap()["verdict"], "halt");
-    halted.stage.faults.clear();
+    assert_eq!(halted.stage.call("roll-back", &act).unwrap().unwrap()["verdict"], "halt");
+    halted.stage.calls.clear();
     let (class, text) = halted.refused(true);
     assert_eq!(class, "InvalidRequest");
     assert!(text.contains("roll-back-service") && text.contains(r#"{"service": "users"}"#), "{text}");
@@ -210,9 +203,9 @@ fn what_goes_on_already_and_what_is_over_is_not_resumed() {
     let mut halted = halted();
     halted.put_back();
     let execution = halted.stage.start("by-hand", json!({"service": "users", "resume": true}));
-    halted.stage.before = Some(Box::new(|_, _, _, _| {}));
+    halted.stage.undisturbed();
     let work = halted.stage.machines.with(|engine| engine.due_work(halted.stage.world.now()));
-    let answer = halted.stage.call("PlanMigration", &work[0].payload).unwrap().unwrap();
+    let answer = halted.stage.call("plan-migration", &work[0].payload).unwrap().unwrap();
     assert_eq!((&answer["verdict"], &answer["step"]), (&json!("advance"), &json!(1)));
     let (class, text) = halted.refused(false);
     assert_eq!((class, text.contains(&execution)), ("LockHeld", true), "{text}");

@@ -1,8 +1,8 @@
 //! Rollbacks: from any phase, whatever else is broken.
 
 use super::stage::{Stage, payments, users};
+use crate::simulation::PortFault;
 use crossfade_domain::journal::{EventKind, Phase, Trigger};
-use crossfade_world::fault_injection::Fault;
 use crossfade_world::world::ServiceOnBalancer;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -10,16 +10,7 @@ use serde_json::{Value, json};
 /// A migration that bakes at 5 %, with its execution stopped in time.
 fn baking() -> (Stage, ServiceOnBalancer) {
     let (mut stage, service) = Stage::with_users();
-    stage.deliver_status_events = false;
-    stage.before = Some(Box::new(|world, machines, work, _| {
-        if work.state == "Check alarms" {
-            let now = world.now();
-            machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
-        }
-    }));
-    stage.start("first", users());
-    stage.run_machines();
-    stage.before = None;
+    stage.migrate_until("Check alarms", users());
     assert_eq!((stage.head("users").phase, stage.step("users")), (Phase::Moving, Some(1)), "{}", stage.told());
     (stage, service)
 }
@@ -34,9 +25,9 @@ fn verify() -> Value {
 
 /// Acts, settles, verifies; answers the verdicts.
 fn roll_back(stage: &Stage) -> (Value, Value) {
-    let acted = stage.call("RollBack", &act()).unwrap().unwrap();
+    let acted = stage.call("roll-back", &act()).unwrap().unwrap();
     stage.world.advance(SignedDuration::from_secs(90));
-    let verified = stage.call("RollBack", &verify()).unwrap().unwrap();
+    let verified = stage.call("roll-back", &verify()).unwrap().unwrap();
     (acted, verified)
 }
 
@@ -54,33 +45,33 @@ fn a_rollback_by_hand_returns_every_route_and_releases_the_locks() {
 #[test]
 fn a_rollback_may_be_repeated_at_any_time() {
     let (stage, _) = baking();
-    let first = stage.call("RollBack", &act()).unwrap().unwrap();
-    let again = stage.call("RollBack", &act()).unwrap().unwrap();
+    let first = stage.call("roll-back", &act()).unwrap().unwrap();
+    let again = stage.call("roll-back", &act()).unwrap().unwrap();
     assert_eq!((&first["verdict"], &again["verdict"]), (&json!("settle"), &json!("settle")));
     assert_eq!(stage.head("users").generation, 2, "rollbacks never fence each other");
     stage.world.advance(SignedDuration::from_secs(90));
     for _ in 0..2 {
-        assert_eq!(stage.call("RollBack", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
+        assert_eq!(stage.call("roll-back", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
     }
-    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "settle");
+    assert_eq!(stage.call("roll-back", &act()).unwrap().unwrap()["verdict"], "settle");
     stage.assert_at_rest("users");
 }
 
 #[test]
 fn invariant_7_the_second_look_waits_until_late_writers_are_dead() {
     let (stage, _) = baking();
-    stage.call("RollBack", &act()).unwrap().unwrap();
+    stage.call("roll-back", &act()).unwrap().unwrap();
     stage.world.advance(SignedDuration::from_secs(30));
-    let early = stage.call("RollBack", &verify()).unwrap().unwrap();
+    let early = stage.call("roll-back", &verify()).unwrap().unwrap();
     assert_eq!((&early["verdict"], &early["waitSeconds"]), (&json!("settle"), &json!(60)));
     assert_eq!(stage.head("users").phase, Phase::Settling);
 }
 
 #[test]
 fn invariant_7_what_a_late_writer_moved_is_returned_before_the_locks_go() {
-    let (mut stage, service) = baking();
+    let (stage, service) = baking();
     let new = stage.new_group("users", &service.old_group);
-    stage.call("RollBack", &act()).unwrap().unwrap();
+    stage.call("roll-back", &act()).unwrap().unwrap();
     // A shift to 5 % that had been on its way for as long as a function may live.
     stage.world.advance(SignedDuration::from_secs(60));
     stage.world.with(|state| {
@@ -88,15 +79,14 @@ fn invariant_7_what_a_late_writer_moved_is_returned_before_the_locks_go() {
         state.elbv2.set_weights(now, &service.rules[0], &[(&service.old_group, 950), (&new, 50)]).unwrap();
     });
     stage.world.advance(SignedDuration::from_secs(30));
-    let looked = stage.call("RollBack", &verify()).unwrap().unwrap();
+    let looked = stage.call("roll-back", &verify()).unwrap().unwrap();
     assert_eq!(looked["verdict"], "settle");
     assert!(stage.is_at_baseline("users") && stage.ledger.snapshot().held().count() > 0);
     stage.world.advance(SignedDuration::from_secs(90));
-    assert_eq!(stage.call("RollBack", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
+    assert_eq!(stage.call("roll-back", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
     let last = stage.events("users").pop().unwrap().kind;
     assert_eq!(last, EventKind::RollbackVerified { rewritten: 1 });
     stage.assert_at_rest("users");
-    stage.story.clear();
 }
 
 #[test]
@@ -130,7 +120,7 @@ fn invariant_5_our_group_already_gone_is_recorded_and_left() {
 fn invariant_5_the_old_group_gone_while_ours_is_there_halts_after_all_other_routes_are_back() {
     let (stage, service) = baking();
     stage.world.someone_removes_group(&service.rules[0], &service.old_group).unwrap();
-    let acted = stage.call("RollBack", &act()).unwrap().unwrap();
+    let acted = stage.call("roll-back", &act()).unwrap().unwrap();
     assert_eq!(acted["verdict"], "halt");
     assert!(acted["reason"].as_str().unwrap().contains("old target group"), "{acted}");
     let second = stage.world.with(|state| state.elbv2.weights_of(&service.rules[1]));
@@ -149,7 +139,7 @@ fn invariant_6_a_rollback_is_withheld_only_from_a_working_side_to_a_dead_one() {
         };
         set(&service.old_group, old_healthy);
         set(&new, new_healthy);
-        let acted = stage.call("RollBack", &act()).unwrap().unwrap();
+        let acted = stage.call("roll-back", &act()).unwrap().unwrap();
         assert_eq!((acted["verdict"].as_str().unwrap(), stage.is_at_baseline("users")), (verdict, at_baseline));
     }
     check(true, true, "settle", true);
@@ -162,8 +152,8 @@ fn invariant_6_a_rollback_is_withheld_only_from_a_working_side_to_a_dead_one() {
 fn invariant_6_health_that_cannot_be_read_withholds_nothing() {
     let (stage, service) = baking();
     stage.world.make_unhealthy(&service.old_group);
-    stage.faults.always("health", Fault::Throttled);
-    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "settle");
+    stage.calls.always("health", PortFault::Throttled);
+    assert_eq!(stage.call("roll-back", &act()).unwrap().unwrap()["verdict"], "settle");
     assert!(stage.is_at_baseline("users"));
 }
 
@@ -171,11 +161,11 @@ fn invariant_6_health_that_cannot_be_read_withholds_nothing() {
 fn invariant_6_one_throttled_look_at_health_sends_no_traffic_to_a_dead_side() {
     let (stage, service) = baking();
     stage.world.make_unhealthy(&service.old_group);
-    let made = stage.faults.calls().len();
+    let made = stage.calls.made().len();
     // head, plan, record, read, then the health of the old side.
-    stage.faults.at(made + 4, Fault::Throttled);
-    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "halt");
-    assert_eq!(stage.faults.calls()[made + 4], "health");
+    stage.calls.at(made + 4, PortFault::Throttled);
+    assert_eq!(stage.call("roll-back", &act()).unwrap().unwrap()["verdict"], "halt");
+    assert_eq!(stage.calls.made()[made + 4], "health");
     assert!(!stage.is_at_baseline("users"));
 }
 
@@ -183,7 +173,7 @@ fn invariant_6_one_throttled_look_at_health_sends_no_traffic_to_a_dead_side() {
 fn a_halted_rollback_goes_on_when_a_person_has_mended_it() {
     let (stage, service) = baking();
     stage.world.make_unhealthy(&service.old_group);
-    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "halt");
+    assert_eq!(stage.call("roll-back", &act()).unwrap().unwrap()["verdict"], "halt");
     stage.assert_at_rest("users");
     stage.world.make_healthy(&service.old_group);
     assert_eq!(roll_back(&stage).1["verdict"], "rolledBack");
@@ -194,13 +184,13 @@ fn a_halted_rollback_goes_on_when_a_person_has_mended_it() {
 fn a_rollback_that_halted_is_tried_again_by_the_sweep_while_its_alarm_fires() {
     let (mut stage, service) = baking();
     stage.world.make_unhealthy(&service.old_group);
-    assert_eq!(stage.call("RollBack", &act()).unwrap().unwrap()["verdict"], "halt");
-    let sweep = |stage: &Stage| stage.call("SweepMigrations", &json!({})).unwrap().unwrap()["migrations"][0].clone();
+    assert_eq!(stage.call("roll-back", &act()).unwrap().unwrap()["verdict"], "halt");
+    let sweep = |stage: &Stage| stage.call("sweep-migrations", &json!({})).unwrap().unwrap()["migrations"][0].clone();
     assert!(
         sweep(&stage)["did"].as_str().unwrap().starts_with("nothing: halted"),
         "nothing fires, and the new side is well"
     );
-    stage.deliver_alarm_events = false;
+    stage.lose_alarm_events();
     stage.world.fire_alarm("users-5xx");
     stage.world.make_healthy(&service.old_group);
     let first = sweep(&stage);
@@ -214,11 +204,11 @@ fn a_rollback_that_halted_is_tried_again_by_the_sweep_while_its_alarm_fires() {
 #[test]
 fn invariant_6_a_route_that_is_denied_halts_loudly_after_all_others_are_back() {
     let (stage, service) = baking();
-    let writes = stage.faults.calls().len();
+    let writes = stage.calls.made().len();
     // head, plan, record, read, health, health, head, write: the first write of the rollback.
-    stage.faults.at(writes + 6, Fault::Denied);
-    let acted = stage.call("RollBack", &act()).unwrap().unwrap();
-    let calls = &stage.faults.calls()[writes..];
+    stage.calls.at(writes + 6, PortFault::Denied);
+    let acted = stage.call("roll-back", &act()).unwrap().unwrap();
+    let calls = &stage.calls.made()[writes..];
     assert_eq!(calls[6], "write_route", "{calls:?}");
     assert_eq!(acted["verdict"], "halt");
     let lengths = |rule: &str| stage.world.with(|state| state.elbv2.weights_of(rule).len());
@@ -231,14 +221,14 @@ fn invariant_6_a_route_that_is_denied_halts_loudly_after_all_others_are_back() {
 fn invariant_6_a_table_that_does_not_answer_stops_no_rollback() {
     for verb in ["head", "plan", "record"] {
         let (stage, _) = baking();
-        stage.faults.always(verb, Fault::LostRequest);
-        let _ = stage.call("RollBack", &act()).unwrap();
-        stage.faults.clear();
+        stage.calls.always(verb, PortFault::FailsBefore);
+        let _ = stage.call("roll-back", &act()).unwrap();
+        stage.calls.clear();
         assert!(stage.is_at_baseline("users"), "{verb} does not answer");
         // When it answers again, the journal is put right.
         assert_ne!(roll_back(&stage).0["verdict"], "halt");
         stage.world.advance(SignedDuration::from_secs(90));
-        assert_eq!(stage.call("RollBack", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
+        assert_eq!(stage.call("roll-back", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
         stage.assert_at_rest("users");
     }
 }
@@ -246,18 +236,10 @@ fn invariant_6_a_table_that_does_not_answer_stops_no_rollback() {
 #[test]
 fn invariant_6_without_the_table_both_load_balancers_are_returned() {
     let (mut stage, _) = Stage::with_payments();
-    stage.deliver_status_events = false;
-    stage.before = Some(Box::new(|world, machines, work, _| {
-        if work.state == "Check alarms" {
-            let now = world.now();
-            machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
-        }
-    }));
-    stage.start("first", payments());
-    stage.run_machines();
-    stage.faults.always("head", Fault::LostRequest);
+    stage.migrate_until("Check alarms", payments());
+    stage.calls.always("head", PortFault::FailsBefore);
     let input = json!({"cursor": {"service": "payments"}, "execution": "by-hand", "mode": "act"});
-    let acted = stage.call("RollBack", &input).unwrap().unwrap();
+    let acted = stage.call("roll-back", &input).unwrap().unwrap();
     assert_eq!(acted["verdict"], "settle", "{acted}");
     assert!(stage.is_at_baseline("payments"));
 }
@@ -265,7 +247,7 @@ fn invariant_6_without_the_table_both_load_balancers_are_returned() {
 #[test]
 fn a_service_without_a_migration_has_nothing_to_return() {
     let (stage, _) = Stage::with_users();
-    let answer = stage.call("RollBack", &act()).unwrap().unwrap();
+    let answer = stage.call("roll-back", &act()).unwrap().unwrap();
     assert_eq!((answer["verdict"].as_str(), answer["error"].as_str()), (Some("refused"), Some("Refused")), "{answer}");
 }
 
@@ -276,22 +258,14 @@ fn a_start_that_failed_early_cannot_roll_back_somebody_elses_migration() {
         "cursor": {"service": "users", "error": {"Error": "Lambda.Unknown", "Cause": "{}"}},
         "execution": "another", "mode": "act", "onlyOwn": true,
     });
-    assert_eq!(stage.call("RollBack", &input).unwrap().unwrap()["verdict"], "refused");
+    assert_eq!(stage.call("roll-back", &input).unwrap().unwrap()["verdict"], "refused");
     assert_eq!((stage.head("users").phase, stage.step("users")), (Phase::Moving, Some(1)));
 }
 
 /// `payments` at 5 % on five routes, of which one is at 100 % and one is half somebody else's; both by their rules.
 fn unevenly_loaded() -> (Stage, String, String) {
     let (mut stage, services) = Stage::with_payments();
-    stage.deliver_status_events = false;
-    stage.before = Some(Box::new(|world, machines, work, _| {
-        if work.state == "Check alarms" {
-            let now = world.now();
-            machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
-        }
-    }));
-    stage.start("first", payments());
-    stage.run_machines();
+    stage.migrate_until("Check alarms", payments());
     let (most, least) = (services[1].rules[1].clone(), services[0].rules[0].clone());
     let new = stage.new_group("payments", &services[1].old_group);
     let weights = [(services[1].old_group.as_str(), 0), (new.as_str(), 999)];
@@ -305,15 +279,15 @@ fn unevenly_loaded() -> (Stage, String, String) {
 fn invariant_14_the_most_loaded_routes_are_returned_first() {
     let act = json!({"cursor": {"service": "payments", "cause": "slow"}, "execution": "by-hand", "mode": "act"});
     let (stage, ..) = unevenly_loaded();
-    let before = stage.faults.calls().len();
-    assert_eq!(stage.call("RollBack", &act).unwrap().unwrap()["verdict"], "settle");
-    let writes = stage.faults.calls().into_iter().enumerate().skip(before).filter(|(_, verb)| *verb == "write_route");
+    let before = stage.calls.made().len();
+    assert_eq!(stage.call("roll-back", &act).unwrap().unwrap()["verdict"], "settle");
+    let writes = stage.calls.made().into_iter().enumerate().skip(before).filter(|(_, verb)| *verb == "write_route");
     let writes: Vec<usize> = writes.map(|(number, _)| number).collect();
     assert_eq!(writes.len(), 5);
     let still_loaded_when_it_dies_at = |write: usize| {
         let (stage, most, least) = unevenly_loaded();
-        stage.faults.at(writes[write], Fault::DiesBefore);
-        assert!(stage.call("RollBack", &act).is_none(), "the function died");
+        stage.calls.at(writes[write], PortFault::DiesBefore);
+        assert!(stage.call("roll-back", &act).is_none(), "the function died");
         let new: Vec<String> = stage.head("payments").new_groups.values().map(ToString::to_string).collect();
         [most, least].map(|rule| {
             let weights = stage.world.with(|state| state.elbv2.weights_of(&rule));

@@ -1,20 +1,21 @@
 //! The invariants about rest: how a run ended, and whether everything says so.
 
-use super::consumers;
-use super::fault::Fault;
-use super::run::Run;
-use super::scenario::WEIGHTS;
-use super::scenario::{Outcome, group_exists};
-use super::timers::at_once;
 use super::value::{alike, carries, taken_out};
-use super::wiring::{MIGRATE, ROLL_BACK};
+use crate::simulation::PortFault;
+use crate::simulation::case::Case;
+use crate::simulation::consumers;
+use crate::simulation::run::Run;
+use crate::simulation::scenario::WEIGHTS;
+use crate::simulation::scenario::{Outcome, group_exists};
+use crate::simulation::timers::at_once;
+use crate::simulation::wiring::{MIGRATE, ROLL_BACK};
 use crossfade_actions::ports::Alarms;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::routing::drift::describe;
 use crossfade_world::ledger::Items;
-use crossfade_world::states::Status;
+use crossfade_world::states::{Status, StepFunctions};
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ use serde_json::Value;
 const GRACE: SignedDuration = SignedDuration::from_secs(70);
 
 /// How the run ended, by the table; a start that was refused before it left nothing there.
-pub(super) fn outcome(run: &Run<'_>) -> Option<Outcome> {
+pub(in crate::simulation) fn outcome(run: &Run) -> Option<Outcome> {
     match run.account.head() {
         None => Some(Outcome::Refused),
         Some(head) => match head.phase {
@@ -36,23 +37,23 @@ pub(super) fn outcome(run: &Run<'_>) -> Option<Outcome> {
 }
 
 /// Looks at everything once the run is over; `ended` is false when it reached its bound.
-pub(super) fn look(run: &Run<'_>, ended: bool) {
-    let items = run.account.table.snapshot();
+pub(in crate::simulation) fn look(run: &Run, case: &Case, ended: bool) {
+    let items = run.account.ledger.snapshot();
     let head = run.account.head();
     let outcome = outcome(run);
-    let mut watch = run.account.watch.lock().unwrap();
+    let mut watch = run.account.watch();
     watch.expect(13, ended, || format!("not at rest in time: {:?}", head.as_ref().map(|head| head.phase)));
     watch.expect(13, outcome.is_some(), || {
         format!("rests in phase {:?}", head.as_ref().map(|head| (head.phase, head.reason.clone())))
     });
     drop(watch);
     consumers::at_rest(run, outcome);
-    guards(run, &items, outcome);
+    guards(run, case, &items, outcome);
     executions(run, outcome);
     routes(run, outcome);
     locks(run, &items, outcome);
     journal(run, &items, head.as_ref());
-    let mut watch = run.account.watch.lock().unwrap();
+    let mut watch = run.account.watch();
     let rules = watch.stage.untouchable(&run.account.world);
     let before = watch.stage.policy["untouchable"].clone();
     watch.expect(4, before == Value::Array(rules.clone()), || format!("rules were changed: {before:?} -> {rules:?}"));
@@ -65,16 +66,19 @@ pub(super) fn look(run: &Run<'_>, ended: bool) {
     watch.expect(6, !left, || "an alarm fired and the new side still has traffic".to_owned());
 }
 
-fn executions(run: &Run<'_>, outcome: Option<Outcome>) {
-    let states = run.account.states.lock().unwrap();
-    let mut watch = run.account.watch.lock().unwrap();
+fn executions(run: &Run, outcome: Option<Outcome>) {
+    let mut watch = run.account.watch();
     for machine in [MIGRATE, ROLL_BACK] {
-        let running = states.list_executions(machine, Some(Status::Running), 100, None).unwrap();
+        let running = |states: &mut StepFunctions| states.list_executions(machine, Some(Status::Running), 100, None);
+        let running = run.account.machines.with(running).unwrap();
         watch.expect(13, running.elements.is_empty(), || format!("{} executions still run", running.elements.len()));
     }
     // Whoever resumed it wrote down the execution that owns it now, and may not have come to start it.
-    let owner = run.account.head().and_then(|head| states.describe(&head.execution).ok());
-    let main = owner.unwrap_or_else(|| states.describe(&run.execution).unwrap());
+    let owner = run.account.head().map(|head| head.execution);
+    let main = run.account.machines.with(|states| {
+        let owner = owner.and_then(|owner| states.describe(&owner).ok().cloned());
+        owner.unwrap_or_else(|| states.describe(&run.execution).unwrap().clone())
+    });
     let succeeded = main.status == Status::Succeeded;
     watch.expect(13, !succeeded || outcome == Some(Outcome::Migrated), || {
         format!("the execution succeeded and the migration is {outcome:?}")
@@ -86,9 +90,9 @@ fn executions(run: &Run<'_>, outcome: Option<Outcome>) {
     });
 }
 
-fn routes(run: &Run<'_>, outcome: Option<Outcome>) {
+fn routes(run: &Run, outcome: Option<Outcome>) {
     let last = u32::try_from(WEIGHTS.len() - 1).unwrap();
-    let mut watch = run.account.watch.lock().unwrap();
+    let mut watch = run.account.watch();
     let groups = watch.groups().clone();
     let values: Vec<_> = watch
         .values()
@@ -124,8 +128,8 @@ fn routes(run: &Run<'_>, outcome: Option<Outcome>) {
     }
 }
 
-fn locks(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
-    let mut watch = run.account.watch.lock().unwrap();
+fn locks(run: &Run, items: &Items, outcome: Option<Outcome>) {
+    let mut watch = run.account.watch();
     let kept = outcome == Some(Outcome::Halted);
     let wanted = if kept { watch.stage.routes.len() } else { 0 };
     let held = items.held().count();
@@ -136,22 +140,22 @@ fn locks(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
 
 /// Our own alarms go with the migration, unless it halted. What a call that hung puts after its caller's end is for
 /// nobody to know, what may not be deleted stays, and two faults may keep the end from being tried again.
-fn guards(run: &Run<'_>, items: &Items, outcome: Option<Outcome>) {
-    let faults = &run.case.faults;
-    if faults.len() > 1 || faults.values().any(|fault| matches!(fault, Fault::Hangs | Fault::Denied)) {
+fn guards(run: &Run, case: &Case, items: &Items, outcome: Option<Outcome>) {
+    let faults = &case.faults;
+    if faults.len() > 1 || faults.values().any(|fault| matches!(fault, PortFault::Hangs | PortFault::Denied)) {
         return;
     }
     let names: Vec<String> = items.plans.values().flat_map(Plan::guard_names).collect();
     let left = at_once(Alarms::alarms(&*run.account.world, &names)).unwrap();
     let wanted = if outcome == Some(Outcome::Halted) { names.len() } else { 0 };
-    let mut watch = run.account.watch.lock().unwrap();
+    let mut watch = run.account.watch();
     watch.expect(13, left.len() == wanted, || format!("{outcome:?} with {} guard alarms of {names:?}", left.len()));
 }
 
 /// Every line told again leads to the stored head.
-fn journal(run: &Run<'_>, items: &Items, head: Option<&Head>) {
+fn journal(run: &Run, items: &Items, head: Option<&Head>) {
     let Some(head) = head else { return };
-    let mut watch = run.account.watch.lock().unwrap();
+    let mut watch = run.account.watch();
     let journal = &items.journals[&head.migration];
     let first =
         Head::first(head.service.clone(), head.attempt, journal[0].generation, head.execution.clone(), head.since);

@@ -35,15 +35,15 @@ fn a_service_on_two_load_balancers_moves_all_its_routes_as_one() {
 #[test]
 fn a_second_migration_after_a_rollback_adopts_the_groups_of_the_first() {
     let (mut stage, service) = Stage::with_users();
-    stage.before = Some(Box::new(|world, _, work, _| {
+    stage.before(|world, _, work, _| {
         if work.state == "Check alarms" {
             world.fire_alarm("users-5xx");
         }
-    }));
+    });
     stage.migrate(users());
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
     let first = stage.new_group("users", &service.old_group);
-    stage.before = None;
+    stage.undisturbed();
     stage.world.quiet_alarm("users-5xx");
     stage.world.advance(jiff::SignedDuration::from_mins(5));
     let execution = stage.start("second", users());

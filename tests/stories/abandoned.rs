@@ -1,22 +1,24 @@
 //! Executions that die: stopped, killed, lost.
 
 use super::stage::{Stage, users};
+use crate::simulation::PortFault;
 use crossfade_actions::error::ErrorClass;
 use crossfade_domain::journal::{Phase, Trigger};
-use crossfade_world::fault_injection::Fault;
 use jiff::SignedDuration;
 use serde_json::json;
 
 /// Stops the execution before its `number`-th invocation (which still runs: a function is not interrupted).
 fn stopped_before(number: usize, deliver: bool) -> Stage {
     let (mut stage, _) = Stage::with_users();
-    stage.deliver_status_events = deliver;
-    stage.before = Some(Box::new(move |world, machines, work, invocation| {
+    if !deliver {
+        stage.lose_status_events();
+    }
+    stage.before(move |world, machines, work, invocation| {
         if invocation == number {
             let now = world.now();
             machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
         }
-    }));
+    });
     stage.migrate(users());
     stage
 }
@@ -42,16 +44,17 @@ fn invariant_13_an_execution_stopped_anywhere_is_rolled_back_by_its_event_or_by_
 #[test]
 fn an_event_of_an_execution_that_is_not_the_heads_is_ignored() {
     let stage = stopped_before(9, false);
-    let event = json!({"detail": {"executionArn": "arn:aws:states:eu-west-1:1:execution:migrate-service:other"}});
-    assert_eq!(stage.call("SweepMigrations", &event).unwrap().unwrap(), json!({"migrations": []}));
+    let event =
+        json!({"detail": {"executionArn": "arn:aws:states:eu-west-1:1:execution:crossfade-migrate-service:other"}});
+    assert_eq!(stage.call("sweep-migrations", &event).unwrap().unwrap(), json!({"migrations": []}));
 }
 
 #[test]
 fn an_execution_that_is_missing_for_two_minutes_is_dead() {
     let (stage, _) = Stage::with_users();
-    let input = json!({"request": users(), "execution": "arn:aws:states:eu-west-1:1:execution:migrate-service:never"});
-    stage.call("PlanMigration", &input).unwrap().unwrap();
-    let sweep = || stage.call("SweepMigrations", &json!({})).unwrap().unwrap()["migrations"][0]["did"].clone();
+    let input = json!({"request": users(), "execution": "arn:aws:states:eu-west-1:1:execution:crossfade-migrate-service:never"});
+    stage.call("plan-migration", &input).unwrap().unwrap();
+    let sweep = || stage.call("sweep-migrations", &json!({})).unwrap().unwrap()["migrations"][0]["did"].clone();
     assert_eq!(sweep(), "nothing");
     stage.world.advance(SignedDuration::from_secs(120));
     assert_eq!(sweep(), "started roll-back-service");
@@ -60,7 +63,7 @@ fn an_execution_that_is_missing_for_two_minutes_is_dead() {
 #[test]
 fn a_halted_migration_is_left_where_it_is_and_reported() {
     let stage = Stage::halted_by_a_foreign_edit();
-    let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+    let report = stage.call("sweep-migrations", &json!({})).unwrap().unwrap();
     assert!(report["migrations"][0]["did"].as_str().unwrap().starts_with("nothing: halted: drift: rule"), "{report}");
     assert_eq!(stage.head("users").phase, Phase::Halted);
 }
@@ -72,10 +75,10 @@ fn a_sweep_that_looked_before_the_halt_does_not_move_a_halted_migration() {
     let halted = stage.head("users");
     let late =
         json!({"cursor": {"service": "users", "trigger": "sweep", "cause": "its execution is dead"}, "mode": "act"});
-    let answer = stage.call("RollBack", &late).unwrap().unwrap();
+    let answer = stage.call("roll-back", &late).unwrap().unwrap();
     assert_eq!((&answer["verdict"], stage.head("users")), (&json!("halt"), halted));
     let asked = json!({"cursor": {"service": "users", "cause": "a person decided"}, "mode": "act"});
-    let answer = stage.call("RollBack", &asked).unwrap().unwrap();
+    let answer = stage.call("roll-back", &asked).unwrap().unwrap();
     assert_eq!(answer["verdict"], "settle", "{answer}");
 }
 
@@ -83,7 +86,7 @@ fn a_sweep_that_looked_before_the_halt_does_not_move_a_halted_migration() {
 fn a_rollback_execution_that_dies_is_replaced_by_the_schedule() {
     let (mut stage, _) = Stage::with_users();
     let mut died = false;
-    stage.before = Some(Box::new(move |world, machines, work, invocation| {
+    stage.before(move |world, machines, work, invocation| {
         let now = world.now();
         let stop = |execution: &str| machines.with(|engine| engine.stop(now, execution, None, None)).unwrap();
         if invocation == 9 {
@@ -92,7 +95,7 @@ fn a_rollback_execution_that_dies_is_replaced_by_the_schedule() {
         if work.execution_arn.contains("roll-back-service") && !std::mem::replace(&mut died, true) {
             stop(&work.execution_arn);
         }
-    }));
+    });
     stage.migrate(users());
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
     stage.assert_at_rest("users");
@@ -101,17 +104,17 @@ fn a_rollback_execution_that_dies_is_replaced_by_the_schedule() {
 #[test]
 fn a_rollback_that_was_stopped_is_started_again_by_the_next_sweep_and_a_running_one_is_not() {
     let (stage, _) = Stage::with_users();
-    let input = json!({"request": users(), "execution": "arn:aws:states:eu-west-1:1:execution:migrate-service:never"});
-    stage.call("PlanMigration", &input).unwrap().unwrap();
+    let input = json!({"request": users(), "execution": "arn:aws:states:eu-west-1:1:execution:crossfade-migrate-service:never"});
+    stage.call("plan-migration", &input).unwrap().unwrap();
     stage.world.advance(SignedDuration::from_secs(120));
     let sweep = || {
-        let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+        let report = stage.call("sweep-migrations", &json!({})).unwrap().unwrap();
         report["migrations"][0]["execution"].as_str().unwrap().to_owned()
     };
     let first = sweep();
     assert_eq!(sweep(), first, "it still runs");
     let now = stage.world.now();
-    let arn = format!("arn:aws:states:eu-west-1:000000000000:execution:roll-back-service:{first}");
+    let arn = format!("arn:aws:states:eu-west-1:000000000000:execution:crossfade-roll-back-service:{first}");
     stage.machines.with(|engine| engine.stop(now, &arn, None, None)).unwrap();
     assert_ne!(sweep(), first, "its name cannot be used again");
 }
@@ -119,10 +122,10 @@ fn a_rollback_that_was_stopped_is_started_again_by_the_next_sweep_and_a_running_
 #[test]
 fn a_halted_migration_with_traffic_is_rolled_back_by_an_alarm_whose_event_was_lost() {
     let mut stage = Stage::halted_by_a_foreign_edit();
-    stage.deliver_alarm_events = false;
+    stage.lose_alarm_events();
     stage.world.fire_alarm("users-5xx");
     stage.world.quiet_alarm("users-5xx");
-    let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+    let report = stage.call("sweep-migrations", &json!({})).unwrap().unwrap();
     assert_eq!(report["migrations"][0]["did"], "started roll-back-service");
     stage.run();
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
@@ -135,7 +138,7 @@ fn a_halted_migration_with_traffic_is_rolled_back_when_its_new_side_becomes_sick
     for group in new_groups.values() {
         stage.world.make_unhealthy(group.as_str());
     }
-    let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+    let report = stage.call("sweep-migrations", &json!({})).unwrap().unwrap();
     assert_eq!(report["migrations"][0]["did"], "started roll-back-service", "{report}");
     stage.run();
     let head = stage.head("users");
@@ -147,8 +150,8 @@ fn what_guards_a_halted_migration_and_cannot_be_read_is_an_error_and_moves_nothi
     for verb in ["firings", "health"] {
         let stage = Stage::halted_by_a_foreign_edit();
         let halted = stage.head("users");
-        stage.faults.always(verb, Fault::Denied);
-        let error = stage.call("SweepMigrations", &json!({})).unwrap().unwrap_err();
+        stage.calls.always(verb, PortFault::Denied);
+        let error = stage.call("sweep-migrations", &json!({})).unwrap().unwrap_err();
         assert_eq!(error.class(), ErrorClass::Denied, "{verb}");
         assert_eq!(stage.head("users"), halted, "{verb}");
     }
@@ -158,7 +161,7 @@ fn what_guards_a_halted_migration_and_cannot_be_read_is_an_error_and_moves_nothi
 fn an_alarm_that_is_gone_while_its_migration_is_halted_is_named() {
     let stage = Stage::halted_by_a_foreign_edit();
     stage.world.delete_alarm("users-5xx");
-    let report = stage.call("SweepMigrations", &json!({})).unwrap().unwrap();
+    let report = stage.call("sweep-migrations", &json!({})).unwrap().unwrap();
     assert_eq!(report["migrations"][0]["missingAlarms"], json!(["users-5xx"]), "{report}");
     assert_eq!(stage.head("users").phase, Phase::Halted, "which alone moves nothing");
 }
@@ -168,17 +171,17 @@ fn an_alarm_that_is_gone_while_its_migration_is_halted_is_named() {
 fn a_rollback_that_was_begun_and_left_is_taken_up_within_a_minute() {
     let (stage, _) = Stage::with_users();
     let input = json!({"request": users(), "execution": stage.start("first", users())});
-    stage.call("PlanMigration", &input).unwrap().unwrap();
-    let (plan, head) = (stage.call("CreateTargetGroup", &cursor(1)).unwrap(), stage.head("users"));
+    stage.call("plan-migration", &input).unwrap().unwrap();
+    let (plan, head) = (stage.call("create-target-group", &cursor(1)).unwrap(), stage.head("users"));
     plan.unwrap();
-    stage.call("ShiftWeight", &cursor(head.generation)).unwrap().unwrap();
-    stage.faults.always("write_route", Fault::Throttled);
-    stage.faults.always("read_routes", Fault::Throttled);
+    stage.call("shift-weight", &cursor(head.generation)).unwrap().unwrap();
+    stage.calls.always("write_route", PortFault::Throttled);
+    stage.calls.always("read_routes", PortFault::Throttled);
     let begun = json!({"cursor": {"service": "users", "cause": "a person decided"}, "mode": "act"});
-    stage.call("RollBack", &begun).unwrap().unwrap_err();
-    stage.faults.clear();
+    stage.call("roll-back", &begun).unwrap().unwrap_err();
+    stage.calls.clear();
     assert_eq!(stage.head("users").phase, Phase::RollingBack);
-    let sweep = || stage.call("SweepMigrations", &json!({})).unwrap().unwrap()["migrations"][0]["did"].clone();
+    let sweep = || stage.call("sweep-migrations", &json!({})).unwrap().unwrap()["migrations"][0]["did"].clone();
     assert_eq!(sweep(), "nothing");
     stage.world.advance(SignedDuration::from_secs(60));
     assert_eq!(sweep(), "started roll-back-service");

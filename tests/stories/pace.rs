@@ -1,7 +1,8 @@
 //! The pace of the way up: at most one write a second, so a rollback always has changes left (invariant 14).
 
 use super::held_shifts::with_visits;
-use super::stage::{Stage, once, payments, users};
+use super::stage::{Stage, payments, users};
+use crate::simulation::{Visit, at_once, wiring};
 use crossfade_actions::functions::react_to_alarm::react_to_alarm;
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::names::ServiceName;
@@ -26,16 +27,14 @@ fn with_routes(count: usize) -> (Stage, ServiceOnBalancer) {
 
 /// The numbers of the writes to routes.
 fn writes(stage: &Stage) -> Vec<usize> {
-    let calls = stage.faults.calls();
+    let calls = stage.calls.made();
     (0..calls.len()).filter(|number| calls[*number] == "write_route").collect()
 }
 
 /// The invocations of a state that wrote to routes: how many routes each wrote.
 fn writes_by_invocation(stage: &Stage, state: &str) -> Vec<usize> {
-    let within = format!(" {state}: ");
-    let counts =
-        stage.story.iter().filter(|line| line.contains(&within)).map(|line| line.matches("write_route").count());
-    counts.filter(|count| *count > 0).collect()
+    let writes = |visit: &&Visit| visit.calls.iter().filter(|verb| **verb == "write_route").count();
+    stage.visits(state).iter().map(writes).filter(|count| *count > 0).collect()
 }
 
 /// Five routes go up a step, and back at an alarm.
@@ -60,7 +59,7 @@ fn invariant_14_the_way_up_writes_once_a_second_and_the_way_back_at_once() {
     let name = ServiceName::parse("users").unwrap();
     for number in numbers {
         let (times, ledger, world, name) = (times.clone(), stage.ledger.clone(), stage.world.clone(), name.clone());
-        stage.faults.before(number, move || {
+        stage.calls.before(number, move || {
             times.lock().unwrap().push((ledger.snapshot().heads[&name].phase, world.now()));
         });
     }
@@ -89,12 +88,12 @@ fn invariant_14_a_rollback_beside_a_raise_is_never_throttled() {
         let mut policy = payments();
         policy["service"]["schedule"] = json!([{"weight": 5, "bake": "1h"}, {"weight": 100, "bake": "1h"}]);
         let mut first = true;
-        stage.before = Some(Box::new(move |world, machines, work, _| {
+        stage.before(move |world, machines, work, _| {
             if work.state == "Check alarms" && std::mem::take(&mut first) {
                 let now = world.now();
-                machines.with(|engine| engine.start_execution(now, "migrate-service", Some("users"), users())).unwrap();
+                machines.with(|engine| engine.start_execution(now, wiring::MIGRATE, Some("users"), users())).unwrap();
             }
-        }));
+        });
         stage.start("payments", policy)
     };
     let (mut free, _) = with_routes(60);
@@ -110,16 +109,16 @@ fn invariant_14_a_rollback_beside_a_raise_is_never_throttled() {
     let measured = took.clone();
     // The request rates of an account count from the first write of the raise until the rollback is over.
     let throttled = stage.world.clone();
-    stage.faults.before(raise[0], move || {
+    stage.calls.before(raise[0], move || {
         throttled.with(|state| state.elbv2.set_throttle(Some(Throttle::of_aws(state.now))));
     });
-    stage.faults.before(raise[25], move || {
+    stage.calls.before(raise[25], move || {
         let users = &ledger.snapshot().heads[&ServiceName::parse("users").unwrap()];
         assert_eq!((users.phase, users.intended_step), (Phase::Moving, Some(1)), "users is being raised");
         world.fire_alarm("payments-5xx");
         let begun = world.now();
         let event = json!({"detail": {"alarmName": "payments-5xx", "state": {"value": "ALARM"}}});
-        let report = once(react_to_alarm(&ports, &event)).unwrap().unwrap();
+        let report = at_once(react_to_alarm(&ports, &event)).unwrap();
         assert_eq!(report["services"][0]["did"], "rolled back; the second look follows", "{report}");
         *measured.lock().unwrap() = Some(world.now().duration_since(begun));
         world.with(|state| state.elbv2.set_throttle(None));
@@ -167,7 +166,7 @@ fn half_of_a_shift_is_taken_back_when_a_gate_objects() {
 
     fn check(objects: impl Fn(&World, &ServiceOnBalancer) + 'static, cause: &str) {
         let (mut stage, service) = with_routes(60);
-        stage.deliver_alarm_events = false;
+        stage.lose_alarm_events();
         let execution = with_visits(&mut stage, users(), move |world, state, visit| {
             // The first look comes in the middle of the first shift.
             if (state, visit) == ("Check alarms", 1) {

@@ -2,14 +2,20 @@
 //! nothing of the journal lost and locks that say so.
 
 use super::stage::{Stage, payments, users};
+use crate::simulation::PortFault;
 use crossfade_domain::journal::{EventKind, Phase};
-use crossfade_world::fault_injection::Fault;
 use crossfade_world::world::ServiceOnBalancer;
 use serde_json::Value;
 
-/// Faults that a retry gets over.
-const PASSING: [Fault; 6] =
-    [Fault::Throttled, Fault::LostRequest, Fault::LostAnswer, Fault::Twice, Fault::DiesBefore, Fault::DiesAfter];
+/// Calls that a retry gets over.
+const PASSING: [PortFault; 6] = [
+    PortFault::Throttled,
+    PortFault::FailsBefore,
+    PortFault::FailsAfter,
+    PortFault::Twice,
+    PortFault::DiesBefore,
+    PortFault::DiesAfter,
+];
 
 struct Scenario {
     service: &'static str,
@@ -20,15 +26,15 @@ struct Scenario {
 }
 
 /// Runs a scenario once for each call and fault, and answers how many runs that were.
-fn check(scenario: &Scenario, faults: &[Fault], rests: &[Phase]) -> usize {
+fn check(scenario: &Scenario, faults: &[PortFault], rests: &[Phase]) -> usize {
     let mut free = (scenario.stage)();
     free.migrate(scenario.input.clone());
     free.assert_at_rest(scenario.service);
-    let calls = free.faults.calls();
+    let calls = free.calls.made();
     for (number, verb) in calls.iter().enumerate() {
         for fault in faults {
             let mut stage = (scenario.stage)();
-            stage.faults.at(number, *fault);
+            stage.calls.at(number, *fault);
             stage.migrate(scenario.input.clone());
             let case = || format!("call {number} ({verb}), {fault:?}\n{}", stage.told());
             assert!(!stage.heads().is_empty(), "no migration at all: {}", case());
@@ -58,7 +64,7 @@ fn alarming_users() -> Stage {
 /// The alarm fires and its event is lost.
 fn alarming_users_without_an_event() -> Stage {
     let mut stage = alarming_users();
-    stage.deliver_alarm_events = false;
+    stage.lose_alarm_events();
     stage
 }
 
@@ -69,12 +75,7 @@ fn alarming_payments() -> Stage {
 }
 
 fn fire_before_the_first_look(stage: &mut Stage, alarm: &'static str) {
-    let mut fired = false;
-    stage.before = Some(Box::new(move |world, _, work, _| {
-        if work.state == "Check alarms" && !std::mem::replace(&mut fired, true) {
-            world.fire_alarm(alarm);
-        }
-    }));
+    stage.once_before("Check alarms", move |world| world.fire_alarm(alarm));
 }
 
 fn scenario(service: &'static str, stage: fn() -> Stage) -> Scenario {
@@ -90,7 +91,7 @@ fn a_fault_at_any_call_of_a_healthy_migration_changes_no_outcome() {
 
 #[test]
 fn a_fault_at_any_call_of_a_migration_over_two_load_balancers_changes_no_outcome() {
-    let faults = [Fault::LostAnswer, Fault::DiesAfter];
+    let faults = [PortFault::FailsAfter, PortFault::DiesAfter];
     check(&scenario("payments", healthy_payments), &faults, &[Phase::Migrated]);
 }
 
@@ -102,7 +103,7 @@ fn a_fault_at_any_call_of_a_rollback_leaves_every_route_at_its_baseline() {
 
 #[test]
 fn a_fault_at_any_call_of_a_rollback_of_two_load_balancers_leaves_every_route_at_its_baseline() {
-    let faults = [Fault::Throttled, Fault::LostAnswer, Fault::DiesBefore];
+    let faults = [PortFault::Throttled, PortFault::FailsAfter, PortFault::DiesBefore];
     check(&scenario("payments", alarming_payments), &faults, &[Phase::RolledBack]);
 }
 
@@ -120,9 +121,9 @@ fn a_denied_call_ends_migrated_rolled_back_refused_or_halted_and_never_in_betwee
 fn check_where_planned(scenario: &Scenario, rests: &[Phase]) {
     let mut free = (scenario.stage)();
     free.migrate(scenario.input.clone());
-    for (number, verb) in free.faults.calls().iter().enumerate() {
+    for (number, verb) in free.calls.made().iter().enumerate() {
         let mut stage = (scenario.stage)();
-        stage.faults.at(number, Fault::Denied);
+        stage.calls.at(number, PortFault::Denied);
         stage.migrate(scenario.input.clone());
         if stage.heads().is_empty() {
             continue;
@@ -138,10 +139,10 @@ fn check_where_planned(scenario: &Scenario, rests: &[Phase]) {
 fn invariant_14_throttling_slows_a_migration_down_and_never_fails_it() {
     let mut free = healthy_users();
     free.migrate(users());
-    let calls = free.faults.calls().len();
+    let calls = free.calls.made().len();
     for first in (0..calls).step_by(5) {
         let mut stage = healthy_users();
-        stage.faults.during(first..first + 12, Fault::Throttled);
+        stage.calls.during(first..first + 12, PortFault::Throttled);
         stage.migrate(users());
         stage.assert_at_rest("users");
         assert_eq!(stage.head("users").phase, Phase::Migrated, "from call {first}\n{}", stage.told());
@@ -155,11 +156,11 @@ fn invariant_13_a_shift_that_keeps_failing_on_one_route_is_taken_back_on_all() {
     let calls = {
         let (mut free, _) = Stage::with_payments();
         free.migrate(payments());
-        free.faults.calls()
+        free.calls.made()
     };
     // The second write of the first weight above 0 is denied for good: the first 5 writes attach.
     let writes: Vec<usize> = (0..calls.len()).filter(|number| calls[*number] == "write_route").collect();
-    stage.faults.at(writes[6], Fault::Denied);
+    stage.calls.at(writes[6], PortFault::Denied);
     let execution = stage.migrate(payments());
     stage.assert_at_rest("payments");
     assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());

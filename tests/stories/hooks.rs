@@ -1,10 +1,13 @@
 //! Hooks: when each is called, what its failure leads to, and that nobody calls two at once.
 
-use super::stage::{HookDoes, Stage, users};
+use super::stage::{Stage, users};
+use crate::simulation::{HookDoes, at_once, wiring};
 use crossfade_domain::journal::hook::HookPoint;
 use crossfade_domain::journal::{Event, EventKind, Phase, Trigger};
-use crossfade_world::states::{Status, Work};
+use crossfade_world::states::Status;
 use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 const FIRST: &str = "crossfade-hook-first";
 const EACH: &str = "crossfade-hook-each";
@@ -18,8 +21,9 @@ fn hooked() -> (Stage, Value) {
 }
 
 /// The functions of the hooks that were called, in order.
-fn called(stage: &Stage) -> Vec<&str> {
-    stage.hook_calls.iter().map(|payload| payload["cursor"]["hook"]["function"].as_str().unwrap()).collect()
+fn called(stage: &Stage) -> Vec<String> {
+    let function = |payload: &Value| payload["cursor"]["hook"]["function"].as_str().unwrap().to_owned();
+    stage.hook_calls().iter().map(function).collect()
 }
 
 /// What of the journal tells of traffic and hooks.
@@ -39,12 +43,7 @@ fn told(stage: &Stage) -> Vec<String> {
 
 /// An alarm fires when a state of `migrate-service` is about to run.
 fn alarm_at(stage: &mut Stage, moment: &'static str) {
-    let mut fired = false;
-    stage.before = Some(Box::new(move |world, _, work: &Work, _| {
-        if work.state == moment && !std::mem::replace(&mut fired, true) {
-            world.fire_alarm("users-5xx");
-        }
-    }));
+    stage.once_before(moment, |world| world.fire_alarm("users-5xx"));
 }
 
 #[test]
@@ -65,7 +64,7 @@ fn hooks_are_called_before_the_first_shift_and_after_each() {
     ];
     assert_eq!(told(&stage), expected, "{}", stage.told());
     assert_eq!(called(&stage), [FIRST, EACH, EACH], "each once");
-    let first = &stage.hook_calls[0];
+    let first = &stage.hook_calls()[0];
     assert_eq!((&first["cursor"]["service"], &first["cursor"]["step"]), (&json!("users"), &json!(1)));
     assert_eq!(first["execution"], stage.head("users").execution.as_str());
     stage.assert_at_rest("users");
@@ -74,7 +73,7 @@ fn hooks_are_called_before_the_first_shift_and_after_each() {
 #[test]
 fn the_first_weight_waits_for_the_first_hook() {
     let (mut stage, policy) = hooked();
-    stage.hooks_do = [HookDoes::Fails].into();
+    stage.hooks_do([HookDoes::Fails]);
     let execution = stage.migrate(policy);
     assert_eq!(
         told(&stage),
@@ -92,7 +91,7 @@ fn a_hook_that_is_slow_once_is_called_again_and_one_that_stays_slow_rolls_back()
     #[track_caller]
     fn check(times: usize, phase: Phase, calls: usize) {
         let (mut stage, policy) = hooked();
-        stage.hooks_do = vec![HookDoes::Hangs; times].into();
+        stage.hooks_do(vec![HookDoes::Hangs; times]);
         stage.migrate(policy);
         assert_eq!(stage.head("users").phase, phase, "{}", stage.told());
         assert_eq!(called(&stage).iter().filter(|function| **function == FIRST).count(), calls);
@@ -130,7 +129,7 @@ fn consumers_come_home_only_when_no_hook_of_the_way_up_can_run_any_more() {
     let (mut stage, policy) = hooked();
     alarm_at(&mut stage, "Call hook");
     // The alarm has rolled everything back long before the hook is given up.
-    stage.hooks_do = vec![HookDoes::Hangs; 3].into();
+    stage.hooks_do([HookDoes::Hangs; 3]);
     stage.migrate(policy);
     let last_up = called(&stage).iter().rposition(|function| *function == FIRST).unwrap();
     let back = called(&stage).iter().position(|function| *function == BACK).unwrap();
@@ -143,7 +142,7 @@ fn consumers_come_home_only_when_no_hook_of_the_way_up_can_run_any_more() {
 fn an_execution_that_died_in_the_last_hook_is_not_waited_for() {
     let (mut stage, policy) = hooked();
     let mut stopped = false;
-    stage.before = Some(Box::new(move |world, machines, work, _| {
+    stage.before(move |world, machines, work, _| {
         if work.state == "Check alarms" {
             world.fire_alarm("users-5xx");
         }
@@ -151,7 +150,7 @@ fn an_execution_that_died_in_the_last_hook_is_not_waited_for() {
             let now = world.now();
             machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
         }
-    }));
+    });
     stage.migrate(policy);
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
     let back = called(&stage).iter().filter(|function| **function == BACK).count();
@@ -163,7 +162,7 @@ fn an_execution_that_died_in_the_last_hook_is_not_waited_for() {
 fn a_failed_last_hook_halts_with_the_routes_at_their_baselines_and_is_tried_again_by_hand() {
     let (mut stage, policy) = hooked();
     alarm_at(&mut stage, "Check alarms");
-    stage.hooks_do = [HookDoes::Answers, HookDoes::Answers, HookDoes::Fails].into();
+    stage.hooks_do([HookDoes::Answers, HookDoes::Answers, HookDoes::Fails]);
     let execution = stage.migrate(policy);
     assert_eq!(stage.head("users").phase, Phase::Halted, "{}", stage.told());
     assert!(stage.is_at_baseline("users"));
@@ -179,7 +178,7 @@ fn a_failed_last_hook_halts_with_the_routes_at_their_baselines_and_is_tried_agai
 
     let now = stage.world.now();
     let input = json!({"service": "users"});
-    let again = stage.machines.with(|engine| engine.start_execution(now, "roll-back-service", Some("again"), input));
+    let again = stage.machines.with(|engine| engine.start_execution(now, wiring::ROLL_BACK, Some("again"), input));
     stage.run();
     assert_eq!(stage.ended(&again.unwrap()).0, Status::Succeeded, "{}", stage.told());
     assert_eq!(called(&stage), [FIRST, EACH, BACK, BACK]);
@@ -190,24 +189,18 @@ fn a_failed_last_hook_halts_with_the_routes_at_their_baselines_and_is_tried_agai
 #[test]
 fn a_repeated_function_calls_no_hook_twice() {
     let (mut stage, policy) = hooked();
-    // Every answer of this one is lost once, after all its work.
-    let shift = |stage: &Stage, input: &Value| stage.call("ShiftWeight", input).unwrap().unwrap();
-    stage.start("first", policy);
-    for _ in 0..40 {
-        let now = stage.world.now();
-        let work = stage.machines.with(|engine| engine.due_work(now));
-        if work.is_empty() {
-            let Some(at) = stage.machines.with(|engine| engine.next_deadline()) else { break };
-            stage.world.advance(at.duration_since(now));
+    // Each shift is done twice. The answer of the first time is lost, after all its work.
+    let (ports, lost) = (stage.plain.clone(), Rc::new(RefCell::new(Vec::new())));
+    let answers = lost.clone();
+    stage.before(move |_, _, work, _| {
+        if work.state == "Shift weight" {
+            let answer = at_once(wiring::run("shift-weight", ports.clone(), work.payload.clone())).unwrap();
+            answers.borrow_mut().push(answer);
         }
-        for work in work {
-            if work.state == "Shift weight" {
-                let first = shift(&stage, &work.payload);
-                assert_eq!(shift(&stage, &work.payload), first, "the same input, the same answer");
-            }
-            stage.invoke(&work);
-        }
-    }
+    });
+    stage.migrate(policy);
+    let answers: Vec<_> = stage.visits("Shift weight").iter().map(|visit| visit.answer.clone().unwrap()).collect();
+    assert_eq!(answers, *lost.borrow(), "the same input, the same answer");
     assert_eq!(called(&stage), [FIRST, EACH, EACH], "{}", stage.told());
     let points = stage.events("users").into_iter().filter_map(|event| match event.kind {
         EventKind::HookAnswered { point, .. } => Some(point),

@@ -2,27 +2,26 @@
 
 use super::stage::{Stage, users};
 use crate::repository::read;
+use crate::simulation::{Calls, PortFault, Visit};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_world::World;
-use crossfade_world::fault_injection::{Fault, Faults};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 const ALARM: &str = "users-5xx";
 
 /// Migrates `users` without alarm events; `looks` is told before each look of the gates which one it is, from 1.
-fn migrate(policy: Value, mut looks: impl FnMut(usize, &World, &Faults) + 'static) -> (Stage, Head) {
+fn migrate(policy: Value, mut looks: impl FnMut(usize, &World, &Calls) + 'static) -> (Stage, Head) {
     let (mut stage, _) = Stage::with_users();
-    stage.deliver_alarm_events = false;
+    stage.lose_alarm_events();
     stage.world.add_log_alarm("users-traces");
-    let faults = Arc::clone(&stage.faults);
+    let calls = stage.calls.clone();
     let mut look = 0;
-    stage.before = Some(Box::new(move |world, _, work, _| {
+    stage.before(move |world, _, work, _| {
         if work.state == "Check alarms" {
             look += 1;
-            looks(look, world, &faults);
+            looks(look, world, &calls);
         }
-    }));
+    });
     stage.migrate(policy);
     stage.assert_at_rest("users");
     let head = stage.head("users");
@@ -30,18 +29,13 @@ fn migrate(policy: Value, mut looks: impl FnMut(usize, &World, &Faults) + 'stati
 }
 
 /// The reasons of the answers of `Check alarms`, in order.
-fn reasons(stage: &Stage) -> Vec<String> {
-    let looks = stage.story.iter().filter(|line| line.contains("Check alarms: "));
-    let reason = |line: &String| {
-        let (_, after) = line.split_once("\"reason\": String(\"")?;
-        Some(after.split_once("\")")?.0.to_owned())
-    };
-    looks.filter_map(reason).collect()
+fn reasons(stage: &Stage) -> Vec<&str> {
+    stage.visits("Check alarms").into_iter().map(Visit::reason).filter(|reason| !reason.is_empty()).collect()
 }
 
 #[test]
 fn alarms_that_cannot_be_read_hold_the_step_until_they_can() {
-    for fault in [Fault::Throttled, Fault::LostRequest, Fault::Denied] {
+    for fault in [PortFault::Throttled, PortFault::FailsBefore, PortFault::Denied] {
         let (stage, head) = migrate(users(), move |look, _, faults| match look {
             1 => faults.always("alarms", fault),
             6 => faults.clear(),
@@ -60,7 +54,7 @@ fn alarms_that_stay_unreadable_halt_and_never_advance() {
     policy["service"]["maxHold"] = json!("20m");
     let (stage, head) = migrate(policy, |look, _, faults| {
         if look == 1 {
-            faults.always("firings", Fault::Throttled);
+            faults.always("firings", PortFault::Throttled);
         }
     });
     assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(1)), "{}", stage.told());
@@ -76,7 +70,7 @@ fn a_deleted_alarm_holds_the_step_until_it_is_put_back() {
     assert_eq!(head.phase, Phase::Migrated, "{}", stage.told());
     let reasons = reasons(&stage);
     let gone = "alarms: users-5xx no longer exists, so nothing guards this step";
-    assert!(reasons[..3].iter().all(|reason| reason == gone), "{reasons:?}");
+    assert!(reasons[..3].iter().all(|reason| *reason == gone), "{reasons:?}");
 }
 
 #[test]

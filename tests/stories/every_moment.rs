@@ -2,7 +2,8 @@
 //! is stopped, a second copy of the same function runs. The function that was in between goes on as if nothing had
 //! been.
 
-use super::stage::{Stage, once, users};
+use super::stage::{Stage, users};
+use crate::simulation::at_once;
 use crossfade_actions::functions::react_to_alarm::react_to_alarm;
 use crossfade_actions::operator::commands::{Command, command};
 use crossfade_actions::ports::{Executions as _, RollBackOrder};
@@ -13,7 +14,7 @@ use crossfade_domain::names::ServiceName;
 fn at_each_call(happens: impl Fn(&Stage, usize), rests: &[Phase]) {
     let mut free = Stage::with_users().0;
     free.migrate(users());
-    for (number, verb) in free.faults.calls().iter().enumerate() {
+    for (number, verb) in free.calls.made().iter().enumerate() {
         let mut stage = Stage::with_users().0;
         happens(&stage, number);
         stage.migrate(users());
@@ -29,11 +30,11 @@ fn at_each_call(happens: impl Fn(&Stage, usize), rests: &[Phase]) {
 /// An alarm fires before the call, and its event is handled to its end `times` times, there and then.
 fn alarm_before(stage: &Stage, number: usize, times: usize) {
     let (world, ports) = (stage.world.clone(), stage.plain.clone());
-    stage.faults.before(number, move || {
+    stage.calls.before(number, move || {
         world.fire_alarm("users-5xx");
         for event in world.take_events() {
             for _ in 0..times {
-                once(react_to_alarm(&ports, &event)).unwrap().unwrap();
+                at_once(react_to_alarm(&ports, &event)).unwrap();
             }
         }
     });
@@ -51,7 +52,7 @@ fn invariant_7_an_alarm_between_any_two_calls_leaves_no_traffic_on_the_new_side_
 fn invariant_9_an_alarm_between_any_two_calls_is_never_lost() {
     let mut free = Stage::with_users().0;
     free.migrate(users());
-    let calls = free.faults.calls();
+    let calls = free.calls.made();
     let release = calls.iter().position(|call| *call == "release").unwrap();
     for (number, verb) in calls.iter().enumerate().take(release).skip(1) {
         let mut stage = Stage::with_users().0;
@@ -66,13 +67,13 @@ fn invariant_9_an_alarm_between_any_two_calls_is_never_lost() {
 fn invariant_7_a_fenced_writer_writes_at_most_once_more() {
     let mut free = Stage::with_users().0;
     free.migrate(users());
-    let calls = free.faults.calls();
+    let calls = free.calls.made();
     for number in (0..calls.len()).filter(|number| calls[*number] == "head") {
         let mut stage = Stage::with_users().0;
         alarm_before(&stage, number, 1);
         stage.migrate(users());
         // Right before a look at the fence no write is on its way, so that none is late.
-        let seen = stage.faults.calls();
+        let seen = stage.calls.made();
         let late = seen[number..].iter().take_while(|call| **call != "read_routes").any(|call| *call == "write_route");
         assert!(!late, "before call {number}: {:?}\n{}", &seen[number..], stage.told());
     }
@@ -83,9 +84,9 @@ fn an_abort_between_any_two_calls_is_obeyed_or_comes_too_late() {
     at_each_call(
         |stage, number| {
             let ports = stage.plain.clone();
-            stage.faults.before(number, move || {
+            stage.calls.before(number, move || {
                 // Refused before the locks are held and after the end.
-                let _ = once(command(&ports, &ServiceName::parse("users").unwrap(), Command::Abort, "a test")).unwrap();
+                let _ = at_once(command(&ports, &ServiceName::parse("users").unwrap(), Command::Abort, "a test"));
             });
         },
         &[Phase::RolledBack, Phase::Refused, Phase::Migrated],
@@ -97,8 +98,8 @@ fn invariant_13_an_execution_stopped_between_any_two_calls_leaves_nothing_half_d
     at_each_call(
         |stage, number| {
             let machines = stage.machines.clone();
-            let execution = "arn:aws:states:eu-west-1:000000000000:execution:migrate-service:first";
-            stage.faults.before(number, move || once(machines.stop(execution, "a test")).unwrap().unwrap());
+            let execution = "arn:aws:states:eu-west-1:000000000000:execution:crossfade-migrate-service:first";
+            stage.calls.before(number, move || at_once(machines.stop(execution, "a test")).unwrap());
         },
         &[Phase::RolledBack, Phase::Refused, Phase::Migrated],
     );
@@ -109,10 +110,10 @@ fn invariant_6_a_rollback_by_hand_between_any_two_calls_wins() {
     at_each_call(
         |stage, number| {
             let machines = stage.machines.clone();
-            stage.faults.before(number, move || {
+            stage.calls.before(number, move || {
                 let users = ServiceName::parse("users").unwrap();
                 let order = RollBackOrder::new(&users, Trigger::Operator, "a test");
-                once(machines.start_roll_back("by-hand", &order)).unwrap().unwrap();
+                at_once(machines.start_roll_back("by-hand", &order)).unwrap();
             });
         },
         &[Phase::RolledBack, Phase::Refused, Phase::Migrated],

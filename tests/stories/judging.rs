@@ -1,10 +1,9 @@
 //! Migrations whose new cluster is compared with the old one, from counts in CloudWatch to where they come to rest.
 
 use super::stage::{Stage, users};
+use crate::simulation::PortFault;
 use crossfade_domain::journal::{Event, EventKind, Phase, Trigger};
-use crossfade_world::World;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
-use crossfade_world::fault_injection::Fault;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -171,27 +170,16 @@ fn a_judge_that_is_switched_off_reads_nothing() {
     let mut stage = stage(a_tenth_fails);
     stage.migrate(unguarded(&json!({"judge": false})));
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
-    let calls = stage.faults.calls();
+    let calls = stage.calls.made();
     assert!(!calls.contains(&"metric_data"), "{calls:?}");
-}
-
-/// Does something to the world when the gates look for the first time.
-fn at_the_first_look(stage: &mut Stage, mut happens: impl FnMut(&World) + 'static) {
-    let mut done = false;
-    stage.before = Some(Box::new(move |world, _, work, _| {
-        if work.state == "Check alarms" && !done {
-            done = true;
-            happens(world);
-        }
-    }));
 }
 
 #[test]
 fn metrics_that_cannot_be_read_hold_at_the_end_of_the_bake_until_a_person_is_needed() {
-    for fault in [Fault::Throttled, Fault::Denied] {
+    for fault in [PortFault::Throttled, PortFault::Denied] {
         let mut stage = stage(fine);
-        let faults = stage.faults.clone();
-        at_the_first_look(&mut stage, move |_| faults.always("metric_data", fault));
+        let calls = stage.calls.clone();
+        stage.once_before("Check alarms", move |_| calls.always("metric_data", fault));
         stage.migrate(unguarded(&json!({"maxHold": "1h"})));
         stage.assert_at_rest("users");
         let head = stage.head("users");
@@ -203,7 +191,7 @@ fn metrics_that_cannot_be_read_hold_at_the_end_of_the_bake_until_a_person_is_nee
 #[test]
 fn nothing_is_begun_while_metrics_cannot_be_read() {
     let (mut stage, _) = Stage::with_users();
-    stage.faults.always("metric_data", Fault::Denied);
+    stage.calls.always("metric_data", PortFault::Denied);
     let execution = stage.migrate(unguarded(&json!({})));
     let (_, error) = stage.ended(&execution);
     assert_eq!((error.as_str(), stage.heads().len()), ("Refused", 0), "{}", stage.told());
@@ -230,7 +218,7 @@ fn a_new_cluster_that_gets_nothing_of_its_share_holds_and_does_not_go_on() {
 fn one_look_is_one_question_to_cloudwatch() {
     let mut stage = stage(fine);
     stage.migrate(unguarded(&json!({})));
-    let looks = stage.story.iter().filter(|line| line.contains("Check alarms: ")).count();
+    let looks = stage.visits("Check alarms").len();
     let asked = stage.world.calls().into_iter().filter(|call| *call == "GetMetricData").count();
     assert_eq!(asked, looks + 2, "two more when the plan was made: what is slow, and the hour before");
 }
@@ -238,10 +226,10 @@ fn one_look_is_one_question_to_cloudwatch() {
 #[test]
 fn a_rollback_that_was_recorded_stays_decided_although_its_function_died_and_what_it_saw_is_over() {
     let (mut stage, service) = Stage::with_users();
-    let faults = stage.faults.clone();
+    let calls = stage.calls.clone();
     let mut looks = 0;
     let old = service.old_group;
-    stage.before = Some(Box::new(move |world, _, work, _| {
+    stage.before(move |world, _, work, _| {
         if work.state != "Check alarms" {
             return;
         }
@@ -250,12 +238,12 @@ fn a_rollback_that_was_recorded_stays_decided_although_its_function_died_and_wha
         let new = groups.into_iter().map(|(group, _)| group).find(|group| *group != old).unwrap();
         if looks == 1 {
             world.make_unhealthy(&new);
-            faults.always("record", Fault::DiesAfter);
+            calls.always("record", PortFault::DiesAfter);
         } else {
             world.make_healthy(&new);
-            faults.clear();
+            calls.clear();
         }
-    }));
+    });
     stage.migrate(users());
     stage.assert_at_rest("users");
     let head = stage.head("users");
@@ -269,7 +257,7 @@ fn a_rollback_that_was_recorded_stays_decided_although_its_function_died_and_wha
 #[test]
 fn counts_that_cloudwatch_gives_in_part_are_not_judged() {
     let mut stage = stage(a_tenth_fails);
-    at_the_first_look(&mut stage, |world| {
+    stage.once_before("Check alarms", |world| {
         world.with(|state| state.cloudwatch.end_metric_data_with("PartialData"));
     });
     stage.migrate(unguarded(&json!({"maxHold": "1h"})));

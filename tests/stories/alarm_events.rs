@@ -1,10 +1,10 @@
 //! Alarm events: twice, out of order, old, of nobody.
 
-use super::stage::{Stage, once, users};
+use super::stage::{Stage, users};
+use crate::simulation::{PortFault, at_once};
 use crossfade_actions::error::ErrorClass;
 use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::{EventKind, Phase, Trigger};
-use crossfade_world::fault_injection::Fault;
 use crossfade_world::states::Status;
 use serde_json::{Value, json};
 
@@ -18,22 +18,13 @@ fn event(name: &str, at: &str) -> Value {
 /// A migration that has just been shifted to 5 %; its execution goes on.
 fn at_five_percent() -> Stage {
     let (mut stage, _) = Stage::with_users();
-    stage.before = Some(Box::new(|world, machines, work, _| {
-        if work.state == "Check alarms" {
-            let now = world.now();
-            machines.with(|engine| engine.stop(now, &work.execution_arn, None, None)).unwrap();
-        }
-    }));
-    stage.deliver_status_events = false;
-    stage.start("first", users());
-    stage.run_machines();
-    stage.before = None;
+    stage.migrate_until("Check alarms", users());
     assert_eq!(stage.step("users"), Some(1), "{}", stage.told());
     stage
 }
 
 fn react(stage: &Stage, event: &Value) -> Value {
-    stage.call("ReactToAlarm", event).unwrap().unwrap()
+    stage.call("react-to-alarm", event).unwrap().unwrap()
 }
 
 #[test]
@@ -107,11 +98,11 @@ fn a_halted_migration_is_still_rolled_back_by_its_alarm() {
 #[test]
 fn the_running_execution_finds_out_at_its_next_slice_and_ends_rolled_back() {
     let (mut stage, _) = Stage::with_users();
-    stage.before = Some(Box::new(|world, _, work, _| {
+    stage.before(|world, _, work, _| {
         if work.state == "Check alarms" {
             world.fire_alarm("users-5xx");
         }
-    }));
+    });
     let execution = stage.migrate(users());
     assert_eq!(stage.ended(&execution), (Status::Failed, "RolledBack".to_owned()), "{}", stage.told());
     stage.assert_at_rest("users");
@@ -122,11 +113,11 @@ fn an_alarm_before_the_first_change_takes_the_migration_back() {
     for state in ["Create target group", "Attach at weight 0"] {
         let (mut stage, _) = Stage::with_users();
         // The event is delivered before the function of this state runs.
-        stage.before = Some(Box::new(move |world, _, work, _| {
+        stage.before(move |world, _, work, _| {
             if work.state == state {
                 world.fire_alarm("users-5xx");
             }
-        }));
+        });
         stage.migrate(users());
         assert!(matches!(stage.head("users").phase, Phase::Refused | Phase::RolledBack), "{}", stage.told());
         stage.assert_at_rest("users");
@@ -138,7 +129,7 @@ const TABLE_READS: [&str; 4] = ["guarded_by", "head", "plan", "open_heads"];
 /// The table answers nothing from now on.
 fn without_table(stage: &Stage) {
     for verb in TABLE_READS.into_iter().chain(["record", "release", "events"]) {
-        stage.faults.always(verb, Fault::LostRequest);
+        stage.calls.always(verb, PortFault::FailsBefore);
     }
 }
 
@@ -146,14 +137,14 @@ fn without_table(stage: &Stage) {
 fn invariant_6_an_alarm_finds_what_it_guards_without_the_table() {
     let mut stage = at_five_percent();
     without_table(&stage);
-    let before = stage.faults.calls().len();
+    let before = stage.calls.made().len();
     let report = react(&stage, &event("users-5xx", &stage.world.now().to_string()));
     assert_eq!(report["services"][0]["did"], "returned 2 routes without the table; the rollback follows");
     assert!(stage.is_at_baseline("users"), "{report}");
-    let calls = stage.faults.calls().split_off(before);
+    let calls = stage.calls.made().split_off(before);
     assert_eq!(calls.iter().filter(|verb| TABLE_READS.contains(*verb)).count(), 1, "one try is enough: {calls:?}");
     assert_eq!(stage.head("users").phase, Phase::Moving, "nobody could write it down yet");
-    stage.faults.clear();
+    stage.calls.clear();
     stage.run();
     let rollback = stage.head("users").rollback.expect("the machine has begun it");
     assert_eq!(rollback.trigger, Trigger::AlarmEvent);
@@ -167,7 +158,7 @@ fn without_the_table_an_alarm_moves_nothing_that_it_does_not_guard_or_that_is_yo
     without_table(&stage);
     let now = stage.world.now().to_string();
     for (alarm, at) in [("bookings-5xx", now.as_str()), ("users-5xx", "2020-01-01T00:00:00Z")] {
-        let error = stage.call("ReactToAlarm", &event(alarm, at)).unwrap().unwrap_err();
+        let error = stage.call("react-to-alarm", &event(alarm, at)).unwrap().unwrap_err();
         assert_eq!(error.class(), ErrorClass::Transient, "{alarm}: the event is delivered again");
         assert_eq!(stage.step("users"), Some(1), "{alarm}");
     }
@@ -180,7 +171,7 @@ fn without_the_table_an_alarm_of_a_migration_that_has_ended_moves_nothing() {
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
     without_table(&stage);
     let event = event("users-5xx", &stage.world.now().to_string());
-    assert_eq!(stage.call("ReactToAlarm", &event).unwrap().unwrap_err().class(), ErrorClass::Transient);
+    assert_eq!(stage.call("react-to-alarm", &event).unwrap().unwrap_err().class(), ErrorClass::Transient);
     assert_eq!(stage.step("users"), Some(2), "all traffic stays on the new cluster");
 }
 
@@ -190,19 +181,19 @@ fn the_tags_of_an_adopted_group_name_the_alarms_of_this_migration() {
     stage.world.add_alarm("users-old");
     let mut first = users();
     first["service"]["alarms"] = json!(["users-old"]);
-    stage.before = Some(Box::new(|world, _, work, _| {
+    stage.before(|world, _, work, _| {
         if work.state == "Check alarms" {
             world.fire_alarm("users-old");
         }
-    }));
+    });
     stage.migrate(first);
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
-    stage.before = None;
+    stage.undisturbed();
     stage.start("second", users());
     stage.run();
     assert_eq!((stage.head("users").attempt, stage.head("users").phase), (2, Phase::Migrated), "{}", stage.told());
     let new = stage.new_group("users", &service.old_group);
-    let tags = once(stage.plain.tagging.tags(std::slice::from_ref(&new))).unwrap().unwrap();
+    let tags = at_once(stage.plain.tagging.tags(std::slice::from_ref(&new))).unwrap();
     let alarms: Vec<&String> = tags[&new].keys().filter(|key| key.starts_with(tags::PREFIX)).collect();
     assert_eq!(alarms, Vec::<&String>::new(), "neither the first one's nor, at the end, the second one's");
 }
@@ -210,12 +201,12 @@ fn the_tags_of_an_adopted_group_name_the_alarms_of_this_migration() {
 #[test]
 fn tags_that_may_not_be_taken_off_halt_the_end_and_a_resume_takes_it_up() {
     let (mut stage, _) = Stage::with_users();
-    stage.faults.always("remove_tags", Fault::Denied);
+    stage.calls.always("remove_tags", PortFault::Denied);
     stage.migrate(users());
     let head = stage.head("users");
     assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(2)), "{}", stage.told());
     assert!(head.reason.unwrap().contains("give the role of finish-migration this right and resume"));
-    stage.faults.clear();
+    stage.calls.clear();
     stage.start("again", json!({"service": "users", "resume": true}));
     stage.run();
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
@@ -224,20 +215,20 @@ fn tags_that_may_not_be_taken_off_halt_the_end_and_a_resume_takes_it_up() {
 #[test]
 fn invariant_6_a_table_that_fails_at_any_call_of_a_reaction_stops_no_rollback() {
     let free = at_five_percent();
-    let before = free.faults.calls().len();
+    let before = free.calls.made().len();
     react(&free, &event("users-5xx", &free.world.now().to_string()));
-    let calls = free.faults.calls().split_off(before);
+    let calls = free.calls.made().split_off(before);
     let at = |wanted: &str| calls.iter().position(|verb| *verb == wanted).unwrap();
     assert!(at("start_roll_back") < at("write_route"), "what goes on after its end is started first: {calls:?}");
     let table = calls.iter().enumerate().filter(|(_, verb)| TABLE_READS.contains(*verb) || **verb == "record");
     for (number, verb) in table {
-        for fault in [Fault::Throttled, Fault::LostRequest, Fault::LostAnswer, Fault::Denied] {
+        for fault in [PortFault::Throttled, PortFault::FailsBefore, PortFault::FailsAfter, PortFault::Denied] {
             let mut stage = at_five_percent();
-            stage.faults.at(before + number, fault);
-            let answer = stage.call("ReactToAlarm", &event("users-5xx", &stage.world.now().to_string()));
+            stage.calls.at(before + number, fault);
+            let answer = stage.call("react-to-alarm", &event("users-5xx", &stage.world.now().to_string()));
             let case = || format!("{fault:?} at {verb}, call {number}: {answer:?}");
             assert!(stage.is_at_baseline("users"), "{}", case());
-            stage.faults.clear();
+            stage.calls.clear();
             stage.run();
             assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}\n{}", case(), stage.told());
             stage.assert_at_rest("users");
@@ -249,12 +240,12 @@ fn invariant_6_a_table_that_fails_at_any_call_of_a_reaction_stops_no_rollback() 
 fn a_table_that_fails_at_the_very_end_moves_no_migrated_service_back() {
     let (mut free, _) = Stage::with_users();
     free.migrate(users());
-    let release = free.faults.calls().iter().position(|verb| *verb == "release").unwrap();
+    let release = free.calls.made().iter().position(|verb| *verb == "release").unwrap();
     let (mut stage, _) = Stage::with_users();
-    stage.faults.at(release, Fault::LostAnswer);
-    let faults = stage.faults.clone();
+    stage.calls.at(release, PortFault::FailsAfter);
+    let calls = stage.calls.clone();
     // The end is recorded, and from then on nobody can read it.
-    stage.faults.before(release, move || faults.always("head", Fault::LostRequest));
+    stage.calls.before(release, move || calls.always("head", PortFault::FailsBefore));
     stage.migrate(users());
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
     assert_eq!(stage.step("users"), Some(2), "all traffic stays on the new cluster\n{}", stage.told());

@@ -1,16 +1,16 @@
 //! Plans: refused with every reason, dry, locked, and the same again.
 
 use super::stage::{Stage, users};
+use crate::simulation::{PortFault, at_once};
 use crossfade_actions::error::ErrorClass;
 use crossfade_domain::journal::Phase;
-use crossfade_world::fault_injection::Fault;
 use crossfade_world::ledger::Items;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 fn plan(stage: &Stage, request: &Value, execution: &str) -> Value {
     let input = json!({"request": request, "execution": execution});
-    stage.call("PlanMigration", &input).unwrap().unwrap_or_else(|error| panic!("{}", error.chain()))
+    stage.call("plan-migration", &input).unwrap().unwrap_or_else(|error| panic!("{}", error.chain()))
 }
 
 #[test]
@@ -22,14 +22,14 @@ fn a_dry_run_answers_the_plan_and_writes_nothing() {
     assert_eq!(answer["verdict"], "planned");
     assert_eq!(answer["plan"]["routes"].as_array().unwrap().len(), 2);
     assert_eq!(stage.ledger.snapshot(), Items::default());
-    assert!(!stage.faults.calls().iter().any(|call| ["take", "record", "write_route"].contains(call)));
+    assert!(!stage.calls.made().iter().any(|call| ["take", "record", "write_route"].contains(call)));
 }
 
 #[test]
 fn a_stored_policy_needs_only_the_services_name() {
     let (stage, _) = Stage::with_users();
     let document = json!({"fleet": "f", "services": [users()["service"]]});
-    super::stage::once(stage.plain.ledger.store_policy("f", &document)).unwrap().unwrap();
+    at_once(stage.plain.ledger.store_policy("f", &document)).unwrap();
     assert_eq!(plan(&stage, &json!({"service": "users"}), "arn")["verdict"], "proceed");
     let unknown = plan(&stage, &json!({"service": "user"}), "arn");
     assert_eq!((unknown["verdict"].as_str(), unknown["error"].as_str()), (Some("refused"), Some("InvalidRequest")));
@@ -38,7 +38,7 @@ fn a_stored_policy_needs_only_the_services_name() {
 #[test]
 fn a_wrong_payload_names_every_problem() {
     let (stage, _) = Stage::with_users();
-    let error = stage.call("PlanMigration", &json!({"request": {"service": 7, "dryrun": 1}})).unwrap().unwrap_err();
+    let error = stage.call("plan-migration", &json!({"request": {"service": 7, "dryrun": 1}})).unwrap().unwrap_err();
     assert_eq!(error.class(), ErrorClass::InvalidRequest);
     for part in ["$.execution", "service: 7", "dryrun"] {
         assert!(error.chain().contains(part), "{part} is missing in {}", error.chain());
@@ -78,8 +78,8 @@ fn invariant_9_a_missing_or_firing_alarm_refuses_the_start() {
 #[test]
 fn invariant_9_alarms_that_cannot_be_read_refuse_the_start() {
     let (stage, _) = Stage::with_users();
-    stage.faults.always("alarms", Fault::Throttled);
-    let error = stage.call("PlanMigration", &json!({"request": users(), "execution": "arn"})).unwrap().unwrap_err();
+    stage.calls.always("alarms", PortFault::Throttled);
+    let error = stage.call("plan-migration", &json!({"request": users(), "execution": "arn"})).unwrap().unwrap_err();
     assert_eq!(error.class(), ErrorClass::Transient);
     assert!(stage.heads().is_empty());
 }
@@ -91,10 +91,10 @@ fn plan_while(before: impl FnOnce(&Stage), meanwhile: impl FnOnce(&Stage)) -> (S
     let takes = {
         let (free, _) = Stage::with_users();
         plan(&free, &users(), "arn");
-        free.faults.calls().iter().position(|call| *call == "take").unwrap()
+        free.calls.made().iter().position(|call| *call == "take").unwrap()
     };
-    stage.faults.at(takes, Fault::DiesAfter);
-    assert!(stage.call("PlanMigration", &json!({"request": users(), "execution": "arn"})).is_none());
+    stage.calls.at(takes, PortFault::DiesAfter);
+    assert!(stage.call("plan-migration", &json!({"request": users(), "execution": "arn"})).is_none());
     assert_eq!(stage.head("users").phase, Phase::Planned);
     stage.world.advance(SignedDuration::from_secs(1));
     meanwhile(&stage);
@@ -194,12 +194,12 @@ fn invariant_9_an_alarm_that_fires_and_clears_while_the_inventory_is_gathered_re
     let calls = {
         let (mut free, _) = Stage::with_users();
         free.migrate(users());
-        free.faults.calls()
+        free.calls.made()
     };
     let after_the_alarms = calls.iter().position(|verb| *verb == "listeners").unwrap();
     let (mut stage, _) = Stage::with_users();
     let world = stage.world.clone();
-    stage.faults.before(after_the_alarms, move || {
+    stage.calls.before(after_the_alarms, move || {
         world.advance(jiff::SignedDuration::from_secs(1));
         world.fire_alarm("users-5xx");
         world.quiet_alarm("users-5xx");

@@ -1,29 +1,29 @@
 //! Gates that do not answer: each waits for its own, and none takes the others with it.
 
 use super::stage::{Stage, users};
+use crate::simulation::{Calls, PortFault};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_world::World;
-use crossfade_world::fault_injection::{Fault, Faults};
 use serde_json::json;
 
 /// Migrates `users`; `looks` is told before each look of the gates which one it is, from 1.
-fn migrate(mut looks: impl FnMut(usize, &World, &Faults) + 'static) -> (Stage, Head) {
+fn migrate(mut looks: impl FnMut(usize, &World, &Calls) + 'static) -> (Stage, Head) {
     let (mut stage, _) = Stage::with_users();
-    stage.deliver_alarm_events = false;
+    stage.lose_alarm_events();
     let mut policy = users();
     policy["service"]["maxHold"] = json!("20m");
-    let (faults, mut look) = (stage.faults.clone(), 0);
-    stage.before = Some(Box::new(move |world, _, work, _| {
+    let (calls, mut look) = (stage.calls.clone(), 0);
+    stage.before(move |world, _, work, _| {
         if work.state == "Check alarms" {
             look += 1;
-            looks(look, world, &faults);
+            looks(look, world, &calls);
         } else if work.state == "Roll back" {
-            faults.clear();
+            calls.clear();
         }
-    }));
+    });
     stage.migrate(policy);
     stage.assert_at_rest("users");
-    let died = stage.story.iter().any(|line| line.contains("Check alarms") && line.ends_with("-> None"));
+    let died = stage.visits("Check alarms").iter().any(|look| look.answer.is_err());
     assert!(!died, "no look took all the time of its function\n{}", stage.told());
     let head = stage.head("users");
     (stage, head)
@@ -33,7 +33,7 @@ fn migrate(mut looks: impl FnMut(usize, &World, &Faults) + 'static) -> (Stage, H
 fn a_gate_that_does_not_answer_holds_the_step_until_it_does() {
     for verb in ["alarms", "firings", "health", "read_routes", "metric_data"] {
         let (stage, head) = migrate(move |look, _, faults| match look {
-            1 => faults.always(verb, Fault::Hangs),
+            1 => faults.always(verb, PortFault::Hangs),
             5 => faults.clear(),
             _ => {}
         });
@@ -47,14 +47,14 @@ fn all_gates_wait_together_and_not_one_after_another() {
     let (stage, _) = migrate(|look, _, faults| match look {
         1 => {
             for verb in ["alarms", "health", "read_routes", "metric_data"] {
-                faults.always(verb, Fault::Hangs);
+                faults.always(verb, PortFault::Hangs);
             }
         }
         2 => faults.clear(),
         _ => {}
     });
-    let look = stage.story.iter().find(|line| line.contains("Check alarms: ")).unwrap();
-    assert_eq!(look.matches("no answer within 30 s").count(), 4, "{look}");
+    let reason = stage.visits("Check alarms")[0].reason();
+    assert_eq!(reason.matches("no answer within 30 s").count(), 4, "{reason}");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn what_never_answers_halts_after_the_longest_hold_and_never_rolls_back() {
     for verb in ["alarms", "metric_data"] {
         let (stage, head) = migrate(move |look, _, faults| {
             if look == 1 {
-                faults.always(verb, Fault::Hangs);
+                faults.always(verb, PortFault::Hangs);
             }
         });
         assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(1)), "{verb}\n{}", stage.told());
@@ -74,8 +74,8 @@ fn what_never_answers_halts_after_the_longest_hold_and_never_rolls_back() {
 fn a_firing_alarm_rolls_back_while_metrics_and_health_do_not_answer() {
     let (stage, head) = migrate(|look, world, faults| {
         if look == 1 {
-            faults.always("metric_data", Fault::Hangs);
-            faults.always("health", Fault::Hangs);
+            faults.always("metric_data", PortFault::Hangs);
+            faults.always("health", PortFault::Hangs);
             world.fire_alarm("users-5xx");
         }
     });

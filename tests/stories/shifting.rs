@@ -1,6 +1,7 @@
 //! Shifts: what stops them, and what they never do.
 
 use super::stage::{Stage, users};
+use crate::simulation::at_once;
 use crossfade_actions::error::ErrorClass;
 use crossfade_actions::operator::commands::{Command, command};
 use crossfade_domain::journal::{Phase, Trigger};
@@ -17,12 +18,8 @@ fn with_event(
     happens: impl Fn(&World, &ServiceOnBalancer) + 'static,
 ) -> (Stage, ServiceOnBalancer, String) {
     let (mut stage, service) = Stage::with_users();
-    let (there, mut once) = (service.clone(), false);
-    stage.before = Some(Box::new(move |world, _, work, _| {
-        if work.state == before && !std::mem::replace(&mut once, true) {
-            happens(world, &there);
-        }
-    }));
+    let there = service.clone();
+    stage.once_before(before, move |world| happens(world, &there));
     let execution = stage.migrate(policy.clone());
     (stage, service, execution)
 }
@@ -102,13 +99,13 @@ fn invariant_9_an_alarm_that_is_gone_is_never_taken_for_quiet() {
 #[test]
 fn invariant_9_an_alarm_that_fired_and_cleared_between_two_looks_still_counts() {
     let (mut stage, _) = Stage::with_users();
-    stage.deliver_alarm_events = false;
-    stage.before = Some(Box::new(|world, _, work, _| {
+    stage.lose_alarm_events();
+    stage.before(|world, _, work, _| {
         if work.state == "Check alarms" {
             world.fire_alarm("users-5xx");
             world.quiet_alarm("users-5xx");
         }
-    }));
+    });
     let execution = stage.migrate(users());
     assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
     let rollback = stage.head("users").rollback.unwrap();
@@ -129,13 +126,11 @@ fn targets_that_never_become_healthy_take_the_attach_back() {
 
 fn commanded(before: &'static str, given: Command) -> (Stage, String) {
     let (mut stage, _) = Stage::with_users();
-    let (ports, mut once) = (stage.plain.clone(), false);
-    stage.before = Some(Box::new(move |_, _, work, _| {
-        if work.state == before && !std::mem::replace(&mut once, true) {
-            let users = ServiceName::parse("users").unwrap();
-            super::stage::once(command(&ports, &users, given, "a test")).unwrap().unwrap();
-        }
-    }));
+    let ports = stage.plain.clone();
+    stage.once_before(before, move |_| {
+        let users = ServiceName::parse("users").unwrap();
+        at_once(command(&ports, &users, given, "a test")).unwrap();
+    });
     let execution = stage.migrate(users());
     (stage, execution)
 }
@@ -161,7 +156,7 @@ fn a_pause_holds_the_weight_and_halts_when_nobody_continues() {
 fn a_command_without_a_migration_is_refused() {
     let (stage, _) = Stage::with_users();
     let name = ServiceName::parse("users").unwrap();
-    let error = super::stage::once(command(&stage.plain, &name, Command::Abort, "a test")).unwrap().unwrap_err();
+    let error = at_once(command(&stage.plain, &name, Command::Abort, "a test")).unwrap_err();
     assert_eq!(
         (error.class(), error.chain().as_str()),
         (ErrorClass::InvalidRequest, "invalid request: users has no migration")
@@ -172,7 +167,7 @@ fn a_command_without_a_migration_is_refused() {
 fn numbers_of(verb: &str) -> (Vec<&'static str>, Vec<usize>) {
     let (mut free, _) = Stage::with_users();
     free.migrate(users());
-    let calls = free.faults.calls();
+    let calls = free.calls.made();
     let numbers = (0..calls.len()).filter(|number| calls[*number] == verb).collect();
     (calls, numbers)
 }
@@ -181,10 +176,9 @@ fn numbers_of(verb: &str) -> (Vec<&'static str>, Vec<usize>) {
 fn a_shift_reads_its_routes_once_before_and_once_after() {
     let (mut stage, _) = Stage::with_users();
     stage.migrate(users());
-    let shift = stage.story.iter().find(|line| line.contains(" Shift weight: ")).unwrap();
-    let calls = "Shift weight: head plan read_routes health health record head write_route head write_route \
-                 read_routes record -> ";
-    assert!(shift.contains(calls), "{shift}");
+    let calls = "head plan read_routes health health record head write_route head write_route read_routes \
+                 record";
+    assert_eq!(stage.visits("Shift weight")[0].calls.join(" "), calls);
 }
 
 #[test]
@@ -196,7 +190,7 @@ fn invariant_5_a_read_that_has_become_old_is_made_again_before_the_next_write() 
         let (mut stage, service) = Stage::with_users();
         let (world, old, rules) = (stage.world.clone(), service.old_group.clone(), service.rules.clone());
         // The routes are written in the order of the plan.
-        stage.faults.before(intent, move || {
+        stage.calls.before(intent, move || {
             world.advance(jiff::SignedDuration::from_secs(4));
             for rule in &rules {
                 let weights = world.with(|state| state.elbv2.weights_of(rule));
@@ -220,7 +214,6 @@ fn invariant_5_a_read_that_has_become_old_is_made_again_before_the_next_write() 
 fn contention_under_the_own_generation_is_tried_again_and_never_rolled_back() {
     let (_, writes) = numbers_of("write_route");
     let (mut stage, _) = Stage::with_users();
-    let name = ServiceName::parse("users").unwrap();
     let intend = |ledger: &crossfade_world::ledger::Ledger, step| {
         let mut items = ledger.snapshot();
         items.heads.get_mut(&ServiceName::parse("users").unwrap()).unwrap().intended_step = Some(step);
@@ -228,17 +221,16 @@ fn contention_under_the_own_generation_is_tried_again_and_never_rolled_back() {
     };
     let ledger = stage.ledger.clone();
     // The look at the head before the first write of the last step.
-    stage.faults.before(writes[4] - 1, move || intend(&ledger, 9));
+    stage.calls.before(writes[4] - 1, move || intend(&ledger, 9));
     let (ledger, mut visits) = (stage.ledger.clone(), 0);
-    stage.before = Some(Box::new(move |_, _, work, _| {
+    stage.before(move |_, _, work, _| {
         visits += usize::from(work.state == "Shift weight");
         if work.state == "Shift weight" && visits == 3 {
             intend(&ledger, 2);
         }
-    }));
+    });
     let execution = stage.migrate(users());
     assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
-    let told =
-        stage.story.iter().any(|line| line.contains("not yet: users-1 moved on meanwhile") || line.contains("NotYet"));
-    assert!(told, "{name}\n{}", stage.told());
+    let told = stage.told();
+    assert!(told.contains("not yet: users-1 moved on meanwhile"), "{told}");
 }

@@ -1,0 +1,160 @@
+//! One case of the simulation: a scenario with its faults, run to its end.
+
+use super::account::Account;
+use super::breakage::Breakage;
+use super::consumers;
+use super::ports::port_fault::PortFault;
+use super::run::{Due, Run};
+use super::scenario::{Act, Judge, Outcome, Scenario, When};
+use super::story::Story;
+use super::watch::Violation;
+use super::watch::rest;
+use super::wiring::MIGRATE;
+use jiff::SignedDuration;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// No run may take longer: half an hour of a rollback's retries, and a hold.
+const BOUND: SignedDuration = SignedDuration::from_mins(120);
+/// How long the world goes on after the last thing happened: a hung writer's minute, and some.
+const AFTERMATH: SignedDuration = SignedDuration::from_secs(150);
+
+/// What is run.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub(super) scenario: Scenario,
+    pub(super) faults: BTreeMap<usize, PortFault>,
+    pub(super) seed: u64,
+    pub(super) breakage: Option<Breakage>,
+    /// Somebody resumes, whether or not the migration has halted.
+    pub(super) resumes: Option<Resumes>,
+}
+
+/// When somebody resumes, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Resumes {
+    pub(super) after_seconds: i64,
+    pub(super) accept_drift: bool,
+}
+
+/// How a case ended, and what was seen on the way.
+pub(super) struct Ending {
+    pub(super) outcome: Option<Outcome>,
+    pub(super) violations: Vec<Violation>,
+    pub(super) checks: [u64; 15],
+    pub(super) calls: Vec<&'static str>,
+    pub(super) callers: BTreeSet<(&'static str, &'static str)>,
+    pub(super) injected: usize,
+    /// Calls that were made before the script began to act; all of them where it never did.
+    pub(super) before_the_script: usize,
+    pub(super) seconds_to_safety: Option<f64>,
+    /// A person asked in vain and gave up.
+    pub(super) gave_up: bool,
+    pub(super) story: String,
+}
+
+impl Case {
+    fn script(&self) -> Vec<(When, Act)> {
+        let mut script = self.scenario.script.clone();
+        script.extend(
+            self.resumes.map(|resumes| {
+                (When::After(resumes.after_seconds), Act::Resume { accept_drift: resumes.accept_drift })
+            }),
+        );
+        script
+    }
+}
+
+/// Runs a case; `told` keeps its story.
+pub(super) fn run(case: &Case, told: bool) -> Ending {
+    let story = if told { Story::kept() } else { Story::default() };
+    let account = Account::watched(case.scenario.shape, case.seed, story, case.breakage);
+    for (number, fault) in &case.faults {
+        account.calls.at(*number, *fault);
+    }
+    let mut run = Run::new(account);
+    run.script = case.script();
+    run.begin(&case.scenario);
+    let ended = run.go_on(BOUND, AFTERMATH);
+    rest::look(&run, case, ended);
+    Ending::of(&run)
+}
+
+impl Run {
+    fn begin(&mut self, scenario: &Scenario) {
+        self.act_on(|when| *when == When::Before);
+        let _before_the_start = self.account.world.take_events();
+        let offset = self.account.draw_seconds(1.0..60.0);
+        self.begin_schedules(offset);
+        let now = self.account.now();
+        self.due(now + SignedDuration::from_secs(30), Due::Minute);
+        let seconds: Vec<i64> = self
+            .script
+            .iter()
+            .filter_map(|(when, _)| if let When::After(at) = when { Some(*at) } else { None })
+            .collect();
+        for at in seconds {
+            self.due(now + SignedDuration::from_secs(at), Due::Script);
+        }
+        let mut watch = self.account.watch();
+        let untouchable = watch.stage.untouchable(&self.account.world);
+        if scenario.hooks {
+            consumers::follow(&mut watch);
+        }
+        let policy = &mut watch.stage.policy;
+        policy["onDrift"] = json!(scenario.on_drift);
+        if scenario.guards {
+            policy["guardAlarms"] = json!("auto");
+        }
+        policy["judge"] = json!(scenario.judge != Judge::Off);
+        if scenario.judge == Judge::HasTime {
+            policy["schedule"][0]["bake"] = json!("10m");
+            policy["slice"] = json!("2m");
+        }
+        policy["untouchable"] = json!(untouchable);
+        drop(watch);
+        self.execution = self.start("first").expect("the first start is never refused");
+    }
+
+    /// Starts the migration as a person would.
+    pub(super) fn start(&self, name: &str) -> Option<String> {
+        let mut policy = self.account.watch().stage.policy.clone();
+        policy.as_object_mut().unwrap().remove("untouchable");
+        let (now, input) = (self.account.now(), json!({"service": policy}));
+        self.account.machines.with(|states| states.start_execution(now, MIGRATE, Some(name), input)).ok()
+    }
+}
+
+impl Ending {
+    fn of(run: &Run) -> Self {
+        let (account, watch) = (&run.account, run.account.watch());
+        Self {
+            outcome: rest::outcome(run),
+            violations: watch.violations.clone(),
+            checks: watch.checks,
+            calls: account.calls.made(),
+            callers: account.calls.callers(),
+            injected: account.calls.injected(),
+            before_the_script: run.acted_at.unwrap_or(0),
+            seconds_to_safety: watch.seconds_to_safety,
+            gave_up: run.gave_up,
+            story: account.story.lock().unwrap().text(),
+        }
+    }
+
+    /// A run that did not come to its end.
+    pub(super) fn of_panic(violation: Violation) -> Self {
+        Self {
+            outcome: None,
+            violations: vec![violation],
+            checks: [0; 15],
+            calls: Vec::new(),
+            callers: BTreeSet::new(),
+            injected: 0,
+            before_the_script: 0,
+            seconds_to_safety: None,
+            gave_up: false,
+            story: String::new(),
+        }
+    }
+}
