@@ -166,9 +166,7 @@ fn without_the_table_an_alarm_moves_nothing_that_it_does_not_guard_or_that_is_yo
 
 #[test]
 fn without_the_table_an_alarm_of_a_migration_that_has_ended_moves_nothing() {
-    let (mut stage, _) = Stage::with_users();
-    stage.migrate(users());
-    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    let stage = Stage::migrated();
     without_table(&stage);
     let event = event("users-5xx", &stage.world.now().to_string());
     assert_eq!(stage.call("react-to-alarm", &event).unwrap().unwrap_err().class(), ErrorClass::Transient);
@@ -238,9 +236,7 @@ fn invariant_6_a_table_that_fails_at_any_call_of_a_reaction_stops_no_rollback() 
 
 #[test]
 fn a_table_that_fails_at_the_very_end_moves_no_migrated_service_back() {
-    let (mut free, _) = Stage::with_users();
-    free.migrate(users());
-    let release = free.calls.made().iter().position(|verb| *verb == "release").unwrap();
+    let release = Stage::migrated().calls.numbers_of("release")[0];
     let (mut stage, _) = Stage::with_users();
     stage.calls.at(release, PortFault::FailsAfter);
     let calls = stage.calls.clone();

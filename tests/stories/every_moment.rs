@@ -12,9 +12,7 @@ use crossfade_domain::names::ServiceName;
 
 /// Lets something happen before each call of a run in turn; answers how every run came to rest.
 fn at_each_call(happens: impl Fn(&Stage, usize), rests: &[Phase]) {
-    let mut free = Stage::with_users().0;
-    free.migrate(users());
-    for (number, verb) in free.calls.made().iter().enumerate() {
+    for (number, verb) in Stage::migrated().calls.made().iter().enumerate() {
         let mut stage = Stage::with_users().0;
         happens(&stage, number);
         stage.migrate(users());
@@ -50,9 +48,7 @@ fn invariant_7_an_alarm_between_any_two_calls_leaves_no_traffic_on_the_new_side_
 /// Once the locks are held and until the end is recorded, an alarm is never without effect.
 #[test]
 fn invariant_9_an_alarm_between_any_two_calls_is_never_lost() {
-    let mut free = Stage::with_users().0;
-    free.migrate(users());
-    let calls = free.calls.made();
+    let calls = Stage::migrated().calls.made();
     let release = calls.iter().position(|call| *call == "release").unwrap();
     for (number, verb) in calls.iter().enumerate().take(release).skip(1) {
         let mut stage = Stage::with_users().0;
@@ -65,10 +61,7 @@ fn invariant_9_an_alarm_between_any_two_calls_is_never_lost() {
 
 #[test]
 fn invariant_7_a_fenced_writer_writes_at_most_once_more() {
-    let mut free = Stage::with_users().0;
-    free.migrate(users());
-    let calls = free.calls.made();
-    for number in (0..calls.len()).filter(|number| calls[*number] == "head") {
+    for number in Stage::migrated().calls.numbers_of("head") {
         let mut stage = Stage::with_users().0;
         alarm_before(&stage, number, 1);
         stage.migrate(users());

@@ -91,7 +91,7 @@ fn plan_while(before: impl FnOnce(&Stage), meanwhile: impl FnOnce(&Stage)) -> (S
     let takes = {
         let (free, _) = Stage::with_users();
         plan(&free, &users(), "arn");
-        free.calls.made().iter().position(|call| *call == "take").unwrap()
+        free.calls.numbers_of("take")[0]
     };
     stage.calls.at(takes, PortFault::DiesAfter);
     assert!(stage.call("plan-migration", &json!({"request": users(), "execution": "arn"})).is_none());
@@ -191,12 +191,7 @@ fn the_largest_plan_that_is_accepted_fits_into_one_transaction() {
 
 #[test]
 fn invariant_9_an_alarm_that_fires_and_clears_while_the_inventory_is_gathered_refuses_the_start() {
-    let calls = {
-        let (mut free, _) = Stage::with_users();
-        free.migrate(users());
-        free.calls.made()
-    };
-    let after_the_alarms = calls.iter().position(|verb| *verb == "listeners").unwrap();
+    let after_the_alarms = Stage::migrated().calls.numbers_of("listeners")[0];
     let (mut stage, _) = Stage::with_users();
     let world = stage.world.clone();
     stage.calls.before(after_the_alarms, move || {

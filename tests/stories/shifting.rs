@@ -163,19 +163,9 @@ fn a_command_without_a_migration_is_refused() {
     );
 }
 
-/// The numbers of the calls of a migration in which nothing goes wrong.
-fn numbers_of(verb: &str) -> (Vec<&'static str>, Vec<usize>) {
-    let (mut free, _) = Stage::with_users();
-    free.migrate(users());
-    let calls = free.calls.made();
-    let numbers = (0..calls.len()).filter(|number| calls[*number] == verb).collect();
-    (calls, numbers)
-}
-
 #[test]
 fn a_shift_reads_its_routes_once_before_and_once_after() {
-    let (mut stage, _) = Stage::with_users();
-    stage.migrate(users());
+    let stage = Stage::migrated();
     let calls = "head plan read_routes health health record head write_route head write_route read_routes \
                  record";
     assert_eq!(stage.visits("Shift weight")[0].calls.join(" "), calls);
@@ -183,7 +173,8 @@ fn a_shift_reads_its_routes_once_before_and_once_after() {
 
 #[test]
 fn invariant_5_a_read_that_has_become_old_is_made_again_before_the_next_write() {
-    let (calls, writes) = numbers_of("write_route");
+    let free = Stage::migrated().calls;
+    let (calls, writes) = (free.made(), free.numbers_of("write_route"));
     // Before the first write of the last step its intent is recorded; before the second there is the first.
     for write in [writes[4], writes[5]] {
         let intent = (0..write).rev().find(|number| ["record", "write_route"].contains(&calls[*number])).unwrap();
@@ -212,7 +203,7 @@ fn invariant_5_a_read_that_has_become_old_is_made_again_before_the_next_write() 
 
 #[test]
 fn contention_under_the_own_generation_is_tried_again_and_never_rolled_back() {
-    let (_, writes) = numbers_of("write_route");
+    let writes = Stage::migrated().calls.numbers_of("write_route");
     let (mut stage, _) = Stage::with_users();
     let intend = |ledger: &crossfade_world::ledger::Ledger, step| {
         let mut items = ledger.snapshot();

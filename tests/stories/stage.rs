@@ -62,6 +62,14 @@ impl Stage {
         (stage, service)
     }
 
+    /// `users`, migrated without a disturbance.
+    pub(crate) fn migrated() -> Self {
+        let (mut stage, _) = Self::with_users();
+        stage.migrate(users());
+        assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+        stage
+    }
+
     /// `users`, halted on its way up because someone else changed one of its rules.
     pub(crate) fn halted_by_a_foreign_edit() -> Self {
         let (mut stage, service) = Self::with_users();

@@ -59,6 +59,11 @@ impl Calls {
         self.log().made.iter().map(|(_, verb)| *verb).collect()
     }
 
+    /// The numbers of the calls of a verb so far.
+    pub(crate) fn numbers_of(&self, verb: &str) -> Vec<usize> {
+        self.log().made.iter().enumerate().filter(|(_, (_, made))| *made == verb).map(|(number, _)| number).collect()
+    }
+
     /// The verbs that one invocation has called so far, in order.
     pub(in crate::simulation) fn made_by(&self, invocation: u64) -> Vec<&'static str> {
         self.log().made.iter().filter(|(by, _)| *by == invocation).map(|(_, verb)| *verb).collect()
