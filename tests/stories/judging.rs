@@ -219,7 +219,7 @@ fn one_look_is_one_question_to_cloudwatch() {
     let mut stage = stage(fine);
     stage.migrate(unguarded(&json!({})));
     let looks = stage.visits("Check alarms").len();
-    let asked = stage.world.calls().into_iter().filter(|call| *call == "GetMetricData").count();
+    let asked = stage.calls.numbers_of("metric_data").len();
     assert_eq!(asked, looks + 2, "two more when the plan was made: what is slow, and the hour before");
 }
 

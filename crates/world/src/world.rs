@@ -40,7 +40,6 @@ pub struct WorldState {
     pub events: Vec<Value>,
     /// The targets' answers to health checks, by group; 200 by default.
     probe_answers: BTreeMap<String, ProbeOutcome>,
-    calls: Vec<&'static str>,
 }
 
 impl World {
@@ -53,7 +52,6 @@ impl World {
                 cloudwatch: CloudWatch::default(),
                 events: Vec::new(),
                 probe_answers: BTreeMap::new(),
-                calls: Vec::new(),
             }),
         })
     }
@@ -91,11 +89,6 @@ impl World {
         std::mem::take(&mut self.locked().events)
     }
 
-    /// The AWS operations called through the ports so far, in order.
-    pub fn calls(&self) -> Vec<&'static str> {
-        self.locked().calls.clone()
-    }
-
     fn locked(&self) -> MutexGuard<'_, WorldState> {
         // Every change is complete before its guard is dropped, so a test that panicked elsewhere left the state whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,7 +102,6 @@ impl World {
         call: impl FnOnce(&mut WorldState) -> Result<T, AwsError>,
     ) -> Result<T, PortError> {
         let mut state = self.locked();
-        state.calls.push(operation);
         let answer = call(&mut state);
         // An alarm that was set by hand causes its event at once.
         let now = state.now;
