@@ -25,6 +25,9 @@ use std::time::Duration;
 /// The name of the table in every test.
 pub(crate) const TABLE: &str = "crossfade";
 
+/// The pace of a clock that stands still, however slow the machine is: a second of the world takes thirty years.
+pub(crate) const STANDS_STILL: f64 = 1e-9;
+
 /// Whom a case is run against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Side {
@@ -120,7 +123,7 @@ impl Side {
         let wiring = Wiring::read(&template).unwrap();
         match self {
             Self::Served => {
-                let clock = WorldClock::starting_at(NOW.parse().unwrap(), 1.0);
+                let clock = WorldClock::starting_at(NOW.parse().unwrap(), STANDS_STILL);
                 let orchestrator = Orchestrator::start(&wiring, Arc::new(NoFunctions), &clock, 7).unwrap();
                 let api: Arc<dyn AwsService> = Arc::new(StepFunctionsApi::new(orchestrator.executions()));
                 let served = Served::start(vec![("states", api)]).await;
@@ -210,7 +213,7 @@ impl CallObserver for Calls {
 impl Served {
     /// Serves a copy of a world, at its time, and the table.
     pub(crate) async fn of(world: &World) -> Self {
-        let clock = WorldClock::starting_at(world.now(), 1.0);
+        let clock = WorldClock::starting_at(world.now(), STANDS_STILL);
         let (elbv2, cloudwatch) = world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone()));
         let elbv2 = Elbv2Api::new(Arc::new(Mutex::new(elbv2)), clock.clone());
         let cloudwatch = CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock);

@@ -2,7 +2,7 @@
 //! and what reaches the endpoint is written down.
 
 use crate::contract::samples;
-use crate::contract::sides::{Served, TABLE};
+use crate::contract::sides::{STANDS_STILL, Served, TABLE};
 use crate::contract::{guard, new_group};
 use crossfade_actions::ports::{Executions, Ledger, NewGroup, RollBackOrder};
 use crossfade_aws::{Connections, Settings, connect_with};
@@ -61,7 +61,7 @@ async fn ask() -> Verbs {
     let world = World::new(samples::at(0), 7);
     let users = world.add_service("public", "users-swarm", &["users.test"]);
     world.add_alarm("users-5xx");
-    let clock = WorldClock::starting_at(world.now(), 1.0);
+    let clock = WorldClock::starting_at(world.now(), STANDS_STILL);
     let (elbv2, cloudwatch) = world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone()));
     let elbv2 = Arc::new(Mutex::new(elbv2));
     let log = Arc::new(AccessLog::around(Arc::new(NoFaults), elbv2.clone()));
