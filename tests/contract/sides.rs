@@ -177,18 +177,18 @@ impl Functions for NoFunctions {
 /// A served world: the endpoint, and what was called there.
 pub(crate) struct Served {
     pub(crate) config: SdkConfig,
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) calls: Arc<ServedCalls>,
     _front_door: FrontDoor,
 }
 
 /// Every call that reached the endpoint; and the faults that the next calls will meet.
 #[derive(Default)]
-pub(crate) struct Calls {
+pub(crate) struct ServedCalls {
     seen: Mutex<Vec<String>>,
     faults: Mutex<VecDeque<(String, CallFault)>>,
 }
 
-impl Calls {
+impl ServedCalls {
     /// The operations since the last look, in order.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().unwrap())
@@ -201,7 +201,7 @@ impl Calls {
     }
 }
 
-impl CallObserver for Calls {
+impl CallObserver for ServedCalls {
     fn before(&self, call: &Call) -> CallFault {
         self.seen.lock().unwrap().push(call.operation.clone());
         let mut faults = self.faults.lock().unwrap();
@@ -222,7 +222,7 @@ impl Served {
 
     /// Serves the table and these services.
     pub(crate) async fn start(services: Vec<(&'static str, Arc<dyn AwsService>)>) -> Self {
-        let calls = Arc::new(Calls::default());
+        let calls = Arc::new(ServedCalls::default());
         Self::start_observed(services, calls.clone(), calls).await
     }
 
@@ -230,7 +230,7 @@ impl Served {
     pub(crate) async fn start_observed(
         mut services: Vec<(&'static str, Arc<dyn AwsService>)>,
         observer: Arc<dyn CallObserver>,
-        calls: Arc<Calls>,
+        calls: Arc<ServedCalls>,
     ) -> Self {
         services.push(("dynamodb", Arc::new(DynamoDb::start().await.unwrap())));
         let front_door = FrontDoor::bind(services, observer).await.unwrap();

@@ -1,11 +1,11 @@
-//! The account of one run: the world, the table, Step Functions and time, and whatever looks at all of it.
+//! The account of one run: the world, the table, Step Functions and time, and what watches them.
 
 use super::breakage::Breakage;
-use super::consumers::Hooks;
-use super::ports::calls::Calls;
+use super::consumers::HookCalls;
+use super::ports::calls::PortCalls;
 use super::ports::port_fault::PortFault;
+use super::run_log::RunLog;
 use super::scenario::Shape;
-use super::story::Story;
 use super::timers::{Timers, at_once};
 use super::watch::Watch;
 use super::wiring::{self, ROLL_BACK};
@@ -27,17 +27,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// When every run begins.
 const START: &str = "2026-11-02T03:00:00Z";
 
-/// Shared by the driver and by the ports of every invocation. One thread uses it.
+/// Shared by the run and by the ports of every invocation. One thread uses it.
 pub(crate) struct Account {
     pub(crate) world: Arc<World>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) machines: Arc<Machines>,
     pub(super) timers: Mutex<Timers>,
-    /// What the simulation checks; a story checks its own.
+    /// Checks the invariants of the simulation; a story has its own assertions.
     pub(super) watch: Option<Mutex<Watch>>,
-    pub(crate) calls: Arc<Calls>,
-    pub(crate) hooks: Mutex<Hooks>,
-    pub(crate) story: Mutex<Story>,
+    pub(crate) calls: Arc<PortCalls>,
+    pub(crate) hooks: Mutex<HookCalls>,
+    pub(crate) log: Mutex<RunLog>,
     pub(super) breakage: Option<Breakage>,
     orders: Mutex<Vec<Order>>,
     invocations: AtomicU64,
@@ -45,12 +45,12 @@ pub(crate) struct Account {
     pace: Option<Mutex<ChaCha8Rng>>,
 }
 
-/// What a port asks of the driver.
+/// What a port asks of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Order {
     /// This invocation's process dies.
     Kill(u64),
-    /// This invocation's call takes effect only after its time is over.
+    /// This invocation's call takes effect only after the timeout.
     Hang(u64),
     /// The execution of this invocation is stopped.
     Stop(u64),
@@ -63,18 +63,18 @@ pub(super) enum Order {
 impl Account {
     /// A world for a story: it is empty, calls and events take no time, and everything is logged.
     pub(crate) fn of_story() -> Self {
-        Self::new(World::new(START.parse().unwrap(), 1), 7, None, Story::kept())
+        Self::new(World::new(START.parse().unwrap(), 1), 7, None, RunLog::kept())
     }
 
     /// The simulation's account, with a watched service.
-    pub(super) fn watched(shape: Shape, seed: u64, story: Story, broken: Option<Breakage>) -> Self {
+    pub(super) fn watched(shape: Shape, seed: u64, log: RunLog, broken: Option<Breakage>) -> Self {
         let world = World::new(START.parse().unwrap(), seed);
         let watch = Watch::over(shape.set_up(&world), &world);
         let pace = Some(Mutex::new(ChaCha8Rng::seed_from_u64(seed)));
-        Self { watch: Some(Mutex::new(watch)), pace, ..Self::new(world, seed, broken, story) }
+        Self { watch: Some(Mutex::new(watch)), pace, ..Self::new(world, seed, broken, log) }
     }
 
-    fn new(world: Arc<World>, seed: u64, breakage: Option<Breakage>, story: Story) -> Self {
+    fn new(world: Arc<World>, seed: u64, breakage: Option<Breakage>, log: RunLog) -> Self {
         Self {
             ledger: Arc::default(),
             machines: Machines::new(wiring::step_functions(world.now(), seed, breakage), ROLL_BACK, world.clone()),
@@ -82,7 +82,7 @@ impl Account {
             watch: None,
             calls: Arc::default(),
             hooks: Mutex::default(),
-            story: Mutex::new(story),
+            log: Mutex::new(log),
             breakage,
             orders: Mutex::default(),
             invocations: AtomicU64::default(),
@@ -133,7 +133,7 @@ impl Account {
     }
 
     pub(super) fn tell(&self, line: impl FnOnce() -> String) {
-        self.story.lock().unwrap().tell(self.now(), line);
+        self.log.lock().unwrap().tell(self.now(), line);
     }
 
     /// The live actions of a route.

@@ -123,7 +123,7 @@ impl Breakage {
     pub(super) fn of_health(self, watch: &Watch, group: &TargetGroupArn, health: &mut [TargetHealth]) {
         let lies = match self {
             Self::NewSideLooksHealthy => watch.groups().contains(group),
-            Self::OldSideLooksHealthy => watch.stage.old.contains(group),
+            Self::OldSideLooksHealthy => watch.setup.old.contains(group),
             _ => false,
         };
         if lies {

@@ -23,7 +23,7 @@ fn check(breakage: Breakage, scenario: &str, fault: Option<(PortFault, &str, usi
     assert_eq!(whole.violations, [], "without a breakage");
     let broken = judged(&Case { breakage: Some(breakage), ..case.clone() }, true);
     let caught = broken.violations.iter().any(|violation| violation.invariant == invariant);
-    assert!(caught, "{breakage:?} is not caught: {:?}\n{}", broken.violations, broken.story);
+    assert!(caught, "{breakage:?} is not caught: {:?}\n{}", broken.violations, broken.log);
 }
 
 #[test]

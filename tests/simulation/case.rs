@@ -4,9 +4,9 @@ use super::account::Account;
 use super::breakage::Breakage;
 use super::consumers;
 use super::ports::port_fault::PortFault;
-use super::run::{Due, Run};
+use super::run::{Due, SimulatedRun};
+use super::run_log::RunLog;
 use super::scenario::{Act, Judge, Outcome, Scenario, When};
-use super::story::Story;
 use super::watch::Violation;
 use super::watch::rest;
 use super::wiring::MIGRATE;
@@ -50,7 +50,7 @@ pub(super) struct Ending {
     pub(super) seconds_to_safety: Option<f64>,
     /// A person asked in vain and gave up.
     pub(super) gave_up: bool,
-    pub(super) story: String,
+    pub(super) log: String,
 }
 
 impl Case {
@@ -65,24 +65,24 @@ impl Case {
     }
 }
 
-/// Runs a case; `told` keeps its story.
+/// Runs a case; `told` keeps its log.
 pub(super) fn run(case: &Case, told: bool) -> Ending {
-    let story = if told { Story::kept() } else { Story::default() };
-    let account = Account::watched(case.scenario.shape, case.seed, story, case.breakage);
+    let log = if told { RunLog::kept() } else { RunLog::default() };
+    let account = Account::watched(case.scenario.shape, case.seed, log, case.breakage);
     for (number, fault) in &case.faults {
         account.calls.at(*number, *fault);
     }
-    let mut run = Run::new(account);
+    let mut run = SimulatedRun::new(account);
     run.script = case.script();
     run.begin(&case.scenario);
-    let ended = run.go_on(BOUND, AFTERMATH);
+    let ended = run.run_until_quiet(BOUND, AFTERMATH);
     rest::look(&run, case, ended);
     Ending::of(&run)
 }
 
-impl Run {
+impl SimulatedRun {
     fn begin(&mut self, scenario: &Scenario) {
-        self.act_on(|when| *when == When::Before);
+        self.run_script(|when| *when == When::Before);
         let _before_the_start = self.account.world.take_events();
         let offset = self.account.draw_seconds(1.0..60.0);
         self.begin_schedules(offset);
@@ -97,11 +97,11 @@ impl Run {
             self.due(now + SignedDuration::from_secs(at), Due::Script);
         }
         let mut watch = self.account.watch();
-        let untouchable = watch.stage.untouchable(&self.account.world);
+        let untouchable = watch.setup.untouchable(&self.account.world);
         if scenario.hooks {
             consumers::follow(&mut watch);
         }
-        let policy = &mut watch.stage.policy;
+        let policy = &mut watch.setup.policy;
         policy["onDrift"] = json!(scenario.on_drift);
         if scenario.guards {
             policy["guardAlarms"] = json!("auto");
@@ -118,7 +118,7 @@ impl Run {
 
     /// Starts the migration as a person would.
     pub(super) fn start(&self, name: &str) -> Option<String> {
-        let mut policy = self.account.watch().stage.policy.clone();
+        let mut policy = self.account.watch().setup.policy.clone();
         policy.as_object_mut().unwrap().remove("untouchable");
         let (now, input) = (self.account.now(), json!({"service": policy}));
         self.account.machines.with(|states| states.start_execution(now, MIGRATE, Some(name), input)).ok()
@@ -126,7 +126,7 @@ impl Run {
 }
 
 impl Ending {
-    fn of(run: &Run) -> Self {
+    fn of(run: &SimulatedRun) -> Self {
         let (account, watch) = (&run.account, run.account.watch());
         Self {
             outcome: rest::outcome(run),
@@ -138,7 +138,7 @@ impl Ending {
             before_the_script: run.acted_at.unwrap_or(0),
             seconds_to_safety: watch.seconds_to_safety,
             gave_up: run.gave_up,
-            story: account.story.lock().unwrap().text(),
+            log: account.log.lock().unwrap().text(),
         }
     }
 
@@ -154,7 +154,7 @@ impl Ending {
             before_the_script: 0,
             seconds_to_safety: None,
             gave_up: false,
-            story: String::new(),
+            log: String::new(),
         }
     }
 }

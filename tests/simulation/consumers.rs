@@ -3,7 +3,7 @@
 
 use super::account::Account;
 use super::ports::{Caller, SimulatedPorts};
-use super::run::Run;
+use super::run::SimulatedRun;
 use super::scenario::Outcome;
 use super::watch::Watch;
 use super::wiring::named;
@@ -25,7 +25,7 @@ pub(crate) enum HookDoes {
 
 /// The hooks of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Hooks {
+pub(crate) struct HookCalls {
     /// What the next calls of hooks do; from then on they answer.
     pub(crate) do_next: VecDeque<HookDoes>,
     /// What the hooks were called with.
@@ -45,7 +45,7 @@ pub(super) struct Consumers {
 /// Gives the policy its hooks.
 pub(super) fn follow(watch: &mut Watch) {
     watch.consumers.follow = true;
-    watch.stage.policy["hooks"] = json!({"beforeFirstShift": "crossfade-hook-consumers",
+    watch.setup.policy["hooks"] = json!({"beforeFirstShift": "crossfade-hook-consumers",
         "afterEachShift": "crossfade-hook-consumers", "afterRollback": "crossfade-hook-consumers"});
 }
 
@@ -88,7 +88,7 @@ pub(super) fn look_at(watch: &mut Watch, kind: &EventKind) {
 }
 
 /// At rest the consumers are where the traffic is. Only a hook that failed leaves them, and that halts.
-pub(super) fn at_rest(run: &Run, outcome: Option<Outcome>) {
+pub(super) fn at_rest(run: &SimulatedRun, outcome: Option<Outcome>) {
     let mut watch = run.account.watch();
     if !watch.consumers.follow {
         return;

@@ -120,13 +120,13 @@ fn every_scenario_ends_as_it_should_when_nothing_else_goes_wrong() {
 fn a_new_side_that_no_alarm_sees_is_rolled_back_by_the_judge() {
     let ending = judged(&named("judged-and-sick").unwrap(), true);
     let sentence = "judge: new cluster answers 100.0 % of requests with 4xx";
-    assert!(ending.outcome == Some(Outcome::RolledBack) && ending.story.contains(sentence), "{}", ending.story);
+    assert!(ending.outcome == Some(Outcome::RolledBack) && ending.log.contains(sentence), "{}", ending.log);
 }
 
 #[test]
-fn the_same_case_has_the_same_story() {
+fn the_same_case_has_the_same_log() {
     let case = named("new-side-fails/Hangs@60").unwrap();
-    assert_eq!(run(&case, true).story, run(&case, true).story);
+    assert_eq!(run(&case, true).log, run(&case, true).log);
 }
 
 /// Prints how much was looked at; `CROSSFADE_SOAK_SECONDS` makes it go on with new seeds for as long.
@@ -156,13 +156,13 @@ fn soak() {
     assert_eq!(broken, None);
 }
 
-/// Runs `CROSSFADE_SIMULATION_CASE` alone and tells its story.
+/// Runs `CROSSFADE_SIMULATION_CASE` alone and prints its log.
 #[test]
 fn replay() {
     let Some(name) = variable("CROSSFADE_SIMULATION_CASE") else { return };
     let case = named(&name).unwrap_or_else(|| panic!("no such case: {name}"));
     let ending = judged(&case, true);
-    eprintln!("{}\n\n{} ended as {:?}", ending.story, name_of(&case), ending.outcome);
+    eprintln!("{}\n\n{} ended as {:?}", ending.log, name_of(&case), ending.outcome);
     assert_eq!(ending.violations, [], "{}", replay_of(&name));
 }
 

@@ -1,7 +1,7 @@
 //! What people, other systems and clients do to the account.
 
 use super::account::Account;
-use super::run::Run;
+use super::run::SimulatedRun;
 use super::scenario::Act;
 use super::wiring::{ROLL_BACK, named, service};
 use crossfade_actions::error::{ActionError, ErrorClass};
@@ -31,7 +31,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// As the story calls it.
+    /// As the log calls it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Abort | Self::Pause => "command",
@@ -79,7 +79,7 @@ pub(super) async fn command(ports: Ports, command: Command) -> Result<Value, Tas
 }
 
 /// Does what a script says.
-pub(super) fn act(run: &mut Run, act: &Act) {
+pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
     let world = run.account.world.clone();
     match act {
         Act::NewSideFails => run.new_side_answers = 500,
@@ -104,11 +104,11 @@ pub(super) fn act(run: &mut Run, act: &Act) {
         }
         Act::StartAnew => run.execution = run.start("anew").expect("its name was never used"),
         Act::AddGroup(index) => {
-            let other = run.account.watch().stage.other.clone();
+            let other = run.account.watch().setup.other.clone();
             edit(run, *index, |route| world.someone_sets_weight(route, &other, 100).unwrap());
         }
         Act::TakeOtherOut(index) => {
-            let other = run.account.watch().stage.other.clone();
+            let other = run.account.watch().setup.other.clone();
             edit(run, *index, |route| world.someone_removes_group(route, &other).unwrap());
         }
         Act::SetNewWeight(index, weight) => {
@@ -120,21 +120,21 @@ pub(super) fn act(run: &mut Run, act: &Act) {
             edit(run, *index, |route| world.someone_removes_group(route, &new).unwrap());
         }
         Act::TakeOldOut(index) => {
-            let old = run.account.watch().stage.old[0].clone();
+            let old = run.account.watch().setup.old[0].clone();
             edit(run, *index, |route| world.someone_removes_group(route, old.as_str()).unwrap());
         }
         Act::OldSideFails => {
-            let old = run.account.watch().stage.old.clone();
+            let old = run.account.watch().setup.old.clone();
             sicken(&run.account, &old);
         }
         Act::OldSideRecovers => {
-            let old = run.account.watch().stage.old.clone();
+            let old = run.account.watch().setup.old.clone();
             for group in &old {
                 world.register_instances(group.as_str(), &[LOST.0], LOST.1);
             }
         }
         Act::OldSideLosesATarget => {
-            let old = run.account.watch().stage.old.clone();
+            let old = run.account.watch().setup.old.clone();
             for group in &old {
                 let (id, port) = LOST;
                 let input = json!({"TargetGroupArn": group, "Targets": [{"Id": id, "Port": port}]});
@@ -161,9 +161,9 @@ fn our_group(account: &Account) -> String {
     watch.groups().first().expect("the new group exists when a script edits it").as_str().to_owned()
 }
 
-fn edit(run: &Run, index: usize, edit: impl FnOnce(&str)) {
+fn edit(run: &SimulatedRun, index: usize, edit: impl FnOnce(&str)) {
     let account = &run.account;
-    let route = account.watch().stage.routes[index].clone();
+    let route = account.watch().setup.routes[index].clone();
     edit(route.as_str());
     let live = account.live(&route).expect("the route is still there");
     account.tell(|| format!("          {}: {}", route.describe(), crossfade_domain::routing::drift::describe(&live)));
@@ -174,7 +174,7 @@ fn edit(run: &Run, index: usize, edit: impl FnOnce(&str)) {
 pub(super) fn minute_of_traffic(account: &Account, new_side_answers: u16) {
     let (routes, ours) = {
         let watch = account.watch();
-        (watch.stage.routes.clone(), watch.groups().clone())
+        (watch.setup.routes.clone(), watch.groups().clone())
     };
     for route in &routes {
         let Some(live) = account.live(route) else { continue };

@@ -193,7 +193,7 @@ impl SimulatedPorts {
             }
             watch.recorded(&event.kind, event.at);
             if matches!(event.kind, EventKind::Resumed { .. }) {
-                let missing = watch.stage.alarms().find(|alarm| !self.account.has_alarm(alarm)).map(str::to_owned);
+                let missing = watch.setup.alarms().find(|alarm| !self.account.has_alarm(alarm)).map(str::to_owned);
                 watch.expect(9, missing.is_none(), || format!("resumed without alarm {missing:?}"));
             }
         });
@@ -365,9 +365,11 @@ impl Executions for SimulatedPorts {
     }
 
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {
-        let effect = || match self.broken(Breakage::DeadExecutionsLookAlive) {
-            true => Ok(ExecutionStatus::Running),
-            false => at_once(self.account.machines.status(execution)),
+        let effect = || {
+            if self.broken(Breakage::DeadExecutionsLookAlive) {
+                return Ok(ExecutionStatus::Running);
+            }
+            at_once(self.account.machines.status(execution))
         };
         self.call("status", execution, effect).await
     }

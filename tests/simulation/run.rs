@@ -27,11 +27,11 @@ mod script;
 
 pub(crate) use invocations::Visit;
 
-/// How often a target of an event is tried, and the first delay: as Lambda does with asynchronous invocations.
+/// How often a target of an event is invoked, and the first delay: as Lambda does with asynchronous invocations.
 const ATTEMPTS: u32 = 3;
 const FIRST_RETRY: SignedDuration = SignedDuration::from_mins(1);
 
-/// Something that happens before a state's function is invoked, which gets the invocation's number.
+/// Called before a state's function is invoked, with the number of the invocation.
 pub(crate) type Happens = Box<dyn FnMut(&World, &Machines, &Work, usize)>;
 
 pub(super) enum Due {
@@ -43,38 +43,36 @@ pub(super) enum Due {
     Quiet(&'static str),
 }
 
-pub(crate) struct Run {
+pub(crate) struct SimulatedRun {
     pub(crate) account: Arc<Account>,
     tasks: BTreeMap<u64, Invocation>,
     ready: Ready,
     agenda: BTreeMap<(Timestamp, u64), Due>,
     /// How many entries the agenda has had.
     numbered: u64,
-    /// What of the script was not done yet.
+    /// The part of the script that is still to be done.
     pub(super) script: Vec<(When, Act)>,
     pub(super) execution: String,
-    /// What well targets of the new side answer.
+    /// The status that healthy targets of the new side answer with.
     pub(super) new_side_answers: u16,
     entered: usize,
-    /// A person asked in vain and gave up.
+    /// A person's command was never accepted, and the person gave up.
     pub(super) gave_up: bool,
     /// The number of the call at which the script first did something.
     pub(super) acted_at: Option<usize>,
+    /// How often the next event of a firing alarm is delivered.
     copies: u32,
-    lost: bool,
     began: Timestamp,
     /// Called before each invocation of a state's function.
     pub(crate) before: Option<Happens>,
     invocations: usize,
-    /// The invocations of states' functions that have ended, where the story is kept.
+    /// The invocations of states' functions that have ended, in a story.
     pub(crate) visits: Vec<Visit>,
-    /// Whether alarm events reach `react-to-alarm`; events are best effort.
-    pub(crate) deliver_alarm_events: bool,
-    /// Whether status events reach `sweep-migrations`.
-    pub(crate) deliver_status_events: bool,
+    /// The sources of events that are never delivered: events are best effort.
+    pub(crate) lost_sources: Vec<&'static str>,
 }
 
-impl Run {
+impl SimulatedRun {
     pub(crate) fn new(account: Account) -> Self {
         Self {
             began: account.now(),
@@ -90,16 +88,14 @@ impl Run {
             gave_up: false,
             acted_at: None,
             copies: 1,
-            lost: false,
             before: None,
             invocations: 0,
             visits: Vec::new(),
-            deliver_alarm_events: true,
-            deliver_status_events: true,
+            lost_sources: Vec::new(),
         }
     }
 
-    /// Invokes what the template invokes on a schedule, for the first time after an offset.
+    /// Begins the template's schedules; the first invocations come after an offset.
     pub(crate) fn begin_schedules(&mut self, offset: SignedDuration) {
         for (index, schedule) in wiring().schedules.iter().enumerate() {
             assert!(!schedule.every.is_zero());
@@ -111,13 +107,12 @@ impl Run {
         self.agenda.retain(|_, due| !matches!(due, Due::Schedule(_)));
     }
 
-    /// Lets things happen until nothing is left to happen, and for an aftermath from then on. False when the bound was
-    /// reached.
-    pub(crate) fn go_on(&mut self, bound: SignedDuration, aftermath: SignedDuration) -> bool {
+    /// Runs until nothing is left to do, and then for an aftermath. Returns false when the bound was reached.
+    pub(crate) fn run_until_quiet(&mut self, bound: SignedDuration, aftermath: SignedDuration) -> bool {
         let began = self.account.now();
         let mut busy_at = began;
         loop {
-            self.settle_now();
+            self.handle_all_due();
             let now = self.account.now();
             if self.is_quiet() {
                 if now.duration_since(busy_at) >= aftermath {
@@ -140,8 +135,8 @@ impl Run {
         }
     }
 
-    /// Nothing runs, and nothing but what is periodic is to come. A migration that is neither over nor halted is still
-    /// to be found by the sweep, which takes two minutes when its execution was never started.
+    /// Whether nothing runs and only periodic work is due. A migration that is neither over nor halted still waits for
+    /// the sweep, which takes two minutes when its execution was never started.
     fn is_quiet(&self) -> bool {
         const SWEEP: &str = "sweep-migrations";
         let swept = |number: &u64| self.tasks.get(number).is_some_and(|it| it.caller.function == SWEEP);
@@ -159,8 +154,8 @@ impl Run {
             && self.account.is_at_rest()
     }
 
-    /// Everything that happens now.
-    fn settle_now(&mut self) {
+    /// Handles everything that is due now.
+    fn handle_all_due(&mut self) {
         let now = self.account.now();
         self.account.timers.lock().unwrap().wake(now);
         loop {
@@ -168,27 +163,27 @@ impl Run {
                 && entry.key().0 <= now
             {
                 let due = entry.remove();
-                self.come(due);
+                self.handle(due);
             }
-            self.hear();
+            self.collect_events();
             let work = self.account.machines.with(|states| states.due_work(now));
             for work in work {
-                self.take_up(work);
+                self.invoke_state(work);
             }
-            self.hear();
+            self.collect_events();
             if self.script.iter().any(|(when, _)| matches!(when, When::Entered(_))) {
-                self.look_at_states();
+                self.check_entered_states();
             }
             let next = self.ready.lock().unwrap().pop_front();
             let Some(invocation) = next else {
-                let work_left = self.obey() || self.agenda.keys().next().is_some_and(|(at, _)| *at <= now);
+                let work_left = self.carry_out_orders() || self.agenda.keys().next().is_some_and(|(at, _)| *at <= now);
                 if !work_left {
                     return;
                 }
                 continue;
             };
             self.poll(invocation);
-            self.obey();
+            self.carry_out_orders();
         }
     }
 
@@ -197,10 +192,10 @@ impl Run {
         self.agenda.insert((at, self.numbered), due);
     }
 
-    fn come(&mut self, due: Due) {
+    fn handle(&mut self, due: Due) {
         let now = self.account.now();
         match due {
-            Due::Deadline(invocation) => self.time_is_over(invocation),
+            Due::Deadline(invocation) => self.time_out(invocation),
             Due::Delivery { target, input, attempt } => self.deliver(target, input, attempt),
             Due::Schedule(index) => {
                 let schedule = &wiring().schedules[index];
@@ -217,7 +212,7 @@ impl Run {
             }
             Due::Script => {
                 let passed = now.duration_since(self.began).as_secs();
-                self.act_on(|when| matches!(when, When::After(at) if *at <= passed));
+                self.run_script(|when| matches!(when, When::After(at) if *at <= passed));
             }
             Due::Quiet(alarm) => {
                 if self.account.world.with(|state| state.cloudwatch.alarm_state(alarm).is_some()) {

@@ -39,7 +39,7 @@ pub(super) enum Shape {
 
 /// The service as it was put up.
 #[derive(Debug, Clone)]
-pub(super) struct Stage {
+pub(super) struct Setup {
     pub(super) old: Vec<TargetGroupArn>,
     pub(super) routes: Vec<RouteId>,
     /// Somebody else's group on the public load balancer.
@@ -110,7 +110,7 @@ pub(super) enum Judge {
     HasTime,
 }
 
-/// A story, told to its end.
+/// What happens to a migration, and how it ends.
 #[derive(Debug, Clone)]
 pub(super) struct Scenario {
     pub(super) name: String,
@@ -308,7 +308,7 @@ fn slug(state: &str) -> String {
 
 impl Shape {
     /// Puts the service up.
-    pub(super) fn set_up(self, world: &World) -> Stage {
+    pub(super) fn set_up(self, world: &World) -> Setup {
         world.add_alarm(LATENCY);
         let hosts: &[&str] =
             if self == Self::FiveRoutes { &["a.test", "b.test", "c.test"] } else { &["a.test", "b.test"] };
@@ -344,7 +344,7 @@ impl Shape {
             json!(["users-swarm"])
         };
         let _quiet_from_the_start = world.take_events();
-        Stage {
+        Setup {
             old: services.iter().map(|service| TargetGroupArn::parse(service.old_group.clone()).unwrap()).collect(),
             routes: routes.into_iter().map(|route| RouteId::parse(route).unwrap()).collect(),
             other,
@@ -377,7 +377,7 @@ fn put_error_alarm(world: &World, public: &ServiceOnBalancer) {
     });
 }
 
-impl Stage {
+impl Setup {
     /// The alarms of the policy.
     pub(super) fn alarms(&self) -> impl Iterator<Item = &str> {
         self.policy["alarms"].as_array().into_iter().flatten().filter_map(Value::as_str)

@@ -157,7 +157,7 @@ fn allowed(case: &Case, ending: &Ending) -> Vec<Outcome> {
     allowed
 }
 
-/// Every fault at every call of every scenario that `wanted` names, from the moment on at which its story differs from
+/// Every fault at every call of every scenario that `wanted` names, from the moment on at which it differs from
 /// the one without a script: what happens before is that one's.
 pub(super) fn exhaust(wanted: impl Fn(&Scenario) -> bool) -> Report {
     let mut cases = Vec::new();
@@ -213,15 +213,15 @@ pub(super) fn all(cases: &[Case]) -> Report {
     report.into_inner().unwrap()
 }
 
-/// What went wrong against an invariant, with the story of the first case and how to see it again.
+/// What went wrong against an invariant, with the log of the first case and how to see it again.
 pub(super) fn told(report: &Report, invariant: usize) -> String {
     let found: Vec<_> = report.violations.iter().filter(|(_, violation)| violation.invariant == invariant).collect();
     let Some((first, _)) = found.first() else { return String::new() };
     let lines: Vec<String> =
         found.iter().take(12).map(|(name, violation)| format!("{name}: {}", violation.text)).collect();
-    let story = named(first).map(|case| judged(&case, true).story).unwrap_or_default();
+    let log = named(first).map(|case| judged(&case, true).log).unwrap_or_default();
     format!(
-        "invariant {invariant} is broken in {} of {} runs:\n{}\n\nThe story of {first}:\n{story}\n\nTo see it again: \
+        "invariant {invariant} is broken in {} of {} runs:\n{}\n\nThe log of {first}:\n{log}\n\nTo see it again: \
          {}",
         found.len(),
         report.runs,

@@ -5,7 +5,7 @@ use self::value::{Carries, alike, carries, new_share, taken_out};
 use super::account::Account;
 use super::consumers::{self, Consumers};
 use super::ports::Caller;
-use super::scenario::{Stage, WEIGHTS};
+use super::scenario::{Setup, WEIGHTS};
 use super::timers::at_once;
 use crossfade_actions::ports::Routes as _;
 use crossfade_domain::journal::EventKind;
@@ -48,7 +48,7 @@ pub(super) struct Violation {
 
 /// What was seen of a run so far.
 pub(super) struct Watch {
-    pub(super) stage: Stage,
+    pub(super) setup: Setup,
     pub(super) violations: Vec<Violation>,
     /// How often each invariant was looked at.
     pub(super) checks: [u64; 15],
@@ -122,11 +122,11 @@ impl Watched {
 }
 
 impl Watch {
-    pub(super) fn over(stage: Stage, world: &World) -> Self {
-        let read = at_once(world.read_routes(&stage.routes)).unwrap();
+    pub(super) fn over(setup: Setup, world: &World) -> Self {
+        let read = at_once(world.read_routes(&setup.routes)).unwrap();
         let routes = read.into_iter().map(|route| (route.id, Watched::at_first(route.actions))).collect();
         Self {
-            stage,
+            setup,
             violations: Vec::new(),
             checks: [0; 15],
             routes,
@@ -345,9 +345,9 @@ impl Watch {
         said: impl Fn(&str) -> String,
     ) {
         let (was, is) = (new_share(before, &self.groups), new_share(after, &self.groups));
-        let old = forward_of(&self.stage_baseline(after)).map(|forward| forward.groups.clone()).unwrap_or_default();
+        let old = forward_of(&self.baseline_of(after)).map(|forward| forward.groups.clone()).unwrap_or_default();
         let old: Vec<TargetGroupArn> =
-            old.into_iter().map(|tuple| tuple.group).filter(|group| self.stage.old.contains(group)).collect();
+            old.into_iter().map(|tuple| tuple.group).filter(|group| self.setup.old.contains(group)).collect();
         let new: Vec<TargetGroupArn> = forward_of(after)
             .or(forward_of(before))
             .map(|forward| forward.groups.iter().map(|tuple| tuple.group.clone()).collect::<Vec<_>>())
@@ -392,13 +392,13 @@ impl Watch {
     }
 
     /// The baseline of the route whose forward this is, found by its old group.
-    fn stage_baseline(&self, actions: &[Action]) -> Vec<Action> {
+    fn baseline_of(&self, actions: &[Action]) -> Vec<Action> {
         let named: BTreeSet<_> = forward_of(actions)
             .map(|forward| forward.groups.iter().map(|tuple| tuple.group.clone()).collect())
             .unwrap_or_default();
         let with_old = |watched: &&Watched| {
             forward_of(watched.baseline()).is_some_and(|forward| {
-                forward.groups.iter().any(|tuple| self.stage.old.contains(&tuple.group) && named.contains(&tuple.group))
+                forward.groups.iter().any(|tuple| self.setup.old.contains(&tuple.group) && named.contains(&tuple.group))
             })
         };
         self.routes.values().find(with_old).map(|watched| watched.baseline().to_vec()).unwrap_or_default()
@@ -406,7 +406,7 @@ impl Watch {
 
     /// A shift counts only when its function has read every route back.
     pub(super) fn shift_counted(&mut self, who: &Caller, step: u32) {
-        for route in self.stage.routes.clone() {
+        for route in self.setup.routes.clone() {
             let read = self.reads.get(&(who.invocation, route.clone())).copied();
             let watched = &self.routes[&route];
             let value = read.map(|index| watched.values[index].clone()).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::stage::{Stage, users};
 use crate::repository::read;
-use crate::simulation::{Calls, PortFault, Visit};
+use crate::simulation::{PortCalls, PortFault, Visit};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_world::World;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const ALARM: &str = "users-5xx";
 
 /// Migrates `users` without alarm events; `looks` is told before each look of the gates which one it is, from 1.
-fn migrate(policy: Value, mut looks: impl FnMut(usize, &World, &Calls) + 'static) -> (Stage, Head) {
+fn migrate(policy: Value, mut looks: impl FnMut(usize, &World, &PortCalls) + 'static) -> (Stage, Head) {
     let (mut stage, _) = Stage::with_users();
     stage.lose_alarm_events();
     stage.world.add_log_alarm("users-traces");

@@ -1,13 +1,13 @@
 //! Gates that do not answer: each waits for its own, and none takes the others with it.
 
 use super::stage::{Stage, users};
-use crate::simulation::{Calls, PortFault};
+use crate::simulation::{PortCalls, PortFault};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_world::World;
 use serde_json::json;
 
 /// Migrates `users`; `looks` is told before each look of the gates which one it is, from 1.
-fn migrate(mut looks: impl FnMut(usize, &World, &Calls) + 'static) -> (Stage, Head) {
+fn migrate(mut looks: impl FnMut(usize, &World, &PortCalls) + 'static) -> (Stage, Head) {
     let (mut stage, _) = Stage::with_users();
     stage.lose_alarm_events();
     let mut policy = users();

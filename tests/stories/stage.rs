@@ -3,7 +3,7 @@
 //! Calls and events take no time here, so a story says what happens before what. A whole migration takes milliseconds.
 
 use crate::simulation::{
-    Account, Calls, HookDoes, Run, Visit,
+    Account, HookDoes, PortCalls, SimulatedRun, Visit,
     wiring::{self, MIGRATE},
 };
 use crossfade_actions::error::ActionError;
@@ -30,12 +30,12 @@ const BOUND: SignedDuration = SignedDuration::from_hours(20 * 24);
 const FIRST_SWEEP: SignedDuration = SignedDuration::from_secs(37);
 
 pub(crate) struct Stage {
-    run: Run,
+    run: SimulatedRun,
     pub(crate) world: Arc<World>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) machines: Arc<Machines>,
     /// The calls of the functions' ports, which can be made to fail.
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) calls: Arc<PortCalls>,
     /// Ports without faults.
     pub(crate) plain: Ports,
 }
@@ -49,7 +49,7 @@ impl Stage {
             machines: account.machines.clone(),
             calls: account.calls.clone(),
             plain: account.plain_ports(),
-            run: Run::new(account),
+            run: SimulatedRun::new(account),
         }
     }
 
@@ -107,19 +107,19 @@ impl Stage {
         });
     }
 
-    /// Nothing happens before an invocation any more.
+    /// Removes what [`Stage::before`] has set.
     pub(crate) fn undisturbed(&mut self) {
         self.run.before = None;
     }
 
-    /// From now on, alarm events do not reach `react-to-alarm`.
+    /// Loses alarm events from now on: they do not reach `react-to-alarm`.
     pub(crate) fn lose_alarm_events(&mut self) {
-        self.run.deliver_alarm_events = false;
+        self.run.lost_sources.push("aws.cloudwatch");
     }
 
-    /// From now on, status events do not reach `sweep-migrations`.
+    /// Loses status events from now on: they do not reach `sweep-migrations`.
     pub(crate) fn lose_status_events(&mut self) {
-        self.run.deliver_status_events = false;
+        self.run.lost_sources.push("aws.states");
     }
 
     /// What the next calls of hooks do; after them, hooks answer.
@@ -138,7 +138,7 @@ impl Stage {
         self.machines.with(|engine| engine.start_execution(now, MIGRATE, Some(name), input)).unwrap()
     }
 
-    /// Starts `migrate-service` and lets everything happen until nothing is left to do.
+    /// Starts `migrate-service` and runs until nothing is left to do.
     pub(crate) fn migrate(&mut self, input: Value) -> String {
         let execution = self.start("first", input);
         self.run();
@@ -159,25 +159,25 @@ impl Stage {
         self.undisturbed();
     }
 
-    /// Lets everything happen until no migration goes on, with the scheduled sweeps.
+    /// Runs everything, with the scheduled sweeps, until every migration is over or halted.
     pub(crate) fn run(&mut self) {
         self.run.begin_schedules(FIRST_SWEEP);
-        let rests = self.run.go_on(BOUND, SignedDuration::ZERO);
+        let rests = self.run.run_until_quiet(BOUND, SignedDuration::ZERO);
         self.run.end_schedules();
         assert!(rests, "not at rest in time: {:#?}\n{}", self.heads(), self.told());
     }
 
-    /// Lets the machines and the events do all they have to do, without scheduled sweeps.
+    /// Runs the machines and delivers the events until nothing is left to do, without scheduled sweeps.
     pub(crate) fn run_machines(&mut self) {
-        assert!(self.run.go_on(BOUND, SignedDuration::ZERO), "the machines never end\n{}", self.told());
+        assert!(self.run.run_until_quiet(BOUND, SignedDuration::ZERO), "the machines never end\n{}", self.told());
     }
 
-    /// Runs a function once while everything else stands still; none when it died.
+    /// Runs a function once while everything else stands still. Returns none when it died.
     pub(crate) fn call(&self, function: &'static str, input: &Value) -> Option<Result<Value, ActionError>> {
         self.alone(function, |ports| wiring::run(function, ports, input.clone()))
     }
 
-    /// Runs something on the ports of `caller` while everything else stands still; none when its process died.
+    /// Runs `work` on the ports of `caller` while everything else stands still. Returns none when its process died.
     pub(crate) fn alone<T, W: Future<Output = T>>(
         &self,
         caller: &'static str,
@@ -274,7 +274,7 @@ impl Stage {
     }
 
     pub(crate) fn told(&self) -> String {
-        self.run.account.story.lock().unwrap().text()
+        self.run.account.log.lock().unwrap().text()
     }
 }
 

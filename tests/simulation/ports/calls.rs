@@ -10,7 +10,7 @@ type Interlude = Box<dyn FnOnce() + Send>;
 
 /// Shared by the ports of all invocations.
 #[derive(Default)]
-pub(crate) struct Calls {
+pub(crate) struct PortCalls {
     log: Mutex<Log>,
 }
 
@@ -26,7 +26,7 @@ struct Log {
     injected: usize,
 }
 
-impl Calls {
+impl PortCalls {
     /// Treats the `number`-th call (from 0) with `fault`.
     pub(crate) fn at(&self, number: usize, fault: PortFault) {
         self.during(number..number + 1, fault);
@@ -37,7 +37,7 @@ impl Calls {
         self.log().by_number.push((numbers, fault));
     }
 
-    /// Treats every call of a verb, such as `write_route`, with `fault` until [`Calls::clear`].
+    /// Treats every call of a verb, such as `write_route`, with `fault` until [`PortCalls::clear`].
     pub(crate) fn always(&self, verb: &'static str, fault: PortFault) {
         self.log().by_verb.push((verb, fault));
     }

@@ -1,11 +1,11 @@
-//! Events: how the run hears of alarms and executions, and to whom they are delivered.
+//! Events: how the run collects those of alarms and executions, and to whom it delivers them.
 
 use super::*;
 use crossfade_world::states::StepFunctions;
 
-impl Run {
-    /// Takes the events of alarms and executions to whom the template's rules send them.
-    pub(super) fn hear(&mut self) {
+impl SimulatedRun {
+    /// Collects the new events of alarms and executions, and sends them where the template's rules say.
+    pub(super) fn collect_events(&mut self) {
         let now = self.account.now();
         let alarms = self.account.world.take_events();
         let statuses = self.account.machines.with(StepFunctions::status_events);
@@ -17,25 +17,22 @@ impl Run {
             if fires {
                 self.account.tell_watch(|watch| watch.alarm_fired(now));
             }
-            let lost = fires && std::mem::take(&mut self.lost);
-            let copies = if lost || !self.deliver_alarm_events { 0 } else { self.copies };
+            let copies = if fires { std::mem::replace(&mut self.copies, 1) } else { self.copies.max(1) };
             for copy in 0..copies {
                 self.send(&event, copy);
-            }
-            if fires {
-                self.copies = 1;
             }
         }
         for event in statuses {
             self.account
                 .tell(|| format!("event: execution {} is {}", event["detail"]["name"], event["detail"]["status"]));
-            if self.deliver_status_events {
-                self.send(&event, 0);
-            }
+            self.send(&event, 0);
         }
     }
 
     pub(super) fn send(&mut self, event: &Value, copy: u32) {
+        if self.lost_sources.iter().any(|source| event["source"] == *source) {
+            return;
+        }
         for rule in wiring().rules.iter().filter(|rule| rule.pattern.matches(event)) {
             for target in &rule.targets {
                 let delay = self.account.draw_seconds(0.1..1.0) + SignedDuration::from_millis(1300 * i64::from(copy));
@@ -62,13 +59,16 @@ impl Run {
     pub(super) fn alarm(&mut self, fault: PortFault) {
         use crate::simulation::scenario::{ERRORS, LATENCY};
         self.account.tell(|| format!("alarm: {fault}"));
-        self.copies = if fault == PortFault::AlarmTwice { 2 } else { 1 };
+        self.copies = match fault {
+            PortFault::AlarmTwice => 2,
+            PortFault::AlarmUnheard => 0,
+            _ => 1,
+        };
         let exists = self.account.world.with(|state| state.cloudwatch.alarm_state(LATENCY).is_some());
         let first = if exists { LATENCY } else { ERRORS };
-        self.lost = fault == PortFault::AlarmUnheard;
         self.account.world.fire_alarm(first);
-        self.hear();
-        self.lost = false;
+        self.collect_events();
+        self.copies = self.copies.max(1);
         if fault == PortFault::TwoAlarms && exists {
             self.account.world.fire_alarm(ERRORS);
         }

@@ -1,9 +1,9 @@
-//! Functions that run: from the payload to the answer, or to the end of their time.
+//! Invocations of functions: from the payload to the answer, or to the timeout.
 
 use super::*;
 use crossfade_actions::ports::Ports;
 
-/// Who waits for an answer.
+/// Who waits for the answer.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     Task { task: TaskId, state: String },
@@ -18,9 +18,9 @@ pub(super) struct Invocation {
     pub(super) waker: Waker,
     pub(super) caller: Caller,
     pub(super) reply: Reply,
-    /// The execution it works for.
+    /// The execution that it works for.
     pub(super) execution: Option<String>,
-    /// Its time is over, and its last call is still under way.
+    /// It has timed out, and its last call is still under way.
     pub(super) late: bool,
     pub(super) hangs: bool,
 }
@@ -40,11 +40,11 @@ impl Visit {
     }
 }
 
-/// What fits beside a state in the console.
+/// The longest reason that fits next to a state in the console.
 const LONGEST_REASON: usize = 1200;
 
-impl Run {
-    pub(super) fn take_up(&mut self, work: Work) {
+impl SimulatedRun {
+    pub(super) fn invoke_state(&mut self, work: Work) {
         let (function, number) = (binary_of(&work.function), self.invocations);
         self.invocations += 1;
         if let Some(before) = &mut self.before {
@@ -87,15 +87,15 @@ impl Run {
         self.tasks.insert(number, invocation);
     }
 
-    /// Runs a command of a person, whose calls count and fail like all others.
+    /// Runs a person's command; its calls count and fail like all others.
     pub(in crate::simulation) fn command(&mut self, command: people::Command) {
         let (caller, waker) = self.caller(command.name());
         let future = people::command(ports(&self.account, caller.clone()), command);
         self.spawn(caller, waker, Box::pin(future), Reply::Person(command), None);
     }
 
-    /// Runs something on the ports of a caller while everything else stands still; none when its process died or its
-    /// time is over.
+    /// Runs `work` on the ports of a caller while everything else stands still. Returns none when its process died or
+    /// timed out.
     pub(crate) fn alone<T, W: Future<Output = T>>(
         &self,
         caller: &'static str,
@@ -141,7 +141,7 @@ impl Run {
         {
             let reason = value["reason"].as_str().unwrap_or_default();
             let told = !reason.is_empty() && !reason.contains('\n') && reason.len() < LONGEST_REASON;
-            assert!(told, "{function} does not tell a person why, in one line: {value}");
+            assert!(told, "{function} gives no reason in one line: {value}");
         }
         if function == "check-alarms"
             && let Ok(value) = &answer
@@ -154,7 +154,7 @@ impl Run {
         self.answered(&invocation.caller, invocation.reply, answer);
     }
 
-    /// Keeps a visit of a state for stories, and replies.
+    /// Replies, and keeps the visit of a state for stories.
     pub(super) fn answered(&mut self, caller: &Caller, reply: Reply, answer: Result<Value, TaskError>) {
         if let Reply::Task { state, .. } = &reply
             && self.account.watch.is_none()
@@ -175,7 +175,7 @@ impl Run {
                 let delay = FIRST_RETRY * i32::try_from(attempt).unwrap();
                 self.due(now + delay, Due::Delivery { target, input, attempt: attempt + 1 });
             }
-            // The person's process died; a person tries again.
+            // The person's process died, and the person runs the command again.
             Reply::Person(command) => match answer.err().map(|error| error.error).as_deref() {
                 Some("Runtime.ExitError" | "Sandbox.Timedout") => self.command(command),
                 Some("GaveUp" | "Denied") => self.gave_up = true,
@@ -185,7 +185,7 @@ impl Run {
         }
     }
 
-    pub(super) fn time_is_over(&mut self, number: u64) {
+    pub(super) fn time_out(&mut self, number: u64) {
         let Some(invocation) = self.tasks.get_mut(&number) else { return };
         invocation.late = true;
         let (reply, hangs, caller) = (invocation.reply.clone(), invocation.hangs, invocation.caller.clone());

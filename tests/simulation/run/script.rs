@@ -1,10 +1,10 @@
-//! What disturbs a run: the scenario's script, and what faults at calls ask for.
+//! What disturbs a run: the scenario's script, and the orders of faults at calls.
 
 use super::*;
 
-impl Run {
-    /// Does what the ports have asked for. True when there was something.
-    pub(super) fn obey(&mut self) -> bool {
+impl SimulatedRun {
+    /// Carries out the orders of the ports. Returns whether there was one.
+    pub(super) fn carry_out_orders(&mut self) -> bool {
         let orders = self.account.take_orders();
         let any = !orders.is_empty();
         for order in orders {
@@ -29,7 +29,7 @@ impl Run {
                     self.stop(&execution);
                 }
                 Order::Alarm(fault) => self.alarm(fault),
-                Order::Recorded(name) => self.act_on(|when| matches!(when, When::Recorded(what) if *what == name)),
+                Order::Recorded(name) => self.run_script(|when| matches!(when, When::Recorded(what) if *what == name)),
             }
         }
         any
@@ -42,17 +42,17 @@ impl Run {
         self.account.machines.with(|states| states.stop(now, execution, None, cause)).unwrap();
     }
 
-    pub(super) fn look_at_states(&mut self) {
+    pub(super) fn check_entered_states(&mut self) {
         let entered = self.account.machines.with(|states| states.entered_states(&self.execution));
         let new = entered[self.entered.min(entered.len())..].to_vec();
         self.entered = entered.len();
         for state in new {
-            self.act_on(|when| matches!(when, When::Entered(name) if *name == state));
+            self.run_script(|when| matches!(when, When::Entered(name) if *name == state));
         }
     }
 
-    /// Does what of the script is due.
-    pub(in crate::simulation) fn act_on(&mut self, due: impl Fn(&When) -> bool) {
+    /// Runs the part of the script that is due.
+    pub(in crate::simulation) fn run_script(&mut self, due: impl Fn(&When) -> bool) {
         let script = std::mem::take(&mut self.script);
         let (now, later): (Vec<_>, Vec<_>) = script.into_iter().partition(|(when, _)| due(when));
         self.script = later;

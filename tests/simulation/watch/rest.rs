@@ -4,7 +4,7 @@ use super::value::{alike, carries, taken_out};
 use crate::simulation::PortFault;
 use crate::simulation::case::Case;
 use crate::simulation::consumers;
-use crate::simulation::run::Run;
+use crate::simulation::run::SimulatedRun;
 use crate::simulation::scenario::WEIGHTS;
 use crate::simulation::scenario::{Outcome, group_exists};
 use crate::simulation::timers::at_once;
@@ -23,7 +23,7 @@ use serde_json::Value;
 const GRACE: SignedDuration = SignedDuration::from_secs(70);
 
 /// How the run ended, by the table; a start that was refused before it left nothing there.
-pub(in crate::simulation) fn outcome(run: &Run) -> Option<Outcome> {
+pub(in crate::simulation) fn outcome(run: &SimulatedRun) -> Option<Outcome> {
     match run.account.head() {
         None => Some(Outcome::Refused),
         Some(head) => match head.phase {
@@ -37,7 +37,7 @@ pub(in crate::simulation) fn outcome(run: &Run) -> Option<Outcome> {
 }
 
 /// Looks at everything once the run is over; `ended` is false when it reached its bound.
-pub(in crate::simulation) fn look(run: &Run, case: &Case, ended: bool) {
+pub(in crate::simulation) fn look(run: &SimulatedRun, case: &Case, ended: bool) {
     let items = run.account.ledger.snapshot();
     let head = run.account.head();
     let outcome = outcome(run);
@@ -54,8 +54,8 @@ pub(in crate::simulation) fn look(run: &Run, case: &Case, ended: bool) {
     locks(run, &items, outcome);
     journal(run, &items, head.as_ref());
     let mut watch = run.account.watch();
-    let rules = watch.stage.untouchable(&run.account.world);
-    let before = watch.stage.policy["untouchable"].clone();
+    let rules = watch.setup.untouchable(&run.account.world);
+    let before = watch.setup.policy["untouchable"].clone();
     watch.expect(4, before == Value::Array(rules.clone()), || format!("rules were changed: {before:?} -> {rules:?}"));
     let begun = head.as_ref().map(|head| head.since);
     let overlooked = watch.alarm_at.zip(watch.finished_at).filter(|(alarm, finished)| {
@@ -66,7 +66,7 @@ pub(in crate::simulation) fn look(run: &Run, case: &Case, ended: bool) {
     watch.expect(6, !left, || "an alarm fired and the new side still has traffic".to_owned());
 }
 
-fn executions(run: &Run, outcome: Option<Outcome>) {
+fn executions(run: &SimulatedRun, outcome: Option<Outcome>) {
     let mut watch = run.account.watch();
     for machine in [MIGRATE, ROLL_BACK] {
         let running = |states: &mut StepFunctions| states.list_executions(machine, Some(Status::Running), 100, None);
@@ -90,7 +90,7 @@ fn executions(run: &Run, outcome: Option<Outcome>) {
     });
 }
 
-fn routes(run: &Run, outcome: Option<Outcome>) {
+fn routes(run: &SimulatedRun, outcome: Option<Outcome>) {
     let last = u32::try_from(WEIGHTS.len() - 1).unwrap();
     let mut watch = run.account.watch();
     let groups = watch.groups().clone();
@@ -128,10 +128,10 @@ fn routes(run: &Run, outcome: Option<Outcome>) {
     }
 }
 
-fn locks(run: &Run, items: &Items, outcome: Option<Outcome>) {
+fn locks(run: &SimulatedRun, items: &Items, outcome: Option<Outcome>) {
     let mut watch = run.account.watch();
     let kept = outcome == Some(Outcome::Halted);
-    let wanted = if kept { watch.stage.routes.len() } else { 0 };
+    let wanted = if kept { watch.setup.routes.len() } else { 0 };
     let held = items.held().count();
     watch.expect(8, held == wanted, || format!("{outcome:?} with {held} locks, expected {wanted}"));
     let guarded = items.guards.len();
@@ -140,7 +140,7 @@ fn locks(run: &Run, items: &Items, outcome: Option<Outcome>) {
 
 /// Our own alarms go with the migration, unless it halted. What a call that hung puts after its caller's end is for
 /// nobody to know, what may not be deleted stays, and two faults may keep the end from being tried again.
-fn guards(run: &Run, case: &Case, items: &Items, outcome: Option<Outcome>) {
+fn guards(run: &SimulatedRun, case: &Case, items: &Items, outcome: Option<Outcome>) {
     let faults = &case.faults;
     if faults.len() > 1 || faults.values().any(|fault| matches!(fault, PortFault::Hangs | PortFault::Denied)) {
         return;
@@ -153,7 +153,7 @@ fn guards(run: &Run, case: &Case, items: &Items, outcome: Option<Outcome>) {
 }
 
 /// Every line told again leads to the stored head.
-fn journal(run: &Run, items: &Items, head: Option<&Head>) {
+fn journal(run: &SimulatedRun, items: &Items, head: Option<&Head>) {
     let Some(head) = head else { return };
     let mut watch = run.account.watch();
     let journal = &items.journals[&head.migration];

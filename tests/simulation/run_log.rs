@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 /// Kept only when somebody will read it.
 #[derive(Default)]
-pub(crate) struct Story {
+pub(crate) struct RunLog {
     kept: bool,
     begun: Option<Timestamp>,
     lines: Vec<String>,
 }
 
-impl Story {
+impl RunLog {
     pub(super) fn kept() -> Self {
         Self { kept: true, ..Self::default() }
     }
