@@ -10,18 +10,11 @@ use serde_json::{Value, json};
 const ALARM: &str = "users-5xx";
 
 /// Migrates `users` without alarm events; `looks` is told before each look of the gates which one it is, from 1.
-fn migrate(policy: Value, mut looks: impl FnMut(usize, &World, &PortCalls) + 'static) -> (Stage, Head) {
+fn migrate(policy: Value, looks: impl FnMut(usize, &World, &PortCalls) + 'static) -> (Stage, Head) {
     let (mut stage, _) = Stage::with_users();
     stage.lose_alarm_events();
     stage.world.add_log_alarm("users-traces");
-    let calls = stage.calls.clone();
-    let mut look = 0;
-    stage.before(move |world, _, work, _| {
-        if work.state == "Check alarms" {
-            look += 1;
-            looks(look, world, &calls);
-        }
-    });
+    stage.before_checks(looks);
     stage.migrate(policy);
     stage.assert_at_rest("users");
     let head = stage.head("users");

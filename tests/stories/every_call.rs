@@ -63,10 +63,10 @@ fn invariant_13_a_shift_that_keeps_failing_on_one_route_is_taken_back_on_all() {
     let execution = stage.migrate(payments());
     stage.assert_at_rest("payments");
     assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
-    assert_eq!(stage.world.with(|state| state.elbv2.weights_of(&services[0].rules[0]).len()), 1);
-    let causes = stage.events("payments").into_iter().filter_map(|event| match event.kind {
-        EventKind::RollbackBegun { cause, .. } => Some(cause),
+    assert_eq!(stage.world.weights_of(&services[0].rules[0]).len(), 1);
+    let causes = stage.recorded("payments", |event| match &event.kind {
+        EventKind::RollbackBegun { cause, .. } => Some(cause.clone()),
         _ => None,
     });
-    assert!(causes.into_iter().all(|cause| cause.contains("Denied")), "{}", stage.told());
+    assert!(causes.iter().all(|cause| cause.contains("Denied")), "{}", stage.told());
 }

@@ -37,11 +37,11 @@ fn they_are_there_before_the_first_change_and_gone_at_the_end() {
     });
     stage.migrate(policy);
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
-    let created = stage.events("users").into_iter().filter_map(|event| match event.kind {
+    let created = stage.recorded("users", |event| match &event.kind {
         EventKind::GuardsCreated { alarms } => Some(alarms.len()),
         _ => None,
     });
-    assert_eq!(created.collect::<Vec<_>>(), [3]);
+    assert_eq!(created, [3]);
     assert_eq!(existing(&stage), Vec::<String>::new());
     assert!(stage.ledger.snapshot().guards.is_empty());
     stage.assert_at_rest("users");

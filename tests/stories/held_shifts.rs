@@ -1,6 +1,6 @@
 //! Shifts that have to wait while the new side has traffic: the gates go on looking, and nothing waits for ever.
 
-use super::stage::{Stage, users};
+use super::stage::{Stage, new_group, users};
 use crate::simulation::at_once;
 use crossfade_actions::operator::commands::{Command, command};
 use crossfade_domain::journal::cursor::NextStep;
@@ -94,11 +94,6 @@ fn a_new_side_with_traffic_that_sickens_before_a_shift_rolls_back_at_once() {
     assert!(cause.starts_with("health: new group "), "{cause}");
     assert!(!states_since_the_first_bake(&stage, &execution).contains(&"Wait for capacity".to_owned()));
     stage.assert_at_rest("users");
-}
-
-fn new_group(world: &World, service: &ServiceOnBalancer) -> String {
-    let weights = world.with(|state| state.elbv2.weights_of(&service.rules[0]));
-    weights.into_iter().map(|(group, _)| group).find(|group| *group != service.old_group).unwrap()
 }
 
 /// The old side is short whenever the shift looks, and whole whenever the gates do.

@@ -28,7 +28,7 @@ fn called(stage: &Stage) -> Vec<String> {
 
 /// What of the journal tells of traffic and hooks.
 fn told(stage: &Stage) -> Vec<String> {
-    let line = |event: Event| match event.kind {
+    let line = |event: &Event| match event.kind {
         EventKind::Shifted { step, .. } => Some(format!("at {step}")),
         EventKind::HookCalled { point, step, .. } => Some(format!("{} {step}?", point.field())),
         EventKind::HookAnswered { point, step, .. } => Some(format!("{} {step}!", point.field())),
@@ -38,7 +38,7 @@ fn told(stage: &Stage) -> Vec<String> {
         EventKind::Finished => Some("finished".to_owned()),
         _ => None,
     };
-    stage.events("users").into_iter().filter_map(line).collect()
+    stage.recorded("users", line)
 }
 
 /// An alarm fires when a state of `migrate-service` is about to run.
@@ -202,10 +202,10 @@ fn a_repeated_function_calls_no_hook_twice() {
     let answers: Vec<_> = stage.visits("Shift weight").iter().map(|visit| visit.answer.clone().unwrap()).collect();
     assert_eq!(answers, *lost.borrow(), "the same input, the same answer");
     assert_eq!(called(&stage), [FIRST, EACH, EACH], "{}", stage.told());
-    let points = stage.events("users").into_iter().filter_map(|event| match event.kind {
+    let points = stage.recorded("users", |event| match event.kind {
         EventKind::HookAnswered { point, .. } => Some(point),
         _ => None,
     });
     let each = HookPoint::AfterEachShift;
-    assert_eq!(points.collect::<Vec<_>>(), [HookPoint::BeforeFirstShift, each, each]);
+    assert_eq!(points, [HookPoint::BeforeFirstShift, each, each]);
 }

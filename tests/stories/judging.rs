@@ -1,6 +1,6 @@
 //! Migrations whose new cluster is compared with the old one, from counts in CloudWatch to where they come to rest.
 
-use super::stage::{Stage, users};
+use super::stage::{Stage, new_group, users};
 use crate::simulation::PortFault;
 use crossfade_domain::journal::{Event, EventKind, Phase, Trigger};
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
@@ -65,15 +65,12 @@ fn serve(stage: &Stage, at: Timestamp, load_balancer: &str, group: &str, served:
     });
 }
 
-fn judged(events: &[Event]) -> Vec<&str> {
-    let reason = |event: &'_ Event| matches!(event.kind, EventKind::Judged { .. });
-    let judged = events.iter().filter(|event| reason(event));
-    judged
-        .map(|event| match &event.kind {
-            EventKind::Judged { reason, .. } => reason.as_str(),
-            _ => unreachable!("the others were left out"),
-        })
-        .collect()
+fn reason_of(event: &Event) -> Option<String> {
+    if let EventKind::Judged { reason, .. } = &event.kind { Some(reason.clone()) } else { None }
+}
+
+fn time_of_shift(event: &Event) -> Option<Timestamp> {
+    matches!(event.kind, EventKind::Shifted { .. }).then_some(event.at)
 }
 
 #[track_caller]
@@ -92,8 +89,7 @@ fn a_cluster_that_fails_more_is_rolled_back_in_the_middle_of_the_bake_with_the_j
     stage.migrate(unguarded(&json!({})));
     rolled_back_by_the_judge(&stage, "judge: new cluster fails 10.0 % of requests (");
     let head = stage.head("users");
-    let shifted =
-        stage.events("users").iter().rev().find(|event| matches!(event.kind, EventKind::Shifted { .. })).unwrap().at;
+    let shifted = stage.recorded("users", time_of_shift).pop().unwrap();
     let minutes = head.rollback.unwrap().begun_at.duration_since(shifted).as_mins();
     assert!((4..10).contains(&minutes), "after {minutes} minutes\n{}", stage.told());
 }
@@ -111,8 +107,7 @@ fn a_cluster_like_the_old_one_arrives_and_the_journal_says_what_was_compared() {
     stage.migrate(unguarded(&json!({"onInconclusive": "rollback"})));
     stage.assert_at_rest("users");
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
-    let events = stage.events("users");
-    let judged = judged(&events);
+    let judged = stage.recorded("users", reason_of);
     assert!(
         judged.iter().any(|reason| reason.contains("(judge: no worse than tolerated: new cluster fails 0.0 %")),
         "{judged:?}"
@@ -129,13 +124,8 @@ fn a_bake_ends_early_when_the_policy_allows_it_and_the_judge_has_seen_enough() {
         fields["schedule"] = schedule;
         stage.migrate(unguarded(&fields));
         assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
-        let shifts: Vec<Timestamp> = stage
-            .events("users")
-            .iter()
-            .filter(|event| matches!(event.kind, EventKind::Shifted { .. } | EventKind::Finished))
-            .map(|event| event.at)
-            .collect();
-        let [_, half, full, finished] = shifts[..] else { panic!("{}", stage.told()) };
+        let [_, half, full] = stage.recorded("users", time_of_shift)[..] else { panic!("{}", stage.told()) };
+        let finished = stage.events("users").pop().unwrap().at;
         (full.duration_since(half).as_mins(), finished.duration_since(full).as_mins())
     };
     assert_eq!(minutes(&json!({})), (30, 12));
@@ -153,13 +143,7 @@ fn that_one_step_was_fine_never_ends_the_next_one_early() {
     ]);
     stage.migrate(unguarded(&json!({"schedule": schedule, "minBake": "1m"})));
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
-    let shifts: Vec<Timestamp> = stage
-        .events("users")
-        .iter()
-        .filter(|event| matches!(event.kind, EventKind::Shifted { .. }))
-        .map(|event| event.at)
-        .collect();
-    let [_, first, second, full] = shifts[..] else { panic!("{}", stage.told()) };
+    let [_, first, second, full] = stage.recorded("users", time_of_shift)[..] else { panic!("{}", stage.told()) };
     for bake in [second.duration_since(first), full.duration_since(second)] {
         assert!((7..=12).contains(&bake.as_mins()), "{bake}\n{}", stage.told());
     }
@@ -226,17 +210,9 @@ fn one_look_is_one_question_to_cloudwatch() {
 #[test]
 fn a_rollback_that_was_recorded_stays_decided_although_its_function_died_and_what_it_saw_is_over() {
     let (mut stage, service) = Stage::with_users();
-    let calls = stage.calls.clone();
-    let mut looks = 0;
-    let old = service.old_group;
-    stage.before(move |world, _, work, _| {
-        if work.state != "Check alarms" {
-            return;
-        }
-        looks += 1;
-        let groups = world.with(|state| state.elbv2.weights_of(&service.rules[0]));
-        let new = groups.into_iter().map(|(group, _)| group).find(|group| *group != old).unwrap();
-        if looks == 1 {
+    stage.before_checks(move |check, world, calls| {
+        let new = new_group(world, &service);
+        if check == 1 {
             world.make_unhealthy(&new);
             calls.always("record", PortFault::DiesAfter);
         } else {
@@ -250,8 +226,7 @@ fn a_rollback_that_was_recorded_stays_decided_although_its_function_died_and_wha
     assert_eq!(head.phase, Phase::RolledBack, "{}", stage.told());
     let cause = head.rollback.unwrap().cause;
     assert!(cause.contains("health: ") && cause.contains("0 of 2 targets healthy"), "{cause}");
-    let recorded = stage.events("users").iter().filter(|event| matches!(event.kind, EventKind::Judged { .. })).count();
-    assert_eq!(recorded, 1, "decided once");
+    assert_eq!(stage.recorded("users", reason_of).len(), 1, "decided once");
 }
 
 #[test]

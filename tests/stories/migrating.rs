@@ -11,14 +11,10 @@ fn a_healthy_service_ends_migrated_with_everything_on_the_new_cluster() {
     assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
     stage.assert_at_rest("users");
     assert_eq!(stage.head("users").phase, Phase::Migrated);
-    let shifted: Vec<u32> = stage
-        .events("users")
-        .iter()
-        .filter_map(|event| match event.kind {
-            EventKind::Shifted { step, .. } => Some(step),
-            _ => None,
-        })
-        .collect();
+    let shifted = stage.recorded("users", |event| match event.kind {
+        EventKind::Shifted { step, .. } => Some(step),
+        _ => None,
+    });
     assert_eq!(shifted, [0, 1, 2]);
 }
 

@@ -52,7 +52,7 @@ impl Halted {
     }
 
     fn weights(&self) -> Vec<(String, u32)> {
-        self.stage.world.with(|state| state.elbv2.weights_of(&self.service.rules[0]))
+        self.stage.world.weights_of(&self.service.rules[0])
     }
 
     fn ends(&mut self, phase: Phase) {

@@ -96,7 +96,7 @@ fn invariant_5_a_foreign_edit_is_kept_without_our_group() {
     stage.world.someone_sets_weight(&service.rules[0], &other, 50).unwrap();
     let (_, verified) = roll_back(&stage);
     assert_eq!(verified["verdict"], "rolledBack");
-    let weights = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+    let weights = stage.world.weights_of(&service.rules[0]);
     assert_eq!(weights, [(service.old_group.clone(), 999), (other, 50)], "950 and 50 of ours, without the rest scaled");
     let kept =
         stage.events("users").iter().filter(|event| matches!(event.kind, EventKind::ForeignEditKept { .. })).count();
@@ -111,9 +111,9 @@ fn invariant_5_our_group_already_gone_is_recorded_and_left() {
     let other = stage.world.add_service("internal", "other", &[]).old_group;
     stage.world.someone_sets_weight(&service.rules[0], &other, 1).unwrap();
     stage.world.someone_removes_group(&service.rules[0], &new).unwrap();
-    let before = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+    let before = stage.world.weights_of(&service.rules[0]);
     assert_eq!(roll_back(&stage).1["verdict"], "rolledBack");
-    assert_eq!(stage.world.with(|state| state.elbv2.weights_of(&service.rules[0])), before);
+    assert_eq!(stage.world.weights_of(&service.rules[0]), before);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn invariant_5_the_old_group_gone_while_ours_is_there_halts_after_all_other_rout
     let acted = stage.call("roll-back", &act()).unwrap().unwrap();
     assert_eq!(acted["verdict"], "halt");
     assert!(acted["reason"].as_str().unwrap().contains("old target group"), "{acted}");
-    let second = stage.world.with(|state| state.elbv2.weights_of(&service.rules[1]));
+    let second = stage.world.weights_of(&service.rules[1]);
     assert_eq!(second.len(), 1, "the other route is back");
     stage.assert_at_rest("users");
 }
@@ -211,7 +211,7 @@ fn invariant_6_a_route_that_is_denied_halts_loudly_after_all_others_are_back() {
     let calls = &stage.calls.made()[writes..];
     assert_eq!(calls[6], "write_route", "{calls:?}");
     assert_eq!(acted["verdict"], "halt");
-    let lengths = |rule: &str| stage.world.with(|state| state.elbv2.weights_of(rule).len());
+    let lengths = |rule: &str| stage.world.weights_of(rule).len();
     assert_eq!((lengths(&service.rules[0]), lengths(&service.rules[1])), (2, 1));
     let reason = stage.head("users").reason.unwrap();
     assert!(reason.contains("not authorized") && reason.contains("roll-back-service"), "{reason}");
@@ -290,7 +290,7 @@ fn invariant_14_the_most_loaded_routes_are_returned_first() {
         assert!(stage.call("roll-back", &act).is_none(), "the function died");
         let new: Vec<String> = stage.head("payments").new_groups.values().map(ToString::to_string).collect();
         [most, least].map(|rule| {
-            let weights = stage.world.with(|state| state.elbv2.weights_of(&rule));
+            let weights = stage.world.weights_of(&rule);
             weights.iter().any(|(group, _)| new.contains(group))
         })
     };

@@ -1,6 +1,6 @@
 //! Shifts: what stops them, and what they never do.
 
-use super::stage::{Stage, users};
+use super::stage::{Stage, new_group, users};
 use crate::simulation::at_once;
 use crossfade_actions::error::ErrorClass;
 use crossfade_actions::operator::commands::{Command, command};
@@ -31,7 +31,7 @@ fn invariant_5_drift_halts_and_overwrites_nothing() {
             world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
         });
         assert_eq!(stage.ended(&execution), (Status::Failed, "Halted".to_owned()), "{state}\n{}", stage.told());
-        let weights = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+        let weights = stage.world.weights_of(&service.rules[0]);
         assert_eq!(weights[0], (service.old_group.clone(), 700), "{state}: the edit is still there");
         let reason = stage.head("users").reason.unwrap();
         assert!(reason.contains("700") && reason.contains("rule"), "{reason}");
@@ -59,7 +59,7 @@ fn a_route_changed_between_plan_and_attach_refuses_the_migration() {
     assert_eq!(stage.ended(&execution).1, "Refused", "{}", stage.told());
     assert_eq!(stage.head("users").phase, Phase::Refused);
     assert_eq!(stage.ledger.snapshot().held().count(), 0);
-    let weights = stage.world.with(|state| state.elbv2.weights_of(&service.rules[0]));
+    let weights = stage.world.weights_of(&service.rules[0]);
     assert_eq!(weights.len(), 2, "the foreign edit is still there");
 }
 
@@ -72,12 +72,6 @@ fn invariant_2_no_weight_for_a_group_without_enough_healthy_targets() {
     assert_eq!(stage.ended(&execution), (Status::Failed, "Halted".to_owned()), "{}", stage.told());
     assert_eq!(stage.step("users"), Some(0));
     assert!(stage.head("users").reason.unwrap().contains("healthy"));
-}
-
-/// The other group in a service's first rule: ours.
-fn new_group(world: &World, service: &ServiceOnBalancer) -> String {
-    let weights = world.with(|state| state.elbv2.weights_of(&service.rules[0]));
-    weights.into_iter().map(|(group, _)| group).find(|group| *group != service.old_group).unwrap()
 }
 
 #[test]
@@ -184,7 +178,7 @@ fn invariant_5_a_read_that_has_become_old_is_made_again_before_the_next_write() 
         stage.calls.before(intent, move || {
             world.advance(jiff::SignedDuration::from_secs(4));
             for rule in &rules {
-                let weights = world.with(|state| state.elbv2.weights_of(rule));
+                let weights = world.weights_of(rule);
                 let still_to_be_written = weights.iter().any(|(group, weight)| *group == old && *weight > 0);
                 if still_to_be_written {
                     world.someone_sets_weight(rule, &old, 700).unwrap();
@@ -194,7 +188,7 @@ fn invariant_5_a_read_that_has_become_old_is_made_again_before_the_next_write() 
         let execution = stage.migrate(users());
         assert_eq!(stage.ended(&execution).1, "Halted", "{}", stage.told());
         let kept = service.rules.iter().any(|rule| {
-            let weights = stage.world.with(|state| state.elbv2.weights_of(rule));
+            let weights = stage.world.weights_of(rule);
             weights.contains(&(service.old_group.clone(), 700))
         });
         assert!(kept, "the edit is still there\n{}", stage.told());

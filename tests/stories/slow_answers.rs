@@ -7,20 +7,12 @@ use crossfade_world::World;
 use serde_json::json;
 
 /// Migrates `users`; `looks` is told before each look of the gates which one it is, from 1.
-fn migrate(mut looks: impl FnMut(usize, &World, &PortCalls) + 'static) -> (Stage, Head) {
+fn migrate(looks: impl FnMut(usize, &World, &PortCalls) + 'static) -> (Stage, Head) {
     let (mut stage, _) = Stage::with_users();
     stage.lose_alarm_events();
     let mut policy = users();
     policy["service"]["maxHold"] = json!("20m");
-    let (calls, mut look) = (stage.calls.clone(), 0);
-    stage.before(move |world, _, work, _| {
-        if work.state == "Check alarms" {
-            look += 1;
-            looks(look, world, &calls);
-        } else if work.state == "Roll back" {
-            calls.clear();
-        }
-    });
+    stage.before_checks(looks);
     stage.migrate(policy);
     stage.assert_at_rest("users");
     let died = stage.visits("Check alarms").iter().any(|look| look.answer.is_err());

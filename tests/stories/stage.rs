@@ -107,6 +107,17 @@ impl Stage {
         });
     }
 
+    /// Calls `happens` before each check of the gates, with the number of the check from 1.
+    pub(crate) fn before_checks(&mut self, mut happens: impl FnMut(usize, &World, &PortCalls) + 'static) {
+        let (calls, mut check) = (self.calls.clone(), 0);
+        self.before(move |world, _, work, _| {
+            if work.state == "Check alarms" {
+                check += 1;
+                happens(check, world, &calls);
+            }
+        });
+    }
+
     /// Removes what [`Stage::before`] has set.
     pub(crate) fn undisturbed(&mut self) {
         self.run.before = None;
@@ -213,6 +224,11 @@ impl Stage {
         self.ledger.snapshot().journals[&self.head(service).migration].clone()
     }
 
+    /// What `kept` returns of the events of a service's journal.
+    pub(crate) fn recorded<T>(&self, service: &str, kept: impl Fn(&Event) -> Option<T>) -> Vec<T> {
+        self.events(service).iter().filter_map(kept).collect()
+    }
+
     /// How an execution ended: its status, and its error where it failed.
     pub(crate) fn ended(&self, execution: &str) -> (Status, String) {
         self.machines.with(|engine| {
@@ -276,6 +292,12 @@ impl Stage {
     pub(crate) fn told(&self) -> String {
         self.run.account.log.lock().unwrap().text()
     }
+}
+
+/// The other group in a service's first rule: the new one.
+pub(crate) fn new_group(world: &World, service: &ServiceOnBalancer) -> String {
+    let weights = world.weights_of(&service.rules[0]);
+    weights.into_iter().map(|(group, _)| group).find(|group| *group != service.old_group).unwrap()
 }
 
 /// One service's policy: two steps of two slices each, new instances registered by us.

@@ -51,8 +51,13 @@ impl World {
         gone.expect("deleting an alarm is never refused");
     }
 
-    /// Somebody sets one group's weight in a route (the ARN of a rule, or of a listener for its default action); the
-    /// other groups of the action keep theirs. A group that is not in the action is added to it.
+    /// Returns the groups and weights of a route: the ARN of a rule, or of a listener for its default action.
+    pub fn weights_of(&self, route: &str) -> Vec<(String, u32)> {
+        self.locked().elbv2.weights_of(route)
+    }
+
+    /// Someone sets one group's weight in a route; the other groups of the action keep theirs. A group that is not in
+    /// the action is added to it.
     pub fn someone_sets_weight(&self, route: &str, group: &str, weight: u16) -> Result<(), AwsError> {
         let mut state = self.locked();
         let mut weights = state.elbv2.weights_of(route);
@@ -64,7 +69,7 @@ impl World {
         state.elbv2.set_forward(now, route, &weights)
     }
 
-    /// Somebody takes a group out of a route.
+    /// Someone takes a group out of a route.
     pub fn someone_removes_group(&self, route: &str, group: &str) -> Result<(), AwsError> {
         let mut state = self.locked();
         let weights: Vec<_> = state.elbv2.weights_of(route).into_iter().filter(|(arn, _)| arn != group).collect();
