@@ -1,6 +1,6 @@
 //! Elastic Load Balancing v2: what it stores, what it refuses, how it judges targets and where it sends a request.
 //!
-//! Pure and synchronous: `now` is an argument, nothing is random unless a seed was given.
+//! Pure and synchronous: `now` is an argument, nothing is random.
 
 mod actions;
 mod builder;
@@ -27,8 +27,6 @@ pub use throttle::Throttle;
 use crate::aws_error::AwsError;
 use crate::tree::Tree;
 use jiff::Timestamp;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 use state::{Listener, LoadBalancer, Rule, TargetGroup};
 use std::collections::BTreeMap;
 
@@ -43,8 +41,6 @@ pub struct Elbv2 {
     tags: BTreeMap<String, BTreeMap<String, String>>,
     throttle: Option<Throttle>,
     largest_page: usize,
-    /// None: exact weights. Some: drawn at random by weight, as AWS does.
-    random_choice: Option<ChaCha8Rng>,
 }
 
 impl Elbv2 {
@@ -59,7 +55,6 @@ impl Elbv2 {
             tags: BTreeMap::new(),
             throttle: None,
             largest_page: 400,
-            random_choice: None,
         }
     }
 
@@ -71,11 +66,6 @@ impl Elbv2 {
     /// No page of a list has more items than this, for any `PageSize` (AWS: 400). Small pages test pagination.
     pub fn set_largest_page(&mut self, items: usize) {
         self.largest_page = items.max(1);
-    }
-
-    /// Chooses groups at random by weight, as AWS does, instead of by exact turns.
-    pub fn choose_at_random(&mut self, seed: u64) {
-        self.random_choice = Some(ChaCha8Rng::seed_from_u64(seed));
     }
 
     /// Runs one operation of the API, by AWS's name, on its parameters.

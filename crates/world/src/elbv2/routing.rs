@@ -5,7 +5,6 @@ use super::state::{Forward, Health, Step};
 use super::{Elbv2, identity};
 use crate::tree::Tree;
 use jiff::Timestamp;
-use rand::Rng as _;
 
 /// The cookie by which a client stays with a target group.
 const GROUP_COOKIE: &str = "AWSALBTG";
@@ -111,14 +110,11 @@ impl Elbv2 {
         if total == 0 {
             return None;
         }
-        let slot = if let Some(random) = &mut self.random_choice {
-            random.random_range(0..total)
-        } else {
-            let rule = self.rules.get_mut(rule)?;
-            let turn = rule.chosen % total;
-            rule.chosen += 1;
-            turn * stride(total) % total
-        };
+        // Exact turns by weight, where AWS draws at random: a test can count on every split.
+        let rule = self.rules.get_mut(rule)?;
+        let turn = rule.chosen % total;
+        rule.chosen += 1;
+        let slot = turn * stride(total) % total;
         let mut passed = 0;
         forward.groups.iter().find_map(|(group, weight)| {
             passed += u64::from(*weight);
