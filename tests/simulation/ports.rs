@@ -10,7 +10,7 @@ use super::account::{Account, Order};
 use super::breakage::Breakage;
 use super::timers::{Sleep, VirtualClock, at_once};
 use super::watch::{ALARMS, FIRINGS, METRICS};
-use super::wiring::timeout_seconds;
+use super::wiring::{service, timeout_seconds};
 use crossfade_actions::ports::{
     Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, Metrics, PortError, Ports, RollBackOrder,
     Routes as _, Started,
@@ -218,7 +218,6 @@ impl SimulatedPorts {
     }
 
     fn record_event(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
-        let known = self.knows(event);
         if self.broken(Breakage::JournalLosesLines) && matches!(event.kind, EventKind::TargetsChecked { .. }) {
             self.breach(|items| {
                 items.heads.insert(after.service.clone(), after.clone());
@@ -234,9 +233,15 @@ impl SimulatedPorts {
         if self.broken(Breakage::ResumeKeepsGeneration) && matches!(event.kind, EventKind::Resumed { .. }) {
             after.generation = before.generation;
         }
-        let after = &after;
-        at_once(self.account.ledger.record(before, event, after))?;
-        if !known {
+        self.write_event(event, || at_once(self.account.ledger.record(before, event, &after)))
+    }
+
+    /// Writes an event to the table, and looks at the table after it. An event that an earlier attempt has written is
+    /// not recorded again.
+    fn write_event<E>(&self, event: &Event, write: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        let known = self.knows(event);
+        write()?;
+        if !known && self.knows(event) {
             self.recorded(event);
         }
         self.after_write();
@@ -267,9 +272,9 @@ impl SimulatedPorts {
         self.after_write();
     }
 
+    /// Whether the table has an event. The world's table finds a journal by its migration alone.
     fn knows(&self, event: &Event) -> bool {
-        let items = self.account.ledger.snapshot();
-        items.journals.get(&event.migration).is_some_and(|journal| journal.contains(event))
+        at_once(self.account.ledger.events(&service(), &event.migration)).unwrap().contains(event)
     }
 
     fn breach(&self, change: impl FnOnce(&mut crossfade_world::ledger::Items)) {

@@ -3,23 +3,13 @@
 use super::super::breakage::Breakage;
 use super::super::timers::at_once;
 use super::SimulatedPorts;
-use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
+use crossfade_actions::ports::{Ledger, LedgerError, TakeError};
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
 use serde_json::Value;
-
-/// A take's errors hold the ledger's, which hold the port's.
-#[derive(Debug)]
-struct Take(TakeError);
-
-impl From<PortError> for Take {
-    fn from(error: PortError) -> Self {
-        Self(TakeError::Ledger(LedgerError::Port(error)))
-    }
-}
 
 #[async_trait::async_trait]
 impl Ledger for SimulatedPorts {
@@ -54,22 +44,16 @@ impl Ledger for SimulatedPorts {
     }
 
     async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
-        let effect = || {
-            let known = self.knows(event);
-            at_once(self.account.ledger.take(previous, head, plan, event)).map_err(Take)?;
+        let take = || {
+            at_once(self.account.ledger.take(previous, head, plan, event))?;
             if self.broken(Breakage::OneRouteIsNotLocked) {
                 self.breach(|items| {
                     items.locks.pop_last();
                 });
             }
-            // A take of the same execution may have been there before it; then nothing was written.
-            if !known && self.knows(event) {
-                self.recorded(event);
-            }
-            self.after_write();
             Ok(())
         };
-        self.call("take", head.migration.as_str(), effect).await.map_err(|Take(error)| error)
+        self.call("take", head.migration.as_str(), || self.write_event(event, take)).await
     }
 
     async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
@@ -78,16 +62,10 @@ impl Ledger for SimulatedPorts {
 
     async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
         let effect = || {
-            let known = self.knows(event);
             if self.broken(Breakage::AcceptedDriftIsForgotten) {
                 return self.record_without_revision(before, event);
             }
-            at_once(self.account.ledger.revise(before, event, after, plan))?;
-            if !known {
-                self.recorded(event);
-            }
-            self.after_write();
-            Ok(())
+            self.write_event(event, || at_once(self.account.ledger.revise(before, event, after, plan)))
         };
         self.call("revise", before.migration.as_str(), effect).await
     }
@@ -97,16 +75,13 @@ impl Ledger for SimulatedPorts {
             if self.broken(Breakage::LocksAreKept) {
                 return self.record_event(before, event, after);
             }
-            let known = self.knows(event);
-            at_once(self.account.ledger.release(before, event, after, plan))?;
-            if self.broken(Breakage::LocksAreFreeAtOnce) {
-                self.breach(|items| items.locks.clear());
-            }
-            if !known {
-                self.recorded(event);
-            }
-            self.after_write();
-            Ok(())
+            self.write_event(event, || {
+                at_once(self.account.ledger.release(before, event, after, plan))?;
+                if self.broken(Breakage::LocksAreFreeAtOnce) {
+                    self.breach(|items| items.locks.clear());
+                }
+                Ok(())
+            })
         };
         self.call("release", before.migration.as_str(), effect).await
     }

@@ -54,6 +54,12 @@ pub enum TakeError {
     Ledger(#[from] LedgerError),
 }
 
+impl From<PortError> for TakeError {
+    fn from(error: PortError) -> Self {
+        Self::Ledger(error.into())
+    }
+}
+
 /// The table: heads, locks, plans, journals, the index from alarms to services, policies.
 ///
 /// Every write carries the generation it was made under. Reads are consistent. A write that is retried because its
