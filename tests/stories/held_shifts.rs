@@ -8,7 +8,6 @@ use crossfade_domain::journal::{EventKind, Trigger};
 use crossfade_domain::names::ServiceName;
 use crossfade_world::World;
 use crossfade_world::states::Status;
-use crossfade_world::world::ServiceOnBalancer;
 use serde_json::json;
 
 /// Runs a migration in which something happens before invocations; it is told the state and the number of its visit,

@@ -32,9 +32,9 @@ fn writes(stage: &Stage) -> Vec<usize> {
 }
 
 /// The invocations of a state that wrote to routes: how many routes each wrote.
-fn writes_by_invocation(stage: &Stage, state: &str) -> Vec<usize> {
+fn writes_by_invocation(stage: &Stage, of_state: &str) -> Vec<usize> {
     let writes = |visit: &&Visit| visit.calls.iter().filter(|verb| **verb == "write_route").count();
-    stage.visits(state).iter().map(writes).filter(|count| *count > 0).collect()
+    stage.visits(of_state).iter().map(writes).filter(|count| *count > 0).collect()
 }
 
 /// Five routes go up a step, and back at an alarm.
@@ -116,11 +116,11 @@ fn invariant_14_a_rollback_beside_a_raise_is_never_throttled() {
         let users = &ledger.snapshot().heads[&ServiceName::parse("users").unwrap()];
         assert_eq!((users.phase, users.intended_step), (Phase::Moving, Some(1)), "users is being raised");
         world.fire_alarm("payments-5xx");
-        let begun = world.now();
+        let fired_at = world.now();
         let event = json!({"detail": {"alarmName": "payments-5xx", "state": {"value": "ALARM"}}});
         let report = at_once(react_to_alarm(&ports, &event)).unwrap();
         assert_eq!(report["services"][0]["did"], "rolled back; the second look follows", "{report}");
-        *measured.lock().unwrap() = Some(world.now().duration_since(begun));
+        *measured.lock().unwrap() = Some(world.now().duration_since(fired_at));
         world.with(|state| state.elbv2.set_throttle(None));
     });
     stage.run();
@@ -153,6 +153,23 @@ fn a_shift_of_ninety_routes_continues_where_its_invocation_stopped() {
     stage.assert_at_rest("users");
 }
 
+/// A service of 60 routes, to which something happens in the middle of its first shift.
+fn taken_back_when(objects: impl Fn(&World, &ServiceOnBalancer) + 'static, cause: &str) {
+    let (mut stage, service) = with_routes(60);
+    stage.lose_alarm_events();
+    let execution = with_visits(&mut stage, users(), move |world, state, visit| {
+        // The first look comes in the middle of the first shift.
+        if (state, visit) == ("Check alarms", 1) {
+            objects(world, &service);
+        }
+    });
+    assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+    assert!(writes_by_invocation(&stage, "Shift weight").iter().sum::<usize>() < 60, "{}", stage.told());
+    let rollback = stage.head("users").rollback.unwrap();
+    assert!(rollback.cause.starts_with(cause), "{}", rollback.cause);
+    stage.assert_at_rest("users");
+}
+
 #[test]
 fn half_of_a_shift_is_taken_back_when_a_gate_objects() {
     let fires = |world: &World, _: &ServiceOnBalancer| world.fire_alarm("users-5xx");
@@ -161,22 +178,6 @@ fn half_of_a_shift_is_taken_back_when_a_gate_objects() {
         let new = weights.into_iter().map(|(group, _)| group).find(|group| *group != service.old_group).unwrap();
         world.make_unhealthy(&new);
     };
-    check(fires, "alarms: users-5xx is firing");
-    check(sickens, "health: ");
-
-    fn check(objects: impl Fn(&World, &ServiceOnBalancer) + 'static, cause: &str) {
-        let (mut stage, service) = with_routes(60);
-        stage.lose_alarm_events();
-        let execution = with_visits(&mut stage, users(), move |world, state, visit| {
-            // The first look comes in the middle of the first shift.
-            if (state, visit) == ("Check alarms", 1) {
-                objects(world, &service);
-            }
-        });
-        assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
-        assert!(writes_by_invocation(&stage, "Shift weight").iter().sum::<usize>() < 60, "{}", stage.told());
-        let rollback = stage.head("users").rollback.unwrap();
-        assert!(rollback.cause.starts_with(cause), "{}", rollback.cause);
-        stage.assert_at_rest("users");
-    }
+    taken_back_when(fires, "alarms: users-5xx is firing");
+    taken_back_when(sickens, "health: ");
 }
