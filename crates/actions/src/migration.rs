@@ -4,17 +4,16 @@ pub(crate) mod delete_guard_alarms;
 pub(crate) mod halt;
 pub(crate) mod hooks;
 pub(crate) mod ownership;
-pub(crate) mod read_journal;
 pub(crate) mod write_journal;
 
 use crate::answer::answer;
 use crate::error::ActionError;
 use crate::ports::Ports;
+use crate::reads::journal::plan_of;
 use crossfade_domain::journal::Head;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
-use read_journal::plan_of;
 use std::sync::Arc;
 
 /// A migration that an action works on. Each record moves its head on.

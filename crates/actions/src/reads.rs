@@ -6,3 +6,4 @@ pub(crate) mod deadline;
 pub(crate) mod health;
 pub(crate) mod hour_before;
 pub(crate) mod inventory;
+pub(crate) mod journal;

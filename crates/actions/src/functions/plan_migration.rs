@@ -2,12 +2,12 @@
 
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
-use crate::migration::read_journal::head_of;
 use crate::operator::resume::{Resume, Resumed, take_over};
 use crate::payload::Fields;
 use crate::ports::{Ports, TakeError};
 use crate::reads::alarms::alarms;
 use crate::reads::inventory::read_inventory;
+use crate::reads::journal::head_of;
 use crossfade_domain::alarms::alarm::AlarmState;
 use crossfade_domain::alarms::guard::guard_alarms;
 use crossfade_domain::alarms::quiet::{AlarmsRead, objections};

@@ -2,8 +2,8 @@
 
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
-use crate::migration::read_journal::head_of;
 use crate::ports::{Ports, RollBackOrder, Started};
+use crate::reads::journal::head_of;
 use crate::rollback::begin::{Begun, bring_all_back, fence_off, roll_back_all};
 use crate::rollback::by_tags::{guarded_groups, remove_these_groups};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};

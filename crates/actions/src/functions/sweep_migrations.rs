@@ -1,10 +1,10 @@
 //! `sweep-migrations`: a migration whose execution has died is rolled back.
 
 use crate::error::{ActionError, Doing as _};
-use crate::migration::read_journal::{open_heads, plan_of};
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
 use crate::reads::alarms::alarms_since;
 use crate::reads::health::too_few_new;
+use crate::reads::journal::{open_heads, plan_of};
 use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use jiff::Timestamp;

@@ -3,9 +3,9 @@
 use crate::answer::answer;
 use crate::error::{ActionError, ErrorClass};
 use crate::migration::Migration;
-use crate::migration::read_journal::head_of;
 use crate::payload::StepInput;
 use crate::ports::Ports;
+use crate::reads::journal::head_of;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::SETTLE_SECONDS;

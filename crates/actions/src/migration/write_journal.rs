@@ -2,8 +2,8 @@
 
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
-use crate::migration::read_journal::head_of;
 use crate::ports::{LedgerError, Ports};
+use crate::reads::journal::head_of;
 use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::plan::Plan;
 

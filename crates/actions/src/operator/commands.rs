@@ -1,9 +1,9 @@
 //! Commands for a running migration; `check-alarms` finds them at the next slice.
 
 use crate::error::ActionError;
-use crate::migration::read_journal::head_of;
 use crate::migration::write_journal::record;
 use crate::ports::Ports;
+use crate::reads::journal::head_of;
 use crossfade_domain::journal::{Commands, EventKind, Head, Phase};
 use crossfade_domain::names::ServiceName;
 

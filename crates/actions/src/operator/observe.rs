@@ -2,10 +2,10 @@
 //! A part that cannot be read is an error next to the parts that can.
 
 use crate::error::ActionError;
-use crate::migration::read_journal::plan_of;
 use crate::ports::Ports;
 use crate::reads::alarms::alarms;
 use crate::reads::health::health;
+use crate::reads::journal::plan_of;
 use crate::routes::read::{may_carry, read_all};
 use crossfade_domain::alarms::alarm::Alarm;
 use crossfade_domain::journal::{Head, Phase};

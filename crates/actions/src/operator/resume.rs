@@ -1,10 +1,10 @@
 //! `resume`: continues a halted migration in a new execution.
 
 use crate::error::{ActionError, Doing as _};
-use crate::migration::read_journal::{head_of, plan_of};
 use crate::ports::{LedgerError, Ports, Started};
 use crate::reads::alarms::alarms_since;
 use crate::reads::health::too_few_old;
+use crate::reads::journal::{head_of, plan_of};
 use crate::routes::read;
 use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{EventKind, Head, Phase};

@@ -1,9 +1,9 @@
 //! Reads what the judge compares, and asks the judge.
 
 use crate::error::{ActionError, Doing as _};
-use crate::migration::read_journal::events_of;
 use crate::ports::Ports;
 use crate::reads::hour_before::in_seconds;
+use crate::reads::journal::events_of;
 use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, objections, parameters, queries, read, series};
 use crossfade_domain::gates::judge::JudgeReading;
 use crossfade_domain::journal::Head;

@@ -4,9 +4,9 @@
 use crate::answer::answer;
 use crate::error::{ActionError, ErrorClass};
 use crate::migration::Migration;
-use crate::migration::read_journal::{events_of, plan_of};
 use crate::migration::write_journal::{Continue, write};
 use crate::ports::Ports;
+use crate::reads::journal::{events_of, plan_of};
 use crate::rollback::return_routes::{Returned, RouteReturns, return_all};
 use crate::rollback::withdraw::withdraw;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};

@@ -4,9 +4,9 @@
 
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
-use crate::migration::read_journal::head_of;
 use crate::ports::Ports;
 use crate::reads::health::health_of_pairs;
+use crate::reads::journal::head_of;
 use crate::retry::{Attempts, FIRST_BACKOFF, WRITE_TRIES, retry, retry_while};
 use crate::routes::read::{self, Live};
 use crossfade_domain::journal::{Head, Phase};

@@ -3,8 +3,8 @@
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::ownership::superseded;
-use crate::migration::read_journal::head_of;
 use crate::ports::{PortError, Ports};
+use crate::reads::journal::head_of;
 use crate::retry::{Attempts, WRITE_TRIES};
 use crate::routes::read::{Live, may_carry, read, wanted};
 use crossfade_domain::journal::Phase;
