@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// Runs a migration in which something happens before invocations; it is told the state and the number of its visit,
 /// from 1.
-pub(super) fn with_visits(
+fn with_visits(
     stage: &mut Stage,
     policy: serde_json::Value,
     mut happens: impl FnMut(&World, &str, usize) + 'static,

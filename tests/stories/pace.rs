@@ -1,7 +1,6 @@
 //! The pace of the way up: at most one write a second, so a rollback always has changes left (invariant 14).
 
-use super::held_shifts::with_visits;
-use super::stage::{Stage, payments, users};
+use super::stage::{Stage, new_group, payments, users};
 use crate::simulation::{Visit, at_once, wiring};
 use crossfade_actions::functions::react_to_alarm::react_to_alarm;
 use crossfade_domain::journal::{EventKind, Phase};
@@ -25,12 +24,6 @@ fn with_routes(count: usize) -> (Stage, ServiceOnBalancer) {
     (stage, service)
 }
 
-/// The numbers of the writes to routes.
-fn writes(stage: &Stage) -> Vec<usize> {
-    let calls = stage.calls.made();
-    (0..calls.len()).filter(|number| calls[*number] == "write_route").collect()
-}
-
 /// The invocations of a state that wrote to routes: how many routes each wrote.
 fn writes_by_invocation(stage: &Stage, of_state: &str) -> Vec<usize> {
     let writes = |visit: &&Visit| visit.calls.iter().filter(|verb| **verb == "write_route").count();
@@ -39,11 +32,8 @@ fn writes_by_invocation(stage: &Stage, of_state: &str) -> Vec<usize> {
 
 /// Five routes go up a step, and back at an alarm.
 fn up_and_back(stage: &mut Stage) {
-    let execution = with_visits(stage, users(), |world, state, visit| {
-        if (state, visit) == ("Check alarms", 1) {
-            world.fire_alarm("users-5xx");
-        }
-    });
+    stage.once_before("Check alarms", |world| world.fire_alarm("users-5xx"));
+    let execution = stage.migrate(users());
     assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
 }
 
@@ -52,7 +42,7 @@ fn invariant_14_the_way_up_writes_once_a_second_and_the_way_back_at_once() {
     let numbers = {
         let (mut free, _) = with_routes(5);
         up_and_back(&mut free);
-        writes(&free)
+        free.calls.numbers_of("write_route")
     };
     let (mut stage, _) = with_routes(5);
     let times: Arc<Mutex<Vec<(Phase, Timestamp)>>> = Arc::default();
@@ -100,7 +90,7 @@ fn invariant_14_a_rollback_beside_a_raise_is_never_throttled() {
     begin(&mut free);
     free.run();
     // 18 routes of payments are attached and raised, and 60 of users are attached before they are raised.
-    let raise = writes(&free)[18 + 18 + 60..].to_vec();
+    let raise = free.calls.numbers_of("write_route")[18 + 18 + 60..].to_vec();
 
     let (mut stage, _) = with_routes(60);
     let execution = begin(&mut stage);
@@ -153,16 +143,14 @@ fn a_shift_of_ninety_routes_continues_where_its_invocation_stopped() {
     stage.assert_at_rest("users");
 }
 
-/// A service of 60 routes, to which something happens in the middle of its first shift.
+/// Runs a shift of 60 routes in the middle of which a gate objects.
+#[track_caller]
 fn taken_back_when(objects: impl Fn(&World, &ServiceOnBalancer) + 'static, cause: &str) {
     let (mut stage, service) = with_routes(60);
     stage.lose_alarm_events();
-    let execution = with_visits(&mut stage, users(), move |world, state, visit| {
-        // The first look comes in the middle of the first shift.
-        if (state, visit) == ("Check alarms", 1) {
-            objects(world, &service);
-        }
-    });
+    // The first check comes in the middle of the first shift.
+    stage.once_before("Check alarms", move |world| objects(world, &service));
+    let execution = stage.migrate(users());
     assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
     assert!(writes_by_invocation(&stage, "Shift weight").iter().sum::<usize>() < 60, "{}", stage.told());
     let rollback = stage.head("users").rollback.unwrap();
@@ -173,11 +161,7 @@ fn taken_back_when(objects: impl Fn(&World, &ServiceOnBalancer) + 'static, cause
 #[test]
 fn half_of_a_shift_is_taken_back_when_a_gate_objects() {
     let fires = |world: &World, _: &ServiceOnBalancer| world.fire_alarm("users-5xx");
-    let sickens = |world: &World, service: &ServiceOnBalancer| {
-        let weights = world.with(|state| state.elbv2.weights_of(&service.rules[0]));
-        let new = weights.into_iter().map(|(group, _)| group).find(|group| *group != service.old_group).unwrap();
-        world.make_unhealthy(&new);
-    };
+    let sickens = |world: &World, service: &ServiceOnBalancer| world.make_unhealthy(&new_group(world, service));
     taken_back_when(fires, "alarms: users-5xx is firing");
     taken_back_when(sickens, "health: ");
 }
