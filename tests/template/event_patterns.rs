@@ -5,6 +5,7 @@ use super::{at, resource, resources, template};
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
 use crossfade_world::events::EventPattern;
 use serde_json::{Value as Json, json};
+use serde_yaml_ng::Value;
 
 fn patterns_of(function: &str) -> Vec<EventPattern> {
     let template = template();
@@ -70,6 +71,30 @@ fn an_execution_that_dies_starts_the_sweep_and_one_that_succeeds_does_not() {
         assert!(!pattern.matches(&event("crossfade-migrate-service", status)), "{status}");
     }
     assert!(!pattern.matches(&event("other-migrate-service", "FAILED")), "another stack's execution");
+}
+
+#[test]
+fn an_event_of_another_account_or_region_matches_no_pattern() {
+    // Staging's alarms may be forwarded to this bus, and have the same names (invariant 9).
+    let template = template();
+    let mut seen = 0;
+    let mut check = |name: &str, pattern: &Value| {
+        let pattern = resolved(&template, pattern);
+        assert_eq!(pattern["account"], json!([ACCOUNT]), "{name}");
+        assert_eq!(pattern["region"], json!([REGION]), "{name}");
+        seen += 1;
+    };
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        for (_, event) in at(function, "Properties.Events").as_mapping().into_iter().flatten() {
+            if at(event, "Type").as_str() == Some("EventBridgeRule") {
+                check(name, at(event, "Properties.Pattern"));
+            }
+        }
+    }
+    for (name, rule) in resources(&template, "AWS::Events::Rule") {
+        check(name, at(rule, "Properties.EventPattern"));
+    }
+    assert_eq!(seen, 3, "alarms, executions, and what the topic is told");
 }
 
 #[test]
