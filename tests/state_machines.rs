@@ -162,6 +162,8 @@ fn every_function_is_told_its_cursor_and_its_execution() {
             let mut expected = serde_json::json!({ "execution.$": "$$.Execution.Id" });
             if state == "Plan migration" {
                 expected["request.$"] = "$$.Execution.Input".into();
+                expected["stack"] =
+                    serde_json::json!({"inlinePolicies": "${InlinePolicies}", "loadBalancers": "${LoadBalancers}"});
             } else {
                 expected["cursor.$"] = "$".into();
             }

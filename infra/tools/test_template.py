@@ -11,11 +11,12 @@ import parliament
 import template
 
 # Stands in for what an intrinsic function returns: parliament wants ARNs.
-PSEUDO_PARAMETERS = {
+PARAMETERS = {
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
     "AWS::AccountId": "123456789012",
     "AWS::StackName": "crossfade",
+    "LoadBalancers": "prod-*",
 }
 ARN_OF = {
     "AWS::Lambda::Function": "arn:aws:lambda:eu-west-1:123456789012:function:name",
@@ -61,7 +62,7 @@ def resolved(value, resources):
 
     def substitute(match):
         name, _, attribute = match.group(1).partition(".")
-        return PSEUDO_PARAMETERS.get(name) or arn_of(name, attribute, resources)
+        return PARAMETERS.get(name) or arn_of(name, attribute, resources)
 
     if isinstance(value, list):
         return [resolved(one, resources) for one in value]
@@ -70,7 +71,7 @@ def resolved(value, resources):
     if len(value) == 1:
         ((function, argument),) = value.items()
         if function == "Ref":
-            return PSEUDO_PARAMETERS.get(argument) or arn_of(argument, "Arn", resources)
+            return PARAMETERS.get(argument) or arn_of(argument, "Arn", resources)
         if function == "Fn::GetAtt":
             return arn_of(argument[0], argument[1], resources)
         if function == "Fn::Sub":

@@ -237,7 +237,8 @@ fn a_machine_may_call_the_functions_of_its_states_and_no_others() {
         assert_eq!(hooks, [HOOKS], "{machine}");
         let granted = at(calls[0], "Resource").as_sequence().unwrap();
         let granted: BTreeSet<_> = granted.iter().map(|one| intrinsic(one).unwrap().1.to_owned()).collect();
-        let called = super::placeholders(&read(format!("statemachine/{machine}.asl.json")));
+        let mut called = super::placeholders(&read(format!("statemachine/{machine}.asl.json")));
+        called.retain(|name| !super::LIMITS.contains(&name.as_str()));
         assert_eq!(granted, called.iter().map(|function| format!("${{{function}.Arn}}:*")).collect(), "{machine}");
     }
 }

@@ -1,5 +1,8 @@
 //! `plan-migration`: policy and inventory to a plan, and the locks.
 
+mod stack_limits;
+
+use self::stack_limits::StackLimits;
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
 use crate::operator::resume::{Resume, Resumed, take_over};
@@ -27,6 +30,10 @@ use std::sync::Arc;
 /// "execution": "<arn>"}`. With `{"request": {"service": ..., "resume": true, "acceptDrift"?: bool}, ...}` it hands the
 /// service's halted migration to this execution.
 ///
+/// `"stack": {"inlinePolicies": "accepted" | "refused", "loadBalancers": "<pattern>"}` has what the stack allows. Where
+/// it refuses inline policies, a request may bring its own policy for a dry run only. A plan with a route on a load
+/// balancer that the pattern does not match is refused. Without `stack`, everything is allowed.
+///
 /// Returns `proceed` with the locks held; `advance` where a resumed migration continues at a step above 0; `refused`
 /// with the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `planned` with the plan for a dry
 /// run, which writes nothing. The alarms are read again once the locks are held, so no alarm that fires in between is
@@ -39,7 +46,7 @@ use std::sync::Arc;
 /// migration that is over may live.
 pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     match decode(input)? {
-        Ok((request, execution)) => plan_service(ports, &request, &execution).await,
+        Ok(Decoded { request, execution, limits }) => plan_within(ports, &request, &execution, &limits).await,
         Err(Wrong { service, problems }) => Ok(refused(&service, Refusal::InvalidRequest, problems, Vec::new())),
     }
 }
@@ -49,6 +56,15 @@ pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, Acti
 /// # Errors
 /// As for [`plan_migration`], but for a wrong payload.
 pub async fn plan_service(ports: &Ports, request: &PlanRequest, execution: &str) -> Result<Cursor, ActionError> {
+    plan_within(ports, request, execution, &StackLimits::default()).await
+}
+
+async fn plan_within(
+    ports: &Ports,
+    request: &PlanRequest,
+    execution: &str,
+    limits: &StackLimits,
+) -> Result<Cursor, ActionError> {
     let previous = head_of(ports, &request.service).await?;
     if !request.dry_run
         && let Some(own) = previous.as_ref().filter(|head| head.execution == execution)
@@ -76,6 +92,10 @@ pub async fn plan_service(ports: &Ports, request: &PlanRequest, execution: &str)
         Ok(plan) => guarded(ports, plan, attempt),
         Err(findings) => return Ok(refused_by(&request.service, findings)),
     };
+    let outside = limits.objections(&plan);
+    if !outside.is_empty() {
+        return Ok(refused_by(&request.service, outside));
+    }
     if request.dry_run {
         return Ok(planned(plan));
     }
@@ -112,9 +132,18 @@ struct Wrong {
     problems: String,
 }
 
-fn decode(input: &Value) -> Result<Result<(PlanRequest, String), Wrong>, ActionError> {
+/// A request with what surrounds it.
+struct Decoded {
+    request: PlanRequest,
+    execution: String,
+    limits: StackLimits,
+}
+
+fn decode(input: &Value) -> Result<Result<Decoded, Wrong>, ActionError> {
     let mut fields = Fields::root(input);
     let execution = fields.required::<String>("execution");
+    // The machine itself calls wrongly.
+    let limits = StackLimits::read(&input["stack"])?;
     let request = match fields.value("request").map(decode_request) {
         None => {
             fields.problems.push("$.request: expected an object, found nothing".to_owned());
@@ -124,10 +153,15 @@ fn decode(input: &Value) -> Result<Result<(PlanRequest, String), Wrong>, ActionE
             fields.problems.extend(problems.0.iter().map(ToString::to_string));
             None
         }
-        Some(Ok(request)) => Some(request),
+        Some(Ok(request)) => {
+            fields.problems.extend(limits.objection_to_policy(&request));
+            Some(request)
+        }
     };
     match (request, execution) {
-        (Some(request), Some(execution)) if fields.problems.is_empty() => Ok(Ok((request, execution))),
+        (Some(request), Some(execution)) if fields.problems.is_empty() => {
+            Ok(Ok(Decoded { request, execution, limits }))
+        }
         (_, Some(_)) => Ok(Err(Wrong { service: named(&input["request"]), problems: fields.problems.join("; ") })),
         // The machine itself calls wrongly.
         (_, None) => Err(fields.refuse()),

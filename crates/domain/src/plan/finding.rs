@@ -97,6 +97,8 @@ pub enum FindingCode {
     AbsoluteHealthThreshold,
     /// The schedule does not rise to 100 %.
     BadSchedule,
+    /// The stack may not change the rules of a load balancer.
+    LoadBalancerNotAllowed,
     /// A code of a newer version. A stored plan must stay readable, since a rollback needs it.
     #[serde(other)]
     Unknown,
@@ -104,7 +106,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -138,6 +140,7 @@ impl FindingCode {
         Self::FixedHealthCheckPort,
         Self::AbsoluteHealthThreshold,
         Self::BadSchedule,
+        Self::LoadBalancerNotAllowed,
     ];
 
     /// The code as it is stored and printed.
@@ -176,6 +179,7 @@ impl FindingCode {
             Self::FixedHealthCheckPort => "fixed-health-check-port",
             Self::AbsoluteHealthThreshold => "absolute-health-threshold",
             Self::BadSchedule => "bad-schedule",
+            Self::LoadBalancerNotAllowed => "load-balancer-not-allowed",
             Self::Unknown => "unknown",
         }
     }

@@ -186,7 +186,40 @@ impl<'a> Resolver<'a> {
                 let texts: Option<Vec<&str>> = texts.as_array().ok_or_else(wrong)?.iter().map(Json::as_str).collect();
                 Ok(Json::String(texts.ok_or_else(wrong)?.join(separator)))
             }
+            "If" => {
+                let parts = argument.as_sequence().filter(|parts| parts.len() == 3).ok_or_else(wrong)?;
+                let holds = self.named_condition(parts[0].as_str().ok_or_else(wrong)?, path, depth)?;
+                self.resolve(&parts[if holds { 1 } else { 2 }], path, depth)
+            }
             other => Err(WiringError::unresolved(path, format!("the function `{other}` is not supported locally"))),
+        }
+    }
+
+    /// Whether a condition of the template holds with the parameters' defaults.
+    fn named_condition(&self, name: &str, path: &str, depth: usize) -> Result<bool, WiringError> {
+        let condition = self.template.get("Conditions").and_then(|all| all.get(name));
+        let missing = || WiringError::unresolved(path, format!("there is no condition `{name}`"));
+        self.condition(condition.ok_or_else(missing)?, path, depth)
+    }
+
+    fn condition(&self, condition: &Yaml, path: &str, depth: usize) -> Result<bool, WiringError> {
+        let wrong = || WiringError::unresolved(path, "a condition is not understood locally");
+        if depth > DEEPEST {
+            return Err(WiringError::unresolved(path, "conditions go round in a circle"));
+        }
+        let Yaml::Tagged(tagged) = condition else { return Err(wrong()) };
+        let of_each = || tagged.value.as_sequence().ok_or_else(wrong);
+        let mut each = of_each().into_iter().flatten().map(|one| self.condition(one, path, depth + 1));
+        match tagged.tag.to_string().trim_start_matches('!') {
+            "Equals" => {
+                let [left, right] = &of_each()?[..] else { return Err(wrong()) };
+                Ok(self.resolve(left, path, depth)? == self.resolve(right, path, depth)?)
+            }
+            "Not" => each.next().ok_or_else(wrong)?.map(|holds| !holds),
+            "And" => each.try_fold(true, |all, one| Ok(all && one?)),
+            "Or" => each.try_fold(false, |any, one| Ok(any || one?)),
+            "Condition" => self.named_condition(tagged.value.as_str().ok_or_else(wrong)?, path, depth + 1),
+            _ => Err(wrong()),
         }
     }
 
