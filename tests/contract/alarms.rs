@@ -4,7 +4,7 @@ use super::on_both_sides;
 use super::samples::at;
 use super::sides::{Open, Side};
 use crossfade_domain::alarms::alarm::AlarmState;
-use crossfade_domain::alarms::guard::{NewAlarm, definition};
+use crossfade_domain::alarms::guard_alarm::{NewAlarm, definition};
 use crossfade_domain::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::plan::{GuardKind, PlannedGuard};
 use crossfade_world::World;

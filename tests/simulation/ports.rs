@@ -16,7 +16,7 @@ use crossfade_actions::ports::{
     Routes as _, Started,
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
-use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{Event, EventKind, Head};
 use crossfade_domain::load_balancer::action::Action;

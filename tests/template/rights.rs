@@ -175,10 +175,10 @@ fn only_target_groups_of_ours_can_be_changed() {
             }
         }
     }
-    assert_eq!(crossfade_domain::load_balancer::group::tag::STACK, "crossfade:stack");
+    assert_eq!(crossfade_domain::load_balancer::our_tags::tag::STACK, "crossfade:stack");
     assert_eq!(crossfade_domain::alarms::tags::PREFIX, "crossfade:alarm-");
-    assert_eq!(crossfade_domain::load_balancer::group::tag::MANAGED_BY, "managed-by");
-    assert_eq!(crossfade_domain::load_balancer::group::tag::MANAGED_BY_US, "crossfade");
+    assert_eq!(crossfade_domain::load_balancer::our_tags::tag::MANAGED_BY, "managed-by");
+    assert_eq!(crossfade_domain::load_balancer::our_tags::tag::MANAGED_BY_US, "crossfade");
 }
 
 #[test]

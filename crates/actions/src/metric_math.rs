@@ -1,7 +1,7 @@
 //! The metrics of a guard alarm, and the expression that combines them. This is CloudWatch's language, for the two that
 //! answer the port: AWS's client and the world.
 
-use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::load_balancer::metric_query::MetricQuery;
 use crossfade_domain::plan::GuardKind;
 

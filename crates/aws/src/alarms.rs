@@ -10,7 +10,7 @@ use aws_sdk_cloudwatch::types::{AlarmType, EvaluationState, HistoryItemType, Sca
 use aws_smithy_types::DateTime;
 use crossfade_actions::ports::{Alarms, PortError};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState, Firing};
-use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
-//! The alarms that guard a migration, the ones that Crossfade creates itself, and the tags that name them.
+//! The alarms that guard a migration, the guard alarms that Crossfade creates with their thresholds, and
+//! the tags that name them.
 
 pub mod alarm;
-pub mod guard;
+pub mod guard_alarm;
 pub mod quiet;
 pub mod tags;

@@ -6,5 +6,6 @@ pub mod capacity;
 pub mod drift;
 pub mod health;
 pub mod judge;
+pub mod operator;
 pub mod opinion;
 pub mod verdict;

@@ -4,12 +4,13 @@
 //! | --- | --- |
 //! | `policy` | what the operator asks for: documents, one service's policy, requests; and every problem in them |
 //! | `plan`, `planner` | what a migration will do; and how policy and inventory become it, or findings that refuse it |
-//! | `load_balancer` | what a load balancer stores, in our words |
+//! | `load_balancer` | what a load balancer stores, in our words, and the tags that make a group ours |
 //! | `weight`, `routing` | shares as integers; every edit that a route may get; drift |
-//! | `alarms` | alarms that guard a migration, those that Crossfade creates, and their tags |
-//! | `gates` | what can stop a migration, and the verdict |
+//! | `alarms` | alarms that guard a migration; guard alarms, which Crossfade creates, with their thresholds and tags |
+//! | `gates` | what can stop a migration: alarms, an operator's pause, health, ...; the verdict, and when a bake ends |
 //! | `judge`, `comparison` | the statistical comparison of new with old, and the figures that it is made from |
-//! | `rollback` | the way back: who may begin it, what each route gets, in which order |
+//! | `rollback` | the way back: who may begin it, even of a halted migration; when it is withheld; what a route gets |
+//! | `settle` | how long a rollback waits before it looks again |
 //! | `journal` | heads, events, and which event may follow in which phase |
 //! | `names` | services, migrations and ARNs, parsed once |
 //!
@@ -28,4 +29,5 @@ pub mod planner;
 pub mod policy;
 pub mod rollback;
 pub mod routing;
+pub mod settle;
 pub mod weight;

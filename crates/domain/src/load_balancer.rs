@@ -1,7 +1,9 @@
-//! What a load balancer stores, in our words: routes, their actions, target groups and tags.
+//! What a load balancer stores, in our words: routes, their actions, target
+//! groups, and the tags that make a group ours.
 
 pub mod action;
 pub mod group;
 pub mod metric_query;
+pub mod our_tags;
 pub mod route;
 pub mod same_actions;

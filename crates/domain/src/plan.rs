@@ -1,10 +1,10 @@
 //! Policy and inventory made exact and immutable.
 
 mod finding;
-mod guard;
+mod planned_guard;
 
 pub use finding::{Finding, FindingCode, Severity};
-pub use guard::{GuardKind, PlannedGuard};
+pub use planned_guard::{GuardKind, PlannedGuard};
 
 use crate::judge::MetricKind;
 use crate::load_balancer::action::{Action, GroupStickiness};
@@ -16,11 +16,6 @@ use crate::weight::StepWeights;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// The longest that a function which writes to a load balancer may run, in seconds; the template sets the same number.
-pub const WRITER_TIMEOUT_SECONDS: u32 = 60;
-/// The pause between a rollback and its verification: the longest writer plus 30 s (invariant 7).
-pub const SETTLE_SECONDS: u32 = WRITER_TIMEOUT_SECONDS + 30;
 
 /// Everything a migration will do; executing it leaves no meaningful choice. Never changed once stored.
 ///

@@ -3,7 +3,7 @@
 
 mod alarms;
 pub(crate) mod findings;
-mod guards;
+mod guard_warnings;
 pub mod inventory;
 mod name;
 mod new_group;
@@ -105,7 +105,7 @@ fn planned_group(
     let wants_guards = policy.guard_alarms == GuardAlarms::Auto;
     let hour = inventory.hours_before.get(&old.group.arn).filter(|_| wants_guards);
     let old_failed = hour.and_then(HourBefore::failed_shares);
-    guards::warn(old, old_failed, findings);
+    guard_warnings::warn(old, old_failed, findings);
     Some(PlannedGroup {
         old: old.group.arn.clone(),
         load_balancer,

@@ -4,7 +4,7 @@ use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
 use crate::ports::Ports;
-use crossfade_domain::alarms::guard::{NewAlarm, definition, is_our_alarm};
+use crossfade_domain::alarms::guard_alarm::{NewAlarm, definition, is_our_alarm};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::Tags;

@@ -12,7 +12,7 @@ use crate::reads::alarms::alarms;
 use crate::reads::inventory::read_inventory;
 use crate::reads::journal::head_of;
 use crossfade_domain::alarms::alarm::AlarmState;
-use crossfade_domain::alarms::guard::guard_alarms;
+use crossfade_domain::alarms::guard_alarm::guard_alarms;
 use crossfade_domain::alarms::quiet::{AlarmsRead, objections};
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{EventKind, Head, Phase};

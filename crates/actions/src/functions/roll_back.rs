@@ -14,8 +14,8 @@ use crate::rollback::return_routes::return_routes;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::plan::SETTLE_SECONDS;
 use crossfade_domain::rollback::Cause;
+use crossfade_domain::settle::SETTLE_SECONDS;
 use jiff::Timestamp;
 use serde_json::Value;
 

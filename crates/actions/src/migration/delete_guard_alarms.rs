@@ -4,7 +4,7 @@ use crate::error::ActionError;
 use crate::ports::Ports;
 use crate::reads::deadline::Deadline;
 use crate::retry::retry;
-use crossfade_domain::alarms::guard::is_our_alarm;
+use crossfade_domain::alarms::guard_alarm::is_our_alarm;
 use crossfade_domain::journal::cursor::Cursor;
 use crossfade_domain::load_balancer::group::Tags;
 use crossfade_domain::plan::Plan;

@@ -8,7 +8,7 @@ use crate::ports::Ports;
 use crate::reads::journal::head_of;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_domain::plan::SETTLE_SECONDS;
+use crossfade_domain::settle::SETTLE_SECONDS;
 use futures::future::BoxFuture;
 use serde_json::Value;
 

@@ -9,9 +9,10 @@ use crate::routes::read;
 use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::ServiceName;
-use crossfade_domain::plan::{Plan, SETTLE_SECONDS};
+use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::revise;
 use crossfade_domain::routing::drift::Drift;
+use crossfade_domain::settle::SETTLE_SECONDS;
 use jiff::{SignedDuration, Timestamp};
 
 /// How a halted migration continues, and who asked for it.

@@ -1,6 +1,6 @@
 use super::PortError;
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
-use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
 use std::collections::BTreeMap;

@@ -11,8 +11,8 @@ use crate::rollback::return_routes::{Returned, RouteReturns, return_all};
 use crate::rollback::withdraw::withdraw;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{EventKind, Head, Phase};
-use crossfade_domain::plan::SETTLE_SECONDS;
 use crossfade_domain::rollback::{Admission, Cause, admission};
+use crossfade_domain::settle::SETTLE_SECONDS;
 use std::sync::Arc;
 
 /// Rolls a migration back from any phase. Returns `settle` once every route was seen back, `halt` where an operator is

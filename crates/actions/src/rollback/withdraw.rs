@@ -5,7 +5,7 @@ use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms;
 use crate::ports::Ports;
 use crossfade_domain::journal::{EventKind, Phase};
-use crossfade_domain::load_balancer::group::is_ours;
+use crossfade_domain::load_balancer::our_tags::is_ours;
 use crossfade_domain::plan::Plan;
 
 /// Deletes the groups and the guard alarms that were created, releases the locks and records the refusal. The migration

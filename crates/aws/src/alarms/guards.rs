@@ -6,7 +6,7 @@ use crate::metrics::statistic;
 use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, MetricDataQuery, Tag};
 use crossfade_actions::metric_math::MetricMath;
 use crossfade_actions::ports::PortError;
-use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::load_balancer::group::Tags;
 use std::collections::BTreeMap;
 

@@ -5,7 +5,8 @@ use crate::classify::failed;
 use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
 use crossfade_actions::ports::{PortError, Tagging};
 use crossfade_domain::alarms::tags as alarm_tags;
-use crossfade_domain::load_balancer::group::{Tags, TargetGroup, may_be_of_stack, tag};
+use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
+use crossfade_domain::load_balancer::our_tags::{may_be_of_stack, tag};
 use crossfade_domain::names::{ServiceName, TargetGroupArn};
 use std::collections::BTreeMap;
 

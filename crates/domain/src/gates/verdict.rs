@@ -14,15 +14,17 @@ use crate::gates::capacity::capacity_verdict;
 use crate::gates::drift::drift_opinion;
 use crate::gates::health::targets_verdict;
 use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
+use crate::gates::operator::operator_opinion;
 use crate::gates::opinion::{Gate, Opinion, Vote};
 use crate::journal::cursor::NextStep;
 use crate::journal::{Head, Phase, Trigger};
 use crate::load_balancer::group::{TargetHealth, healthy_count};
 use crate::names::TargetGroupArn;
-use crate::plan::{Plan, SETTLE_SECONDS};
+use crate::plan::Plan;
 use crate::policy::document::written_duration;
 use crate::policy::service_policy::{ScheduleStep, ServicePolicy};
 use crate::routing::drift::Drift;
+use crate::settle::SETTLE_SECONDS;
 use crate::weight::Weight;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -127,7 +129,7 @@ fn reasons<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> String {
 }
 
 fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
-    let mut opinions = vec![operator(inputs.head)];
+    let mut opinions = vec![operator_opinion(inputs.head)];
     opinions.push(match &inputs.alarms {
         Ok(read) => alarms_opinion(&inputs.plan.alarms(), read, inputs.head.since),
         Err(error) => Opinion::unreadable(Gate::Alarms, error),
@@ -137,16 +139,6 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
     opinions.push(drift_opinion(&inputs.drift, inputs.plan.policy.on_drift));
     opinions.extend(judge(inputs));
     opinions
-}
-
-fn operator(head: &Head) -> Opinion {
-    if head.commands.abort {
-        Opinion::new(Gate::Operator, Vote::RollBack, "asked to abort")
-    } else if head.commands.paused && head.intended_step.is_none() {
-        Opinion::new(Gate::Operator, Vote::Hold, "paused until continue")
-    } else {
-        Opinion::new(Gate::Operator, Vote::GoOn, "")
-    }
 }
 
 fn new_side(inputs: &SliceInputs<'_>) -> Opinion {

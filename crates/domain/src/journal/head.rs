@@ -6,7 +6,7 @@ use super::event::{Event, EventKind};
 use super::rollback::Rollback;
 use crate::journal::hook::HookCall;
 use crate::names::{MigrationId, ServiceName, TargetGroupArn};
-use crate::plan::SETTLE_SECONDS;
+use crate::settle::SETTLE_SECONDS;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

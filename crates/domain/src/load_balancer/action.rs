@@ -112,3 +112,12 @@ impl Forward {
         self.stickiness.is_some_and(|stickiness| stickiness.enabled)
     }
 }
+
+/// The share of a route's traffic that goes to a group, in millionths.
+pub fn share_of(actions: &[Action], group: &TargetGroupArn) -> u32 {
+    let share = forward_of(actions).and_then(|forward| {
+        let weight = u32::from(forward.weight_of(group)?);
+        (weight * 1_000_000).checked_div(forward.total())
+    });
+    share.unwrap_or(0)
+}

@@ -1,6 +1,6 @@
 //! Target groups, their attributes, and the health of their targets.
 
-use crate::names::{LoadBalancerArn, ServiceName, TargetGroupArn};
+use crate::names::{LoadBalancerArn, TargetGroupArn};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -8,23 +8,6 @@ use std::collections::BTreeMap;
 pub type Tags = BTreeMap<String, String>;
 /// Attributes of a target group by AWS's own keys (`stickiness.enabled`, `deregistration_delay.timeout_seconds`, ...).
 pub type Attributes = BTreeMap<String, String>;
-
-/// The tags that Crossfade puts on what it creates.
-pub mod tag {
-    /// `crossfade` on everything we create; the functions' roles are scoped by it.
-    pub const MANAGED_BY: &str = "managed-by";
-    /// Its value.
-    pub const MANAGED_BY_US: &str = "crossfade";
-    /// The stack whose functions created it: two stacks of one account leave each other's groups alone. Groups from
-    /// before this tag do not have it.
-    pub const STACK: &str = "crossfade:stack";
-    /// The service a group belongs to.
-    pub const SERVICE: &str = "crossfade:service";
-    /// The old group's ARN: a rollback without the table needs it.
-    pub const OLD_GROUP: &str = "crossfade:old-target-group";
-    /// The migration that created it.
-    pub const MIGRATION: &str = "crossfade:migration";
-}
 
 /// What a target group is made of: everything `CreateTargetGroup` takes but its name, VPC and tags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,21 +115,6 @@ pub enum HealthState {
     Draining,
     /// Health is unknown.
     Unavailable,
-}
-
-/// Whether what carries these tags may be this stack's: no other stack is named in them.
-pub fn may_be_of_stack(tags: &Tags, stack: &str) -> bool {
-    tags.get(tag::STACK).is_none_or(|named| named == stack)
-}
-
-/// Whether a group's tags say that this stack created it as the new group of a service's old one, in whichever
-/// migration.
-pub fn is_ours(tags: &Tags, stack: &str, service: &ServiceName, old: &TargetGroupArn) -> bool {
-    let has = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
-    has(tag::MANAGED_BY, tag::MANAGED_BY_US)
-        && has(tag::SERVICE, service.as_str())
-        && has(tag::OLD_GROUP, old.as_str())
-        && may_be_of_stack(tags, stack)
 }
 
 /// How many of the targets get traffic.

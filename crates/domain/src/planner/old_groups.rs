@@ -3,7 +3,8 @@
 use super::findings::Findings;
 use super::{GROUPS_PER_LOAD_BALANCER, balancer_of, new_group_name};
 use crate::load_balancer::action::forward_of;
-use crate::load_balancer::group::{healthy_count, is_ours};
+use crate::load_balancer::group::healthy_count;
+use crate::load_balancer::our_tags::is_ours;
 use crate::plan::FindingCode;
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::policy::service_policy::ServicePolicy;

@@ -2,7 +2,7 @@
 
 use super::findings::Findings;
 use super::{MOST_LOCKS, MOST_ROUTES, balancer_of, new_group, new_group_name};
-use crate::alarms::guard::guard_count;
+use crate::alarms::guard_alarm::guard_count;
 use crate::load_balancer::action::{Forward, forward_of};
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::TargetGroupArn;

@@ -4,7 +4,7 @@ use super::World;
 use crossfade_actions::metric_math::MetricMath;
 use crossfade_actions::ports::{Alarms, PortError};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState, Firing};
-use crossfade_domain::alarms::guard::NewAlarm;
+use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -5,9 +5,8 @@ use crate::tree::Tree;
 use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::load_balancer::action::Action;
-use crossfade_domain::load_balancer::group::{
-    Attributes, Tags, Target, TargetGroup, TargetHealth, may_be_of_stack, tag,
-};
+use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::our_tags::{may_be_of_stack, tag};
 use crossfade_domain::load_balancer::route::{Route, RouteId};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn, ServiceName, TargetGroupArn};
 use std::collections::BTreeMap;

@@ -86,7 +86,9 @@ fn wrong(field: &str, expected: &str, stack: &Value) -> ActionError {
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.chars().next() {
         None => text.is_empty(),
-        Some('*') => text.char_indices().map(|(at, _)| &text[at..]).chain([""]).any(|rest| matches(&pattern[1..], rest)),
+        Some('*') => {
+            text.char_indices().map(|(at, _)| &text[at..]).chain([""]).any(|rest| matches(&pattern[1..], rest))
+        }
         Some(letter) => {
             let mut rest = text.chars();
             let found = rest.next();

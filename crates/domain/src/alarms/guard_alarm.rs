@@ -3,7 +3,8 @@
 //! They watch what an operator's alarm cannot know before the migration: a group that does not exist yet. Each compares
 //! a share and needs a minimum volume, because a rate over a few requests a minute is noise.
 
-use crate::load_balancer::group::{Tags, tag};
+use crate::load_balancer::group::Tags;
+use crate::load_balancer::our_tags::tag;
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::plan::{FailedShares, GuardKind, PlannedGroup, PlannedGuard};
 use crate::policy::service_policy::GuardAlarms;

@@ -2,7 +2,7 @@
 
 use super::findings::Findings;
 use super::inventory::ObservedGroup;
-use crate::alarms::guard::{REQUESTS_PERCENT, threshold_percent};
+use crate::alarms::guard_alarm::{REQUESTS_PERCENT, threshold_percent};
 use crate::plan::{FailedShares, FindingCode, GuardKind};
 
 /// Warns which failures the raised threshold will no longer detect.
@@ -31,7 +31,7 @@ pub(super) fn warn(old: &ObservedGroup, failed: Option<FailedShares>, findings: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alarms::guard::{definition, guard_alarms};
+    use crate::alarms::guard_alarm::{definition, guard_alarms};
     use crate::comparison::{GroupCounts, HourBefore};
     use crate::plan::PlannedGuard;
     use crate::planner::fixture::{group, inventory, planned, policy};

@@ -1,0 +1,16 @@
+//! What an operator's `pause`, `continue` and `abort` do to a migration.
+
+use super::opinion::{Gate, Opinion, Vote};
+use crate::journal::Head;
+
+/// The opinion that follows from the commands: an abort rolls back, a pause holds the next shift. A shift that has
+/// begun is completed first.
+pub fn operator_opinion(head: &Head) -> Opinion {
+    if head.commands.abort {
+        Opinion::new(Gate::Operator, Vote::RollBack, "asked to abort")
+    } else if head.commands.paused && head.intended_step.is_none() {
+        Opinion::new(Gate::Operator, Vote::Hold, "paused until continue")
+    } else {
+        Opinion::new(Gate::Operator, Vote::GoOn, "")
+    }
+}

@@ -1,0 +1,36 @@
+//! The tags that Crossfade puts on what it creates, and which target groups they make ours.
+
+use super::group::Tags;
+use crate::names::{ServiceName, TargetGroupArn};
+
+/// The tags that Crossfade puts on what it creates.
+pub mod tag {
+    /// `crossfade` on everything we create; the functions' roles are scoped by it.
+    pub const MANAGED_BY: &str = "managed-by";
+    /// Its value.
+    pub const MANAGED_BY_US: &str = "crossfade";
+    /// The stack whose functions created it: two stacks of one account leave each other's groups alone. Groups from
+    /// before this tag do not have it.
+    pub const STACK: &str = "crossfade:stack";
+    /// The service a group belongs to.
+    pub const SERVICE: &str = "crossfade:service";
+    /// The old group's ARN: a rollback without the table needs it.
+    pub const OLD_GROUP: &str = "crossfade:old-target-group";
+    /// The migration that created it.
+    pub const MIGRATION: &str = "crossfade:migration";
+}
+
+/// Whether what carries these tags may be this stack's: no other stack is named in them.
+pub fn may_be_of_stack(tags: &Tags, stack: &str) -> bool {
+    tags.get(tag::STACK).is_none_or(|named| named == stack)
+}
+
+/// Whether a group's tags say that this stack created it as the new group of a service's old one, in whichever
+/// migration.
+pub fn is_ours(tags: &Tags, stack: &str, service: &ServiceName, old: &TargetGroupArn) -> bool {
+    let has = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
+    has(tag::MANAGED_BY, tag::MANAGED_BY_US)
+        && has(tag::SERVICE, service.as_str())
+        && has(tag::OLD_GROUP, old.as_str())
+        && may_be_of_stack(tags, stack)
+}
