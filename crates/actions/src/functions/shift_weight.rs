@@ -9,6 +9,7 @@ use crate::ports::Ports;
 use crate::reads::health::{too_few_new, too_few_old};
 use crate::routes::raise::{Raise, Raised};
 use crate::routes::read::{self, Live};
+use crossfade_domain::gates::operator::is_paused;
 use crossfade_domain::gates::verdict::{held_too_long, held_wait_seconds, seconds_between, slice_seconds};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Head};
@@ -130,7 +131,7 @@ async fn objection(
     }
     let begun = head.intended_step == Some(step) && !untouched(plan, head, live)?;
     let exposed = begun || head.verified_step.is_some_and(|verified| verified > 0);
-    if head.commands.paused && head.intended_step.is_none() {
+    if is_paused(head) {
         return held(ports, migration, step, exposed, "paused by an operator").await.map(Some);
     }
     let unhealthy = too_few_new(ports, plan, head).await?;
