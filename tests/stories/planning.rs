@@ -63,6 +63,28 @@ fn a_mistyped_start_is_refused_with_words_and_not_with_an_error() {
 }
 
 #[test]
+fn a_stack_with_a_role_for_ci_plans_by_stored_policies_alone() {
+    let (stage, _) = Stage::with_users();
+    let plan = |request: &Value, stack: &Value| {
+        let input = json!({"request": request, "execution": "arn", "stack": stack});
+        stage.call("plan-migration", &input).unwrap().unwrap()
+    };
+    let refused = plan(&users(), &json!({"inlinePolicies": "refused"}));
+    assert_eq!((refused["verdict"].as_str(), refused["error"].as_str()), (Some("refused"), Some("InvalidRequest")));
+    assert!(refused["reason"].as_str().unwrap().contains("crossfade apply"), "{refused}");
+    assert!(stage.heads().is_empty());
+    let elsewhere = plan(&users(), &json!({"inlinePolicies": "accepted", "loadBalancers": "public*"}));
+    assert_eq!(elsewhere["findings"][0]["code"], "load-balancer-not-allowed", "{elsewhere}");
+    assert!(stage.heads().is_empty());
+
+    let document = json!({"fleet": "f", "services": [users()["service"]]});
+    at_once(stage.plain.ledger.store_policy("f", &document)).unwrap();
+    let stored = json!({"service": "users"});
+    let limits = json!({"inlinePolicies": "refused", "loadBalancers": "internal"});
+    assert_eq!(plan(&stored, &limits)["verdict"], "proceed");
+}
+
+#[test]
 fn invariant_9_a_missing_or_firing_alarm_refuses_the_start() {
     let (stage, _) = Stage::with_users();
     stage.world.fire_alarm("users-5xx");

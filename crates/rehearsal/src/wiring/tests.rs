@@ -154,3 +154,32 @@ fn the_deployed_template_can_be_wired() {
             .unwrap_or_else(|error| panic!("{}: {error}", machine.name));
     }
 }
+
+#[test]
+fn a_stack_with_a_role_for_ci_refuses_inline_policies() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let template = std::fs::read_to_string(root.join("infra/template.yaml")).unwrap();
+    let statemachine = root.join("statemachine");
+    let check = |changes: &[(&str, &str)], expected: &str| {
+        let mut changed = template.clone();
+        for (parameter, default) in changes {
+            let at = changed.find(&format!("\n  {parameter}:\n    Type: String\n    Default: ")).unwrap();
+            let begin = at + changed[at..].find("Default: ").unwrap() + "Default: ".len();
+            let end = begin + changed[begin..].find('\n').unwrap();
+            changed.replace_range(begin..end, default);
+        }
+        let changed = changed.replace("../statemachine", statemachine.to_str().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("template.yaml");
+        std::fs::write(&file, changed).unwrap();
+        let wiring = Wiring::read(&file).unwrap();
+        let definition = &wiring.machines["crossfade-migrate-service"].definition;
+        let stack = &definition["States"]["Plan migration"]["Parameters"]["Payload"]["stack"];
+        assert_eq!(stack["inlinePolicies"], expected, "{changes:?}");
+    };
+    let provider = "arn:aws:iam::123456789012:oidc-provider/gitlab.com";
+    check(&[], "accepted");
+    check(&[("GitLabProviderArn", provider)], "refused");
+    check(&[("GitLabProviderArn", provider), ("InlinePolicies", "\"yes\"")], "accepted");
+    check(&[("InlinePolicies", "\"no\"")], "refused");
+}
