@@ -79,6 +79,7 @@ fn every_field_of_the_cursor_is_explained() {
         verdict,
         wait_seconds,
         reason,
+        checks,
         hook,
         caused_at,
         error,

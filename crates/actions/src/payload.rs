@@ -16,6 +16,8 @@ pub(crate) struct StepInput {
     pub(crate) migration: MigrationId,
     pub(crate) generation: u64,
     pub(crate) step: u32,
+    /// The checks that this execution has made before this one.
+    pub(crate) checks: u32,
     /// The hook that the machine has called since the cursor was answered.
     pub(crate) hook: Option<DueHook>,
 }
@@ -28,10 +30,11 @@ impl StepInput {
         let migration = fields.required("migration");
         let generation = fields.required("generation");
         let step = fields.required("step");
+        let checks = fields.optional("checks").unwrap_or(0);
         let hook = fields.called_hook();
         match (service, migration, generation, step) {
             (Some(service), Some(migration), Some(generation), Some(step)) if fields.problems.is_empty() => {
-                Ok(Self { service, migration, generation, step, hook })
+                Ok(Self { service, migration, generation, step, checks, hook })
             }
             _ => Err(fields.refuse()),
         }

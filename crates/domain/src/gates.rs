@@ -5,6 +5,7 @@ pub mod approval;
 pub mod capacity;
 pub mod drift;
 pub mod health;
+pub mod history_budget;
 pub mod judge;
 pub mod operator;
 pub mod opinion;

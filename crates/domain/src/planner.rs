@@ -17,6 +17,7 @@ pub use revision::revise;
 pub use routes::routes_of;
 
 use crate::comparison::{HourBefore, ResponseTimes, dispersion_by_metric};
+use crate::gates::history_budget::{MOST_CHECKS, most_checks_of};
 use crate::names::{LoadBalancerArn, MigrationId};
 use crate::plan::{Finding, FindingCode, Plan, PlannedGroup, Severity};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
@@ -73,6 +74,7 @@ pub fn plan(
     let groups: Vec<PlannedGroup> =
         old_groups.iter().filter_map(|old| planned_group(policy, inventory, old, &mut findings)).collect();
     check_kept(policy, &mut findings);
+    check_waits(policy, &mut findings);
     let findings = findings.0;
     if findings.iter().any(|finding| finding.severity == Severity::Refusal) {
         return Err(findings);
@@ -161,6 +163,20 @@ fn check_kept(policy: &ServicePolicy, findings: &mut Findings) {
             written_duration(KEPT_SECONDS)
         );
         findings.warn(FindingCode::JudgeOutlived, "schedule", message);
+    }
+}
+
+/// A migration that waits for longer than one execution can is halted by itself, and someone has to resume it.
+fn check_waits(policy: &ServicePolicy, findings: &mut Findings) {
+    let checks = most_checks_of(policy);
+    if checks > MOST_CHECKS {
+        let message = format!(
+            "waiting as long as maxHold, targetsTimeout and the bakes allow takes {checks} checks, and one execution \
+             makes {MOST_CHECKS} at most: a migration that waits for so long halts by itself, and \
+             \"crossfade resume {}\" continues it; shorten maxHold to avoid that",
+            policy.name
+        );
+        findings.warn(FindingCode::LongWaits, "maxHold", message);
     }
 }
 

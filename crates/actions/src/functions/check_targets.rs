@@ -5,14 +5,12 @@ use crate::migration::Migration;
 use crate::migration::ownership::owned;
 use crate::ports::Ports;
 use crate::reads::health::health;
-use crossfade_domain::gates::health::{HEALTHY_READS, targets_verdict};
+use crossfade_domain::gates::health::{HEALTHY_READS, targets_verdict, targets_wait_seconds};
+use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use futures::FutureExt as _;
 use serde_json::Value;
-
-/// The shortest and the longest wait between two checks, in seconds. In between, it is the health check's interval.
-const WAIT_SECONDS: (u32, u32) = (5, 60);
 
 /// Reads the health of every new group. Returns `ready` at step 1 once each had the policy's `minHealthy` in a few
 /// checks in a row, `wait` until then, and `rollBack` after the policy's `targetsTimeout`.
@@ -44,12 +42,14 @@ async fn check(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cu
         return Ok(migration.answer(step.max(1), NextStep::Ready, seen));
     }
     let limit = migration.plan.policy.targets_timeout_seconds;
-    let waited = migration.head.waiting_since.map_or(0, |since| ports.clock.now().duration_since(since).as_secs());
-    if !healthy && waited > i64::from(limit) {
+    let waited = migration.head.waiting_since.map_or(0, |since| seconds_between(since, ports.clock.now()));
+    if !healthy && waited > limit {
         let reason = format!("new targets were not healthy within {limit} s: {seen}");
         return Ok(migration.answer(step, NextStep::RollBack, reason));
     }
-    Ok(migration.answer(step, NextStep::Wait, seen).waiting(wait(migration)))
+    // Targets that are healthy now only have to stay so for a few checks.
+    let wait = targets_wait_seconds(interval_seconds(migration), if healthy { 0 } else { waited });
+    Ok(migration.answer(step, NextStep::Wait, seen).waiting(wait))
 }
 
 async fn look(ports: &Ports, migration: &Migration) -> Result<(bool, String), ActionError> {
@@ -63,8 +63,7 @@ async fn look(ports: &Ports, migration: &Migration) -> Result<(bool, String), Ac
     Ok((all, seen.join("; ")))
 }
 
-fn wait(migration: &Migration) -> u32 {
-    let interval =
-        migration.plan.groups.iter().map(|group| group.settings.health_check.interval_seconds).min().unwrap_or(0);
-    u32::try_from(interval).unwrap_or(0).clamp(WAIT_SECONDS.0, WAIT_SECONDS.1)
+fn interval_seconds(migration: &Migration) -> u32 {
+    let intervals = migration.plan.groups.iter().map(|group| group.settings.health_check.interval_seconds);
+    u32::try_from(intervals.min().unwrap_or(0)).unwrap_or(0)
 }

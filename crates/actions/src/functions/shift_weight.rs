@@ -194,7 +194,8 @@ async fn held(
         // The step that continues to bake, whose weight the routes have.
         migration.answer(migration.head.verified_step.unwrap_or(0), NextStep::Hold, why).waiting(wait)
     } else {
-        migration.answer(step, NextStep::Wait, why).waiting(wait.min(CAPACITY_WAIT_SECONDS))
+        // No gate is waited for here, so a tenth of the time that has passed is soon enough.
+        migration.answer(step, NextStep::Wait, why).waiting(wait.min(CAPACITY_WAIT_SECONDS.max(held_for / 10)))
     })
 }
 

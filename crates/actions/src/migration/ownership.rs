@@ -6,6 +6,7 @@ use crate::migration::Migration;
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crate::reads::journal::head_of;
+use crossfade_domain::gates::history_budget::{is_used_up, used_up};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::settle::SETTLE_SECONDS;
@@ -15,6 +16,9 @@ use serde_json::Value;
 /// Decodes the input of a function of `migrate-service` and does its work on the migration, if the function still owns
 /// it: under the generation of its input, and while the migration is on its way up. Otherwise, and when another
 /// generation takes over in the middle of the work, the answer is `stop`, or `halt` where the migration has halted.
+///
+/// Counts the checks of the execution. Where the work answers to wait and the execution may not make another check, the
+/// migration halts. Every other answer stands: a rollback is never held back by a count.
 ///
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Internal` where the table does not know the migration; the ledger's; those
@@ -32,7 +36,11 @@ where
         return Ok(lost);
     }
     let mut migration = Migration::of(ports, head).await?;
-    match work(ports, &mut migration, &step).await {
+    let worked = match work(ports, &mut migration, &step).await {
+        Ok(cursor) => counted(ports, &mut migration, &step, cursor).await,
+        Err(error) => Err(error),
+    };
+    match worked {
         Err(error) if error.class() == ErrorClass::Superseded => {
             let head = head_of(ports, &step.service).await?;
             // Contention under our own generation is no takeover: as `Transient`, the machine runs the function again.
@@ -41,6 +49,22 @@ where
         }
         answer => answer,
     }
+}
+
+/// The answer with the checks of the execution, or a halt where they are used up.
+async fn counted(
+    ports: &Ports,
+    migration: &mut Migration,
+    input: &StepInput,
+    answer: Cursor,
+) -> Result<Cursor, ActionError> {
+    let checks = input.checks.saturating_add(1);
+    let waits = matches!(answer.verdict, NextStep::Bake | NextStep::Hold | NextStep::Approval | NextStep::Wait);
+    if !waits || !is_used_up(checks, migration.head.intended_step.is_some()) {
+        return Ok(Cursor { checks, ..answer });
+    }
+    let reason = used_up(&migration.head.service, checks, &answer.reason);
+    Ok(Cursor { checks, ..migration.halt(ports, answer.step, &reason).await? })
 }
 
 /// The answer of a function that may not act any more.
@@ -60,6 +84,7 @@ fn answer_of_the_lost(head: &Head, step: &StepInput) -> Option<Cursor> {
         migration: Some(step.migration.clone()),
         generation: step.generation,
         step: step.step,
+        checks: step.checks.saturating_add(1),
         wait_seconds,
         ..answer(head, verdict, reason)
     })

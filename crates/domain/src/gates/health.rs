@@ -6,6 +6,16 @@ use crate::load_balancer::group::{HealthState, TargetHealth, healthy_count};
 /// passing check, so a single read would let a flapping target through.
 pub const HEALTHY_READS: u32 = 3;
 
+/// The shortest and the longest wait between two checks of new targets, in seconds.
+const TARGETS_WAIT_SECONDS: (u32, u32) = (5, 60);
+
+/// The wait before the next check of new targets that are not healthy after so many seconds: the interval of the health
+/// check, and a tenth of the time that has passed where that is longer. So a check comes at most a tenth too late, and
+/// a day of waiting fits into the history of one execution.
+pub fn targets_wait_seconds(interval_seconds: u32, waited_seconds: u32) -> u32 {
+    interval_seconds.max(waited_seconds / 10).clamp(TARGETS_WAIT_SECONDS.0, TARGETS_WAIT_SECONDS.1)
+}
+
 /// Whether a new target group has enough healthy targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetsVerdict {
@@ -54,6 +64,14 @@ fn describe(target: &TargetHealth) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn new_targets_are_checked_less_often_the_longer_they_take() {
+        assert_eq!([0, 60, 300, 600, 86_400].map(|waited| targets_wait_seconds(5, waited)), [5, 6, 30, 60, 60]);
+        assert_eq!([0, 60, 300, 600].map(|waited| targets_wait_seconds(30, waited)), [30, 30, 30, 60]);
+        assert_eq!([1, 300].map(|interval| targets_wait_seconds(interval, 0)), [5, 60]);
+    }
+
     use crate::load_balancer::group::Target;
 
     fn target(state: HealthState, reason: Option<&str>) -> TargetHealth {

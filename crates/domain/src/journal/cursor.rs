@@ -32,6 +32,9 @@ pub struct Cursor {
     pub wait_seconds: u32,
     /// Why, in one sentence.
     pub reason: String,
+    /// The checks that this execution has made so far. There is a limit, because its history has one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub checks: u32,
     /// The hook to call, where the verdict is `hook`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<DueHook>,
@@ -62,6 +65,7 @@ impl Cursor {
             verdict,
             wait_seconds: 0,
             reason: reason.into(),
+            checks: 0,
             hook: None,
             caused_at: None,
             error: None,
@@ -75,6 +79,11 @@ impl Cursor {
     pub fn waiting(self, seconds: u32) -> Self {
         Self { wait_seconds: seconds, ..self }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(checks: &u32) -> bool {
+    *checks == 0
 }
 
 /// Why a migration did not begin: the error name with which its execution fails.

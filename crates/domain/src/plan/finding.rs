@@ -91,6 +91,8 @@ pub enum FindingCode {
     GuardAlarmRaised,
     /// The schedule takes longer than CloudWatch keeps the minutes that the judge reads.
     JudgeOutlived,
+    /// The policy allows more waiting than the history of one execution holds.
+    LongWaits,
     /// The health check probes a fixed port.
     FixedHealthCheckPort,
     /// The new group may never have as many healthy targets as an absolute threshold of its attributes asks for.
@@ -106,7 +108,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -137,6 +139,7 @@ impl FindingCode {
         Self::AlarmActionsDisabled,
         Self::GuardAlarmRaised,
         Self::JudgeOutlived,
+        Self::LongWaits,
         Self::FixedHealthCheckPort,
         Self::AbsoluteHealthThreshold,
         Self::BadSchedule,
@@ -176,6 +179,7 @@ impl FindingCode {
             Self::AlarmActionsDisabled => "alarm-actions-disabled",
             Self::GuardAlarmRaised => "guard-alarm-raised",
             Self::JudgeOutlived => "judge-outlived",
+            Self::LongWaits => "long-waits",
             Self::FixedHealthCheckPort => "fixed-health-check-port",
             Self::AbsoluteHealthThreshold => "absolute-health-threshold",
             Self::BadSchedule => "bad-schedule",

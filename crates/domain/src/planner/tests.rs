@@ -415,6 +415,12 @@ fn what_is_copied_and_may_not_fit_is_a_warning() {
 }
 
 #[test]
+fn a_hold_that_one_execution_cannot_wait_for_is_a_warning() {
+    check(|policy, _| policy.max_hold_seconds = 30 * 24 * 60 * 60, &[("~long-waits", "maxHold")]);
+    check(|policy, _| policy.max_hold_seconds = 14 * 24 * 60 * 60, &[]);
+}
+
+#[test]
 fn a_schedule_that_does_not_rise_to_100_is_refused_whoever_made_it() {
     check(
         |policy, _| {
