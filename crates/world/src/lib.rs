@@ -5,6 +5,7 @@ pub mod cloudwatch;
 pub mod elbv2;
 pub mod events;
 pub mod executions;
+pub mod lambda;
 pub mod latency;
 pub mod ledger;
 pub mod states;

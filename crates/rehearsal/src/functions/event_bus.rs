@@ -4,21 +4,20 @@ use crate::clock::{Work, WorldClock};
 use crate::functions::event_sender::Sent;
 use crate::functions::lambda_host::Functions;
 use crate::functions::local_executions::LocalExecutions;
-use crate::wiring::{RuleWiring, Target, TargetWiring};
+use crate::wiring::{RuleWiring, Target, TargetWiring, Wiring};
+use crossfade_world::lambda::{EventRetries, QueuedEvent};
 use crossfade_world::states::{RefusedCall, TaskError};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How often a target is invoked; Lambda retries an asynchronous invocation twice.
-const ATTEMPTS: u32 = 3;
-/// The delay before the first retry, in world time; the next one is twice as long.
-const FIRST_RETRY: Duration = Duration::from_mins(1);
-
 /// The bus: rules, and what it takes to reach their targets.
 pub(crate) struct EventBus {
     rules: Vec<RuleWiring>,
+    /// How the events of each function are retried, by its name.
+    retries: BTreeMap<String, EventRetries>,
     functions: Arc<dyn Functions>,
     executions: LocalExecutions,
     clock: WorldClock,
@@ -26,12 +25,13 @@ pub(crate) struct EventBus {
 
 impl EventBus {
     pub(crate) fn new(
-        rules: Vec<RuleWiring>,
+        wiring: &Wiring,
         functions: Arc<dyn Functions>,
         executions: LocalExecutions,
         clock: WorldClock,
     ) -> Self {
-        Self { rules, functions, executions, clock }
+        let retries = wiring.functions.values().map(|function| (function.name.clone(), function.event_retries));
+        Self { rules: wiring.rules.clone(), retries: retries.collect(), functions, executions, clock }
     }
 
     /// Delivers events until every sender is gone.
@@ -61,18 +61,19 @@ impl EventBus {
         }
     }
 
-    /// Starts a target; retries if it fails.
+    /// Starts a target. If it fails or is throttled, it is retried as Lambda does.
     async fn deliver(&self, target: &TargetWiring, input: Value, mut work: Work) {
-        let mut delay = FIRST_RETRY;
-        for attempt in 1..=ATTEMPTS {
+        let retries = match &target.target {
+            Target::Function(name) => self.retries.get(name).copied().unwrap_or_default(),
+            Target::Machine(_) => EventRetries::default(),
+        };
+        let mut queued = QueuedEvent::sent(self.clock.now());
+        loop {
             let (started, still) = self.start(&target.target, input.clone(), work).await;
             let Err(error) = started else { return };
-            tracing::warn!(?target, attempt, error = error.error, cause = error.cause, "a target of an event failed");
-            if attempt == ATTEMPTS {
-                break;
-            }
-            work = self.clock.pause(still, delay).await;
-            delay += delay;
+            tracing::warn!(?target, error = error.error, cause = error.cause, "a target of an event failed");
+            let Some(pause) = queued.pause_after(&error.error, self.clock.now(), retries) else { break };
+            work = self.clock.pause(still, pause.unsigned_abs()).await;
         }
         tracing::error!(?target, %input, "an event is dropped: every attempt to reach its target failed");
     }

@@ -33,7 +33,7 @@ impl Orchestrator {
         }
         let (events, receiver) = EventSender::new(clock.clone());
         let executions = LocalExecutions::new(states, Arc::clone(&functions), events, clock.clone());
-        let bus = Arc::new(EventBus::new(wiring.rules.clone(), functions, executions.clone(), clock.clone()));
+        let bus = Arc::new(EventBus::new(wiring, functions, executions.clone(), clock.clone()));
         for schedule in &wiring.schedules {
             let first = clock.at(clock.now() + schedule.every);
             executions.spawn(run_schedule(schedule.clone(), Arc::clone(&bus), clock.clone(), first));

@@ -10,6 +10,8 @@ mod resolver;
 pub use events::{RuleWiring, ScheduleWiring, Target, TargetInput, TargetWiring};
 
 use crossfade_world::events::InvalidPattern;
+use crossfade_world::lambda::EventRetries;
+use jiff::SignedDuration;
 use resolver::Resolver;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -55,6 +57,10 @@ pub struct FunctionWiring {
     pub timeout: Duration,
     /// Its memory, in MB.
     pub memory_megabytes: u32,
+    /// How its events are retried.
+    pub event_retries: EventRetries,
+    /// Whether it has concurrency of its own, so that the account's is never used up for it.
+    pub reserved: bool,
 }
 
 /// A state machine as the template describes it.
@@ -164,6 +170,14 @@ impl Wiring {
             )
         })?;
         let name = resolver.physical_name(logical_id)?;
+        let configured = own("EventInvokeConfig")?.unwrap_or_default();
+        let mut event_retries = EventRetries::default();
+        if let Some(seconds) = configured["MaximumEventAgeInSeconds"].as_i64() {
+            event_retries.most_age = SignedDuration::from_secs(seconds);
+        }
+        if let Some(retries) = configured["MaximumRetryAttempts"].as_u64() {
+            event_retries.most_retries = u32::try_from(retries).unwrap_or(u32::MAX);
+        }
         let function = FunctionWiring {
             logical_id: logical_id.to_owned(),
             arn: resolver.arn(logical_id)?,
@@ -171,6 +185,8 @@ impl Wiring {
             environment,
             timeout: Duration::from_secs(whole_number("Timeout", 3)?.into()),
             memory_megabytes: whole_number("MemorySize", 128)?,
+            event_retries,
+            reserved: resolver.has_property(logical_id, "ReservedConcurrentExecutions"),
             name: name.clone(),
         };
         events::add_event_sources(self, resolver, logical_id, &Target::Function(name.clone()))?;

@@ -69,6 +69,11 @@ impl<'a> Resolver<'a> {
         self.resolve(value, &format!("Resources.{logical_id}.Properties.{name}"), depth).map(Some)
     }
 
+    /// Returns whether a resource has a property, whatever its value is.
+    pub(super) fn has_property(&self, logical_id: &str, name: &str) -> bool {
+        self.resource(logical_id).and_then(|it| it.get("Properties")).is_some_and(|it| it.get(name).is_some())
+    }
+
     /// Returns the name that a resource has in the local world.
     pub(super) fn physical_name(&self, logical_id: &str) -> Result<String, WiringError> {
         self.physical_name_at(logical_id, 0)

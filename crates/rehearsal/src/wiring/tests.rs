@@ -27,6 +27,8 @@ Resources:
       FunctionName: !Sub "${AWS::StackName}-look"
       Timeout: 15
       MemorySize: 256
+      ReservedConcurrentExecutions: 5
+      EventInvokeConfig: { MaximumEventAgeInSeconds: 3600, MaximumRetryAttempts: 1 }
       Environment:
         Variables:
           MACHINE: !Sub "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-move"
@@ -74,6 +76,8 @@ fn a_template_is_wired_with_its_references_resolved() {
     assert_eq!(look.arn, "arn:aws:lambda:eu-west-1:000000000000:function:crossfade-look");
     assert_eq!(look.timeout, Duration::from_secs(15));
     assert_eq!(look.memory_megabytes, 256);
+    assert!(look.reserved);
+    assert_eq!((look.event_retries.most_age, look.event_retries.most_retries), (SignedDuration::from_hours(1), 1));
     assert_eq!(look.environment["TABLE"], "crossfade");
     assert_eq!(look.environment["LEVEL"], "very-info");
     let machine = &wiring.machines["crossfade-move"];
