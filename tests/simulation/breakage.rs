@@ -44,6 +44,10 @@ pub(super) enum Breakage {
     RollbackIsNotVerified,
     /// The machine tries nothing again.
     NothingIsTriedAgain,
+    /// The machine retries a throttled invocation as often as a fault of the service.
+    ThrottlesAreFaults,
+    /// The machine forgets how many checks it has made.
+    ChecksAreNotCounted,
     /// The machine says that the hook after a rollback has answered, and does not call it.
     LastHookIsSkipped,
     /// The machine goes on although a hook of the way up was not called.
@@ -78,6 +82,19 @@ impl Breakage {
                 for (_, state) in states.iter_mut() {
                     state.as_object_mut().unwrap().remove("Retry");
                 }
+            }
+            Self::ThrottlesAreFaults => {
+                for retriers in states.values_mut().filter_map(|state| state.get_mut("Retry")?.as_array_mut()) {
+                    let throttle = json!("Lambda.TooManyRequestsException");
+                    let own = retriers.iter().position(|retrier| retrier["ErrorEquals"] == json!([throttle])).unwrap();
+                    retriers.remove(own);
+                    retriers[0]["ErrorEquals"].as_array_mut().unwrap().push(throttle);
+                }
+            }
+            Self::ChecksAreNotCounted if states.contains_key("Bake slice") => {
+                states["Bake slice"]["Next"] = json!("Forget the checks");
+                let forget = json!({"Type": "Pass", "Result": 0, "ResultPath": "$.checks", "Next": "Check alarms"});
+                states.insert("Forget the checks".to_owned(), forget);
             }
             Self::LastHookIsSkipped => {
                 states["Call hook after rollback"] = json!({"Type": "Pass", "Next": "Verify rollback"});

@@ -52,6 +52,16 @@ fn a_rollback_that_stops_at_the_first_error_is_caught() {
 }
 
 #[test]
+fn throttled_invocations_that_are_retried_as_faults_are_caught() {
+    check(Breakage::ThrottlesAreFaults, "invocations-throttled", None, 14);
+}
+
+#[test]
+fn checks_that_are_not_counted_are_caught() {
+    check(Breakage::ChecksAreNotCounted, "held-for-a-month", None, 13);
+}
+
+#[test]
 fn a_missing_alarm_taken_for_quiet_is_caught() {
     check(Breakage::MissingAlarmIsQuiet, "alarm-is-missing", None, 9);
 }

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// No run may take longer: half an hour of a rollback's retries, and a hold.
 const BOUND: SignedDuration = SignedDuration::from_mins(120);
+/// The bound of a run with a hold of a month.
+const BOUND_OF_A_MONTH: SignedDuration = SignedDuration::from_hours(32 * 24);
 /// How long the world goes on after the last thing happened: a hung writer's minute, and some.
 const AFTERMATH: SignedDuration = SignedDuration::from_secs(150);
 
@@ -75,7 +77,8 @@ pub(super) fn run(case: &Case, told: bool) -> Ending {
     let mut run = SimulatedRun::new(account);
     run.script = case.script();
     run.begin(&case.scenario);
-    let ended = run.run_until_quiet(BOUND, AFTERMATH);
+    let bound = if case.scenario.holds_a_month { BOUND_OF_A_MONTH } else { BOUND };
+    let ended = run.run_until_quiet(bound, AFTERMATH);
     rest::look(&run, case, ended);
     Ending::of(&run)
 }
@@ -105,6 +108,9 @@ impl SimulatedRun {
         policy["onDrift"] = json!(scenario.on_drift);
         if scenario.guards {
             policy["guardAlarms"] = json!("auto");
+        }
+        if scenario.holds_a_month {
+            policy["maxHold"] = json!("30d");
         }
         policy["judge"] = json!(scenario.judge != Judge::Off);
         if scenario.judge == Judge::HasTime {

@@ -2,7 +2,7 @@
 
 use super::case::run;
 use super::random;
-use super::scenario::{Outcome, scenarios};
+use super::scenario::{Outcome, long_scenarios, scenarios};
 use super::sweep::{Report, all, exhaust, judged, name_of, named, replay_of, told};
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -108,12 +108,20 @@ fn no_call_of_the_list_is_denied() {
 
 #[test]
 fn every_scenario_ends_as_it_should_when_nothing_else_goes_wrong() {
-    for scenario in scenarios() {
+    for scenario in scenarios().into_iter().chain(long_scenarios()) {
         let case = named(&scenario.name).unwrap();
         let ending = judged(&case, false);
         assert_eq!(ending.outcome, Some(scenario.ends), "{}", scenario.name);
         assert_eq!(ending.violations, [], "{}", scenario.name);
     }
+}
+
+#[test]
+fn a_hold_that_uses_up_its_execution_halts_with_the_command_that_continues_it() {
+    let ending = judged(&named("held-for-a-month").unwrap(), true);
+    // The log quotes the reason.
+    let sentence = r#"paused until continue. Nothing has failed: continue with \"crossfade resume users\""#;
+    assert!(ending.outcome == Some(Outcome::Halted) && ending.log.contains(sentence), "{}", ending.log);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::states::TaskError;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -141,6 +142,9 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
                 world.with(|state| state.elbv2.call_json(state.now, "DeregisterTargets", &input)).unwrap();
                 run.account.watch().sick(group, run.account.now());
             }
+        }
+        Act::ThrottleInvocations(minutes) => {
+            run.throttled_until = Some(run.account.now() + SignedDuration::from_mins(*minutes));
         }
         Act::NewSideSickens => {
             let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();

@@ -12,6 +12,7 @@ use super::wiring::{self, HOOK, binary_of, wiring};
 use crossfade_rehearsal::wiring::{Target, TargetWiring};
 use crossfade_world::World;
 use crossfade_world::executions::Machines;
+use crossfade_world::lambda::{QueuedEvent, THROTTLED};
 use crossfade_world::states::{TaskError, TaskId, Work};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -27,16 +28,12 @@ mod script;
 
 pub(crate) use invocations::Visit;
 
-/// How often a target of an event is invoked, and the first delay: as Lambda does with asynchronous invocations.
-const ATTEMPTS: u32 = 3;
-const FIRST_RETRY: SignedDuration = SignedDuration::from_mins(1);
-
 /// Called before a state's function is invoked, with the number of the invocation.
 pub(crate) type Happens = Box<dyn FnMut(&World, &Machines, &Work, usize)>;
 
 pub(super) enum Due {
     Deadline(u64),
-    Delivery { target: TargetWiring, input: Value, attempt: u32 },
+    Delivery { target: TargetWiring, input: Value, queued: QueuedEvent },
     Schedule(usize),
     Minute,
     Script,
@@ -68,6 +65,8 @@ pub(crate) struct SimulatedRun {
     invocations: usize,
     /// The invocations of states' functions that have ended, in a story.
     pub(crate) visits: Vec<Visit>,
+    /// Until then, only functions with reserved concurrency are invoked: the account's own is used up.
+    pub(super) throttled_until: Option<Timestamp>,
     /// The sources of events that are never delivered: events are best effort.
     pub(crate) lost_sources: Vec<&'static str>,
 }
@@ -91,6 +90,7 @@ impl SimulatedRun {
             before: None,
             invocations: 0,
             visits: Vec::new(),
+            throttled_until: None,
             lost_sources: Vec::new(),
         }
     }
@@ -196,13 +196,13 @@ impl SimulatedRun {
         let now = self.account.now();
         match due {
             Due::Deadline(invocation) => self.time_out(invocation),
-            Due::Delivery { target, input, attempt } => self.deliver(target, input, attempt),
+            Due::Delivery { target, input, queued } => self.deliver(target, input, queued),
             Due::Schedule(index) => {
                 let schedule = &wiring().schedules[index];
                 let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {},
                     "resources": [schedule.arn], "time": now.to_string()});
                 for target in &schedule.targets {
-                    self.deliver(target.clone(), target.input.of_event(&event), 1);
+                    self.deliver(target.clone(), target.input.of_event(&event), QueuedEvent::sent(now));
                 }
                 self.due(now + schedule.every, Due::Schedule(index));
             }

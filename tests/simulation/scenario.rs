@@ -98,6 +98,8 @@ pub(super) enum Act {
     OldSideLosesATarget,
     OldSideRecovers,
     NewSideSickens,
+    /// A neighbour uses up the account's concurrency for so many minutes.
+    ThrottleInvocations(i64),
 }
 
 /// Whether the new side is compared with the old one.
@@ -126,6 +128,8 @@ pub(super) struct Scenario {
     /// Whether the policy asks for guard alarms.
     pub(super) guards: bool,
     pub(super) judge: Judge,
+    /// Whether the policy lets a hold take a month.
+    pub(super) holds_a_month: bool,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -157,6 +161,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         hooks: false,
         guards: false,
         judge: Judge::Off,
+        holds_a_month: false,
         about: 13,
     }
 }
@@ -243,26 +248,35 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let sick = vec![(When::Recorded("intended 1"), Act::NewSideRefuses)];
     let sick = scenario("judged-and-sick", O::RolledBack, sick);
     list.push(Scenario { judge: Judge::HasTime, ..sick });
+    let throttled = vec![(When::Recorded("shifted 1"), Act::ThrottleInvocations(10))];
+    list.push(scenario("invocations-throttled", O::Migrated, throttled));
     let anew = vec![(When::Recorded("shifted 1"), Act::RollBack), (When::Recorded("rolled back"), Act::StartAnew)];
     let mut anew = scenario("started-anew", O::Migrated, anew);
     // The second one may be stopped before it begins, or be the one that a fault rolls back.
     anew.or = vec![O::RolledBack, O::Refused];
     list.push(anew);
     for scenario in &mut list {
-        let is = |part: &str| scenario.name.contains(part);
-        scenario.about = if is("alarm") || is("new-side-fails") {
-            9
-        } else if is("group") || is("weight-set") || is("drift") {
-            5
-        } else if is("judged-and-sick") {
-            10
-        } else if is("old-side") {
-            11
-        } else {
-            13
-        };
+        scenario.about = about(&scenario.name);
     }
     list
+}
+
+/// The invariant that is broken when a scenario of that name ends otherwise.
+fn about(name: &str) -> usize {
+    let is = |part: &str| name.contains(part);
+    if is("alarm") || is("new-side-fails") {
+        9
+    } else if is("group") || is("weight-set") || is("drift") {
+        5
+    } else if is("judged-and-sick") {
+        10
+    } else if is("old-side") {
+        11
+    } else if is("throttled") {
+        14
+    } else {
+        13
+    }
 }
 
 /// A hook that fails rolls back on the way up, and halts after a rollback.
@@ -299,6 +313,17 @@ fn resumed() -> Vec<Scenario> {
         scenario("resumed-after-a-pause", O::Migrated, vec![(When::Recorded("shifted 1"), Act::Pause), resumes(false)]),
         scenario("not-resumed-without-its-alarm", O::Halted, deleted),
         scenario("not-resumed-in-a-rollback", O::Halted, in_rollback),
+    ]
+}
+
+/// Scenarios that take weeks: a fault at each of their thousands of calls would take hours.
+pub(super) fn long_scenarios() -> Vec<Scenario> {
+    let pause = || (When::Recorded("shifted 1"), Act::Pause);
+    let resume = (When::Recorded("halted"), Act::Resume { accept_drift: false });
+    let month = |name, ends, script| Scenario { holds_a_month: true, ..scenario(name, ends, script) };
+    vec![
+        month("held-for-a-month", Outcome::Halted, vec![pause()]),
+        month("held-for-a-month-and-resumed", Outcome::Migrated, vec![pause(), resume]),
     ]
 }
 

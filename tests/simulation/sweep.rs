@@ -2,7 +2,7 @@
 
 use super::case::{Case, Ending, Resumes, run};
 use super::ports::port_fault::{FAULTS, PortFault};
-use super::scenario::{Outcome, Scenario, Shape, scenarios};
+use super::scenario::{Outcome, Scenario, Shape, long_scenarios, scenarios};
 use super::watch::Violation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -68,7 +68,7 @@ pub(super) fn named(name: &str) -> Option<Case> {
     }
     let mut parts = name.split('/');
     let scenario = parts.next()?;
-    let scenario = scenarios().into_iter().find(|known| known.name == scenario)?;
+    let scenario = scenarios().into_iter().chain(long_scenarios()).find(|known| known.name == scenario)?;
     let mut faults = BTreeMap::new();
     for fault in parts.next().unwrap_or_default().split(',').filter(|fault| !fault.is_empty()) {
         let (fault, call) = fault.split_once('@')?;

@@ -38,16 +38,16 @@ impl SimulatedRun {
                 let delay = self.account.draw_seconds(0.1..1.0) + SignedDuration::from_millis(1300 * i64::from(copy));
                 let at = self.account.now() + delay;
                 let input = target.input.of_event(event);
-                self.due(at, Due::Delivery { target: target.clone(), input, attempt: 1 });
+                self.due(at, Due::Delivery { target: target.clone(), input, queued: QueuedEvent::sent(at) });
             }
         }
     }
 
-    pub(super) fn deliver(&mut self, target: TargetWiring, input: Value, attempt: u32) {
+    pub(super) fn deliver(&mut self, target: TargetWiring, input: Value, queued: QueuedEvent) {
         match &target.target {
             Target::Function(name) => {
                 let function = binary_of(name);
-                self.invoke(function, input.clone(), Reply::Event { target, input, attempt }, None);
+                self.invoke(function, input.clone(), Reply::Event { target, input, queued }, None);
             }
             Target::Machine(arn) => {
                 let now = self.account.now();

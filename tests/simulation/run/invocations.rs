@@ -7,7 +7,7 @@ use crossfade_actions::ports::Ports;
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     Task { task: TaskId, state: String },
-    Event { target: TargetWiring, input: Value, attempt: u32 },
+    Event { target: TargetWiring, input: Value, queued: QueuedEvent },
     Person(people::Command),
 }
 
@@ -58,12 +58,23 @@ impl SimulatedRun {
 
     pub(super) fn invoke(&mut self, function: &'static str, payload: Value, reply: Reply, execution: Option<String>) {
         let (caller, waker) = self.caller(function);
+        if self.is_throttled(function) {
+            self.account.tell(|| format!("{function} is throttled"));
+            let cause = "Rate Exceeded. (Service: Lambda, Status Code: 429)".to_owned();
+            return self.answered(&caller, reply, Err(TaskError { error: THROTTLED.to_owned(), cause }));
+        }
         let future: Running = if function == HOOK {
             Box::pin(consumers::hook(Arc::clone(&self.account), caller.clone(), payload))
         } else {
             Box::pin(wiring::run_as_task(function, ports(&self.account, caller.clone()), payload))
         };
         self.spawn(caller, waker, future, reply, execution);
+    }
+
+    /// Whether the account has no concurrency left for a function.
+    fn is_throttled(&self, function: &str) -> bool {
+        let reserved = wiring().functions.values().any(|wired| wired.binary == function && wired.reserved);
+        !reserved && self.throttled_until.is_some_and(|until| self.account.now() < until)
     }
 
     pub(super) fn caller(&self, function: &'static str) -> (Caller, Waker) {
@@ -171,9 +182,13 @@ impl SimulatedRun {
             Reply::Task { task, .. } => {
                 self.account.machines.with(|states| states.task_done(now, task, answer));
             }
-            Reply::Event { target, input, attempt } if answer.is_err() && attempt < ATTEMPTS => {
-                let delay = FIRST_RETRY * i32::try_from(attempt).unwrap();
-                self.due(now + delay, Due::Delivery { target, input, attempt: attempt + 1 });
+            Reply::Event { target, input, mut queued } => {
+                let Err(TaskError { error, .. }) = answer else { return };
+                let Target::Function(name) = &target.target else { return };
+                let retries = wiring().functions[name].event_retries;
+                if let Some(pause) = queued.pause_after(&error, now, retries) {
+                    self.due(now + pause, Due::Delivery { target, input, queued });
+                }
             }
             // The person's process died, and the person runs the command again.
             Reply::Person(command) => match answer.err().map(|error| error.error).as_deref() {
@@ -181,7 +196,6 @@ impl SimulatedRun {
                 Some("GaveUp" | "Denied") => self.gave_up = true,
                 _ => {}
             },
-            Reply::Event { .. } => {}
         }
     }
 
