@@ -77,6 +77,11 @@ soak for:
     CROSSFADE_SOAK_SECONDS=$(( $(echo {{ for }} | sed 's/h$/*3600/; s/m$/*60/; s/s$//') )) \
         cargo test --package crossfade-tests --locked simulation::invariants::soak -- --exact --nocapture
 
+# Feeds changed and arbitrary input to every door for a given time: `just fuzz 10m` (s, m or h).
+fuzz for:
+    CROSSFADE_FUZZ_SECONDS=$(( $(echo {{ for }} | sed 's/h$/*3600/; s/m$/*60/; s/s$//') )) \
+        cargo test --package crossfade-tests --locked fuzz::for_longer -- --exact --nocapture
+
 # Redraws the pictures in statemachine/README.md.
 pictures:
     python3 infra/tools/template.py pictures

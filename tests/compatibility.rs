@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-fn stored(name: &str) -> Value {
+pub(crate) fn stored(name: &str) -> Value {
     let file = root().join("tests/compatibility").join(format!("{name}.json"));
     serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
         .unwrap()

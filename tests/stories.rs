@@ -16,4 +16,4 @@ mod resuming;
 mod rolling_back;
 mod shifting;
 mod slow_answers;
-mod stage;
+pub(crate) mod stage;

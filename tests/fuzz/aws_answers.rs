@@ -1,0 +1,256 @@
+//! AWS's answers through the SDK's own deserializers: recorded from the local world's endpoints, then changed.
+
+use super::Case;
+use super::mutation::{any_bytes, bytes};
+use crate::contract::samples::{route, service, start};
+use crate::contract::sides::{Served, settings};
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use crossfade_aws::{Connections, connect_with};
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::{ListenerArn, LoadBalancerArn, TargetGroupArn};
+use crossfade_world::World;
+use crossfade_world::world::ServiceOnBalancer;
+use jiff::Timestamp;
+use rand::Rng as _;
+use rand::seq::IndexedRandom as _;
+use rand_chacha::ChaCha8Rng;
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// An answer of AWS.
+#[derive(Debug, Clone)]
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+/// The calls of ports whose answers are changed.
+const CALLS: [&str; 15] = [
+    "load_balancers",
+    "listeners",
+    "routes",
+    "read_routes",
+    "target_groups",
+    "target_groups_of",
+    "attributes",
+    "health",
+    "tags",
+    "groups_of_service",
+    "alarms",
+    "firings",
+    "head",
+    "events",
+    "holders",
+];
+
+pub(super) fn answers() -> Case {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let wire = Arc::new(Wire::default());
+    let (recorded, asked, connections) = runtime.block_on(record(&wire));
+    Box::new(move |rng| {
+        let (call, real) = recorded.choose(rng).expect("every call was recorded");
+        let changed = changed(rng, real);
+        wire.replay(changed.clone());
+        let answer = runtime.block_on(asked.ask(&connections, call));
+        let Err(error) = answer else { return Ok(()) };
+        if error.contains(" on ") || error.contains(": ") {
+            Ok(())
+        } else {
+            Err(format!("{call}: {error} ({changed:?})"))
+        }
+    })
+}
+
+/// Every call against the world's endpoints, with the answers that it got.
+async fn record(wire: &Arc<Wire>) -> (Vec<(&'static str, Vec<Answer>)>, Asked, Connections) {
+    let world = World::new("2026-11-02T03:00:00Z".parse().unwrap(), 1);
+    let users = world.add_service("public", "users-swarm", &["a.test", "b.test"]);
+    world.add_alarm("users-5xx");
+    world.fire_alarm("users-5xx");
+    let served = Served::of(&world).await;
+    let ledger = served.ledger().await;
+    let begun = start("users", 1, &[route(1), route(2)], &["users-5xx"]);
+    ledger.take(None, &begun.head, &begun.plan, &begun.event).await.unwrap();
+    wire.record(served.config.http_client().expect("it was given"));
+    let config = served
+        .config
+        .to_builder()
+        .http_client(SharedHttpClient::new(WireClient(wire.clone())))
+        .sleep_impl(SharedAsyncSleep::new(NoSleep))
+        .build();
+    let connections = connect_with(&config, &settings());
+    let asked = Asked::of(&users);
+    let mut recorded = Vec::new();
+    for call in CALLS {
+        asked.ask(&connections, call).await.unwrap_or_else(|error| panic!("{call}: {error}"));
+        let answers = wire.recorded();
+        assert!(!answers.is_empty(), "{call} asked nothing");
+        recorded.push((call, answers));
+    }
+    (recorded, asked, connections)
+}
+
+/// The answers with one of them changed.
+fn changed(rng: &mut ChaCha8Rng, real: &[Answer]) -> Vec<Answer> {
+    let mut answers = real.to_vec();
+    let at = rng.random_range(0..answers.len());
+    let answer = &mut answers[at];
+    match rng.random_range(0..10) {
+        0 => answer.body = any_bytes(rng),
+        1 => answer.status = *[200, 204, 301, 400, 403, 404, 429].choose(rng).expect("there are some"),
+        2 => answer.headers.clear(),
+        _ => {}
+    }
+    answer.body = bytes(rng, &answer.body);
+    answers
+}
+
+/// The objects that are asked about.
+struct Asked {
+    load_balancer: LoadBalancerArn,
+    listener: ListenerArn,
+    rule: RouteId,
+    group: TargetGroupArn,
+}
+
+impl Asked {
+    fn of(users: &ServiceOnBalancer) -> Self {
+        Self {
+            load_balancer: LoadBalancerArn::parse(users.load_balancer.clone()).unwrap(),
+            listener: ListenerArn::parse(users.listener.clone()).unwrap(),
+            rule: RouteId::parse(users.rules[0].clone()).unwrap(),
+            group: TargetGroupArn::parse(users.old_group.clone()).unwrap(),
+        }
+    }
+
+    /// Asks through the ports; the error is its chain.
+    async fn ask(&self, to: &Connections, call: &str) -> Result<(), String> {
+        let Connections { routes, target_groups, tagging, alarms, ledger, .. } = to;
+        let group = self.group.as_str().to_owned();
+        let names = ["users-5xx".to_owned()];
+        let users = service("users");
+        match call {
+            "load_balancers" => said(routes.load_balancers(std::slice::from_ref(&self.load_balancer)).await),
+            "listeners" => said(routes.listeners(&self.load_balancer).await),
+            "routes" => said(routes.routes(&self.listener).await),
+            "read_routes" => said(routes.read_routes(std::slice::from_ref(&self.rule)).await),
+            "target_groups" => said(target_groups.target_groups(&[group]).await),
+            "target_groups_of" => said(target_groups.target_groups_of(&self.load_balancer).await),
+            "attributes" => said(target_groups.attributes(&self.group).await),
+            "health" => said(target_groups.health(&self.group).await),
+            "tags" => said(tagging.tags(&[group]).await),
+            "groups_of_service" => said(tagging.groups_of_service(&users).await),
+            "alarms" => said(alarms.alarms(&names).await),
+            "firings" => said(alarms.firings(&names, Timestamp::UNIX_EPOCH).await),
+            "head" => said(ledger.head(&users).await),
+            "events" => said(ledger.events(&users, &start("users", 1, &[], &[]).head.migration).await),
+            _ => said(ledger.holders(&[route(1), route(2)]).await),
+        }
+    }
+}
+
+/// An answer, or an error with its causes.
+fn said<T: Debug, E: std::error::Error>(answer: Result<T, E>) -> Result<(), String> {
+    answer.map(drop).map_err(|error| {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            text = format!("{text}: {source}");
+            cause = source.source();
+        }
+        text
+    })
+}
+
+/// What stands between the SDK and the endpoints: it records, and later plays changed answers instead.
+#[derive(Debug, Default)]
+struct Wire {
+    inner: Mutex<Option<SharedHttpClient>>,
+    answers: Mutex<VecDeque<Answer>>,
+}
+
+impl Wire {
+    fn record(&self, inner: SharedHttpClient) {
+        *self.inner.lock().unwrap() = Some(inner);
+    }
+
+    fn recorded(&self) -> Vec<Answer> {
+        std::mem::take(&mut *self.answers.lock().unwrap()).into()
+    }
+
+    /// Plays these answers, one for each call; after the last one there is none.
+    fn replay(&self, answers: Vec<Answer>) {
+        *self.inner.lock().unwrap() = None;
+        *self.answers.lock().unwrap() = answers.into();
+    }
+}
+
+#[derive(Debug)]
+struct WireClient(Arc<Wire>);
+
+#[derive(Debug)]
+struct WireConnector(Arc<Wire>, Option<SharedHttpConnector>);
+
+impl HttpClient for WireClient {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.0.inner.lock().unwrap().clone();
+        let inner = inner.map(|inner| inner.http_connector(settings, components));
+        SharedHttpConnector::new(WireConnector(self.0.clone(), inner))
+    }
+}
+
+impl HttpConnector for WireConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (wire, inner) = (self.0.clone(), self.1.clone());
+        HttpConnectorFuture::new(async move {
+            let Some(inner) = inner else {
+                let next = wire.answers.lock().unwrap().pop_front();
+                return next
+                    .map_or_else(|| Err(ConnectorError::io("no more answers".into())), |answer| Ok(answer.played()));
+            };
+            let mut answer = inner.call(request).await?;
+            let body = ByteStream::new(answer.take_body()).collect().await;
+            let body = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
+            let headers = answer.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let kept = Answer { status: answer.status().as_u16(), headers, body: body.to_vec() };
+            wire.answers.lock().unwrap().push_back(kept.clone());
+            Ok(kept.played())
+        })
+    }
+}
+
+impl Answer {
+    fn played(self) -> HttpResponse {
+        let status = StatusCode::try_from(self.status).expect("it was a status");
+        let mut response = HttpResponse::new(status, SdkBody::from(self.body));
+        for (name, value) in self.headers.into_iter().filter(|(name, _)| name != "content-length") {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+/// Pauses between attempts, which are drawn, take no time. Time-outs, of whole milliseconds, are never reached.
+#[derive(Debug)]
+struct NoSleep;
+
+impl AsyncSleep for NoSleep {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        if duration.subsec_nanos().is_multiple_of(1_000_000) && duration >= Duration::from_secs(1) {
+            return Sleep::new(std::future::pending());
+        }
+        Sleep::new(std::future::ready(()))
+    }
+}
