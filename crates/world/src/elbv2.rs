@@ -22,6 +22,7 @@ pub use conditions::HttpRequest;
 pub use health::{HostCounts, Probe, ProbeOutcome};
 pub use identity::{ACCOUNT, REGION};
 pub use routing::Decision;
+pub use rules::transforms::Rewritten;
 pub use throttle::Throttle;
 
 use crate::aws_error::AwsError;

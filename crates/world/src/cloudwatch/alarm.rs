@@ -80,6 +80,9 @@ impl Condition {
 pub(super) enum Watch {
     Metric(Condition),
     Composite(Rule),
+    /// A metric alarm that is not evaluated here: on a band of expected values, or on a query of Metrics Insights. Only
+    /// `SetAlarmState` changes it.
+    Unevaluated,
     /// Decided by what a query of logs finds. There are no logs here: only `SetAlarmState` changes it.
     Log,
 }
@@ -88,7 +91,7 @@ impl Watch {
     /// `MetricAlarm`, `CompositeAlarm` or `LogAlarm`.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Metric(_) => "MetricAlarm",
+            Self::Metric(_) | Self::Unevaluated => "MetricAlarm",
             Self::Composite(_) => "CompositeAlarm",
             Self::Log => "LogAlarm",
         }

@@ -4,7 +4,7 @@ use super::CloudWatch;
 use super::alarm::{Alarm, Comparison, Condition, Missing, Watch};
 use super::composite::Rule;
 use super::input::{integer, list, metric, number, page, required_text, seconds, text, texts};
-use super::query::{Query, Source, period_of, valid_period};
+use super::query::{self, Query, Source, period_of, valid_period};
 use super::statistic::Statistic;
 use crate::aws_error::AwsError;
 use crossfade_domain::alarms::alarm::AlarmState;
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 
 impl CloudWatch {
     pub(super) fn put_metric_alarm(&mut self, now: Timestamp, input: &Value) -> Result<Value, AwsError> {
-        let condition = condition(input)?;
-        self.put(now, input, Watch::Metric(condition))
+        let watch = if is_unevaluated(input)? { Watch::Unevaluated } else { Watch::Metric(condition(input)?) };
+        self.put(now, input, watch)
     }
 
     pub(super) fn put_composite_alarm(&mut self, now: Timestamp, input: &Value) -> Result<Value, AwsError> {
@@ -193,6 +193,21 @@ fn tags(input: &Value) -> Result<BTreeMap<String, String>, AwsError> {
         .iter()
         .map(|tag| Ok((required_text(tag, "Key")?.to_owned(), text(tag, "Value").unwrap_or_default().to_owned())))
         .collect()
+}
+
+/// Whether an alarm watches what is not computed here: a band of expected values (`ThresholdMetricId`), or a query of
+/// Metrics Insights.
+fn is_unevaluated(input: &Value) -> Result<bool, AwsError> {
+    let queries = list(input, "Metrics");
+    let insights = queries.iter().filter_map(|query| text(query, "Expression")).any(query::is_insights);
+    let Some(band) = text(input, "ThresholdMetricId") else { return Ok(insights) };
+    if number(input, "Threshold").is_some() {
+        return Err(AwsError::validation("Threshold and ThresholdMetricId exclude each other"));
+    }
+    if !queries.iter().any(|query| text(query, "Id") == Some(band)) {
+        return Err(AwsError::validation(format!("ThresholdMetricId {band} is not one of Metrics")));
+    }
+    Ok(true)
 }
 
 fn condition(input: &Value) -> Result<Condition, AwsError> {

@@ -10,6 +10,8 @@ pub(super) enum Rule {
     Not(Box<Rule>),
     And(Box<Rule>, Box<Rule>),
     Or(Box<Rule>, Box<Rule>),
+    /// At least so many of the rules hold.
+    AtLeast(usize, Vec<Rule>),
 }
 
 impl Rule {
@@ -26,6 +28,7 @@ impl Rule {
             Self::Not(rule) => !rule.holds(state_of),
             Self::And(left, right) => left.holds(state_of) && right.holds(state_of),
             Self::Or(left, right) => left.holds(state_of) || right.holds(state_of),
+            Self::AtLeast(least, rules) => rules.iter().filter(|rule| rule.holds(state_of)).count() >= *least,
         }
     }
 
@@ -40,6 +43,7 @@ impl Rule {
                 children.extend(right.children());
                 children
             }
+            Self::AtLeast(_, rules) => rules.iter().flat_map(Self::children).collect(),
         }
     }
 }
@@ -89,6 +93,9 @@ impl Parser<'_> {
         if self.word("FALSE") {
             return Ok(Rule::Constant(false));
         }
+        if self.word("AT_LEAST") {
+            return self.at_least();
+        }
         for state in AlarmState::ALL {
             if self.word(state.as_str()) {
                 return self.parenthesis().map(|name| Rule::Is(state, name));
@@ -101,14 +108,54 @@ impl Parser<'_> {
         Ok(rule)
     }
 
+    /// `(2, ALARM, (a, b, c))`, or `(50%, NOT OK, (a, b))`: a percentage is rounded up.
+    fn at_least(&mut self) -> Result<Rule, AwsError> {
+        self.expect("(")?;
+        let (amount, rest) = self.rest.split_once(',').ok_or_else(|| self.wrong(","))?;
+        self.rest = rest.trim_start();
+        let not = self.word("NOT");
+        let state = AlarmState::ALL.into_iter().find(|state| self.word(state.as_str()));
+        let state = state.ok_or_else(|| self.wrong("a state"))?;
+        self.expect(",")?;
+        let (names, rest) = self
+            .rest
+            .strip_prefix('(')
+            .and_then(|inner| inner.split_once(')'))
+            .ok_or_else(|| self.wrong("a list of alarms"))?;
+        self.rest = rest.trim_start();
+        self.expect(")")?;
+        let rules: Vec<Rule> = names
+            .split(',')
+            .map(|name| Rule::Is(state, named(name)))
+            .map(|rule| if not { Rule::Not(Box::new(rule)) } else { rule })
+            .collect();
+        let amount = amount.trim();
+        let least = match amount.strip_suffix('%') {
+            Some(percent) => percent.parse::<usize>().ok().map(|percent| (rules.len() * percent).div_ceil(100)),
+            None => amount.parse().ok(),
+        };
+        let least = least.filter(|least| (1..=rules.len()).contains(least));
+        least.map(|least| Rule::AtLeast(least, rules)).ok_or_else(|| self.wrong("a number of its alarms"))
+    }
+
+    fn expect(&mut self, text: &str) -> Result<(), AwsError> {
+        self.rest = self.rest.strip_prefix(text).ok_or_else(|| self.wrong(text))?.trim_start();
+        Ok(())
+    }
+
     /// `("name")`, `(name)` or `(arn)`; an ARN means the name at its end.
     fn parenthesis(&mut self) -> Result<String, AwsError> {
         let inner = self.rest.strip_prefix('(').ok_or_else(|| self.wrong("("))?;
         let (name, rest) = inner.split_once(')').ok_or_else(|| self.wrong(")"))?;
         self.rest = rest.trim_start();
-        let name = name.trim().trim_matches('"').trim_matches('\'');
-        Ok(name.rsplit_once(":alarm:").map_or(name, |(_, name)| name).to_owned())
+        Ok(named(name))
     }
+}
+
+/// The name of an alarm in a rule, with or without quotes; an ARN means the name at its end.
+fn named(text: &str) -> String {
+    let name = text.trim().trim_matches('"').trim_matches('\'');
+    name.rsplit_once(":alarm:").map_or(name, |(_, name)| name).to_owned()
 }
 
 #[cfg(test)]
@@ -130,7 +177,13 @@ mod tests {
         check("ALARM(b) OR (OK(b) AND NOT OK(a))", true);
         check("ALARM(arn:aws:cloudwatch:eu-west-1:1:alarm:a)", true);
         check("INSUFFICIENT_DATA(c) OR FALSE", false);
-        for bad in ["", "ALARM", "ALARM(a) b", "FIRING(a)", "(ALARM(a)"] {
+        check("AT_LEAST(1, ALARM, (a, b))", true);
+        check("AT_LEAST(2, ALARM, (a, b))", false);
+        check("AT_LEAST(50%, NOT OK, (\"a\", b, c)) AND OK(b)", true);
+        check("AT_LEAST(100%, NOT OK, (a, b))", false);
+        assert_eq!(Rule::parse("AT_LEAST(1, OK, (a, b)) OR OK(c)").unwrap().children(), ["a", "b", "c"]);
+        let at_least = ["AT_LEAST(3, ALARM, (a, b))", "AT_LEAST(x, ALARM, (a))", "AT_LEAST(1, ALARM, a)"];
+        for bad in at_least.into_iter().chain(["", "ALARM", "ALARM(a) b", "FIRING(a)", "(ALARM(a)"]) {
             assert!(Rule::parse(bad).is_err(), "{bad}");
         }
     }

@@ -47,6 +47,7 @@ fn configuration(alarm: &Alarm) -> Value {
     let mut configuration = match &alarm.watch {
         Watch::Log => json!({"scheduledQueryConfiguration": alarm.request["ScheduledQueryConfiguration"]}),
         Watch::Composite(_) => json!({"alarmRule": alarm.request["AlarmRule"]}),
+        Watch::Unevaluated => json!({"metrics": alarm.request["Metrics"]}),
         Watch::Metric(condition) => json!({"metrics": condition.queries.iter().map(metric).collect::<Vec<_>>()}),
     };
     if let Some(description) = alarm.request.get("AlarmDescription").filter(|text| !text.is_null()) {
@@ -57,7 +58,7 @@ fn configuration(alarm: &Alarm) -> Value {
 
 fn metric(query: &Query) -> Value {
     match &query.source {
-        Source::Expression(expression) => {
+        Source::Expression(expression) | Source::Insights(expression) => {
             json!({"id": query.id, "expression": expression, "label": query.label, "returnData": query.returned})
         }
         Source::Metric { metric, period_seconds, .. } => json!({

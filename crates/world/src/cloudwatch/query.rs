@@ -17,8 +17,19 @@ pub(super) struct Query {
 
 #[derive(Debug, Clone)]
 pub(super) enum Source {
-    Metric { metric: Metric, period_seconds: i64, statistic: Statistic },
+    Metric {
+        metric: Metric,
+        period_seconds: i64,
+        statistic: Statistic,
+    },
     Expression(String),
+    /// A query of Metrics Insights, which finds nothing here.
+    Insights(String),
+}
+
+/// Whether an expression is a query of Metrics Insights (`SELECT AVG(..) FROM .. GROUP BY ..`).
+pub(super) fn is_insights(expression: &str) -> bool {
+    expression.trim_start().get(..7).is_some_and(|start| start.eq_ignore_ascii_case("SELECT "))
 }
 
 impl Query {
@@ -33,6 +44,7 @@ impl Query {
                 period_seconds: valid_period(integer(stat, "Period").unwrap_or(0))?,
                 statistic: Statistic::parse(required_text(stat, "Stat")?)?,
             },
+            (None, Some(expression)) if is_insights(expression) => Source::Insights(expression.to_owned()),
             (None, Some(expression)) => {
                 expression::ids(expression)?;
                 Source::Expression(expression.to_owned())
@@ -84,6 +96,7 @@ pub(super) fn series(store: &Store, queries: &[Query], id: &str, start: i64, end
         Source::Metric { metric, period_seconds, statistic } => Ok(periods(start, end, *period_seconds)
             .filter_map(|period| Some((period, statistic.of(&store.period(metric, period, *period_seconds)?))))
             .collect()),
+        Source::Insights(_) => Ok(Series::new()),
         Source::Expression(text) => {
             let period = period_of(queries, id);
             let periods = periods(start, end, period).collect::<Vec<_>>();
@@ -97,6 +110,7 @@ pub(super) fn period_of(queries: &[Query], id: &str) -> i64 {
     let Some(query) = queries.iter().find(|query| query.id == id) else { return 60 };
     match &query.source {
         Source::Metric { period_seconds, .. } => *period_seconds,
+        Source::Insights(_) => 60,
         Source::Expression(text) => expression::ids(text)
             .unwrap_or_default()
             .iter()

@@ -88,6 +88,34 @@ fn describe_alarms_leaves_out_composite_alarms_unless_asked_and_unknown_names_si
 }
 
 #[test]
+fn alarms_on_bands_and_on_queries_of_metrics_insights_are_taken_and_set_by_hand() {
+    let mut world = CloudWatch::default();
+    let alarm = |name: &str, metrics: Value| {
+        json!({"AlarmName": name, "Metrics": metrics, "EvaluationPeriods": 2,
+            "ComparisonOperator": "LessThanLowerOrGreaterThanUpperThreshold"})
+    };
+    let stat = json!({"Id": "m1", "MetricStat": {"Metric": {"Namespace": "AWS/ApplicationELB",
+        "MetricName": "RequestCount", "Dimensions": []}, "Period": 60, "Stat": "Sum"}});
+    let mut band = alarm("band", json!([stat, {"Id": "ad1", "Expression": "ANOMALY_DETECTION_BAND(m1, 2)"}]));
+    band["ThresholdMetricId"] = json!("ad1");
+    let select = "SELECT SUM(RequestCount) FROM \"AWS/ApplicationELB\" GROUP BY TargetGroup";
+    let mut insights = alarm("insights", json!([{"Id": "q1", "Expression": select, "Period": 60}]));
+    insights["Threshold"] = json!(5);
+    for alarm in [&band, &insights] {
+        world.call(at(0), "PutMetricAlarm", alarm).unwrap();
+        let name = &alarm["AlarmName"];
+        let set = json!({"AlarmName": name, "StateValue": "ALARM", "StateReason": "by hand"});
+        world.call(at(5), "SetAlarmState", &set).unwrap();
+        world.evaluate(at(600));
+        let found = world.call(at(600), "DescribeAlarms", &json!({"AlarmNames": [name]})).unwrap();
+        assert_eq!(found["MetricAlarms"][0]["StateValue"], "ALARM");
+        assert_eq!(found["MetricAlarms"][0]["ThresholdMetricId"], alarm["ThresholdMetricId"]);
+    }
+    band["Threshold"] = json!(5);
+    assert!(world.call(at(0), "PutMetricAlarm", &band).is_err(), "a threshold and a band");
+}
+
+#[test]
 fn a_composite_alarm_follows_its_children_and_history_keeps_what_was_cleared() {
     let mut world = CloudWatch::default();
     world.call(at(0), "PutMetricAlarm", &share_alarm("a")).unwrap();

@@ -51,7 +51,11 @@ impl Elbv2 {
 
     fn accept_action(&self, mut action: Tree, place: &Place<'_>) -> Result<(Tree, Step), AwsError> {
         match action.text_at("Type") {
-            Some("forward") => self.accept_forward(action),
+            Some("forward") => {
+                let (action, step) = self.accept_forward(action)?;
+                self.check_protocol(&step, place)?;
+                Ok((action, step))
+            }
             Some("authenticate-oidc") => {
                 require_https(place)?;
                 accept_oidc(&mut action, place.previous)?;
@@ -141,6 +145,23 @@ impl Elbv2 {
             _ => drop(action.remove("TargetGroupArn")),
         }
         Ok((action, Step::Forward(Forward { groups, sticky_seconds })))
+    }
+
+    /// gRPC needs a listener with TLS.
+    fn check_protocol(&self, step: &Step, place: &Place<'_>) -> Result<(), AwsError> {
+        let Step::Forward(forward) = step else { return Ok(()) };
+        let version = |arn: &String| self.groups.get(arn)?.details.text_at("ProtocolVersion").map(str::to_owned);
+        let grpc = forward.groups.iter().any(|(arn, _)| version(arn).as_deref() == Some("GRPC"));
+        if !grpc || place.protocol == "HTTPS" {
+            return Ok(());
+        }
+        Err(AwsError::bad_request(
+            "InvalidConfigurationRequest",
+            format!(
+                "Listener protocol '{}' is not supported with a target group with the protocol-version 'GRPC'",
+                place.protocol
+            ),
+        ))
     }
 
     /// One load balancer for a group, a hundred groups for a load balancer.

@@ -273,7 +273,31 @@ fn check_health_check(details: &Tree) -> Result<(), AwsError> {
     {
         return Err(AwsError::validation("Health check interval must be greater than the timeout"));
     }
+    if matches!(details.text_at("Protocol"), Some("HTTP" | "HTTPS")) {
+        check_matcher(details)?;
+    }
     Ok(())
+}
+
+/// `200`, `200,202` or `200-299`: of the codes that the protocol version has.
+fn check_matcher(details: &Tree) -> Result<(), AwsError> {
+    let Some(matcher) = details.get("Matcher") else { return Ok(()) };
+    let is_grpc = details.text_at("ProtocolVersion") == Some("GRPC");
+    let (key, other, least, most) =
+        if is_grpc { ("GrpcCode", "HttpCode", 0, 99) } else { ("HttpCode", "GrpcCode", 200, 499) };
+    if matcher.text_at(other).is_some() {
+        return Err(AwsError::validation(format!("{other} is not valid for this protocol version; use {key}")));
+    }
+    let Some(codes) = matcher.text_at(key) else { return Ok(()) };
+    let code = |text: &str| text.trim().parse::<u32>().ok().filter(|code| (least..=most).contains(code));
+    let fits = |part: &str| match part.split_once('-') {
+        Some((from, to)) => code(from).zip(code(to)).is_some_and(|(from, to)| from <= to),
+        None => code(part).is_some(),
+    };
+    if codes.split(',').all(fits) {
+        return Ok(());
+    }
+    Err(AwsError::validation(format!("{key} '{codes}' must have codes from {least} to {most}")))
 }
 
 fn check_attribute(key: &str, value: &str) -> Result<(), AwsError> {

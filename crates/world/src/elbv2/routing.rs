@@ -1,6 +1,7 @@
 //! Decides where a request goes.
 
 use super::conditions::HttpRequest;
+use super::rules::transforms::{self, Rewritten};
 use super::state::{Forward, Health, Step};
 use super::{Elbv2, identity};
 use crate::tree::Tree;
@@ -26,6 +27,8 @@ pub enum Decision {
         fails_open: bool,
         /// `Set-Cookie` values for the answer.
         cookies: Vec<String>,
+        /// What the rule's transforms made of the request.
+        rewritten: Rewritten,
     },
     /// No target could be chosen: the answer is 503. It has the group's ARN if a group was chosen.
     Unavailable {
@@ -102,7 +105,8 @@ impl Elbv2 {
         let Some((target, port, fails_open)) = self.choose_target(&group, request, now, &mut cookies) else {
             return Decision::Unavailable { group: Some(group) };
         };
-        Decision::Forward { group, target, port, fails_open, cookies }
+        let rewritten = transforms::apply(&self.rules[rule].transforms, request);
+        Decision::Forward { group, target, port, fails_open, cookies, rewritten }
     }
 
     fn choose_group(&mut self, rule: &str, forward: &Forward) -> Option<String> {

@@ -1,5 +1,7 @@
 //! Rules of a listener.
 
+pub(super) mod transforms;
+
 use super::actions::{Place, described};
 use super::conditions::Condition;
 use super::listeners::listener_not_found;
@@ -34,6 +36,7 @@ impl Elbv2 {
         let place = Place { load_balancer: &load_balancer, protocol, replaced_rule: None, previous: &[] };
         let (actions, steps) = self.accept_actions(input.list_at("Actions"), &place)?;
         let (conditions, matchers) = accept_conditions(input.list_at("Conditions"))?;
+        transforms::check(input.list_at("Transforms"))?;
         let arn = identity::child_arn(listener_arn, "listener", "listener-rule", &self.identities.next());
         self.tag(&arn, input.list_at("Tags"))?;
         self.rules.insert(
@@ -95,6 +98,7 @@ impl Elbv2 {
         if resets && !transforms.is_empty() {
             return Err(AwsError::validation("You cannot specify both Transforms and ResetTransforms"));
         }
+        transforms::check(transforms)?;
         let conditions = input.list_at("Conditions");
         let accepted = if conditions.is_empty() { None } else { Some(accept_conditions(conditions)?) };
         let actions = input.list_at("Actions");
@@ -219,5 +223,6 @@ fn accept_conditions(conditions: &[Tree]) -> Result<(Vec<Tree>, Vec<Condition>),
     }
     let mut stored = conditions.to_vec();
     let matchers = stored.iter_mut().map(Condition::accept).collect::<Result<Vec<_>, _>>()?;
+    Condition::check_together(&matchers)?;
     Ok((stored, matchers))
 }

@@ -79,6 +79,9 @@ impl Elbv2 {
         let mut merged = self.tags.get(arn).cloned().unwrap_or_default();
         for tag in tags {
             let key = super::required(tag, "Key")?;
+            if key.to_ascii_lowercase().starts_with("aws:") {
+                return Err(AwsError::validation("aws: prefixed tag key names are not allowed for external use."));
+            }
             merged.insert(key.to_owned(), tag.any_text_at("Value").unwrap_or_default().to_owned());
         }
         if merged.len() > 50 {

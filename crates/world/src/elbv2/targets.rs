@@ -40,6 +40,12 @@ impl Elbv2 {
             if !fits {
                 return Err(AwsError::validation(format!("The {target_type} ID '{id}' is not valid")));
             }
+            // An address in a subnet of the VPC has its zone found; AWS wants one for every other address.
+            if target_type != "ip" && target.text_at("AvailabilityZone").is_some() {
+                return Err(AwsError::validation(format!(
+                    "You cannot specify an Availability Zone for the {target_type} target '{id}'"
+                )));
+            }
             targets.push((id.to_owned(), port_of(target, group.port())?, target.text_at("AvailabilityZone")));
         }
         for (id, port, zone) in targets {

@@ -5,7 +5,7 @@ use super::{DataPlaneSettings, GROUP_HEADER, HANGS_AFTER, locked, world_latency}
 use crate::traffic::cluster::LATENCY_HEADER;
 use bytes::Bytes;
 use crossfade_world::cloudwatch::Outcome;
-use crossfade_world::elbv2::{Decision, HttpRequest};
+use crossfade_world::elbv2::{Decision, HttpRequest, Rewritten};
 use http::header::{CONTENT_TYPE, HOST, HeaderName, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::combinators::BoxBody;
@@ -82,7 +82,8 @@ impl ListenerDoor {
         let now = self.settings.clock.now();
         let decision = locked(&self.settings.elbv2).route(now, &self.listener, &seen(&request));
         match decision {
-            Decision::Forward { group, target, port, fails_open, cookies } => {
+            Decision::Forward { group, target, port, fails_open, cookies, rewritten } => {
+                let request = transformed(request, rewritten);
                 self.forward(request, Chosen { group, target, port, fails_open, cookies }).await
             }
             Decision::Unavailable { .. } => {
@@ -149,7 +150,19 @@ fn seen(request: &Request<Incoming>) -> HttpRequest {
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
         headers: request.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        client: None,
     }
+}
+
+/// The request as a rule's transforms have made it; one that would be no request stays as it is.
+fn transformed(mut request: Request<Incoming>, rewritten: Rewritten) -> Request<Incoming> {
+    if let Some(Ok(uri)) = rewritten.path_and_query.map(Uri::try_from) {
+        *request.uri_mut() = uri;
+    }
+    if let Some(Ok(host)) = rewritten.host.map(HeaderValue::try_from) {
+        request.headers_mut().insert(HOST, host);
+    }
+    request
 }
 
 /// The request as the target receives it: same method, path, headers and body.

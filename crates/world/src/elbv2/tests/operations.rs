@@ -101,3 +101,31 @@ fn throttling_lets_20_changes_through_at_once_and_3_a_second() {
     let error = scene.elb.call_json(after(11), "ModifyRule", &change).unwrap_err();
     assert_eq!((error.code.as_str(), error.http_status), ("Throttling", 400));
 }
+
+#[test]
+fn groups_tags_and_targets_that_aws_refuses_are_refused() {
+    let mut scene = scene();
+    let group = |name: &str, version: &str, matcher: Value| {
+        json!({"Name": name, "Protocol": "HTTP", "ProtocolVersion": version, "Port": 80, "VpcId": "vpc-1",
+            "Matcher": matcher})
+    };
+    for (name, version, matcher) in [
+        ("a", "GRPC", json!({"GrpcCode": "200"})),
+        ("b", "GRPC", json!({"HttpCode": "200"})),
+        ("c", "HTTP1", json!({"HttpCode": "500"})),
+        ("d", "HTTP1", json!({"GrpcCode": "12"})),
+        ("e", "HTTP1", json!({"HttpCode": "299-200"})),
+    ] {
+        let refused = scene.call("CreateTargetGroup", &group(name, version, matcher.clone()));
+        assert_eq!(refused, Err("ValidationError".into()), "{version} {matcher}");
+    }
+    for (name, version, matcher) in
+        [("f", "GRPC", json!({"GrpcCode": "0-99"})), ("g", "HTTP1", json!({"HttpCode": "200,301-399"}))]
+    {
+        scene.call("CreateTargetGroup", &group(name, version, matcher)).unwrap();
+    }
+    let reserved = json!({"ResourceArns": [scene.old], "Tags": [{"Key": "AWS:mine", "Value": "x"}]});
+    assert_eq!(scene.call("AddTags", &reserved), Err("ValidationError".into()));
+    let zone = json!({"TargetGroupArn": scene.old, "Targets": [{"Id": "i-0new", "AvailabilityZone": "all"}]});
+    assert_eq!(scene.call("RegisterTargets", &zone), Err("ValidationError".into()), "an instance has its own zone");
+}

@@ -192,3 +192,52 @@ fn a_group_belongs_to_one_load_balancer_and_a_load_balancer_has_a_hundred_groups
     let again = scene.elb.create_host_rule(start(), &scene.listener, 99, "again.internal", &scene.old);
     assert_eq!(again.unwrap_err().code, "TooManyRules");
 }
+
+#[test]
+fn conditions_and_transforms_that_aws_refuses_are_refused() {
+    let mut scene = scene();
+    let host = |values: &[&str]| json!({"Field": "host-header", "HostHeaderConfig": {"Values": values}});
+    let path = |values: &[&str]| json!({"Field": "path-pattern", "PathPatternConfig": {"Values": values}});
+    let rewrite = |regex: &str| json!([{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": regex, "Replace": "/"}]}}]);
+    for (why, conditions, transforms) in [
+        ("six values in two conditions", json!([host(&["a", "b", "c"]), path(&["/d", "/e", "/f"])]), json!([])),
+        ("seven wildcards", json!([host(&["*a*", "*b*"]), path(&["/?*?"])]), json!([])),
+        ("no block", json!([{"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.1"]}}]), json!([])),
+        ("a prefix too long", json!([{"Field": "source-ip", "SourceIpConfig": {"Values": ["::1/129"]}}]), json!([])),
+        (
+            "no regular expression",
+            json!([{"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["("]}}]),
+            json!([]),
+        ),
+        (
+            "values and regular expressions",
+            json!([{"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["/a"], "Values": ["/b"]}}]),
+            json!([]),
+        ),
+        ("a rewrite that is none", json!([host(&["a"])]), rewrite("(")),
+        ("a transform of another kind", json!([host(&["a"])]), json!([{"Type": "header-rewrite"}])),
+    ] {
+        let rule = json!({"ListenerArn": scene.listener, "Priority": 1, "Conditions": conditions,
+            "Transforms": transforms, "Actions": [{"Type": "forward", "TargetGroupArn": scene.new}]});
+        assert_eq!(scene.call("CreateRule", &rule), Err("ValidationError".into()), "{why}");
+    }
+    let five = json!({"ListenerArn": scene.listener, "Priority": 1, "Transforms": rewrite("^/a"),
+        "Conditions": [host(&["*a*", "*b*"]), path(&["/c", "/*", "/?"])],
+        "Actions": [{"Type": "forward", "TargetGroupArn": scene.new}]});
+    scene.call("CreateRule", &five).unwrap();
+}
+
+#[test]
+fn a_grpc_group_needs_a_listener_with_tls() {
+    let mut scene = scene();
+    let plain = scene.elb.create_listener(start(), &scene.balancer, "HTTP", 80).unwrap();
+    let group = json!({"Name": "grpc", "Protocol": "HTTP", "ProtocolVersion": "GRPC", "Port": 50051, "VpcId": "vpc-1"});
+    let group = scene.call("CreateTargetGroup", &group).unwrap()["TargetGroups"][0]["TargetGroupArn"].clone();
+    let rule = |listener: &str| {
+        json!({"ListenerArn": listener, "Priority": 1, "Conditions": [{"Field": "path-pattern", "Values": ["/g"]}],
+            "Actions": [{"Type": "forward", "TargetGroupArn": group}]})
+    };
+    assert_eq!(scene.call("CreateRule", &rule(&plain)), Err("InvalidConfigurationRequest".into()));
+    let tls = scene.listener.clone();
+    scene.call("CreateRule", &rule(&tls)).unwrap();
+}

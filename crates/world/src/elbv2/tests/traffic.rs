@@ -113,3 +113,76 @@ fn rules_match_by_priority_on_everything_they_name() {
     let missing = scene.elb.route(start(), &listener, &HttpRequest::get("nobody", "/"));
     assert!(matches!(missing, Decision::Fixed { status: 404, .. }));
 }
+
+/// Whether a request matches a rule with one condition, which goes before every other.
+fn matches(condition: &Value, request: &HttpRequest) -> bool {
+    let mut scene = scene();
+    let rule = json!({"ListenerArn": scene.listener, "Priority": 1, "Conditions": [condition],
+        "Actions": [{"Type": "forward", "TargetGroupArn": scene.new}]});
+    let created = scene.call("CreateRule", &rule).unwrap();
+    let described = scene.call("DescribeRules", &json!({"RuleArns": [created["Rules"][0]["RuleArn"]]})).unwrap();
+    for (key, value) in condition.as_object().unwrap() {
+        assert_eq!(&described["Rules"][0]["Conditions"][0][key], value, "it is described as it was given");
+    }
+    let decision = scene.elb.route(start(), &scene.listener, request);
+    matches!(decision, Decision::Forward { group, .. } if group == scene.new)
+}
+
+#[test]
+fn regular_expressions_match_hosts_paths_and_headers() {
+    let host = json!({"Field": "host-header", "HostHeaderConfig": {"RegexValues": ["^(users|accounts)\\.internal$"]}});
+    assert!(matches(&host, &HttpRequest::get("Accounts.internal", "/")));
+    assert!(!matches(&host, &HttpRequest::get("users.internal.test", "/")));
+    let path = json!({"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["/v[0-9]+/.*"]}});
+    assert!(matches(&path, &HttpRequest::get("a", "/v12/users")));
+    assert!(!matches(&path, &HttpRequest::get("a", "/V12/users")) && !matches(&path, &HttpRequest::get("a", "/vx/")));
+    let header = json!({"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Tenant",
+        "RegexValues": ["blue-\\d+"]}});
+    assert!(matches(&header, &HttpRequest::get("a", "/").with_header("x-tenant", "Blue-1")));
+    assert!(!matches(&header, &HttpRequest::get("a", "/").with_header("x-tenant", "blue-")));
+}
+
+#[test]
+fn a_client_is_in_a_block_of_addresses_or_not() {
+    let source = |block: &str| json!({"Field": "source-ip", "SourceIpConfig": {"Values": [block]}});
+    let from = |client: &str| HttpRequest { client: Some(client.parse().unwrap()), ..HttpRequest::get("a", "/") };
+    for (block, client, expected) in [
+        ("10.0.0.0/8", "10.200.0.1", true),
+        ("10.0.0.0/8", "11.0.0.1", false),
+        ("0.0.0.0/0", "8.8.8.8", true),
+        ("192.168.1.7/32", "192.168.1.7", true),
+        ("2001:db8::/32", "2001:db8:1::1", true),
+        ("2001:db8::/32", "2001:db9::1", false),
+        ("0.0.0.0/0", "2001:db8::1", false),
+    ] {
+        assert_eq!(matches(&source(block), &from(client)), expected, "{client} in {block}");
+    }
+    assert!(matches(&source("127.0.0.0/8"), &HttpRequest::get("a", "/")), "a client on this machine");
+}
+
+#[test]
+fn query_strings_are_compared_without_case() {
+    let query = json!({"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "Beta", "Value": "yes*"}]}});
+    let asks = |query: &str| HttpRequest { query: query.into(), ..HttpRequest::get("a", "/") };
+    assert!(matches(&query, &asks("bETA=YES-please")) && !matches(&query, &asks("beta=no")));
+}
+
+#[test]
+fn transforms_change_what_the_target_gets() {
+    let mut scene = scene();
+    let transforms = json!([
+        {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/api/(.*)$", "Replace": "/$1"}]}},
+        {"Type": "host-header-rewrite", "HostHeaderRewriteConfig": {"Rewrites": [{"Regex": "\\.test$",
+            "Replace": ".internal"}]}},
+    ]);
+    let rule = json!({"ListenerArn": scene.listener, "Priority": 1, "Transforms": transforms,
+        "Conditions": [{"Field": "path-pattern", "Values": ["/api/*"]}],
+        "Actions": [{"Type": "forward", "TargetGroupArn": scene.new}]});
+    scene.call("CreateRule", &rule).unwrap();
+    let request = HttpRequest { query: "page=2".into(), ..HttpRequest::get("users.test", "/api/users") };
+    let Decision::Forward { rewritten, .. } = scene.elb.route(start(), &scene.listener, &request) else { panic!() };
+    assert_eq!(rewritten.path_and_query.as_deref(), Some("/users?page=2"));
+    assert_eq!(rewritten.host.as_deref(), Some("users.internal"));
+    let plain = scene.elb.route(start(), &scene.listener, &HttpRequest::get("users.internal", "/"));
+    assert!(matches!(plain, Decision::Forward { rewritten, .. } if rewritten == crate::elbv2::Rewritten::default()));
+}
