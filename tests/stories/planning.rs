@@ -25,6 +25,59 @@ fn a_dry_run_answers_the_plan_and_writes_nothing() {
     assert!(!stage.calls.made().iter().any(|call| ["take", "record", "write_route"].contains(call)));
 }
 
+/// `users` with ninety sticky routes and fifty steps.
+fn ninety_sticky_routes() -> (Stage, Value) {
+    let stage = Stage::new();
+    let hosts: Vec<String> = (0..90).map(|number| format!("customer-{number}.users.example.com")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let service = stage.world.add_service("public", "users-swarm", &hosts);
+    let tuples = json!([{"TargetGroupArn": service.old_group, "Weight": 1}]);
+    let config = json!({"TargetGroups": tuples, "TargetGroupStickinessConfig": {"Enabled": true,
+        "DurationSeconds": 3600}});
+    stage.world.with(|state| {
+        for rule in &service.rules {
+            let input = json!({"RuleArn": rule, "Actions": [{"Type": "forward", "ForwardConfig": config}]});
+            state.elbv2.call_json(state.now, "ModifyRule", &input).unwrap();
+        }
+    });
+    let mut request = users();
+    let steps: Vec<Value> = (1..=50).map(|step| json!({"weight": 2 * step, "bake": "1m"})).collect();
+    request["service"]["schedule"] = json!(steps);
+    request["service"]["alarms"] = json!([]);
+    (stage, request)
+}
+
+#[test]
+fn an_answer_about_ninety_sticky_routes_and_fifty_steps_fits_into_an_execution() {
+    let (stage, mut request) = ninety_sticky_routes();
+    request["dryRun"] = json!(true);
+    let answer = plan(&stage, &request, "arn");
+    let reason = answer["reason"].as_str().unwrap();
+    assert_eq!(answer["verdict"], "planned");
+    assert!(reason.contains("\"crossfade plan users\" shows it") && answer["plan"].is_null(), "{reason}");
+    let sticky: Vec<&Value> =
+        answer["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "route-is-sticky").collect();
+    assert_eq!(sticky.len(), 4);
+    assert_eq!(sticky[3]["subject"], "87 more");
+
+    request.as_object_mut().unwrap().remove("dryRun");
+    let started = plan(&stage, &request, "arn");
+    assert_eq!(started["verdict"], "proceed");
+    assert!(started["reason"].as_str().unwrap().contains("(and 89 more of route-is-sticky)"), "{started}");
+
+    for rule in stage.plan("users").routes.iter().map(|route| route.id.as_str().to_owned()) {
+        let weights = stage.world.weights_of(&rule).into_iter().map(|(group, _)| (group, 0)).collect::<Vec<_>>();
+        stage.world.with(|state| state.elbv2.set_forward(state.now, &rule, &weights).unwrap());
+    }
+    request["service"]["name"] = json!("others");
+    let refused = plan(&stage, &request, "other");
+    assert_eq!(refused["verdict"], "refused");
+    for answer in [&answer, &started, &refused] {
+        assert!(answer.to_string().len() < 50_000, "{} bytes", answer.to_string().len());
+        assert!(answer["reason"].as_str().unwrap().chars().count() <= 1_000, "{answer}");
+    }
+}
+
 #[test]
 fn a_stored_policy_needs_only_the_services_name() {
     let (stage, _) = Stage::with_users();

@@ -2,6 +2,7 @@
 
 mod finding;
 mod planned_guard;
+pub mod summary;
 
 pub use finding::{Finding, FindingCode, Severity};
 pub use planned_guard::{GuardKind, PlannedGuard};

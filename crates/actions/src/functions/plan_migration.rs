@@ -17,6 +17,7 @@ use crossfade_domain::alarms::quiet::{AlarmsRead, objections};
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::plan::summary::{in_words, with_examples};
 use crossfade_domain::plan::{Finding, FindingCode, Plan, Severity};
 use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_domain::planner::plan;
@@ -36,7 +37,8 @@ use std::sync::Arc;
 ///
 /// Returns `proceed` with the locks held; `advance` where a resumed migration continues at a step above 0; `refused`
 /// with the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `planned` with the plan for a dry
-/// run, which writes nothing. The alarms are read again once the locks are held, so no alarm that fires in between is
+/// run, which writes nothing. Of a code that was found often there are three findings and their number. A plan of more
+/// than 100 kB is left out: `crossfade plan` shows it. The alarms are read again once the locks are held, so no alarm that fires in between is
 /// lost.
 ///
 /// May run again at any time: the execution finds the migration that it has begun.
@@ -46,7 +48,9 @@ use std::sync::Arc;
 /// migration that is over may live.
 pub async fn plan_migration(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     match decode(input)? {
-        Ok(Decoded { request, execution, limits }) => plan_within(ports, &request, &execution, &limits).await,
+        Ok(Decoded { request, execution, limits }) => {
+            plan_within(ports, &request, &execution, &limits).await.map(for_a_machine)
+        }
         Err(Wrong { service, problems }) => Ok(refused(&service, Refusal::InvalidRequest, problems, Vec::new())),
     }
 }
@@ -202,9 +206,9 @@ async fn confirm(ports: &Ports, mut migration: Migration) -> Result<Cursor, Acti
     if verdict == NextStep::Advance {
         reason = format!("{reason}; continues at step {step}");
     }
-    let warnings: Vec<&str> = migration.plan.findings.iter().map(|finding| finding.message.as_str()).collect();
+    let warnings = in_words(&migration.plan.findings, |finding| finding.message.clone());
     if !warnings.is_empty() {
-        reason = format!("{reason}; {}", warnings.join("; "));
+        reason = format!("{reason}; {warnings}");
     }
     Ok(migration.answer(step, verdict, reason))
 }
@@ -310,9 +314,28 @@ fn refused_by(service: &ServiceName, findings: Vec<Finding>) -> Cursor {
     // A caller may wait for a lock, and must correct everything else.
     let only_held = refusals.iter().all(|finding| finding.code == FindingCode::RouteHeld);
     let error = if only_held { Refusal::LockHeld } else { Refusal::Refused };
-    let reasons: Vec<String> =
-        refusals.iter().map(|finding| format!("{} ({}): {}", finding.code, finding.subject, finding.message)).collect();
-    refused(service, error, reasons.join("; "), findings)
+    let reason = in_words(refusals, |finding| format!("{} ({}): {}", finding.code, finding.subject, finding.message));
+    refused(service, error, reason, findings)
+}
+
+/// The most bytes of a plan in the answer to a machine. A payload may have 262,144, and one that is longer fails the
+/// execution with an error that no `Catch` sees.
+const MOST_PLAN_BYTES: usize = 100_000;
+
+/// The answer as a machine can carry it: three findings of each code, and no plan that is too long, since the command
+/// line shows all of both.
+fn for_a_machine(mut answer: Cursor) -> Cursor {
+    let all = format!("\"crossfade plan {}\"", answer.service);
+    answer.findings = with_examples(&answer.findings, &all);
+    let Some(plan) = answer.plan.as_mut() else { return answer };
+    plan.findings = with_examples(&plan.findings, &all);
+    let bytes = serde_json::to_vec(plan).map_or(usize::MAX, |text| text.len());
+    if bytes > MOST_PLAN_BYTES {
+        answer.plan = None;
+        answer.reason =
+            format!("{}; the plan has {bytes} bytes, too many for an execution: {all} shows it", answer.reason);
+    }
+    answer
 }
 
 fn refused(service: &ServiceName, error: Refusal, reason: String, findings: Vec<Finding>) -> Cursor {

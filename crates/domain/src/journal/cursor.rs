@@ -6,7 +6,7 @@ use crate::names::{MigrationId, ServiceName};
 use crate::plan::{Finding, Plan};
 use crate::weight::Weight;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What a function returns: the whole next payload. The machine branches on `verdict` and waits for `waitSeconds`;
 /// an operator reads `reason` in the console.
@@ -30,7 +30,8 @@ pub struct Cursor {
     pub verdict: NextStep,
     /// How long to wait before the next state, in seconds.
     pub wait_seconds: u32,
-    /// Why, in one sentence.
+    /// Why, in one sentence. A machine gets the first 1,000 characters of it.
+    #[serde(serialize_with = "serialize_shortened")]
     pub reason: String,
     /// The checks that this execution has made so far. There is a limit, because its history has one.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -79,6 +80,25 @@ impl Cursor {
     pub fn waiting(self, seconds: u32) -> Self {
         Self { wait_seconds: seconds, ..self }
     }
+}
+
+/// The most characters of a reason that a machine gets: the cause of an execution may have 32,768, and a person reads it
+/// in the console.
+pub const LONGEST_REASON: usize = 1_000;
+
+/// The text, or its beginning with the number of characters that were left out.
+fn shortened(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= LONGEST_REASON {
+        return text.to_owned();
+    }
+    let end = |kept: usize| format!(" ... ({} more characters; the function's log has them)", count - kept);
+    let kept = LONGEST_REASON - end(0).chars().count();
+    text.chars().take(kept).chain(end(kept).chars()).collect()
+}
+
+fn serialize_shortened<S: Serializer>(reason: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&shortened(reason))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -146,4 +166,25 @@ pub enum NextStep {
     RolledBack,
     /// Done.
     Migrated,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_gets_the_beginning_of_a_long_reason_and_its_length() {
+        let service = || ServiceName::parse("users").unwrap();
+        let sent = |reason: &str| {
+            let cursor = Cursor::without_migration(service(), NextStep::Refused, reason);
+            serde_json::to_value(cursor).unwrap()["reason"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(sent(&"x".repeat(1_000)), "x".repeat(1_000));
+        for length in [1_001, 1_100, 43_288] {
+            let long = sent(&"\u{e9}".repeat(length));
+            let kept = long.chars().filter(|char| *char == '\u{e9}').count();
+            assert!(long.chars().count() <= LONGEST_REASON && kept > 900, "{long}");
+            assert!(long.contains(&format!("({} more characters", length - kept)), "{long}");
+        }
+    }
 }
