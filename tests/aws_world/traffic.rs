@@ -22,7 +22,6 @@ fn sum(world: &Served, name: &str, group: Option<&str>) -> f64 {
     let query = json!([{"Id": "m", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}]);
     let start: Timestamp = "2026-11-02T02:00:00Z".parse().unwrap();
     let mut cloudwatch: CloudWatch = world.cloudwatch.lock().unwrap().clone();
-    cloudwatch.delay_seconds = 0;
     let later = start.as_second() + 86_400;
     let input = json!({"MetricDataQueries": query, "StartTime": start.as_second(), "EndTime": later});
     let now = Timestamp::from_second(later).unwrap();

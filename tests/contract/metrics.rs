@@ -8,7 +8,7 @@ use crossfade_domain::comparison::{
     ComparedPair, GroupCounts, GroupPair, PairMinute, ResponseTimes, queries, read, response_times,
 };
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
-use crossfade_world::cloudwatch::{Outcome, RequestRecord};
+use crossfade_world::cloudwatch::{Lateness, Outcome, RequestRecord};
 use crossfade_world::world::World;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ on_both_sides![
     without_a_time_nothing_is_slow,
     counts_on_many_pages_are_put_together,
     more_queries_than_a_call_takes_are_all_answered,
+    minutes_that_have_not_arrived_are_not_there,
     counts_that_are_not_complete_are_an_error,
     response_times_are_those_of_the_last_whole_hour_and_of_each_minute_since,
 ];
@@ -50,9 +51,10 @@ fn serve(world: &World, minute: i64, group: &TargetGroupArn, requests: &[(Outcom
     });
 }
 
-/// Minutes 0 to 3; in minute 2 nothing happens.
+/// Minutes 0 to 3, which have all arrived; in minute 2 nothing happens.
 fn busy_world() -> Arc<World> {
     let world = World::new(at(0), 7);
+    world.with(|state| state.cloudwatch.lateness = Lateness::NONE);
     let pair = pair();
     let (fine, failed) = (Outcome::Target(200), Outcome::Target(503));
     let unreachable = Outcome::ConnectionError(502);
@@ -115,6 +117,15 @@ async fn more_queries_than_a_call_takes_are_all_answered(side: Side) {
     let answers = open.metrics.data(&asked, minute(0), minute(9)).await.unwrap();
     assert_eq!(answers.len(), asked.len());
     assert!(read(pairs, answers).iter().all(|pair| pair.minutes == one));
+}
+
+async fn minutes_that_have_not_arrived_are_not_there(side: Side) {
+    let world = busy_world();
+    world.with(|state| state.cloudwatch.lateness = Lateness::of(90));
+    world.advance(SignedDuration::from_secs(4 * 60));
+    let known = minutes(&side.open(&world).await, Some(0.2), [0, 9]).await.unwrap();
+    let known: Vec<Timestamp> = known.iter().map(|of| of.start).collect();
+    assert_eq!(known, [minute(0), minute(1)], "minute 1 arrived half a minute ago, minute 3 comes later");
 }
 
 async fn counts_that_are_not_complete_are_an_error(side: Side) {

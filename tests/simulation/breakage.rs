@@ -11,6 +11,7 @@ use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::group::{HealthState, TargetHealth};
 use crossfade_domain::load_balancer::route::Route;
 use crossfade_domain::names::TargetGroupArn;
+use crossfade_world::World;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -66,6 +67,8 @@ pub(super) enum Breakage {
     HeldShiftsSkipTheGates,
     /// Metrics that cannot be read are taken for an hour without requests.
     UnreadableMetricsAreQuiet,
+    /// Guard alarms take a minute that has not arrived for a good one.
+    LateMinutesAreGood,
     /// The clock of the functions runs three minutes ahead, so that minutes are judged before they have settled.
     NewestMinutesAreJudged,
 }
@@ -174,6 +177,23 @@ impl Breakage {
             }
             (_, answer) => answer,
         }
+    }
+
+    /// Puts an alarm again, with an expression that fills in what has not arrived.
+    pub(super) fn of_new_alarm(self, world: &World, name: &str) {
+        if self != Self::LateMinutesAreGood {
+            return;
+        }
+        world.with(|state| {
+            let described = state.cloudwatch.call(state.now, "DescribeAlarms", &json!({"AlarmNames": [name]})).unwrap();
+            let mut alarm = described["MetricAlarms"][0].clone();
+            for metric in alarm["Metrics"].as_array_mut().unwrap() {
+                if let Some(expression) = metric["Expression"].as_str() {
+                    metric["Expression"] = json!(expression.replace("IF(requests ", "IF(FILL(requests, 0) "));
+                }
+            }
+            state.cloudwatch.call(state.now, "PutMetricAlarm", &alarm).unwrap();
+        });
     }
 
     pub(super) fn of_firings(self, answer: Result<Vec<Firing>, PortError>) -> Result<Vec<Firing>, PortError> {

@@ -153,6 +153,11 @@ fn minutes_that_have_not_settled_and_are_judged_are_caught() {
 }
 
 #[test]
+fn a_late_minute_taken_for_a_good_one_is_caught() {
+    check(Breakage::LateMinutesAreGood, "guard-alarm-hears-late", None, 9);
+}
+
+#[test]
 fn unreadable_metrics_taken_for_quiet_are_caught() {
     check(Breakage::UnreadableMetricsAreQuiet, "judged", Some((PortFault::Throttled, "metric_data", 4)), 9);
 }

@@ -6,10 +6,11 @@ use super::consumers;
 use super::ports::port_fault::PortFault;
 use super::run::{Due, SimulatedRun};
 use super::run_log::RunLog;
-use super::scenario::{Act, Judge, Outcome, Scenario, When};
+use super::scenario::{Act, Judge, LATENCY, Outcome, Scenario, When};
 use super::watch::Violation;
 use super::watch::rest;
 use super::wiring::MIGRATE;
+use crossfade_world::cloudwatch::Lateness;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,11 @@ const BOUND: SignedDuration = SignedDuration::from_mins(120);
 const BOUND_OF_A_MONTH: SignedDuration = SignedDuration::from_hours(32 * 24);
 /// How long the world goes on after the last thing happened: a hung writer's minute, and some.
 const AFTERMATH: SignedDuration = SignedDuration::from_secs(150);
+
+/// Requests in a minute on each route, so that the new side has enough for a guard alarm at the first step.
+const BUSY: u32 = 150;
+/// Two minutes: as late as metrics often are.
+const LATE_SECONDS: i64 = 120;
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -113,6 +119,13 @@ impl SimulatedRun {
             policy["maxHold"] = json!("30d");
         }
         policy["judge"] = json!(scenario.judge != Judge::Off);
+        if scenario.late {
+            policy["alarms"] = json!([LATENCY]);
+            policy["schedule"][0]["bake"] = json!("10m");
+            policy["slice"] = json!("2m");
+            self.requests_a_minute = BUSY;
+            self.account.world.with(|state| state.cloudwatch.lateness = Lateness::of(LATE_SECONDS));
+        }
         if scenario.judge == Judge::HasTime {
             policy["schedule"][0]["bake"] = json!("10m");
             policy["slice"] = json!("2m");

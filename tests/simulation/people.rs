@@ -17,8 +17,6 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Requests in a minute on each route.
-const REQUESTS: u32 = 10;
 const WHO: &str = "a person";
 /// A target of every old group.
 const LOST: (&str, u16) = ("i-0aaaaaaaaaaaaaaa1", 8080);
@@ -175,7 +173,7 @@ fn edit(run: &SimulatedRun, index: usize, edit: impl FnOnce(&str)) {
 }
 
 /// A minute of requests, split as the routes are now; every target answers as its side does.
-pub(super) fn minute_of_traffic(account: &Account, new_side_answers: u16) {
+pub(super) fn minute_of_traffic(account: &Account, requests_a_minute: u32, new_side_answers: u16) {
     let (routes, ours) = {
         let watch = account.watch();
         (watch.setup.routes.clone(), watch.groups().clone())
@@ -186,7 +184,7 @@ pub(super) fn minute_of_traffic(account: &Account, new_side_answers: u16) {
         for tuple in &forward.groups {
             let share = f64::from(tuple.weight) / f64::from(forward.total());
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few requests")]
-            let requests = (f64::from(REQUESTS) * share).round() as u32;
+            let requests = (f64::from(requests_a_minute) * share).round() as u32;
             let healthy = account.healthy(&tuple.group) > 0;
             let outcome = match (healthy, ours.contains(&tuple.group)) {
                 (false, _) => Outcome::Target(503),

@@ -316,7 +316,15 @@ impl Alarms for SimulatedPorts {
     }
 
     async fn put_alarm(&self, alarm: &NewAlarm) -> Result<(), PortError> {
-        self.call("put_alarm", &alarm.name, || at_once(self.account.world.put_alarm(alarm))).await
+        let world = &self.account.world;
+        let put = || {
+            at_once(world.put_alarm(alarm))?;
+            if let Some(breakage) = self.account.breakage {
+                breakage.of_new_alarm(world, &alarm.name);
+            }
+            Ok(())
+        };
+        self.call("put_alarm", &alarm.name, put).await
     }
 
     async fn delete_alarms(&self, names: &[String]) -> Result<(), PortError> {

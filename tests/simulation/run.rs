@@ -52,6 +52,8 @@ pub(crate) struct SimulatedRun {
     pub(super) execution: String,
     /// The status that healthy targets of the new side answer with.
     pub(super) new_side_answers: u16,
+    /// Requests in a minute on each route.
+    pub(super) requests_a_minute: u32,
     entered: usize,
     /// A person's command was never accepted, and the person gave up.
     pub(super) gave_up: bool,
@@ -83,6 +85,7 @@ impl SimulatedRun {
             script: Vec::new(),
             execution: String::new(),
             new_side_answers: 200,
+            requests_a_minute: 10,
             entered: 0,
             gave_up: false,
             acted_at: None,
@@ -207,7 +210,7 @@ impl SimulatedRun {
                 self.due(now + schedule.every, Due::Schedule(index));
             }
             Due::Minute => {
-                people::minute_of_traffic(&self.account, self.new_side_answers);
+                people::minute_of_traffic(&self.account, self.requests_a_minute, self.new_side_answers);
                 self.due(now + SignedDuration::from_mins(1), Due::Minute);
             }
             Due::Script => {

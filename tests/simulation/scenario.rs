@@ -127,6 +127,8 @@ pub(super) struct Scenario {
     pub(super) hooks: bool,
     /// Whether the policy asks for guard alarms.
     pub(super) guards: bool,
+    /// Whether only the guard alarms watch the answers, and hear of a minute two minutes after its end.
+    pub(super) late: bool,
     pub(super) judge: Judge,
     /// Whether the policy lets a hold take a month.
     pub(super) holds_a_month: bool,
@@ -160,6 +162,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         on_drift: "halt",
         hooks: false,
         guards: false,
+        late: false,
         judge: Judge::Off,
         holds_a_month: false,
         about: 13,
@@ -243,6 +246,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let guard = vec![(When::Recorded("shifted 1"), Act::FireAlarm(GUARD))];
     list.push(Scenario { guards: true, ..scenario("guards", O::Migrated, vec![]) });
     list.push(Scenario { guards: true, ..scenario("guard-alarm-fires", O::RolledBack, guard) });
+    let unwatched = vec![(When::Before, Act::DeleteAlarm(ERRORS)), (When::Recorded("shifted 1"), Act::NewSideFails)];
+    let late = scenario("guard-alarm-hears-late", O::RolledBack, unwatched);
+    list.push(Scenario { guards: true, late: true, ..late });
     list.extend(resumed());
     list.push(Scenario { judge: Judge::Looks, ..scenario("judged", O::Migrated, vec![]) });
     let sick = vec![(When::Recorded("intended 1"), Act::NewSideRefuses)];

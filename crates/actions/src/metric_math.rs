@@ -19,6 +19,10 @@ impl MetricMath {
     pub const ID: &str = "share";
 
     /// The metric math of an alarm. A minute with fewer requests than the alarm asks for has a share of 0.
+    ///
+    /// `requests` is not filled: load balancers publish a minute one to three minutes late. Filled, a minute that has
+    /// not arrived would be a good data point, and two bad minutes of three could never be reached. Unfilled, it is
+    /// missing, and CloudWatch uses older minutes. `bad` is filled, because AWS publishes no 0.
     pub fn of(alarm: &NewAlarm) -> Self {
         let metric = |metric: &'static str, statistic: &str| MetricQuery {
             metric,
@@ -38,12 +42,13 @@ impl MetricMath {
                 "100 * FILL(bad, 0) / requests"
             }
             GuardKind::Hosts => {
+                // Both are published while targets are registered, 0 included.
                 metrics.push(("healthy", metric("HealthyHostCount", "Minimum")));
                 metrics.push(("unhealthy", metric("UnHealthyHostCount", "Maximum")));
-                "100 * FILL(unhealthy, 0) / (FILL(healthy, 0) + FILL(unhealthy, 0))"
+                "100 * unhealthy / (healthy + unhealthy)"
             }
         };
-        Self { metrics, expression: format!("IF(FILL(requests, 0) >= {}, {share}, 0)", alarm.min_requests) }
+        Self { metrics, expression: format!("IF(requests >= {}, {share}, 0)", alarm.min_requests) }
     }
 }
 

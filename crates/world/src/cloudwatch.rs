@@ -11,12 +11,14 @@ mod evaluation;
 mod event;
 mod expression;
 mod input;
+mod lateness;
 mod metric_api;
 mod query;
 mod statistic;
 mod store;
 
 pub use balancer_metrics::{Outcome, RequestRecord};
+pub use lateness::Lateness;
 pub use store::{Metric, Store};
 
 use crate::aws_error::AwsError;
@@ -30,9 +32,8 @@ use std::collections::BTreeMap;
 pub struct CloudWatch {
     /// The metric data.
     pub store: Store,
-    /// World seconds between the end of a period and the moment an alarm sees what AWS services published in it. What
-    /// an application puts is seen at once.
-    pub delay_seconds: i64,
+    /// How late the metrics of AWS services are. What an application puts is there at once.
+    pub lateness: Lateness,
     alarms: BTreeMap<String, Alarm>,
     history: Vec<alarm::Transition>,
     evaluated_until: Option<i64>,
@@ -55,7 +56,7 @@ impl CloudWatch {
     pub fn new(region: &str, account: &str) -> Self {
         Self {
             store: Store::default(),
-            delay_seconds: 0,
+            lateness: Lateness::AWS,
             alarms: BTreeMap::new(),
             history: Vec::new(),
             evaluated_until: None,

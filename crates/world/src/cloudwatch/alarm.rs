@@ -1,7 +1,7 @@
 //! An alarm: what it watches, and the state it is in.
 
 use super::composite::Rule;
-use super::query::{Query, Source};
+use super::query::Query;
 use crossfade_domain::alarms::alarm::AlarmState;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -65,15 +65,6 @@ pub(super) struct Condition {
     pub(super) threshold: f64,
     pub(super) comparison: Comparison,
     pub(super) missing: Missing,
-}
-
-impl Condition {
-    /// Whether an AWS service publishes any of it.
-    pub(super) fn reads_a_service(&self) -> bool {
-        self.queries
-            .iter()
-            .any(|query| matches!(&query.source, Source::Metric { metric, .. } if metric.namespace.starts_with("AWS/")))
-    }
 }
 
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 use super::CloudWatch;
 use super::alarm::{Alarm, Condition, Missing, Transition, Watch};
 use super::event;
+use super::lateness::Readable;
 use super::query::series;
 use crossfade_domain::alarms::alarm::AlarmState;
 use jiff::Timestamp;
@@ -31,13 +32,18 @@ impl CloudWatch {
         self.settle_composites(now);
     }
 
-    /// The newest points first, `N + 2` of them; none where data is missing.
+    /// What has arrived at a time.
+    pub(super) fn readable(&self, now: i64) -> Readable<'_> {
+        Readable { store: &self.store, lateness: self.lateness, now }
+    }
+
+    /// The newest points first, `N + 2` of them up to now; none where data is missing or has not arrived.
     fn points(&self, condition: &Condition, tick_seconds: i64) -> Vec<Option<f64>> {
-        let end = tick_seconds - if condition.reads_a_service() { self.delay_seconds } else { 0 };
-        let end = end - end.rem_euclid(condition.period_seconds);
+        let end = tick_seconds - tick_seconds.rem_euclid(condition.period_seconds);
         let wanted = condition.periods + EXTRA_POINTS;
         let span = condition.period_seconds * i64::try_from(wanted).expect("few periods");
-        let series = series(&self.store, &condition.queries, &condition.watched, end - span, end).unwrap_or_default();
+        let readable = self.readable(tick_seconds);
+        let series = series(readable, &condition.queries, &condition.watched, end - span, end).unwrap_or_default();
         (1..=wanted)
             .map(|back| {
                 let start = end - condition.period_seconds * i64::try_from(back).expect("few periods");

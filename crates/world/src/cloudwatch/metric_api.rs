@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 impl CloudWatch {
-    pub(super) fn get_metric_data(&self, _now: Timestamp, input: &Value) -> Result<Value, AwsError> {
+    pub(super) fn get_metric_data(&self, now: Timestamp, input: &Value) -> Result<Value, AwsError> {
         if list(input, "MetricDataQueries").len() > 500 {
             return Err(AwsError::validation("MetricDataQueries has at most 500 members"));
         }
@@ -23,7 +23,7 @@ impl CloudWatch {
         let mut points = Vec::new();
         let returned: Vec<&Query> = queries.iter().filter(|query| query.returned).collect();
         for (index, query) in returned.iter().enumerate() {
-            let series = series(&self.store, &queries, &query.id, start, end)?;
+            let series = series(self.readable(now.as_second()), &queries, &query.id, start, end)?;
             let of_query = series.into_iter().map(|(at, value)| (index, at, value));
             if ascending {
                 points.extend(of_query);

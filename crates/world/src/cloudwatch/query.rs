@@ -2,8 +2,9 @@
 
 use super::expression::{self, Series};
 use super::input::{integer, list, metric, required_text, text};
+use super::lateness::Readable;
 use super::statistic::Statistic;
-use super::store::{Metric, Store};
+use super::store::Metric;
 use crate::aws_error::AwsError;
 use serde_json::Value;
 
@@ -87,20 +88,26 @@ pub(super) fn valid_period(seconds: i64) -> Result<i64, AwsError> {
 }
 
 /// The series of one query over `[start, end)`.
-pub(super) fn series(store: &Store, queries: &[Query], id: &str, start: i64, end: i64) -> Result<Series, AwsError> {
+pub(super) fn series(
+    readable: Readable<'_>,
+    queries: &[Query],
+    id: &str,
+    start: i64,
+    end: i64,
+) -> Result<Series, AwsError> {
     let query = queries
         .iter()
         .find(|query| query.id == id)
         .ok_or_else(|| AwsError::validation(format!("{id} is not a query")))?;
     match &query.source {
         Source::Metric { metric, period_seconds, statistic } => Ok(periods(start, end, *period_seconds)
-            .filter_map(|period| Some((period, statistic.of(&store.period(metric, period, *period_seconds)?))))
+            .filter_map(|period| Some((period, statistic.of(&readable.period(metric, period, *period_seconds)?))))
             .collect()),
         Source::Insights(_) => Ok(Series::new()),
         Source::Expression(text) => {
             let period = period_of(queries, id);
             let periods = periods(start, end, period).collect::<Vec<_>>();
-            expression::evaluate(text, &periods, &mut |other| series(store, queries, other, start, end))
+            expression::evaluate(text, &periods, &mut |other| series(readable, queries, other, start, end))
         }
     }
 }

@@ -73,9 +73,16 @@ impl Store {
         }
     }
 
-    /// What was published in `[start, start + period)`, in epoch seconds.
-    pub(super) fn period(&self, metric: &Metric, start: i64, period_seconds: i64) -> Option<Datum> {
-        let mut buckets = self.metrics.get(metric)?.range(start..start + period_seconds).map(|(_, datum)| datum);
+    /// What was published in those buckets of `[start, start + period)`, in epoch seconds, that have arrived.
+    pub(super) fn period(
+        &self,
+        metric: &Metric,
+        start: i64,
+        period_seconds: i64,
+        has_arrived: impl Fn(i64) -> bool,
+    ) -> Option<Datum> {
+        let buckets = self.metrics.get(metric)?.range(start..start + period_seconds);
+        let mut buckets = buckets.filter(|(bucket, _)| has_arrived(**bucket)).map(|(_, datum)| datum);
         let mut merged = buckets.next()?.clone();
         for datum in buckets {
             merged.merge(datum);

@@ -9,6 +9,11 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
+/// A world whose metrics are there at once.
+fn prompt() -> CloudWatch {
+    CloudWatch { lateness: Lateness::NONE, ..CloudWatch::default() }
+}
+
 /// The alarm of the rehearsal: share of 5xx over the load balancer, 2 of 3 minutes.
 fn share_alarm(name: &str) -> Value {
     let stat = |name: &str| {
@@ -47,7 +52,7 @@ fn minute_of_traffic(world: &mut CloudWatch, minute: i64, bad: u32) {
 
 #[test]
 fn an_alarm_fires_after_two_bad_minutes_and_its_event_has_the_documented_shape() {
-    let mut world = CloudWatch::default();
+    let mut world = prompt();
     world.call(at(0), "PutMetricAlarm", &share_alarm("users-5xx")).unwrap();
     assert_eq!(world.alarm_state("users-5xx"), Some("INSUFFICIENT_DATA"));
     for minute in 0..6 {
@@ -69,9 +74,35 @@ fn an_alarm_fires_after_two_bad_minutes_and_its_event_has_the_documented_shape()
     }
 }
 
+/// Whether an alarm on 2 of 3 minutes fires while every third request of a group fails, at any time of half an hour.
+fn fires_although_late(expression: &str, lateness: Lateness) -> bool {
+    let mut world = CloudWatch { lateness, ..CloudWatch::default() };
+    let mut alarm = share_alarm("users-5xx");
+    alarm["Metrics"][2]["Expression"] = json!(expression);
+    world.call(at(0), "PutMetricAlarm", &alarm).unwrap();
+    (0..30).any(|minute| {
+        minute_of_traffic(&mut world, minute, 33);
+        world.evaluate(at(minute * 60 + 60));
+        world.alarm_state("users-5xx") == Some("ALARM")
+    })
+}
+
+#[test]
+fn an_alarm_that_fills_its_volume_never_hears_of_minutes_that_are_late() {
+    let unfilled = "IF(requests >= 50, 100 * FILL(errors, 0) / requests, 0)";
+    let filled = "IF(FILL(requests, 0) >= 50, 100 * FILL(errors, 0) / requests, 0)";
+    for late_seconds in [60, 90, 120, 180] {
+        assert!(fires_although_late(unfilled, Lateness::of(late_seconds)), "{late_seconds} s late");
+        // One late minute of three leaves two that must both be bad; two leave one, which is never enough.
+        let heard = late_seconds <= 60;
+        assert_eq!(fires_although_late(filled, Lateness::of(late_seconds)), heard, "{late_seconds} s late");
+    }
+    assert!(fires_although_late(unfilled, Lateness::AWS));
+}
+
 #[test]
 fn describe_alarms_leaves_out_composite_alarms_unless_asked_and_unknown_names_silently() {
-    let mut world = CloudWatch::default();
+    let mut world = prompt();
     for name in ["a", "b", "c"] {
         world.call(at(0), "PutMetricAlarm", &share_alarm(name)).unwrap();
     }
@@ -117,7 +148,7 @@ fn alarms_on_bands_and_on_queries_of_metrics_insights_are_taken_and_set_by_hand(
 
 #[test]
 fn a_composite_alarm_follows_its_children_and_history_keeps_what_was_cleared() {
-    let mut world = CloudWatch::default();
+    let mut world = prompt();
     world.call(at(0), "PutMetricAlarm", &share_alarm("a")).unwrap();
     world.call(at(0), "PutCompositeAlarm", &json!({"AlarmName": "any", "AlarmRule": "ALARM(a)"})).unwrap();
     let fire = |state: &str| json!({"AlarmName": "a", "StateValue": state, "StateReason": "drill"});
@@ -134,7 +165,7 @@ fn a_composite_alarm_follows_its_children_and_history_keeps_what_was_cleared() {
 
 #[test]
 fn metric_data_is_paged_newest_first_and_an_empty_group_shows_in_no_group_metric() {
-    let mut world = CloudWatch::default();
+    let mut world = prompt();
     minute_of_traffic(&mut world, 0, 4);
     minute_of_traffic(&mut world, 1, 0);
     let lost = RequestRecord {

@@ -47,9 +47,9 @@ fn minute_alarm(name: &str, datapoints: u32, periods: u32) -> Value {
 
 /// Seconds from the first failed request to the event of each alarm, for a fault that begins `offset` seconds into a
 /// minute.
-fn seconds_to_event(delay_seconds: i64, offset: i64) -> [i64; 4] {
+fn seconds_to_event(late_seconds: i64, offset: i64) -> [i64; 4] {
     const NAMES: [&str; 4] = ["minute 1 of 1", "minute 2 of 3", "ten seconds 1 of 1", "ten seconds 2 of 3"];
-    let mut world = CloudWatch { delay_seconds, ..CloudWatch::default() };
+    let mut world = CloudWatch { lateness: Lateness::of(late_seconds), ..CloudWatch::default() };
     for alarm in [
         minute_alarm(NAMES[0], 1, 1),
         minute_alarm(NAMES[1], 2, 3),
@@ -74,8 +74,8 @@ fn seconds_to_event(delay_seconds: i64, offset: i64) -> [i64; 4] {
 }
 
 /// The quickest, the mean and the slowest over faults that begin anywhere in a minute.
-fn spread(delay_seconds: i64) -> [(i64, i64, i64); 4] {
-    let all: Vec<[i64; 4]> = (0..60).map(|offset| seconds_to_event(delay_seconds, offset)).collect();
+fn spread(late_seconds: i64) -> [(i64, i64, i64); 4] {
+    let all: Vec<[i64; 4]> = (0..60).map(|offset| seconds_to_event(late_seconds, offset)).collect();
     [0, 1, 2, 3].map(|alarm| {
         let seconds = || all.iter().map(|of| of[alarm]);
         (seconds().min().unwrap(), seconds().sum::<i64>() / 60, seconds().max().unwrap())
@@ -92,7 +92,7 @@ fn a_metric_of_ten_seconds_is_heard_minutes_before_one_of_a_minute() {
 
 #[test]
 fn alarms_of_ten_seconds_are_looked_at_every_ten_seconds_and_see_nothing_between_a_load_balancers_minutes() {
-    let mut world = CloudWatch::default();
+    let mut world = prompt();
     let mut alarm = share_alarm("flapping");
     for metric in [0, 1] {
         alarm["Metrics"][metric]["MetricStat"]["Period"] = json!(10);
