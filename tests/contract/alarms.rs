@@ -199,8 +199,10 @@ async fn a_guard_alarm_fires_on_its_share_and_not_below_its_volume() {
         (GuardKind::Errors, 50, 5, true),
         (GuardKind::Errors, 50, 4, false),
         (GuardKind::Errors, 49, 49, false),
-        (GuardKind::Connections, 60, 6, true),
-        (GuardKind::Connections, 60, 0, false),
+        (GuardKind::Unanswered, 60, 6, true),
+        (GuardKind::Unanswered, 60, 5, false),
+        (GuardKind::Unanswered, 60, 60, true),
+        (GuardKind::Unanswered, 60, 0, false),
         (GuardKind::Hosts, 50, 2, true),
         (GuardKind::Hosts, 50, 1, false),
         // Starting targets, before the first request.
@@ -227,7 +229,9 @@ fn of_a_minute(state: &mut WorldState, kind: GuardKind, requests: u32, bad: u32)
     for number in 0..requests {
         let outcome = match kind {
             GuardKind::Errors if number < bad => Outcome::Target(500),
-            GuardKind::Connections if number < bad => Outcome::ConnectionError(502),
+            // The targets refuse some and never answer the others.
+            GuardKind::Unanswered if number < bad && number % 2 == 0 => Outcome::ConnectionError(502),
+            GuardKind::Unanswered if number < bad => Outcome::TimedOut,
             _ => Outcome::Target(200),
         };
         let request = RequestRecord {

@@ -31,7 +31,7 @@ fn existing(stage: &Stage) -> Vec<String> {
 fn they_are_there_before_the_first_change_and_gone_at_the_end() {
     let (mut stage, policy) = guarded();
     stage.once_before("Attach at weight 0", |world| {
-        let names = ["errors", "connections", "hosts"].map(|kind| format!("crossfade-guard-users-1-{kind}"));
+        let names = ["errors", "unanswered", "hosts"].map(|kind| format!("crossfade-guard-users-1-{kind}"));
         let states = world.with(|state| names.map(|name| state.cloudwatch.alarm_state(&name)));
         assert!(states.iter().all(Option::is_some), "{states:?}");
     });

@@ -29,6 +29,11 @@ fn a_tenth_fails(number: u32) -> (Outcome, f64) {
     if number.is_multiple_of(10) { (Outcome::Target(500), 0.1) } else { fine(number) }
 }
 
+/// Three in ten reach a target and never get an answer.
+fn some_hang(number: u32) -> (Outcome, f64) {
+    if number % 10 < 3 { (Outcome::TimedOut, 60.0) } else { fine(number) }
+}
+
 fn twice_as_slow(number: u32) -> (Outcome, f64) {
     (Outcome::Target(200), 2.0 * fine(number).1)
 }
@@ -92,6 +97,25 @@ fn a_cluster_that_fails_more_is_rolled_back_in_the_middle_of_the_bake_with_the_j
     let shifted = stage.recorded("users", time_of_shift).pop().unwrap();
     let minutes = head.rollback.unwrap().begun_at.duration_since(shifted).as_mins();
     assert!((4..10).contains(&minutes), "after {minutes} minutes\n{}", stage.told());
+}
+
+#[test]
+fn a_cluster_that_never_answers_some_requests_is_rolled_back() {
+    let mut stage = stage(some_hang);
+    stage.migrate(unguarded(&json!({})));
+    rolled_back_by_the_judge(&stage, "judge: new cluster fails 30.0 % of requests (");
+}
+
+#[test]
+fn a_cluster_that_never_answers_some_requests_is_rolled_back_by_a_guard_alarm_too() {
+    let mut stage = stage(some_hang);
+    stage.migrate(unguarded(&json!({"judge": false, "guardAlarms": "auto"})));
+    stage.assert_at_rest("users");
+    let head = stage.head("users");
+    assert_eq!(head.phase, Phase::RolledBack, "{}", stage.told());
+    let rollback = head.rollback.unwrap();
+    assert_eq!(rollback.trigger, Trigger::AlarmEvent);
+    assert!(rollback.cause.contains("crossfade-guard-users-1-unanswered"), "{}", rollback.cause);
 }
 
 #[test]

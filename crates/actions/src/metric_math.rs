@@ -22,7 +22,8 @@ impl MetricMath {
     ///
     /// `requests` is not filled: load balancers publish a minute one to three minutes late. Filled, a minute that has
     /// not arrived would be a good data point, and two bad minutes of three could never be reached. Unfilled, it is
-    /// missing, and CloudWatch uses older minutes. `bad` is filled, because AWS publishes no 0.
+    /// missing, and CloudWatch uses older minutes. The counts of
+    /// what is bad are filled, and so are the answers, because AWS publishes no 0.
     pub fn of(alarm: &NewAlarm) -> Self {
         let metric = |metric: &'static str, statistic: &str| MetricQuery {
             metric,
@@ -37,9 +38,11 @@ impl MetricMath {
                 metrics.push(("bad", metric("HTTPCode_Target_5XX_Count", "Sum")));
                 "100 * FILL(bad, 0) / requests"
             }
-            GuardKind::Connections => {
-                metrics.push(("bad", metric("TargetConnectionErrorCount", "Sum")));
-                "100 * FILL(bad, 0) / requests"
+            // The larger of both: a request whose connection failed has no answer either.
+            GuardKind::Unanswered => {
+                metrics.push(("failed", metric("TargetConnectionErrorCount", "Sum")));
+                metrics.push(("answers", metric("TargetResponseTime", "SampleCount")));
+                "100 * MAX([FILL(failed, 0), requests - FILL(answers, 0)]) / requests"
             }
             GuardKind::Hosts => {
                 // Both are published while targets are registered, 0 included.

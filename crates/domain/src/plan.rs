@@ -94,8 +94,9 @@ pub struct PlannedGroup {
 pub struct FailedShares {
     /// Answered with 500 to 599.
     pub errors_per_million: u32,
-    /// Connections to targets that failed.
-    pub connections_per_million: u32,
+    /// Never answered by a target. Stored under its first name, when it counted failed connections alone.
+    #[serde(rename = "connectionsPerMillion")]
+    pub unanswered_per_million: u32,
 }
 
 /// A route and what it will carry at each step.

@@ -81,7 +81,7 @@ pub(crate) fn threshold_percent(kind: GuardKind, old: Option<FailedShares>) -> u
         (GuardKind::Hosts, _) => return TARGETS_PERCENT,
         (_, None) => 0,
         (GuardKind::Errors, Some(old)) => old.errors_per_million,
-        (GuardKind::Connections, Some(old)) => old.connections_per_million,
+        (GuardKind::Unanswered, Some(old)) => old.unanswered_per_million,
     };
     let above_the_old = (2 * u64::from(per_million)).div_ceil(10_000) + POINTS_ABOVE_TWICE_THE_OLD;
     u8::try_from(above_the_old.min(100)).expect("100 at most").max(REQUESTS_PERCENT)
@@ -110,7 +110,7 @@ pub fn definition(
     let percent = guard.percent.unwrap_or_else(|| threshold_percent(guard.kind, None));
     let what = match guard.kind {
         GuardKind::Errors => "requests answered with 500 to 599",
-        GuardKind::Connections => "connections to targets that failed",
+        GuardKind::Unanswered => "requests that no target answered",
         // Targets that are starting are unhealthy too; they count only once the group has requests.
         GuardKind::Hosts => "unhealthy targets",
     };
@@ -156,10 +156,10 @@ mod tests {
             names,
             [
                 "shop-guard-users-3-errors",
-                "shop-guard-users-3-connections",
+                "shop-guard-users-3-unanswered",
                 "shop-guard-users-3-hosts",
                 "shop-guard-users-3-errors-2",
-                "shop-guard-users-3-connections-2",
+                "shop-guard-users-3-unanswered-2",
                 "shop-guard-users-3-hosts-2",
             ]
         );
@@ -179,9 +179,9 @@ mod tests {
     #[test]
     fn the_threshold_is_above_what_the_old_group_fails_itself() {
         let check = |errors_percent: u32, expected: u8| {
-            let failed = FailedShares { errors_per_million: errors_percent * 10_000, connections_per_million: 0 };
+            let failed = FailedShares { errors_per_million: errors_percent * 10_000, unanswered_per_million: 0 };
             assert_eq!(threshold_percent(GuardKind::Errors, Some(failed)), expected, "{errors_percent} %");
-            assert_eq!(threshold_percent(GuardKind::Connections, Some(failed)), 10);
+            assert_eq!(threshold_percent(GuardKind::Unanswered, Some(failed)), 10);
             assert_eq!(threshold_percent(GuardKind::Hosts, Some(failed)), 50);
         };
         for (old, expected) in [(0, 10), (1, 10), (2, 10), (3, 12), (5, 16), (11, 28), (40, 86), (47, 100), (100, 100)]
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn the_smallest_minute_of_a_healthy_group_is_seldom_bad_whatever_the_service_always_fails() {
         for per_mille in 0..=440_u32 {
-            let failed = FailedShares { errors_per_million: 1_000 * per_mille, connections_per_million: 0 };
+            let failed = FailedShares { errors_per_million: 1_000 * per_mille, unanswered_per_million: 0 };
             let percent = threshold_percent(GuardKind::Errors, Some(failed));
             let bad = at_least(percent.div_ceil(2), f64::from(per_mille) / 1_000.0);
             assert!(bad < 1.0 / 200.0, "{per_mille} in 1,000 of the old group, threshold {percent} %: {bad}");

@@ -48,6 +48,18 @@ pub struct GroupCounts {
     pub slow: u64,
 }
 
+impl GroupCounts {
+    /// Requests that no target answered: those whose connection failed, or those that reached a target and never got an
+    /// answer. Both leave a request without an answer, but a connection that is tried again counts twice.
+    ///
+    /// A client that gives up before the answer counts too, and so may an upgrade to a WebSocket. Both groups have
+    /// those.
+    pub const fn unanswered(&self) -> u64 {
+        let without_answer = self.requests.saturating_sub(self.answers);
+        if without_answer > self.connection_errors { without_answer } else { self.connection_errors }
+    }
+}
+
 /// One minute of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairMinute {

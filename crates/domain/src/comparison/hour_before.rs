@@ -72,7 +72,7 @@ impl HourBefore {
         };
         (requests > 0).then(|| FailedShares {
             errors_per_million: per_million(sum(|counts| counts.server_errors)),
-            connections_per_million: per_million(sum(|counts| counts.connection_errors)),
+            unanswered_per_million: per_million(sum(GroupCounts::unanswered)),
         })
     }
 }
@@ -107,7 +107,8 @@ mod tests {
     }
 
     fn counts(requests: u64, server_errors: u64, connection_errors: u64) -> GroupCounts {
-        GroupCounts { requests, server_errors, connection_errors, ..GroupCounts::default() }
+        let answers = requests - connection_errors;
+        GroupCounts { requests, server_errors, connection_errors, answers, ..GroupCounts::default() }
     }
 
     fn hour(minutes: Vec<GroupCounts>) -> HourBefore {
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn what_a_group_failed_is_a_share_of_all_its_requests_of_the_hour() {
         let minutes = vec![counts(100, 12, 1), counts(300, 36, 3), GroupCounts::default()];
-        let expected = FailedShares { errors_per_million: 120_000, connections_per_million: 10_000 };
+        let expected = FailedShares { errors_per_million: 120_000, unanswered_per_million: 10_000 };
         assert_eq!(hour(minutes).failed_shares(), Some(expected));
         assert_eq!(hour(vec![GroupCounts::default(); 60]).failed_shares(), None);
     }

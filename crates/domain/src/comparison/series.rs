@@ -35,7 +35,7 @@ pub(super) const METRICS: [(MetricKind, CountBad); 3] =
     [(MetricKind::Errors, errors), (MetricKind::Slow, slow), (MetricKind::ClientErrors, client_errors)];
 
 fn errors(_: bool, counts: &GroupCounts) -> (u64, u64) {
-    (counts.server_errors.saturating_add(counts.connection_errors), counts.requests)
+    (counts.server_errors.saturating_add(counts.unanswered()), counts.requests)
 }
 
 fn client_errors(_: bool, counts: &GroupCounts) -> (u64, u64) {
@@ -54,7 +54,7 @@ fn minutes(window: &Window, pairs: &[PairRead], count_bad: CountBad) -> Vec<Minu
             let sum = sums.entry(minute.start).or_default();
             let (old_bad, old) = count_bad(slow_is_measured, &minute.old);
             let (new_bad, new) = count_bad(slow_is_measured, &minute.new);
-            // Clamped before they are added: a group's connection errors are no excuse for another's requests.
+            // Clamped before they are added: a group's failed connections are no excuse for another's requests.
             sum.old_bad = sum.old_bad.saturating_add(old_bad.min(old));
             sum.old = sum.old.saturating_add(old);
             sum.new_bad = sum.new_bad.saturating_add(new_bad.min(new));

@@ -1,3 +1,5 @@
+mod unanswered;
+
 use super::*;
 use crate::journal::{Event, EventKind};
 use crate::judge::{MetricKind, Minute, Series};
@@ -309,7 +311,7 @@ fn the_load_balancers_own_errors_count_only_beside_those_of_our_group() {
         );
     };
     let ours = "load balancer public answered 120 requests with 5xx itself in 6 of the newest minutes of this step (0 \
-                in the hour before the first shift), while new had 12 connection errors in 600 requests";
+                in the hour before the first shift), while new left 12 of 600 requests unanswered";
     check([0, 20], [0, 2], 100, false, ours);
     // A neighbour's outage: our group connects as well as ever, or as badly as the old one.
     check([0, 20], [0, 0], 100, false, "");
@@ -329,7 +331,7 @@ fn the_load_balancers_own_errors_count_only_beside_those_of_our_group() {
 fn at_100_percent_the_load_balancers_own_errors_still_count() {
     let (before, gone) = (counts(900, 0, 0, 0), GroupCounts::default());
     let found = objected(before, gone, counts(900, 0, 3, 0), [0, 20], false, 100.0);
-    assert!(found.contains("while new had 18 connection errors in 5400 requests"), "{found}");
+    assert!(found.contains("while new left 18 of 5400 requests unanswered"), "{found}");
 }
 
 /// Shifts to 10 % in minute 0, looked at in minute `now`: 900 old requests and 100 new ones a minute, with these
@@ -363,7 +365,7 @@ fn what_our_own_targets_refuse_holds_until_ten_minutes_are_clean() {
     assert_eq!([10, 11, 15, 22, 23, 60].map(held), [false, true, true, true, false, false]);
     let said = objected_at(13, refusing, refusing).join(" | ");
     let expected = "answered 90 requests with 5xx itself in 3 of the newest minutes of this step (0 in the hour before \
-                    the first shift), while new had 90 connection errors in 900 requests";
+                    the first shift), while new left 90 of 900 requests unanswered";
     assert!(said.contains(expected), "{said}");
 }
 

@@ -10,21 +10,22 @@ use serde::{Deserialize, Serialize};
 pub enum GuardKind {
     /// Answers of 500 to 599.
     Errors,
-    /// Connections that could not be made.
-    Connections,
+    /// Requests that no target answers. Stored under its first name, when it watched failed connections alone.
+    #[serde(rename = "connections")]
+    Unanswered,
     /// Unhealthy targets.
     Hosts,
 }
 
 impl GuardKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Errors, Self::Connections, Self::Hosts];
+    pub const ALL: [Self; 3] = [Self::Errors, Self::Unanswered, Self::Hosts];
 
     /// The word for it in an alarm's name.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Errors => "errors",
-            Self::Connections => "connections",
+            Self::Unanswered => "unanswered",
             Self::Hosts => "hosts",
         }
     }

@@ -10,7 +10,7 @@ pub(super) fn warn(old: &ObservedGroup, failed: Option<FailedShares>, findings: 
     let Some(failed) = failed else { return };
     let shares = [
         (GuardKind::Errors, failed.errors_per_million, "answered with 5xx"),
-        (GuardKind::Connections, failed.connections_per_million, "failed to connect for"),
+        (GuardKind::Unanswered, failed.unanswered_per_million, "left unanswered"),
     ];
     for (kind, per_million, did) in shares {
         let percent = threshold_percent(kind, Some(failed));
@@ -42,7 +42,12 @@ mod tests {
         let mut policy = policy();
         policy.guard_alarms = GuardAlarms::Auto;
         let mut inventory = inventory();
-        let of = |requests, server_errors| GroupCounts { requests, server_errors, ..GroupCounts::default() };
+        let of = |requests, server_errors| GroupCounts {
+            requests,
+            server_errors,
+            answers: requests,
+            ..GroupCounts::default()
+        };
         let hour = |counts| HourBefore { minutes: vec![counts; 60], slow_is_measured: false };
         inventory.hours_before =
             [(group("users-public"), hour(of(100, 11))), (group("users-internal"), hour(of(100, 1)))].into();
