@@ -192,6 +192,21 @@ async fn an_alarm_that_is_put_again_keeps_its_state_and_its_tags(side: Side) {
     assert!(open.alarms.alarm_tags(&names(&[GUARD])).await.unwrap()[GUARD].is_empty(), "it had none before");
 }
 
+#[tokio::test]
+async fn a_partition_without_log_alarms_is_asked_for_the_other_types_and_only_once_for_all() {
+    let world = world_with(&["users-5xx"]);
+    world.with(|state| state.cloudwatch.forget_log_alarms());
+    world.fire_alarm("users-5xx");
+    let open = Side::Served.open(&world).await;
+    let asked = names(&["users-5xx", "ghost"]);
+    let alarms = open.alarms.alarms(&asked).await.unwrap();
+    assert_eq!(alarms.iter().map(|alarm| alarm.state).collect::<Vec<_>>(), [AlarmState::Alarm]);
+    assert_eq!(open.calls(), ["DescribeAlarms", "DescribeAlarms"]);
+    assert_eq!(open.alarms.firings(&names(&["users-5xx"]), at(0)).await.unwrap().len(), 1);
+    open.alarms.alarms(&asked).await.unwrap();
+    assert_eq!(open.calls(), ["DescribeAlarmHistory", "DescribeAlarms"], "remembered");
+}
+
 /// The world's own evaluation; a rehearsal shows the same through the SDK and from live traffic.
 #[tokio::test]
 async fn a_guard_alarm_fires_on_its_share_and_not_below_its_volume() {

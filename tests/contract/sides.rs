@@ -63,7 +63,14 @@ pub(crate) struct Open {
     pub(crate) tagging: Arc<dyn Tagging>,
     pub(crate) alarms: Arc<dyn Alarms>,
     pub(crate) metrics: Arc<dyn Metrics>,
-    _served: Option<Served>,
+    served: Option<Served>,
+}
+
+impl Open {
+    /// The operations that reached the endpoint since the last look.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.served.as_ref().map(|served| served.calls.take()).unwrap_or_default()
+    }
 }
 
 impl Side {
@@ -79,7 +86,7 @@ impl Side {
                     tagging: connections.tagging,
                     alarms: connections.alarms,
                     metrics: connections.metrics,
-                    _served: Some(served),
+                    served: Some(served),
                 }
             }
             Self::Direct => Open {
@@ -88,7 +95,7 @@ impl Side {
                 tagging: world.clone(),
                 alarms: world.clone(),
                 metrics: world.clone(),
-                _served: None,
+                served: None,
             },
         }
     }

@@ -14,26 +14,80 @@ use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `DescribeAlarms` takes no more names in one call.
 const NAMES_IN_A_CALL: usize = 100;
 const DESCRIBE: &str = "DescribeAlarms";
 const DESCRIBE_HISTORY: &str = "DescribeAlarmHistory";
+/// The codes with which CloudWatch refuses a value that it does not know.
+const UNKNOWN_TYPE: [&str; 2] = ["ValidationError", "InvalidParameterValue"];
 
 pub(crate) struct CloudWatch {
     client: Later<Client>,
     stack: String,
+    /// Whether the partition has refused log alarms, which GovCloud and China may not know. Then no one can have any.
+    /// Kept for as long as the process lives.
+    refuses_log_alarms: AtomicBool,
 }
 
 impl CloudWatch {
     pub(crate) fn new(client: Later<Client>, stack: String) -> Self {
-        Self { client, stack }
+        Self { client, stack, refuses_log_alarms: AtomicBool::new(false) }
     }
 }
 
 #[async_trait::async_trait]
 impl Alarms for CloudWatch {
     async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError> {
+        self.of_known_types(|types| self.described(names, types)).await
+    }
+
+    async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
+        self.of_known_types(|types| self.fired(names, since, types)).await
+    }
+
+    fn guard_prefix(&self) -> String {
+        format!("{}-guard-", self.stack)
+    }
+
+    async fn alarm_tags(&self, names: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
+        self.tags_by_name(names).await
+    }
+
+    async fn put_alarm(&self, alarm: &NewAlarm) -> Result<(), PortError> {
+        self.put(alarm).await
+    }
+
+    async fn delete_alarms(&self, names: &[String]) -> Result<(), PortError> {
+        self.delete(names).await
+    }
+}
+
+impl CloudWatch {
+    /// Asks about alarms of every type, and again without log alarms where CloudWatch does not know that type.
+    async fn of_known_types<T, F>(&self, ask: impl Fn(Vec<AlarmType>) -> F) -> Result<T, PortError>
+    where
+        F: Future<Output = Result<T, PortError>>,
+    {
+        // Without asking for them, only metric alarms are returned.
+        let without_logs = vec![AlarmType::MetricAlarm, AlarmType::CompositeAlarm];
+        if self.refuses_log_alarms.load(Ordering::Relaxed) {
+            return ask(without_logs).await;
+        }
+        let everything = [without_logs.clone(), vec![AlarmType::LogAlarm]].concat();
+        match ask(everything).await {
+            Err(PortError::Refused { code, .. }) if UNKNOWN_TYPE.contains(&code.as_str()) => {
+                let answer = ask(without_logs).await?;
+                // Only now is it sure that the type was what was refused.
+                self.refuses_log_alarms.store(true, Ordering::Relaxed);
+                Ok(answer)
+            }
+            answer => answer,
+        }
+    }
+
+    async fn described(&self, names: &[String], types: Vec<AlarmType>) -> Result<Vec<Alarm>, PortError> {
         let mut alarms = Vec::new();
         for batch in names.chunks(NAMES_IN_A_CALL) {
             let object = batch.join(", ");
@@ -41,7 +95,7 @@ impl Alarms for CloudWatch {
                 .client
                 .describe_alarms()
                 .set_alarm_names(Some(batch.to_vec()))
-                .set_alarm_types(Some(every_type()))
+                .set_alarm_types(Some(types.clone()))
                 .max_records(100)
                 .into_paginator()
                 .send();
@@ -53,14 +107,14 @@ impl Alarms for CloudWatch {
         Ok(alarms)
     }
 
-    async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
+    async fn fired(&self, names: &[String], since: Timestamp, types: Vec<AlarmType>) -> Result<Vec<Firing>, PortError> {
         let mut firings = Vec::new();
         for name in names {
             let mut items = self
                 .client
                 .describe_alarm_history()
                 .alarm_name(name)
-                .set_alarm_types(Some(every_type()))
+                .set_alarm_types(Some(types.clone()))
                 .history_item_type(HistoryItemType::StateUpdate)
                 .start_date(DateTime::from_secs(since.as_second()))
                 .scan_by(ScanBy::TimestampDescending)
@@ -86,27 +140,6 @@ impl Alarms for CloudWatch {
         }
         Ok(firings)
     }
-
-    fn guard_prefix(&self) -> String {
-        format!("{}-guard-", self.stack)
-    }
-
-    async fn alarm_tags(&self, names: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
-        self.tags_by_name(names).await
-    }
-
-    async fn put_alarm(&self, alarm: &NewAlarm) -> Result<(), PortError> {
-        self.put(alarm).await
-    }
-
-    async fn delete_alarms(&self, names: &[String]) -> Result<(), PortError> {
-        self.delete(names).await
-    }
-}
-
-/// Without asking for them, only metric alarms are returned.
-fn every_type() -> Vec<AlarmType> {
-    vec![AlarmType::MetricAlarm, AlarmType::CompositeAlarm, AlarmType::LogAlarm]
 }
 
 fn observed(

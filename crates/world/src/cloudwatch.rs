@@ -40,6 +40,7 @@ pub struct CloudWatch {
     region: String,
     account: String,
     events: u64,
+    knows_log_alarms: bool,
     page_limit: usize,
     data_point_limit: usize,
     metric_data_status: &'static str,
@@ -63,10 +64,16 @@ impl CloudWatch {
             region: region.to_owned(),
             account: account.to_owned(),
             events: 0,
+            knows_log_alarms: true,
             page_limit: 100,
             data_point_limit: 100_800,
             metric_data_status: "Complete",
         }
+    }
+
+    /// Refuses log alarms as an unknown type, as a partition may.
+    pub fn forget_log_alarms(&mut self) {
+        self.knows_log_alarms = false;
     }
 
     /// Makes pages smaller: paging can be tested with few alarms.

@@ -71,10 +71,7 @@ impl CloudWatch {
             return Err(AwsError::validation("AlarmNames and AlarmNamePrefix exclude each other"));
         }
         // Left out, the answer holds metric alarms only: a composite alarm would silently not be there.
-        let mut types = texts(input, "AlarmTypes");
-        if types.is_empty() {
-            types.push("MetricAlarm".to_owned());
-        }
+        let types = self.alarm_types(input)?;
         let state = text(input, "StateValue");
         let found: Vec<&Alarm> = self
             .alarms
@@ -100,12 +97,24 @@ impl CloudWatch {
         Ok(answer)
     }
 
-    pub(super) fn describe_alarm_history(&self, input: &Value) -> Result<Value, AwsError> {
-        let name = text(input, "AlarmName");
+    /// Left out, they are metric alarms alone.
+    fn alarm_types(&self, input: &Value) -> Result<Vec<String>, AwsError> {
         let mut types = texts(input, "AlarmTypes");
         if types.is_empty() {
             types.push("MetricAlarm".to_owned());
         }
+        if !self.knows_log_alarms && types.iter().any(|kind| kind == "LogAlarm") {
+            return Err(AwsError::validation(
+                "Value 'LogAlarm' at 'alarmTypes' failed to satisfy constraint: Member \
+                                             must satisfy enum value set: [CompositeAlarm, MetricAlarm]",
+            ));
+        }
+        Ok(types)
+    }
+
+    pub(super) fn describe_alarm_history(&self, input: &Value) -> Result<Value, AwsError> {
+        let name = text(input, "AlarmName");
+        let types = self.alarm_types(input)?;
         let (start, end) = (seconds(input, "StartDate"), seconds(input, "EndDate"));
         let mut items: Vec<Value> = self
             .history
