@@ -30,7 +30,13 @@ async fn halted(ledger: &dyn Ledger) -> (Start, Head) {
 
 /// The line that resumes it, and the plan with another baseline for its first route.
 fn resumed(start: &Start, second: i64) -> (Event, Head, Plan) {
-    let accepted = vec![Drift { route: route(1), expected: "old".to_owned(), seen: "other".to_owned() }];
+    let accepted = vec![Drift {
+        route: route(1),
+        expected: "old".to_owned(),
+        seen: "other".to_owned(),
+        taken_out: vec![],
+        owner: None,
+    }];
     let kind = EventKind::Resumed { execution: "second".to_owned(), who: "ana".to_owned(), accepted };
     let (event, head) = next(&start.head, kind, second);
     let mut plan = start.plan.clone();

@@ -58,6 +58,7 @@ fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -
     let balancer =
         LoadBalancerArn::parse("arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/public/1").unwrap();
     let planned = |id: &RouteId| PlannedRoute {
+        owner: None,
         id: id.clone(),
         load_balancer: balancer.clone(),
         old: old.clone(),

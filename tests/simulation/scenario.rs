@@ -214,6 +214,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     list.push(scenario("weight-set-by-hand", O::Halted, weight));
     let taken = vec![(When::Recorded("shifted 1"), Act::TakeNewOut(0))];
     list.push(scenario("new-group-taken-out", O::Halted, taken));
+    for (at, when) in [("attach", "shifted 0"), ("step-1", "shifted 1")] {
+        let taken = [0, 1].map(|route| (When::Recorded(when), Act::TakeNewOut(route))).to_vec();
+        list.push(scenario(format!("new-group-taken-out-everywhere-at-{at}"), O::Halted, taken));
+    }
     let drifted = vec![(When::Recorded("shifted 1"), Act::AddGroup(0))];
     list.push(Scenario { on_drift: "rollback", ..scenario("drift-rolls-back", O::RolledBack, drifted) });
     let both =

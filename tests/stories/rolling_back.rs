@@ -85,7 +85,7 @@ fn invariant_7_what_a_late_writer_moved_is_returned_before_the_locks_go() {
     stage.world.advance(SignedDuration::from_secs(90));
     assert_eq!(stage.call("roll-back", &verify()).unwrap().unwrap()["verdict"], "rolledBack");
     let last = stage.events("users").pop().unwrap().kind;
-    assert_eq!(last, EventKind::RollbackVerified { rewritten: 1 });
+    assert_eq!(last, EventKind::RollbackVerified { rewritten: 1, left: 0 });
     stage.assert_at_rest("users");
 }
 

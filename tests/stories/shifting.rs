@@ -4,6 +4,7 @@ use super::stage::{Stage, new_group, users};
 use crate::simulation::at_once;
 use crossfade_actions::error::ErrorClass;
 use crossfade_actions::operator::commands::{Command, command};
+use crossfade_domain::journal::wording::journal_line;
 use crossfade_domain::journal::{Phase, Trigger};
 use crossfade_domain::names::ServiceName;
 use crossfade_world::World;
@@ -37,6 +38,61 @@ fn invariant_5_drift_halts_and_overwrites_nothing() {
         assert!(reason.contains("700") && reason.contains("rule"), "{reason}");
         stage.assert_at_rest("users");
     }
+}
+
+/// Another deployer sends every route of `users` to a group of its own: two rules and a default action.
+fn redirected(policy: &serde_json::Value, before: &'static str) -> (Stage, String, Vec<String>) {
+    let (mut stage, service) = Stage::with_users();
+    stage.world.with(|state| {
+        let actions = json!([{"Type": "forward", "TargetGroupArn": service.old_group}]);
+        let input = json!({"ListenerArn": service.listener, "DefaultActions": actions});
+        state.elbv2.call_json(state.now, "ModifyListener", &input).unwrap();
+    });
+    let routes = [service.rules.clone(), vec![service.listener.clone()]].concat();
+    let there = routes.clone();
+    stage.once_before(before, move |world| {
+        let (new, other) = (new_group(world, &service), world.add_service("internal", "other", &[]).old_group);
+        for route in &there {
+            world.someone_sets_weight(route, &other, 1).unwrap();
+            for group in [&new, &service.old_group] {
+                world.someone_removes_group(route, group).unwrap();
+            }
+        }
+    });
+    let execution = stage.migrate(policy.clone());
+    (stage, execution, routes)
+}
+
+#[test]
+fn our_group_in_no_route_is_drift_and_never_ill_health() {
+    // At weight 0, in a bake, and before the next shift.
+    for state in ["Check targets", "Check alarms", "Shift weight"] {
+        let (stage, execution, routes) = redirected(&users(), state);
+        assert_eq!(stage.ended(&execution).1, "Halted", "{state}\n{}", stage.told());
+        let reason = stage.head("users").reason.unwrap();
+        let named = ["rule 1 of internal: expected ", "found other (someone else took ", "nothing was overwritten"];
+        assert!(named.iter().all(|words| reason.contains(words)), "{state}: {reason}");
+        assert!(!reason.contains("health") && !reason.contains("NotInUse"), "{state}: {reason}");
+        assert!(routes.iter().all(|route| stage.world.weights_of(route).len() == 1), "{state}: left alone");
+        // The sweep looks at it for as long as it is halted.
+        assert!(stage.head("users").rollback.is_none(), "{state}\n{}", stage.told());
+    }
+}
+
+#[test]
+fn a_rollback_says_which_routes_are_left_as_someone_else_made_them() {
+    let mut policy = users();
+    policy["service"]["onDrift"] = json!("rollback");
+    let (stage, execution, _) = redirected(&policy, "Check alarms");
+    assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
+    let head = stage.head("users");
+    let reason = head.reason.unwrap();
+    assert!(reason.contains("; left as someone else made it: "), "{reason}");
+    assert!(reason.contains("rule 1 of internal (other)") && reason.contains("default action"), "{reason}");
+    assert_eq!(head.rollback.unwrap().left.len(), 3);
+    let lines: Vec<String> = stage.events("users").iter().map(journal_line).collect();
+    assert!(lines.iter().all(|line| !line.contains("baseline") && !line.contains("every route is back")), "{lines:?}");
+    assert!(lines.contains(&"every route read back, 0 written, 3 routes left as someone else made it".to_owned()));
 }
 
 #[test]

@@ -116,6 +116,10 @@ pub struct PlannedRoute {
     pub attached_stickiness: Option<GroupStickiness>,
     /// The integer weights of each step; index 0 is the attach.
     pub steps: Vec<StepWeights>,
+    /// Who else changes it, as far as its tags or those of its load balancer tell: `stack routing`. None in plans of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 impl Plan {

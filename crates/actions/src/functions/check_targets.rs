@@ -5,7 +5,8 @@ use crate::migration::Migration;
 use crate::migration::ownership::owned;
 use crate::ports::Ports;
 use crate::reads::health::health;
-use crossfade_domain::gates::health::{HEALTHY_READS, targets_verdict, targets_wait_seconds};
+use crate::routes::read;
+use crossfade_domain::gates::health::{HEALTHY_READS, is_in_no_route, targets_verdict, targets_wait_seconds};
 use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
@@ -13,7 +14,8 @@ use futures::FutureExt as _;
 use serde_json::Value;
 
 /// Reads the health of every new group. Returns `ready` at step 1 once each had the policy's `minHealthy` in a few
-/// checks in a row, `wait` until then, and `rollBack` after the policy's `targetsTimeout`.
+/// checks in a row, `wait` until then, and `rollBack` after the policy's `targetsTimeout`. If someone else took a new
+/// group out of every route, it does what the policy asks for at drift.
 ///
 /// May run again at any time; each run is one check.
 ///
@@ -27,7 +29,14 @@ async fn check(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cu
     if migration.head.commands.abort {
         return Ok(migration.answer(step, NextStep::RollBack, "aborted by an operator before any traffic"));
     }
-    let (healthy, seen) = look(ports, migration).await?;
+    let Look { healthy, in_no_route, seen } = look(ports, migration).await?;
+    if in_no_route {
+        // Attached, so someone else must have taken it out: its targets are not probed and never become healthy.
+        let (_, drift) = read::drift(ports, &migration.plan, &migration.head).await?;
+        if let Some(first) = drift.first() {
+            return migration.halt_or_return(ports, step, &first.to_string()).await;
+        }
+    }
     let checked = migration.record(ports, |now| {
         // A repeated call finds ready what was ready once. Waiting is recorded whenever it begins.
         let news = if healthy {
@@ -52,15 +61,28 @@ async fn check(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cu
     Ok(migration.answer(step, NextStep::Wait, seen).waiting(wait))
 }
 
-async fn look(ports: &Ports, migration: &Migration) -> Result<(bool, String), ActionError> {
+/// What one check has seen.
+struct Look {
+    /// Whether every new group has enough healthy targets.
+    healthy: bool,
+    /// Whether some new group is in no route.
+    in_no_route: bool,
+    /// In words.
+    seen: String,
+}
+
+async fn look(ports: &Ports, migration: &Migration) -> Result<Look, ActionError> {
     let mut all = !migration.head.new_groups.is_empty();
+    let mut in_no_route = false;
     let mut seen = Vec::new();
     for new in migration.head.new_groups.values() {
-        let verdict = targets_verdict(&health(ports, new).await?, migration.plan.policy.min_healthy);
+        let health = health(ports, new).await?;
+        let verdict = targets_verdict(&health, migration.plan.policy.min_healthy);
+        in_no_route |= is_in_no_route(&health);
         all &= verdict.enough;
         seen.push(format!("{}: {}", new.name(), verdict.reason));
     }
-    Ok((all, seen.join("; ")))
+    Ok(Look { healthy: all, in_no_route, seen: seen.join("; ") })
 }
 
 fn interval_seconds(migration: &Migration) -> u32 {

@@ -8,7 +8,7 @@ use crate::migration::hooks::{after_rollback, answered};
 use crate::payload::{Mode, RollBack};
 use crate::ports::Ports;
 use crate::reads::journal::{events_of, head_of, open_heads, plan_of};
-use crate::rollback::begin::{conclude, roll_back_all};
+use crate::rollback::begin::{conclude, keep_foreign_edits, roll_back_all};
 use crate::rollback::by_tags::remove_new_groups;
 use crate::rollback::return_routes::return_routes;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
@@ -283,9 +283,12 @@ async fn check_again(ports: &Ports, request: &RollBack, migration: &mut Migratio
     if let Some(answer) = after_rollback(ports, request, migration).await? {
         return Ok(answer);
     }
+    keep_foreign_edits(ports, migration, &returned).await?;
     let rewritten = earlier.iter().skip(1).sum();
-    let verified = migration
-        .release(ports, |now| (now.phase == Phase::Settling).then_some(EventKind::RollbackVerified { rewritten }));
+    let left = u32::try_from(returned.foreign.len()).unwrap_or(u32::MAX);
+    let verified = migration.release(ports, |now| {
+        (now.phase == Phase::Settling).then_some(EventKind::RollbackVerified { rewritten, left })
+    });
     verified.await?;
     let reason = migration.head.reason.clone().unwrap_or_default();
     if migration.head.phase != Phase::RolledBack {
@@ -306,7 +309,7 @@ fn still_settling(head: &Head, now: Timestamp) -> Option<u32> {
 fn returns_of_this_rollback(events: &[Event]) -> Vec<u32> {
     let begun = events.iter().rposition(|event| matches!(event.kind, EventKind::RollbackBegun { .. })).unwrap_or(0);
     let returned = |event: &Event| match event.kind {
-        EventKind::RoutesReturned { written } => Some(written),
+        EventKind::RoutesReturned { written, .. } => Some(written),
         _ => None,
     };
     events[begun..].iter().filter_map(returned).collect()

@@ -3,6 +3,7 @@
 use crate::error::ActionError;
 use crate::migration::Migration;
 use crate::ports::Ports;
+use crossfade_domain::gates::drift::ADVICE;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::policy::service_policy::OnDrift;
@@ -34,7 +35,6 @@ impl Migration {
         if self.head.phase == Phase::Planned || self.plan.policy.on_drift == OnDrift::Rollback {
             return Ok(self.answer(step, NextStep::RollBack, reason));
         }
-        let advice = "; nothing was overwritten: put the route back and resume, resume with acceptDrift, or roll back";
-        self.halt(ports, step, &format!("{reason}{advice}")).await
+        self.halt(ports, step, &format!("{reason}{ADVICE}")).await
     }
 }

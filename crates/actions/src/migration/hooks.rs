@@ -9,10 +9,10 @@ use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::payload::RollBack;
 use crate::ports::{ExecutionStatus, Ports};
-use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::due_hook::{due_after, due_after_rollback, due_before};
 use crossfade_domain::journal::hook::{DueHook, HookPoint};
+use crossfade_domain::journal::{EventKind, Rollback};
 
 /// Seconds between two checks of whether another execution's hook has answered.
 const OTHERS_HOOK_WAIT_SECONDS: u32 = 15;
@@ -114,11 +114,16 @@ pub(crate) async fn after_rollback(
     if let (Some(hook), Some(caught)) = (&request.hook, &request.caught)
         && hook.point == HookPoint::AfterRollback
     {
+        let left = migration.head.rollback.as_ref().and_then(Rollback::left_alone);
+        let back = left.map_or_else(
+            || "every route is back at its baseline".to_owned(),
+            |left| format!("no route sends traffic to the new cluster ({left})"),
+        );
         let reason = format!(
-            "every route is back at its baseline, verified, but hook {} (afterRollback) failed: {}: {}. What it brings \
-             home, such as event consumers, may still be on the new cluster. Check the function's log, fix it, then \
-             start roll-back-service with {{\"service\": \"{}\"}}, which calls the hook again; the locks stay until \
-             it succeeds",
+            "{back}, verified, but hook {} (afterRollback) failed: {}: {}. What it brings home, such as event \
+             consumers, may still be on the new cluster. Check the function's log, fix it, then start \
+             roll-back-service with {{\"service\": \"{}\"}}, which calls the hook again; the locks stay until it \
+             succeeds",
             hook.function, caught.error, caught.cause, migration.head.service
         );
         return migration.halt(ports, 0, &reason).await.map(Some);

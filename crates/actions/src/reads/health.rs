@@ -5,7 +5,7 @@ use crate::ports::Ports;
 use crate::reads::deadline::Deadline;
 use crate::retry::retry_while;
 use crossfade_domain::gates::capacity::capacity_verdict;
-use crossfade_domain::gates::health::targets_verdict;
+use crossfade_domain::gates::health::{is_in_no_route, targets_verdict};
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::group::{TargetHealth, healthy_count};
 use crossfade_domain::names::TargetGroupArn;
@@ -70,13 +70,31 @@ pub(crate) async fn health_of_pairs<'a>(
 /// # Errors
 /// The load balancer's.
 pub(crate) async fn too_few_new(ports: &Ports, plan: &Plan, head: &Head) -> Result<Option<String>, ActionError> {
+    too_few(ports, plan, head, |_| true).await
+}
+
+/// The same for the groups that may have traffic: one that someone else took out of every route has none.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn too_few_in_use(ports: &Ports, plan: &Plan, head: &Head) -> Result<Option<String>, ActionError> {
+    too_few(ports, plan, head, |health| !is_in_no_route(health)).await
+}
+
+async fn too_few(
+    ports: &Ports,
+    plan: &Plan,
+    head: &Head,
+    counts: impl Fn(&[TargetHealth]) -> bool + Send,
+) -> Result<Option<String>, ActionError> {
     for group in &plan.groups {
         let new = head
             .new_groups
             .get(&group.old)
             .ok_or_else(|| ActionError::Internal(format!("{} has no new group for {}", head.migration, group.old)))?;
-        let verdict = targets_verdict(&health(ports, new).await?, plan.policy.min_healthy);
-        if !verdict.enough {
+        let health = health(ports, new).await?;
+        let verdict = targets_verdict(&health, plan.policy.min_healthy);
+        if !verdict.enough && counts(&health) {
             return Ok(Some(format!("new group {}: {}", new.name(), verdict.reason)));
         }
     }

@@ -116,7 +116,8 @@ pub(crate) async fn conclude(
     keep_foreign_edits(ports, migration, &returned).await?;
     let recorded = migration.record(ports, |now| {
         let news = now.phase == Phase::RollingBack || returned.written > 0;
-        news.then_some(EventKind::RoutesReturned { written: returned.written })
+        let left = u32::try_from(returned.foreign.len()).unwrap_or(u32::MAX);
+        news.then_some(EventKind::RoutesReturned { written: returned.written, left })
     });
     recorded.await?;
     Ok(migration.settle(SETTLE_SECONDS))
@@ -133,7 +134,11 @@ fn needs_an_operator(returned: &Returned) -> String {
 }
 
 /// Records each edit of someone else once.
-async fn keep_foreign_edits(ports: &Ports, migration: &mut Migration, returned: &Returned) -> Result<(), ActionError> {
+pub(crate) async fn keep_foreign_edits(
+    ports: &Ports,
+    migration: &mut Migration,
+    returned: &Returned,
+) -> Result<(), ActionError> {
     if returned.foreign.is_empty() {
         return Ok(());
     }

@@ -72,8 +72,11 @@ pub struct Ending {
     pub next: String,
     /// The execution that was followed.
     pub execution: Option<String>,
-    /// Seconds from the cause of a rollback until every route was read back at its baseline.
+    /// Seconds from the cause of a rollback until every route was read back.
     pub seconds_to_safe: Option<f64>,
+    /// What a rollback left as someone else made it, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_alone: Option<String>,
 }
 
 impl Ending {
@@ -103,6 +106,7 @@ impl Ending {
             next: next(outcome, &head.service),
             execution: Some(head.execution.clone()),
             seconds_to_safe: head.rollback.as_ref().and_then(seconds_to_safe),
+            left_alone: head.rollback.as_ref().and_then(Rollback::left_alone),
         })
     }
 
@@ -131,6 +135,7 @@ impl Ending {
             next: next(outcome, service),
             execution: Some(run.arn.clone()),
             seconds_to_safe: None,
+            left_alone: None,
         })
     }
 
@@ -185,9 +190,9 @@ mod tests {
 
     fn rolled_back(trigger: Trigger) -> Head {
         let begun = EventKind::RollbackBegun { trigger, cause: "users-5xx".into(), caused_at: Timestamp::UNIX_EPOCH };
-        let settling = after(&after(&moving(), begun), EventKind::RoutesReturned { written: 2 });
+        let settling = after(&after(&moving(), begun), EventKind::RoutesReturned { written: 2, left: 0 });
         assert_eq!(Ending::of_head(&settling), None, "the second check is due");
-        after(&settling, EventKind::RollbackVerified { rewritten: 0 })
+        after(&settling, EventKind::RollbackVerified { rewritten: 0, left: 0 })
     }
 
     #[test]

@@ -230,10 +230,13 @@ fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result
         Outcome::Refused if taken_back => {
             (ExitCode::Done, format!("{}: taken back before any route was changed, locks released", ending.service))
         }
-        Outcome::Migrated | Outcome::RolledBack | Outcome::Aborted => (
-            ExitCode::Done,
-            format!("{}: every route is back at its baseline, checked twice, locks released", ending.service),
-        ),
+        Outcome::Migrated | Outcome::RolledBack | Outcome::Aborted => {
+            let back = ending.left_alone.as_ref().map_or_else(
+                || "every route is back at its baseline".to_owned(),
+                |left| format!("no route sends traffic to the new cluster ({left})"),
+            );
+            (ExitCode::Done, format!("{}: {back}, checked twice, locks released", ending.service))
+        }
         Outcome::Refused | Outcome::Held => (ExitCode::BadInput, format!("{}: {}", ending.service, ending.reason)),
         Outcome::Halted => {
             (ExitCode::Halted, format!("{}: the rollback has HALTED: {}", ending.service, ending.reason))

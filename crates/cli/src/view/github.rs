@@ -116,6 +116,7 @@ mod tests {
             next: "start again".to_owned(),
             execution: Some("arn".to_owned()),
             seconds_to_safe: Some(1.2),
+            left_alone: None,
         }
     }
 

@@ -4,8 +4,8 @@ use crate::stack::reading::Reading;
 use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
 use crossfade_domain::gates::verdict::seconds_between;
-use crossfade_domain::journal::Phase;
 use crossfade_domain::journal::cursor::NextStep;
+use crossfade_domain::journal::{Phase, Rollback};
 use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
@@ -195,7 +195,13 @@ fn way_back(reading: &Reading) -> String {
     let service = &reading.head.service;
     match reading.head.phase {
         Phase::Migrated => "the migration is over; route the old groups by hand, or plan the opposite move".to_owned(),
-        Phase::RolledBack | Phase::Refused => "nothing: every route is at its baseline".to_owned(),
+        Phase::RolledBack | Phase::Refused => {
+            let left = reading.head.rollback.as_ref().and_then(Rollback::left_alone);
+            left.map_or_else(
+                || "nothing: every route is at its baseline".to_owned(),
+                |left| format!("nothing of ours; {left}"),
+            )
+        }
         Phase::RollingBack | Phase::Settling => "a rollback is already under way".to_owned(),
         Phase::Halted => format!("crossfade rollback {service}"),
         Phase::Planned | Phase::Moving => format!("crossfade abort {service}"),

@@ -47,6 +47,15 @@ pub fn targets_verdict(health: &[TargetHealth], min_healthy: u32) -> TargetsVerd
     TargetsVerdict { enough, healthy, reason }
 }
 
+/// Whether a group has targets and no route forwards to it. Its targets are not probed then, so this says nothing about
+/// their health. A group that a migration has attached is in this state only when someone else took it out of every
+/// route.
+pub fn is_in_no_route(health: &[TargetHealth]) -> bool {
+    let not_in_use = |target: &TargetHealth| target.reason.as_deref() == Some("Target.NotInUse");
+    let idle = |target: &TargetHealth| matches!(target.state, HealthState::Unused | HealthState::Draining);
+    health.iter().any(not_in_use) && health.iter().all(idle)
+}
+
 fn describe(target: &TargetHealth) -> String {
     let state = match target.state {
         HealthState::Initial => "initial",
@@ -77,6 +86,17 @@ mod tests {
     fn target(state: HealthState, reason: Option<&str>) -> TargetHealth {
         let target = Target { id: "10.0.0.1".into(), port: Some(8080) };
         TargetHealth { target, state, reason: reason.map(Into::into) }
+    }
+
+    #[test]
+    fn targets_that_are_not_in_use_say_that_their_group_is_in_no_route() {
+        let unused = || target(HealthState::Unused, Some("Target.NotInUse"));
+        let stopped = || target(HealthState::Unused, Some("Target.InvalidState"));
+        assert!(is_in_no_route(&[unused(), unused(), target(HealthState::Draining, None)]));
+        assert!(is_in_no_route(&[unused(), stopped()]));
+        assert!(!is_in_no_route(&[stopped()]), "a stopped instance is unhealthy");
+        assert!(!is_in_no_route(&[unused(), target(HealthState::Unhealthy, None)]));
+        assert!(!is_in_no_route(&[]));
     }
 
     #[test]

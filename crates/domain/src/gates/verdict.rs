@@ -12,7 +12,7 @@ use crate::alarms::quiet::AlarmsRead;
 use crate::gates::alarms::alarms_opinion;
 use crate::gates::capacity::capacity_verdict;
 use crate::gates::drift::drift_opinion;
-use crate::gates::health::targets_verdict;
+use crate::gates::health::{is_in_no_route, targets_verdict};
 use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
 use crate::gates::operator::operator_opinion;
 use crate::gates::opinion::{Gate, Opinion, Vote};
@@ -154,6 +154,9 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
         let Some(targets) = health.get(new) else {
             return Opinion::unreadable(Gate::Health, &format!("no answer about {}", new.name()));
         };
+        if is_in_no_route(targets) && was_taken_out(inputs, new) {
+            continue;
+        }
         let verdict = targets_verdict(targets, inputs.plan.policy.min_healthy);
         if !verdict.enough {
             unhealthy.push(format!("{}: {}", new.name(), verdict.reason));
@@ -164,6 +167,11 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
     }
     let vote = if inputs.head.new_side_may_have_traffic() { Vote::RollBack } else { Vote::Hold };
     Opinion::new(Gate::Health, vote, unhealthy.join(", "))
+}
+
+/// Whether drift explains that a new group is in no route: then it has no traffic, and its health says nothing.
+fn was_taken_out(inputs: &SliceInputs<'_>, new: &TargetGroupArn) -> bool {
+    inputs.drift.as_ref().is_ok_and(|drifts| drifts.iter().any(|drift| drift.taken_out.contains(new)))
 }
 
 fn old_side(inputs: &SliceInputs<'_>) -> Opinion {

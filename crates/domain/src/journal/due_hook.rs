@@ -95,7 +95,7 @@ mod tests {
             cause: "asked".into(),
             caused_at: Timestamp::UNIX_EPOCH,
         };
-        let back = |head: &Head| after(head, [begun(), EventKind::RoutesReturned { written: 1 }]);
+        let back = |head: &Head| after(head, [begun(), EventKind::RoutesReturned { written: 1, left: 0 }]);
         let once = back(&after(&head(), shift(0)));
         assert!(due_after_rollback(&hooks(), &once).is_some());
         let answered = after(&once, call(HookPoint::AfterRollback, 0));

@@ -119,7 +119,7 @@ pub enum EventKind {
         /// When the cause arose.
         caused_at: Timestamp,
     },
-    /// A route could not be given its baseline because someone else had changed it; our group was removed.
+    /// A route was left as someone else made it: our group is not in it.
     ForeignEditKept {
         /// The route.
         route: RouteId,
@@ -130,11 +130,17 @@ pub enum EventKind {
     RoutesReturned {
         /// How many routes had to be written.
         written: u32,
+        /// How many are not at their baselines, because someone else changed them.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        left: u32,
     },
     /// The second check, after settle, found every route back; the locks are released.
     RollbackVerified {
         /// Routes that a late writer had moved again and that were returned again.
         rewritten: u32,
+        /// How many are not at their baselines, because someone else changed them.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        left: u32,
     },
     /// All traffic is on the new side, read back; locks are released.
     Finished,
@@ -159,4 +165,9 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -217,8 +217,8 @@ mod tests {
         let begun = EventKind::RollbackBegun { trigger: Trigger::Operator, cause: "me".into(), caused_at: at(5) };
         let back = after(&halted, begun, 6);
         assert_eq!(back.at_rest_since(), at(6));
-        let back = after(&back, EventKind::RoutesReturned { written: 1 }, 7);
-        let back = after(&back, EventKind::RollbackVerified { rewritten: 0 }, 8);
+        let back = after(&back, EventKind::RoutesReturned { written: 1, left: 0 }, 7);
+        let back = after(&back, EventKind::RollbackVerified { rewritten: 0, left: 0 }, 8);
         assert_eq!(back.at_rest_since(), at(7));
     }
 }

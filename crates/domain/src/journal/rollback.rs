@@ -1,7 +1,9 @@
 //! A rollback, as the head of its migration keeps it.
 
+use crate::load_balancer::route::RouteId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A rollback: who began it, why, when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,18 @@ pub struct Rollback {
     /// When the last route was seen back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned_at: Option<Timestamp>,
+    /// What routes carry that someone else changed and that were left as they are, by route.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<RouteId, String>,
+}
+
+impl Rollback {
+    /// What was left as someone else made it, in words; none where every route is at its baseline.
+    pub fn left_alone(&self) -> Option<String> {
+        let routes: Vec<String> =
+            self.left.iter().map(|(route, seen)| format!("{} ({seen})", route.describe())).collect();
+        (!routes.is_empty()).then(|| format!("left as someone else made it: {}", routes.join(", ")))
+    }
 }
 
 /// Who began a rollback.

@@ -7,6 +7,7 @@ use super::hook::{HookCall, HookPoint};
 use super::rollback::Rollback;
 use crate::names::MigrationId;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// An event that cannot happen in a phase.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -31,7 +32,12 @@ impl Head {
         let mut next = self.clone();
         next.sequence = event.sequence;
         match (self.phase, &event.kind) {
-            (P::Planned, E::Planned { .. }) | (P::RollingBack | P::Settling, E::ForeignEditKept { .. }) => {}
+            (P::Planned, E::Planned { .. }) => {}
+            (P::RollingBack | P::Settling, E::ForeignEditKept { route, seen }) => {
+                if let Some(rollback) = &mut next.rollback {
+                    rollback.left.insert(route.clone(), seen.clone());
+                }
+            }
             (P::Planned, E::GroupsCreated { groups }) => next.new_groups.clone_from(groups),
             (P::Planned, E::GuardsCreated { .. }) => next.guarded = true,
             (P::Planned | P::Moving, E::ShiftIntended { step, .. }) => {
@@ -90,6 +96,7 @@ impl Head {
                     caused_at: *caused_at,
                     begun_at: event.at,
                     returned_at: None,
+                    left: BTreeMap::new(),
                 });
             }
             (P::RollingBack | P::Settling, E::RoutesReturned { .. }) => {
@@ -98,11 +105,18 @@ impl Head {
                     rollback.returned_at = rollback.returned_at.or(Some(event.at));
                 }
             }
-            (P::Settling, E::RollbackVerified { .. }) => {
+            (P::Settling, E::RollbackVerified { left, .. }) => {
+                if *left == 0 {
+                    // Whoever changed a route has put it back meanwhile.
+                    next.rollback.iter_mut().for_each(|rollback| rollback.left.clear());
+                }
                 next.phase = P::RolledBack;
                 next.intended_step = None;
                 next.verified_step = None;
-                next.reason = self.rollback.as_ref().map(|rollback| rollback.cause.clone());
+                next.reason = next.rollback.as_ref().map(|rollback| match rollback.left_alone() {
+                    Some(left) => format!("{}; {left}", rollback.cause),
+                    None => rollback.cause.clone(),
+                });
             }
             (P::Moving, E::Finished) => next.phase = P::Migrated,
             (P::Planned | P::Moving | P::RollingBack | P::Settling, E::Halted { reason }) => {

@@ -21,14 +21,22 @@ pub fn journal_line(event: &Event) -> String {
         EventKind::Commanded { reason, .. } => format!("operator: {reason}"),
         EventKind::RollbackBegun { trigger, cause, .. } => format!("rolling back ({}): {cause}", begun_by(*trigger)),
         EventKind::ForeignEditKept { route, seen } => {
-            format!("{} was changed by someone else: {seen}", route.describe())
+            format!("left as someone else made it: {} ({seen})", route.describe())
         }
-        EventKind::RoutesReturned { written } => {
+        EventKind::RoutesReturned { written, left: 0 } => {
             format!("every route read back at its baseline, {written} written")
         }
-        EventKind::RollbackVerified { rewritten: 0 } => "second check: every route is back, locks released".to_owned(),
-        EventKind::RollbackVerified { rewritten } => {
+        EventKind::RoutesReturned { written, left } => {
+            format!("every route read back, {written} written, {}", left_alone(*left))
+        }
+        EventKind::RollbackVerified { rewritten: 0, left: 0 } => {
+            "second check: every route is back, locks released".to_owned()
+        }
+        EventKind::RollbackVerified { rewritten, left: 0 } => {
             format!("second check: {} written once more, all back, locks released", counted(*rewritten, "route"))
+        }
+        EventKind::RollbackVerified { left, .. } => {
+            format!("second check: no route sends traffic to the new group, {}, locks released", left_alone(*left))
         }
         EventKind::Finished => "finished: all traffic on the new cluster, locks released".to_owned(),
         EventKind::Halted { reason } => format!("halted: {reason}"),
@@ -52,6 +60,10 @@ pub fn begun_by(trigger: Trigger) -> &'static str {
     }
 }
 
+fn left_alone(routes: u32) -> String {
+    format!("{} left as someone else made it", counted(routes, "route"))
+}
+
 fn counted(number: impl TryInto<u64> + std::fmt::Display + Copy, what: &str) -> String {
     let plural = if number.try_into().ok() == Some(1) { "" } else { "s" };
     format!("{number} {what}{plural}")
@@ -63,6 +75,9 @@ pub fn announcement(event: &Event) -> Option<(&'static str, String)> {
         EventKind::Planned { routes } => ("started", format!("{routes} routes are locked and nothing is changed yet")),
         EventKind::Shifted { weight, .. } => ("shifted", format!("every route was read back at {weight}")),
         EventKind::RollbackBegun { cause, .. } => ("rolling-back", cause.clone()),
+        EventKind::RollbackVerified { left, .. } if *left > 0 => {
+            ("rolled-back", format!("no route sends traffic to the new cluster; {}", left_alone(*left)))
+        }
         EventKind::RollbackVerified { .. } => {
             ("rolled-back", "every route is back at its old cluster and was checked twice".to_owned())
         }

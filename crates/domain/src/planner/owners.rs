@@ -94,6 +94,13 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
     }
 }
 
+/// Who else changes a route, by its own tags or else by those of its load balancer.
+pub(super) fn owner_of(balancer: &ObservedLoadBalancer, route: &Route) -> Option<String> {
+    let own = balancer.route_tags.get(&route.id);
+    let stack = |tags: &Tags| tags.get(STACK_TAG).map(|stack| format!("stack {stack}"));
+    own.and_then(stack).or_else(|| stack(&balancer.tags).map(|stack| format!("a load balancer of {stack}")))
+}
+
 fn holder(inventory: &Inventory, route: &Route, migration: &MigrationId, findings: &mut Findings) {
     // A migration that is over is no reason to refuse: taking its locks waits for its last writer.
     let others = |holder: &&RouteHolder| holder.migration != *migration && holder.free_at.is_none();

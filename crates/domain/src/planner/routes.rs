@@ -8,6 +8,7 @@ use crate::load_balancer::route::{Route, RouteId};
 use crate::names::TargetGroupArn;
 use crate::plan::{FindingCode, PlannedRoute};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::planner::owners::owner_of;
 use crate::policy::service_policy::ServicePolicy;
 use crate::routing::route_edit::{EditError, GROUPS_PER_ACTION, step_weights};
 use crate::weight::{StepWeights, Weight};
@@ -47,7 +48,9 @@ pub(super) fn plan(
             count += 1;
             // What a migration that holds the route has attached is its own matter: the holder is reason enough.
             let is_held = inventory.holders.iter().any(|one| one.route == route.id && one.free_at.is_none());
-            planned.extend(plan_route(policy, old, route, is_held, findings));
+            let owner = owner_of(balancer, route);
+            let routes = plan_route(policy, old, route, is_held, findings);
+            planned.extend(routes.map(|planned| PlannedRoute { owner, ..planned }));
         }
         if count == before {
             findings.refuse(
@@ -109,6 +112,7 @@ fn plan_route(
     let attached_stickiness = new_group::attached_stickiness(policy, &old.attributes, forward);
     warn_of_stickiness(route, old, forward, attached_stickiness.is_some(), findings);
     Some(PlannedRoute {
+        owner: None,
         id: route.id.clone(),
         load_balancer: route.load_balancer.clone(),
         old: old.group.arn.clone(),

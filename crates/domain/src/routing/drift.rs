@@ -3,7 +3,7 @@
 //! A route has drifted if its value is neither the last verified one nor an open intent. One read is not enough,
 //! because reads of a load balancer may be stale: the caller reads twice, a few seconds apart.
 
-use crate::load_balancer::action::{Action, ActionKind, Forward};
+use crate::load_balancer::action::{Action, ActionKind, Forward, forward_of};
 use crate::load_balancer::route::RouteId;
 use crate::load_balancer::same_actions::equivalent;
 use crate::names::TargetGroupArn;
@@ -21,11 +21,24 @@ pub struct Drift {
     pub expected: String,
     /// The actions that were found, for people.
     pub seen: String,
+    /// Groups of the migration that someone else took out of the route.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_out: Vec<TargetGroupArn>,
+    /// Who likely did so, as far as tags tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 impl std::fmt::Display for Drift {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: expected {}, found {}", self.route.describe(), self.expected, self.seen)
+        write!(f, "{}: expected {}, found {}", self.route.describe(), self.expected, self.seen)?;
+        let taken_out: Vec<&str> = self.taken_out.iter().map(TargetGroupArn::name).collect();
+        let parts = [
+            (!taken_out.is_empty()).then(|| format!("someone else took {} out", taken_out.join(", "))),
+            self.owner.as_ref().map(|owner| format!("it belongs to {owner}")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if parts.is_empty() { Ok(()) } else { write!(f, " ({})", parts.join(", ")) }
     }
 }
 
@@ -61,7 +74,25 @@ pub fn drifted(route: &PlannedRoute, live: Option<&[Action]>, expected: &[Vec<Ac
         route: route.id.clone(),
         expected: expected.iter().map(|value| describe(value)).collect::<Vec<_>>().join(", or "),
         seen: live.map_or_else(|| "no such route".to_owned(), describe),
+        taken_out: live.map(|live| taken_out(route, live, expected)).unwrap_or_default(),
+        owner: route.owner.clone(),
     })
+}
+
+/// The groups that the migration brought into a route, where the route has them no more.
+fn taken_out(route: &PlannedRoute, live: &[Action], expected: &[Vec<Action>]) -> Vec<TargetGroupArn> {
+    let has = |actions: &[Action], group: &TargetGroupArn| {
+        forward_of(actions).is_some_and(|forward| forward.weight_of(group).is_some())
+    };
+    let mut brought: Vec<TargetGroupArn> = Vec::new();
+    for forward in expected.iter().filter_map(|value| forward_of(value)) {
+        for group in forward.groups.iter().map(|tuple| &tuple.group) {
+            if !has(&route.baseline, group) && !has(live, group) && !brought.contains(group) {
+                brought.push(group.clone());
+            }
+        }
+    }
+    brought
 }
 
 /// Actions in one line for people: `authenticate-oidc, then users-swarm 95 + users-1a2b3c4d 5`.
@@ -132,6 +163,7 @@ pub(crate) mod tests {
             baseline,
             attached_stickiness: None,
             steps: steps.to_vec(),
+            owner: None,
         }
     }
 
@@ -163,6 +195,19 @@ pub(crate) mod tests {
             drifted(&route, None, &values).unwrap().to_string(),
             "rule 3 of public: expected old 950 + new 50, or old 0 + new 999, found no such route"
         );
+    }
+
+    #[test]
+    fn drift_names_our_group_where_it_was_taken_out_and_who_owns_the_route() {
+        let (route, new) = (PlannedRoute { owner: Some("stack routing".to_owned()), ..route() }, group("new"));
+        let values = expected(&route, Some(&new), Some(1), None).unwrap();
+        let said = |live: &[(&str, u16)]| drifted(&route, Some(&forward(live, None)), &values).unwrap().to_string();
+        assert_eq!(
+            said(&[("other", 1)]),
+            "rule 3 of public: expected old 950 + new 50, found other (someone else took new out, it belongs to stack \
+             routing)"
+        );
+        assert!(said(&[("old", 1), ("new", 1)]).ends_with("found old 1 + new 1 (it belongs to stack routing)"));
     }
 
     #[test]

@@ -124,7 +124,13 @@ impl Scene {
 
     fn drift(&mut self) {
         let route = RouteId::parse(format!("{PREFIX}:listener-rule/app/public/1/2/3")).unwrap();
-        self.drift = Ok(vec![Drift { route, expected: "old 950 + new 50".into(), seen: "old".into() }]);
+        self.drift = Ok(vec![Drift {
+            route,
+            expected: "old 950 + new 50".into(),
+            seen: "old".into(),
+            taken_out: vec![],
+            owner: None,
+        }]);
     }
 
     fn verdict(&self) -> SliceVerdict {
@@ -368,6 +374,7 @@ fn a_rollback_that_somebody_else_began_stops_this_execution() {
                 caused_at: second(1),
                 begun_at: second(2),
                 returned_at: None,
+                left: BTreeMap::new(),
             });
             scene.fire(1100);
         }

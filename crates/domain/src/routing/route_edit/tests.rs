@@ -31,6 +31,7 @@ fn planned(baseline: Vec<Action>, weights: &[Weight]) -> PlannedRoute {
         .map(|weight| step_weights(&baseline, &old(), *weight).unwrap())
         .collect();
     PlannedRoute {
+        owner: None,
         id: RouteId::parse(format!("{PREFIX}:listener-rule/app/public/1/2/3")).unwrap(),
         load_balancer: LoadBalancerArn::parse(format!("{PREFIX}:loadbalancer/app/public/1")).unwrap(),
         old: old(),

@@ -113,7 +113,7 @@ fn what_is_not_as_expected_stands_out_with_its_journal() {
         at: "2026-11-02T03:04:05Z".parse().unwrap(),
         migration: MigrationId::parse("users-1").unwrap(),
         generation: 1,
-        kind: EventKind::RollbackVerified { rewritten: 0 },
+        kind: EventKind::RollbackVerified { rewritten: 0, left: 0 },
     });
     let mut report = report(vec![users]);
     report.without_effect.push("awsFaults[0] never happened".to_owned());
