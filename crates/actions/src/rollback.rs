@@ -2,5 +2,8 @@
 
 pub(crate) mod begin;
 pub(crate) mod by_tags;
+mod fence;
+mod look;
 pub(crate) mod return_routes;
 pub(crate) mod withdraw;
+pub(crate) mod write_lanes;

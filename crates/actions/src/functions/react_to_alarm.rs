@@ -3,25 +3,33 @@
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
 use crate::ports::{Ports, RollBackOrder, Started};
+use crate::reads::deadline::within;
 use crate::reads::journal::head_of;
-use crate::rollback::begin::{Begun, bring_all_back, fence_off, roll_back_all};
-use crate::rollback::by_tags::{guarded_groups, remove_these_groups};
+use crate::rollback::begin::{RolledBack, begin_and_return, roll_back_all};
+use crate::rollback::by_tags::{GuardedGroups, guarded_groups, remove_these_groups};
+use crate::rollback::write_lanes::WriteLanes;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{Head, Phase, Trigger};
-use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::rollback::Cause;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared, join_all};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
+/// How long Step Functions may take to start an execution, in real time.
+const START_WITHIN: Duration = Duration::from_secs(5);
 /// The most characters of an alarm's reason that go into a cause.
 const REASON_CHARACTERS: usize = 300;
 
 /// Takes an `EventBridge` event `CloudWatch Alarm State Change` of a metric, composite or log alarm. It concerns every
 /// service that the alarm guards and whose migration is not over and is older than the alarm's change of state. For
-/// each of them it records the beginning of a rollback, or joins one. Then it returns the routes of all these services,
-/// the most loaded first. At the same time it starts each one's `roll-back-service`, which settles, checks every route
-/// again and does whatever is left when this function's time is over. Returns `{"alarm", "state", "services":
+/// each of them, side by side, it records the beginning of a rollback, or joins one, and returns the routes, the most
+/// loaded of all services first. At the same time it starts each one's `roll-back-service`, which settles and checks
+/// every route again. It begins no write after 45 s: what is left then is begun at once by another `roll-back-service`.
+/// Returns `{"alarm", "state", "services":
 /// [{"service", "migration"?, "did", "execution"?}]}`.
 ///
 /// When the table does not answer, it finds the new groups by the tags that name the alarm and removes them from every
@@ -38,16 +46,23 @@ pub async fn react_to_alarm(ports: &Ports, event: &Value) -> Result<Value, Actio
     if change.state != "ALARM" {
         return Ok(json!({"alarm": change.alarm, "state": change.state, "services": []}));
     }
-    let mut reaction = Reaction { ports, change: &change, reports: Vec::new(), failure: None };
+    let reaction = Reaction::to(ports, &change);
     let guarded = ports.ledger.guarded_by(&change.alarm).await;
-    match guarded.doing(|| format!("looking for the services that alarm {} guards", change.alarm)) {
+    let did = match guarded.doing(|| format!("looking for the services that alarm {} guards", change.alarm)) {
         Ok(services) => reaction.react(services).await,
-        Err(error) => reaction.react_by_tags(None, error).await,
+        Err(error) => reaction.react_by_tags(error).await,
+    };
+    let (mut reports, mut failure) = (Vec::new(), None);
+    for did in did {
+        match did {
+            Ok(report) => reports.push(report),
+            Err(error) => _ = failure.get_or_insert(error),
+        }
     }
-    match reaction.failure {
+    match failure {
         // The asynchronous invocation is repeated, and what was done is found done.
         Some(error) => Err(error),
-        None => Ok(json!({"alarm": change.alarm, "state": change.state, "services": reaction.reports})),
+        None => Ok(json!({"alarm": change.alarm, "state": change.state, "services": reports})),
     }
 }
 
@@ -97,178 +112,169 @@ fn read_time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text).ok())
 }
 
+/// The groups that carry the tag of an alarm, by service; or why they cannot be found. Whoever needs them first reads
+/// them, and everyone else waits for the same answer.
+type Scan<'a> = Shared<BoxFuture<'a, Result<Arc<GuardedGroups>, ActionError>>>;
+
 /// One event on its way through the services that its alarm guards.
 struct Reaction<'a> {
     ports: &'a Ports,
     change: &'a Change,
-    reports: Vec<Value>,
-    failure: Option<ActionError>,
+    lanes: WriteLanes,
+    scan: Scan<'a>,
 }
+
+/// What was done for a service, as it is reported.
+type Did = Result<Value, ActionError>;
 
 /// The state in which a service's migration was found.
 enum Found {
-    /// There is nothing to roll back: this is the report.
-    Nothing(Value),
+    /// What there was to do is done.
+    Done(Did),
     /// No route was changed yet.
-    Untouched(Migration),
-    /// A rollback runs from now on.
-    Begun(Begun),
+    Untouched(Box<Migration>),
 }
 
-impl Reaction<'_> {
-    /// Everything is fenced off before any route is written: with many routes the account's budget of writes is used up
-    /// for longer than this function may run.
-    async fn react(&mut self, services: Vec<ServiceName>) {
-        let (mut begun, mut untouched, mut unread) = (Vec::new(), Vec::new(), Vec::new());
-        let mut silent = None;
-        for service in services {
-            if silent.is_some() {
-                // The function waits only once for a table that does not answer (invariant 6).
-                unread.push(service);
-                continue;
-            }
-            match self.find(&service).await {
-                Ok(Found::Nothing(report)) => self.reports.push(report),
-                Ok(Found::Untouched(migration)) => untouched.push(migration),
-                Ok(Found::Begun(one)) => {
-                    silent.clone_from(&one.unrecorded);
-                    begun.push(one);
-                }
-                Err(error) => {
-                    unread.push(service);
-                    silent = Some(error);
-                }
-            }
-        }
-        self.bring_back(begun).await;
-        if let Some(error) = silent.filter(|_| !unread.is_empty()) {
-            self.react_by_tags(Some(unread), error).await;
-        }
-        for migration in untouched {
-            let head = migration.head.clone();
-            let answer = roll_back_all(self.ports, migration, &self.change.cause()).await;
-            self.conclude(&head, answer, None).await;
-        }
+impl<'a> Reaction<'a> {
+    fn to(ports: &'a Ports, change: &'a Change) -> Self {
+        let scan = async move { guarded_groups(ports, &change.alarm, change.at).await.map(Arc::new) };
+        Self { ports, change, lanes: WriteLanes::open(ports), scan: scan.boxed().shared() }
     }
 
-    /// Reads a service's migration, and fences it off if it has to be rolled back.
-    async fn find(&self, service: &ServiceName) -> Result<Found, ActionError> {
-        let head = head_of(self.ports, service).await?;
-        let Some(head) = head.filter(|head| !head.phase.is_over()) else {
-            return Ok(Found::Nothing(json!({"service": service, "did": "nothing: no migration is open"})));
+    /// Rolls back all services side by side. None waits for another one's answer, but they share the lanes in which
+    /// routes are written. What has not changed a route is taken back at the end: it needs the account's budget of
+    /// changes, too, and is in no hurry.
+    async fn react(&self, services: Vec<ServiceName>) -> Vec<Did> {
+        let all = join_all(services.iter().map(|service| self.roll_back(service)));
+        let mut done = Vec::new();
+        for found in self.lanes.drive(self.ports, all).await {
+            done.push(match found {
+                Found::Done(did) => did,
+                Found::Untouched(migration) => {
+                    let head = migration.head.clone();
+                    let answer = roll_back_all(self.ports, *migration, &self.change.cause()).await;
+                    self.conclude(&head, answer, None).await
+                }
+            });
+        }
+        done
+    }
+
+    /// Rolls a service back; without the table where that does not answer.
+    async fn roll_back(&self, service: &ServiceName) -> Found {
+        let open = match self.find(service).await {
+            Ok(Ok(open)) => open,
+            Ok(Err(report)) => return Found::Done(Ok(report)),
+            Err(error) => return Found::Done(self.roll_back_by_tags(service, error).await),
         };
-        if self.change.at < head.since {
-            return Ok(Found::Nothing(report(&head, "nothing: the alarm changed before the migration began")));
+        if open.head.phase == Phase::Planned {
+            return Found::Untouched(Box::new(open));
         }
-        let migration = Migration::of(self.ports, head).await?;
-        if migration.head.phase == Phase::Planned {
-            return Ok(Found::Untouched(migration));
-        }
-        let over = report(&migration.head, OVER_ALREADY);
-        Ok(match fence_off(self.ports, migration, &self.change.cause()).await {
-            Ok(begun) => Found::Begun(begun),
-            Err(_) => Found::Nothing(over),
+        let over = report(&open.head, OVER_ALREADY);
+        let cause = self.change.cause();
+        // The execution that continues where this function ends starts at the same time. No route waits for Step
+        // Functions. Without a record there is nothing to verify: that machine begins the rollback itself.
+        let start = |head: Head, recorded| async move { self.start_for(&head, &roll_back_name(&head), recorded).await };
+        let Ok(rolled_back) = begin_and_return(self.ports, &self.lanes, open, &cause, start).await else {
+            return Found::Done(Ok(over));
+        };
+        let RolledBack { head, recorded, beside: started, answer } = rolled_back;
+        Found::Done(match (answer, &started) {
+            (Err(error), Ok(_)) if !recorded => Err(self.failed(service, error)),
+            (answer, _) => self.conclude(&head, answer, Some(started)).await,
         })
     }
 
-    /// Returns the routes of all services, and at the same time starts the executions that continue where this function
-    /// ends. No route waits for Step Functions.
-    async fn bring_back(&mut self, begun: Vec<Begun>) {
-        let heads: Vec<Head> = begun.iter().map(|one| one.migration.head.clone()).collect();
-        // Without a record there is nothing to verify: that machine begins the rollback itself.
-        let recorded: Vec<bool> = begun.iter().map(|one| one.unrecorded.is_none()).collect();
-        let starts = async {
-            let mut started = Vec::new();
-            for (head, recorded) in heads.iter().zip(&recorded) {
-                started.push(self.start(&head.service, Some(&head.migration), &roll_back_name(head), *recorded).await);
-            }
-            started
+    /// A service's open migration; or the report where there is nothing to roll back.
+    async fn find(&self, service: &ServiceName) -> Result<Result<Migration, Value>, ActionError> {
+        let head = head_of(self.ports, service).await?;
+        let Some(head) = head.filter(|head| !head.phase.is_over()) else {
+            return Ok(Err(json!({"service": service, "did": "nothing: no migration is open"})));
         };
-        let (started, answers) = futures::join!(starts, bring_all_back(self.ports, begun));
-        for (((head, answer), started), recorded) in heads.iter().zip(answers).zip(started).zip(recorded) {
-            match (answer, &started) {
-                (Err(error), Ok(_)) if !recorded => self.fail(&head.service, error),
-                (answer, _) => self.conclude(head, answer, Some(started)).await,
-            }
+        if self.change.at < head.since {
+            return Ok(Err(report(&head, "nothing: the alarm changed before the migration began")));
         }
+        Migration::of(self.ports, head).await.map(Ok)
     }
 
-    /// Reports the result for a service. Where its routes are not back, `roll-back-service` retries for half an hour
-    /// what this function may retry for seconds.
+    /// Reports the result for a service. Where its routes are not back, `roll-back-service` begins at once with what
+    /// is left, and retries for half an hour what this function may retry for seconds.
     async fn conclude(
-        &mut self,
+        &self,
         head: &Head,
         answer: Result<Cursor, ActionError>,
         started: Option<Result<String, ActionError>>,
-    ) {
+    ) -> Did {
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) if error.class() == ErrorClass::Superseded => {
-                return self.reports.push(report(head, OVER_ALREADY));
-            }
+            Err(error) if error.class() == ErrorClass::Superseded => return Ok(report(head, OVER_ALREADY)),
             Err(error) => {
-                let name = format!("{}-again", roll_back_name(head));
-                let again = self.start(&head.service, Some(&head.migration), &name, false).await;
+                let again = self.start_for(head, &format!("{}-again", roll_back_name(head)), false).await;
                 tracing::warn!(service = %head.service, ?again, "the rollback continues in roll-back-service");
-                return self.fail(&head.service, error);
+                return Err(self.failed(&head.service, error));
             }
         };
         let did = match answer.verdict {
-            NextStep::Refused => return self.reports.push(report(head, "taken back before its first change")),
-            NextStep::Halt => return self.reports.push(report(head, "halted: an operator must decide")),
+            NextStep::Refused => return Ok(report(head, "taken back before its first change")),
+            NextStep::Halt => return Ok(report(head, "halted: an operator must decide")),
             _ => "rolled back; the second look follows",
         };
         let name = roll_back_name(&Head { generation: answer.generation, ..head.clone() });
         let started = match started {
             Some(Ok(execution)) => Ok(execution),
-            _ => self.start(&head.service, Some(&head.migration), &name, true).await,
+            _ => self.start_for(head, &name, true).await,
         };
-        match started {
-            Ok(execution) => {
-                let mut report = report(head, did);
-                report["execution"] = json!(execution);
-                self.reports.push(report);
-            }
-            Err(error) => self.fail(&head.service, error),
-        }
+        let execution = started.map_err(|error| self.failed(&head.service, error))?;
+        let mut report = report(head, did);
+        report["execution"] = json!(execution);
+        Ok(report)
     }
 
-    /// Rolls back what the alarm guards by the tags of the new groups: these services, or all. `table` is the reason.
-    /// It is also the error where no group has the alarm's tag, and then the event is delivered again.
-    async fn react_by_tags(&mut self, only: Option<Vec<ServiceName>>, table: ActionError) {
-        let alarm = &self.change.alarm;
-        tracing::error!(alarm, error = table.chain(), "reacting without the table");
-        let mut guarded = match guarded_groups(self.ports, alarm, self.change.at).await {
-            Ok(guarded) => guarded,
+    /// Rolls back everything that the alarm guards by the tags of the new groups. `table` is the reason. It is also the
+    /// error where no group has the alarm's tag, and then the event is delivered again.
+    async fn react_by_tags(&self, table: ActionError) -> Vec<Did> {
+        match self.scan.clone().await {
+            Ok(guarded) if !guarded.is_empty() => {
+                let mut done = Vec::new();
+                for service in guarded.keys() {
+                    done.push(self.roll_back_by_tags(service, table.clone()).await);
+                }
+                done
+            }
+            Ok(_) => vec![Err(table)],
             Err(error) => {
-                tracing::error!(alarm, error = error.chain(), "reacting without the table failed");
-                self.failure.get_or_insert(table);
-                return;
+                tracing::error!(alarm = self.change.alarm, error = error.chain(), "reacting without the table failed");
+                vec![Err(table)]
             }
-        };
-        let services = only.unwrap_or_else(|| guarded.keys().cloned().collect());
-        let mut found = !services.is_empty();
-        for service in services {
-            let groups = guarded.remove(&service).unwrap_or_default();
-            found &= !groups.is_empty();
-            self.take_out(&service, groups).await;
-        }
-        if !found {
-            self.failure.get_or_insert(table);
         }
     }
 
-    async fn take_out(&mut self, service: &ServiceName, groups: Vec<(TargetGroup, Tags)>) {
+    /// Rolls one service back by the tags of its new groups, as [`Reaction::react_by_tags`] does.
+    async fn roll_back_by_tags(&self, service: &ServiceName, table: ActionError) -> Did {
+        tracing::error!(%service, alarm = self.change.alarm, error = table.chain(), "reacting without the table");
+        let groups = match self.scan.clone().await {
+            Ok(guarded) => guarded.get(service).cloned().unwrap_or_default(),
+            Err(error) => {
+                tracing::error!(%service, error = error.chain(), "reacting without the table failed");
+                return Err(table);
+            }
+        };
+        let nothing_found = groups.is_empty();
         let taken = remove_these_groups(self.ports, groups).await;
         // In any case: the machine retries for longer, and it is what begins the rollback in the journal.
         let name = format!("{service}-alarm-{}", self.change.at.as_second());
         let started = self.start(service, None, &name, false).await;
-        match taken.and_then(|taken| started.map(|_| taken)) {
-            Ok(taken) => self.reports.push(json!({"service": service, "execution": name,
-                "did": format!("returned {} routes without the table; the rollback follows", taken.written),
-                "left": taken.stuck})),
-            Err(error) => self.fail(service, error),
+        let taken = taken.and_then(|taken| started.map(|_| taken)).map_err(|error| self.failed(service, error))?;
+        if nothing_found {
+            return Err(table);
         }
+        Ok(json!({"service": service, "execution": name, "left": taken.stuck,
+            "did": format!("returned {} routes without the table; the rollback follows", taken.written)}))
+    }
+
+    /// Starts `roll-back-service` for a migration, as [`Reaction::start`] does.
+    async fn start_for(&self, head: &Head, name: &str, returned_already: bool) -> Result<String, ActionError> {
+        self.start(&head.service, Some(&head.migration), name, returned_already).await
     }
 
     /// Starts `roll-back-service`; with `returned_already` it settles first. Returns its ARN, or its name where it was
@@ -289,16 +295,18 @@ impl Reaction<'_> {
             caused_at: Some(caused_at),
             returned_already,
         };
-        let started = self.ports.executions.start_roll_back(name, &order).await;
-        Ok(match started.doing(|| format!("starting the rollback of {service} in {name}"))? {
+        let doing = || format!("starting the rollback of {service} in {name}");
+        let start = async { self.ports.executions.start_roll_back(name, &order).await.doing(doing) };
+        Ok(match within(self.ports, START_WITHIN, doing, start).await? {
             Started::New(arn) => arn,
             Started::Already => name.to_owned(),
         })
     }
 
-    fn fail(&mut self, service: &ServiceName, error: ActionError) {
+    /// Reports that a service could not be rolled back here.
+    fn failed(&self, service: &ServiceName, error: ActionError) -> ActionError {
         tracing::error!(%service, alarm = self.change.alarm, error = error.chain(), "not rolled back");
-        self.failure.get_or_insert(error);
+        error
     }
 }
 

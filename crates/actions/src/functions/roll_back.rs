@@ -10,7 +10,7 @@ use crate::ports::Ports;
 use crate::reads::journal::{events_of, head_of, open_heads, plan_of};
 use crate::rollback::begin::{conclude, keep_foreign_edits, roll_back_all};
 use crate::rollback::by_tags::remove_new_groups;
-use crate::rollback::return_routes::return_routes;
+use crate::rollback::return_routes::return_again;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -269,7 +269,7 @@ async fn check_again(ports: &Ports, request: &RollBack, migration: &mut Migratio
     if let Some(seconds) = still_settling(&migration.head, ports.clock.now()) {
         return Ok(migration.settle(seconds));
     }
-    let returned = return_routes(ports, migration).await?;
+    let returned = return_again(ports, migration).await?;
     let events = events_of(ports, &migration.head.service, &migration.head.migration).await?;
     let earlier = returns_of_this_rollback(&events);
     if !returned.is_complete() || returned.written > 0 {

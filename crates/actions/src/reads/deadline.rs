@@ -1,4 +1,4 @@
-//! One deadline for many reads.
+//! Deadlines: one for many reads, or one for a single call.
 
 use crate::error::ActionError;
 use crate::ports::Ports;
@@ -25,5 +25,21 @@ impl<'a> Deadline<'a> {
             Either::Left((answer, _)) => answer.map_err(|error| error.chain()),
             Either::Right(_) => Err(format!("no answer within {} s", self.span.as_secs())),
         }
+    }
+}
+
+/// The result of a call, which gets so long in real time. `doing` says what the action was doing, with its object.
+///
+/// # Errors
+/// The call's; `TimedOut` when the time is over.
+pub(crate) async fn within<T>(
+    ports: &Ports,
+    span: Duration,
+    doing: impl FnOnce() -> String,
+    call: impl Future<Output = Result<T, ActionError>>,
+) -> Result<T, ActionError> {
+    match select(pin!(call), ports.clock.real_pause(span)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(ActionError::TimedOut { doing: doing(), seconds: span.as_secs() }),
     }
 }

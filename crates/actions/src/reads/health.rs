@@ -11,7 +11,6 @@ use crossfade_domain::load_balancer::group::{TargetHealth, healthy_count};
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::rollback::GroupHealth;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Reads of a group's health before it counts as unreadable: about two seconds.
@@ -40,29 +39,20 @@ pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> O
     retry_while(ports, HEALTH_TRIES, busy, || healthy(ports, group)).await.ok()
 }
 
-/// How long a rollback waits for the health of all its groups together (invariant 6).
+/// How long a rollback waits for the health of a pair of groups (invariant 6).
 const HEALTH_WITHIN: Duration = Duration::from_secs(2);
 
-/// The health of pairs of an old and a new group, read at the same time. What is not known after two seconds counts as
-/// unreadable, and withholds nothing. A new group's health is read only where the old one has no healthy target.
-pub(crate) async fn health_of_pairs<'a>(
-    ports: &Ports,
-    pairs: impl Iterator<Item = (&'a TargetGroupArn, &'a TargetGroupArn)>,
-) -> BTreeMap<TargetGroupArn, GroupHealth> {
+/// The health of an old group and its new one. What is not known after two seconds counts as unreadable, and withholds
+/// nothing. The new group's health is read only where the old one has no healthy target.
+pub(crate) async fn health_of_pair(ports: &Ports, old: TargetGroupArn, new: TargetGroupArn) -> GroupHealth {
     let deadline = Deadline::begin(ports, HEALTH_WITHIN);
-    let reads = pairs.map(|(old, new)| {
-        let deadline = &deadline;
-        let within = async move |group: &TargetGroupArn| {
-            let read = async { Ok(healthy_for_sure(ports, group).await) };
-            deadline.limit(read).await.ok().flatten()
-        };
-        async move {
-            let old_healthy = within(old).await;
-            let new_healthy = if old_healthy == Some(0) { within(new).await } else { None };
-            (old.clone(), GroupHealth { old: old_healthy, new: new_healthy })
-        }
-    });
-    futures::future::join_all(reads).await.into_iter().collect()
+    let within = async |group: &TargetGroupArn| {
+        let read = async { Ok(healthy_for_sure(ports, group).await) };
+        deadline.limit(read).await.ok().flatten()
+    };
+    let old_healthy = within(&old).await;
+    let new_healthy = if old_healthy == Some(0) { within(&new).await } else { None };
+    GroupHealth { old: old_healthy, new: new_healthy }
 }
 
 /// Names the first new group with too few healthy targets for more traffic; none if all have enough (invariant 2).

@@ -7,12 +7,17 @@ use crate::migration::Migration;
 use crate::migration::write_journal::{Continue, write};
 use crate::ports::Ports;
 use crate::reads::journal::{events_of, plan_of};
-use crate::rollback::return_routes::{Returned, RouteReturns, return_all};
+use crate::rollback::fence::Fence;
+use crate::rollback::look::{HealthReads, Look};
+use crate::rollback::return_routes::{Returned, RouteReturns};
 use crate::rollback::withdraw::withdraw;
+use crate::rollback::write_lanes::WriteLanes;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::rollback::{Admission, Cause, admission};
 use crossfade_domain::settle::SETTLE_SECONDS;
+use futures::FutureExt as _;
+use futures::future::{Either, ready, select};
 use std::sync::Arc;
 
 /// Rolls a migration back from any phase. Returns `settle` once every route was seen back, `halt` where an operator is
@@ -34,24 +39,83 @@ pub(crate) async fn roll_back_all(
             return Ok(Cursor { error: Some(Refusal::Refused), ..refused });
         }
     }
-    let begun = fence_off(ports, migration, cause).await?;
-    let mut answers = bring_all_back(ports, vec![begun]).await;
-    answers.pop().expect("there is an answer for each rollback")
+    let lanes = WriteLanes::open(ports);
+    let begun = begin_and_return(ports, &lanes, migration, cause, |_, _| std::future::ready(()));
+    lanes.drive(ports, begun).await?.answer
+}
+
+/// A rollback that was begun or joined, and what came of it.
+pub(crate) struct RolledBack<S> {
+    /// The head as the rollback began, or as it was found if the beginning could not be recorded.
+    pub(crate) head: Head,
+    /// Whether the beginning is recorded.
+    pub(crate) recorded: bool,
+    /// What `beside` returned.
+    pub(crate) beside: S,
+    /// As that of [`roll_back_all`].
+    pub(crate) answer: Result<Cursor, ActionError>,
+}
+
+/// Begins a rollback or joins one, returns every route and records the result. What does not depend on another answer
+/// runs at the same time: the routes and the health of their groups are read while the table records the beginning, and
+/// `beside` runs while the routes are returned. It gets the head, and whether the beginning is recorded.
+///
+/// # Errors
+/// `Superseded` when there is nothing to begin or to join. When the table does not answer, the rollback continues
+/// without its record.
+pub(crate) async fn begin_and_return<S: Send, B: Future<Output = S> + Send>(
+    ports: &Ports,
+    lanes: &WriteLanes,
+    migration: Migration,
+    cause: &Cause,
+    beside: impl FnOnce(Head, bool) -> B + Send,
+) -> Result<RolledBack<S>, ActionError> {
+    let plan = Arc::clone(&migration.plan);
+    let health = HealthReads::of(ports, &plan, &migration.head);
+    let fenced_before = migration.head.phase.is_returning();
+    let rollback = async {
+        let (fencing, looking) = (fence_off(ports, migration, cause).boxed(), Look::at(ports, &plan).boxed());
+        let (begun, look) = match select(fencing, looking).await {
+            Either::Left((begun, looking)) => (begun?, Either::Left(looking)),
+            Either::Right((look, fencing)) => (fencing.await?, Either::Right(ready(look))),
+        };
+        let Begun { mut migration, unrecorded } = begun;
+        let (head, recorded) = (migration.head.clone(), unrecorded.is_none());
+        let revised = !Arc::ptr_eq(&migration.plan, &plan);
+        let plan = Arc::clone(&migration.plan);
+        let look = async { if revised { Look::at(ports, &plan).await } else { look.await } };
+        let returns = async {
+            let fence = Fence::of_begun(ports, &head, recorded);
+            let way = RouteReturns { ports, lanes, migration: &migration, health: &health, fence };
+            let returned = way.all(look, fenced_before || revised).await;
+            match (returned, unrecorded) {
+                (Err(error), _) | (Ok(_), Some(error)) => Err(error),
+                (Ok(returned), None) => conclude(ports, &mut migration, returned).await,
+            }
+        };
+        let returns = returns.boxed();
+        let (beside, answer) = futures::join!(beside(head.clone(), recorded), returns);
+        Ok(RolledBack { head, recorded, beside, answer })
+    };
+    match select(rollback.boxed(), health.all()).await {
+        Either::Left((rolled_back, _)) => rolled_back,
+        Either::Right((_, rollback)) => rollback.await,
+    }
 }
 
 /// A rollback that has begun, or that continues without its record.
-pub(crate) struct Begun {
+struct Begun {
     /// The migration; its head is as it was found if the beginning could not be recorded.
-    pub(crate) migration: Migration,
+    migration: Migration,
     /// Why the beginning is not recorded: the table does not answer, and the routes go first (invariant 6).
-    pub(crate) unrecorded: Option<ActionError>,
+    unrecorded: Option<ActionError>,
 }
 
 /// Begins a rollback or joins one.
 ///
 /// # Errors
 /// `Superseded` alone: when the table does not answer, the rollback continues without its record.
-pub(crate) async fn fence_off(ports: &Ports, mut migration: Migration, cause: &Cause) -> Result<Begun, ActionError> {
+async fn fence_off(ports: &Ports, mut migration: Migration, cause: &Cause) -> Result<Begun, ActionError> {
     let unrecorded = match begin(ports, &mut migration.head, cause).await {
         Err(error) if error.class() == ErrorClass::Superseded => return Err(error),
         begun => begun.err(),
@@ -64,21 +128,6 @@ pub(crate) async fn fence_off(ports: &Ports, mut migration: Migration, cause: &C
         migration.plan = Arc::new(revised);
     }
     Ok(Begun { migration, unrecorded })
-}
-
-/// Returns every route of each rollback and records the results. The answers are in the order of the rollbacks, each as
-/// that of [`roll_back_all`].
-pub(crate) async fn bring_all_back(ports: &Ports, all: Vec<Begun>) -> Vec<Result<Cursor, ActionError>> {
-    let ways = all.iter().map(|begun| RouteReturns::new(&begun.migration, begun.unrecorded.is_some())).collect();
-    let returned = return_all(ports, ways).await;
-    let mut answers = Vec::new();
-    for (returned, Begun { mut migration, unrecorded }) in returned.into_iter().zip(all) {
-        answers.push(match (returned, unrecorded) {
-            (Err(error), _) | (Ok(_), Some(error)) => Err(error),
-            (Ok(returned), None) => conclude(ports, &mut migration, returned).await,
-        });
-    }
-    answers
 }
 
 /// Fences the migration off from everything that moves it up, unless a rollback already has.

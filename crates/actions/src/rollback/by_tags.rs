@@ -2,7 +2,7 @@
 
 use crate::error::ActionError;
 use crate::ports::Ports;
-use crate::reads::health::health_of_pairs;
+use crate::reads::health::health_of_pair;
 use crate::retry::retry;
 use crate::routes::read::not_seen;
 use crossfade_domain::alarms::tags;
@@ -40,19 +40,18 @@ pub(crate) async fn remove_new_groups(ports: &Ports, service: &ServiceName) -> R
     remove_these_groups(ports, groups).await
 }
 
+/// New groups with their tags, by the service that one of the tags names.
+pub(crate) type GuardedGroups = BTreeMap<ServiceName, Vec<(TargetGroup, Tags)>>;
+
 /// The groups that carry the tag of an alarm, by the service that another tag names. Groups of migrations that took
 /// their locks after `at`, when the alarm changed, are left out.
 ///
 /// # Errors
 /// The load balancer's.
-pub(crate) async fn guarded_groups(
-    ports: &Ports,
-    alarm: &str,
-    at: Timestamp,
-) -> Result<BTreeMap<ServiceName, Vec<(TargetGroup, Tags)>>, ActionError> {
+pub(crate) async fn guarded_groups(ports: &Ports, alarm: &str, at: Timestamp) -> Result<GuardedGroups, ActionError> {
     let doing = format!("looking for target groups with the tag of alarm {alarm}");
     let key = tags::key(alarm);
-    let mut found = BTreeMap::<ServiceName, Vec<(TargetGroup, Tags)>>::new();
+    let mut found = GuardedGroups::new();
     for (group, tags) in retry(ports, &doing, || ports.tagging.groups_guarded_by(alarm)).await? {
         let older = tags.get(&key).and_then(|value| tags::since(value)).is_none_or(|since| since <= at);
         let service = tags.get(tag::SERVICE).and_then(|service| ServiceName::parse(service.clone()).ok());
@@ -94,7 +93,10 @@ async fn remove_group(
 ) -> Result<(), ActionError> {
     let routes = routes_with(ports, balancer, new).await?;
     let loaded = routes.iter().any(|route| share_of(&route.actions, new) > 0);
-    let health = health_of_pairs(ports, loaded.then_some((old, new)).into_iter()).await;
+    let mut health = BTreeMap::new();
+    if loaded {
+        health.insert(old.clone(), health_of_pair(ports, old.clone(), new.clone()).await);
+    }
     // The policy is in the table, so one healthy target of the new side has to be enough here.
     let withheld = Withheld::by_health(&health, 1);
     let (mut failure, mut wrote) = (None, false);

@@ -6,7 +6,7 @@ use crate::transitions::Record;
 use crossfade_domain::journal::Phase;
 
 impl Fence {
-    /// Begins a rollback or joins the one that runs.
+    /// A rollback starts. The routes are read while the head is: what it sees of them may be older than the fence.
     pub(crate) fn rollback_asked(&self, state: &mut State) -> Option<()> {
         match state.head.phase {
             Phase::Planned => {
@@ -14,20 +14,32 @@ impl Fence {
                 state.release();
                 Some(())
             }
-            Phase::Moving | Phase::Halted => {
+            phase if phase.is_over() => None,
+            phase if phase.is_returning() && self.rules.rollbacks_do_not_join => None,
+            _ => {
                 let slot = self.free(state)?;
+                let at = ReturnerAt::Begin(moved(state));
+                state.returners[slot] = Some(Returner { at, ..invocation(state, false) });
+                Some(())
+            }
+        }
+    }
+
+    /// Begins a rollback or joins the one that runs, which is a check of the fence. A rollback that saw every route at
+    /// its baseline looks again: a shift may have written one since.
+    fn begin_or_join(&self, state: &mut State, slot: usize, needed: [bool; ROUTES]) -> Option<()> {
+        state.returners[slot] = None;
+        match state.head.phase {
+            Phase::Moving | Phase::Halted => {
                 self.record(&mut state.head, Record::RollbackBegun)?;
                 state.begin_to_wait();
-                state.returners[slot] = Some(invocation(state, false));
-                Some(())
             }
-            Phase::RollingBack | Phase::Settling if !self.rules.rollbacks_do_not_join => {
-                let slot = self.free(state)?;
-                state.returners[slot] = Some(invocation(state, false));
-                Some(())
-            }
-            _ => None,
+            Phase::RollingBack | Phase::Settling if !self.rules.rollbacks_do_not_join => {}
+            _ => return Some(()),
         }
+        let at = if needed == [false; ROUTES] { ReturnerAt::Look } else { ReturnerAt::Write(needed) };
+        state.returners[slot] = Some(Returner { at, ..invocation(state, false) });
+        Some(())
     }
 
     /// The second look, or the first where nobody completed it.
@@ -50,9 +62,10 @@ impl Fence {
     pub(crate) fn return_routes(&self, state: &mut State, slot: usize) -> Option<()> {
         let mut returner = state.returners[slot]?;
         let goes_to = match returner.at {
+            ReturnerAt::Begin(needed) => return self.begin_or_join(state, slot, needed),
             ReturnerAt::Look if returner.verifies && self.rules.no_second_look => Some(ReturnerAt::Conclude),
             ReturnerAt::Look => {
-                let needed = state.routes.map(|value| matches!(value, Value::Step(_)));
+                let needed = moved(state);
                 Some(if needed == [false; ROUTES] { ReturnerAt::Conclude } else { ReturnerAt::Check(needed) })
             }
             ReturnerAt::Check(needed) => may_return(state, &returner).then_some(ReturnerAt::Write(needed)),
@@ -60,7 +73,8 @@ impl Fence {
                 let route = needed.iter().position(|needed| *needed).expect("a route is to be written");
                 state.routes[route] = Value::Baseline;
                 (needed[route], returner.wrote) = (false, true);
-                Some(if needed == [false; ROUTES] { ReturnerAt::Look } else { ReturnerAt::Check(needed) })
+                // One check is enough for all of them.
+                Some(if needed == [false; ROUTES] { ReturnerAt::Look } else { ReturnerAt::Write(needed) })
             }
             ReturnerAt::Conclude => {
                 state.returners[slot] = None;
@@ -95,7 +109,7 @@ impl Fence {
     /// The old side has no healthy target, or AWS denies: the routes that are not back stay where they are.
     pub(crate) fn return_is_stuck(&self, state: &mut State, slot: usize) -> Option<()> {
         let returner = state.returners[slot]?;
-        if !matches!(returner.at, ReturnerAt::Check(_)) {
+        if !matches!(returner.at, ReturnerAt::Check(_) | ReturnerAt::Write(_)) {
             return None;
         }
         state.returners[slot] = None;
@@ -105,6 +119,11 @@ impl Fence {
         }
         Some(())
     }
+}
+
+/// The routes that are away from their baseline.
+fn moved(state: &State) -> [bool; ROUTES] {
+    state.routes.map(|value| matches!(value, Value::Step(_)))
 }
 
 /// The fence of a rollback: the same one still runs, or has halted.

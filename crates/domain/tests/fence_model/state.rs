@@ -85,11 +85,13 @@ pub(crate) struct Returner {
 /// What a returner does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum ReturnerAt {
+    /// Has seen these routes away from their baseline, and has not begun or joined a rollback yet.
+    Begin([bool; ROUTES]),
     /// Reads every route.
     Look,
     /// Reads the head, before it writes the first of the routes that it saw away from their baseline.
     Check([bool; ROUTES]),
-    /// The fence is passed, as of a shifter.
+    /// The fence is passed, as of a shifter, for all of these routes.
     Write([bool; ROUTES]),
     /// Every route was seen back.
     Conclude,
