@@ -100,6 +100,11 @@ measure-one function="check-alarms":
     cargo build --release --locked --package {{ function }} --package crossfade-measure --bin {{ function }} --bin hello-world
     cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release --bounds {{ function }}
 
+# Prints how long a rollback takes in virtual time, next to its calls alone, for docs/performance.md.
+way-back:
+    cargo test --package crossfade-tests --locked --test all -- --exact --nocapture \
+        stories::way_back::the_way_back_takes_at_most_1_3_times_its_calls
+
 # Reports whether the functions can be built for Lambda here. Builds nothing.
 arm64:
     python3 infra/tools/deploy.py target

@@ -19,6 +19,7 @@ mod watch;
 pub(crate) mod wiring;
 
 pub(crate) use account::Account;
+pub(crate) use breakage::Breakage;
 pub(crate) use consumers::HookDoes;
 pub(crate) use ports::calls::PortCalls;
 pub(crate) use ports::port_fault::PortFault;

@@ -17,3 +17,4 @@ mod rolling_back;
 mod shifting;
 mod slow_answers;
 pub(crate) mod stage;
+mod way_back;

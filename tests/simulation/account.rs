@@ -17,12 +17,14 @@ use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::World;
 use crossfade_world::executions::Machines;
+use crossfade_world::latency;
 use crossfade_world::ledger::Ledger;
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// When every run begins.
 const START: &str = "2026-11-02T03:00:00Z";
@@ -41,8 +43,17 @@ pub(crate) struct Account {
     pub(super) breakage: Option<Breakage>,
     orders: Mutex<Vec<Order>>,
     invocations: AtomicU64,
-    /// Draws how long everything takes; without it, nothing takes any time.
-    pace: Option<Mutex<ChaCha8Rng>>,
+    /// How long calls take.
+    pace: Pace,
+}
+
+enum Pace {
+    /// Nothing takes any time.
+    AtOnce,
+    /// Everything takes a drawn time.
+    Drawn(Box<Mutex<ChaCha8Rng>>),
+    /// Each call takes what the table of latencies says.
+    Stated,
 }
 
 /// What a port asks of the run.
@@ -66,11 +77,21 @@ impl Account {
         Self::new(World::new(START.parse().unwrap(), 1), 7, None, RunLog::kept())
     }
 
+    /// As [`Account::of_story`], with something broken on purpose.
+    pub(crate) fn of_broken_story(breakage: Option<Breakage>) -> Self {
+        Self { breakage, ..Self::of_story() }
+    }
+
+    /// As [`Account::of_story`], but each call takes the time that `crossfade_world::latency` states.
+    pub(crate) fn of_measurement() -> Self {
+        Self { pace: Pace::Stated, ..Self::of_story() }
+    }
+
     /// The simulation's account, with a watched service.
     pub(super) fn watched(shape: Shape, seed: u64, log: RunLog, broken: Option<Breakage>) -> Self {
         let world = World::new(START.parse().unwrap(), seed);
         let watch = Watch::over(shape.set_up(&world), &world);
-        let pace = Some(Mutex::new(ChaCha8Rng::seed_from_u64(seed)));
+        let pace = Pace::Drawn(Box::new(Mutex::new(ChaCha8Rng::seed_from_u64(seed))));
         Self { watch: Some(Mutex::new(watch)), pace, ..Self::new(world, seed, broken, log) }
     }
 
@@ -86,7 +107,7 @@ impl Account {
             breakage,
             orders: Mutex::default(),
             invocations: AtomicU64::default(),
-            pace: None,
+            pace: Pace::AtOnce,
             world,
         }
     }
@@ -112,16 +133,20 @@ impl Account {
     }
 
     /// How long each half of a call takes.
-    pub(super) fn draw_half_call(&self) -> SignedDuration {
-        let drawn = self.pace.as_ref().map(|pace| pace.lock().unwrap().random_range(2..20));
-        SignedDuration::from_millis(drawn.unwrap_or_default())
+    pub(super) fn half_call(&self, verb: &str) -> SignedDuration {
+        match &self.pace {
+            Pace::AtOnce => SignedDuration::ZERO,
+            Pace::Drawn(pace) => SignedDuration::from_millis(pace.lock().unwrap().random_range(2..20)),
+            Pace::Stated => SignedDuration::try_from(latency_of(verb)).unwrap() / 2,
+        }
     }
 
     /// A drawn span of seconds.
     pub(super) fn draw_seconds(&self, range: std::ops::Range<f64>) -> SignedDuration {
-        let seconds = self.pace.as_ref().map(|pace| pace.lock().unwrap().random_range(range));
+        let Pace::Drawn(pace) = &self.pace else { return SignedDuration::ZERO };
+        let seconds = pace.lock().unwrap().random_range(range);
         #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
-        SignedDuration::from_millis((seconds.unwrap_or_default() * 1000.0) as i64)
+        SignedDuration::from_millis((seconds * 1000.0) as i64)
     }
 
     pub(super) fn order(&self, order: Order) {
@@ -136,9 +161,11 @@ impl Account {
         self.log.lock().unwrap().tell(self.now(), line);
     }
 
-    /// The live actions of a route.
+    /// The live actions of a route. A test's own read uses none of the account's request rate.
     pub(crate) fn live(&self, route: &RouteId) -> Option<Vec<Action>> {
+        let throttle = self.world.with(|state| state.elbv2.set_throttle(None));
         let read = at_once(self.world.read_routes(std::slice::from_ref(route)));
+        self.world.with(|state| state.elbv2.set_throttle(throttle));
         read.unwrap().pop().map(|route| route.actions)
     }
 
@@ -171,5 +198,21 @@ impl Account {
             executions: self.machines.clone(),
             clock: self.world.clone(),
         }
+    }
+}
+
+/// How long a port's verb takes.
+fn latency_of(verb: &str) -> Duration {
+    match verb {
+        "head" | "open_heads" | "plan" | "revised_plan" | "events" | "holders" | "guarded_by" | "policies" => {
+            latency::TABLE_READ
+        }
+        "take" | "record" | "revise" | "release" | "store_policy" => latency::TABLE_WRITE,
+        "start_roll_back" | "start_resumed" | "status" | "stop" => latency::START,
+        "write_route" | "set_attributes" | "create_group" | "delete_group" | "register" | "add_tags"
+        | "remove_tags" => latency::MODIFY,
+        "load_balancers" | "listeners" | "routes" | "read_routes" | "target_groups" | "target_groups_of"
+        | "attributes" | "health" | "groups_of_service" | "groups_guarded_by" | "tags" => latency::DESCRIBE,
+        _ => latency::METRICS,
     }
 }

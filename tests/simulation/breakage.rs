@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 /// What is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Breakage {
+pub(crate) enum Breakage {
     /// Reads show what was meant to be written, whether or not it was.
     NoReadBack,
     /// The second look comes at once.
@@ -71,6 +71,8 @@ pub(super) enum Breakage {
     LateMinutesAreGood,
     /// The clock of the functions runs three minutes ahead, so that minutes are judged before they have settled.
     NewestMinutesAreJudged,
+    /// What waits for an answer waits as long as its function lives.
+    DeadlinesNeverEnd,
 }
 
 impl Breakage {

@@ -80,7 +80,7 @@ impl SimulatedPorts {
     {
         let account = &self.account;
         let (number, fault) = account.calls.begin(self.caller.invocation, verb);
-        let half = account.draw_half_call();
+        let half = account.half_call(verb);
         self.note(verb, object);
         account.tell(|| {
             let what = fault.map(|fault| format!("  <-- {fault}")).unwrap_or_default();

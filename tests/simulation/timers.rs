@@ -107,6 +107,9 @@ impl Clock for VirtualClock {
     }
 
     async fn real_pause(&self, duration: Duration) {
+        if self.0.breakage == Some(Breakage::DeadlinesNeverEnd) {
+            std::future::pending::<()>().await;
+        }
         self.pause(duration).await;
     }
 }

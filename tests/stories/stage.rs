@@ -3,7 +3,7 @@
 //! Calls and events take no time here, so a story says what happens before what. A whole migration takes milliseconds.
 
 use crate::simulation::{
-    Account, HookDoes, PortCalls, SimulatedRun, Visit,
+    Account, Breakage, HookDoes, PortCalls, SimulatedRun, Visit,
     wiring::{self, MIGRATE},
 };
 use crossfade_actions::error::ActionError;
@@ -42,7 +42,20 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        let account = Account::of_story();
+        Self::on(Account::of_story())
+    }
+
+    /// A stage on which each call takes the time that `crossfade_world::latency` states.
+    pub(crate) fn with_latencies() -> Self {
+        Self::on(Account::of_measurement())
+    }
+
+    /// A stage on which something is broken on purpose.
+    pub(crate) fn broken(breakage: Option<Breakage>) -> Self {
+        Self::on(Account::of_broken_story(breakage))
+    }
+
+    fn on(account: Account) -> Self {
         Self {
             world: account.world.clone(),
             ledger: account.ledger.clone(),
@@ -55,7 +68,10 @@ impl Stage {
 
     /// `users`: two rules on one load balancer, two instances on each side, guarded by `users-5xx`.
     pub(crate) fn with_users() -> (Self, ServiceOnBalancer) {
-        let stage = Self::new();
+        Self::with_users_on(Self::new())
+    }
+
+    fn with_users_on(stage: Self) -> (Self, ServiceOnBalancer) {
         let service = stage.world.add_service("internal", "users-swarm", &["users.internal", "accounts.internal"]);
         stage.world.add_alarm("users-5xx");
         stage.world.take_events();
@@ -72,7 +88,12 @@ impl Stage {
 
     /// `users`, halted on its way up because someone else changed one of its rules.
     pub(crate) fn halted_by_a_foreign_edit() -> Self {
-        let (mut stage, service) = Self::with_users();
+        Self::halted_by_a_foreign_edit_on(Self::new())
+    }
+
+    /// The same on a stage that was set up before.
+    pub(crate) fn halted_by_a_foreign_edit_on(stage: Self) -> Self {
+        let (mut stage, service) = Self::with_users_on(stage);
         stage.once_before("Check alarms", move |world| {
             world.someone_sets_weight(&service.rules[0], &service.old_group, 700).unwrap();
         });

@@ -59,9 +59,9 @@ impl Elbv2 {
         }
     }
 
-    /// Turns the account's request rate limits on or off; they are off at first.
-    pub fn set_throttle(&mut self, throttle: Option<Throttle>) {
-        self.throttle = throttle;
+    /// Turns the account's request rate limits on or off, and returns what was on; they are off at first.
+    pub fn set_throttle(&mut self, throttle: Option<Throttle>) -> Option<Throttle> {
+        std::mem::replace(&mut self.throttle, throttle)
     }
 
     /// No page of a list has more items than this, for any `PageSize` (AWS: 400). Small pages test pagination.

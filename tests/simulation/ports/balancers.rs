@@ -78,7 +78,7 @@ impl TargetGroups for SimulatedPorts {
         let effect = || {
             let mut health = at_once(self.account.world.health(group))?;
             if let Some(breakage) = self.account.breakage {
-                breakage.of_health(&self.account.watch(), group, &mut health);
+                self.account.tell_watch(|watch| breakage.of_health(watch, group, &mut health));
             }
             Ok(health)
         };

@@ -65,7 +65,8 @@ impl WriteLanes {
                 if let Poll::Ready(done) = work.as_mut().poll(context) {
                     return Poll::Ready(done);
                 }
-                if pause.is_none() && self.takes_a_pause() {
+                let over = ports.clock.real() >= self.until;
+                if pause.is_none() && !over && self.takes_a_pause() {
                     pause = Some(ports.clock.real_pause(REFILL));
                 }
                 if let Some(waits) = &mut pause {
@@ -74,7 +75,7 @@ impl WriteLanes {
                     }
                     pause = None;
                 }
-                if !self.grant() {
+                if !self.grant(over) {
                     return Poll::Pending;
                 }
             }
@@ -115,15 +116,16 @@ impl WriteLanes {
         !queue.waiting.is_empty() && std::mem::take(&mut queue.must_pause)
     }
 
-    /// Grants every lane that is free, or one where AWS throttles; false where no one got one.
-    fn grant(&self) -> bool {
+    /// Grants every lane that is free, or one where AWS throttles; false where no one got one. Once the time for writes
+    /// is over, no one has to wait to hear that.
+    fn grant(&self, over: bool) -> bool {
         let mut queue = self.queue();
         let mut any = false;
-        while queue.free > 0 && !queue.must_pause {
+        while over || (queue.free > 0 && !queue.must_pause) {
             let Some((_, next)) = queue.waiting.pop_first() else { break };
             // Whoever has left the queue needs no lane.
             if next.send(()).is_ok() {
-                queue.free -= 1;
+                queue.free = queue.free.saturating_sub(1);
                 queue.must_pause = queue.throttled;
                 any = true;
             }
