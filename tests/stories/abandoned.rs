@@ -1,7 +1,7 @@
 //! Executions that die: stopped, killed, lost.
 
 use super::stage::{Stage, users};
-use crate::simulation::PortFault;
+use crate::simulation::{Breakage, PortFault};
 use crossfade_actions::error::ErrorClass;
 use crossfade_domain::journal::{Phase, Trigger};
 use jiff::SignedDuration;
@@ -192,4 +192,63 @@ fn cursor(generation: u64) -> serde_json::Value {
         "version": 1, "service": "users", "migration": "users-1", "generation": generation, "step": 0, "weight": 0.0,
         "verdict": "proceed", "waitSeconds": 0, "reason": ""
     }, "execution": "first"})
+}
+
+/// `users` has halted with traffic, and the execution of `zebras` is dead.
+fn halted_and_dead(broken: Option<Breakage>) -> Stage {
+    let mut stage = Stage::halted_by_a_foreign_edit_on(Stage::broken(broken));
+    stage.world.add_service("internal", "zebras-swarm", &["zebras.internal"]);
+    stage.world.add_alarm("zebras-5xx");
+    stage.world.take_events();
+    let mut zebras = users();
+    zebras["service"]["name"] = json!("zebras");
+    zebras["service"]["oldTargetGroups"] = json!(["zebras-swarm"]);
+    stage.lose_status_events();
+    stage.before(|world, machines, work, _| {
+        if work.state == "Check alarms" {
+            machines.with(|engine| engine.stop(world.now(), &work.execution_arn, None, None)).unwrap();
+        }
+    });
+    stage.start("zebras", zebras);
+    stage.run_machines();
+    stage.undisturbed();
+    stage
+}
+
+/// Sweeps while CloudWatch does not answer, and returns whether the dead migration was found.
+fn finds_the_dead_one(stage: &Stage) -> bool {
+    for verb in ["alarms", "firings"] {
+        stage.calls.always(verb, PortFault::Hangs);
+    }
+    let swept = stage.call("sweep-migrations", &json!({}));
+    assert!(swept.is_none_or(|swept| swept.unwrap_err().class() == ErrorClass::Transient), "the alarms are unread");
+    stage.calls.made().contains(&"start_roll_back")
+}
+
+#[test]
+fn invariant_13_a_dead_migration_is_rolled_back_while_cloudwatch_does_not_answer_about_a_halted_one() {
+    let mut stage = halted_and_dead(None);
+    let began = stage.world.now();
+    assert!(finds_the_dead_one(&stage), "{}", stage.told());
+    assert!(stage.world.now().duration_since(began) < SignedDuration::from_secs(30), "the sweep has ended by itself");
+    stage.run_machines();
+    assert_eq!((stage.head("zebras").phase, stage.head("users").phase), (Phase::RolledBack, Phase::Halted));
+}
+
+#[test]
+fn invariant_6_unhealthy_targets_roll_a_halted_migration_back_while_cloudwatch_does_not_answer() {
+    let rolled_back = |broken| {
+        let stage = halted_and_dead(broken);
+        for group in stage.head("users").new_groups.values() {
+            stage.world.make_unhealthy(group.as_str());
+        }
+        for verb in ["alarms", "firings"] {
+            stage.calls.always(verb, PortFault::Hangs);
+        }
+        let before = stage.calls.made().len();
+        let _ = stage.call("sweep-migrations", &json!({}));
+        stage.calls.made()[before..].iter().filter(|verb| **verb == "start_roll_back").count()
+    };
+    assert_eq!(rolled_back(None), 2);
+    assert_eq!(rolled_back(Some(Breakage::DeadlinesNeverEnd)), 1, "only the one that is looked at first");
 }

@@ -3,12 +3,15 @@
 use crate::error::{ActionError, Doing as _};
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
 use crate::reads::alarms::alarms_since;
+use crate::reads::deadline::within;
 use crate::reads::health::too_few_in_use;
 use crate::reads::journal::{open_heads, plan_of};
 use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{Head, Phase, Trigger};
+use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Seconds for which an execution may be unknown: `resume` records its ARN before it starts it.
 const MISSING_SECONDS: i64 = 120;
@@ -20,6 +23,12 @@ const MOST_IN_A_ROUND: u32 = 5;
 /// Seconds without a record after which a rollback counts as left: as long as the function that began it can live.
 const STUCK_SECONDS: i64 = 60;
 
+/// How long one call of the table or of Step Functions may take, in real time.
+const CALL_WITHIN: Duration = Duration::from_secs(8);
+/// How long the alarms and the health of one halted migration may take to be read, in real time. With the calls before
+/// and after it, this fits into the function's 60 s whatever does not answer.
+const GUARD_WITHIN: Duration = Duration::from_secs(20);
+
 /// Takes a `Step Functions Execution Status Change` event, or the schedule's. An event only chooses the migration that
 /// its execution owns; the schedule checks every open one. Starts `roll-back-service` for a migration
 ///
@@ -28,8 +37,9 @@ const STUCK_SECONDS: i64 = 60;
 /// - that has halted, if its new side has traffic and is unhealthy, or one of its alarms fires or has fired. If it has
 ///   halted in a rollback, that is retried once in ten minutes.
 ///
-/// Any other halted migration is left where it is and reported. Returns `{"migrations": [{"service", "migration",
-/// "phase", "did", "execution"?, "missingAlarms"?}]}`.
+/// The migrations that have not halted are checked first. All are checked side by side, and every call has a deadline
+/// of its own, so one that hangs delays no other. Any other halted migration is left where it is and reported. Returns
+/// `{"migrations": [{"service", "migration", "phase", "did", "execution"?, "missingAlarms"?}]}`.
 ///
 /// May run again at any time: a rollback that it has started and that still runs is found under its name, and rollbacks
 /// join each other.
@@ -38,12 +48,16 @@ const STUCK_SECONDS: i64 = 60;
 /// `Transient` and `Denied` from the table, from Step Functions, and from what guards a halted migration, after every
 /// other migration was checked.
 pub async fn sweep_migrations(ports: &Ports, event: &Value) -> Result<Value, ActionError> {
-    let open = open_heads(ports).await?;
+    let open = within(ports, CALL_WITHIN, || "reading the open migrations".to_owned(), open_heads(ports)).await?;
     let only = event.pointer("/detail/executionArn").and_then(Value::as_str);
-    let mut reports = Vec::new();
-    let mut failure: Option<ActionError> = None;
-    for head in open.iter().filter(|head| only.is_none_or(|execution| head.execution == execution)) {
-        match sweep(ports, head).await {
+    let asked = open.into_iter().filter(|head| only.is_none_or(|execution| head.execution == execution));
+    let (halted, moving): (Vec<Head>, Vec<Head>) = asked.partition(|head| head.phase == Phase::Halted);
+    // What nobody runs comes first: its traffic is guarded by nothing, and to find out takes one quick call.
+    let mut swept = join_all(moving.iter().map(|head| sweep_moving(ports, head))).await;
+    swept.extend(join_all(halted.iter().map(|head| sweep_halted(ports, head))).await);
+    let (mut reports, mut failure) = (Vec::new(), None);
+    for (head, swept) in moving.iter().chain(&halted).zip(swept) {
+        match swept {
             Ok(report) => reports.push(report),
             Err(error) => {
                 tracing::error!(migration = %head.migration, error = error.chain(), "not swept");
@@ -54,23 +68,26 @@ pub async fn sweep_migrations(ports: &Ports, event: &Value) -> Result<Value, Act
     failure.map_or_else(|| Ok(json!({"migrations": reports})), Err)
 }
 
-async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
-    let mut report =
-        json!({"service": head.service, "migration": head.migration, "phase": head.phase, "did": "nothing"});
-    if head.phase == Phase::Halted {
-        let reason = head.reason.as_deref().unwrap_or("no reason was recorded");
-        tracing::warn!(migration = %head.migration, reason, "still halted: an operator must decide");
-        report["did"] = json!(format!("nothing: halted: {reason}"));
-        // An alarm or unhealthy targets may roll back a halted migration; a dead execution may not.
-        if let Some((trigger, cause)) = danger(ports, head, &mut report).await? {
-            // A rollback halts where it cannot be completed, so one attempt in ten minutes is enough.
-            let most = if head.rollback.is_some() { 1 } else { MOST_IN_A_ROUND };
-            start(ports, head, (trigger, &cause), most, &mut report).await?;
-        }
-        return Ok(report);
+/// A migration that has halted. An alarm or unhealthy targets may roll it back; a dead execution may not.
+async fn sweep_halted(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
+    let mut report = report(head);
+    let reason = head.reason.as_deref().unwrap_or("no reason was recorded");
+    tracing::warn!(migration = %head.migration, reason, "still halted: an operator must decide");
+    report["did"] = json!(format!("nothing: halted: {reason}"));
+    if let Some((trigger, cause)) = danger(ports, head, &mut report).await? {
+        // A rollback halts where it cannot be completed, so one attempt in ten minutes is enough.
+        let most = if head.rollback.is_some() { 1 } else { MOST_IN_A_ROUND };
+        start(ports, head, (trigger, &cause), most, &mut report).await?;
     }
-    let status = ports.executions.status(&head.execution).await;
-    let status = status.doing(|| format!("reading the status of the execution of {}", head.migration))?;
+    Ok(report)
+}
+
+/// A migration that an execution should be moving or rolling back.
+async fn sweep_moving(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
+    let mut report = report(head);
+    let doing = || format!("reading the status of the execution of {}", head.migration);
+    let status = async { ports.executions.status(&head.execution).await.doing(doing) };
+    let status = within(ports, CALL_WITHIN, doing, status).await?;
     let now = ports.clock.now();
     let dead = match status {
         ExecutionStatus::Dead | ExecutionStatus::Succeeded => true,
@@ -90,6 +107,10 @@ async fn sweep(ports: &Ports, head: &Head) -> Result<Value, ActionError> {
     Ok(report)
 }
 
+fn report(head: &Head) -> Value {
+    json!({"service": head.service, "migration": head.migration, "phase": head.phase, "did": "nothing"})
+}
+
 /// Whether a rollback has begun, but recorded nothing since, for so long that whoever began it must be dead. The
 /// migration's execution may be waiting in a bake and would notice only at its next slice.
 fn is_left(head: &Head, now: Timestamp) -> bool {
@@ -107,12 +128,26 @@ async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option
         return Ok(None);
     }
     let plan = plan_of(ports, head).await?;
-    let alarm = firing(ports, head, &plan.alarms(), report).await;
+    let names = plan.alarms();
+    // Neither waits for the other: each is enough to roll back, whether or not the other can be read.
+    let (alarm, health) = futures::join!(
+        within(
+            ports,
+            GUARD_WITHIN,
+            || format!("reading the alarms of {}", head.migration),
+            firing(ports, head, &names, report)
+        ),
+        within(
+            ports,
+            GUARD_WITHIN,
+            || format!("reading the health of {}", head.migration),
+            too_few_in_use(ports, &plan, head)
+        ),
+    );
     if let Ok(Some(cause)) = alarm {
         return Ok(Some((Trigger::AlarmEvent, cause)));
     }
-    // Unreadable alarms are an error, but the health is checked first.
-    if let Some(reason) = too_few_in_use(ports, &plan, head).await? {
+    if let Some(reason) = health? {
         return Ok(Some((Trigger::Health, format!("unhealthy while the migration was halted: {reason}"))));
     }
     alarm.map(|_| None)
@@ -155,8 +190,10 @@ async fn start(
     );
     for number in 1..=most {
         let name = name(head, now, number);
-        let started = ports.executions.start_roll_back(&name, &RollBackOrder::new(&head.service, trigger, cause)).await;
-        if let Started::New(_) = started.doing(|| format!("starting the rollback of {}", head.migration))? {
+        let doing = || format!("starting the rollback of {}", head.migration);
+        let order = RollBackOrder::new(&head.service, trigger, cause);
+        let started = async { ports.executions.start_roll_back(&name, &order).await.doing(doing) };
+        if let Started::New(_) = within(ports, CALL_WITHIN, doing, started).await? {
             report["did"] = json!("started roll-back-service");
             report["execution"] = json!(name);
             break;
