@@ -73,6 +73,10 @@ pub(crate) enum Breakage {
     NewestMinutesAreJudged,
     /// What waits for an answer waits as long as its function lives.
     DeadlinesNeverEnd,
+    /// The search by tags finds new groups that name no load balancer.
+    NewGroupsNameNoLoadBalancer,
+    /// Nor does any other group name one during a rollback.
+    NoGroupNamesALoadBalancer,
 }
 
 impl Breakage {

@@ -197,17 +197,36 @@ fn the_tags_of_an_adopted_group_name_the_alarms_of_this_migration() {
 }
 
 #[test]
-fn tags_that_may_not_be_taken_off_halt_the_end_and_a_resume_takes_it_up() {
-    let (mut stage, _) = Stage::with_users();
-    stage.calls.always("remove_tags", PortFault::Denied);
-    stage.migrate(users());
-    let head = stage.head("users");
-    assert_eq!((head.phase, head.verified_step), (Phase::Halted, Some(2)), "{}", stage.told());
-    assert!(head.reason.unwrap().contains("give the role of finish-migration this right and resume"));
-    stage.calls.clear();
-    stage.start("again", json!({"service": "users", "resume": true}));
-    stage.run();
-    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+fn tags_that_may_not_be_changed_do_not_keep_a_migration_from_its_end_and_are_named() {
+    for (verb, named) in
+        [("remove_tags", "remove the tags crossfade:alarm-"), ("add_tags", "crossfade:migrated=users-1")]
+    {
+        let (mut stage, _) = Stage::with_users();
+        stage.calls.always(verb, PortFault::Denied);
+        let execution = stage.migrate(users());
+        assert_eq!(stage.ended(&execution).0, Status::Succeeded, "{}", stage.told());
+        assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+        let last = stage.visits("Finish migration").pop().unwrap().reason().to_owned();
+        assert!(last.contains(named) && last.contains("by hand"), "{verb}: {last}");
+        stage.assert_at_rest("users");
+    }
+}
+
+#[test]
+fn a_migrated_service_is_moved_by_no_rollback_without_the_table() {
+    let stage = Stage::migrated();
+    without_table(&stage);
+    let input = json!({"cursor": {"service": "users"}, "execution": "by-hand", "mode": "act"});
+    let error = stage.call("roll-back", &input).unwrap().unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Transient, "it waits for the table: {}", error.chain());
+    assert_eq!(stage.step("users"), Some(2), "all traffic stays on the new cluster");
+    // Nor by the late alarm of a migration whose groups still carry its name.
+    for group in stage.head("users").new_groups.values() {
+        let tags = tags::tags(&["users-5xx".to_owned()], stage.head("users").since);
+        at_once(stage.plain.tagging.add_tags(group, &tags)).unwrap();
+    }
+    let _ = stage.call("react-to-alarm", &event("users-5xx", &stage.world.now().to_string()));
+    assert_eq!(stage.step("users"), Some(2), "all traffic stays on the new cluster");
 }
 
 #[test]

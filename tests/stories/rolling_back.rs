@@ -1,7 +1,7 @@
 //! Rollbacks: from any phase, whatever else is broken.
 
 use super::stage::{Stage, payments, users};
-use crate::simulation::PortFault;
+use crate::simulation::{Breakage, PortFault};
 use crossfade_domain::journal::{EventKind, Phase, Trigger};
 use crossfade_world::world::ServiceOnBalancer;
 use jiff::SignedDuration;
@@ -242,6 +242,24 @@ fn invariant_6_without_the_table_both_load_balancers_are_returned() {
     let acted = stage.call("roll-back", &input).unwrap().unwrap();
     assert_eq!(acted["verdict"], "settle", "{acted}");
     assert!(stage.is_at_baseline("payments"));
+}
+
+/// What AWS says of the new group may be older than its attachment, or wrong.
+#[test]
+fn invariant_6_without_the_table_the_load_balancers_of_the_old_group_are_asked_too() {
+    let roll_back_with = |breakage| {
+        let (mut stage, _) = Stage::with_users_on(Stage::broken(Some(breakage)));
+        stage.migrate_until("Check alarms", users());
+        stage.calls.always("head", PortFault::FailsBefore);
+        let acted = stage.call("roll-back", &act()).unwrap().unwrap();
+        (acted, stage.is_at_baseline("users"))
+    };
+    let (acted, back) = roll_back_with(Breakage::NewGroupsNameNoLoadBalancer);
+    assert_eq!((acted["verdict"].as_str(), back), (Some("settle"), true), "{acted}");
+    let (acted, back) = roll_back_with(Breakage::NoGroupNamesALoadBalancer);
+    assert_eq!((acted["verdict"].as_str(), back), (Some("halt"), false), "{acted}");
+    let reason = acted["reason"].as_str().unwrap();
+    assert!(reason.contains("check the rules of the service by hand"), "{reason}");
 }
 
 #[test]

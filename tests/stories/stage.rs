@@ -71,7 +71,7 @@ impl Stage {
         Self::with_users_on(Self::new())
     }
 
-    fn with_users_on(stage: Self) -> (Self, ServiceOnBalancer) {
+    pub(crate) fn with_users_on(stage: Self) -> (Self, ServiceOnBalancer) {
         let service = stage.world.add_service("internal", "users-swarm", &["users.internal", "accounts.internal"]);
         stage.world.add_alarm("users-5xx");
         stage.world.take_events();

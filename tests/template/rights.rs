@@ -169,13 +169,16 @@ fn only_target_groups_of_ours_can_be_changed() {
                 expect_intrinsic(stack, "Ref", "AWS::StackName");
                 if action.ends_with("Tags") {
                     let keys = condition("ForAllValues:StringLike", "aws:TagKeys").as_sequence().unwrap();
-                    let ours = |key: &Value| ["crossfade:alarm-*", "crossfade:stack"].contains(&key.as_str().unwrap());
+                    let ours = |key: &Value| {
+                        ["crossfade:alarm-*", "crossfade:migrated", "crossfade:stack"].contains(&key.as_str().unwrap())
+                    };
                     assert!(keys.iter().all(ours), "{name}: {action} may change {keys:?}");
                 }
             }
         }
     }
     assert_eq!(crossfade_domain::load_balancer::our_tags::tag::STACK, "crossfade:stack");
+    assert_eq!(crossfade_domain::load_balancer::our_tags::tag::MIGRATED, "crossfade:migrated");
     assert_eq!(crossfade_domain::alarms::tags::PREFIX, "crossfade:alarm-");
     assert_eq!(crossfade_domain::load_balancer::our_tags::tag::MANAGED_BY, "managed-by");
     assert_eq!(crossfade_domain::load_balancer::our_tags::tag::MANAGED_BY_US, "crossfade");

@@ -57,7 +57,12 @@ impl Routes for SimulatedPorts {
 impl TargetGroups for SimulatedPorts {
     async fn target_groups(&self, names_or_arns: &[String]) -> Result<Vec<TargetGroup>, PortError> {
         let object = names_or_arns.join(", ");
-        self.call("target_groups", &object, || at_once(self.account.world.target_groups(names_or_arns))).await
+        let read = || at_once(self.account.world.target_groups(names_or_arns));
+        let mut found = self.call("target_groups", &object, read).await?;
+        if self.broken(Breakage::NoGroupNamesALoadBalancer) && self.caller.function == "roll-back" {
+            found.iter_mut().for_each(|group| group.load_balancers.clear());
+        }
+        Ok(found)
     }
 
     async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
@@ -112,7 +117,11 @@ impl Tagging for SimulatedPorts {
 
     async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
         let effect = || at_once(self.account.world.groups_of_service(service));
-        self.call("groups_of_service", service.as_str(), effect).await
+        let mut found = self.call("groups_of_service", service.as_str(), effect).await?;
+        if self.broken(Breakage::NewGroupsNameNoLoadBalancer) || self.broken(Breakage::NoGroupNamesALoadBalancer) {
+            found.iter_mut().for_each(|(group, _)| group.load_balancers.clear());
+        }
+        Ok(found)
     }
 
     async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {

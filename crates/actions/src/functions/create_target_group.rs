@@ -95,9 +95,11 @@ async fn adopt_or_create(
     Ok(found)
 }
 
-/// Replaces the alarms that an earlier migration left on an adopted group with those of this one.
+/// Replaces the alarms that an earlier migration left on an adopted group with those of this one. The group is not
+/// migrated any more.
 async fn mark(ports: &Ports, group: &TargetGroupArn, tags: &Tags, marks: Tags) -> Result<(), ActionError> {
-    let stale = |key: &&String| key.starts_with(tags::PREFIX) && !marks.contains_key(*key);
+    let of_the_past = |key: &str| key.starts_with(tags::PREFIX) || key == tag::MIGRATED;
+    let stale = |key: &&String| of_the_past(key) && !marks.contains_key(*key);
     let remove: Vec<String> = tags.keys().filter(stale).cloned().collect();
     let set: Tags = marks.into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect();
     let doing = || format!("naming the alarms in the tags of {}", group.name());

@@ -6,18 +6,26 @@ use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
 use crate::migration::ownership::owned;
 use crate::payload::StepInput;
 use crate::ports::{PortError, Ports};
+use crate::reads::deadline::Deadline;
 use crate::reads::journal::head_of;
+use crate::retry::retry;
 use crate::routes::read;
 use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Phase};
+use crossfade_domain::load_balancer::group::Tags;
+use crossfade_domain::load_balancer::our_tags::tag;
 use futures::FutureExt as _;
 use serde_json::Value;
+use std::time::Duration;
+
+/// How long the tags of a migration that has ended may take, in real time.
+const TAG_WITHIN: Duration = Duration::from_secs(10);
 
 /// Reads every route back at 100 % and removes the alarms from the tags of the new groups. Then it records the end,
-/// releases the locks and the alarms, and deletes the alarms that we created. Returns `migrated`; `stop` when a
-/// rollback came first; `halt` or `rollBack`, as the policy asks, when someone else changed a route; `rollBack` when an
-/// operator aborts.
+/// releases the locks and the alarms, tags the groups as migrated, and deletes the alarms that we created. Returns
+/// `migrated`; `stop` when a rollback came first; `halt` or `rollBack`, as the policy asks, when someone else changed a
+/// route; `rollBack` when an operator aborts.
 ///
 /// May run again at any time: a migration that has ended stays so.
 ///
@@ -31,8 +39,8 @@ pub async fn finish_migration(ports: &Ports, input: &Value) -> Result<Cursor, Ac
         && head.phase == Phase::Migrated
     {
         let ended = Migration::of(ports, head).await?;
-        // A run before this one may have died between its record and the end of the guard alarms.
-        return Ok(delete_guard_alarms_and_note(ports, &ended.plan, migrated(&ended)).await);
+        // A run before this one may have died between its record and what follows it.
+        return Ok(clean_up(ports, &ended, None).await);
     }
     owned(ports, input, |ports, migration, _| finish(ports, migration).boxed()).await
 }
@@ -54,9 +62,7 @@ async fn finish(ports: &Ports, migration: &mut Migration) -> Result<Cursor, Acti
     if let Some(first) = drift.first() {
         return migration.halt_or_return(ports, last, &first.to_string()).await;
     }
-    if let Some(denied) = remove_alarm_tags(ports, migration).await? {
-        return migration.halt(ports, last, &denied).await;
-    }
+    let denied = remove_alarm_tags(ports, migration).await?;
     let finished = migration.release(ports, |now| {
         // An abort that came in between is not overtaken: the next run of this function sees it.
         (now.phase == Phase::Moving && !now.commands.abort).then_some(EventKind::Finished)
@@ -65,11 +71,40 @@ async fn finish(ports: &Ports, migration: &mut Migration) -> Result<Cursor, Acti
     if migration.head.phase != Phase::Migrated {
         return Ok(aborted(migration));
     }
-    Ok(delete_guard_alarms_and_note(ports, &migration.plan, migrated(migration)).await)
+    Ok(clean_up(ports, migration, denied).await)
+}
+
+/// What follows the record of the end: the groups are tagged as migrated, and the guard alarms deleted. The answer
+/// names what is left to do by hand. The traffic is where it belongs, so nothing here is a reason to fail.
+async fn clean_up(ports: &Ports, migration: &Migration, left: Option<String>) -> Cursor {
+    let mut answer = migrated(migration);
+    let untagged = tag_as_migrated(ports, migration).await;
+    for left in left.into_iter().chain(untagged) {
+        tracing::warn!(migration = %migration.head.migration, left, "left to do by hand");
+        answer.reason = format!("{}; {left}", answer.reason);
+    }
+    delete_guard_alarms_and_note(ports, &migration.plan, answer).await
+}
+
+/// Tags the new groups as those of a migration that has ended, so that a rollback without the table leaves them alone.
+/// Not before the end: until then, a rollback without the table has to find them. Returns what is left to do by hand.
+async fn tag_as_migrated(ports: &Ports, migration: &Migration) -> Option<String> {
+    let tags = Tags::from([(tag::MIGRATED.to_owned(), migration.head.migration.as_str().to_owned())]);
+    let tag = async {
+        for new in migration.head.new_groups.values() {
+            let doing = format!("tagging {} as migrated", new.name());
+            retry(ports, &doing, || ports.tagging.add_tags(new, &tags)).await?;
+        }
+        Ok(())
+    };
+    let error = Deadline::begin(ports, TAG_WITHIN).limit(tag).await.err()?;
+    let (key, value) = (tag::MIGRATED, &migration.head.migration);
+    Some(format!("add the tag {key}={value} to the new target groups by hand, {error}"))
 }
 
 /// Removes the alarms from the tags of the new groups, before the end: an alarm of a migration that has ended must find
-/// nothing there when the table does not answer. Where that is denied, an operator is needed: returns why.
+/// nothing there when the table does not answer. Where that is denied, the migration ends all the same, since all its
+/// traffic is on healthy targets: returns what is left to do by hand. The tag that says so keeps a rollback away.
 async fn remove_alarm_tags(ports: &Ports, migration: &Migration) -> Result<Option<String>, ActionError> {
     let keys: Vec<String> = tags::tags(&migration.plan.alarms(), migration.head.since).into_keys().collect();
     if keys.is_empty() {
@@ -78,7 +113,8 @@ async fn remove_alarm_tags(ports: &Ports, migration: &Migration) -> Result<Optio
     for new in migration.head.new_groups.values() {
         match ports.tagging.remove_tags(new, &keys).await {
             Err(error @ PortError::Denied { .. }) => {
-                return Ok(Some(format!("{error}; give the role of finish-migration this right and resume")));
+                let keys = keys.join(", ");
+                return Ok(Some(format!("remove the tags {keys} of target group {} by hand: {error}", new.name())));
             }
             removed => removed.doing(|| format!("removing the alarms from the tags of {}", new.name()))?,
         }

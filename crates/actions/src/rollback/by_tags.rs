@@ -14,7 +14,7 @@ use crossfade_domain::names::{LoadBalancerArn, ServiceName, TargetGroupArn};
 use crossfade_domain::rollback::{Step, Withheld, way_back_by_tags};
 use jiff::Timestamp;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The result of a rollback by tags.
 #[derive(Debug, Default)]
@@ -36,6 +36,11 @@ pub(crate) async fn remove_new_groups(ports: &Ports, service: &ServiceName) -> R
     let groups = retry(ports, &doing, || ports.tagging.groups_of_service(service)).await?;
     if groups.is_empty() {
         return Err(ActionError::Internal(format!("no target group is tagged as one of service {service}")));
+    }
+    if groups.iter().all(|(_, tags)| tags.contains_key(tag::MIGRATED)) {
+        return Err(ActionError::Internal(format!(
+            "the target groups of {service} are tagged as migrated; only the table can say what is to be rolled back"
+        )));
     }
     remove_these_groups(ports, groups).await
 }
@@ -62,26 +67,60 @@ pub(crate) async fn guarded_groups(ports: &Ports, alarm: &str, at: Timestamp) ->
     Ok(found)
 }
 
-/// As [`remove_new_groups`], for groups that were found already.
+/// As [`remove_new_groups`], for groups that were found already. A group of a migration that has ended is left alone:
+/// its old side may be gone, and only the table can say whether a later rollback is meant.
 pub(crate) async fn remove_these_groups(
     ports: &Ports,
     groups: Vec<(TargetGroup, Tags)>,
 ) -> Result<RemovedGroups, ActionError> {
     let mut result = RemovedGroups::default();
     let mut failure = None;
-    for (group, tags) in groups {
+    for (group, tags) in groups.into_iter().filter(|(_, tags)| !tags.contains_key(tag::MIGRATED)) {
         let old = tags.get(tag::OLD_GROUP).map(|old| TargetGroupArn::parse(old.clone()));
         let Some(Ok(old)) = old else {
             result.stuck.push(format!("target group {} does not name its old group in a tag", group.name));
             continue;
         };
-        for balancer in &group.load_balancers {
+        let balancers = match load_balancers(ports, &group, &old).await {
+            Ok(balancers) => balancers,
+            Err(error) => {
+                failure.get_or_insert(error);
+                continue;
+            }
+        };
+        if balancers.is_empty() {
+            result.stuck.push(format!(
+                "neither target group {} nor its old group {} is in a route of any load balancer; check the rules of \
+                 the service by hand",
+                group.name,
+                old.name()
+            ));
+        }
+        for balancer in &balancers {
             if let Err(error) = remove_group(ports, balancer, &old, &group.arn, &mut result).await {
                 failure.get_or_insert(error);
             }
         }
     }
     failure.map_or(Ok(result), Err)
+}
+
+/// The load balancers on which a new group may be: those that it names, and those of its old group. A description of
+/// the new group may be older than its attachment.
+async fn load_balancers(
+    ports: &Ports,
+    group: &TargetGroup,
+    old: &TargetGroupArn,
+) -> Result<BTreeSet<LoadBalancerArn>, ActionError> {
+    let mut found: BTreeSet<LoadBalancerArn> = group.load_balancers.iter().cloned().collect();
+    let doing = format!("looking for the load balancers of {}", old.name());
+    let arns = [old.as_str().to_owned()];
+    match retry(ports, &doing, || ports.target_groups.target_groups(&arns)).await {
+        Ok(old) => found.extend(old.into_iter().flat_map(|old| old.load_balancers)),
+        Err(error) if found.is_empty() => return Err(error),
+        Err(error) => tracing::warn!(error = error.chain(), "only the load balancers of the new group are asked"),
+    }
+    Ok(found)
 }
 
 async fn remove_group(

@@ -18,6 +18,8 @@ pub mod tag {
     pub const OLD_GROUP: &str = "crossfade:old-target-group";
     /// The migration that created it.
     pub const MIGRATION: &str = "crossfade:migration";
+    /// The migration that has ended with all traffic on the group. A rollback without the table leaves it alone.
+    pub const MIGRATED: &str = "crossfade:migrated";
 }
 
 /// Whether what carries these tags may be this stack's: no other stack is named in them.
