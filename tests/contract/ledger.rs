@@ -495,3 +495,13 @@ mod table {
         assert!(detail.contains("dancing"), "{detail}");
     }
 }
+
+#[tokio::test]
+async fn a_table_that_does_not_exist_is_named_with_its_region() {
+    let served = Served::start(Vec::new()).await;
+    let elsewhere = crossfade_aws::Settings { table: "elsewhere".to_owned(), ..settings() };
+    let ledger = connect_with(&served.config, &elsewhere).ledger;
+    let error = ledger.head(&service("users")).await.unwrap_err();
+    assert!(matches!(&error, LedgerError::Port(PortError::NotFound { .. })), "{error:?}");
+    assert!(error.to_string().contains("table elsewhere in eu-west-1 does not exist"), "{error}");
+}

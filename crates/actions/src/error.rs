@@ -116,15 +116,19 @@ impl ActionError {
             Self::LockHeld(_) => C::LockHeld,
             Self::Drifted(_) => C::Drifted,
             Self::Superseded(_) | Self::Ledger { source: LedgerError::Superseded { .. }, .. } => C::Superseded,
+            // A table that is not there is one that does not answer: a rollback does without it, and tries again.
+            Self::NotYet(_)
+            | Self::NotSeen { .. }
+            | Self::TimedOut { .. }
+            | Self::Ledger {
+                source: LedgerError::Contended { .. } | LedgerError::Port(PortError::NotFound { .. }),
+                ..
+            } => C::Transient,
             Self::Port { source, .. } | Self::Ledger { source: LedgerError::Port(source), .. } => match source {
                 PortError::Throttled { .. } | PortError::Unavailable { .. } => C::Transient,
                 PortError::Denied { .. } => C::Denied,
                 PortError::NotFound { .. } | PortError::Refused { .. } => C::Internal,
             },
-            Self::NotYet(_)
-            | Self::NotSeen { .. }
-            | Self::TimedOut { .. }
-            | Self::Ledger { source: LedgerError::Contended { .. }, .. } => C::Transient,
             Self::Ledger { source: LedgerError::Unreadable { .. }, .. } | Self::Internal(_) => C::Internal,
         }
     }

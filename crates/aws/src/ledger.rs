@@ -25,7 +25,7 @@ mod transact;
 use crate::clients::Later;
 use aws_sdk_dynamodb::Client;
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
-use crossfade_actions::ports::{Ledger, LedgerError, TakeError};
+use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -37,27 +37,61 @@ use serde_json::Value;
 pub(crate) struct Table {
     client: Later<Client>,
     name: String,
+    region: String,
     sleep: SharedAsyncSleep,
 }
 
 impl Table {
-    pub(crate) fn new(client: Later<Client>, name: String, sleep: SharedAsyncSleep) -> Self {
-        Self { client, name, sleep }
+    pub(crate) fn new(client: Later<Client>, name: String, region: String, sleep: SharedAsyncSleep) -> Self {
+        Self { client, name, region, sleep }
+    }
+
+    /// What AWS says of a table that does not exist: that names the table, and not the item that was asked for.
+    fn named<T, E: OfTable>(&self, answer: Result<T, E>) -> Result<T, E> {
+        answer.map_err(|mut error| {
+            if let Some(PortError::NotFound { object, .. }) = error.port_error() {
+                *object = format!("table {} in {}", self.name, self.region);
+            }
+            error
+        })
+    }
+}
+
+/// An error that may come from the table itself.
+trait OfTable {
+    fn port_error(&mut self) -> Option<&mut PortError>;
+}
+
+impl OfTable for LedgerError {
+    fn port_error(&mut self) -> Option<&mut PortError> {
+        match self {
+            Self::Port(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl OfTable for TakeError {
+    fn port_error(&mut self) -> Option<&mut PortError> {
+        match self {
+            Self::Ledger(error) => error.port_error(),
+            _ => None,
+        }
     }
 }
 
 #[async_trait::async_trait]
 impl Ledger for Table {
     async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
-        self.document_within_2_s(&key::head(service)).await
+        self.named(self.document_within_2_s(&key::head(service)).await)
     }
 
     async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
-        self.heads_not_over().await
+        self.named(self.heads_not_over().await)
     }
 
     async fn plan(&self, service: &ServiceName, migration: &MigrationId) -> Result<Option<Plan>, LedgerError> {
-        self.document_within_2_s(&key::plan(service, migration)).await
+        self.named(self.document_within_2_s(&key::plan(service, migration)).await)
     }
 
     async fn revised_plan(
@@ -66,43 +100,43 @@ impl Ledger for Table {
         migration: &MigrationId,
         generation: u64,
     ) -> Result<Option<Plan>, LedgerError> {
-        self.document_within_2_s(&key::revised_plan(service, migration, generation)).await
+        self.named(self.document_within_2_s(&key::revised_plan(service, migration, generation)).await)
     }
 
     async fn events(&self, service: &ServiceName, migration: &MigrationId) -> Result<Vec<Event>, LedgerError> {
-        self.journal(service, migration).await
+        self.named(self.journal(service, migration).await)
     }
 
     async fn take(&self, previous: Option<&Head>, head: &Head, plan: &Plan, event: &Event) -> Result<(), TakeError> {
-        self.take_all_or_none(previous, head, plan, event).await
+        self.named(self.take_all_or_none(previous, head, plan, event).await)
     }
 
     async fn record(&self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
         let write = self.write_event(before, event, after, Vec::new());
-        self.within_2_s("TransactWriteItems", before.service.as_str(), write).await
+        self.named(self.within_2_s("TransactWriteItems", before.service.as_str(), write).await)
     }
 
     async fn revise(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
-        self.write_event(before, event, after, take::revised(after, plan)).await
+        self.named(self.write_event(before, event, after, take::revised(after, plan)).await)
     }
 
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
-        self.write_event(before, event, after, take::released(after, event, plan)).await
+        self.named(self.write_event(before, event, after, take::released(after, event, plan)).await)
     }
 
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {
-        self.holders_of(routes).await
+        self.named(self.holders_of(routes).await)
     }
 
     async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
-        self.services_under(alarm).await
+        self.named(self.services_under(alarm).await)
     }
 
     async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
-        self.put_policy(fleet, document).await
+        self.named(self.put_policy(fleet, document).await)
     }
 
     async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
-        self.stored_policies().await
+        self.named(self.stored_policies().await)
     }
 }

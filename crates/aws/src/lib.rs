@@ -83,6 +83,7 @@ pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
         ledger: Arc::new(ledger::Table::new(
             later(config, clients::dynamodb),
             settings.table.clone(),
+            config.region().map_or_else(|| "no region".to_owned(), ToString::to_string),
             clients::sleep(config),
         )),
         executions: Arc::new(executions::StepFunctions::new(

@@ -199,7 +199,16 @@ impl Session {
                      it in {region}? give --stack and --region; `crossfade doctor` shows what is there"
                 ),
             },
-            PortError::NotFound { operation: "StartExecution" | "DescribeStateMachine", object } => Failure {
+            // Its object is the execution that was to be started, which says nothing about the stack.
+            PortError::NotFound { operation: "StartExecution", .. } => Failure {
+                code: ExitCode::BadInput,
+                message: format!(
+                    "there is no stack {stack} in {region} of account {account}: it has no state machine\n  is the \
+                     stack called {stack}, and is it in {region}? give --stack and --region; `crossfade doctor` shows \
+                     what is there"
+                ),
+            },
+            PortError::NotFound { operation: "DescribeStateMachine", object } => Failure {
                 code: ExitCode::BadInput,
                 message: format!(
                     "there is no state machine {} in {region} of account {account}\n  is the stack called {stack}, and \
