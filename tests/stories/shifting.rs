@@ -170,7 +170,7 @@ fn targets_that_never_become_healthy_take_the_attach_back() {
         world.make_unhealthy(&new_group(world, service));
     });
     assert_eq!(stage.ended(&execution).1, "RolledBack", "{}", stage.told());
-    assert_eq!(stage.head("users").rollback.unwrap().trigger, Trigger::Failure);
+    assert_eq!(stage.head("users").rollback.unwrap().trigger, Trigger::Health);
     stage.assert_at_rest("users");
 }
 

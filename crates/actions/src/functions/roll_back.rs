@@ -203,7 +203,7 @@ fn cause_of(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
         (Trigger::Failure, format!("{what} failed: {}: {}", caught.error, caught.cause))
     } else if let Some(reason) = gate {
         // Before step 1 the only gate is the health of the new targets.
-        let trigger = if request.step == Some(0) { Trigger::Failure } else { Trigger::CheckAlarms };
+        let trigger = if request.step == Some(0) { Trigger::Health } else { Trigger::CheckAlarms };
         (trigger, reason)
     } else {
         (Trigger::Operator, asked.unwrap_or_else(|| "asked for by an operator".to_owned()))

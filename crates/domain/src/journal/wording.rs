@@ -56,7 +56,7 @@ pub fn begun_by(trigger: Trigger) -> &'static str {
         Trigger::Sweep => "sweep",
         Trigger::Operator => "operator",
         Trigger::Failure => "a function failed",
-        Trigger::Health => "health of a halted migration",
+        Trigger::Health => "unhealthy targets",
     }
 }
 
