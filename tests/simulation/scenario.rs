@@ -114,6 +114,7 @@ pub(super) enum Judge {
 
 /// What happens to a migration, and how it ends.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the policy, on its own")]
 pub(super) struct Scenario {
     pub(super) name: String,
     pub(super) shape: Shape,

@@ -26,8 +26,8 @@ const UNKNOWN_TYPE: [&str; 2] = ["ValidationError", "InvalidParameterValue"];
 pub(crate) struct CloudWatch {
     client: Later<Client>,
     stack: String,
-    /// Whether the partition has refused log alarms, which GovCloud and China may not know. Then no one can have any.
-    /// Kept for as long as the process lives.
+    /// Whether the partition has refused log alarms, which those of `GovCloud` and China may not know. Then no one can
+    /// have any. Kept for as long as the process lives.
     refuses_log_alarms: AtomicBool,
 }
 

@@ -60,7 +60,9 @@ impl TargetGroups for SimulatedPorts {
         let read = || at_once(self.account.world.target_groups(names_or_arns));
         let mut found = self.call("target_groups", &object, read).await?;
         if self.broken(Breakage::NoGroupNamesALoadBalancer) && self.caller.function == "roll-back" {
-            found.iter_mut().for_each(|group| group.load_balancers.clear());
+            for group in &mut found {
+                group.load_balancers.clear();
+            }
         }
         Ok(found)
     }
@@ -119,7 +121,9 @@ impl Tagging for SimulatedPorts {
         let effect = || at_once(self.account.world.groups_of_service(service));
         let mut found = self.call("groups_of_service", service.as_str(), effect).await?;
         if self.broken(Breakage::NewGroupsNameNoLoadBalancer) || self.broken(Breakage::NoGroupNamesALoadBalancer) {
-            found.iter_mut().for_each(|(group, _)| group.load_balancers.clear());
+            for (group, _) in &mut found {
+                group.load_balancers.clear();
+            }
         }
         Ok(found)
     }

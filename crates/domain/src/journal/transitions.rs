@@ -86,11 +86,7 @@ impl Head {
             }
             (P::Planned | P::Moving | P::Halted, E::Commanded { commands, .. }) => next.commands = commands.clone(),
             (P::Planned | P::Moving | P::Halted, E::RollbackBegun { trigger, cause, caused_at }) => {
-                next.phase = P::RollingBack;
-                next.generation = self.generation + 1;
-                // Every rollback calls its own; one of the way up is kept, because it may be running still.
-                next.hook = self.hook.clone().filter(|call| call.point != HookPoint::AfterRollback);
-                next.rollback = Some(Rollback {
+                next.begin_rollback(Rollback {
                     trigger: *trigger,
                     cause: cause.clone(),
                     caused_at: *caused_at,
@@ -105,19 +101,7 @@ impl Head {
                     rollback.returned_at = rollback.returned_at.or(Some(event.at));
                 }
             }
-            (P::Settling, E::RollbackVerified { left, .. }) => {
-                if *left == 0 {
-                    // Whoever changed a route has put it back meanwhile.
-                    next.rollback.iter_mut().for_each(|rollback| rollback.left.clear());
-                }
-                next.phase = P::RolledBack;
-                next.intended_step = None;
-                next.verified_step = None;
-                next.reason = next.rollback.as_ref().map(|rollback| match rollback.left_alone() {
-                    Some(left) => format!("{}; {left}", rollback.cause),
-                    None => rollback.cause.clone(),
-                });
-            }
+            (P::Settling, E::RollbackVerified { left, .. }) => next.end_rollback(*left),
             (P::Moving, E::Finished) => next.phase = P::Migrated,
             (P::Planned | P::Moving | P::RollingBack | P::Settling, E::Halted { reason }) => {
                 next.phase = P::Halted;
@@ -141,6 +125,30 @@ impl Head {
             }
         }
         Ok(next)
+    }
+
+    /// Fences off what moves the migration up.
+    fn begin_rollback(&mut self, rollback: Rollback) {
+        self.phase = Phase::RollingBack;
+        self.generation += 1;
+        // Every rollback calls its own; one of the way up is kept, because it may be running still.
+        self.hook = self.hook.take().filter(|call| call.point != HookPoint::AfterRollback);
+        self.rollback = Some(rollback);
+    }
+
+    /// Every route was seen back, or as someone else left it: `left` counts the latter.
+    fn end_rollback(&mut self, left: u32) {
+        if left == 0 {
+            // Whoever changed a route has put it back meanwhile.
+            self.rollback.iter_mut().for_each(|rollback| rollback.left.clear());
+        }
+        self.phase = Phase::RolledBack;
+        self.intended_step = None;
+        self.verified_step = None;
+        self.reason = self.rollback.as_ref().map(|rollback| match rollback.left_alone() {
+            Some(left) => format!("{}; {left}", rollback.cause),
+            None => rollback.cause.clone(),
+        });
     }
 
     /// Fences off what moved the migration before it halted, hands it to another execution and forgets what the halt

@@ -5,7 +5,7 @@ use crossfade_domain::journal::{EventKind, Head as RealHead, Phase, Rollback, Tr
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +69,7 @@ fn after(head: Head, record: Record) -> Option<Head> {
         caused_at: Timestamp::UNIX_EPOCH,
         begun_at: Timestamp::UNIX_EPOCH,
         returned_at: None,
+        left: BTreeMap::new(),
     };
     real.rollback = head.rolls_back.then_some(begun);
     let reason = || "because".to_owned();
@@ -78,8 +79,8 @@ fn after(head: Head, record: Record) -> Option<Head> {
         Record::RollbackBegun => {
             EventKind::RollbackBegun { trigger: Trigger::Operator, cause: reason(), caused_at: Timestamp::UNIX_EPOCH }
         }
-        Record::RoutesReturned => EventKind::RoutesReturned { written: 1 },
-        Record::RollbackVerified => EventKind::RollbackVerified { rewritten: 0 },
+        Record::RoutesReturned => EventKind::RoutesReturned { written: 1, left: 0 },
+        Record::RollbackVerified => EventKind::RollbackVerified { rewritten: 0, left: 0 },
         Record::Finished => EventKind::Finished,
         Record::Halted => EventKind::Halted { reason: reason() },
         Record::Resumed => {

@@ -92,8 +92,8 @@ mod tests {
             readable.period(&of(namespace), 0, 120).map(|datum| datum.count)
         };
         assert_eq!(
-            [149, 150, 209, 210].map(|now| read("AWS/ApplicationELB", now).unwrap_or(0.0)),
-            [0.0, 1.0, 1.0, 2.0]
+            [149, 150, 209, 210].map(|now| read("AWS/ApplicationELB", now).unwrap_or(0.0).to_string()),
+            ["0", "1", "1", "2"]
         );
         assert_eq!(read("Shop", 0), Some(2.0));
     }
