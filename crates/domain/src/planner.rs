@@ -70,7 +70,10 @@ pub fn plan(
     alarms::check(policy, inventory, &mut findings);
     old_groups::check(policy, inventory, &old_groups, &mut findings);
     owners::check(policy, inventory, &old_groups, &migration, &mut findings);
-    let routes = routes::plan(policy, inventory, &old_groups, &mut findings);
+    let mut routes = routes::plan(policy, inventory, &old_groups, &mut findings);
+    for route in &mut routes {
+        route.owner = owners::owner_of(inventory, route);
+    }
     let groups: Vec<PlannedGroup> =
         old_groups.iter().filter_map(|old| planned_group(policy, inventory, old, &mut findings)).collect();
     check_kept(policy, &mut findings);

@@ -6,7 +6,7 @@ use super::routes::routes_to;
 use crate::load_balancer::group::Tags;
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::MigrationId;
-use crate::plan::FindingCode;
+use crate::plan::{FindingCode, PlannedRoute};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer, RouteHolder};
 use crate::policy::service_policy::{ManagedBy, ServicePolicy};
 
@@ -95,7 +95,8 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
 }
 
 /// Who else changes a route, by its own tags or else by those of its load balancer.
-pub(super) fn owner_of(balancer: &ObservedLoadBalancer, route: &Route) -> Option<String> {
+pub(super) fn owner_of(inventory: &Inventory, route: &PlannedRoute) -> Option<String> {
+    let balancer = inventory.load_balancers.iter().find(|balancer| balancer.arn == route.load_balancer)?;
     let own = balancer.route_tags.get(&route.id);
     let stack = |tags: &Tags| tags.get(STACK_TAG).map(|stack| format!("stack {stack}"));
     own.and_then(stack).or_else(|| stack(&balancer.tags).map(|stack| format!("a load balancer of {stack}")))

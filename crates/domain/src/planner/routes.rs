@@ -8,7 +8,6 @@ use crate::load_balancer::route::{Route, RouteId};
 use crate::names::TargetGroupArn;
 use crate::plan::{FindingCode, PlannedRoute};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
-use crate::planner::owners::owner_of;
 use crate::policy::service_policy::ServicePolicy;
 use crate::routing::route_edit::{EditError, GROUPS_PER_ACTION, step_weights};
 use crate::weight::{StepWeights, Weight};
@@ -48,9 +47,7 @@ pub(super) fn plan(
             count += 1;
             // What a migration that holds the route has attached is its own matter: the holder is reason enough.
             let is_held = inventory.holders.iter().any(|one| one.route == route.id && one.free_at.is_none());
-            let owner = owner_of(balancer, route);
-            let routes = plan_route(policy, old, route, is_held, findings);
-            planned.extend(routes.map(|planned| PlannedRoute { owner, ..planned }));
+            planned.extend(plan_route(policy, old, route, is_held, findings));
         }
         if count == before {
             findings.refuse(

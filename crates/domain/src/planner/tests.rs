@@ -62,6 +62,7 @@ fn the_plan_keeps_how_clumped_failures_were_in_the_hour_before() {
     let clumped = |minute: usize| GroupCounts {
         requests: 2000,
         server_errors: if minute.is_multiple_of(2) { 20 } else { 0 },
+        answers: 2000,
         ..GroupCounts::default()
     };
     let hour = HourBefore { minutes: (0..60).map(clumped).collect(), slow_is_measured: false };

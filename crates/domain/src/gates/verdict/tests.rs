@@ -3,6 +3,7 @@ mod judging;
 
 use super::*;
 use crate::alarms::alarm::{Alarm, AlarmState};
+use crate::gates::drift::ADVICE;
 use crate::journal::{Commands, Rollback};
 use crate::load_balancer::group::{HealthState, Target};
 use crate::load_balancer::route::RouteId;
@@ -236,7 +237,7 @@ fn an_old_side_that_could_not_take_the_traffic_back_holds() {
 #[test]
 fn drift_halts_or_rolls_back_as_the_policy_says() {
     let seen = "drift: rule 3 of public: expected old 950 + new 50, found old";
-    check(Scene::drift, NextStep::Halt, 0, seen);
+    check(Scene::drift, NextStep::Halt, 0, &format!("{seen}{ADVICE}"));
     check(
         |scene| {
             scene.drift();
