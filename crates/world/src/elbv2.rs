@@ -27,7 +27,7 @@ pub use throttle::Throttle;
 
 use crate::aws_error::AwsError;
 use crate::tree::Tree;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use state::{Listener, LoadBalancer, Rule, TargetGroup};
 use std::collections::BTreeMap;
 
@@ -42,6 +42,10 @@ pub struct Elbv2 {
     tags: BTreeMap<String, BTreeMap<String, String>>,
     throttle: Option<Throttle>,
     largest_page: usize,
+    /// How long the tags and attributes of a new group are not known everywhere.
+    settles_after: SignedDuration,
+    /// New groups, until their tags and attributes are known.
+    settling: BTreeMap<String, Timestamp>,
 }
 
 impl Elbv2 {
@@ -56,6 +60,8 @@ impl Elbv2 {
             tags: BTreeMap::new(),
             throttle: None,
             largest_page: 400,
+            settles_after: SignedDuration::ZERO,
+            settling: BTreeMap::new(),
         }
     }
 
@@ -69,12 +75,32 @@ impl Elbv2 {
         self.largest_page = items.max(1);
     }
 
+    /// For so long after the creation of a target group, calls about its tags and attributes do not find it, as on AWS
+    /// at times; at first they do at once.
+    pub fn set_settling_time(&mut self, settles_after: SignedDuration) {
+        self.settles_after = settles_after;
+    }
+
+    /// Refuses a call about the tags or attributes of a group that is not known everywhere.
+    fn check_settled(&mut self, now: Timestamp, operation: &str, input: &Tree) -> Result<(), AwsError> {
+        self.settling.retain(|_, until| *until > now);
+        let asks =
+            ["DescribeTags", "AddTags", "RemoveTags", "DescribeTargetGroupAttributes", "ModifyTargetGroupAttributes"];
+        if !asks.contains(&operation) {
+            return Ok(());
+        }
+        let mut asked = input.texts_at("ResourceArns").into_iter().chain(input.text_at("TargetGroupArn"));
+        let unknown = asked.find(|arn| self.settling.contains_key(*arn));
+        unknown.map_or(Ok(()), |arn| Err(groups::group_not_found(arn)))
+    }
+
     /// Runs one operation of the API, by AWS's name, on its parameters.
     pub fn call(&mut self, now: Timestamp, operation: &str, input: &Tree) -> Result<Tree, AwsError> {
         if let Some(throttle) = &mut self.throttle {
             throttle.admit(now, operation)?;
         }
         self.let_drained_targets_go(now);
+        self.check_settled(now, operation, input)?;
         match operation {
             "CreateLoadBalancer" => self.create_load_balancer_call(now, input),
             "DescribeLoadBalancers" => self.describe_load_balancers(input),
@@ -88,7 +114,7 @@ impl Elbv2 {
             "ModifyRule" => self.modify_rule(now, input),
             "DeleteRule" => self.delete_rule(now, input),
             "SetRulePriorities" => self.set_rule_priorities(input),
-            "CreateTargetGroup" => self.create_target_group_call(input),
+            "CreateTargetGroup" => self.create_target_group_call(now, input),
             "DescribeTargetGroups" => self.describe_target_groups(input),
             "ModifyTargetGroup" => self.modify_target_group(input),
             "DeleteTargetGroup" => self.delete_target_group(input),

@@ -82,8 +82,8 @@ impl Cursor {
     }
 }
 
-/// The most characters of a reason that a machine gets: the cause of an execution may have 32,768, and a person reads it
-/// in the console.
+/// The most characters of a reason that a machine gets: the cause of an execution may have 32,768, and a person reads
+/// it in the console.
 pub const LONGEST_REASON: usize = 1_000;
 
 /// The text, or its beginning with the number of characters that were left out.

@@ -37,7 +37,7 @@ const DEFAULT_ATTRIBUTES: [(&str, &str); 14] = [
 ];
 
 impl Elbv2 {
-    pub(super) fn create_target_group_call(&mut self, input: &Tree) -> Result<Tree, AwsError> {
+    pub(super) fn create_target_group_call(&mut self, now: jiff::Timestamp, input: &Tree) -> Result<Tree, AwsError> {
         let name = required(input, "Name")?;
         check_name(name, "Target group")?;
         let details = accepted_details(name, input)?;
@@ -55,6 +55,7 @@ impl Elbv2 {
         }
         let arn = identity::arn(&format!("targetgroup/{name}/{}", self.identities.next()));
         self.tag(&arn, input.list_at("Tags"))?;
+        self.settling.insert(arn.clone(), now + self.settles_after);
         self.groups.insert(
             arn.clone(),
             TargetGroup {

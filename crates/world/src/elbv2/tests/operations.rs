@@ -129,3 +129,38 @@ fn groups_tags_and_targets_that_aws_refuses_are_refused() {
     let zone = json!({"TargetGroupArn": scene.old, "Targets": [{"Id": "i-0new", "AvailabilityZone": "all"}]});
     assert_eq!(scene.call("RegisterTargets", &zone), Err("ValidationError".into()), "an instance has its own zone");
 }
+
+#[test]
+fn a_new_group_is_not_known_everywhere_at_once_where_a_test_asks_for_it() {
+    let mut scene = scene();
+    scene.elb.set_settling_time(SignedDuration::from_secs(10));
+    let new = scene.elb.create_target_group(start(), "fresh", 80, &[("crossfade:service", "users")]).unwrap();
+    let asked = [
+        ("DescribeTags", json!({"ResourceArns": [scene.old, new]})),
+        ("DescribeTargetGroupAttributes", json!({"TargetGroupArn": new})),
+    ];
+    for (operation, input) in &asked {
+        let error = scene.elb.call_json(after(9), operation, input).unwrap_err();
+        assert_eq!(error.code, "TargetGroupNotFound", "{operation}");
+    }
+    scene.elb.call_json(after(9), "DescribeTargetGroups", &json!({"TargetGroupArns": [new]})).unwrap();
+    scene.elb.call_json(after(9), "DescribeTags", &json!({"ResourceArns": [scene.old]})).unwrap();
+    for (operation, input) in &asked {
+        scene.elb.call_json(after(10), operation, input).unwrap();
+    }
+}
+
+#[test]
+fn a_deregistered_target_drains_and_a_group_that_is_left_keeps_its_targets() {
+    let mut scene = scene();
+    let one = json!({"TargetGroupArn": scene.old, "Targets": [{"Id": "i-0old1", "Port": 8080}]});
+    scene.elb.call_json(start(), "DeregisterTargets", &one).unwrap();
+    let drains = scene.states(&scene.old.clone());
+    assert!(drains.iter().any(|state| state.starts_with("draining")), "{drains:?}");
+    let health = json!({"TargetGroupArn": scene.old});
+    let gone = scene.elb.call_json(after(300), "DescribeTargetHealth", &health).unwrap().to_json();
+    assert_eq!(gone["TargetHealthDescriptions"].as_array().unwrap().len(), 1);
+    let rule = json!({"RuleArn": scene.rule});
+    scene.elb.call_json(after(300), "DeleteRule", &rule).unwrap();
+    assert_eq!(scene.elb.targets_of(&scene.old), [("i-0old2".to_owned(), 8080)], "out of every rule, and registered");
+}

@@ -198,7 +198,10 @@ fn conditions_and_transforms_that_aws_refuses_are_refused() {
     let mut scene = scene();
     let host = |values: &[&str]| json!({"Field": "host-header", "HostHeaderConfig": {"Values": values}});
     let path = |values: &[&str]| json!({"Field": "path-pattern", "PathPatternConfig": {"Values": values}});
-    let rewrite = |regex: &str| json!([{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": regex, "Replace": "/"}]}}]);
+    let rewrite = |regex: &str| {
+        let rewrites = json!([{"Regex": regex, "Replace": "/"}]);
+        json!([{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": rewrites}}])
+    };
     for (why, conditions, transforms) in [
         ("six values in two conditions", json!([host(&["a", "b", "c"]), path(&["/d", "/e", "/f"])]), json!([])),
         ("seven wildcards", json!([host(&["*a*", "*b*"]), path(&["/?*?"])]), json!([])),
