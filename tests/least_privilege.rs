@@ -36,7 +36,7 @@ const ELSEWHERE: [(&str, &[&str], &str); 10] = [
     ("roll-back", &["alarm_tags", "delete_alarms", "status"], "tests/stories/guarding.rs and hooks.rs"),
     (
         "react-to-alarm",
-        &["alarm_tags", "delete_alarms", "delete_group", "release", "groups_of_service", "groups_guarded_by"],
+        &["alarm_tags", "delete_alarms", "delete_group", "release", "groups_of_service", "all_guarded_groups"],
         "tests/stories: an alarm before the first change, and one while the table does not answer",
     ),
 ];

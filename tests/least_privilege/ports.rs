@@ -101,10 +101,12 @@ async fn groups(recorder: &mut Recorder, ports: &Connections) -> TargetGroupArn 
     recorder.was("target_groups");
     ports.tagging.groups_of_service(&samples::service("users")).await.unwrap();
     recorder.was("groups_of_service");
-    ports.tagging.groups_guarded_by("users-5xx").await.unwrap();
-    recorder.was("groups_guarded_by");
+    ports.tagging.all_guarded_groups().await.unwrap();
+    recorder.was("all_guarded_groups");
     ports.tagging.add_tags(&stays, &Tags::from([pair(&alarm, "a time"), pair(tag::STACK, "crossfade")])).await.unwrap();
     recorder.was("add_tags");
+    ports.tagging.add_tags(&stays, &Tags::from([pair(tag::MIGRATED, "users-1")])).await.unwrap();
+    recorder.was("tag_as_migrated");
     ports.tagging.remove_tags(&stays, &[alarm]).await.unwrap();
     recorder.was("remove_tags");
     ports.tagging.tags(&[stays.to_string()]).await.unwrap();

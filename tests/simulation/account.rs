@@ -197,6 +197,7 @@ impl Account {
             ledger: self.ledger.clone(),
             executions: self.machines.clone(),
             clock: self.world.clone(),
+            scan: Arc::default(),
         }
     }
 }
@@ -210,9 +211,9 @@ fn latency_of(verb: &str) -> Duration {
         "take" | "record" | "revise" | "release" | "store_policy" => latency::TABLE_WRITE,
         "start_roll_back" | "start_resumed" | "status" | "stop" => latency::START,
         "write_route" | "set_attributes" | "create_group" | "delete_group" | "register" | "add_tags"
-        | "remove_tags" => latency::MODIFY,
+        | "remove_tags" | "tag_as_migrated" => latency::MODIFY,
         "load_balancers" | "listeners" | "routes" | "read_routes" | "target_groups" | "target_groups_of"
-        | "attributes" | "health" | "groups_of_service" | "groups_guarded_by" | "tags" => latency::DESCRIBE,
+        | "attributes" | "health" | "groups_of_service" | "all_guarded_groups" | "tags" => latency::DESCRIBE,
         _ => latency::METRICS,
     }
 }

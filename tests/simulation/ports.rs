@@ -64,6 +64,7 @@ pub(crate) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
         ledger: ports.clone(),
         executions: ports,
         clock: Arc::new(VirtualClock(Arc::clone(account))),
+        scan: Arc::default(),
     }
 }
 

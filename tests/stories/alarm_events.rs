@@ -3,9 +3,12 @@
 use super::stage::{Stage, users};
 use crate::simulation::{PortFault, at_once};
 use crossfade_actions::error::ErrorClass;
+use crossfade_actions::functions::react_to_alarm::react_to_alarm;
+use crossfade_actions::ports::Ports;
 use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::{EventKind, Phase, Trigger};
 use crossfade_world::states::Status;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 fn event(name: &str, at: &str) -> Value {
@@ -165,6 +168,25 @@ fn without_the_table_an_alarm_moves_nothing_that_it_does_not_guard_or_that_is_yo
 }
 
 #[test]
+fn without_the_table_a_storm_of_alarms_searches_the_account_once() {
+    let stage = at_five_percent();
+    without_table(&stage);
+    let at = stage.world.now();
+    let react = async |ports: &Ports, alarm: &str| react_to_alarm(ports, &event(alarm, &at.to_string())).await;
+    let searches = || stage.calls.numbers_of("all_guarded_groups").len();
+    let answers = stage.alone("react-to-alarm", |ports| async move {
+        let others = [react(&ports, "disk-full").await.is_err(), react(&ports, "backup-late").await.is_err()];
+        (others, react(&ports, "users-5xx").await.is_ok(), ports)
+    });
+    let (others, ours, ports) = answers.unwrap();
+    assert_eq!((others, ours, searches()), ([true, true], true, 1), "{}", stage.told());
+    assert!(stage.is_at_baseline("users"));
+    stage.world.advance(SignedDuration::from_secs(30));
+    stage.alone("react-to-alarm", |_| async { react(&ports, "disk-full").await.is_err() });
+    assert_eq!(searches(), 2, "what is known is not kept for long");
+}
+
+#[test]
 fn without_the_table_an_alarm_of_a_migration_that_has_ended_moves_nothing() {
     let stage = Stage::migrated();
     without_table(&stage);
@@ -199,7 +221,7 @@ fn the_tags_of_an_adopted_group_name_the_alarms_of_this_migration() {
 #[test]
 fn tags_that_may_not_be_changed_do_not_keep_a_migration_from_its_end_and_are_named() {
     for (verb, named) in
-        [("remove_tags", "remove the tags crossfade:alarm-"), ("add_tags", "crossfade:migrated=users-1")]
+        [("remove_tags", "remove the tags crossfade:alarm-"), ("tag_as_migrated", "crossfade:migrated=")]
     {
         let (mut stage, _) = Stage::with_users();
         stage.calls.always(verb, PortFault::Denied);

@@ -20,7 +20,9 @@ pub use routes::{Listener, LoadBalancer, Routes};
 pub use tagging::Tagging;
 pub use target_groups::{NewGroup, TargetGroups};
 
-use std::sync::Arc;
+use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Every port that the actions use.
 #[derive(Clone)]
@@ -41,6 +43,31 @@ pub struct Ports {
     pub executions: Arc<dyn Executions>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The last search for guarded groups of this process, if any.
+    pub scan: Arc<KeptScan>,
+}
+
+/// Target groups whose tags name an alarm, with their tags.
+pub type FoundGroups = Arc<Vec<(TargetGroup, Tags)>>;
+
+/// The last search of the account for guarded target groups, kept by a process from one invocation to the next.
+#[derive(Debug, Default)]
+pub struct KeptScan(Mutex<Option<(Duration, FoundGroups)>>);
+
+impl KeptScan {
+    /// How long a search answers for others.
+    const HOLDS: Duration = Duration::from_secs(30);
+
+    /// What a search has found, if it is not too old at `now` ([`Clock::real`]).
+    pub fn at(&self, now: Duration) -> Option<FoundGroups> {
+        let kept = self.0.lock().expect("no one panics with the search in hand");
+        kept.as_ref().filter(|(at, _)| now.saturating_sub(*at) < Self::HOLDS).map(|(_, found)| Arc::clone(found))
+    }
+
+    /// Keeps what a search that began at `at` has found.
+    pub fn keep(&self, at: Duration, found: &FoundGroups) {
+        *self.0.lock().expect("no one panics with the search in hand") = Some((at, Arc::clone(found)));
+    }
 }
 
 /// An AWS call that did not succeed, classified by error code.

@@ -61,7 +61,7 @@ impl Connections {
     /// The ports of an action.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Ports {
         let Self { routes, target_groups, tagging, alarms, metrics, ledger, executions } = self;
-        Ports { routes, target_groups, tagging, alarms, metrics, ledger, executions, clock }
+        Ports { routes, target_groups, tagging, alarms, metrics, ledger, executions, clock, scan: Arc::default() }
     }
 }
 

@@ -6,6 +6,7 @@ use super::SimulatedPorts;
 use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::our_tags::tag;
 use crossfade_domain::load_balancer::route::{Route, RouteId};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
 use std::collections::BTreeMap;
@@ -128,12 +129,14 @@ impl Tagging for SimulatedPorts {
         Ok(found)
     }
 
-    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        self.call("groups_guarded_by", alarm, || at_once(self.account.world.groups_guarded_by(alarm))).await
+    async fn all_guarded_groups(&self) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        self.call("all_guarded_groups", "", || at_once(self.account.world.all_guarded_groups())).await
     }
 
     async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
-        self.call("add_tags", group.as_str(), || at_once(self.account.world.add_tags(group, tags))).await
+        // Another right than that to name alarms.
+        let verb = if tags.contains_key(tag::MIGRATED) { "tag_as_migrated" } else { "add_tags" };
+        self.call(verb, group.as_str(), || at_once(self.account.world.add_tags(group, tags))).await
     }
 
     async fn remove_tags(&self, group: &TargetGroupArn, keys: &[String]) -> Result<(), PortError> {

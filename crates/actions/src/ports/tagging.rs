@@ -23,7 +23,7 @@ pub trait Tagging: Send + Sync {
     /// this way when the table does not answer. It reads every group of the account, so nothing else calls it.
     async fn groups_of_service(&self, service: &ServiceName) -> Result<Vec<(TargetGroup, Tags)>, PortError>;
 
-    /// Every target group with the tag of an alarm (`alarms::tags::key`), with its tags. An alarm finds what it guards
+    /// Every target group with the tag of any alarm (`alarms::tags::key`), with its tags. An alarm finds what it guards
     /// this way when the table does not answer. It reads every group of the account, too.
-    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError>;
+    async fn all_guarded_groups(&self) -> Result<Vec<(TargetGroup, Tags)>, PortError>;
 }

@@ -15,6 +15,7 @@ use crossfade_domain::rollback::{Step, Withheld, way_back_by_tags};
 use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The result of a rollback by tags.
 #[derive(Debug, Default)]
@@ -51,13 +52,25 @@ pub(crate) type GuardedGroups = BTreeMap<ServiceName, Vec<(TargetGroup, Tags)>>;
 /// The groups that carry the tag of an alarm, by the service that another tag names. Groups of migrations that took
 /// their locks after `at`, when the alarm changed, are left out.
 ///
+/// When the table does not answer, every alarm of the account comes here, and most of them guard nothing. So a process
+/// searches the account once in 30 s, and leaves the account's budget of reads to the rollbacks. A group that was
+/// created since is missed: its event is delivered again a minute later.
+///
 /// # Errors
 /// The load balancer's.
 pub(crate) async fn guarded_groups(ports: &Ports, alarm: &str, at: Timestamp) -> Result<GuardedGroups, ActionError> {
     let doing = format!("looking for target groups with the tag of alarm {alarm}");
     let key = tags::key(alarm);
     let mut found = GuardedGroups::new();
-    for (group, tags) in retry(ports, &doing, || ports.tagging.groups_guarded_by(alarm)).await? {
+    let now = ports.clock.real();
+    let all = if let Some(kept) = ports.scan.at(now) {
+        kept
+    } else {
+        let all = Arc::new(retry(ports, &doing, || ports.tagging.all_guarded_groups()).await?);
+        ports.scan.keep(now, &all);
+        all
+    };
+    for (group, tags) in all.iter().filter(|(_, tags)| tags.contains_key(&key)).cloned() {
         let older = tags.get(&key).and_then(|value| tags::since(value)).is_none_or(|since| since <= at);
         let service = tags.get(tag::SERVICE).and_then(|service| ServiceName::parse(service.clone()).ok());
         if let Some(service) = service.filter(|_| older) {

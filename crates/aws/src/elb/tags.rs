@@ -39,9 +39,8 @@ impl Tagging for Elb {
             .await
     }
 
-    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let key = alarm_tags::key(alarm);
-        self.groups_tagged(|tags| may_be_of_stack(tags, &self.stack) && tags.contains_key(&key)).await
+    async fn all_guarded_groups(&self) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
+        self.groups_tagged(|tags| may_be_of_stack(tags, &self.stack) && alarm_tags::is_guarded(tags)).await
     }
 }
 

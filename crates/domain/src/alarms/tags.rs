@@ -22,6 +22,11 @@ pub fn key(alarm: &str) -> String {
     format!("{PREFIX}{hash:016x}")
 }
 
+/// Whether a group's tags name an alarm.
+pub fn is_guarded(tags: &Tags) -> bool {
+    tags.keys().any(|key| key.starts_with(PREFIX))
+}
+
 /// The tags of a migration that took its locks at `since`, for the first [`MAX_NAMED_ALARMS`] of its alarms.
 pub fn tags(alarms: &[String], since: Timestamp) -> Tags {
     alarms.iter().take(MAX_NAMED_ALARMS).map(|alarm| (key(alarm), value(alarm, since))).collect()

@@ -213,10 +213,9 @@ impl Tagging for World {
             .await
     }
 
-    async fn groups_guarded_by(&self, alarm: &str) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
-        let key = tags::key(alarm);
+    async fn all_guarded_groups(&self) -> Result<Vec<(TargetGroup, Tags)>, PortError> {
         let stack = self.stack();
-        self.groups_tagged(|tags| may_be_of_stack(tags, &stack) && tags.contains_key(&key)).await
+        self.groups_tagged(|found| may_be_of_stack(found, &stack) && tags::is_guarded(found)).await
     }
 
     async fn add_tags(&self, group: &TargetGroupArn, tags: &Tags) -> Result<(), PortError> {
