@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod group;
+pub mod membership;
 pub mod metric_query;
 pub mod our_tags;
 pub mod route;

@@ -102,6 +102,10 @@ impl TargetGroups for SimulatedPorts {
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
         self.call("register", group.as_str(), || at_once(self.account.world.register(group, targets))).await
     }
+
+    async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.call("deregister", group.as_str(), || at_once(self.account.world.deregister(group, targets))).await
+    }
 }
 
 #[async_trait::async_trait]

@@ -40,4 +40,7 @@ pub trait TargetGroups: Send + Sync {
 
     /// Registers targets; those already registered are left alone.
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError>;
+
+    /// Deregisters targets; those that are not registered are fine. In a group that is in a rule, they drain first.
+    async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError>;
 }

@@ -112,6 +112,10 @@ impl TargetGroups for Elb {
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
         self.register_targets(group, targets).await
     }
+
+    async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.deregister_targets(group, targets).await
+    }
 }
 
 impl Elb {

@@ -134,6 +134,16 @@ pub enum NewTargets {
     Ips(Vec<Target>),
 }
 
+impl NewTargets {
+    /// The targets that Crossfade registers itself; none where a controller does.
+    pub fn listed(&self) -> Option<&[Target]> {
+        match self {
+            Self::Binding(_) => None,
+            Self::Instances(targets) | Self::Ips(targets) => Some(targets),
+        }
+    }
+}
+
 /// The Kubernetes service whose pods a controller registers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -64,6 +64,20 @@ impl World {
 }
 
 impl World {
+    fn with_targets(
+        &self,
+        operation: &'static str,
+        group: &TargetGroupArn,
+        targets: &[Target],
+    ) -> Result<(), PortError> {
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let targets: Vec<Tree> = targets.iter().map(convert::target_tree).collect();
+        let input = Tree::map([("TargetGroupArn", group.as_str().into()), ("Targets", targets.into())]);
+        self.elb(operation, group.as_str(), &input).map(drop)
+    }
+
     /// Every group whose tags are wanted, with them.
     async fn groups_tagged(
         &self,
@@ -191,12 +205,11 @@ impl TargetGroups for World {
     }
 
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
-        if targets.is_empty() {
-            return Ok(());
-        }
-        let targets: Vec<Tree> = targets.iter().map(convert::target_tree).collect();
-        let input = Tree::map([("TargetGroupArn", group.as_str().into()), ("Targets", targets.into())]);
-        self.elb("RegisterTargets", group.as_str(), &input).map(drop)
+        self.with_targets("RegisterTargets", group, targets)
+    }
+
+    async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.with_targets("DeregisterTargets", group, targets)
     }
 }
 
