@@ -7,8 +7,8 @@ use super::ports::port_fault::PortFault;
 use super::run::{Due, SimulatedRun};
 use super::run_log::RunLog;
 use super::scenario::{Act, Judge, Outcome, Scenario, When};
-use super::watch::Violation;
 use super::watch::rest;
+use super::watch::{INVARIANTS, Violation};
 use super::wiring::MIGRATE;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -41,7 +41,7 @@ pub(super) struct Resumes {
 pub(super) struct Ending {
     pub(super) outcome: Option<Outcome>,
     pub(super) violations: Vec<Violation>,
-    pub(super) checks: [u64; 15],
+    pub(super) checks: [u64; INVARIANTS],
     pub(super) calls: Vec<&'static str>,
     pub(super) callers: BTreeSet<(&'static str, &'static str)>,
     pub(super) injected: usize,
@@ -147,7 +147,7 @@ impl Ending {
         Self {
             outcome: None,
             violations: vec![violation],
-            checks: [0; 15],
+            checks: [0; INVARIANTS],
             calls: Vec::new(),
             callers: BTreeSet::new(),
             injected: 0,

@@ -21,6 +21,8 @@ const REQUESTS: u32 = 10;
 const WHO: &str = "a person";
 /// A target of every old group.
 const LOST: (&str, u16) = ("i-0aaaaaaaaaaaaaaa1", 8080);
+/// A target that an earlier attempt registered: a node of the new cluster, at a port that is another service's now.
+const LEFT: (&str, u16) = ("i-0bbbbbbbbbbbbbbb1", 30090);
 
 /// What a person asks for.
 #[derive(Debug, Clone, Copy)]
@@ -140,6 +142,12 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
                 let input = json!({"TargetGroupArn": group, "Targets": [{"Id": id, "Port": port}]});
                 world.with(|state| state.elbv2.call_json(state.now, "DeregisterTargets", &input)).unwrap();
                 run.account.watch().sick(group, run.account.now());
+            }
+        }
+        Act::EarlierTargetStays => {
+            let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();
+            for group in &new {
+                world.register_instances(group.as_str(), &[LEFT.0], LEFT.1);
             }
         }
         Act::NewSideSickens => {

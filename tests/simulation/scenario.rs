@@ -98,6 +98,8 @@ pub(super) enum Act {
     OldSideLosesATarget,
     OldSideRecovers,
     NewSideSickens,
+    /// The new groups have a target of an earlier attempt, whose address somebody else has by now.
+    EarlierTargetStays,
 }
 
 /// Whether the new side is compared with the old one.
@@ -243,11 +245,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let sick = vec![(When::Recorded("intended 1"), Act::NewSideRefuses)];
     let sick = scenario("judged-and-sick", O::RolledBack, sick);
     list.push(Scenario { judge: Judge::HasTime, ..sick });
-    let anew = vec![(When::Recorded("shifted 1"), Act::RollBack), (When::Recorded("rolled back"), Act::StartAnew)];
-    let mut anew = scenario("started-anew", O::Migrated, anew);
-    // The second one may be stopped before it begins, or be the one that a fault rolls back.
-    anew.or = vec![O::RolledBack, O::Refused];
-    list.push(anew);
+    list.extend(started_anew());
     for scenario in &mut list {
         let is = |part: &str| scenario.name.contains(part);
         scenario.about = if is("alarm") || is("new-side-fails") {
@@ -258,11 +256,26 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             10
         } else if is("old-side") {
             11
+        } else if is("target-left") {
+            20
         } else {
             13
         };
     }
     list
+}
+
+/// A second migration after one that was rolled back.
+fn started_anew() -> [Scenario; 2] {
+    let by_hand = || (When::Recorded("shifted 1"), Act::RollBack);
+    let after = |act| (When::Recorded("rolled back"), act);
+    // The second one may be stopped before it begins, or be the one that a fault rolls back.
+    let anew = |name, script| Scenario {
+        or: vec![Outcome::RolledBack, Outcome::Refused],
+        ..scenario(name, Outcome::Migrated, script)
+    };
+    let left = vec![by_hand(), after(Act::EarlierTargetStays), after(Act::StartAnew)];
+    [anew("started-anew", vec![by_hand(), after(Act::StartAnew)]), anew("started-anew-with-a-target-left", left)]
 }
 
 /// A hook that fails rolls back on the way up, and halts after a rollback.

@@ -8,4 +8,5 @@ pub mod health;
 pub mod judge;
 pub mod operator;
 pub mod opinion;
+pub mod readiness;
 pub mod verdict;

@@ -4,8 +4,8 @@ use crate::error::ActionError;
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
 use crate::ports::Ports;
-use crate::reads::health::health;
-use crossfade_domain::gates::health::{HEALTHY_READS, targets_verdict};
+use crate::reads::health::{health, new_group};
+use crossfade_domain::gates::health::{HEALTHY_READS, new_group_verdict};
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use futures::FutureExt as _;
@@ -53,10 +53,12 @@ async fn check(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cu
 }
 
 async fn look(ports: &Ports, migration: &Migration) -> Result<(bool, String), ActionError> {
-    let mut all = !migration.head.new_groups.is_empty();
+    let Migration { head, plan } = migration;
+    let mut all = true;
     let mut seen = Vec::new();
-    for new in migration.head.new_groups.values() {
-        let verdict = targets_verdict(&health(ports, new).await?, migration.plan.policy.min_healthy);
+    for group in &plan.groups {
+        let new = new_group(head, group)?;
+        let verdict = new_group_verdict(plan, group, &health(ports, new).await?);
         all &= verdict.enough;
         seen.push(format!("{}: {}", new.name(), verdict.reason));
     }

@@ -3,7 +3,7 @@
 use crate::error::{ActionError, Doing as _};
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
 use crate::reads::alarms::alarms_since;
-use crate::reads::health::too_few_new;
+use crate::reads::health::new_side;
 use crate::reads::journal::{open_heads, plan_of};
 use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{Head, Phase, Trigger};
@@ -112,7 +112,7 @@ async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option
         return Ok(Some((Trigger::AlarmEvent, cause)));
     }
     // Unreadable alarms are an error, but the health is checked first.
-    if let Some(reason) = too_few_new(ports, &plan, head).await? {
+    if let Some(reason) = new_side(ports, &plan, head).await?.unhealthy {
         return Ok(Some((Trigger::Health, format!("unhealthy while the migration was halted: {reason}"))));
     }
     alarm.map(|_| None)

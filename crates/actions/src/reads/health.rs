@@ -5,11 +5,12 @@ use crate::ports::Ports;
 use crate::reads::deadline::Deadline;
 use crate::retry::retry_while;
 use crossfade_domain::gates::capacity::capacity_verdict;
-use crossfade_domain::gates::health::targets_verdict;
+use crossfade_domain::gates::health::new_group_verdict;
+use crossfade_domain::gates::readiness::not_ready;
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::group::{TargetHealth, healthy_count};
 use crossfade_domain::names::TargetGroupArn;
-use crossfade_domain::plan::Plan;
+use crossfade_domain::plan::{Plan, PlannedGroup};
 use crossfade_domain::rollback::GroupHealth;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -65,22 +66,40 @@ pub(crate) async fn health_of_pairs<'a>(
     futures::future::join_all(reads).await.into_iter().collect()
 }
 
-/// Names the first new group with too few healthy targets for more traffic; none if all have enough (invariant 2).
+/// The group that was created for a planned one.
+///
+/// # Errors
+/// `Internal` before it exists.
+pub(crate) fn new_group<'a>(head: &'a Head, group: &PlannedGroup) -> Result<&'a TargetGroupArn, ActionError> {
+    let missing = || ActionError::Internal(format!("{} has no new group for {}", head.migration, group.old));
+    head.new_groups.get(&group.old).ok_or_else(missing)
+}
+
+/// What speaks against more traffic for the new side; nothing where both are none.
+#[derive(Debug, Default)]
+pub(crate) struct NewSide {
+    /// Names the first new group with too few healthy targets (invariant 2).
+    pub(crate) unhealthy: Option<String>,
+    /// Why the first new group that is healthy has to wait all the same.
+    pub(crate) not_ready: Option<String>,
+}
+
+/// Reads the health of the new groups, and what speaks against more traffic for them.
 ///
 /// # Errors
 /// The load balancer's.
-pub(crate) async fn too_few_new(ports: &Ports, plan: &Plan, head: &Head) -> Result<Option<String>, ActionError> {
+pub(crate) async fn new_side(ports: &Ports, plan: &Plan, head: &Head) -> Result<NewSide, ActionError> {
+    let mut found = NewSide::default();
     for group in &plan.groups {
-        let new = head
-            .new_groups
-            .get(&group.old)
-            .ok_or_else(|| ActionError::Internal(format!("{} has no new group for {}", head.migration, group.old)))?;
-        let verdict = targets_verdict(&health(ports, new).await?, plan.policy.min_healthy);
+        let new = new_group(head, group)?;
+        let registered = health(ports, new).await?;
+        let verdict = new_group_verdict(plan, group, &registered);
         if !verdict.enough {
-            return Ok(Some(format!("new group {}: {}", new.name(), verdict.reason)));
+            found.unhealthy.get_or_insert(format!("new group {}: {}", new.name(), verdict.reason));
         }
+        found.not_ready = found.not_ready.or_else(|| not_ready(plan, group, new, &registered));
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// Names the first old group that could not take its traffic back; none if all could (invariant 11).

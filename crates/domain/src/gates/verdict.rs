@@ -12,10 +12,11 @@ use crate::alarms::quiet::AlarmsRead;
 use crate::gates::alarms::alarms_opinion;
 use crate::gates::capacity::capacity_verdict;
 use crate::gates::drift::drift_opinion;
-use crate::gates::health::targets_verdict;
+use crate::gates::health::new_group_verdict;
 use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
 use crate::gates::operator::operator_opinion;
 use crate::gates::opinion::{Gate, Opinion, Vote};
+use crate::gates::readiness;
 use crate::journal::cursor::NextStep;
 use crate::journal::{Head, Phase, Trigger};
 use crate::load_balancer::group::{TargetHealth, healthy_count};
@@ -154,7 +155,7 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
         let Some(targets) = health.get(new) else {
             return Opinion::unreadable(Gate::Health, &format!("no answer about {}", new.name()));
         };
-        let verdict = targets_verdict(targets, inputs.plan.policy.min_healthy);
+        let verdict = new_group_verdict(inputs.plan, planned, targets);
         if !verdict.enough {
             unhealthy.push(format!("{}: {}", new.name(), verdict.reason));
         }
@@ -253,10 +254,22 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     if approve && !approved {
         return held(inputs, NextStep::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
     }
+    if let Some(reason) = not_ready(inputs) {
+        return held(inputs, NextStep::Hold, Gate::Capacity, noted(format!("{baked}; waits: {reason}")));
+    }
     plan.step(number + 1).map_or_else(
         || decided(NextStep::Finish, 0, format!("{baked}, the last step")),
         |next| decided(NextStep::Advance, 0, format!("{baked}, on to {}", next.weight)),
     )
+}
+
+/// The first new group that must not get more traffic, and why.
+fn not_ready(inputs: &SliceInputs<'_>) -> Option<String> {
+    let health = inputs.new_side.as_ref().ok()?;
+    inputs.plan.groups.iter().find_map(|group| {
+        let new = inputs.head.new_groups.get(&group.old)?;
+        readiness::not_ready(inputs.plan, group, new, health.get(new)?)
+    })
 }
 
 /// A hold or an approval: the wait between two checks grows to a quarter of an hour, and ends in a halt.

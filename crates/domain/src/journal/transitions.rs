@@ -31,7 +31,9 @@ impl Head {
         let mut next = self.clone();
         next.sequence = event.sequence;
         match (self.phase, &event.kind) {
-            (P::Planned, E::Planned { .. }) | (P::RollingBack | P::Settling, E::ForeignEditKept { .. }) => {}
+            (P::Planned, E::Planned { .. })
+            | (P::Moving, E::UnlistedTargetsFound { .. })
+            | (P::RollingBack | P::Settling, E::ForeignEditKept { .. }) => {}
             (P::Planned, E::GroupsCreated { groups }) => next.new_groups.clone_from(groups),
             (P::Planned, E::GuardsCreated { .. }) => next.guarded = true,
             (P::Planned | P::Moving, E::ShiftIntended { step, .. }) => {

@@ -47,6 +47,8 @@ pub enum FindingCode {
     AppCookieStickiness,
     /// The new group's name belongs to someone else's group.
     NewGroupNameTaken,
+    /// The new group exists, with targets that the policy does not list.
+    UnlistedTargets,
     /// The load balancer could not use another target group.
     TooManyGroupsOnLoadBalancer,
     /// No route forwards to an old target group.
@@ -106,7 +108,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -115,6 +117,7 @@ impl FindingCode {
         Self::UnsupportedTargetType,
         Self::AppCookieStickiness,
         Self::NewGroupNameTaken,
+        Self::UnlistedTargets,
         Self::TooManyGroupsOnLoadBalancer,
         Self::NoRoutes,
         Self::TooManyRoutes,
@@ -154,6 +157,7 @@ impl FindingCode {
             Self::UnsupportedTargetType => "unsupported-target-type",
             Self::AppCookieStickiness => "app-cookie-stickiness",
             Self::NewGroupNameTaken => "new-group-name-taken",
+            Self::UnlistedTargets => "unlisted-targets",
             Self::TooManyGroupsOnLoadBalancer => "too-many-groups-on-load-balancer",
             Self::NoRoutes => "no-routes",
             Self::TooManyRoutes => "too-many-routes",

@@ -1,5 +1,5 @@
 use super::fixture::{
-    PREFIX, alarm, balancer_arn, forward, group, inventory, listener, observed, planned, policy, route, rule,
+    PREFIX, alarm, balancer_arn, forward, group, holder, inventory, listener, observed, planned, policy, route, rule,
 };
 use super::*;
 use crate::alarms::alarm::AlarmState;
@@ -218,7 +218,7 @@ fn a_name_is_taken_over_only_from_ourselves() {
     let held_with = |pairs: &[(&str, &str)]| {
         let (name, tags) = (name.clone(), tags(pairs));
         move |_: &mut ServicePolicy, inventory: &mut Inventory| {
-            inventory.name_holders.insert(name.clone(), (group(&name), tags));
+            inventory.name_holders.insert(name.clone(), holder(&name, tags));
         }
     };
     let subject = format!(":targetgroup/{name}/1");

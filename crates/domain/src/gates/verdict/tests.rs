@@ -1,5 +1,6 @@
 mod begun;
 mod judging;
+mod readiness;
 
 use super::*;
 use crate::alarms::alarm::{Alarm, AlarmState};
@@ -47,7 +48,8 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let policy = decode_service(&json!({
-            "name": "users", "oldTargetGroups": "old", "newTargets": { "instances": ["i-1"] }, "alarms": ["a"],
+            "name": "users", "oldTargetGroups": "old", "alarms": ["a"],
+            "newTargets": { "binding": { "namespace": "prod", "service": "users", "port": 80 } },
             "minHealthy": 2, "maxHold": "1h",
             "schedule": [
                 { "weight": 5, "bake": "10m" },
