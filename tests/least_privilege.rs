@@ -194,6 +194,7 @@ fn a_stack_may_change_its_own_groups_and_no_other_stacks() {
         "AddTags",
         "DeleteTargetGroup",
         "DeregisterTargets",
+        "ModifyTargetGroup",
         "ModifyTargetGroupAttributes",
         "RegisterTargets",
         "RemoveTags",

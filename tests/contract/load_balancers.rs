@@ -34,6 +34,7 @@ on_both_sides![
     an_empty_group_has_no_health_and_an_unused_one_is_unused,
     a_target_is_deregistered_by_its_id_and_its_port,
     a_group_is_created_as_it_was_asked_for,
+    a_health_check_is_changed_as_a_whole,
     a_group_is_deleted_only_when_nothing_uses_it,
     load_balancers_that_exist_are_described,
 ];
@@ -432,6 +433,27 @@ pub(crate) fn new_group(path: &str) -> NewGroup {
     };
     let tags = Tags::from([("crossfade:service".to_owned(), "users".to_owned())]);
     NewGroup { name: "cf-users-1a2b3c4d".to_owned(), settings, tags }
+}
+
+async fn a_health_check_is_changed_as_a_whole(side: Side) {
+    let open = side.open(&world()).await;
+    let port = &open.target_groups;
+    let created = port.create_group(&new_group("/ready")).await.unwrap();
+    let wanted = HealthCheck {
+        port: "traffic-port".to_owned(),
+        path: Some("/live".to_owned()),
+        interval_seconds: 20,
+        timeout_seconds: 6,
+        healthy_threshold: 5,
+        unhealthy_threshold: 2,
+        http_codes: Some("200-299".to_owned()),
+        ..created.settings.health_check.clone()
+    };
+    port.set_health_check(&created.arn, &wanted).await.unwrap();
+    let found = port.target_groups(&[created.arn.to_string()]).await.unwrap();
+    assert_eq!(found[0].settings, GroupSettings { health_check: wanted.clone(), ..created.settings });
+    let gone = group("arn:aws:elasticloadbalancing:eu-west-1:000000000000:targetgroup/gone/0");
+    assert!(matches!(port.set_health_check(&gone, &wanted).await, Err(PortError::NotFound { .. })));
 }
 
 async fn a_group_is_created_as_it_was_asked_for(side: Side) {

@@ -148,6 +148,8 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
             let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();
             for group in &new {
                 world.register_instances(group.as_str(), &[LEFT.0], LEFT.1);
+                let input = json!({"TargetGroupArn": group, "HealthCheckPath": "/of-an-earlier-attempt"});
+                world.with(|state| state.elbv2.call_json(state.now, "ModifyTargetGroup", &input)).unwrap();
             }
         }
         Act::NewSideSickens => {

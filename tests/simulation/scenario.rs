@@ -98,7 +98,7 @@ pub(super) enum Act {
     OldSideLosesATarget,
     OldSideRecovers,
     NewSideSickens,
-    /// The new groups have a target of an earlier attempt, whose address somebody else has by now.
+    /// The new groups have the health check of an earlier attempt, and a target whose address somebody else has by now.
     EarlierTargetStays,
 }
 

@@ -1,11 +1,12 @@
 //! A second attempt, and what the first one left.
 
 use super::stage::{Stage, users};
-use crate::simulation::at_once;
+use crate::simulation::{PortFault, at_once};
 use crossfade_actions::ports::TargetGroups as _;
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::HealthState;
 use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::plan::FindingCode;
 use crossfade_world::states::Status;
 use crossfade_world::world::ServiceOnBalancer;
 use serde_json::{Value, json};
@@ -109,4 +110,50 @@ fn invariant_20_a_target_that_appears_later_holds_the_next_step_and_does_not_cou
         _ => None,
     });
     assert_eq!(held.len(), 1, "{held:?}\n{}", stage.told());
+}
+
+#[test]
+fn invariant_20_a_second_attempt_gives_the_group_of_the_first_the_planned_health_check() {
+    let (mut stage, service) = rolled_back_once();
+    let new = stage.new_group("users", &service.old_group);
+    let of = |stage: &Stage, group: &str| {
+        let found = at_once(stage.world.target_groups(&[group.to_owned()])).unwrap();
+        found[0].settings.health_check.clone()
+    };
+    let input = json!({"TargetGroupArn": new, "HealthCheckPath": "/stale", "HealthCheckIntervalSeconds": 77});
+    stage.world.with(|state| state.elbv2.call_json(state.now, "ModifyTargetGroup", &input)).unwrap();
+    let execution = stage.start("second", users());
+    stage.run();
+    assert_eq!(stage.ended(&execution).0, Status::Succeeded, "{}", stage.told());
+    assert_eq!(of(&stage, &new), of(&stage, &service.old_group));
+    let codes: Vec<FindingCode> = stage.plan("users").findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [FindingCode::HealthCheckDiffers]);
+}
+
+#[test]
+fn invariant_20_a_group_of_the_first_attempt_with_another_port_refuses_the_second_plan() {
+    let (stage, _) = rolled_back_once();
+    let second = users_on(&[("i-0bbbbbbbbbbbbbbb1", 30090), ("i-0bbbbbbbbbbbbbbb2", 30090)]);
+    let input = json!({"request": second, "execution": "arn"});
+    let answer = stage.call("plan-migration", &input).unwrap().unwrap();
+    let reason = answer["reason"].as_str().unwrap();
+    assert_eq!(answer["error"], "Refused");
+    assert!(reason.contains("port is 30080, expected 30090"), "{reason}");
+    assert!(reason.contains("aws elbv2 delete-target-group --target-group-arn arn:"), "{reason}");
+}
+
+#[test]
+fn a_group_that_is_not_known_everywhere_right_after_its_creation_is_asked_for_again() {
+    let calls = Stage::migrated().calls.made();
+    let created = calls.iter().position(|verb| *verb == "create_group").unwrap();
+    let attached = calls.iter().position(|verb| *verb == "write_route").unwrap();
+    let after: Vec<usize> =
+        (created + 1..attached).filter(|call| ["tags", "attributes"].contains(&calls[*call])).collect();
+    assert!(after.len() >= 2, "{calls:?}");
+    for call in after {
+        let (mut stage, _) = Stage::with_users();
+        stage.calls.at(call, PortFault::NotKnownYet);
+        let execution = stage.migrate(users());
+        assert_eq!(stage.ended(&execution).0, Status::Succeeded, "{}\n{}", calls[call], stage.told());
+    }
 }

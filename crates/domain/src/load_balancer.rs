@@ -2,6 +2,7 @@
 //! groups, and the tags that make a group ours.
 
 pub mod action;
+pub mod difference;
 pub mod group;
 pub mod membership;
 pub mod metric_query;

@@ -1,5 +1,7 @@
 use super::PortError;
-use crossfade_domain::load_balancer::group::{Attributes, GroupSettings, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::group::{
+    Attributes, GroupSettings, HealthCheck, Tags, Target, TargetGroup, TargetHealth,
+};
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 
 /// A target group to be created.
@@ -34,6 +36,9 @@ pub trait TargetGroups: Send + Sync {
     /// Creates a group. If one with the same name and settings exists, AWS returns that one, whoever owns it: check its
     /// tags.
     async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError>;
+
+    /// Changes a group's health check; the rest of its settings cannot be changed.
+    async fn set_health_check(&self, group: &TargetGroupArn, health_check: &HealthCheck) -> Result<(), PortError>;
 
     /// Deletes a group; one that is gone is fine.
     async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError>;

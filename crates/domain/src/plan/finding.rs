@@ -47,6 +47,10 @@ pub enum FindingCode {
     AppCookieStickiness,
     /// The new group's name belongs to someone else's group.
     NewGroupNameTaken,
+    /// The new group exists, with settings that AWS cannot change, or on another load balancer.
+    NewGroupDiffers,
+    /// The new group exists, with another health check, which the migration changes.
+    HealthCheckDiffers,
     /// The new group exists, with targets that the policy does not list.
     UnlistedTargets,
     /// The load balancer could not use another target group.
@@ -108,7 +112,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -117,6 +121,8 @@ impl FindingCode {
         Self::UnsupportedTargetType,
         Self::AppCookieStickiness,
         Self::NewGroupNameTaken,
+        Self::NewGroupDiffers,
+        Self::HealthCheckDiffers,
         Self::UnlistedTargets,
         Self::TooManyGroupsOnLoadBalancer,
         Self::NoRoutes,
@@ -157,6 +163,8 @@ impl FindingCode {
             Self::UnsupportedTargetType => "unsupported-target-type",
             Self::AppCookieStickiness => "app-cookie-stickiness",
             Self::NewGroupNameTaken => "new-group-name-taken",
+            Self::NewGroupDiffers => "new-group-differs",
+            Self::HealthCheckDiffers => "health-check-differs",
             Self::UnlistedTargets => "unlisted-targets",
             Self::TooManyGroupsOnLoadBalancer => "too-many-groups-on-load-balancer",
             Self::NoRoutes => "no-routes",

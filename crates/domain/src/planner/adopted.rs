@@ -3,6 +3,7 @@
 use super::findings::Findings;
 use super::inventory::{Inventory, NameHolder, ObservedGroup};
 use super::{new_group, new_group_name};
+use crate::load_balancer::difference::{self, Difference};
 use crate::load_balancer::membership::{Membership, named};
 use crate::load_balancer::our_tags::is_ours;
 use crate::plan::FindingCode;
@@ -11,6 +12,7 @@ use crate::policy::service_policy::ServicePolicy;
 pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, old: &ObservedGroup, findings: &mut Findings) {
     let Some(holder) = inventory.name_holders.get(&new_group_name(&policy.name, &old.group.arn)) else { return };
     if is_ours(&holder.tags, &inventory.stack, &policy.name, &old.group.arn) {
+        settings(policy, old, holder, findings);
         targets(policy, old, holder, findings);
     } else {
         findings.refuse(
@@ -23,6 +25,45 @@ pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, old: &Observe
             ),
         );
     }
+}
+
+/// Refuses what AWS cannot change in a group that an earlier attempt left, and names what the migration will change.
+fn settings(policy: &ServicePolicy, old: &ObservedGroup, holder: &NameHolder, findings: &mut Findings) {
+    let (wanted, NameHolder { group, .. }) = (new_group::settings(policy, old), holder);
+    let mut stays = difference::of_what_stays(&wanted, &group.settings);
+    stays.extend(another_load_balancer(old, holder));
+    if !stays.is_empty() {
+        findings.refuse(
+            FindingCode::NewGroupDiffers,
+            group.arn.as_str(),
+            format!(
+                "the target group {} exists from an earlier attempt and is not as planned: {}; AWS cannot change that. \
+                 Delete it and start again: aws elbv2 delete-target-group --target-group-arn {}",
+                group.name,
+                difference::listed(&stays),
+                group.arn
+            ),
+        );
+    }
+    let changed = difference::of_health_check(&wanted.health_check, &group.settings.health_check);
+    if stays.is_empty() && !changed.is_empty() {
+        findings.warn(
+            FindingCode::HealthCheckDiffers,
+            group.arn.as_str(),
+            format!(
+                "the target group {} exists from an earlier attempt with another health check than the old group: {}; \
+                 the migration changes it",
+                group.name,
+                difference::listed(&changed)
+            ),
+        );
+    }
+}
+
+fn another_load_balancer(old: &ObservedGroup, holder: &NameHolder) -> Option<Difference> {
+    let expected = old.group.load_balancers.first()?;
+    let found = holder.group.load_balancers.iter().find(|balancer| *balancer != expected)?;
+    Some(Difference { setting: "load balancer", expected: expected.name().to_owned(), found: found.name().to_owned() })
 }
 
 /// Names the targets that the migration will remove before it registers its own.
@@ -50,7 +91,7 @@ mod tests {
     use crate::load_balancer::group::{HealthState, Target, TargetHealth};
     use crate::names::ServiceName;
     use crate::plan::Finding;
-    use crate::planner::fixture::{holder, inventory, our_tags, planned, policy};
+    use crate::planner::fixture::{balancer_arn, holder, inventory, our_tags, planned, policy};
     use crate::policy::service_policy::NewTargets;
 
     /// The findings of a plan for two addresses, with an earlier attempt's copy of `users-public` as `change` makes it.
@@ -87,5 +128,51 @@ mod tests {
         );
         // A controller removes what is not its own.
         assert_eq!(findings(policy().new_targets, registered(&["10.0.0.7"])).unwrap(), []);
+    }
+
+    #[test]
+    fn what_aws_cannot_change_refuses_the_plan_and_says_how_to_delete_the_group() {
+        #[track_caller]
+        fn check(change: impl FnOnce(&mut NameHolder), expected: &str) {
+            let found = findings(policy().new_targets, change).unwrap_err();
+            let [finding] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!(finding.code, FindingCode::NewGroupDiffers);
+            let command = format!("aws elbv2 delete-target-group --target-group-arn {}", finding.subject);
+            assert!(finding.message.contains(expected) && finding.message.ends_with(&command), "{}", finding.message);
+        }
+        check(|left| left.group.settings.port = 30080, "port is 30080, expected 8080;");
+        check(|left| left.group.settings.target_type = "instance".into(), "target type is instance, expected ip;");
+        check(|left| left.group.settings.protocol = "HTTPS".into(), "protocol is HTTPS, expected HTTP;");
+        let version = |left: &mut NameHolder| left.group.settings.protocol_version = Some("HTTP2".into());
+        check(version, "protocol version is HTTP2, expected HTTP1;");
+        check(|left| left.group.settings.vpc = Some("vpc-2".into()), "VPC is vpc-2, expected vpc-1;");
+        let family = |left: &mut NameHolder| left.group.settings.ip_address_type = Some("ipv6".into());
+        check(family, "IP address type is ipv6, expected ipv4;");
+        let elsewhere = |left: &mut NameHolder| left.group.load_balancers = vec![balancer_arn("internal")];
+        check(elsewhere, "load balancer is internal, expected public;");
+        let two = |left: &mut NameHolder| {
+            left.group.settings.port = 30080;
+            left.group.settings.target_type = "instance".into();
+            left.group.settings.health_check.path = Some("/".into());
+        };
+        check(two, "target type is instance, expected ip; port is 30080, expected 8080;");
+    }
+
+    #[test]
+    fn another_health_check_is_named_and_what_is_left_unsaid_is_the_default() {
+        let found = findings(policy().new_targets, |left| {
+            left.group.settings.health_check.path = Some("/".into());
+            left.group.settings.health_check.interval_seconds = 30;
+        })
+        .unwrap();
+        let [finding] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(finding.code, FindingCode::HealthCheckDiffers);
+        let differences = "health check path is /, expected /health; interval is 30 s, expected 10 s; the migration";
+        assert!(finding.message.contains(differences), "{}", finding.message);
+        let unsaid = |left: &mut NameHolder| {
+            left.group.settings.protocol_version = None;
+            left.group.settings.ip_address_type = None;
+        };
+        assert_eq!(findings(policy().new_targets, unsaid).unwrap(), []);
     }
 }

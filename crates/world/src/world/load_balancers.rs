@@ -5,7 +5,7 @@ use crate::tree::Tree;
 use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::load_balancer::action::Action;
-use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::group::{Attributes, HealthCheck, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::load_balancer::our_tags::{may_be_of_stack, tag};
 use crossfade_domain::load_balancer::route::{Route, RouteId};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn, ServiceName, TargetGroupArn};
@@ -197,6 +197,12 @@ impl TargetGroups for World {
         let answer = self.elb("CreateTargetGroup", &group.name, &input)?;
         let created = answer.list_at("TargetGroups").first().expect("a created group is returned");
         Ok(convert::target_group(created))
+    }
+
+    async fn set_health_check(&self, group: &TargetGroupArn, health_check: &HealthCheck) -> Result<(), PortError> {
+        let mut input = Tree::map([("TargetGroupArn", group.as_str().into())]);
+        convert::set_health_check(&mut input, health_check);
+        self.elb("ModifyTargetGroup", group.as_str(), &input).map(drop)
     }
 
     async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
