@@ -6,6 +6,7 @@ use crate::migration::ownership::owned;
 use crate::ports::Ports;
 use crate::reads::health::{health, new_group};
 use crossfade_domain::gates::health::{HEALTHY_READS, new_group_verdict};
+use crossfade_domain::gates::readiness::is_much_smaller;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use futures::FutureExt as _;
@@ -60,7 +61,11 @@ async fn look(ports: &Ports, migration: &Migration) -> Result<(bool, String), Ac
         let new = new_group(head, group)?;
         let verdict = new_group_verdict(plan, group, &health(ports, new).await?);
         all &= verdict.enough;
-        seen.push(format!("{}: {}", new.name(), verdict.reason));
+        let mut reason = format!("{}: {}", new.name(), verdict.reason);
+        if verdict.enough && is_much_smaller(group.old_healthy, verdict.healthy) {
+            reason = format!("{reason}, fewer than half of the {} of {}", group.old_healthy, group.old.name());
+        }
+        seen.push(reason);
     }
     Ok((all, seen.join("; ")))
 }

@@ -134,7 +134,8 @@ async fn objection(
     if is_paused(head) {
         return held(ports, migration, step, exposed, "paused by an operator").await.map(Some);
     }
-    let NewSide { unhealthy, not_ready } = new_side(ports, plan, head).await?;
+    let weight = plan.step(step).map_or(Weight::ZERO, |step| step.weight);
+    let NewSide { unhealthy, not_ready } = new_side(ports, plan, head, weight).await?;
     if let Some(reason) = unhealthy.as_ref().filter(|_| exposed && !begun) {
         // What the gates would say of an unhealthy new side with traffic, a slice earlier.
         return Ok(Some(migration.answer(step, NextStep::RollBack, format!("health: {reason}"))));

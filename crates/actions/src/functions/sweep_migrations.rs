@@ -7,6 +7,7 @@ use crate::reads::health::new_side;
 use crate::reads::journal::{open_heads, plan_of};
 use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{Head, Phase, Trigger};
+use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -112,7 +113,7 @@ async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option
         return Ok(Some((Trigger::AlarmEvent, cause)));
     }
     // Unreadable alarms are an error, but the health is checked first.
-    if let Some(reason) = new_side(ports, &plan, head).await?.unhealthy {
+    if let Some(reason) = new_side(ports, &plan, head, Weight::ZERO).await?.unhealthy {
         return Ok(Some((Trigger::Health, format!("unhealthy while the migration was halted: {reason}"))));
     }
     alarm.map(|_| None)

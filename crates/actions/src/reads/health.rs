@@ -12,6 +12,7 @@ use crossfade_domain::load_balancer::group::{TargetHealth, healthy_count};
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::{Plan, PlannedGroup};
 use crossfade_domain::rollback::GroupHealth;
+use crossfade_domain::weight::Weight;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -84,11 +85,11 @@ pub(crate) struct NewSide {
     pub(crate) not_ready: Option<String>,
 }
 
-/// Reads the health of the new groups, and what speaks against more traffic for them.
+/// Reads the health of the new groups, and what speaks against a weight for them.
 ///
 /// # Errors
 /// The load balancer's.
-pub(crate) async fn new_side(ports: &Ports, plan: &Plan, head: &Head) -> Result<NewSide, ActionError> {
+pub(crate) async fn new_side(ports: &Ports, plan: &Plan, head: &Head, weight: Weight) -> Result<NewSide, ActionError> {
     let mut found = NewSide::default();
     for group in &plan.groups {
         let new = new_group(head, group)?;
@@ -97,7 +98,7 @@ pub(crate) async fn new_side(ports: &Ports, plan: &Plan, head: &Head) -> Result<
         if !verdict.enough {
             found.unhealthy.get_or_insert(format!("new group {}: {}", new.name(), verdict.reason));
         }
-        found.not_ready = found.not_ready.or_else(|| not_ready(plan, group, new, &registered));
+        found.not_ready = found.not_ready.or_else(|| not_ready(plan, group, new, &registered, weight));
     }
     Ok(found)
 }

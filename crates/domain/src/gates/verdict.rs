@@ -254,21 +254,22 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     if approve && !approved {
         return held(inputs, NextStep::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
     }
-    if let Some(reason) = not_ready(inputs) {
+    let next = plan.step(number + 1);
+    if let Some(reason) = not_ready(inputs, next.map_or(weight, |next| next.weight)) {
         return held(inputs, NextStep::Hold, Gate::Capacity, noted(format!("{baked}; waits: {reason}")));
     }
-    plan.step(number + 1).map_or_else(
+    next.map_or_else(
         || decided(NextStep::Finish, 0, format!("{baked}, the last step")),
         |next| decided(NextStep::Advance, 0, format!("{baked}, on to {}", next.weight)),
     )
 }
 
-/// The first new group that must not get more traffic, and why.
-fn not_ready(inputs: &SliceInputs<'_>) -> Option<String> {
+/// The first new group that must not get a weight, and why.
+fn not_ready(inputs: &SliceInputs<'_>, weight: Weight) -> Option<String> {
     let health = inputs.new_side.as_ref().ok()?;
     inputs.plan.groups.iter().find_map(|group| {
         let new = inputs.head.new_groups.get(&group.old)?;
-        readiness::not_ready(inputs.plan, group, new, health.get(new)?)
+        readiness::not_ready(inputs.plan, group, new, health.get(new)?, weight)
     })
 }
 

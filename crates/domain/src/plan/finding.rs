@@ -47,6 +47,10 @@ pub enum FindingCode {
     AppCookieStickiness,
     /// The new group's name belongs to someone else's group.
     NewGroupNameTaken,
+    /// The policy lists fewer new targets than must be healthy.
+    TooFewTargets,
+    /// The policy lists fewer new targets than half of the old group's healthy ones.
+    NewSideSmaller,
     /// The new group exists, with settings that AWS cannot change, or on another load balancer.
     NewGroupDiffers,
     /// The new group exists, with another health check, which the migration changes.
@@ -112,7 +116,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -121,6 +125,8 @@ impl FindingCode {
         Self::UnsupportedTargetType,
         Self::AppCookieStickiness,
         Self::NewGroupNameTaken,
+        Self::TooFewTargets,
+        Self::NewSideSmaller,
         Self::NewGroupDiffers,
         Self::HealthCheckDiffers,
         Self::UnlistedTargets,
@@ -163,6 +169,8 @@ impl FindingCode {
             Self::UnsupportedTargetType => "unsupported-target-type",
             Self::AppCookieStickiness => "app-cookie-stickiness",
             Self::NewGroupNameTaken => "new-group-name-taken",
+            Self::TooFewTargets => "too-few-targets",
+            Self::NewSideSmaller => "new-side-smaller",
             Self::NewGroupDiffers => "new-group-differs",
             Self::HealthCheckDiffers => "health-check-differs",
             Self::UnlistedTargets => "unlisted-targets",

@@ -1,10 +1,12 @@
 //! The new target group as a copy of the old one.
 
 use super::findings::Findings;
+use crate::gates::readiness::is_much_smaller;
 use crate::load_balancer::action::{Forward, GroupStickiness};
-use crate::load_balancer::group::{Attributes, GroupSettings};
+use crate::load_balancer::group::{Attributes, GroupSettings, healthy_count};
 use crate::plan::FindingCode;
 use crate::planner::inventory::ObservedGroup;
+use crate::policy::document::too_few_targets;
 use crate::policy::service_policy::{NewTargets, ServicePolicy};
 
 /// The longest that group stickiness may last, in seconds.
@@ -64,6 +66,26 @@ pub(super) fn attached_stickiness(
     Some(GroupStickiness { enabled: true, duration_seconds: Some(seconds) })
 }
 
+fn number_of_targets(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+    if let Some(reason) = too_few_targets(policy) {
+        findings.refuse(FindingCode::TooFewTargets, "newTargets", reason);
+        return;
+    }
+    let Some(listed) = policy.new_targets.listed().and_then(|listed| u32::try_from(listed.len()).ok()) else { return };
+    let healthy = healthy_count(&old.health);
+    if is_much_smaller(healthy, listed) {
+        findings.warn(
+            FindingCode::NewSideSmaller,
+            old.group.arn.as_str(),
+            format!(
+                "newTargets lists {listed} targets, fewer than half of the {healthy} that are healthy in {}; make sure \
+                 that they can take all traffic, or set newHealthyShare, which makes each step wait for enough",
+                old.group.name
+            ),
+        );
+    }
+}
+
 pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
     let check = &old.group.settings.health_check;
     if check.enabled && check.port != "traffic-port" {
@@ -76,6 +98,7 @@ pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut F
             ),
         );
     }
+    number_of_targets(policy, old, findings);
     for (key, value) in &old.attributes {
         let count = key.ends_with(".minimum_healthy_targets.count");
         if count && value.parse::<u32>().is_ok_and(|count| count > policy.min_healthy) {

@@ -108,6 +108,7 @@ fn a_new_group_copies_the_old_one_but_for_its_targets() {
         ("something.new", "x"),
     ]);
     let mut policy = policy();
+    policy.min_healthy = 1;
     let settings = |policy: &ServicePolicy| {
         let settings = &planned(policy, &inventory).unwrap().groups[0].settings;
         (settings.target_type.clone(), settings.port)
@@ -424,4 +425,23 @@ fn a_schedule_that_does_not_rise_to_100_is_refused_whoever_made_it() {
     );
     check(|policy, _| policy.schedule.steps.swap(0, 1), &[("bad-schedule", "schedule")]);
     check(|policy, _| policy.schedule.steps.clear(), &[("bad-schedule", "schedule")]);
+}
+
+#[test]
+fn fewer_new_targets_than_half_of_the_old_ones_are_a_warning() {
+    let listed = |count: u8| {
+        move |policy: &mut ServicePolicy, _: &mut Inventory| {
+            let target = |number: u8| Target { id: format!("10.0.0.{number}"), port: None };
+            policy.new_targets = NewTargets::Ips((1..=count).map(target).collect());
+        }
+    };
+    check(listed(2), &[]);
+    check(listed(1), &[("too-few-targets", "newTargets"), ("too-few-targets", "newTargets")]);
+    check(
+        |policy, inventory| {
+            listed(1)(policy, inventory);
+            policy.min_healthy = 1;
+        },
+        &[("~new-side-smaller", ":targetgroup/users-public/1"), ("~new-side-smaller", ":targetgroup/users-internal/1")],
+    );
 }

@@ -225,7 +225,7 @@ fn an_old_side_that_could_not_take_the_traffic_back_holds() {
         },
         NextStep::Hold,
         60,
-        "capacity: old could not take all traffic back: 2 healthy targets, 3 needed (100 % of 3)",
+        "capacity: old could not take all traffic back: 2 healthy targets, 3 needed (70 % of 3)",
     );
 }
 
