@@ -47,6 +47,10 @@ pub enum FindingCode {
     AppCookieStickiness,
     /// The new group's name belongs to someone else's group.
     NewGroupNameTaken,
+    /// Every route has the old group at weight 0.
+    NothingToMove,
+    /// A new target is registered in the old group, too.
+    TargetOnBothSides,
     /// The policy lists fewer new targets than must be healthy.
     TooFewTargets,
     /// The policy lists fewer new targets than half of the old group's healthy ones.
@@ -116,7 +120,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -125,6 +129,8 @@ impl FindingCode {
         Self::UnsupportedTargetType,
         Self::AppCookieStickiness,
         Self::NewGroupNameTaken,
+        Self::NothingToMove,
+        Self::TargetOnBothSides,
         Self::TooFewTargets,
         Self::NewSideSmaller,
         Self::NewGroupDiffers,
@@ -169,6 +175,8 @@ impl FindingCode {
             Self::UnsupportedTargetType => "unsupported-target-type",
             Self::AppCookieStickiness => "app-cookie-stickiness",
             Self::NewGroupNameTaken => "new-group-name-taken",
+            Self::NothingToMove => "nothing-to-move",
+            Self::TargetOnBothSides => "target-on-both-sides",
             Self::TooFewTargets => "too-few-targets",
             Self::NewSideSmaller => "new-side-smaller",
             Self::NewGroupDiffers => "new-group-differs",

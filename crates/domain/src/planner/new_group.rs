@@ -3,7 +3,8 @@
 use super::findings::Findings;
 use crate::gates::readiness::is_much_smaller;
 use crate::load_balancer::action::{Forward, GroupStickiness};
-use crate::load_balancer::group::{Attributes, GroupSettings, healthy_count};
+use crate::load_balancer::group::{Attributes, GroupSettings, Target, healthy_count};
+use crate::load_balancer::membership::{is_same_target, named};
 use crate::plan::FindingCode;
 use crate::planner::inventory::ObservedGroup;
 use crate::policy::document::too_few_targets;
@@ -86,6 +87,31 @@ fn number_of_targets(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut
     }
 }
 
+/// Refuses new targets that are registered in the old group: weights choose between groups, so they would get traffic of
+/// both sides, and nothing could tell old from new.
+fn targets_on_both_sides(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+    let GroupSettings { port, .. } = settings(policy, old);
+    let with_port = |target: &Target| Target { port: target.port.or(Some(port)), ..target.clone() };
+    let is_old = |target: &Target| {
+        let registered = old.health.iter().map(|one| &one.target);
+        registered.into_iter().any(|one| is_same_target(one, target, old.group.settings.port))
+    };
+    let both: Vec<Target> =
+        policy.new_targets.listed().unwrap_or_default().iter().map(with_port).filter(is_old).collect();
+    if !both.is_empty() {
+        findings.refuse(
+            FindingCode::TargetOnBothSides,
+            old.group.arn.as_str(),
+            format!(
+                "newTargets lists {}, registered in the old target group {} too; weights choose between groups and \
+                 cannot tell such targets apart: deregister them there, or correct newTargets",
+                named(&both),
+                old.group.name
+            ),
+        );
+    }
+}
+
 pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
     let check = &old.group.settings.health_check;
     if check.enabled && check.port != "traffic-port" {
@@ -99,6 +125,7 @@ pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut F
         );
     }
     number_of_targets(policy, old, findings);
+    targets_on_both_sides(policy, old, findings);
     for (key, value) in &old.attributes {
         let count = key.ends_with(".minimum_healthy_targets.count");
         if count && value.parse::<u32>().is_ok_and(|count| count > policy.min_healthy) {

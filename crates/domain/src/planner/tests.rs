@@ -445,3 +445,34 @@ fn fewer_new_targets_than_half_of_the_old_ones_are_a_warning() {
         &[("~new-side-smaller", ":targetgroup/users-public/1"), ("~new-side-smaller", ":targetgroup/users-internal/1")],
     );
 }
+
+#[test]
+fn a_migration_that_moves_nothing_is_refused() {
+    let at_zero = |routes: &'static [(usize, usize)]| {
+        move |_: &mut ServicePolicy, inventory: &mut Inventory| {
+            for (balancer, route) in routes {
+                let old = if *balancer == 0 { "users-public" } else { "users-internal" };
+                inventory.load_balancers[*balancer].routes[*route].actions = forward(&[(old, 0), ("beta", 1)]);
+            }
+        }
+    };
+    let rule_one = ("~no-old-traffic", ":listener-rule/app/public/1/9/1");
+    let default = ("~no-old-traffic", ":listener/app/public/1/9");
+    let internal = ("~no-old-traffic", ":listener-rule/app/internal/1/9/1");
+    check(at_zero(&[(0, 0), (0, 2)]), &[rule_one, default]);
+    check(at_zero(&[(0, 0), (0, 2), (1, 0)]), &[rule_one, default, internal, ("nothing-to-move", "users")]);
+}
+
+#[test]
+fn new_targets_that_are_registered_in_the_old_group_are_refused() {
+    let lists = |port: u16| {
+        move |policy: &mut ServicePolicy, inventory: &mut Inventory| {
+            let target = |id: &str, port| Target { id: id.into(), port: Some(port) };
+            policy.new_targets = NewTargets::Instances(vec![target("i-0", port), target("i-7", 80)]);
+            inventory.old_groups.truncate(1);
+            inventory.load_balancers.truncate(1);
+        }
+    };
+    check(lists(9), &[]);
+    check(lists(2), &[("target-on-both-sides", ":targetgroup/users-public/1")]);
+}
