@@ -191,7 +191,15 @@ fn a_stack_may_change_its_own_groups_and_no_other_stacks() {
     let template = template();
     let holders = roles::holders(&template);
     let group = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/users-1/0");
-    let changes = ["AddTags", "DeleteTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets", "RemoveTags"];
+    let changes = [
+        "AddTags",
+        "DeleteTargetGroup",
+        "DeregisterTargets",
+        "ModifyTargetGroup",
+        "ModifyTargetGroupAttributes",
+        "RegisterTargets",
+        "RemoveTags",
+    ];
     for action in changes.map(|change| format!("elasticloadbalancing:{change}")) {
         let may = |of: &[(&str, &str)]| {
             let access = IamAccess::new(action.as_str(), group.as_str()).with("aws:TagKeys", "crossfade:alarm-1");

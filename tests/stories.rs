@@ -3,6 +3,7 @@
 mod abandoned;
 mod alarm_answers;
 mod alarm_events;
+mod attempts;
 mod every_call;
 mod every_moment;
 mod guarding;

@@ -28,7 +28,7 @@ deafults: {}
 defaults: { minHealthy: 0, onDrift: ignore }
 services:
   - { name: 9lives, oldTargetGroups: [], newTargets: { instances: [i-1], ips: [10.0.0.1] } }
-  - { name: users, oldTargetGroups: g, newTargets: { instances: [i-1] },
+  - { name: users, oldTargetGroups: g, newTargets: { instances: [i-1, i-2] },
       schedule: [{ weight: 50, bake: 1x }, { weight: 101, bake: 5m }] }
   - { name: users, oldTargetGroups: h, newTargets: {}, after: [nobody] }
 ",
@@ -48,7 +48,7 @@ fn a_policy_from_standard_input_is_shown_with_its_defaults() {
         .spawn()
         .unwrap();
     let policy =
-        b"version: 1\nfleet: f\nservices: [{ name: users, oldTargetGroups: g, newTargets: { instances: [i-1] } }]\n";
+        b"version: 1\nfleet: f\nservices: [{ name: users, oldTargetGroups: g, newTargets: { instances: [i-1, i-2] } }]\n";
     child.stdin.take().unwrap().write_all(policy).unwrap();
     let said = said(child.wait_with_output().unwrap());
     assert_eq!(said.code, 0, "{said:#?}");

@@ -38,14 +38,14 @@ services:
 const SAME_ROUTE: &str = "
 fleet: copies
 services:
-  - { name: checkout, oldTargetGroups: payments-swarm, newTargets: { ips: [10.0.0.1] } }
+  - { name: checkout, oldTargetGroups: payments-swarm, newTargets: { ips: [10.0.0.1, 10.0.0.2] } }
 ";
 
 /// Another policy for `payments`.
 const OTHER_POLICY: &str = "
 fleet: hasty
 services:
-  - { name: payments, oldTargetGroups: payments-swarm, newTargets: { ips: [10.0.0.1] }, schedule: linear }
+  - { name: payments, oldTargetGroups: payments-swarm, newTargets: { ips: [10.0.0.1, 10.0.0.2] }, schedule: linear }
 ";
 
 #[test]
@@ -212,7 +212,7 @@ fn policies(kept: &Kept) -> BTreeSet<i32> {
     let mut shown = Transcript::default();
     let folder = tempfile::tempdir().unwrap();
     let fleet = "fleet: shops\ndefaults: { alarms: [\"{service}-5xx\"] }\nservices:\n  - \
-                 { name: carts, oldTargetGroups: carts-old, newTargets: { instances: [i-1] } }\n";
+                 { name: carts, oldTargetGroups: carts-old, newTargets: { instances: [i-1, i-3] } }\n";
     let first = policy_file(folder.path(), "first.yaml", fleet);
     let second = policy_file(
         folder.path(),

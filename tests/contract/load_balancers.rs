@@ -32,7 +32,9 @@ on_both_sides![
     tags_of_what_exists_are_read,
     attributes_are_set_and_read,
     an_empty_group_has_no_health_and_an_unused_one_is_unused,
+    a_target_is_deregistered_by_its_id_and_its_port,
     a_group_is_created_as_it_was_asked_for,
+    a_health_check_is_changed_as_a_whole,
     a_group_is_deleted_only_when_nothing_uses_it,
     load_balancers_that_exist_are_described,
 ];
@@ -380,6 +382,32 @@ async fn an_empty_group_has_no_health_and_an_unused_one_is_unused(side: Side) {
     assert!(matches!(port.health(&gone).await, Err(PortError::NotFound { .. })));
 }
 
+async fn a_target_is_deregistered_by_its_id_and_its_port(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let new = group(&add_group(&world, "users-eks", &[]));
+    let open = side.open(&world).await;
+    let port = &open.target_groups;
+    let target = |port| Target { id: "i-0123456789abcdef0".to_owned(), port: Some(port) };
+    port.register(&new, &[target(30080), target(30090)]).await.unwrap();
+    for _ in 0..2 {
+        port.deregister(&new, &[target(30090), target(30100)]).await.unwrap();
+    }
+    port.deregister(&new, &[]).await.unwrap();
+    let left: Vec<Target> = port.health(&new).await.unwrap().into_iter().map(|one| one.target).collect();
+    assert_eq!(left, [target(30080)]);
+    // In a group that is in a rule, it drains first.
+    let old = group(&users.old_group);
+    let first = port.health(&old).await.unwrap()[0].target.clone();
+    port.deregister(&old, std::slice::from_ref(&first)).await.unwrap();
+    let health = port.health(&old).await.unwrap();
+    let drains = health.iter().find(|one| one.target == first).unwrap();
+    assert_eq!(
+        (drains.state, drains.reason.as_deref()),
+        (HealthState::Draining, Some("Target.DeregistrationInProgress"))
+    );
+}
+
 /// A group to create, whose health is asked for at `path`.
 pub(crate) fn new_group(path: &str) -> NewGroup {
     let health_check = HealthCheck {
@@ -405,6 +433,27 @@ pub(crate) fn new_group(path: &str) -> NewGroup {
     };
     let tags = Tags::from([("crossfade:service".to_owned(), "users".to_owned())]);
     NewGroup { name: "cf-users-1a2b3c4d".to_owned(), settings, tags }
+}
+
+async fn a_health_check_is_changed_as_a_whole(side: Side) {
+    let open = side.open(&world()).await;
+    let port = &open.target_groups;
+    let created = port.create_group(&new_group("/ready")).await.unwrap();
+    let wanted = HealthCheck {
+        port: "traffic-port".to_owned(),
+        path: Some("/live".to_owned()),
+        interval_seconds: 20,
+        timeout_seconds: 6,
+        healthy_threshold: 5,
+        unhealthy_threshold: 2,
+        http_codes: Some("200-299".to_owned()),
+        ..created.settings.health_check.clone()
+    };
+    port.set_health_check(&created.arn, &wanted).await.unwrap();
+    let found = port.target_groups(&[created.arn.to_string()]).await.unwrap();
+    assert_eq!(found[0].settings, GroupSettings { health_check: wanted.clone(), ..created.settings });
+    let gone = group("arn:aws:elasticloadbalancing:eu-west-1:000000000000:targetgroup/gone/0");
+    assert!(matches!(port.set_health_check(&gone, &wanted).await, Err(PortError::NotFound { .. })));
 }
 
 async fn a_group_is_created_as_it_was_asked_for(side: Side) {

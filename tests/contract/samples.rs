@@ -99,6 +99,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         alarms: alarms.iter().map(|alarm| (*alarm).to_owned()).collect(),
         guard_alarms: GuardAlarms::None,
         min_healthy: 1,
+        new_healthy_share: None,
         judge: true,
         tolerated: crossfade_domain::policy::service_policy::Tolerated::default(),
         min_bake_seconds: None,

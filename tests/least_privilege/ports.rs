@@ -116,11 +116,15 @@ async fn groups(recorder: &mut Recorder, ports: &Connections) -> TargetGroupArn 
     let attributes = Attributes::from([("deregistration_delay.timeout_seconds".to_owned(), "30".to_owned())]);
     ports.target_groups.set_attributes(&stays, &attributes).await.unwrap();
     recorder.was("set_attributes");
+    ports.target_groups.set_health_check(&stays, &new_group("/live").settings.health_check).await.unwrap();
+    recorder.was("set_health_check");
     ports.target_groups.health(&stays).await.unwrap();
     recorder.was("health");
     let target = Target { id: "10.0.0.7".to_owned(), port: Some(8080) };
-    ports.target_groups.register(&stays, &[target]).await.unwrap();
+    ports.target_groups.register(&stays, std::slice::from_ref(&target)).await.unwrap();
     recorder.was("register");
+    ports.target_groups.deregister(&stays, &[target]).await.unwrap();
+    recorder.was("deregister");
     let goes = ports
         .target_groups
         .create_group(&NewGroup { name: "goes".to_owned(), tags, ..new_group("/ready") })

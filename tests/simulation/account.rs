@@ -12,7 +12,7 @@ use super::wiring::{self, ROLL_BACK};
 use crossfade_actions::ports::{Ledger as _, Ports, Routes as _, TargetGroups as _};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
-use crossfade_domain::load_balancer::group::healthy_count;
+use crossfade_domain::load_balancer::group::{HealthState, Target, healthy_count};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::World;
@@ -22,6 +22,7 @@ use crossfade_world::ledger::Ledger;
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -177,6 +178,13 @@ impl Account {
         at_once(self.world.health(group)).map_or(0, |health| healthy_count(&health))
     }
 
+    /// Registered targets of a new group that a policy of listed instances does not name.
+    pub(super) fn unlisted(&self, group: &TargetGroupArn, policy: &Value) -> Vec<Target> {
+        let health = at_once(self.world.health(group)).unwrap_or_default();
+        let registered = health.into_iter().filter(|one| one.state != HealthState::Draining).map(|one| one.target);
+        registered.filter(|target| !names(policy, target)).collect()
+    }
+
     pub(super) fn head(&self) -> Option<Head> {
         at_once(self.ledger.head(&wiring::service())).unwrap()
     }
@@ -216,4 +224,10 @@ fn latency_of(verb: &str) -> Duration {
         | "attributes" | "health" | "groups_of_service" | "all_guarded_groups" | "tags" => latency::DESCRIBE,
         _ => latency::METRICS,
     }
+}
+
+/// Whether a policy lists a target, by its id and its port.
+pub(super) fn names(policy: &Value, target: &Target) -> bool {
+    let listed = policy["newTargets"]["instances"].as_array().into_iter().flatten();
+    listed.into_iter().any(|one| one["id"] == target.id.as_str() && one["port"] == json!(target.port))
 }

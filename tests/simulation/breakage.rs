@@ -1,7 +1,7 @@
 //! Deliberate breakages: what the simulation is for is to catch them. Each stands between the actions and the world, or
 //! in the machines, so that no production code has a switch for it.
 
-use super::account::Account;
+use super::account::{Account, names};
 use super::ports::Caller;
 use super::scenario::WEIGHTS;
 use super::watch::Watch;
@@ -69,6 +69,8 @@ pub(crate) enum Breakage {
     UnreadableMetricsAreQuiet,
     /// Guard alarms take a minute that has not arrived for a good one.
     LateMinutesAreGood,
+    /// Targets that an earlier attempt left are not seen, so they stay.
+    UnlistedTargetsStay,
     /// The clock of the functions runs three minutes ahead, so that minutes are judged before they have settled.
     NewestMinutesAreJudged,
     /// What waits for an answer waits as long as its function lives.
@@ -146,7 +148,10 @@ impl Breakage {
         }
     }
 
-    pub(super) fn of_health(self, watch: &Watch, group: &TargetGroupArn, health: &mut [TargetHealth]) {
+    pub(super) fn of_health(self, watch: &Watch, group: &TargetGroupArn, health: &mut Vec<TargetHealth>) {
+        if self == Self::UnlistedTargetsStay && watch.groups().contains(group) {
+            health.retain(|one| names(&watch.setup.policy, &one.target));
+        }
         let lies = match self {
             Self::NewSideLooksHealthy => watch.groups().contains(group),
             Self::OldSideLooksHealthy => watch.setup.old.contains(group),

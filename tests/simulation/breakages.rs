@@ -166,3 +166,8 @@ fn unreadable_metrics_taken_for_quiet_are_caught() {
 fn a_held_shift_that_nobody_looks_at_is_caught() {
     check(Breakage::HeldShiftsSkipTheGates, "held-shift-goes-on", Some((PortFault::AlarmUnheard, "record", HOLD)), 9);
 }
+
+#[test]
+fn targets_of_an_earlier_attempt_that_stay_are_caught() {
+    check(Breakage::UnlistedTargetsStay, "started-anew-with-a-target-left", None, 20);
+}

@@ -7,8 +7,8 @@ use super::ports::port_fault::PortFault;
 use super::run::{Due, SimulatedRun};
 use super::run_log::RunLog;
 use super::scenario::{Act, Judge, LATENCY, Outcome, Scenario, When};
-use super::watch::Violation;
 use super::watch::rest;
+use super::watch::{INVARIANTS, Violation};
 use super::wiring::MIGRATE;
 use crossfade_world::cloudwatch::Lateness;
 use jiff::SignedDuration;
@@ -49,7 +49,7 @@ pub(super) struct Resumes {
 pub(super) struct Ending {
     pub(super) outcome: Option<Outcome>,
     pub(super) violations: Vec<Violation>,
-    pub(super) checks: [u64; 15],
+    pub(super) checks: [u64; INVARIANTS],
     pub(super) calls: Vec<&'static str>,
     pub(super) callers: BTreeSet<(&'static str, &'static str)>,
     pub(super) injected: usize,
@@ -166,7 +166,7 @@ impl Ending {
         Self {
             outcome: None,
             violations: vec![violation],
-            checks: [0; 15],
+            checks: [0; INVARIANTS],
             calls: Vec::new(),
             callers: BTreeSet::new(),
             injected: 0,

@@ -4,6 +4,7 @@ use super::case::run;
 use super::random;
 use super::scenario::{Outcome, long_scenarios, scenarios};
 use super::sweep::{Report, all, exhaust, judged, name_of, named, replay_of, told};
+use super::watch::INVARIANTS;
 use std::sync::LazyLock;
 use std::time::Instant;
 
@@ -100,6 +101,11 @@ fn invariant_14_throttling_never_changes_how_a_migration_ends() {
 }
 
 #[test]
+fn invariant_20_only_targets_of_this_attempt_get_traffic() {
+    check(20);
+}
+
+#[test]
 fn no_call_of_the_list_is_denied() {
     for report in [&*LIST, &*DRAWN] {
         crate::least_privilege::check_callers(&report.callers);
@@ -160,7 +166,7 @@ fn soak() {
         random::SEEDS,
         seeds.end
     );
-    let broken = (1..15).map(|invariant| told(&report, invariant)).find(|told| !told.is_empty());
+    let broken = (1..INVARIANTS).map(|invariant| told(&report, invariant)).find(|told| !told.is_empty());
     assert_eq!(broken, None);
 }
 

@@ -20,6 +20,8 @@ use std::time::Duration;
 const WHO: &str = "a person";
 /// A target of every old group.
 const LOST: (&str, u16) = ("i-0aaaaaaaaaaaaaaa1", 8080);
+/// A target that an earlier attempt registered: a node of the new cluster, at a port that is another service's now.
+const LEFT: (&str, u16) = ("i-0bbbbbbbbbbbbbbb1", 30090);
 
 /// What a person asks for.
 #[derive(Debug, Clone, Copy)]
@@ -143,6 +145,14 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
         }
         Act::ThrottleInvocations(minutes) => {
             run.throttled_until = Some(run.account.now() + SignedDuration::from_mins(*minutes));
+        }
+        Act::EarlierTargetStays => {
+            let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();
+            for group in &new {
+                world.register_instances(group.as_str(), &[LEFT.0], LEFT.1);
+                let input = json!({"TargetGroupArn": group, "HealthCheckPath": "/of-an-earlier-attempt"});
+                world.with(|state| state.elbv2.call_json(state.now, "ModifyTargetGroup", &input)).unwrap();
+            }
         }
         Act::NewSideSickens => {
             let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();

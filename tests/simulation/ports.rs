@@ -115,6 +115,9 @@ impl SimulatedPorts {
                 let detail = "not authorized to perform this".to_owned();
                 Err(PortError::Denied { operation: verb, object: object.to_owned(), detail }.into())
             }
+            Some(PortFault::NotKnownYet) => {
+                Err(PortError::NotFound { operation: verb, object: object.to_owned() }.into())
+            }
             Some(PortFault::FailsBefore) => Err(lost().into()),
             Some(PortFault::FailsAfter) => effect().and_then(|_| Err(lost().into())),
             Some(PortFault::Twice) => effect().and_then(|_| effect()),

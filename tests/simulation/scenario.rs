@@ -100,6 +100,8 @@ pub(super) enum Act {
     NewSideSickens,
     /// A neighbour uses up the account's concurrency for so many minutes.
     ThrottleInvocations(i64),
+    /// The new groups have the health check of an earlier attempt, and a target whose address somebody else has by now.
+    EarlierTargetStays,
 }
 
 /// Whether the new side is compared with the old one.
@@ -261,11 +263,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     list.push(Scenario { judge: Judge::HasTime, ..sick });
     let throttled = vec![(When::Recorded("shifted 1"), Act::ThrottleInvocations(10))];
     list.push(scenario("invocations-throttled", O::Migrated, throttled));
-    let anew = vec![(When::Recorded("shifted 1"), Act::RollBack), (When::Recorded("rolled back"), Act::StartAnew)];
-    let mut anew = scenario("started-anew", O::Migrated, anew);
-    // The second one may be stopped before it begins, or be the one that a fault rolls back.
-    anew.or = vec![O::RolledBack, O::Refused];
-    list.push(anew);
+    list.extend(started_anew());
     for scenario in &mut list {
         scenario.about = about(&scenario.name);
     }
@@ -283,11 +281,26 @@ fn about(name: &str) -> usize {
         10
     } else if is("old-side") {
         11
+    } else if is("target-left") {
+        20
     } else if is("throttled") {
         14
     } else {
         13
     }
+}
+
+/// A second migration after one that was rolled back.
+fn started_anew() -> [Scenario; 2] {
+    let by_hand = || (When::Recorded("shifted 1"), Act::RollBack);
+    let after = |act| (When::Recorded("rolled back"), act);
+    // The second one may be stopped before it begins, or be the one that a fault rolls back.
+    let anew = |name, script| Scenario {
+        or: vec![Outcome::RolledBack, Outcome::Refused],
+        ..scenario(name, Outcome::Migrated, script)
+    };
+    let left = vec![by_hand(), after(Act::EarlierTargetStays), after(Act::StartAnew)];
+    [anew("started-anew", vec![by_hand(), after(Act::StartAnew)]), anew("started-anew-with-a-target-left", left)]
 }
 
 /// A hook that fails rolls back on the way up, and halts after a rollback.

@@ -3,7 +3,7 @@
 use super::case::{Case, Ending, Resumes, run};
 use super::ports::port_fault::{FAULTS, PortFault};
 use super::scenario::{Outcome, Scenario, Shape, long_scenarios, scenarios};
-use super::watch::Violation;
+use super::watch::{INVARIANTS, Violation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -29,7 +29,7 @@ const ACCEPTS: &str = "accepts";
 pub(super) struct Report {
     pub(super) runs: usize,
     pub(super) faults: usize,
-    pub(super) checks: [u64; 15],
+    pub(super) checks: [u64; INVARIANTS],
     /// Which function called which verb of its ports.
     pub(super) callers: Callers,
     /// What went wrong, by the case's name.

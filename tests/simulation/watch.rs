@@ -26,6 +26,9 @@ pub(super) mod value;
 /// Healthy targets that the policy of every run asks for, and that each old group has at first.
 pub(super) const HEALTHY: u32 = 2;
 
+/// One more than the highest number of an invariant.
+pub(super) const INVARIANTS: usize = 21;
+
 /// The longest that a function which writes to routes lives.
 const LONGEST_WRITER: SignedDuration = SignedDuration::from_secs(60);
 
@@ -51,7 +54,7 @@ pub(super) struct Watch {
     pub(super) setup: Setup,
     pub(super) violations: Vec<Violation>,
     /// How often each invariant was looked at.
-    pub(super) checks: [u64; 15],
+    pub(super) checks: [u64; INVARIANTS],
     routes: BTreeMap<RouteId, Watched>,
     groups: BTreeSet<TargetGroupArn>,
     late_groups: BTreeSet<TargetGroupArn>,
@@ -128,7 +131,7 @@ impl Watch {
         Self {
             setup,
             violations: Vec::new(),
-            checks: [0; 15],
+            checks: [0; INVARIANTS],
             routes,
             groups: BTreeSet::new(),
             late_groups: BTreeSet::new(),
@@ -371,6 +374,8 @@ impl Watch {
             let overlooked = self.alarm_at.filter(|at| was > 0.0 && who.started.duration_since(*at) > SENT_OFF);
             self.expect(9, overlooked.is_none(), || said("gave more traffic long after an alarm that nobody saw"));
             for group in &new {
+                let unlisted = account.unlisted(group, &self.setup.policy);
+                self.expect(20, unlisted.is_empty(), || said(&format!("gave traffic to {unlisted:?} as well")));
                 let enough = account.healthy(group) >= HEALTHY || !known(self, group);
                 self.expect(2, enough, || said("gave traffic to a new group without enough healthy targets"));
             }

@@ -1,11 +1,12 @@
 //! Shifts that have to wait while the new side has traffic: the gates go on looking, and nothing waits for ever.
 
+use super::attempts::users_on;
 use super::stage::{Stage, new_group, users};
 use crate::simulation::at_once;
 use crossfade_actions::operator::commands::{Command, command};
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{EventKind, Trigger};
-use crossfade_domain::names::ServiceName;
+use crossfade_domain::names::{ServiceName, TargetGroupArn};
 use crossfade_world::World;
 use crossfade_world::states::Status;
 use serde_json::json;
@@ -119,4 +120,42 @@ fn a_shift_that_is_held_again_and_again_halts_after_the_longest_hold() {
     let advances = advances.count();
     assert!((3..20).contains(&advances), "{advances}: each look is later than the one before\n{}", stage.told());
     stage.assert_at_rest("users");
+}
+
+/// Two of four instances are gone after the first step, and come back later.
+#[test]
+fn invariant_2_a_step_waits_until_the_new_side_has_the_targets_that_its_weight_needs() {
+    let (mut stage, service) = Stage::with_users();
+    let others = ["i-0aaaaaaaaaaaaaaa3", "i-0aaaaaaaaaaaaaaa4"];
+    stage.world.register_instances(&service.old_group, &others, 8080);
+    stage.world.make_healthy(&service.old_group);
+    let ids = ["i-0bbbbbbbbbbbbbbb1", "i-0bbbbbbbbbbbbbbb2", "i-0bbbbbbbbbbbbbbb3", "i-0bbbbbbbbbbbbbbb4"];
+    let mut request = users_on(&ids.map(|id| (id, 30080)));
+    request["service"]["newHealthyShare"] = json!(100);
+    let old = service.old_group.clone();
+    stage.before_checks(move |check, world, _| {
+        let new = new_group(world, &service);
+        match check {
+            1 => {
+                let gone = json!([{"Id": ids[2], "Port": 30080}, {"Id": ids[3], "Port": 30080}]);
+                let input = json!({"TargetGroupArn": new, "Targets": gone});
+                world.with(|state| state.elbv2.call_json(state.now, "DeregisterTargets", &input)).unwrap();
+            }
+            6 => {
+                world.register_instances(&new, &ids[2..], 30080);
+                world.make_healthy(&new);
+            }
+            _ => {}
+        }
+    });
+    let execution = stage.migrate(request);
+    assert_eq!(stage.ended(&execution).0, Status::Succeeded, "{}", stage.told());
+    assert_eq!(stage.plan("users").group_of(&TargetGroupArn::parse(old).unwrap()).unwrap().old_healthy, 4);
+    let waits = "2 healthy targets, 4 needed at 100 % (newHealthyShare is 100 % of the 4 that users-swarm had)";
+    let held = stage.recorded("users", |event| match &event.kind {
+        EventKind::Judged { verdict: NextStep::Hold, reason } => Some(reason.contains(waits)),
+        _ => None,
+    });
+    assert_eq!(held, [true], "{}", stage.told());
+    assert!(stage.visits("Check alarms").len() > 6, "it waited");
 }

@@ -1,5 +1,6 @@
 //! Whole migrations, straight through.
 
+use super::attempts::rolled_back_once;
 use super::stage::{Stage, payments, users};
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_world::states::Status;
@@ -30,18 +31,8 @@ fn a_service_on_two_load_balancers_moves_all_its_routes_as_one() {
 
 #[test]
 fn a_second_migration_after_a_rollback_adopts_the_groups_of_the_first() {
-    let (mut stage, service) = Stage::with_users();
-    stage.before(|world, _, work, _| {
-        if work.state == "Check alarms" {
-            world.fire_alarm("users-5xx");
-        }
-    });
-    stage.migrate(users());
-    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    let (mut stage, service) = rolled_back_once();
     let first = stage.new_group("users", &service.old_group);
-    stage.undisturbed();
-    stage.world.quiet_alarm("users-5xx");
-    stage.world.advance(jiff::SignedDuration::from_mins(5));
     let execution = stage.start("second", users());
     stage.run();
     assert_eq!(stage.ended(&execution).0, Status::Succeeded, "{}", stage.told());

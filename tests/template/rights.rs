@@ -38,10 +38,11 @@ const UNSCOPEABLE: [&str; 23] = [
 ];
 
 /// Actions on target groups; each must be limited to groups with our tag.
-const ON_OUR_GROUPS: [&str; 6] = [
+const ON_OUR_GROUPS: [&str; 7] = [
     "elasticloadbalancing:CreateTargetGroup",
     "elasticloadbalancing:DeleteTargetGroup",
     "elasticloadbalancing:DeregisterTargets",
+    "elasticloadbalancing:ModifyTargetGroup",
     "elasticloadbalancing:ModifyTargetGroupAttributes",
     "elasticloadbalancing:RegisterTargets",
     "elasticloadbalancing:RemoveTags",

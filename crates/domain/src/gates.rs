@@ -9,4 +9,5 @@ pub mod history_budget;
 pub mod judge;
 pub mod operator;
 pub mod opinion;
+pub mod readiness;
 pub mod verdict;

@@ -2,7 +2,9 @@
 //! groups, and the tags that make a group ours.
 
 pub mod action;
+pub mod difference;
 pub mod group;
+pub mod membership;
 pub mod metric_query;
 pub mod our_tags;
 pub mod route;

@@ -9,7 +9,8 @@ pub use planned_guard::{GuardKind, PlannedGuard};
 
 use crate::judge::MetricKind;
 use crate::load_balancer::action::{Action, GroupStickiness};
-use crate::load_balancer::group::{Attributes, GroupSettings};
+use crate::load_balancer::group::{Attributes, GroupSettings, TargetHealth};
+use crate::load_balancer::membership::Membership;
 use crate::load_balancer::route::RouteId;
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::policy::service_policy::{ScheduleStep, ServicePolicy};
@@ -137,6 +138,11 @@ impl Plan {
     /// What an operator accepted on a route at the last resume.
     pub fn accepted(&self, route: &RouteId) -> Option<&[Action]> {
         self.revision.as_ref()?.accepted.get(route).map(Vec::as_slice)
+    }
+
+    /// Divides what is registered in the new group of a planned one into this attempt's targets and others.
+    pub fn membership(&self, group: &PlannedGroup, registered: &[TargetHealth]) -> Membership {
+        Membership::of(self.policy.new_targets.listed(), group.settings.port, registered)
     }
 
     /// The planned group that copies `old`.

@@ -1,6 +1,7 @@
 //! Turns a policy and an inventory into a plan with no meaningful choice left, or returns every finding that refuses
 //! it.
 
+mod adopted;
 mod alarms;
 pub(crate) mod findings;
 mod guard_warnings;

@@ -5,7 +5,7 @@ use super::super::timers::at_once;
 use super::SimulatedPorts;
 use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
 use crossfade_domain::load_balancer::action::Action;
-use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::group::{Attributes, HealthCheck, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::load_balancer::our_tags::tag;
 use crossfade_domain::load_balancer::route::{Route, RouteId};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, ServiceName, TargetGroupArn};
@@ -103,12 +103,21 @@ impl TargetGroups for SimulatedPorts {
         self.call("create_group", &group.name, effect).await
     }
 
+    async fn set_health_check(&self, group: &TargetGroupArn, health_check: &HealthCheck) -> Result<(), PortError> {
+        let effect = || at_once(self.account.world.set_health_check(group, health_check));
+        self.call("set_health_check", group.as_str(), effect).await
+    }
+
     async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
         self.call("delete_group", group.as_str(), || at_once(self.account.world.delete_group(group))).await
     }
 
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
         self.call("register", group.as_str(), || at_once(self.account.world.register(group, targets))).await
+    }
+
+    async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.call("deregister", group.as_str(), || at_once(self.account.world.deregister(group, targets))).await
     }
 }
 
@@ -144,6 +153,10 @@ impl Tagging for SimulatedPorts {
     }
 
     async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
-        self.call("tags", "", || at_once(self.account.world.tags(arns))).await
+        match self.call("tags", "", || at_once(self.account.world.tags(arns))).await {
+            // A list leaves out what is not known.
+            Err(PortError::NotFound { .. }) => Ok(BTreeMap::new()),
+            answer => answer,
+        }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum PortFault {
     DiesAfter,
     /// The execution that the call is made for is stopped by a person.
     Stopped,
+    /// What was created a moment ago is not known yet: no effect. Only stories ask for it.
+    NotKnownYet,
     /// An alarm fires, and its event comes once.
     Alarm,
     /// An alarm fires, and its event comes twice.

@@ -4,9 +4,10 @@ use crate::error::ActionError;
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
 use crate::ports::Ports;
-use crate::reads::health::health;
+use crate::reads::health::{health, new_group};
 use crate::routes::read;
-use crossfade_domain::gates::health::{HEALTHY_READS, is_in_no_route, targets_verdict, targets_wait_seconds};
+use crossfade_domain::gates::health::{HEALTHY_READS, is_in_no_route, new_group_verdict, targets_wait_seconds};
+use crossfade_domain::gates::readiness::is_much_smaller;
 use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
@@ -72,15 +73,21 @@ struct Look {
 }
 
 async fn look(ports: &Ports, migration: &Migration) -> Result<Look, ActionError> {
-    let mut all = !migration.head.new_groups.is_empty();
+    let Migration { head, plan } = migration;
+    let mut all = true;
     let mut in_no_route = false;
     let mut seen = Vec::new();
-    for new in migration.head.new_groups.values() {
-        let health = health(ports, new).await?;
-        let verdict = targets_verdict(&health, migration.plan.policy.min_healthy);
-        in_no_route |= is_in_no_route(&health);
+    for group in &plan.groups {
+        let new = new_group(head, group)?;
+        let registered = health(ports, new).await?;
+        let verdict = new_group_verdict(plan, group, &registered);
+        in_no_route |= is_in_no_route(&registered);
         all &= verdict.enough;
-        seen.push(format!("{}: {}", new.name(), verdict.reason));
+        let mut reason = format!("{}: {}", new.name(), verdict.reason);
+        if verdict.enough && is_much_smaller(group.old_healthy, verdict.healthy) {
+            reason = format!("{reason}, fewer than half of the {} of {}", group.old_healthy, group.old.name());
+        }
+        seen.push(reason);
     }
     Ok(Look { healthy: all, in_no_route, seen: seen.join("; ") })
 }

@@ -3,11 +3,12 @@
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
-use crate::ports::{NewGroup, Ports};
+use crate::ports::{NewGroup, PortError, Ports};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
-use crossfade_domain::load_balancer::group::{Attributes, Tags, TargetGroup};
+use crossfade_domain::load_balancer::difference;
+use crossfade_domain::load_balancer::group::{Attributes, HealthCheck, Tags, TargetGroup};
 use crossfade_domain::load_balancer::our_tags::{is_ours, tag};
 use crossfade_domain::names::{MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::plan::PlannedGroup;
@@ -20,11 +21,13 @@ use std::sync::Arc;
 /// knows them yet. Returns `proceed`.
 ///
 /// May run again at any time: it adopts what it created (the tags name service and old group), and refuses someone
-/// else's group of the same name.
+/// else's group of the same name. A group that an earlier attempt left gets the plan's health check; where it differs
+/// in what AWS cannot change, the function refuses it (invariant 20).
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong payload; `Internal` where someone else's group has the name; `Transient` and `Denied`
-/// from the table and the load balancer.
+/// `InvalidRequest` for a wrong payload; `Internal` where someone else's group has the name, or one of ours cannot be
+/// made what the plan asks for; `Transient` and `Denied` from the table and the load balancer, and `Transient` while
+/// AWS does not know yet what it has just created.
 pub async fn create_target_group(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     owned(ports, input, |ports, migration, step| create(ports, migration, step.step).boxed()).await
 }
@@ -37,7 +40,9 @@ async fn create(ports: &Ports, migration: &mut Migration, step: u32) -> Result<C
         let mut created = BTreeMap::new();
         for group in &plan.groups {
             let new = adopt_or_create(ports, migration, group).await?;
-            notes.extend(copy_attributes(ports, &new.arn, &group.attributes).await?);
+            notes.extend(adjust_health_check(ports, &new, &group.settings.health_check).await?);
+            let refused = copy_attributes(ports, &new.arn, &group.attributes).await?;
+            notes.extend((!refused.is_empty()).then(|| format!("not copied: {}", refused.join(", "))));
             created.insert(group.old.clone(), new.arn);
         }
         let created = migration.record(ports, |now| {
@@ -48,7 +53,7 @@ async fn create(ports: &Ports, migration: &mut Migration, step: u32) -> Result<C
     let names: Vec<&str> = plan.groups.iter().map(|group| group.new_name.as_str()).collect();
     let mut reason = format!("created {}", names.join(", "));
     if !notes.is_empty() {
-        reason = format!("{reason}; not copied: {}", notes.join(", "));
+        reason = format!("{reason}; {}", notes.join("; "));
     }
     Ok(migration.answer(step, NextStep::Proceed, reason))
 }
@@ -75,14 +80,25 @@ async fn adopt_or_create(
     };
     // Checked even after a creation: AWS answers it with an existing group of the same name and settings, whoever owns
     // that.
-    let tags = ports.tagging.tags(&[found.arn.as_str().to_owned()]).await.doing(|| doing("reading the tags of"))?;
-    let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| is_ours(tags, &stack, service, &group.old)) else {
+    let tags = known(ports.tagging.tags(&[found.arn.as_str().to_owned()]).await, || doing("reading the tags of"))?;
+    // AWS may not show the tags of a group that it created a moment ago. The plan has refused a group without tags.
+    let Some(tags) = tags.get(found.arn.as_str()).filter(|tags| !tags.is_empty()) else {
+        return Err(ActionError::NotYet(format!("target group {name} has no tags: expected those of its creation")));
+    };
+    if !is_ours(tags, &stack, service, &group.old) {
         return Err(ActionError::Internal(format!(
             "target group {name} exists and is not ours: expected its tags to name stack {stack}, service {service} \
              and old group {}",
             group.old.name()
         )));
-    };
+    }
+    let stays = difference::of_what_stays(&group.settings, &found.settings);
+    if !stays.is_empty() {
+        return Err(ActionError::Internal(format!(
+            "target group {name} exists and is not as planned: {}",
+            difference::listed(&stays)
+        )));
+    }
     if found.load_balancers.iter().any(|balancer| *balancer != group.load_balancer) {
         return Err(ActionError::Internal(format!(
             "target group {name} belongs to another load balancer: expected {}",
@@ -95,6 +111,37 @@ async fn adopt_or_create(
     Ok(found)
 }
 
+/// What AWS answers about a group that exists. For a moment after its creation it may not know the group everywhere.
+fn known<T>(answer: Result<T, PortError>, doing: impl FnOnce() -> String) -> Result<T, ActionError> {
+    match answer {
+        Err(error @ PortError::NotFound { .. }) => Err(ActionError::NotYet(format!("{}: {error}", doing()))),
+        answer => answer.doing(doing),
+    }
+}
+
+/// Gives a group that an earlier attempt left the planned health check, and reads it back. Returns what it changed.
+async fn adjust_health_check(
+    ports: &Ports,
+    group: &TargetGroup,
+    wanted: &HealthCheck,
+) -> Result<Option<String>, ActionError> {
+    let changed = difference::of_health_check(wanted, &group.settings.health_check);
+    if changed.is_empty() {
+        return Ok(None);
+    }
+    let doing = || format!("changing the health check of {}", group.name);
+    known(ports.target_groups.set_health_check(&group.arn, wanted).await, doing)?;
+    let read = ports.target_groups.target_groups(&[group.arn.as_str().to_owned()]).await.doing(doing)?;
+    let left = read.first().map(|read| difference::of_health_check(wanted, &read.settings.health_check));
+    match left.as_deref() {
+        Some([]) => Ok(Some(format!("changed in {}: {}", group.name, difference::listed(&changed)))),
+        Some(left) => {
+            Err(ActionError::NotYet(format!("{} after it was changed: {}", group.name, difference::listed(left))))
+        }
+        None => Err(ActionError::NotYet(format!("{} is not found after it was changed", group.name))),
+    }
+}
+
 /// Replaces the alarms that an earlier migration left on an adopted group with those of this one. The group is not
 /// migrated any more.
 async fn mark(ports: &Ports, group: &TargetGroupArn, tags: &Tags, marks: Tags) -> Result<(), ActionError> {
@@ -104,10 +151,10 @@ async fn mark(ports: &Ports, group: &TargetGroupArn, tags: &Tags, marks: Tags) -
     let set: Tags = marks.into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect();
     let doing = || format!("naming the alarms in the tags of {}", group.name());
     if !remove.is_empty() {
-        ports.tagging.remove_tags(group, &remove).await.doing(doing)?;
+        known(ports.tagging.remove_tags(group, &remove).await, doing)?;
     }
     if !set.is_empty() {
-        ports.tagging.add_tags(group, &set).await.doing(doing)?;
+        known(ports.tagging.add_tags(group, &set).await, doing)?;
     }
     Ok(())
 }
@@ -135,7 +182,7 @@ async fn copy_attributes(
     wanted: &Attributes,
 ) -> Result<Vec<String>, ActionError> {
     let doing = || format!("copying attributes to {}", group.name());
-    let current = ports.target_groups.attributes(group).await.doing(doing)?;
+    let current = known(ports.target_groups.attributes(group).await, doing)?;
     // An empty value is how AWS describes an unused key (`stickiness.app_cookie.cookie_name`), and it refuses to be
     // sent.
     let differing: Attributes = wanted
@@ -149,7 +196,7 @@ async fn copy_attributes(
     match ports.target_groups.set_attributes(group, &differing).await {
         Ok(()) => return Ok(Vec::new()),
         Err(error) if error.code().is_some() => {}
-        Err(error) => return Err(error).doing(doing),
+        failed => return known(failed, doing).map(|()| Vec::new()),
     }
     let mut refused = Vec::new();
     for (key, value) in differing {
@@ -157,7 +204,7 @@ async fn copy_attributes(
         match ports.target_groups.set_attributes(group, &one).await {
             Ok(()) => {}
             Err(error) if error.code().is_some() => refused.push(format!("{key}={value}")),
-            Err(error) => return Err(error).doing(doing),
+            failed => known(failed, doing)?,
         }
     }
     Ok(refused)

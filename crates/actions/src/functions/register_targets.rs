@@ -1,32 +1,39 @@
-//! `register-targets`: the new cluster's targets into the new groups.
+//! `register-targets`: the new groups get the targets of this attempt, and no others.
 
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
 use crate::ports::Ports;
-use crossfade_domain::journal::EventKind;
+use crate::reads::health::{health, new_group};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::Target;
+use crossfade_domain::load_balancer::membership::named;
+use crossfade_domain::load_balancer::our_tags::is_ours;
+use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::policy::service_policy::NewTargets;
 use futures::FutureExt as _;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Registers the policy's instances or addresses in every new group. Where a controller registers them, it does
-/// nothing, and the reason says so. Returns `proceed`.
+/// Registers the policy's instances or addresses in every new group, and deregisters every other target of it: one that
+/// an earlier attempt left may be another service's by now (invariant 20). Where a controller registers the targets, it
+/// does nothing, and the reason says so. Returns `proceed`.
 ///
 /// May run again at any time: a registered target is left alone.
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer; `Internal`
-/// where AWS refuses a target.
+/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer, and `Transient`
+/// when a target is still registered after it was deregistered; `Internal` where AWS refuses a target, or a group with
+/// other targets is not ours.
 pub async fn register_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     owned(ports, input, |ports, migration, step| register(ports, migration, step.step).boxed()).await
 }
 
 async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cursor, ActionError> {
     let plan = Arc::clone(&migration.plan);
-    let (targets, reason): (&[Target], String) = match &plan.policy.new_targets {
+    let (targets, mut reason): (&[Target], String) = match &plan.policy.new_targets {
         NewTargets::Binding(binding) => {
             (&[], format!("left to the controller of {}/{} port {}", binding.namespace, binding.service, binding.port))
         }
@@ -34,6 +41,10 @@ async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result
         NewTargets::Ips(targets) => (targets, format!("registered {} addresses", targets.len())),
     };
     if !targets.is_empty() {
+        let removed = remove_unlisted(ports, migration).await?;
+        if !removed.is_empty() {
+            reason = format!("{reason}; removed {}, which newTargets does not list", named(&removed));
+        }
         for new in migration.head.new_groups.values() {
             ports
                 .target_groups
@@ -48,4 +59,70 @@ async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result
         .record(ports, |now| now.waiting_since.is_none().then_some(EventKind::TargetsRegistered { registered: count }));
     registered.await?;
     Ok(migration.answer(step, NextStep::Proceed, reason))
+}
+
+/// Deregisters what the policy does not list, and reads back that it is gone or draining. Returns what it was.
+async fn remove_unlisted(ports: &Ports, migration: &mut Migration) -> Result<Vec<Target>, ActionError> {
+    let unlisted = unlisted(ports, migration).await?;
+    if unlisted.is_empty() {
+        return Ok(Vec::new());
+    }
+    all_ours(ports, migration, &unlisted).await?;
+    let texts = |targets: &Vec<Target>| targets.iter().map(ToString::to_string).collect();
+    let found: BTreeMap<TargetGroupArn, Vec<String>> =
+        unlisted.iter().map(|(group, targets)| (group.clone(), texts(targets))).collect();
+    let event = EventKind::UnlistedTargetsFound { unlisted: found };
+    migration.record(ports, |now| (now.phase == Phase::Moving).then(|| event.clone())).await?;
+    for (group, targets) in &unlisted {
+        let doing = || format!("deregistering {} from {}", named(targets), group.name());
+        ports.target_groups.deregister(group, targets).await.doing(doing)?;
+    }
+    if let Some((group, left)) = self::unlisted(ports, migration).await?.first_key_value() {
+        return Err(ActionError::NotYet(format!(
+            "{} is still registered in {} after it was deregistered",
+            named(left),
+            group.name()
+        )));
+    }
+    Ok(unlisted.into_values().flatten().collect())
+}
+
+/// The targets of each new group that the policy does not list.
+async fn unlisted(ports: &Ports, migration: &Migration) -> Result<BTreeMap<TargetGroupArn, Vec<Target>>, ActionError> {
+    let Migration { head, plan } = migration;
+    let mut found = BTreeMap::new();
+    for group in &plan.groups {
+        let new = new_group(head, group)?;
+        let unlisted = plan.membership(group, &health(ports, new).await?).unlisted;
+        if !unlisted.is_empty() {
+            found.insert(new.clone(), unlisted);
+        }
+    }
+    Ok(found)
+}
+
+/// Refuses to touch a group whose tags no longer name this stack, service and old group.
+async fn all_ours(
+    ports: &Ports,
+    migration: &Migration,
+    groups: &BTreeMap<TargetGroupArn, Vec<Target>>,
+) -> Result<(), ActionError> {
+    let Migration { head, plan } = migration;
+    let stack = ports.tagging.stack();
+    let arns: Vec<String> = groups.keys().map(|group| group.as_str().to_owned()).collect();
+    let tags = ports.tagging.tags(&arns).await.doing(|| format!("reading the tags of {}", arns.join(", ")))?;
+    for group in &plan.groups {
+        let new = new_group(head, group)?;
+        let ours = || tags.get(new.as_str()).is_some_and(|tags| is_ours(tags, &stack, &plan.service, &group.old));
+        if groups.contains_key(new) && !ours() {
+            return Err(ActionError::Internal(format!(
+                "{} has targets that newTargets does not list, and is not ours to change: expected its tags to name \
+                 stack {stack}, service {} and old group {}",
+                new.name(),
+                plan.service,
+                group.old.name()
+            )));
+        }
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use crate::migration::hooks::{after_shift, answered, before_first_shift};
 use crate::migration::ownership::owned;
 use crate::payload::StepInput;
 use crate::ports::Ports;
-use crate::reads::health::{too_few_new, too_few_old};
+use crate::reads::health::{NewSide, new_side, too_few_old};
 use crate::routes::raise::{Raise, Raised};
 use crate::routes::read::{self, Live};
 use crossfade_domain::gates::operator::is_paused;
@@ -134,12 +134,13 @@ async fn objection(
     if is_paused(head) {
         return held(ports, migration, step, exposed, "paused by an operator").await.map(Some);
     }
-    let unhealthy = too_few_new(ports, plan, head).await?;
+    let weight = plan.step(step).map_or(Weight::ZERO, |step| step.weight);
+    let NewSide { unhealthy, not_ready } = new_side(ports, plan, head, weight).await?;
     if let Some(reason) = unhealthy.as_ref().filter(|_| exposed && !begun) {
         // What the gates would say of an unhealthy new side with traffic, a slice earlier.
         return Ok(Some(migration.answer(step, NextStep::RollBack, format!("health: {reason}"))));
     }
-    let lacking = match unhealthy {
+    let lacking = match unhealthy.or(not_ready) {
         Some(reason) => Some(reason),
         None => too_few_old(ports, plan).await?,
     };

@@ -1,5 +1,7 @@
 use super::PortError;
-use crossfade_domain::load_balancer::group::{Attributes, GroupSettings, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::group::{
+    Attributes, GroupSettings, HealthCheck, Tags, Target, TargetGroup, TargetHealth,
+};
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 
 /// A target group to be created.
@@ -35,9 +37,15 @@ pub trait TargetGroups: Send + Sync {
     /// tags.
     async fn create_group(&self, group: &NewGroup) -> Result<TargetGroup, PortError>;
 
+    /// Changes a group's health check; the rest of its settings cannot be changed.
+    async fn set_health_check(&self, group: &TargetGroupArn, health_check: &HealthCheck) -> Result<(), PortError>;
+
     /// Deletes a group; one that is gone is fine.
     async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError>;
 
     /// Registers targets; those already registered are left alone.
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError>;
+
+    /// Deregisters targets; those that are not registered are fine. In a group that is in a rule, they drain first.
+    async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError>;
 }

@@ -5,12 +5,14 @@ use crate::ports::Ports;
 use crate::reads::deadline::Deadline;
 use crate::retry::retry_while;
 use crossfade_domain::gates::capacity::capacity_verdict;
-use crossfade_domain::gates::health::{is_in_no_route, targets_verdict};
+use crossfade_domain::gates::health::{is_in_no_route, new_group_verdict};
+use crossfade_domain::gates::readiness::not_ready;
 use crossfade_domain::journal::Head;
 use crossfade_domain::load_balancer::group::{TargetHealth, healthy_count};
 use crossfade_domain::names::TargetGroupArn;
-use crossfade_domain::plan::Plan;
+use crossfade_domain::plan::{Plan, PlannedGroup};
 use crossfade_domain::rollback::GroupHealth;
+use crossfade_domain::weight::Weight;
 use std::time::Duration;
 
 /// Reads of a group's health before it counts as unreadable: about two seconds.
@@ -55,36 +57,53 @@ pub(crate) async fn health_of_pair(ports: &Ports, old: TargetGroupArn, new: Targ
     GroupHealth { old: old_healthy, new: new_healthy }
 }
 
-/// Names the first new group with too few healthy targets for more traffic; none if all have enough (invariant 2).
+/// The group that was created for a planned one.
+///
+/// # Errors
+/// `Internal` before it exists.
+pub(crate) fn new_group<'a>(head: &'a Head, group: &PlannedGroup) -> Result<&'a TargetGroupArn, ActionError> {
+    let missing = || ActionError::Internal(format!("{} has no new group for {}", head.migration, group.old));
+    head.new_groups.get(&group.old).ok_or_else(missing)
+}
+
+/// What speaks against more traffic for the new side; nothing where both are none.
+#[derive(Debug, Default)]
+pub(crate) struct NewSide {
+    /// Names the first new group with too few healthy targets (invariant 2).
+    pub(crate) unhealthy: Option<String>,
+    /// Why the first new group that is healthy has to wait all the same.
+    pub(crate) not_ready: Option<String>,
+}
+
+/// Reads the health of the new groups, and what speaks against a weight for them.
 ///
 /// # Errors
 /// The load balancer's.
-pub(crate) async fn too_few_new(ports: &Ports, plan: &Plan, head: &Head) -> Result<Option<String>, ActionError> {
-    too_few(ports, plan, head, |_| true).await
+pub(crate) async fn new_side(ports: &Ports, plan: &Plan, head: &Head, weight: Weight) -> Result<NewSide, ActionError> {
+    let mut found = NewSide::default();
+    for group in &plan.groups {
+        let new = new_group(head, group)?;
+        let registered = health(ports, new).await?;
+        let verdict = new_group_verdict(plan, group, &registered);
+        if !verdict.enough {
+            found.unhealthy.get_or_insert(format!("new group {}: {}", new.name(), verdict.reason));
+        }
+        found.not_ready = found.not_ready.or_else(|| not_ready(plan, group, new, &registered, weight));
+    }
+    Ok(found)
 }
 
-/// The same for the groups that may have traffic: one that someone else took out of every route has none.
+/// Names the first new group that may have traffic and has too few healthy targets; none if all have enough. A group
+/// that someone else took out of every route has no traffic.
 ///
 /// # Errors
 /// The load balancer's.
 pub(crate) async fn too_few_in_use(ports: &Ports, plan: &Plan, head: &Head) -> Result<Option<String>, ActionError> {
-    too_few(ports, plan, head, |health| !is_in_no_route(health)).await
-}
-
-async fn too_few(
-    ports: &Ports,
-    plan: &Plan,
-    head: &Head,
-    counts: impl Fn(&[TargetHealth]) -> bool + Send,
-) -> Result<Option<String>, ActionError> {
     for group in &plan.groups {
-        let new = head
-            .new_groups
-            .get(&group.old)
-            .ok_or_else(|| ActionError::Internal(format!("{} has no new group for {}", head.migration, group.old)))?;
-        let health = health(ports, new).await?;
-        let verdict = targets_verdict(&health, plan.policy.min_healthy);
-        if !verdict.enough && counts(&health) {
+        let new = new_group(head, group)?;
+        let registered = health(ports, new).await?;
+        let verdict = new_group_verdict(plan, group, &registered);
+        if !verdict.enough && !is_in_no_route(&registered) {
             return Ok(Some(format!("new group {}: {}", new.name(), verdict.reason)));
         }
     }

@@ -3,6 +3,7 @@
 use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
 use crate::reads::alarms::alarms;
+use crate::reads::health::health;
 use crate::reads::hour_before::hours_before;
 use crossfade_domain::comparison::response_times::queries;
 use crossfade_domain::comparison::{ResponseTimes, last_whole_hour};
@@ -10,7 +11,7 @@ use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
 use crossfade_domain::load_balancer::metric_query::MetricQuery;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, ServiceName, TargetGroupArn};
-use crossfade_domain::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crossfade_domain::planner::inventory::{Inventory, NameHolder, ObservedGroup, ObservedLoadBalancer};
 use crossfade_domain::planner::{new_group_name, routes_of};
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,10 +54,9 @@ async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inven
     let mut tags = tags_of(ports, &arns).await?;
     for group in groups {
         let attributes = ports.target_groups.attributes(&group.arn).await;
-        let health = ports.target_groups.health(&group.arn).await;
         inventory.old_groups.push(ObservedGroup {
             attributes: attributes.doing(|| format!("reading the attributes of {}", group.name))?,
-            health: health.doing(|| format!("reading the health of {}", group.name))?,
+            health: health(ports, &group.arn).await?,
             tags: tags.remove(group.arn.as_str()).unwrap_or_default(),
             group,
         });
@@ -134,7 +134,7 @@ async fn name_holders(
     ports: &Ports,
     service: &ServiceName,
     inventory: &Inventory,
-) -> Result<BTreeMap<String, (TargetGroupArn, Tags)>, ActionError> {
+) -> Result<BTreeMap<String, NameHolder>, ActionError> {
     let names: Vec<String> = inventory.old_groups.iter().map(|old| new_group_name(service, &old.group.arn)).collect();
     if names.is_empty() {
         return Ok(BTreeMap::new());
@@ -143,11 +143,13 @@ async fn name_holders(
     let groups = ports.target_groups.target_groups(&names).await.doing(|| doing)?;
     let arns: Vec<String> = groups.iter().map(|group| group.arn.as_str().to_owned()).collect();
     let mut tags = tags_of(ports, &arns).await?;
-    let holder = |group: TargetGroup| {
+    let mut holders = BTreeMap::new();
+    for group in groups {
         let tags = tags.remove(group.arn.as_str()).unwrap_or_default();
-        (group.name, (group.arn, tags))
-    };
-    Ok(groups.into_iter().map(holder).collect())
+        let health = health(ports, &group.arn).await?;
+        holders.insert(group.name.clone(), NameHolder { group, tags, health });
+    }
+    Ok(holders)
 }
 
 async fn tags_of(ports: &Ports, arns: &[String]) -> Result<BTreeMap<String, Tags>, ActionError> {

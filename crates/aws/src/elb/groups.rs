@@ -67,12 +67,6 @@ impl TargetGroups for Elb {
     async fn create_group(&self, new: &NewGroup) -> Result<TargetGroup, PortError> {
         let GroupSettings { protocol, protocol_version, port, target_type, ip_address_type, vpc, health_check } =
             &new.settings;
-        let matcher = (health_check.http_codes.is_some() || health_check.grpc_codes.is_some()).then(|| {
-            Matcher::builder()
-                .set_http_code(health_check.http_codes.clone())
-                .set_grpc_code(health_check.grpc_codes.clone())
-                .build()
-        });
         let answer = self
             .reader
             .create_target_group()
@@ -91,7 +85,7 @@ impl TargetGroups for Elb {
             .health_check_timeout_seconds(health_check.timeout_seconds)
             .healthy_threshold_count(health_check.healthy_threshold)
             .unhealthy_threshold_count(health_check.unhealthy_threshold)
-            .set_matcher(matcher)
+            .set_matcher(matcher(health_check))
             .set_tags(Some(tags::to_sdk(&new.tags)))
             .send()
             .await;
@@ -99,6 +93,25 @@ impl TargetGroups for Elb {
         let created =
             created.into_iter().next().ok_or_else(|| malformed(CREATE, &new.name, "no group was returned"))?;
         group(created)
+    }
+
+    async fn set_health_check(&self, group: &TargetGroupArn, health_check: &HealthCheck) -> Result<(), PortError> {
+        self.reader
+            .modify_target_group()
+            .target_group_arn(group.as_str())
+            .health_check_enabled(health_check.enabled)
+            .health_check_protocol(ProtocolEnum::from(health_check.protocol.as_str()))
+            .health_check_port(&health_check.port)
+            .set_health_check_path(health_check.path.clone())
+            .health_check_interval_seconds(health_check.interval_seconds)
+            .health_check_timeout_seconds(health_check.timeout_seconds)
+            .healthy_threshold_count(health_check.healthy_threshold)
+            .unhealthy_threshold_count(health_check.unhealthy_threshold)
+            .set_matcher(matcher(health_check))
+            .send()
+            .await
+            .map_err(failed("ModifyTargetGroup", group.as_str()))?;
+        Ok(())
     }
 
     async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
@@ -111,6 +124,10 @@ impl TargetGroups for Elb {
 
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
         self.register_targets(group, targets).await
+    }
+
+    async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.deregister_targets(group, targets).await
     }
 }
 
@@ -165,6 +182,12 @@ impl Elb {
         });
         Ok(with_tags.collect())
     }
+}
+
+fn matcher(health_check: &HealthCheck) -> Option<Matcher> {
+    let HealthCheck { http_codes, grpc_codes, .. } = health_check;
+    let builder = Matcher::builder().set_http_code(http_codes.clone()).set_grpc_code(grpc_codes.clone());
+    (http_codes.is_some() || grpc_codes.is_some()).then(|| builder.build())
 }
 
 /// Groups of Lambda functions have neither port nor protocol; they read as 0 and empty.

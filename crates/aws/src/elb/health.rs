@@ -24,19 +24,33 @@ impl Elb {
 
     pub(super) async fn register_targets(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
         for batch in targets.chunks(TARGETS_IN_A_CALL) {
-            let described = batch
-                .iter()
-                .map(|target| TargetDescription::builder().id(&target.id).set_port(target.port.map(i32::from)).build());
             self.reader
                 .register_targets()
                 .target_group_arn(group.as_str())
-                .set_targets(Some(described.collect()))
+                .set_targets(Some(batch.iter().map(description).collect()))
                 .send()
                 .await
                 .map_err(failed("RegisterTargets", group.as_str()))?;
         }
         Ok(())
     }
+
+    pub(super) async fn deregister_targets(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        for batch in targets.chunks(TARGETS_IN_A_CALL) {
+            self.reader
+                .deregister_targets()
+                .target_group_arn(group.as_str())
+                .set_targets(Some(batch.iter().map(description).collect()))
+                .send()
+                .await
+                .map_err(failed("DeregisterTargets", group.as_str()))?;
+        }
+        Ok(())
+    }
+}
+
+fn description(target: &Target) -> TargetDescription {
+    TargetDescription::builder().id(&target.id).set_port(target.port.map(i32::from)).build()
 }
 
 fn observed(description: &TargetHealthDescription) -> Option<TargetHealth> {

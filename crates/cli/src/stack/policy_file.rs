@@ -1,7 +1,7 @@
 //! Reads a policy file in YAML or JSON, and reports every problem at once.
 
 use crate::ending::failure::Failure;
-use crossfade_domain::policy::document::decode_fleet;
+use crossfade_domain::policy::document::check_fleet;
 use crossfade_domain::policy::service_policy::FleetPolicy;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -36,7 +36,7 @@ pub fn read(file: &Path) -> Result<Value, Failure> {
 /// # Errors
 /// Each problem on its own line, with its place.
 pub fn decode(file: &Path, document: &Value) -> Result<FleetPolicy, Failure> {
-    decode_fleet(document).map_err(|problems| {
+    check_fleet(document).map_err(|problems| {
         let count = problems.0.len();
         let mut text = format!("{} has {count} problem{}", file.display(), if count == 1 { "" } else { "s" });
         for problem in &problems.0 {

@@ -143,7 +143,7 @@ mod tests {
     fn what_changes_is_said_by_service_and_setting() {
         let service = |name: &str, healthy: u32| {
             json!({"name": name, "oldTargetGroups": format!("{name}-old"), "minHealthy": healthy,
-                "newTargets": {"instances": ["i-1"]}})
+                "newTargets": {"instances": ["i-1", "i-2"]}})
         };
         let before = fleet(&json!([service("users", 1), service("orders", 1)]));
         let after = fleet(&json!([service("users", 2), service("bookings", 1)]));

@@ -1,6 +1,8 @@
 //! Health: enough healthy targets on the new side to give it traffic.
 
 use crate::load_balancer::group::{HealthState, TargetHealth, healthy_count};
+use crate::load_balancer::membership::{Membership, named};
+use crate::plan::{Plan, PlannedGroup};
 
 /// Reads in a row in which the new targets must be healthy. A target that has just been registered needs only one
 /// passing check, so a single read would let a flapping target through.
@@ -28,8 +30,20 @@ pub struct TargetsVerdict {
     pub reason: String,
 }
 
+/// Counts the healthy targets that a new group has of this attempt. Others may be healthy and serve another service, so
+/// they count for nothing and are named (invariant 20).
+pub fn new_group_verdict(plan: &Plan, group: &PlannedGroup, registered: &[TargetHealth]) -> TargetsVerdict {
+    let Membership { listed, unlisted } = plan.membership(group, registered);
+    let mut verdict = targets_verdict(&listed, plan.policy.min_healthy);
+    if !unlisted.is_empty() {
+        let counted = verdict.reason;
+        verdict.reason = format!("{counted}; not counted, because newTargets does not list them: {}", named(&unlisted));
+    }
+    verdict
+}
+
 /// Counts the healthy targets of one group. A group without targets is never healthy, not even with a minimum of 0.
-pub fn targets_verdict(health: &[TargetHealth], min_healthy: u32) -> TargetsVerdict {
+fn targets_verdict(health: &[TargetHealth], min_healthy: u32) -> TargetsVerdict {
     let needed = min_healthy.max(1);
     let healthy = healthy_count(health);
     let enough = healthy >= needed;
@@ -65,9 +79,8 @@ fn describe(target: &TargetHealth) -> String {
         HealthState::Draining => "draining",
         HealthState::Unavailable => "unavailable",
     };
-    let port = target.target.port.map(|port| format!(":{port}")).unwrap_or_default();
     let reason = target.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    format!("{}{port} {state}{reason}", target.target.id)
+    format!("{} {state}{reason}", target.target)
 }
 
 #[cfg(test)]

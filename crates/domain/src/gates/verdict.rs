@@ -12,10 +12,11 @@ use crate::alarms::quiet::AlarmsRead;
 use crate::gates::alarms::alarms_opinion;
 use crate::gates::capacity::capacity_verdict;
 use crate::gates::drift::drift_opinion;
-use crate::gates::health::{is_in_no_route, targets_verdict};
+use crate::gates::health::{is_in_no_route, new_group_verdict};
 use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
 use crate::gates::operator::operator_opinion;
 use crate::gates::opinion::{Gate, Opinion, Vote};
+use crate::gates::readiness;
 use crate::journal::cursor::NextStep;
 use crate::journal::{Head, Phase, Trigger};
 use crate::load_balancer::group::{TargetHealth, healthy_count};
@@ -157,7 +158,7 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
         if is_in_no_route(targets) && was_taken_out(inputs, new) {
             continue;
         }
-        let verdict = targets_verdict(targets, inputs.plan.policy.min_healthy);
+        let verdict = new_group_verdict(inputs.plan, planned, targets);
         if !verdict.enough {
             unhealthy.push(format!("{}: {}", new.name(), verdict.reason));
         }
@@ -261,10 +262,23 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     if approve && !approved {
         return held(inputs, NextStep::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
     }
-    plan.step(number + 1).map_or_else(
+    let next = plan.step(number + 1);
+    if let Some(reason) = not_ready(inputs, next.map_or(weight, |next| next.weight)) {
+        return held(inputs, NextStep::Hold, Gate::Capacity, noted(format!("{baked}; waits: {reason}")));
+    }
+    next.map_or_else(
         || decided(NextStep::Finish, 0, format!("{baked}, the last step")),
         |next| decided(NextStep::Advance, 0, format!("{baked}, on to {}", next.weight)),
     )
+}
+
+/// The first new group that must not get a weight, and why.
+fn not_ready(inputs: &SliceInputs<'_>, weight: Weight) -> Option<String> {
+    let health = inputs.new_side.as_ref().ok()?;
+    inputs.plan.groups.iter().find_map(|group| {
+        let new = inputs.head.new_groups.get(&group.old)?;
+        readiness::not_ready(inputs.plan, group, new, health.get(new)?, weight)
+    })
 }
 
 /// A hold or an approval: the wait between two checks grows to a quarter of an hour, and ends in a halt.

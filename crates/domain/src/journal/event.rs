@@ -69,6 +69,11 @@ pub enum EventKind {
         /// How many, by us.
         registered: u32,
     },
+    /// Targets that are not of this attempt are about to be deregistered from the new groups.
+    UnlistedTargetsFound {
+        /// The targets of each new group, as `10.0.1.5:8080`.
+        unlisted: BTreeMap<TargetGroupArn, Vec<String>>,
+    },
     /// The health of the new targets was read.
     TargetsChecked {
         /// Whether every new group had enough healthy targets.

@@ -32,7 +32,7 @@ impl Head {
         let mut next = self.clone();
         next.sequence = event.sequence;
         match (self.phase, &event.kind) {
-            (P::Planned, E::Planned { .. }) => {}
+            (P::Planned, E::Planned { .. }) | (P::Moving, E::UnlistedTargetsFound { .. }) => {}
             (P::RollingBack | P::Settling, E::ForeignEditKept { route, seen }) => {
                 if let Some(rollback) = &mut next.rollback {
                     rollback.left.insert(route.clone(), seen.clone());

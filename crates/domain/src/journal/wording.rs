@@ -1,6 +1,7 @@
 //! A journal in words: a line for operators, and what is announced to others.
 
 use super::{Event, EventKind, Trigger};
+use crate::names::TargetGroupArn;
 
 /// What happened, in one line without a time.
 pub fn journal_line(event: &Event) -> String {
@@ -14,6 +15,13 @@ pub fn journal_line(event: &Event) -> String {
         EventKind::Shifted { weight, .. } => format!("shifted: every route read back at {weight}"),
         EventKind::TargetsRegistered { registered: 0 } => "left the targets to their controller".to_owned(),
         EventKind::TargetsRegistered { registered } => format!("registered {}", counted(*registered, "target")),
+        EventKind::UnlistedTargetsFound { unlisted } => {
+            let of_group = |(group, targets): (&TargetGroupArn, &Vec<String>)| {
+                format!("{} from {}", targets.join(", "), group.name())
+            };
+            let targets: Vec<String> = unlisted.iter().map(of_group).collect();
+            format!("removing targets that newTargets does not list: {}", targets.join("; "))
+        }
         EventKind::TargetsChecked { reason, .. } => format!("targets: {reason}"),
         EventKind::Judged { reason, .. } => format!("gates: {reason}"),
         EventKind::HookCalled { point, function, .. } => format!("calling hook {function} ({})", point.field()),

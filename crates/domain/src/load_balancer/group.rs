@@ -3,6 +3,7 @@
 use crate::names::{LoadBalancerArn, TargetGroupArn};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Tags of a resource.
 pub type Tags = BTreeMap<String, String>;
@@ -84,6 +85,16 @@ pub struct Target {
     /// Port override.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) if self.id.contains(':') => write!(f, "[{}]:{port}", self.id),
+            Some(port) => write!(f, "{}:{port}", self.id),
+            None => f.write_str(&self.id),
+        }
+    }
 }
 
 /// The health of one registered target.

@@ -47,6 +47,20 @@ pub enum FindingCode {
     AppCookieStickiness,
     /// The new group's name belongs to someone else's group.
     NewGroupNameTaken,
+    /// Every route has the old group at weight 0.
+    NothingToMove,
+    /// A new target is registered in the old group, too.
+    TargetOnBothSides,
+    /// The policy lists fewer new targets than must be healthy.
+    TooFewTargets,
+    /// The policy lists fewer new targets than half of the old group's healthy ones.
+    NewSideSmaller,
+    /// The new group exists, with settings that AWS cannot change, or on another load balancer.
+    NewGroupDiffers,
+    /// The new group exists, with another health check, which the migration changes.
+    HealthCheckDiffers,
+    /// The new group exists, with targets that the policy does not list.
+    UnlistedTargets,
     /// The load balancer could not use another target group.
     TooManyGroupsOnLoadBalancer,
     /// No route forwards to an old target group.
@@ -108,7 +122,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 42] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -117,6 +131,13 @@ impl FindingCode {
         Self::UnsupportedTargetType,
         Self::AppCookieStickiness,
         Self::NewGroupNameTaken,
+        Self::NothingToMove,
+        Self::TargetOnBothSides,
+        Self::TooFewTargets,
+        Self::NewSideSmaller,
+        Self::NewGroupDiffers,
+        Self::HealthCheckDiffers,
+        Self::UnlistedTargets,
         Self::TooManyGroupsOnLoadBalancer,
         Self::NoRoutes,
         Self::TooManyRoutes,
@@ -157,6 +178,13 @@ impl FindingCode {
             Self::UnsupportedTargetType => "unsupported-target-type",
             Self::AppCookieStickiness => "app-cookie-stickiness",
             Self::NewGroupNameTaken => "new-group-name-taken",
+            Self::NothingToMove => "nothing-to-move",
+            Self::TargetOnBothSides => "target-on-both-sides",
+            Self::TooFewTargets => "too-few-targets",
+            Self::NewSideSmaller => "new-side-smaller",
+            Self::NewGroupDiffers => "new-group-differs",
+            Self::HealthCheckDiffers => "health-check-differs",
+            Self::UnlistedTargets => "unlisted-targets",
             Self::TooManyGroupsOnLoadBalancer => "too-many-groups-on-load-balancer",
             Self::NoRoutes => "no-routes",
             Self::TooManyRoutes => "too-many-routes",

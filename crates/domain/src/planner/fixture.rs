@@ -5,10 +5,11 @@ use crate::load_balancer::action::{Action, ActionKind, Forward, WeightedGroup};
 use crate::load_balancer::group::{
     Attributes, GroupSettings, HealthCheck, HealthState, Tags, Target, TargetGroup, TargetHealth,
 };
+use crate::load_balancer::our_tags::tag;
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::plan::{Finding, Plan};
-use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::planner::inventory::{Inventory, NameHolder, ObservedGroup, ObservedLoadBalancer};
 use crate::policy::document::decode_service;
 use crate::policy::service_policy::ServicePolicy;
 use jiff::Timestamp;
@@ -78,6 +79,25 @@ pub(crate) fn observed(name: &str, balancer: &str) -> ObservedGroup {
         health: vec![health(1), health(2), health(3)],
         tags: Tags::new(),
     }
+}
+
+/// A group that has the name of a new one already, as the plan of [`policy`] would create it.
+pub(crate) fn holder(name: &str, tags: Tags) -> NameHolder {
+    let mut group = observed(name, "public").group;
+    group.settings.target_type = "ip".into();
+    group.settings.port = 8080;
+    group.load_balancers.clear();
+    NameHolder { group, tags, health: Vec::new() }
+}
+
+/// The tags of a new group of ours that copies an old one.
+pub(crate) fn our_tags(old: &str) -> Tags {
+    let pairs = [
+        (tag::MANAGED_BY, tag::MANAGED_BY_US.to_owned()),
+        (tag::SERVICE, "users".to_owned()),
+        (tag::OLD_GROUP, group(old).as_str().to_owned()),
+    ];
+    pairs.map(|(key, value)| (key.to_owned(), value)).into()
 }
 
 pub(crate) fn balancer(name: &str, routes: Vec<Route>) -> ObservedLoadBalancer {

@@ -23,8 +23,8 @@ pub struct Inventory {
     pub load_balancers: Vec<ObservedLoadBalancer>,
     /// Alarms of the policy that exist.
     pub alarms: Vec<Alarm>,
-    /// Groups that already carry a name that the plan would give to a new one, with their tags.
-    pub name_holders: BTreeMap<String, (TargetGroupArn, Tags)>,
+    /// Groups that already carry a name that the plan would give to a new one, by that name.
+    pub name_holders: BTreeMap<String, NameHolder>,
     /// How long the old groups took to answer, where that is wanted.
     pub response_times: BTreeMap<TargetGroupArn, ResponseTimes>,
     /// The old groups' counts in the hour before, if they are needed.
@@ -45,6 +45,18 @@ pub struct ObservedGroup {
     pub health: Vec<TargetHealth>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// A group that already carries the name of a new one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NameHolder {
+    /// The group.
+    pub group: TargetGroup,
+    /// Its tags.
+    pub tags: Tags,
+    /// Its registered targets.
+    pub health: Vec<TargetHealth>,
 }
 
 /// One load balancer with every route on it, the service's or not.

@@ -1,10 +1,13 @@
 //! The new target group as a copy of the old one.
 
 use super::findings::Findings;
+use crate::gates::readiness::is_much_smaller;
 use crate::load_balancer::action::{Forward, GroupStickiness};
-use crate::load_balancer::group::{Attributes, GroupSettings};
+use crate::load_balancer::group::{Attributes, GroupSettings, Target, healthy_count};
+use crate::load_balancer::membership::{is_same_target, named};
 use crate::plan::FindingCode;
 use crate::planner::inventory::ObservedGroup;
+use crate::policy::document::too_few_targets;
 use crate::policy::service_policy::{NewTargets, ServicePolicy};
 
 /// The longest that group stickiness may last, in seconds.
@@ -64,6 +67,51 @@ pub(super) fn attached_stickiness(
     Some(GroupStickiness { enabled: true, duration_seconds: Some(seconds) })
 }
 
+fn number_of_targets(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+    if let Some(reason) = too_few_targets(policy) {
+        findings.refuse(FindingCode::TooFewTargets, "newTargets", reason);
+        return;
+    }
+    let Some(listed) = policy.new_targets.listed().and_then(|listed| u32::try_from(listed.len()).ok()) else { return };
+    let healthy = healthy_count(&old.health);
+    if is_much_smaller(healthy, listed) {
+        findings.warn(
+            FindingCode::NewSideSmaller,
+            old.group.arn.as_str(),
+            format!(
+                "newTargets lists {listed} targets, fewer than half of the {healthy} that are healthy in {}; make sure \
+                 that they can take all traffic, or set newHealthyShare, which makes each step wait for enough",
+                old.group.name
+            ),
+        );
+    }
+}
+
+/// Refuses new targets that are registered in the old group: weights choose between groups, so they would get traffic of
+/// both sides, and nothing could tell old from new.
+fn targets_on_both_sides(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+    let GroupSettings { port, .. } = settings(policy, old);
+    let with_port = |target: &Target| Target { port: target.port.or(Some(port)), ..target.clone() };
+    let is_old = |target: &Target| {
+        let registered = old.health.iter().map(|one| &one.target);
+        registered.into_iter().any(|one| is_same_target(one, target, old.group.settings.port))
+    };
+    let both: Vec<Target> =
+        policy.new_targets.listed().unwrap_or_default().iter().map(with_port).filter(is_old).collect();
+    if !both.is_empty() {
+        findings.refuse(
+            FindingCode::TargetOnBothSides,
+            old.group.arn.as_str(),
+            format!(
+                "newTargets lists {}, registered in the old target group {} too; weights choose between groups and \
+                 cannot tell such targets apart: deregister them there, or correct newTargets",
+                named(&both),
+                old.group.name
+            ),
+        );
+    }
+}
+
 pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
     let check = &old.group.settings.health_check;
     if check.enabled && check.port != "traffic-port" {
@@ -76,6 +124,8 @@ pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut F
             ),
         );
     }
+    number_of_targets(policy, old, findings);
+    targets_on_both_sides(policy, old, findings);
     for (key, value) in &old.attributes {
         let count = key.ends_with(".minimum_healthy_targets.count");
         if count && value.parse::<u32>().is_ok_and(|count| count > policy.min_healthy) {

@@ -1,10 +1,9 @@
 //! Whether the old target groups can be migrated at all.
 
 use super::findings::Findings;
-use super::{GROUPS_PER_LOAD_BALANCER, balancer_of, new_group_name};
+use super::{GROUPS_PER_LOAD_BALANCER, adopted, balancer_of, new_group_name};
 use crate::load_balancer::action::forward_of;
 use crate::load_balancer::group::healthy_count;
-use crate::load_balancer::our_tags::is_ours;
 use crate::plan::FindingCode;
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::policy::service_policy::ServicePolicy;
@@ -20,7 +19,7 @@ pub(super) fn check(
         kind_of_targets(old, findings);
         stickiness(old, findings);
         health(policy, old, findings);
-        name_is_free(policy, inventory, old, findings);
+        adopted::check(policy, inventory, old, findings);
     }
     for balancer in &inventory.load_balancers {
         let on_it: Vec<&ObservedGroup> = old_groups
@@ -98,23 +97,6 @@ fn health(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) 
     }
 }
 
-fn name_is_free(policy: &ServicePolicy, inventory: &Inventory, old: &ObservedGroup, findings: &mut Findings) {
-    let name = new_group_name(&policy.name, &old.group.arn);
-    if let Some((holder, tags)) = inventory.name_holders.get(&name)
-        && !is_ours(tags, &inventory.stack, &policy.name, &old.group.arn)
-    {
-        findings.refuse(
-            FindingCode::NewGroupNameTaken,
-            holder.as_str(),
-            format!(
-                "the target group {name} exists and does not carry this stack's tags for {} and this old group; \
-                 delete or rename it if nobody needs it",
-                policy.name
-            ),
-        );
-    }
-}
-
 fn one_old_group(balancer: &ObservedLoadBalancer, on_it: &[&ObservedGroup], findings: &mut Findings) {
     if on_it.len() > 1 {
         let names: Vec<&str> = on_it.iter().map(|old| old.group.name.as_str()).collect();
@@ -154,12 +136,12 @@ fn room_for_groups(
 ) {
     let attached = |old: &ObservedGroup| {
         let name = new_group_name(&policy.name, &old.group.arn);
-        inventory.name_holders.get(&name).is_some_and(|(holder, _)| {
+        inventory.name_holders.get(&name).is_some_and(|holder| {
             balancer
                 .routes
                 .iter()
                 .filter_map(|route| forward_of(&route.actions))
-                .any(|forward| forward.weight_of(holder).is_some())
+                .any(|forward| forward.weight_of(&holder.group.arn).is_some())
         })
     };
     let joining = on_it.iter().filter(|old| !attached(old)).count();

@@ -61,6 +61,14 @@ pub(super) fn plan(
             );
         }
     }
+    if !planned.is_empty() && planned.iter().all(moves_nothing) {
+        findings.refuse(
+            FindingCode::NothingToMove,
+            policy.name.as_str(),
+            "every route has the old target groups at weight 0, so there is no traffic to move; if the service was \
+             migrated under another name, it is done, else correct oldTargetGroups",
+        );
+    }
     let alarms = policy.alarms.len() + guard_count(policy.guard_alarms, old_groups.len());
     let locks = count + alarms;
     if count > MOST_ROUTES {
@@ -83,6 +91,10 @@ pub(super) fn plan(
         );
     }
     planned
+}
+
+fn moves_nothing(route: &PlannedRoute) -> bool {
+    route.steps.iter().all(|step| step.old == 0 && step.new == 0)
 }
 
 fn plan_route(

@@ -1,5 +1,5 @@
 use super::fixture::{
-    PREFIX, alarm, balancer_arn, forward, group, inventory, listener, observed, planned, policy, route, rule,
+    PREFIX, alarm, balancer_arn, forward, group, holder, inventory, listener, observed, planned, policy, route, rule,
 };
 use super::*;
 use crate::alarms::alarm::AlarmState;
@@ -109,6 +109,7 @@ fn a_new_group_copies_the_old_one_but_for_its_targets() {
         ("something.new", "x"),
     ]);
     let mut policy = policy();
+    policy.min_healthy = 1;
     let settings = |policy: &ServicePolicy| {
         let settings = &planned(policy, &inventory).unwrap().groups[0].settings;
         (settings.target_type.clone(), settings.port)
@@ -219,7 +220,7 @@ fn a_name_is_taken_over_only_from_ourselves() {
     let held_with = |pairs: &[(&str, &str)]| {
         let (name, tags) = (name.clone(), tags(pairs));
         move |_: &mut ServicePolicy, inventory: &mut Inventory| {
-            inventory.name_holders.insert(name.clone(), (group(&name), tags));
+            inventory.name_holders.insert(name.clone(), holder(&name, tags));
         }
     };
     let subject = format!(":targetgroup/{name}/1");
@@ -431,4 +432,54 @@ fn a_schedule_that_does_not_rise_to_100_is_refused_whoever_made_it() {
     );
     check(|policy, _| policy.schedule.steps.swap(0, 1), &[("bad-schedule", "schedule")]);
     check(|policy, _| policy.schedule.steps.clear(), &[("bad-schedule", "schedule")]);
+}
+
+#[test]
+fn fewer_new_targets_than_half_of_the_old_ones_are_a_warning() {
+    let listed = |count: u8| {
+        move |policy: &mut ServicePolicy, _: &mut Inventory| {
+            let target = |number: u8| Target { id: format!("10.0.0.{number}"), port: None };
+            policy.new_targets = NewTargets::Ips((1..=count).map(target).collect());
+        }
+    };
+    check(listed(2), &[]);
+    check(listed(1), &[("too-few-targets", "newTargets"), ("too-few-targets", "newTargets")]);
+    check(
+        |policy, inventory| {
+            listed(1)(policy, inventory);
+            policy.min_healthy = 1;
+        },
+        &[("~new-side-smaller", ":targetgroup/users-public/1"), ("~new-side-smaller", ":targetgroup/users-internal/1")],
+    );
+}
+
+#[test]
+fn a_migration_that_moves_nothing_is_refused() {
+    let at_zero = |routes: &'static [(usize, usize)]| {
+        move |_: &mut ServicePolicy, inventory: &mut Inventory| {
+            for (balancer, route) in routes {
+                let old = if *balancer == 0 { "users-public" } else { "users-internal" };
+                inventory.load_balancers[*balancer].routes[*route].actions = forward(&[(old, 0), ("beta", 1)]);
+            }
+        }
+    };
+    let rule_one = ("~no-old-traffic", ":listener-rule/app/public/1/9/1");
+    let default = ("~no-old-traffic", ":listener/app/public/1/9");
+    let internal = ("~no-old-traffic", ":listener-rule/app/internal/1/9/1");
+    check(at_zero(&[(0, 0), (0, 2)]), &[rule_one, default]);
+    check(at_zero(&[(0, 0), (0, 2), (1, 0)]), &[rule_one, default, internal, ("nothing-to-move", "users")]);
+}
+
+#[test]
+fn new_targets_that_are_registered_in_the_old_group_are_refused() {
+    let lists = |port: u16| {
+        move |policy: &mut ServicePolicy, inventory: &mut Inventory| {
+            let target = |id: &str, port| Target { id: id.into(), port: Some(port) };
+            policy.new_targets = NewTargets::Instances(vec![target("i-0", port), target("i-7", 80)]);
+            inventory.old_groups.truncate(1);
+            inventory.load_balancers.truncate(1);
+        }
+    };
+    check(lists(9), &[]);
+    check(lists(2), &[("target-on-both-sides", ":targetgroup/users-public/1")]);
 }

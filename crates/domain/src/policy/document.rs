@@ -1,8 +1,9 @@
 //! The policy as people write it, decoded with every problem at once.
 //!
 //! YAML is turned into JSON before it comes here. Defaults are merged into each service; what neither gives has these
-//! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 1, `judge` true, no `minBake`,
-//! `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 100, `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A
+//! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 2, `judge` true, no `minBake`,
+//! no `newHealthyShare`,
+//! `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 70, `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A
 //! service's field replaces the default as a whole, but hooks are merged one by one. `{service}` in an alarm's name is
 //! the service's name.
 
@@ -19,7 +20,7 @@ pub use schedule::{canary, linear};
 pub use schema::policy_schema;
 
 use crate::names::ServiceName;
-use crate::policy::problem::Problems;
+use crate::policy::problem::{Problem, Problems};
 use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::service_policy::{FleetPolicy, ServicePolicy};
 use serde_json::Value;
@@ -45,6 +46,35 @@ pub fn decode_fleet(document: &Value) -> Result<FleetPolicy, Problems> {
     let mut reader = Reader::default();
     let fleet = fleet(&mut reader, &Place::root(document));
     reader.finish(fleet)
+}
+
+/// Decodes a fleet's policy that someone hands in, and refuses what is known to come to nothing. A policy that was
+/// stored before this was refused must stay readable, since all services of a stack are looked for in it.
+///
+/// # Errors
+/// Every problem of the document, each with its path.
+pub fn check_fleet(document: &Value) -> Result<FleetPolicy, Problems> {
+    let fleet = decode_fleet(document)?;
+    let services = fleet.services.iter().enumerate();
+    let problems: Vec<Problem> = services
+        .filter_map(|(index, service)| {
+            let message = too_few_targets(service)?;
+            Some(Problem { path: format!("services[{index}].newTargets"), message })
+        })
+        .collect();
+    if problems.is_empty() { Ok(fleet) } else { Err(Problems(problems)) }
+}
+
+/// Why a service would wait for its new targets in vain, and then be rolled back: it lists fewer than must be healthy.
+pub fn too_few_targets(policy: &ServicePolicy) -> Option<String> {
+    let listed = policy.new_targets.listed()?.len();
+    let (targets, are) = if listed == 1 { ("target", "is") } else { ("targets", "are") };
+    u32::try_from(listed).is_ok_and(|listed| listed < policy.min_healthy).then(|| {
+        format!(
+            "{listed} {targets} {are} listed, and minHealthy is {}: list as many, or set minHealthy to {listed}",
+            policy.min_healthy
+        )
+    })
 }
 
 /// Decodes the policy of one service without a fleet: there are no defaults, and `after` is not checked.
@@ -155,6 +185,7 @@ fn service(
             alarms: settings.alarms,
             guard_alarms: settings.guard_alarms,
             min_healthy: settings.min_healthy,
+            new_healthy_share: settings.new_healthy_share,
             judge: settings.judge.is_some(),
             tolerated: settings.judge.unwrap_or_default(),
             min_bake_seconds: settings.min_bake_seconds,

@@ -123,7 +123,7 @@ mod tests {
     use serde_json::json;
 
     fn users() -> Value {
-        json!({ "name": "users", "oldTargetGroups": "users-swarm", "newTargets": { "instances": ["i-1"] } })
+        json!({ "name": "users", "oldTargetGroups": "users-swarm", "newTargets": { "instances": ["i-1", "i-2"] } })
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub struct ServicePolicy {
     pub guard_alarms: GuardAlarms,
     /// Healthy targets that each new group must have before it gets traffic.
     pub min_healthy: u32,
+    /// Share of the old side's healthy targets (as counted by the plan) that the new side must have for all traffic, in
+    /// percent; for a part of the traffic, that part of it. None where nothing is asked for: targets of two clusters
+    /// may differ in size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_healthy_share: Option<u16>,
     /// Whether the new cluster is compared with the old one.
     #[serde(default = "is_judged")]
     pub judge: bool,
@@ -132,6 +137,16 @@ pub enum NewTargets {
     Instances(Vec<Target>),
     /// These addresses, registered by Crossfade.
     Ips(Vec<Target>),
+}
+
+impl NewTargets {
+    /// The targets that Crossfade registers itself; none where a controller does.
+    pub fn listed(&self) -> Option<&[Target]> {
+        match self {
+            Self::Binding(_) => None,
+            Self::Instances(targets) | Self::Ips(targets) => Some(targets),
+        }
+    }
 }
 
 /// The Kubernetes service whose pods a controller registers.

@@ -232,7 +232,8 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
 
 /// A placeholder until `Unguarded::with` puts the decoded policy in its place.
 fn placeholder_policy() -> crossfade_domain::policy::service_policy::ServicePolicy {
-    let document = json!({"name": "service", "oldTargetGroups": "old", "newTargets": {"ips": ["10.0.0.1"]}});
+    let document =
+        json!({"name": "service", "oldTargetGroups": "old", "newTargets": {"ips": ["10.0.0.1", "10.0.0.2"]}});
     crossfade_domain::policy::document::decode_service(&document).expect("a minimal policy is valid")
 }
 

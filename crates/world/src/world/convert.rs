@@ -203,40 +203,43 @@ pub(super) fn load_balancer_arn(text: &str) -> LoadBalancerArn {
 
 pub(super) fn new_group_tree(name: &str, settings: &GroupSettings, tags: &Tags) -> Tree {
     let GroupSettings { protocol, protocol_version, port, target_type, ip_address_type, vpc, health_check } = settings;
+    let mut tree = Tree::map([
+        ("Name", name.into()),
+        ("Protocol", protocol.as_str().into()),
+        ("Port", i64::from(*port).into()),
+        ("TargetType", target_type.as_str().into()),
+        ("Tags", tag_trees(tags).into()),
+    ]);
+    for (key, value) in [("ProtocolVersion", protocol_version), ("IpAddressType", ip_address_type), ("VpcId", vpc)] {
+        if let Some(value) = value {
+            tree.set(key, value.as_str());
+        }
+    }
+    set_health_check(&mut tree, health_check);
+    tree
+}
+
+/// The parameters of a health check, as `CreateTargetGroup` and `ModifyTargetGroup` take them.
+pub(super) fn set_health_check(tree: &mut Tree, health_check: &HealthCheck) {
+    tree.set("HealthCheckEnabled", health_check.enabled);
+    tree.set("HealthCheckProtocol", health_check.protocol.as_str());
+    tree.set("HealthCheckPort", health_check.port.as_str());
+    tree.set("HealthCheckIntervalSeconds", i64::from(health_check.interval_seconds));
+    tree.set("HealthCheckTimeoutSeconds", i64::from(health_check.timeout_seconds));
+    tree.set("HealthyThresholdCount", i64::from(health_check.healthy_threshold));
+    tree.set("UnhealthyThresholdCount", i64::from(health_check.unhealthy_threshold));
+    if let Some(path) = &health_check.path {
+        tree.set("HealthCheckPath", path.as_str());
+    }
     let mut matcher = Tree::new();
     for (key, codes) in [("HttpCode", &health_check.http_codes), ("GrpcCode", &health_check.grpc_codes)] {
         if let Some(codes) = codes {
             matcher.set(key, codes.as_str());
         }
     }
-    let mut tree = Tree::map([
-        ("Name", name.into()),
-        ("Protocol", protocol.as_str().into()),
-        ("Port", i64::from(*port).into()),
-        ("TargetType", target_type.as_str().into()),
-        ("HealthCheckEnabled", health_check.enabled.into()),
-        ("HealthCheckProtocol", health_check.protocol.as_str().into()),
-        ("HealthCheckPort", health_check.port.as_str().into()),
-        ("HealthCheckIntervalSeconds", i64::from(health_check.interval_seconds).into()),
-        ("HealthCheckTimeoutSeconds", i64::from(health_check.timeout_seconds).into()),
-        ("HealthyThresholdCount", i64::from(health_check.healthy_threshold).into()),
-        ("UnhealthyThresholdCount", i64::from(health_check.unhealthy_threshold).into()),
-        ("Tags", tag_trees(tags).into()),
-    ]);
-    for (key, value) in [
-        ("ProtocolVersion", protocol_version),
-        ("IpAddressType", ip_address_type),
-        ("VpcId", vpc),
-        ("HealthCheckPath", &health_check.path),
-    ] {
-        if let Some(value) = value {
-            tree.set(key, value.as_str());
-        }
-    }
     if matcher != Tree::new() {
         tree.set("Matcher", matcher);
     }
-    tree
 }
 
 fn tag_trees(tags: &Tags) -> Vec<Tree> {

@@ -5,7 +5,7 @@ use crate::tree::Tree;
 use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::load_balancer::action::Action;
-use crossfade_domain::load_balancer::group::{Attributes, Tags, Target, TargetGroup, TargetHealth};
+use crossfade_domain::load_balancer::group::{Attributes, HealthCheck, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::load_balancer::our_tags::{may_be_of_stack, tag};
 use crossfade_domain::load_balancer::route::{Route, RouteId};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn, ServiceName, TargetGroupArn};
@@ -64,6 +64,20 @@ impl World {
 }
 
 impl World {
+    fn with_targets(
+        &self,
+        operation: &'static str,
+        group: &TargetGroupArn,
+        targets: &[Target],
+    ) -> Result<(), PortError> {
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let targets: Vec<Tree> = targets.iter().map(convert::target_tree).collect();
+        let input = Tree::map([("TargetGroupArn", group.as_str().into()), ("Targets", targets.into())]);
+        self.elb(operation, group.as_str(), &input).map(drop)
+    }
+
     /// Every group whose tags are wanted, with them.
     async fn groups_tagged(
         &self,
@@ -185,18 +199,23 @@ impl TargetGroups for World {
         Ok(convert::target_group(created))
     }
 
+    async fn set_health_check(&self, group: &TargetGroupArn, health_check: &HealthCheck) -> Result<(), PortError> {
+        let mut input = Tree::map([("TargetGroupArn", group.as_str().into())]);
+        convert::set_health_check(&mut input, health_check);
+        self.elb("ModifyTargetGroup", group.as_str(), &input).map(drop)
+    }
+
     async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError> {
         let input = Tree::map([("TargetGroupArn", group.as_str().into())]);
         self.elb("DeleteTargetGroup", group.as_str(), &input).map(drop)
     }
 
     async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
-        if targets.is_empty() {
-            return Ok(());
-        }
-        let targets: Vec<Tree> = targets.iter().map(convert::target_tree).collect();
-        let input = Tree::map([("TargetGroupArn", group.as_str().into()), ("Targets", targets.into())]);
-        self.elb("RegisterTargets", group.as_str(), &input).map(drop)
+        self.with_targets("RegisterTargets", group, targets)
+    }
+
+    async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+        self.with_targets("DeregisterTargets", group, targets)
     }
 }
 

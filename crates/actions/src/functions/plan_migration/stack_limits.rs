@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_stack_that_refuses_inline_policies_takes_a_name_or_a_dry_run() {
-        let policy = json!({"name": "users", "oldTargetGroups": "users-swarm", "newTargets": {"ips": ["10.0.9.9"]}});
+        let policy =
+            json!({"name": "users", "oldTargetGroups": "users-swarm", "newTargets": {"ips": ["10.0.9.8", "10.0.9.9"]}});
         let refused = json!({"inlinePolicies": "refused"});
         let inline = json!({"service": policy});
         let found = objection(&refused, &inline).unwrap();

@@ -1,5 +1,6 @@
 mod begun;
 mod judging;
+mod readiness;
 
 use super::*;
 use crate::alarms::alarm::{Alarm, AlarmState};
@@ -48,7 +49,8 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let policy = decode_service(&json!({
-            "name": "users", "oldTargetGroups": "old", "newTargets": { "instances": ["i-1"] }, "alarms": ["a"],
+            "name": "users", "oldTargetGroups": "old", "alarms": ["a"],
+            "newTargets": { "binding": { "namespace": "prod", "service": "users", "port": 80 } },
             "minHealthy": 2, "maxHold": "1h",
             "schedule": [
                 { "weight": 5, "bake": "10m" },
@@ -230,7 +232,7 @@ fn an_old_side_that_could_not_take_the_traffic_back_holds() {
         },
         NextStep::Hold,
         60,
-        "capacity: old could not take all traffic back: 2 healthy targets, 3 needed (100 % of 3)",
+        "capacity: old could not take all traffic back: 2 healthy targets, 3 needed (70 % of 3)",
     );
 }
 

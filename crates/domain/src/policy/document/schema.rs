@@ -87,8 +87,13 @@ fn setting_properties() -> Value {
                             migration.",
         },
         "minHealthy": {
-            "type": "integer", "minimum": 1, "maximum": 1000, "default": 1,
+            "type": "integer", "minimum": 1, "maximum": 1000, "default": 2,
             "description": "Healthy targets that a new group must have before and while it gets traffic.",
+        },
+        "newHealthyShare": {
+            "type": "integer", "minimum": 1, "maximum": 1000,
+            "description": "Share of the old side's healthy targets that the new side must have for all traffic, in \
+                            percent; at a step, that step's part of it. Not asked for if left out.",
         },
         "judge": judging::schema(),
         "minBake": duration("After how long the judge's PASS ends a bake early; never if left out, and never the last \
@@ -97,7 +102,7 @@ fn setting_properties() -> Value {
         "onDrift": { "enum": words(&ON_DRIFT), "default": "halt" },
         "allowManagedBy": { "type": "array", "items": { "enum": words(&MANAGED_BY) } },
         "oldHealthyShare": {
-            "type": "integer", "minimum": 1, "maximum": 100, "default": 100,
+            "type": "integer", "minimum": 1, "maximum": 100, "default": 70,
             "description": "Share of the old side's healthy targets that must stay, in percent.",
         },
         "slice": duration("Time between two looks of the gates; 60s."),

@@ -8,11 +8,12 @@ use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::service_policy::{GuardAlarms, Hooks, ManagedBy, OnDrift, OnInconclusive, Schedule, Tolerated};
 
 /// The fields of `defaults`; a service may have each of them too.
-pub(super) const SETTING_FIELDS: [&str; 14] = [
+pub(super) const SETTING_FIELDS: [&str; 15] = [
     "schedule",
     "alarms",
     "guardAlarms",
     "minHealthy",
+    "newHealthyShare",
     "judge",
     "minBake",
     "onInconclusive",
@@ -45,6 +46,7 @@ pub(super) struct Settings {
     alarms: Option<Vec<String>>,
     guard_alarms: Option<GuardAlarms>,
     min_healthy: Option<u32>,
+    new_healthy_share: Option<u16>,
     judge: Option<Judging>,
     min_bake_seconds: Option<u32>,
     on_inconclusive: Option<OnInconclusive>,
@@ -63,6 +65,7 @@ pub(super) struct Complete {
     pub(super) alarms: Vec<String>,
     pub(super) guard_alarms: GuardAlarms,
     pub(super) min_healthy: u32,
+    pub(super) new_healthy_share: Option<u16>,
     pub(super) judge: Judging,
     pub(super) min_bake_seconds: Option<u32>,
     pub(super) on_inconclusive: OnInconclusive,
@@ -84,6 +87,7 @@ impl Settings {
             alarms: self.alarms.or(defaults.alarms),
             guard_alarms: self.guard_alarms.or(defaults.guard_alarms),
             min_healthy: self.min_healthy.or(defaults.min_healthy),
+            new_healthy_share: self.new_healthy_share.or(defaults.new_healthy_share),
             judge: self.judge.or(defaults.judge),
             min_bake_seconds: self.min_bake_seconds.or(defaults.min_bake_seconds),
             on_inconclusive: self.on_inconclusive.or(defaults.on_inconclusive),
@@ -115,13 +119,14 @@ impl Settings {
             schedule: self.schedule.unwrap_or_else(canary),
             alarms,
             guard_alarms: self.guard_alarms.unwrap_or_default(),
-            min_healthy: self.min_healthy.unwrap_or(1),
+            min_healthy: self.min_healthy.unwrap_or(2),
+            new_healthy_share: self.new_healthy_share,
             judge: self.judge.unwrap_or_else(|| Some(Tolerated::default())),
             min_bake_seconds: self.min_bake_seconds,
             on_inconclusive: self.on_inconclusive.unwrap_or_default(),
             on_drift: self.on_drift.unwrap_or_default(),
             allow_managed_by: self.allow_managed_by.unwrap_or_default(),
-            old_healthy_share: self.old_healthy_share.unwrap_or(100),
+            old_healthy_share: self.old_healthy_share.unwrap_or(70),
             slice_seconds: self.slice_seconds.unwrap_or(60),
             max_hold_seconds: self.max_hold_seconds.unwrap_or(4 * 60 * 60),
             targets_timeout_seconds: self.targets_timeout_seconds.unwrap_or(15 * 60),
@@ -138,6 +143,9 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         alarms: field("alarms").and_then(|place| alarms(reader, &place)),
         guard_alarms: field("guardAlarms").and_then(|place| reader.word(&place, &GUARD_ALARMS)),
         min_healthy: field("minHealthy").and_then(|place| reader.whole(&place, 1, 1000)),
+        new_healthy_share: field("newHealthyShare")
+            .and_then(|place| reader.whole(&place, 1, 1000))
+            .and_then(|share| u16::try_from(share).ok()),
         judge: field("judge").and_then(|place| judging(reader, &place)),
         min_bake_seconds: field("minBake").and_then(|place| seconds(reader, &place, BAKE)),
         on_inconclusive: field("onInconclusive").and_then(|place| reader.word(&place, &ON_INCONCLUSIVE)),

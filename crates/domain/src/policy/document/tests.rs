@@ -5,7 +5,7 @@ use crate::weight::Weight;
 use serde_json::json;
 
 fn service(name: &str) -> Value {
-    json!({ "name": name, "oldTargetGroups": format!("{name}-swarm"), "newTargets": { "instances": ["i-1"] } })
+    json!({ "name": name, "oldTargetGroups": format!("{name}-swarm"), "newTargets": { "instances": ["i-1", "i-2"] } })
 }
 
 fn with(name: &str, fields: &Value) -> Value {
@@ -49,7 +49,7 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
                     { "weight": 100, "bake": "1h30m" },
                 ],
                 "alarms": "bookings-lag", "judge": false, "minBake": "8m", "slice": "30s", "maxHold": "2h",
-                "targetsTimeout": 60, "oldHealthyShare": 80,
+                "targetsTimeout": 60, "oldHealthyShare": 80, "newHealthyShare": 120,
                 "onDrift": "rollback", "onInconclusive": "hold", "allowManagedBy": ["cloudformation"],
                 "hooks": { "afterRollback": "crossfade-hook-return-consumers" },
             },
@@ -64,7 +64,7 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
         users.new_targets,
         NewTargets::Binding(Binding { namespace: "prod".into(), service: "users".into(), port: 8080 })
     );
-    assert_eq!((users.min_healthy, users.old_healthy_share, users.slice_seconds), (2, 100, 60));
+    assert_eq!((users.min_healthy, users.old_healthy_share, users.slice_seconds), (2, 70, 60));
     assert_eq!((users.max_hold_seconds, users.targets_timeout_seconds), (14_400, 900));
     assert_eq!(bookings.after, [ServiceName::parse("users").unwrap()]);
     assert_eq!(bookings.old_target_groups, ["bookings-swarm"]);
@@ -79,6 +79,7 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
     assert_eq!((bookings.slice_seconds, bookings.max_hold_seconds), (30, 7200));
     assert_eq!((bookings.targets_timeout_seconds, bookings.old_healthy_share), (60, 80));
     assert_eq!((bookings.on_drift, bookings.on_inconclusive), (OnDrift::Rollback, OnInconclusive::Hold));
+    assert_eq!((users.new_healthy_share, bookings.new_healthy_share), (None, Some(120)));
     assert_eq!((users.judge, bookings.judge), (true, false));
     assert_eq!((users.min_bake_seconds, bookings.min_bake_seconds), (None, Some(480)));
     assert_eq!(bookings.schedule.steps[0].min_bake_seconds, Some(240));
@@ -92,7 +93,8 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
 #[test]
 fn a_service_alone_has_the_safe_defaults() {
     let policy = decode_service(&service("users")).unwrap();
-    assert_eq!((policy.min_healthy, policy.schedule), (1, canary()));
+    assert_eq!((policy.min_healthy, policy.new_healthy_share, policy.old_healthy_share), (2, None, 70));
+    assert_eq!(policy.schedule, canary());
     assert!(policy.alarms.is_empty() && policy.after.is_empty());
     let last = linear().steps.last().copied().unwrap();
     assert_eq!((linear().steps.len(), last.weight), (10, Weight::FULL));
@@ -192,8 +194,9 @@ fn every_problem_is_named_at_once_with_its_path() {
         [
             "default: unknown field (did you mean \"defaults\"?)",
             "fleet: empty: expected the fleet's name",
-            "defaults.name: unknown field; expected one of schedule, alarms, guardAlarms, minHealthy, judge, minBake, \
-             onInconclusive, onDrift, allowManagedBy, oldHealthyShare, slice, maxHold, targetsTimeout, hooks",
+            "defaults.name: unknown field; expected one of schedule, alarms, guardAlarms, minHealthy, \
+             newHealthyShare, judge, minBake, onInconclusive, onDrift, allowManagedBy, oldHealthyShare, slice, \
+             maxHold, targetsTimeout, hooks",
             "defaults.scedule: unknown field (did you mean \"schedule\"?)",
             "defaults.schedule: \"canari\": expected canary, linear or a list of steps (did you mean \"canary\"?)",
             "defaults.minHealthy: 0: expected a whole number from 1 to 1000",
@@ -357,4 +360,23 @@ fn targets_and_hooks_and_alarms_are_checked() {
         &json!({ "alarms": ["{name}-5xx"] }),
         &["services[0].alarms: \"{name}-5xx\": expected no placeholder but {service}"],
     );
+}
+
+#[test]
+fn fewer_listed_targets_than_must_be_healthy_are_refused_before_anyone_waits_for_them() {
+    let problems = |fields: &Value| {
+        let fleet = json!({ "fleet": "f", "services": [with("users", fields)] });
+        assert!(decode_fleet(&fleet).is_ok(), "what is stored stays readable");
+        check_fleet(&fleet).err().map(|problems| problems.to_string())
+    };
+    let one = json!({ "newTargets": { "ips": ["10.0.0.1"] } });
+    let said = "services[0].newTargets: 1 target is listed, and minHealthy is 2: list as many, or set minHealthy to 1";
+    assert_eq!(problems(&one).as_deref(), Some(said));
+    let said =
+        "services[0].newTargets: 2 targets are listed, and minHealthy is 3: list as many, or set minHealthy to 2";
+    assert_eq!(problems(&json!({ "minHealthy": 3 })).as_deref(), Some(said));
+    assert_eq!(problems(&json!({ "minHealthy": 2 })), None);
+    assert_eq!(problems(&json!({ "minHealthy": 1, "newTargets": { "ips": ["10.0.0.1"] } })), None);
+    let binding = json!({ "binding": { "namespace": "prod", "service": "users", "port": 8080 } });
+    assert_eq!(problems(&json!({ "minHealthy": 9, "newTargets": binding })), None);
 }

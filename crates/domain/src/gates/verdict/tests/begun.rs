@@ -33,7 +33,7 @@ fn what_shift_weight_decides_itself_does_not_hold_half_of_a_shift() {
         begun(scene);
         scene.old_healthy = Ok(2);
     };
-    let noted = "capacity: old could not take all traffic back: 2 healthy targets, 3 needed (100 % of 3)";
+    let noted = "capacity: old could not take all traffic back: 2 healthy targets, 3 needed (70 % of 3)";
     check(short, NextStep::Advance, 0, &format!("{ON} ({noted})"));
     let inconclusive = |scene: &mut Scene| {
         begun(scene);
