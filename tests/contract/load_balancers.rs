@@ -325,9 +325,9 @@ async fn tags_of_what_exists_are_read(side: Side) {
     let users = world.add_service("public", "users-swarm", &["users.example.com"]);
     let tagged = add_group(&world, "tagged", &[("managed-by", "crossfade"), ("empty", "")]);
     world.with(|state| {
-        let tags = json!([{"Key": "aws:cloudformation:stack-name", "Value": "shop"}]);
-        let input = json!({"ResourceArns": [users.rules[0], users.load_balancer], "Tags": tags});
-        state.elbv2.call_json(state.now, "AddTags", &input).unwrap();
+        for arn in [&users.rules[0], &users.load_balancer] {
+            state.elbv2.set_tag_of_service(arn, "aws:cloudformation:stack-name", "shop");
+        }
     });
     let open = side.open(&world).await;
     let asked = [&users.rules[0], &users.load_balancer, &users.listener, &users.old_group, &tagged];

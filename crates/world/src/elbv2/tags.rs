@@ -38,6 +38,11 @@ impl Elbv2 {
         self.tags.get(arn).cloned().unwrap_or_default()
     }
 
+    /// Sets a tag as an AWS service does: only such a tag has a key that begins with `aws:`.
+    pub fn set_tag_of_service(&mut self, arn: &str, key: &str, value: &str) {
+        self.tags.entry(arn.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+    }
+
     pub(super) fn describe_tags(&self, input: &Tree) -> Result<Tree, AwsError> {
         let descriptions: Vec<Tree> = self
             .arns_of(input)?
