@@ -155,7 +155,7 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
         let Some(targets) = health.get(new) else {
             return Opinion::unreadable(Gate::Health, &format!("no answer about {}", new.name()));
         };
-        if is_in_no_route(targets) && was_taken_out(inputs, new) {
+        if is_in_no_route(targets) && may_be_taken_out(inputs, new) {
             continue;
         }
         let verdict = new_group_verdict(inputs.plan, planned, targets);
@@ -170,9 +170,11 @@ fn new_side(inputs: &SliceInputs<'_>) -> Opinion {
     Opinion::new(Gate::Health, vote, unhealthy.join(", "))
 }
 
-/// Whether drift explains that a new group is in no route: then it has no traffic, and its health says nothing.
-fn was_taken_out(inputs: &SliceInputs<'_>, new: &TargetGroupArn) -> bool {
-    inputs.drift.as_ref().is_ok_and(|drifts| drifts.iter().any(|drift| drift.taken_out.contains(new)))
+/// Whether someone else may have taken a new group out of every route: then it has no traffic, and its health says
+/// nothing. Where the routes cannot be read, drift holds the migration until they can.
+fn may_be_taken_out(inputs: &SliceInputs<'_>, new: &TargetGroupArn) -> bool {
+    let Ok(drifts) = &inputs.drift else { return true };
+    drifts.iter().any(|drift| drift.taken_out.contains(new))
 }
 
 fn old_side(inputs: &SliceInputs<'_>) -> Opinion {

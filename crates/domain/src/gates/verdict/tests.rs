@@ -423,3 +423,26 @@ fn slices_grow_with_long_bakes_so_that_the_history_stays_small() {
     let slices: u32 = policy.schedule.steps.iter().map(|step| step.bake_seconds.div_ceil(slice)).sum();
     assert!(slices <= 1003);
 }
+
+#[test]
+fn a_group_in_no_route_is_unhealthy_only_when_the_routes_are_known_to_hold_it() {
+    let scene = Scene::new();
+    let target = Target { id: "10.0.0.1".into(), port: Some(8080) };
+    let unused = TargetHealth { target, state: HealthState::Unused, reason: Some("Target.NotInUse".into()) };
+    let decide = |drift: Result<Vec<Drift>, String>| {
+        verdict(&SliceInputs {
+            now: second(scene.now),
+            plan: &scene.plan,
+            head: &scene.head,
+            alarms: scene.alarms.clone(),
+            new_side: Ok(BTreeMap::from([(group("new"), vec![unused.clone()])])),
+            old_side: Ok(BTreeMap::from([(group("old"), targets(3))])),
+            drift,
+            judge: None,
+        })
+    };
+    let unreadable = decide(Err("throttled".into()));
+    assert_eq!((unreadable.verdict, unreadable.gate), (NextStep::Hold, Gate::Drift), "{}", unreadable.reason);
+    let held = decide(Ok(vec![]));
+    assert_eq!((held.verdict, held.gate), (NextStep::RollBack, Gate::Health), "{}", held.reason);
+}
