@@ -64,12 +64,13 @@ impl SimulatedRun {
             PortFault::AlarmUnheard => 0,
             _ => 1,
         };
-        let exists = self.account.world.with(|state| state.cloudwatch.alarm_state(LATENCY).is_some());
-        let first = if exists { LATENCY } else { ERRORS };
+        let world = self.account.world.clone();
+        let exists = |name: &str| world.with(|state| state.cloudwatch.alarm_state(name).is_some());
+        let first = if exists(LATENCY) { LATENCY } else { ERRORS };
         self.account.world.fire_alarm(first);
         self.collect_events();
         self.copies = self.copies.max(1);
-        if fault == PortFault::TwoAlarms && exists {
+        if fault == PortFault::TwoAlarms && first != ERRORS && exists(ERRORS) {
             self.account.world.fire_alarm(ERRORS);
         }
         if fault == PortFault::AlarmUnheard {

@@ -87,8 +87,8 @@ fn number_of_targets(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut
     }
 }
 
-/// Refuses new targets that are registered in the old group: weights choose between groups, so they would get traffic of
-/// both sides, and nothing could tell old from new.
+/// Refuses new targets that are registered in the old group: weights choose between groups, so they would get traffic
+/// of both sides, and nothing could tell old from new.
 fn targets_on_both_sides(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
     let GroupSettings { port, .. } = settings(policy, old);
     let with_port = |target: &Target| Target { port: target.port.or(Some(port)), ..target.clone() };
