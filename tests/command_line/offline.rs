@@ -48,7 +48,7 @@ fn a_policy_from_standard_input_is_shown_with_its_defaults() {
         .spawn()
         .unwrap();
     let policy =
-        b"version: 1\nfleet: f\nservices: [{ name: users, oldTargetGroups: g, newTargets: { instances: [i-1, i-2] } }]\n";
+        b"version: 1\nfleet: f\nservices: [{name: users, oldTargetGroups: g, newTargets: {instances: [i-1, i-2]}}]\n";
     child.stdin.take().unwrap().write_all(policy).unwrap();
     let said = said(child.wait_with_output().unwrap());
     assert_eq!(said.code, 0, "{said:#?}");
