@@ -9,3 +9,4 @@ pub mod metric_query;
 pub mod our_tags;
 pub mod route;
 pub mod same_actions;
+pub mod wildcard;

@@ -250,8 +250,8 @@ mod tests {
                 {"age": 0, "newBad": -1, "new": "many", "oldBad": 2.5, "old": 10, "weight": 3}, 7]},
                 "slow": {"phi": null}, "very_slow": []}}"#,
             "error: cannot judge series.json: 12 problems\n\x20 $.horizon: unknown field; expected one of \
-             horizonMinutes, metrics\n\x20 $.horizonMinutes: missing: expected a whole number from 1 to 4294967295\n\x20 \
-             $.metrics.latency: unknown field; expected one of errors, slow, client_errors, very_slow\n\x20 \
+             horizonMinutes, metrics\n\x20 $.horizonMinutes: missing: expected a whole number from 1 to \
+             4294967295\n\x20 $.metrics.latency: unknown field; expected one of errors, slow, client_errors, very_slow\n\x20 \
              $.metrics.errors.phi: 0.5: expected a number from 1\n\x20 $.metrics.errors.minutes[0].weight: unknown \
              field; expected one of age, newBad, new, oldBad, old\n\x20 $.metrics.errors.minutes[0].newBad: -1: \
              expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].new: \"many\": \

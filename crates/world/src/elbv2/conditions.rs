@@ -2,6 +2,7 @@
 
 use crate::aws_error::AwsError;
 use crate::tree::Tree;
+use crossfade_domain::load_balancer::wildcard::{matches_in_any_case, matches_wildcards};
 use regex_lite::Regex;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -260,63 +261,5 @@ impl Block {
             }
             _ => false,
         }
-    }
-}
-
-/// `*` is any run of characters, `?` exactly one.
-fn matches_wildcards(pattern: &str, text: &str) -> bool {
-    matches_by(pattern.as_bytes(), text.as_bytes(), |a, b| a == b)
-}
-
-fn matches_in_any_case(pattern: &str, text: &str) -> bool {
-    matches_by(pattern.as_bytes(), text.as_bytes(), |a, b| a.eq_ignore_ascii_case(&b))
-}
-
-/// Works on bytes and allocates nothing, since every request is held against the rules of its listener.
-fn matches_by(pattern: &[u8], text: &[u8], same: impl Fn(u8, u8) -> bool) -> bool {
-    let (mut at_pattern, mut at_text) = (0, 0);
-    let mut last_star: Option<(usize, usize)> = None;
-    while at_text < text.len() {
-        match pattern.get(at_pattern) {
-            Some(b'*') => {
-                last_star = Some((at_pattern, at_text));
-                at_pattern += 1;
-            }
-            Some(byte) if *byte == b'?' || same(*byte, text[at_text]) => {
-                at_pattern += 1;
-                at_text += 1;
-            }
-            _ => {
-                let Some((star, matched)) = last_star else { return false };
-                last_star = Some((star, matched + 1));
-                at_pattern = star + 1;
-                at_text = matched + 1;
-            }
-        }
-    }
-    pattern[at_pattern..].iter().all(|byte| *byte == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wildcards_match_runs_and_single_characters() {
-        for (pattern, text, expected) in [
-            ("*", "", true),
-            ("/api/*", "/api/users", true),
-            ("/api/*", "/apix", false),
-            ("*.example.com", "users.example.com", true),
-            ("*.example.com", "example.com", false),
-            ("user?", "users", true),
-            ("user?", "user", false),
-            ("a*b*c", "aXbYbZc", true),
-            ("a*b*c", "aXbY", false),
-        ] {
-            assert_eq!(matches_wildcards(pattern, text), expected, "{pattern} on {text}");
-        }
-        assert!(matches_in_any_case("*.Internal", "USERS.internal"));
-        assert!(!matches_wildcards("/Api/*", "/api/users"), "paths are told apart by case");
     }
 }
