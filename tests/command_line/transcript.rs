@@ -63,7 +63,10 @@ impl Transcript {
             (r"(\[age\] ago) +", "$1  "),
             // It depends on the moment whether the edit is found in the middle of a shift or at the next check.
             (
-                r"(someone else changed a route|drift): (default action of listener \[id\] of orders): expected [^;\n]*(; nothing was overwritten[^\n]*)?",
+                concat!(
+                    r"(someone else changed a route|drift): (default action of listener \[id\] of orders): ",
+                    r"expected [^;\n]*(; nothing was overwritten[^\n]*)?"
+                ),
                 "[$2 was changed]",
             ),
             (r"(default action of listener \[id\] of orders): expected [^;\n]*", "$1: [expected and found]"),

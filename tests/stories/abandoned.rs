@@ -7,6 +7,9 @@ use crossfade_domain::journal::{Phase, Trigger};
 use jiff::SignedDuration;
 use serde_json::json;
 
+/// The ARN of an execution that never was.
+const NEVER: &str = "arn:aws:states:eu-west-1:1:execution:crossfade-migrate-service:never";
+
 /// Stops the execution before its `number`-th invocation (which still runs: a function is not interrupted).
 fn stopped_before(number: usize, deliver: bool) -> Stage {
     let (mut stage, _) = Stage::with_users();
@@ -52,7 +55,7 @@ fn an_event_of_an_execution_that_is_not_the_heads_is_ignored() {
 #[test]
 fn an_execution_that_is_missing_for_two_minutes_is_dead() {
     let (stage, _) = Stage::with_users();
-    let input = json!({"request": users(), "execution": "arn:aws:states:eu-west-1:1:execution:crossfade-migrate-service:never"});
+    let input = json!({"request": users(), "execution": NEVER});
     stage.call("plan-migration", &input).unwrap().unwrap();
     let sweep = || stage.call("sweep-migrations", &json!({})).unwrap().unwrap()["migrations"][0]["did"].clone();
     assert_eq!(sweep(), "nothing");
@@ -104,7 +107,7 @@ fn a_rollback_execution_that_dies_is_replaced_by_the_schedule() {
 #[test]
 fn a_rollback_that_was_stopped_is_started_again_by_the_next_sweep_and_a_running_one_is_not() {
     let (stage, _) = Stage::with_users();
-    let input = json!({"request": users(), "execution": "arn:aws:states:eu-west-1:1:execution:crossfade-migrate-service:never"});
+    let input = json!({"request": users(), "execution": NEVER});
     stage.call("plan-migration", &input).unwrap().unwrap();
     stage.world.advance(SignedDuration::from_secs(120));
     let sweep = || {
