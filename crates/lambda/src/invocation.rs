@@ -33,20 +33,20 @@ pub(crate) async fn run<T: Serialize>(
             .map_err(|error| Failure { class: ErrorClass::Internal, chain: format!("the answer is not JSON: {error}") })
     });
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let asked = Mention::of(payload.get("cursor").unwrap_or(payload));
+    let asked = LogFields::of(payload.get("cursor").unwrap_or(payload));
     match &result {
         Ok(answer) => {
-            let told = Mention::of(answer);
+            let answered = LogFields::of(answer);
             // Functions that react to events return a summary instead of a verdict.
-            let summary = told.verdict.is_none().then(|| answer.to_string());
+            let summary = answered.verdict.is_none().then(|| answer.to_string());
             tracing::info!(
                 function,
-                service = told.service.or(asked.service),
-                migration = told.migration.or(asked.migration),
-                step = told.step.or(asked.step),
-                weight = told.weight,
-                verdict = told.verdict,
-                reason = told.reason,
+                service = answered.service.or(asked.service),
+                migration = answered.migration.or(asked.migration),
+                step = answered.step.or(asked.step),
+                weight = answered.weight,
+                verdict = answered.verdict,
+                reason = answered.reason,
                 summary,
                 milliseconds,
                 "done"
@@ -69,7 +69,7 @@ pub(crate) async fn run<T: Serialize>(
 }
 
 /// What a payload or an answer says about itself. Anything may be missing: a wrong payload is logged as well.
-struct Mention<'a> {
+struct LogFields<'a> {
     service: Option<&'a str>,
     migration: Option<&'a str>,
     step: Option<u64>,
@@ -79,7 +79,7 @@ struct Mention<'a> {
     reason: Option<&'a str>,
 }
 
-impl<'a> Mention<'a> {
+impl<'a> LogFields<'a> {
     fn of(value: &'a Value) -> Self {
         let text = |name| value.get(name).and_then(Value::as_str);
         Self {
