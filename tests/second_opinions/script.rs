@@ -53,7 +53,7 @@ pub(super) fn hook(point: &str) -> Answer {
 
 /// The hook answers with something that is no cursor, and that must not become one.
 pub(super) fn moved() -> Answer {
-    Answer::Other(json!({ "consumers": ["moved"], "verdict": "finish" }))
+    Answer::Other(json!({ "consumers": ["moved"], "verdict": "finish", "warmed": 2_000 }))
 }
 
 /// The function fails with an error of this class.
@@ -109,11 +109,19 @@ impl Run {
             output: if status == "SUCCEEDED" { unfolded(run["output"].clone()) } else { Value::Null },
             states: entered.map(|name| name.as_str().expect("a state's name").to_owned()).collect(),
             calls: calls
-                .map(|call| (call[0].as_str().expect("a name").to_owned(), unfolded(call[1].clone())))
+                .map(|call| (call[0].as_str().expect("a name").to_owned(), without_metadata(unfolded(call[1].clone()))))
                 .collect(),
             status,
         }
     }
+}
+
+/// A payload without what Lambda's API adds to a hook's answer: each interpreter makes up its own.
+fn without_metadata(mut payload: Value) -> Value {
+    if let Some(answer) = payload.pointer_mut("/cursor/hookAnswer").and_then(Value::as_object_mut) {
+        answer.retain(|name, _| name == "Payload");
+    }
+    payload
 }
 
 /// JSON inside of strings as JSON: a cause is a text, and nobody promises its blanks.

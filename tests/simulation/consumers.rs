@@ -21,6 +21,8 @@ pub(crate) enum HookDoes {
     Fails,
     /// It does its work, and its time is over before it answers.
     Hangs,
+    /// It answers, and says how many requests each new target has answered.
+    SaysWarmed(i64),
 }
 
 /// The hooks of a run.
@@ -58,8 +60,10 @@ pub(super) async fn hook(account: Arc<Account>, caller: Caller, payload: Value) 
         hooks.calls.push(payload.clone());
         hooks.do_next.pop_front()
     };
+    let mut answer = json!({});
     match does {
         None | Some(HookDoes::Answers) => {}
+        Some(HookDoes::SaysWarmed(requests)) => answer["warmed"] = requests.into(),
         Some(HookDoes::Fails) => return Err(named("KafkaIsDown", "no broker answers")),
         Some(HookDoes::Hangs) => std::future::pending().await,
     }
@@ -72,7 +76,10 @@ pub(super) async fn hook(account: Arc<Account>, caller: Caller, payload: Value) 
         Ok(())
     };
     match ports.call("hook", &point, effect).await {
-        Ok(()) => Ok(json!({"reason": format!("{point} moved the consumers")})),
+        Ok(()) => {
+            answer["reason"] = format!("{point} moved the consumers").into();
+            Ok(answer)
+        }
         Err(PortError::Throttled { .. }) => Err(named("Transient", "Kafka asks for patience")),
         Err(_) => Err(named("KafkaIsDown", "no broker answers")),
     }

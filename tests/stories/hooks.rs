@@ -3,6 +3,8 @@
 use super::stage::{Stage, users};
 use crate::simulation::{HookDoes, at_once, wiring};
 use crossfade_domain::journal::hook::HookPoint;
+use crossfade_domain::journal::hook_answer::warmed_requests;
+use crossfade_domain::journal::wording::journal_line;
 use crossfade_domain::journal::{Event, EventKind, Phase, Trigger};
 use crossfade_world::states::Status;
 use serde_json::{Value, json};
@@ -67,6 +69,36 @@ fn hooks_are_called_before_the_first_shift_and_after_each() {
     let first = &stage.hook_calls()[0];
     assert_eq!((&first["cursor"]["service"], &first["cursor"]["step"]), (&json!("users"), &json!(1)));
     assert_eq!(first["execution"], stage.head("users").execution.as_str());
+    stage.assert_at_rest("users");
+}
+
+#[test]
+fn a_hook_is_told_the_new_groups_and_the_journal_has_what_it_says_of_the_targets_it_has_warmed() {
+    let (mut stage, policy) = hooked();
+    stage.hooks_do([HookDoes::SaysWarmed(2_000), HookDoes::SaysWarmed(-7)]);
+    stage.migrate(policy);
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "what a later hook says warms nothing: {}", stage.told());
+    let groups: Vec<_> = stage.head("users").new_groups.values().map(ToString::to_string).collect();
+    assert_eq!(stage.hook_calls()[0]["cursor"]["hook"]["newTargetGroups"], json!(groups));
+    assert_eq!(groups.len(), 1);
+    let events = stage.events("users");
+    assert_eq!(warmed_requests(&events), 2_000);
+    let lines: Vec<_> = events.iter().map(journal_line).collect();
+    let line = "hook crossfade-hook-first (beforeFirstShift) answered: each new target has answered 2000 requests";
+    assert!(lines.iter().any(|told| told == line), "{lines:#?}");
+}
+
+#[test]
+fn a_hook_that_answers_no_number_of_requests_rolls_back_before_the_first_user() {
+    let (mut stage, policy) = hooked();
+    stage.hooks_do([HookDoes::SaysWarmed(-1)]);
+    let execution = stage.migrate(policy);
+    assert_eq!(stage.ended(&execution), (Status::Failed, "RolledBack".to_owned()), "{}", stage.told());
+    let rollback = stage.head("users").rollback.unwrap();
+    let cause = "hook crossfade-hook-first (beforeFirstShift) failed: InvalidRequest: invalid request: \
+                 $.cursor.hookAnswer.Payload.warmed: expected a whole number of requests, 0 or more, found -1";
+    assert_eq!((rollback.trigger, rollback.cause.as_str()), (Trigger::Failure, cause));
+    assert_eq!(called(&stage).iter().filter(|function| **function == FIRST).count(), 1, "it is not called again");
     stage.assert_at_rest("users");
 }
 

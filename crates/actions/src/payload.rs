@@ -3,7 +3,8 @@
 use crate::error::ActionError;
 use crossfade_domain::journal::Trigger;
 use crossfade_domain::journal::cursor::NextStep;
-use crossfade_domain::journal::hook::DueHook;
+use crossfade_domain::journal::hook::{DueHook, HookPoint};
+use crossfade_domain::journal::hook_answer::warmed_of;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -20,6 +21,8 @@ pub(crate) struct StepInput {
     pub(crate) checks: u32,
     /// The hook that the machine has called since the cursor was answered.
     pub(crate) hook: Option<DueHook>,
+    /// The requests that each new target has answered, if that hook was the one before the first shift and says it.
+    pub(crate) warmed: Option<u64>,
 }
 
 impl StepInput {
@@ -32,9 +35,10 @@ impl StepInput {
         let step = fields.required("step");
         let checks = fields.optional("checks").unwrap_or(0);
         let hook = fields.called_hook();
+        let warmed = fields.warmed(hook.as_ref());
         match (service, migration, generation, step) {
             (Some(service), Some(migration), Some(generation), Some(step)) if fields.problems.is_empty() => {
-                Ok(Self { service, migration, generation, step, checks, hook })
+                Ok(Self { service, migration, generation, step, checks, hook, warmed })
             }
             _ => Err(fields.refuse()),
         }
@@ -194,6 +198,17 @@ impl<'a> Fields<'a> {
     fn called_hook(&self) -> Option<DueHook> {
         let verdict: Option<NextStep> = self.lenient("verdict");
         self.lenient("hook").filter(|_| verdict == Some(NextStep::Hook))
+    }
+
+    /// What the answer of a hook before the first shift says of the requests with which it has warmed the new targets.
+    /// Later ones warm nothing before its first user.
+    fn warmed(&mut self, hook: Option<&DueHook>) -> Option<u64> {
+        hook.filter(|hook| hook.point == HookPoint::BeforeFirstShift)?;
+        let answer = self.value("hookAnswer")?.get("Payload")?;
+        warmed_of(answer).unwrap_or_else(|wrong| {
+            self.problems.push(format!("{}.hookAnswer.Payload.{wrong}", self.path));
+            None
+        })
     }
 
     /// As `lenient`, in an object that is a field.

@@ -8,6 +8,7 @@
 //! | `transitions` | which event may follow in which phase, and the head that it leads to |
 //! | `rollback`, `hook` | what a head keeps of a rollback and of the last hook |
 //! | `due_hook` | which hook has to be called next |
+//! | `hook_answer` | what a hook says of the requests with which it has warmed the new targets |
 //! | `wording` | an event in words: a line for people, and what is announced to others |
 //! | `cursor` | what the state machines pass from state to state |
 //!
@@ -20,6 +21,7 @@ pub mod due_hook;
 mod event;
 mod head;
 pub mod hook;
+pub mod hook_answer;
 mod rollback;
 mod transitions;
 pub mod wording;

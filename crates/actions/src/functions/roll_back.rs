@@ -265,7 +265,7 @@ async fn verify(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor,
 /// The second check of every route, once all late writers are dead.
 async fn check_again(ports: &Ports, request: &RollBack, migration: &mut Migration) -> Result<Cursor, ActionError> {
     let called = request.hook.as_ref().filter(|_| request.caught.is_none());
-    answered(ports, migration, called).await?;
+    answered(ports, migration, called, None).await?;
     if let Some(seconds) = still_settling(&migration.head, ports.clock.now()) {
         return Ok(migration.settle(seconds));
     }

@@ -46,15 +46,15 @@ const CONTINUES_SECONDS: u32 = 1;
 /// May run again at any time with the same input: a step that is intended is completed, one that is verified is left.
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer, and `Transient`
-/// when a route does not show what was written to it.
+/// `InvalidRequest` for a wrong payload, which includes a wrong answer of a hook; `Transient` and `Denied` from the
+/// table and the load balancer, and `Transient` when a route does not show what was written to it.
 pub async fn shift_weight(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     owned(ports, input, |ports, migration, step| shift(ports, migration, step).boxed()).await
 }
 
 async fn shift(ports: &Ports, migration: &mut Migration, input: &StepInput) -> Result<Cursor, ActionError> {
     let (step, plan) = (input.step, Arc::clone(&migration.plan));
-    answered(ports, migration, input.hook.as_ref()).await?;
+    answered(ports, migration, input.hook.as_ref(), input.warmed).await?;
     in_order(&migration.head, &plan, step)?;
 
     let read_at = ports.clock.real();

@@ -17,7 +17,8 @@ use crossfade_domain::journal::{EventKind, Rollback};
 /// Seconds between two checks of whether another execution's hook has answered.
 const OTHERS_HOOK_WAIT_SECONDS: u32 = 15;
 
-/// Records that a hook has succeeded. The machine shows this by returning our `hook` cursor without an error.
+/// Records that a hook has succeeded, and the requests with which it has warmed the new targets. The machine shows this
+/// by returning our `hook` cursor without an error.
 ///
 /// # Errors
 /// As [`Migration::record`].
@@ -25,11 +26,12 @@ pub(crate) async fn answered(
     ports: &Ports,
     migration: &mut Migration,
     called: Option<&DueHook>,
+    warmed: Option<u64>,
 ) -> Result<(), ActionError> {
     let Some(called) = called else { return Ok(()) };
     let answered = migration.record(ports, |now| {
         let open = now.hook.as_ref().filter(|call| !call.answered && call.point == called.point)?;
-        Some(EventKind::HookAnswered { point: open.point, step: open.step, function: open.function.clone() })
+        Some(EventKind::HookAnswered { point: open.point, step: open.step, function: open.function.clone(), warmed })
     });
     answered.await
 }

@@ -23,7 +23,8 @@ pub fn due_after_rollback(hooks: &Hooks, head: &Head) -> Option<DueHook> {
 fn due(hooks: &Hooks, head: &Head, point: HookPoint, step: u32) -> Option<DueHook> {
     let function = hooks.at(point)?.to_owned();
     let answered = head.hook.as_ref().is_some_and(|call| call.is(point, step) && call.answered);
-    (!answered).then_some(DueHook { point, function })
+    let new_target_groups = head.new_groups.values().cloned().collect();
+    (!answered).then_some(DueHook { point, function, new_target_groups })
 }
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ mod tests {
         let execution = "execution".to_owned();
         [
             EventKind::HookCalled { point, step, function: function.clone(), execution },
-            EventKind::HookAnswered { point, step, function },
+            EventKind::HookAnswered { point, step, function, warmed: None },
         ]
     }
 

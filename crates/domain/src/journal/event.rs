@@ -107,6 +107,9 @@ pub enum EventKind {
         step: u32,
         /// The function's name.
         function: String,
+        /// How many requests each new target has answered before its first user, if the hook says it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        warmed: Option<u64>,
     },
     /// An operator asked for something.
     Commanded {

@@ -3,6 +3,7 @@
 //! A function of ours returns the verdict `hook` and its name in the cursor when one is due; the machine calls it; the
 //! function that runs next records the answer.
 
+use crate::names::TargetGroupArn;
 use crate::policy::service_policy::Hooks;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct DueHook {
     pub point: HookPoint,
     /// The function's name.
     pub function: String,
+    /// The new target groups of the service, so that the hook does not have to look for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new_target_groups: Vec<TargetGroupArn>,
 }
 
 /// The last call of a hook, as the head keeps it.

@@ -25,7 +25,13 @@ pub fn journal_line(event: &Event) -> String {
         EventKind::TargetsChecked { reason, .. } => format!("targets: {reason}"),
         EventKind::Judged { reason, .. } => format!("gates: {reason}"),
         EventKind::HookCalled { point, function, .. } => format!("calling hook {function} ({})", point.field()),
-        EventKind::HookAnswered { point, function, .. } => format!("hook {function} ({}) answered", point.field()),
+        EventKind::HookAnswered { point, function, warmed: None, .. } => {
+            format!("hook {function} ({}) answered", point.field())
+        }
+        EventKind::HookAnswered { point, function, warmed: Some(warmed), .. } => {
+            let requests = counted(*warmed, "request");
+            format!("hook {function} ({}) answered: each new target has answered {requests}", point.field())
+        }
         EventKind::Commanded { reason, .. } => format!("operator: {reason}"),
         EventKind::RollbackBegun { trigger, cause, .. } => format!("rolling back ({}): {cause}", begun_by(*trigger)),
         EventKind::ForeignEditKept { route, seen } => {
