@@ -1,5 +1,5 @@
-//! The example of a hook: its own tests, in its own language, so that who adapts it can run the same ones; and the
-//! function as a process behind the Runtime API, called as the machines call it.
+//! The examples of hooks: their own tests, in their own language, so that who adapts one can run the same ones; and the
+//! functions as processes behind the Runtime API, called as the machines call them.
 
 use crate::repository::root;
 use crossfade_rehearsal::clock::WorldClock;
@@ -15,14 +15,16 @@ use std::time::Duration;
 const NAME: &str = "crossfade-hook-users-consumers";
 
 #[test]
-fn the_example_hook_passes_its_own_tests() {
-    let mut tests = std::process::Command::new("python3");
-    tests.args(["-B", "-m", "unittest", "discover", "examples/hooks/consumers"]).current_dir(root());
-    let output = tests.output().expect("the tests need python3");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    // `unittest` is content with a folder in which it finds nothing.
-    assert!(told.contains("Ran 7 tests"), "{told}");
+fn the_example_hooks_pass_their_own_tests() {
+    for (example, count) in [("consumers", 7), ("warm-up", 10)] {
+        let mut tests = std::process::Command::new("python3");
+        tests.args(["-B", "-m", "unittest", "discover", &format!("examples/hooks/{example}")]).current_dir(root());
+        let output = tests.output().expect("the tests need python3");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{example}: {told}");
+        // `unittest` is content with a folder in which it finds nothing.
+        assert!(told.contains(&format!("Ran {count} tests")), "{example}: {told}");
+    }
 }
 
 /// An instance of the service with the switch of `docs/kafka.md`.
