@@ -14,11 +14,13 @@
 //! **Invariant 6:** what cannot be read withholds nothing. **Invariant 5:** where somebody else has changed a route,
 //! only our group is taken out of it.
 
+mod after_the_end;
 mod round;
 mod way_back;
 mod who_may_roll_back;
 mod withheld;
 
+pub use after_the_end::revise_after_the_end;
 pub use round::{Round, RouteWrite, plan_round, step};
 pub use way_back::{Step, WayBack, way_back, way_back_by_tags};
 pub use who_may_roll_back::{Admission, Cause, admission};

@@ -19,7 +19,7 @@ use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::summary::{in_words, with_examples};
 use crossfade_domain::plan::{Finding, FindingCode, Plan, Severity};
-use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::planner::inventory::held_by;
 use crossfade_domain::planner::plan;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::request::{PlanRequest, ResumeRequest, decode_request};
@@ -344,18 +344,4 @@ fn refused(service: &ServiceName, error: Refusal, reason: String, findings: Vec<
 
 fn busy_with(head: &Head) -> String {
     format!("{} is in migration {} since {} (phase {:?})", head.service, head.migration, head.since, head.phase)
-}
-
-fn held_by(holders: &[RouteHolder]) -> String {
-    let one = |holder: &RouteHolder| {
-        let RouteHolder { migration, since, .. } = holder;
-        let route = holder.route.describe();
-        match holder.free_at {
-            None => format!("{route} is held by {migration} since {since}"),
-            Some(free_at) => format!(
-                "{route} is free at {free_at}: {migration} is over, and a function that was writing may live until then"
-            ),
-        }
-    };
-    holders.iter().map(one).collect::<Vec<_>>().join("; ")
 }

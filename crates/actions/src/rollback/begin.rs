@@ -142,7 +142,8 @@ async fn begin(ports: &Ports, head: &mut Head, cause: &Cause) -> Result<(), Acti
         Admission::LeftToAPerson => {
             Err(ActionError::Superseded(format!("{} has halted; an operator must decide", now.migration)))
         }
-        Admission::Over => Err(ActionError::Superseded(format!("{} is over", now.migration))),
+        // It ended a moment ago: whoever looks again finds that it has to take the locks first.
+        Admission::Retake | Admission::Over => Err(ActionError::Superseded(format!("{} is over", now.migration))),
     })
     .await
 }

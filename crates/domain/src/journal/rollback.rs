@@ -23,6 +23,9 @@ pub struct Rollback {
     /// What routes carry that someone else changed and that were left as they are, by route.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<RouteId, String>,
+    /// Whether the service had migrated before it was begun.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_the_end: bool,
 }
 
 impl Rollback {
@@ -50,4 +53,10 @@ pub enum Trigger {
     Failure,
     /// The sweep found the new side of a halted migration unhealthy.
     Health,
+}
+
+impl Trigger {
+    /// Every trigger.
+    pub const ALL: [Self; 6] =
+        [Self::AlarmEvent, Self::CheckAlarms, Self::Sweep, Self::Operator, Self::Failure, Self::Health];
 }

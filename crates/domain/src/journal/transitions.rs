@@ -4,7 +4,7 @@ use super::cursor::NextStep;
 use super::event::{Event, EventKind};
 use super::head::{Head, Phase};
 use super::hook::{HookCall, HookPoint};
-use super::rollback::Rollback;
+use super::rollback::{Rollback, Trigger};
 use crate::names::MigrationId;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ impl Head {
                 next.hook = self.hook.clone().map(|call| HookCall { answered: true, ..call });
             }
             (P::Planned | P::Moving | P::Halted, E::Commanded { commands, .. }) => next.commands = commands.clone(),
-            (P::Planned | P::Moving | P::Halted, E::RollbackBegun { trigger, cause, caused_at }) => {
+            (phase, E::RollbackBegun { trigger, cause, caused_at }) if may_begin(phase, *trigger) => {
                 next.begin_rollback(Rollback {
                     trigger: *trigger,
                     cause: cause.clone(),
@@ -93,6 +93,7 @@ impl Head {
                     begun_at: event.at,
                     returned_at: None,
                     left: BTreeMap::new(),
+                    after_the_end: self.is_rolled_back_after_the_end(),
                 });
             }
             (P::RollingBack | P::Settling, E::RoutesReturned { .. }) => {
@@ -127,10 +128,19 @@ impl Head {
         Ok(next)
     }
 
-    /// Fences off what moves the migration up.
+    /// Whether a rollback that begins now is one of a service that has migrated, or continues one.
+    fn is_rolled_back_after_the_end(&self) -> bool {
+        self.phase == Phase::Migrated || self.rollback.as_ref().is_some_and(|rollback| rollback.after_the_end)
+    }
+
+    /// Fences off what moves the migration up. A rollback after the end stores a revision of the plan, which has the
+    /// routes that came since.
     fn begin_rollback(&mut self, rollback: Rollback) {
-        self.phase = Phase::RollingBack;
         self.generation += 1;
+        if self.phase == Phase::Migrated {
+            self.plan_revision = Some(self.generation);
+        }
+        self.phase = Phase::RollingBack;
         // Every rollback calls its own; one of the way up is kept, because it may be running still.
         self.hook = self.hook.take().filter(|call| call.point != HookPoint::AfterRollback);
         self.rollback = Some(rollback);
@@ -173,5 +183,15 @@ impl Head {
             // The revised routes have to be brought to the recorded step.
             self.intended_step = self.intended_step.or(self.verified_step);
         }
+    }
+}
+
+/// Whether a rollback may begin in a phase. A migration that has ended holds no lock, so only an operator begins one
+/// then: an alarm, the sweep or a failed step is about traffic that is no longer on its way.
+fn may_begin(phase: Phase, trigger: Trigger) -> bool {
+    match phase {
+        Phase::Planned | Phase::Moving | Phase::Halted => true,
+        Phase::Migrated => trigger == Trigger::Operator,
+        Phase::RollingBack | Phase::Settling | Phase::RolledBack | Phase::Refused => false,
     }
 }

@@ -101,3 +101,18 @@ impl RouteHolder {
         self.free_at.is_none_or(|free_at| free_at > now)
     }
 }
+
+/// Who holds routes, in words.
+pub fn held_by(holders: &[RouteHolder]) -> String {
+    let one = |holder: &RouteHolder| {
+        let RouteHolder { migration, since, .. } = holder;
+        let route = holder.route.describe();
+        match holder.free_at {
+            None => format!("{route} is held by {migration} since {since}"),
+            Some(free_at) => format!(
+                "{route} is free at {free_at}: {migration} is over, and a function that was writing may live until then"
+            ),
+        }
+    };
+    holders.iter().map(one).collect::<Vec<_>>().join("; ")
+}

@@ -27,6 +27,8 @@ impl Cause {
 pub enum Admission {
     /// Begin: fence off everything that moves the migration up.
     Begin,
+    /// The service has migrated and holds no lock: take the locks again, and begin in the same write.
+    Retake,
     /// One is under way: join it.
     Join,
     /// It has halted, and this cause may not move it: an operator decides.
@@ -41,6 +43,8 @@ pub fn admission(phase: Phase, cause: &Cause) -> Admission {
         Phase::Halted if !cause.may_move_halted() => Admission::LeftToAPerson,
         Phase::Planned | Phase::Moving | Phase::Halted => Admission::Begin,
         Phase::RollingBack | Phase::Settling => Admission::Join,
+        // An alarm, the sweep or a failed step is about traffic that was on its way, and none is any more.
+        Phase::Migrated if cause.trigger == Trigger::Operator => Admission::Retake,
         Phase::RolledBack | Phase::Migrated | Phase::Refused => Admission::Over,
     }
 }
@@ -63,7 +67,15 @@ mod tests {
             assert_eq!(admission(Phase::Halted, &cause(trigger)), expected, "{trigger:?}");
             assert_eq!(admission(Phase::Moving, &cause(trigger)), Admission::Begin);
             assert_eq!(admission(Phase::Settling, &cause(trigger)), Admission::Join);
-            assert_eq!(admission(Phase::Migrated, &cause(trigger)), Admission::Over);
+        }
+    }
+
+    #[test]
+    fn invariant_13_a_migrated_service_is_moved_by_operators_alone() {
+        for trigger in Trigger::ALL {
+            let cause = Cause { trigger, cause: String::new(), caused_at: Timestamp::UNIX_EPOCH };
+            let expected = if trigger == Trigger::Operator { Admission::Retake } else { Admission::Over };
+            assert_eq!(admission(Phase::Migrated, &cause), expected, "{trigger:?}");
         }
     }
 }

@@ -37,6 +37,11 @@ impl Withheld {
         Self(withheld.map(|(old, _)| (old.clone(), why(old))).collect())
     }
 
+    /// Why traffic must not go back, for each old group of which that is known.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+
     /// A step, unless it would send traffic to an old group that cannot serve it.
     pub fn unless_withheld(&self, step: Step, live: &[Action], old: &TargetGroupArn, new: &TargetGroupArn) -> Step {
         match (step, self.0.get(old)) {

@@ -378,6 +378,7 @@ fn a_rollback_that_somebody_else_began_stops_this_execution() {
                 begun_at: second(2),
                 returned_at: None,
                 left: BTreeMap::new(),
+                after_the_end: false,
             });
             scene.fire(1100);
         }
