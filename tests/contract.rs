@@ -9,6 +9,7 @@ mod free_routes;
 mod ledger;
 mod load_balancers;
 mod metrics;
+mod retaken;
 mod revisions;
 pub(crate) mod samples;
 pub(crate) mod sides;

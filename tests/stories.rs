@@ -1,6 +1,7 @@
 //! The actions against the world: one by one, and driven by the real state machines in virtual time.
 
 mod abandoned;
+mod after_the_end;
 mod alarm_answers;
 mod alarm_events;
 mod attempts;

@@ -15,11 +15,11 @@ on_both_sides![
 ];
 
 /// The second at which `users` ends, and the one at which its routes are free.
-const END: i64 = 10;
-const FREE: i64 = END + SETTLE_SECONDS as i64;
+pub(super) const END: i64 = 10;
+pub(super) const FREE: i64 = END + SETTLE_SECONDS as i64;
 
 /// `users` has migrated over routes 1 and 2; its first line and its last.
-async fn ended(ledger: &dyn Ledger) -> (Start, Head) {
+pub(super) async fn ended(ledger: &dyn Ledger) -> (Start, Head) {
     let users = start("users", 1, &[route(1), route(2)], &["users-5xx"]);
     ledger.take(None, &users.head, &users.plan, &users.event).await.unwrap();
     let (event, moving) = next(&users.head, intent(0), 1);

@@ -109,6 +109,8 @@ async fn groups(recorder: &mut Recorder, ports: &Connections) -> TargetGroupArn 
     recorder.was("tag_as_migrated");
     ports.tagging.remove_tags(&stays, &[alarm]).await.unwrap();
     recorder.was("remove_tags");
+    ports.tagging.remove_tags(&stays, &[tag::MIGRATED.to_owned()]).await.unwrap();
+    recorder.was("remove_migrated_tag");
     ports.tagging.tags(&[stays.to_string()]).await.unwrap();
     recorder.was("tags");
     ports.target_groups.attributes(&stays).await.unwrap();
@@ -226,6 +228,12 @@ async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
     let (event, again) = samples::next(&start.head, samples::intent(0), 1);
     port.record(&start.head, &event, &again).await.unwrap();
     recorder.and("record");
+    let (trigger, cause) = (Trigger::Operator, "a test".to_owned());
+    let begun = EventKind::RollbackBegun { trigger, cause, caused_at: samples::at(5) };
+    let (event, back) = samples::next(&over, begun, 5);
+    let revision = Some(Revision { generation: back.generation, accepted: BTreeMap::new() });
+    port.retake(&over, &event, &back, &Plan { revision, ..start.plan.clone() }).await.unwrap();
+    recorder.was("retake");
     port.store_policy("fleet", &serde_json::json!({"version": 1})).await.unwrap();
     recorder.was("store_policy");
     port.policies().await.unwrap();

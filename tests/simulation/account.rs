@@ -216,10 +216,17 @@ fn latency_of(verb: &str) -> Duration {
         "head" | "open_heads" | "plan" | "revised_plan" | "events" | "holders" | "guarded_by" | "policies" => {
             latency::TABLE_READ
         }
-        "take" | "record" | "revise" | "release" | "store_policy" => latency::TABLE_WRITE,
+        "take" | "retake" | "record" | "revise" | "release" | "store_policy" => latency::TABLE_WRITE,
         "start_roll_back" | "start_resumed" | "status" | "stop" => latency::START,
-        "write_route" | "set_attributes" | "create_group" | "delete_group" | "register" | "add_tags"
-        | "remove_tags" | "tag_as_migrated" => latency::MODIFY,
+        "write_route"
+        | "set_attributes"
+        | "create_group"
+        | "delete_group"
+        | "register"
+        | "add_tags"
+        | "remove_tags"
+        | "remove_migrated_tag"
+        | "tag_as_migrated" => latency::MODIFY,
         "load_balancers" | "listeners" | "routes" | "read_routes" | "target_groups" | "target_groups_of"
         | "attributes" | "health" | "groups_of_service" | "all_guarded_groups" | "tags" => latency::DESCRIBE,
         _ => latency::METRICS,

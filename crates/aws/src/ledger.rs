@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `service#<service>` | `head` | the head of the service's latest migration |
 //! | `service#<service>` | `plan#<migration>` | a plan, never changed |
-//! | `service#<service>` | `plan#<migration>#<generation>` | a plan as a resume of that generation has revised it |
+//! | `service#<service>` | `plan#<migration>#<generation>` | the revision that a resume or a rollback has made |
 //! | `service#<service>` | `event#<migration>#<sequence>` | one line of a journal; eight digits, so that they sort |
 //! | `route#<arn>` | `lock` | who holds the route, its baseline and planned weights |
 //! | `alarm#<name>` | `service#<service>` | the alarm guards the service's migration |
@@ -122,6 +122,10 @@ impl Ledger for Table {
 
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
         self.named(self.write_event(before, event, after, take::released(after, event, plan)).await)
+    }
+
+    async fn retake(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), TakeError> {
+        self.named(self.retake_all_or_none(before, event, after, plan).await)
     }
 
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {

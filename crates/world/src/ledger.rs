@@ -7,6 +7,7 @@ use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,21 +75,42 @@ impl Items {
                 return Err(TakeError::Busy(Box::new(stored.clone())));
             }
         }
-        let others: Vec<RouteHolder> = plan
-            .routes
-            .iter()
-            .filter_map(|route| self.locks.get(&route.id))
-            .filter(|holder| holder.migration != head.migration && holder.holds(head.since))
-            .cloned()
-            .collect();
-        if !others.is_empty() {
-            return Err(TakeError::Held(others));
-        }
+        self.no_one_else_holds(head, head.since, plan)?;
         let stored = self.heads.get(&head.service);
         if stored.map(place) != previous.map(place) {
             let sequence = stored.map_or(0, |stored| stored.sequence);
             return Err(LedgerError::Contended { service: head.service.clone(), sequence }.into());
         }
+        self.lock(head, plan);
+        self.plans.insert(head.migration.clone(), plan.clone());
+        self.append(event, head);
+        Ok(())
+    }
+
+    fn retake(&mut self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), TakeError> {
+        // Head, event, revision and the marker of an open migration; a lock for each route; an entry for each alarm.
+        let alarms: BTreeSet<String> = plan.alarms().into_iter().collect();
+        within_limit(4 + plan.routes.len() + alarms.len())?;
+        let recorded = self.journals.get(&event.migration).is_some_and(|journal| journal.contains(event));
+        if !recorded && self.heads.get(&before.service).map(place) == Some(place(before)) {
+            self.no_one_else_holds(after, event.at, plan)?;
+        }
+        self.record(before, event, after)?;
+        if !recorded {
+            self.lock(after, plan);
+            self.revisions.insert((plan.migration.clone(), after.generation), plan.clone());
+        }
+        Ok(())
+    }
+
+    fn no_one_else_holds(&self, head: &Head, now: Timestamp, plan: &Plan) -> Result<(), TakeError> {
+        let locks = plan.routes.iter().filter_map(|route| self.locks.get(&route.id));
+        let others: Vec<RouteHolder> =
+            locks.filter(|holder| holder.migration != head.migration && holder.holds(now)).cloned().collect();
+        if others.is_empty() { Ok(()) } else { Err(TakeError::Held(others)) }
+    }
+
+    fn lock(&mut self, head: &Head, plan: &Plan) {
         for route in &plan.routes {
             let holder = RouteHolder {
                 route: route.id.clone(),
@@ -99,12 +121,9 @@ impl Items {
             };
             self.locks.insert(route.id.clone(), holder);
         }
-        for alarm in alarms {
+        for alarm in plan.alarms() {
             self.guards.entry(alarm).or_default().insert(head.service.clone());
         }
-        self.plans.insert(head.migration.clone(), plan.clone());
-        self.append(event, head);
-        Ok(())
     }
 
     fn record(&mut self, before: &Head, event: &Event, after: &Head) -> Result<(), LedgerError> {
@@ -217,6 +236,10 @@ impl ports::Ledger for Ledger {
 
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError> {
         self.items().release(before, event, after, plan)
+    }
+
+    async fn retake(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), TakeError> {
+        self.items().retake(before, event, after, plan)
     }
 
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {

@@ -86,6 +86,11 @@ impl Ledger for SimulatedPorts {
         self.call("release", before.migration.as_str(), effect).await
     }
 
+    async fn retake(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), TakeError> {
+        let effect = || self.write_event(event, || at_once(self.account.ledger.retake(before, event, after, plan)));
+        self.call("retake", before.migration.as_str(), effect).await
+    }
+
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError> {
         self.call("holders", "", || at_once(self.account.ledger.holders(routes))).await
     }

@@ -8,13 +8,15 @@ use crate::migration::hooks::{after_rollback, answered};
 use crate::payload::{Mode, RollBack};
 use crate::ports::Ports;
 use crate::reads::journal::{events_of, head_of, open_heads, plan_of};
+use crate::rollback::after_the_end::{Retaken, remove_migrated_tag, retake};
 use crate::rollback::begin::{conclude, keep_foreign_edits, roll_back_all};
 use crate::rollback::by_tags::remove_new_groups;
 use crate::rollback::return_routes::return_again;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::rollback::Cause;
+use crossfade_domain::plan::Plan;
+use crossfade_domain::rollback::{Admission, Cause, admission};
 use crossfade_domain::settle::SETTLE_SECONDS;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -32,6 +34,10 @@ const CHECKS: usize = 5;
 /// - `settle` once every route is back;
 /// - `halt` where only an operator can help;
 /// - `refused` where no route had been changed. The groups that were created are deleted then, and the locks released.
+///
+/// A service that has migrated goes back only where an operator asks for it. Its locks are taken again first, so this
+/// needs the table. It is `refused`, before anything is written, where the old side cannot take the traffic or another
+/// migration holds a route.
 ///
 /// Mode `verify`, after settle: checks every route again. Returns:
 ///
@@ -163,9 +169,14 @@ async fn ended(
 }
 
 async fn act(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor, ActionError> {
+    let cause = cause_of(request, &head, ports.clock.now());
     match head.phase {
         Phase::RolledBack => {
             return Ok(answer(&head, NextStep::Settle, head.reason.clone().unwrap_or_default()).waiting(1));
+        }
+        // A machine of its own, such as the end of `migrate-service`, returns no one who has arrived.
+        Phase::Migrated if !request.only_own && admission(head.phase, &cause) == Admission::Retake => {
+            return act_after_the_end(ports, &head, &cause).await;
         }
         Phase::Migrated | Phase::Refused => {
             let ended = if head.phase == Phase::Migrated { "has migrated" } else { "was refused" };
@@ -179,12 +190,41 @@ async fn act(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor, Ac
         Err(error) => return roll_back_by_tags(ports, request, error).await,
     };
     let head = &migration.head;
-    let cause = cause_of(request, head, ports.clock.now());
     if head.phase == Phase::Halted && !cause.may_move_halted() {
         let reason = head.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned());
         return Ok(migration.answer(0, NextStep::Halt, reason));
     }
     roll_back_all(ports, migration, &cause).await
+}
+
+/// Returns every route of a service that has migrated. Not without the table: what the locks protect may be another
+/// migration's by now.
+async fn act_after_the_end(ports: &Ports, head: &Head, cause: &Cause) -> Result<Cursor, ActionError> {
+    match retake(ports, head, cause).await? {
+        Retaken::Begun(migration) => {
+            let returned = roll_back_all(ports, *migration, cause);
+            // From now on, a rollback without the table has to find the groups.
+            let (answer, tagged) = futures::join!(returned, remove_migrated_tag(ports, head));
+            if let Some(tagged) = tagged {
+                tracing::warn!(migration = %head.migration, tagged, "removed again at the second check");
+            }
+            answer
+        }
+        Retaken::Refused(why) => {
+            let reason = format!("{} was not rolled back, and nothing was written: {why}", head.migration);
+            Ok(Cursor { error: Some(Refusal::Refused), ..answer(head, NextStep::Refused, reason) })
+        }
+    }
+}
+
+/// What follows the end of a rollback, however often: our alarms are deleted, and so is the tag of a service that had
+/// migrated. The answer names what is left to do by hand.
+async fn clean_up(ports: &Ports, head: &Head, plan: &Plan, mut answer: Cursor) -> Cursor {
+    let after_the_end = head.rollback.as_ref().is_some_and(|rollback| rollback.after_the_end);
+    if after_the_end && let Some(left) = remove_migrated_tag(ports, head).await {
+        answer.reason = format!("{}; {left}", answer.reason);
+    }
+    delete_guard_alarms_and_note(ports, plan, answer).await
 }
 
 /// Who asks for the rollback, and why.
@@ -244,7 +284,7 @@ async fn verify(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor,
             // A run before this one may have died between its record and the end of the guard alarms.
             let plan = plan_of(ports, &head).await?;
             let answer = answer(&head, NextStep::RolledBack, head.reason.clone().unwrap_or_default());
-            return Ok(delete_guard_alarms_and_note(ports, &plan, answer).await);
+            return Ok(clean_up(ports, &head, &plan, answer).await);
         }
         Phase::Halted => return Ok(answer(&head, NextStep::Halt, head.reason.clone().unwrap_or_default())),
         Phase::Migrated => return Ok(answer(&head, NextStep::Halt, format!("{} has migrated", head.migration))),
@@ -295,7 +335,7 @@ async fn check_again(ports: &Ports, request: &RollBack, migration: &mut Migratio
         return Ok(migration.answer(0, NextStep::Halt, reason));
     }
     let answer = migration.answer(0, NextStep::RolledBack, reason);
-    Ok(delete_guard_alarms_and_note(ports, &migration.plan, answer).await)
+    Ok(clean_up(ports, &migration.head, &migration.plan, answer).await)
 }
 
 /// Seconds until the longest writer that the rollback fenced off is dead.

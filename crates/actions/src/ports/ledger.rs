@@ -106,6 +106,11 @@ pub trait Ledger: Send + Sync {
     /// then on when the routes can be taken ([`Head::routes_free_at`]).
     async fn release(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), LedgerError>;
 
+    /// As `record`, for the beginning of a rollback after the end: takes every route of the plan and the index of its
+    /// alarms again, or nothing, in the same transaction, and stores the plan, which is a revision. A route is in the
+    /// way as in `take`, but for the migration's own: its writers are those that settle waits for.
+    async fn retake(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), TakeError>;
+
     /// The migrations that hold these routes, or held them last.
     async fn holders(&self, routes: &[RouteId]) -> Result<Vec<RouteHolder>, LedgerError>;
 

@@ -42,7 +42,7 @@ pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> O
 }
 
 /// How long a rollback waits for the health of a pair of groups (invariant 6).
-const HEALTH_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const HEALTH_WITHIN: Duration = Duration::from_secs(2);
 
 /// The health of an old group and its new one. What is not known after two seconds counts as unreadable, and withholds
 /// nothing. The new group's health is read only where the old one has no healthy target.

@@ -191,7 +191,11 @@ async fn remove_group(
     if left.is_empty() { Ok(()) } else { Err(not_seen(&left, "the old target group alone")) }
 }
 
-async fn routes_with(
+/// The routes of a load balancer that hold a new group, the most loaded first.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn routes_with(
     ports: &Ports,
     balancer: &LoadBalancerArn,
     new: &TargetGroupArn,

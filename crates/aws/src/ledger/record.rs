@@ -10,8 +10,8 @@ use crossfade_actions::ports::LedgerError;
 use crossfade_domain::journal::{Event, Head};
 
 /// The positions among the writes.
-const HEAD: usize = 0;
-const EVENT: usize = 1;
+pub(super) const HEAD: usize = 0;
+pub(super) const EVENT: usize = 1;
 const FIRST_EXTRA: usize = 2;
 
 /// A write in the same transaction as an event.
@@ -72,7 +72,7 @@ impl Table {
     }
 
     /// Finds out why a write failed. A write whose response was lost finds its own event.
-    async fn why_not_recorded(
+    pub(super) async fn why_not_recorded(
         &self,
         before: &Head,
         event: &Event,
@@ -111,6 +111,11 @@ pub(super) fn head_unchanged(head: &Head) -> Condition {
     ])
 }
 
+/// The item is this migration's.
+pub(super) fn ours(head: &Head) -> Condition {
+    Condition::equal(vec![("service", text(&head.service)), ("migration", text(&head.migration))])
+}
+
 fn ours_or_absent(head: &Head) -> Condition {
-    Condition::equal(vec![("service", text(&head.service)), ("migration", text(&head.migration))]).or_absent()
+    ours(head).or_absent()
 }

@@ -1,18 +1,20 @@
 //! Takes a service and everything that its migration needs, or nothing.
 
 use super::Table;
-use super::item;
-use super::key;
-use super::record::{ExtraWrite, head_unchanged};
+use super::change;
+use super::item::{self, FREE_AT, milliseconds};
+use super::key::{self, Key};
+use super::record::{EVENT, ExtraWrite, HEAD, head_unchanged, ours};
 use super::transact::{Condition, Outcome, Unmet, put};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use crossfade_actions::ports::{LedgerError, TakeError};
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-/// The position of the head among the writes, and of the first lock.
-const HEAD: usize = 0;
+/// The position of the first lock among the writes.
 const FIRST_LOCK: usize = 4;
 
 impl Table {
@@ -28,25 +30,58 @@ impl Table {
             put(&self.name, item::of_head(head), Some(free)),
             put(&self.name, item::of_plan(plan), None),
             put(&self.name, item::of_event(&head.service, event), None),
-            put(&self.name, item::of_index(&key::open(&head.service), &head.service, &head.migration), None),
         ];
-        writes.extend(
-            plan.routes.iter().map(|route| put(&self.name, item::of_lock(head, route, None), Some(free_at(head)))),
-        );
-        writes.extend(alarms(plan).into_iter().map(|alarm| {
-            let key = key::alarm(&alarm, &head.service);
-            put(&self.name, item::of_index(&key, &head.service, &head.migration), None)
-        }));
+        writes.extend(self.locks(head, plan, &free_at(head.since)));
         match self.transact(head.service.as_str(), writes).await.map_err(LedgerError::from)? {
             Outcome::Done => Ok(()),
             Outcome::ConditionsFailed(unmet) => why_not(head, &unmet),
         }
     }
+
+    /// As [`Table::take_all_or_none`], at the beginning of a rollback of a migration that has ended.
+    pub(super) async fn retake_all_or_none(
+        &self,
+        before: &Head,
+        event: &Event,
+        after: &Head,
+        plan: &Plan,
+    ) -> Result<(), TakeError> {
+        let service = &before.service;
+        let mut writes = vec![
+            put(&self.name, item::of_head(after), Some(head_unchanged(before))),
+            put(&self.name, item::of_event(service, event), Some(Condition::absent())),
+            put(&self.name, item::of_plan(plan), None),
+        ];
+        writes.extend(self.locks(after, plan, &ours(before).or_absent().or_at_most(FREE_AT, milliseconds(event.at))));
+        let unmet = match self.transact(service.as_str(), writes).await.map_err(LedgerError::from)? {
+            Outcome::Done => {
+                change::log(service, event);
+                return Ok(());
+            }
+            Outcome::ConditionsFailed(unmet) => unmet,
+        };
+        let (head, recorded) = (Outcome::unmet(&unmet, HEAD), Outcome::unmet(&unmet, EVENT));
+        if head.is_some() || recorded.is_some() {
+            let head = head.and_then(|unmet| unmet.stored.as_ref());
+            return Ok(self.why_not_recorded(before, event, head, recorded).await?);
+        }
+        Err(TakeError::Held(holders(&unmet)?))
+    }
+
+    /// The mark of an open migration, a lock for each route under a condition, and an entry for each alarm.
+    fn locks(&self, head: &Head, plan: &Plan, condition: &Condition) -> Vec<TransactWriteItem> {
+        let index = |key: &Key| put(&self.name, item::of_index(key, &head.service, &head.migration), None);
+        let lock = |route| put(&self.name, item::of_lock(head, route, None), Some(condition.clone()));
+        let mut writes = vec![index(&key::open(&head.service))];
+        writes.extend(plan.routes.iter().map(lock));
+        writes.extend(alarms(plan).into_iter().map(|alarm| index(&key::alarm(&alarm, &head.service))));
+        writes
+    }
 }
 
 /// The route is free, and no writer of its last holder can be alive.
-fn free_at(head: &Head) -> Condition {
-    Condition::absent().or_at_most(item::FREE_AT, item::milliseconds(head.since))
+fn free_at(now: Timestamp) -> Condition {
+    Condition::absent().or_at_most(FREE_AT, milliseconds(now))
 }
 
 /// The writes when a migration is over: they remove everything that `take` stored for its duration. A lock stays with
@@ -83,11 +118,16 @@ fn why_not(head: &Head, unmet: &[Unmet]) -> Result<(), TakeError> {
         let ours = stored.migration == head.migration && stored.execution == head.execution;
         return if ours { Ok(()) } else { Err(TakeError::Busy(Box::new(stored.clone()))) };
     }
-    let locks = unmet.iter().filter(|unmet| unmet.write >= FIRST_LOCK).filter_map(|unmet| unmet.stored.as_ref());
-    let holders = locks.map(item::document).collect::<Result<Vec<RouteHolder>, _>>()?;
+    let holders = holders(unmet)?;
     if !holders.is_empty() {
         return Err(TakeError::Held(holders));
     }
     let sequence = stored.map_or(0, |stored| stored.sequence);
     Err(LedgerError::Contended { service: head.service.clone(), sequence }.into())
+}
+
+/// Who holds the routes whose locks were in the way.
+fn holders(unmet: &[Unmet]) -> Result<Vec<RouteHolder>, LedgerError> {
+    let locks = unmet.iter().filter(|unmet| unmet.write >= FIRST_LOCK).filter_map(|unmet| unmet.stored.as_ref());
+    locks.map(item::document).collect()
 }

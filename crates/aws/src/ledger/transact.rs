@@ -126,6 +126,7 @@ pub(super) fn delete(table: &str, key: Item, condition: Condition) -> TransactWr
 }
 
 /// A condition expression. Names are given as aliases, since many words are reserved.
+#[derive(Clone)]
 pub(super) struct Condition {
     expression: String,
     names: std::collections::HashMap<String, String>,
