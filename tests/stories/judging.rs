@@ -3,6 +3,7 @@
 use super::stage::{Stage, new_group, users};
 use crate::simulation::PortFault;
 use crossfade_domain::journal::{Event, EventKind, Phase, Trigger};
+use crossfade_domain::plan::FindingCode;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -137,6 +138,24 @@ fn a_cluster_like_the_old_one_arrives_and_the_journal_says_what_was_compared() {
         "{judged:?}"
     );
     assert!(judged.iter().any(|reason| reason.contains("(judge: silent at 100 %")), "{judged:?}");
+}
+
+#[test]
+fn no_reason_claims_that_failed_grpc_calls_were_compared_and_no_bake_ends_early() {
+    let mut stage = stage(fine);
+    let old = stage.world.with(|state| state.elbv2.group_named("users-swarm").unwrap().to_owned());
+    stage.world.with(|state| state.elbv2.make_grpc(&old));
+    let schedule = json!([{"weight": 50, "bake": "30m"}, {"weight": 100, "bake": "3m"}]);
+    stage.migrate(unguarded(&json!({"schedule": schedule, "minBake": "1m"})));
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    let [_, half, full] = stage.recorded("users", time_of_shift)[..] else { panic!("{}", stage.told()) };
+    assert_eq!(full.duration_since(half).as_mins(), 30);
+    let said = "judge: failed gRPC calls not compared (they are answered with HTTP 200); by HTTP alone: ";
+    let judged = stage.recorded("users", reason_of);
+    let by_the_judge: Vec<&String> = judged.iter().filter(|reason| reason.contains("judge: ")).collect();
+    assert!(!by_the_judge.is_empty() && by_the_judge.iter().all(|reason| reason.contains(said)), "{judged:?}");
+    let codes: Vec<FindingCode> = stage.plan("users").findings.iter().map(|finding| finding.code).collect();
+    assert!(codes.contains(&FindingCode::FailedCallsUnseen), "{codes:?}");
 }
 
 #[test]

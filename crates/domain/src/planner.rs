@@ -107,6 +107,7 @@ fn planned_group(
 ) -> Option<PlannedGroup> {
     let load_balancer = balancer_of(inventory, old)?.arn.clone();
     new_group::warn(policy, old, findings);
+    guard_warnings::failed_calls(policy, old, findings);
     let times = inventory.response_times.get(&old.group.arn);
     let wants_guards = policy.guard_alarms == GuardAlarms::Auto;
     let hour = inventory.hours_before.get(&old.group.arn).filter(|_| wants_guards);

@@ -32,8 +32,10 @@ pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<O
     let pairs = read(pairs, answers);
     let weight = head.verified_step.and_then(|step| plan.step(step)).map_or(Weight::ZERO, |step| step.weight);
     let objections = objections(&window, weight, &pairs);
+    let failed_calls_unseen = plan.groups.iter().any(|planned| planned.settings.is_grpc());
     if window.has_outlived_its_data() {
-        return Ok(Some(JudgeReading { judgement: Judgement::without_a_series(), objections }));
+        let judgement = Judgement::without_a_series();
+        return Ok(Some(JudgeReading { judgement, objections, failed_calls_unseen }));
     }
     let series = series(&window, &pairs, &plan.dispersion);
     let mut judgement = judge(&series, &parameters(plan));
@@ -43,7 +45,7 @@ pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<O
     if !series.metrics.contains_key(&MetricKind::Slow) {
         judgement.sentence.push_str("; slowness not compared, the old cluster answered nothing before the first shift");
     }
-    Ok(Some(JudgeReading { judgement, objections }))
+    Ok(Some(JudgeReading { judgement, objections, failed_calls_unseen }))
 }
 
 fn pair(head: &Head, plan: &Plan, planned: &PlannedGroup) -> Result<ComparedPair, ActionError> {

@@ -16,14 +16,20 @@ pub struct JudgeReading {
     pub judgement: Judgement,
     /// Other reasons not to continue, from [`crate::comparison::objections`]. They hold, and never roll back.
     pub objections: Vec<String>,
+    /// Whether a failed call is an answer with HTTP 200 here, as for gRPC. Then the counts show only what failed below
+    /// the application.
+    pub failed_calls_unseen: bool,
 }
 
 impl JudgeReading {
-    /// Whether a bake may end early.
+    /// Whether a bake may end early. Counts that lack the failed calls do not show that a step was fine.
     pub fn passes(&self) -> bool {
-        self.judgement.verdict == Verdict::Pass && self.objections.is_empty()
+        self.judgement.verdict == Verdict::Pass && self.objections.is_empty() && !self.failed_calls_unseen
     }
 }
+
+/// Begins every reason where failed calls are not among what was compared.
+const FAILED_CALLS_UNSEEN: &str = "failed gRPC calls not compared (they are answered with HTTP 200); by HTTP alone";
 
 /// The point in a bake at which the judge is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +50,19 @@ pub struct Moment {
 ///   is nothing to compare, so it does not object there either. A FAIL of minutes that settled only after that shift
 ///   counts;
 /// - a comparison that could not be read, and any other reason not to continue, hold at the end of the bake.
+///
+/// Where failed calls cannot be seen, the reason says so first.
 pub fn judge_opinion(read: &Result<JudgeReading, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
+    let mut opinion = opinion_of(read, moment, on_inconclusive);
+    if read.as_ref().is_ok_and(|reading| reading.failed_calls_unseen) {
+        opinion.reason = format!("{FAILED_CALLS_UNSEEN}: {}", opinion.reason);
+    }
+    opinion
+}
+
+fn opinion_of(read: &Result<JudgeReading, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
     let baked = moment.elapsed_seconds >= moment.bake_seconds;
-    let JudgeReading { judgement, objections } = match read {
+    let JudgeReading { judgement, objections, .. } = match read {
         Ok(reading) => reading,
         Err(error) => {
             let vote = if baked { Vote::Hold } else { Vote::GoOn };
@@ -92,7 +108,7 @@ mod tests {
 
     fn judged(verdict: Verdict) -> JudgeReading {
         let judgement = Judgement { verdict, metrics: BTreeMap::new(), sentence: "a sentence".into(), reason: None };
-        JudgeReading { judgement, objections: vec![] }
+        JudgeReading { judgement, objections: vec![], failed_calls_unseen: false }
     }
 
     #[track_caller]
@@ -177,6 +193,18 @@ mod tests {
         assert!(judged(Verdict::Pass).passes());
         assert!(!judged(Verdict::Inconclusive).passes());
         assert!(!objected(Verdict::Pass).unwrap().passes());
+    }
+
+    #[test]
+    fn where_failed_calls_are_unseen_every_reason_says_so_first_and_no_bake_ends_early() {
+        let unseen = |verdict| JudgeReading { failed_calls_unseen: true, ..judged(verdict) };
+        let why = "failed gRPC calls not compared (they are answered with HTTP 200); by HTTP alone: a sentence";
+        for (verdict, vote) in
+            [(Verdict::Pass, Vote::GoOn), (Verdict::Inconclusive, Vote::GoOn), (Verdict::Fail, Vote::RollBack)]
+        {
+            check(&Ok(unseen(verdict)), 5.0, (DURING, 600), OnInconclusive::Advance, (vote, why));
+            assert!(!unseen(verdict).passes());
+        }
     }
 
     #[test]

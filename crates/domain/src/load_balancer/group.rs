@@ -33,6 +33,13 @@ pub struct GroupSettings {
     pub health_check: HealthCheck,
 }
 
+impl GroupSettings {
+    /// Whether requests are gRPC calls: one that failed is answered with HTTP 200, and its status is in the trailer.
+    pub fn is_grpc(&self) -> bool {
+        self.protocol_version.as_deref() == Some("GRPC")
+    }
+}
+
 /// A target group's health check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -101,6 +101,8 @@ pub enum FindingCode {
     AlarmWithoutData,
     /// An alarm's own actions are disabled.
     AlarmActionsDisabled,
+    /// The load balancer counts failed calls as answered.
+    FailedCallsUnseen,
     /// A guard alarm's threshold was raised above what the old group already fails.
     GuardAlarmRaised,
     /// The schedule takes longer than CloudWatch keeps the minutes that the judge reads.
@@ -122,7 +124,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -158,6 +160,7 @@ impl FindingCode {
         Self::AlarmFiring,
         Self::AlarmWithoutData,
         Self::AlarmActionsDisabled,
+        Self::FailedCallsUnseen,
         Self::GuardAlarmRaised,
         Self::JudgeOutlived,
         Self::LongWaits,
@@ -205,6 +208,7 @@ impl FindingCode {
             Self::AlarmFiring => "alarm-firing",
             Self::AlarmWithoutData => "alarm-without-data",
             Self::AlarmActionsDisabled => "alarm-actions-disabled",
+            Self::FailedCallsUnseen => "failed-calls-unseen",
             Self::GuardAlarmRaised => "guard-alarm-raised",
             Self::JudgeOutlived => "judge-outlived",
             Self::LongWaits => "long-waits",

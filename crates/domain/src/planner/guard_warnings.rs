@@ -1,9 +1,10 @@
-//! Warns about the guard alarms of a plan.
+//! Warns what the gates of a plan will not detect.
 
 use super::findings::Findings;
 use super::inventory::ObservedGroup;
 use crate::alarms::guard_alarm::{REQUESTS_PERCENT, threshold_percent};
 use crate::plan::{FailedShares, FindingCode, GuardKind};
+use crate::policy::service_policy::ServicePolicy;
 
 /// Warns which failures the raised threshold will no longer detect.
 pub(super) fn warn(old: &ObservedGroup, failed: Option<FailedShares>, findings: &mut Findings) {
@@ -28,6 +29,23 @@ pub(super) fn warn(old: &ObservedGroup, failed: Option<FailedShares>, findings: 
     }
 }
 
+/// Warns that the gates count the failed calls of a gRPC service as answered, and what to do about it.
+pub(super) fn failed_calls(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+    if !old.group.settings.is_grpc() {
+        return;
+    }
+    let steps = &policy.schedule.steps;
+    let min_bake = policy.min_bake_seconds.is_some() || steps.iter().any(|step| step.min_bake_seconds.is_some());
+    let bakes = if min_bake { "; the judge ends no bake early, so minBake has no effect" } else { "" };
+    let message = format!(
+        "{} serves gRPC, where a failed call is answered with HTTP 200 and its status is in the trailer: the judge, guard \
+         alarms and every alarm on 5xx count it as a success. Publish the count of failed calls as a metric of the \
+         application, and name an alarm on it under alarms{bakes}",
+        old.group.name
+    );
+    findings.warn(FindingCode::FailedCallsUnseen, &old.group.name, message);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +54,22 @@ mod tests {
     use crate::plan::PlannedGuard;
     use crate::planner::fixture::{group, inventory, planned, policy};
     use crate::policy::service_policy::GuardAlarms;
+
+    #[test]
+    fn a_plan_warns_that_no_gate_sees_failed_grpc_calls() {
+        for (version, warned) in [(Some("GRPC"), true), (Some("HTTP1"), false), (Some("HTTP2"), false), (None, false)] {
+            let mut inventory = inventory();
+            inventory.old_groups[0].group.settings.protocol_version = version.map(str::to_owned);
+            let plan = planned(&policy(), &inventory).unwrap();
+            let subjects: Vec<&str> = plan
+                .findings
+                .iter()
+                .filter(|finding| finding.code == FindingCode::FailedCallsUnseen)
+                .map(|finding| finding.subject.as_str())
+                .collect();
+            assert_eq!(subjects, if warned { vec!["users-public"] } else { vec![] }, "{version:?}");
+        }
+    }
 
     #[test]
     fn a_plan_warns_what_its_guard_alarms_will_not_detect() {

@@ -86,6 +86,19 @@ impl Elbv2 {
         self.call_json(now, "RegisterTargets", &json!({"TargetGroupArn": group, "Targets": targets})).map(drop)
     }
 
+    /// Makes a group one of gRPC, as it would have been created, behind listeners with TLS, which gRPC needs.
+    pub fn make_grpc(&mut self, group: &str) {
+        if let Some(group) = self.groups.get_mut(group) {
+            group.details.set("ProtocolVersion", "GRPC");
+            group.details.set("Matcher", Tree::map([("GrpcCode", "0-99".into())]));
+        }
+        for rule in self.rules.values().filter(|rule| rule.groups().any(|used| used == group)) {
+            if let Some(listener) = self.listeners.get_mut(&rule.listener) {
+                "HTTPS".clone_into(&mut listener.protocol);
+            }
+        }
+    }
+
     /// The registered targets of a group that are not draining, with their ports.
     pub fn targets_of(&self, group: &str) -> Vec<(String, u16)> {
         self.groups

@@ -44,7 +44,7 @@ fn what_shift_weight_decides_itself_does_not_hold_half_of_a_shift() {
             sentence: "few".into(),
             reason: None,
         };
-        scene.judge = Some(Ok(JudgeReading { judgement, objections: vec![] }));
+        scene.judge = Some(Ok(JudgeReading { judgement, objections: vec![], failed_calls_unseen: false }));
     };
     let noted = "judge: inconclusive at the end of the bake: few";
     check(inconclusive, NextStep::Advance, 0, &format!("{ON} ({noted})"));

@@ -5,7 +5,7 @@ use crate::judge::{self, Judgement};
 
 fn compared(verdict: judge::Verdict, sentence: &str) -> JudgeReading {
     let judgement = Judgement { verdict, metrics: BTreeMap::new(), sentence: sentence.to_owned(), reason: None };
-    JudgeReading { judgement, objections: vec![] }
+    JudgeReading { judgement, objections: vec![], failed_calls_unseen: false }
 }
 
 #[test]
