@@ -35,6 +35,7 @@ on_both_sides![
     a_target_is_deregistered_by_its_id_and_its_port,
     a_group_is_created_as_it_was_asked_for,
     a_health_check_is_changed_as_a_whole,
+    a_group_of_ipv6_targets_takes_ipv6_addresses_on_a_dual_stack_load_balancer,
     a_group_is_deleted_only_when_nothing_uses_it,
     load_balancers_that_exist_are_described,
 ];
@@ -433,6 +434,28 @@ pub(crate) fn new_group(path: &str) -> NewGroup {
     };
     let tags = Tags::from([("crossfade:service".to_owned(), "users".to_owned())]);
     NewGroup { name: "cf-users-1a2b3c4d".to_owned(), settings, tags }
+}
+
+async fn a_group_of_ipv6_targets_takes_ipv6_addresses_on_a_dual_stack_load_balancer(side: Side) {
+    let world = world();
+    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+    let open = side.open(&world).await;
+    let family = async || open.routes.load_balancers(&[balancer(&users)]).await.unwrap().remove(0).ip_address_type;
+    let mut asked = new_group("/ready");
+    asked.settings.ip_address_type = Some("ipv6".to_owned());
+    let new = open.target_groups.create_group(&asked).await.unwrap();
+    assert_eq!(new.settings, asked.settings);
+    let address = |id: &str| [Target { id: id.to_owned(), port: None }];
+    let refused = open.target_groups.register(&new.arn, &address("10.0.0.1")).await;
+    assert_eq!(refused.unwrap_err().code(), Some("ValidationError"));
+    open.target_groups.register(&new.arn, &address("2001:db8::7")).await.unwrap();
+    let both = [split(&[(&users.old_group, 999), (new.arn.as_str(), 0)], None)];
+    assert_eq!(family().await.as_deref(), Some("ipv4"));
+    let refused = open.routes.write_route(&rule(&users.rules[0]), &both).await;
+    assert_eq!(refused.unwrap_err().code(), Some("InvalidConfigurationRequest"));
+    world.with(|state| state.elbv2.set_ip_address_type(&users.load_balancer, "dualstack"));
+    assert_eq!(family().await.as_deref(), Some("dualstack"));
+    open.routes.write_route(&rule(&users.rules[0]), &both).await.unwrap();
 }
 
 async fn a_health_check_is_changed_as_a_whole(side: Side) {

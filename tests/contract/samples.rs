@@ -82,7 +82,8 @@ fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -
 }
 
 fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
-    let binding = Binding { namespace: "prod".to_owned(), service: name.to_string(), port: 8080 };
+    let binding =
+        Binding { namespace: "prod".to_owned(), service: name.to_string(), port: 8080, ip_address_type: None };
     ServicePolicy {
         name: name.clone(),
         after: Vec::new(),

@@ -1,6 +1,7 @@
 //! Turns a policy and an inventory into a plan with no meaningful choice left, or returns every finding that refuses
 //! it.
 
+mod address_family;
 mod adopted;
 mod alarms;
 pub(crate) mod findings;
@@ -69,6 +70,7 @@ pub fn plan(
         );
     }
     alarms::check(policy, inventory, &mut findings);
+    address_family::of_targets(policy, &mut findings);
     old_groups::check(policy, inventory, &old_groups, &mut findings);
     owners::check(policy, inventory, &old_groups, &migration, &mut findings);
     let mut routes = routes::plan(policy, inventory, &old_groups, &mut findings);

@@ -10,6 +10,8 @@ pub struct LoadBalancer {
     pub arn: LoadBalancerArn,
     /// `application`, `network` or `gateway`.
     pub kind: String,
+    /// `ipv4`, or a kind of dual-stack.
+    pub ip_address_type: Option<String>,
 }
 
 /// A listener with its default action.

@@ -1,7 +1,7 @@
 //! The inventory of a plan: everything of the world that it depends on.
 
 use crate::error::{ActionError, Doing as _};
-use crate::ports::Ports;
+use crate::ports::{LoadBalancer, Ports};
 use crate::reads::alarms::alarms;
 use crate::reads::health::health;
 use crate::reads::hour_before::hours_before;
@@ -29,7 +29,7 @@ pub(crate) async fn read_inventory(ports: &Ports, policy: &ServicePolicy) -> Res
         inventory.old_groups.iter().flat_map(|old| old.group.load_balancers.iter().cloned()).collect();
     let arns: Vec<LoadBalancerArn> = arns.into_iter().collect();
     for balancer in ports.routes.load_balancers(&arns).await.doing(|| "reading the load balancers")? {
-        inventory.load_balancers.push(load_balancer(ports, balancer.arn, balancer.kind).await?);
+        inventory.load_balancers.push(load_balancer(ports, balancer).await?);
     }
     let routes = routes_of(&inventory);
     route_tags(ports, &routes, &mut inventory).await?;
@@ -66,7 +66,8 @@ async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inven
     Ok(())
 }
 
-async fn load_balancer(ports: &Ports, arn: LoadBalancerArn, kind: String) -> Result<ObservedLoadBalancer, ActionError> {
+async fn load_balancer(ports: &Ports, balancer: LoadBalancer) -> Result<ObservedLoadBalancer, ActionError> {
+    let LoadBalancer { arn, kind, ip_address_type } = balancer;
     let name = arn.name().to_owned();
     let mut routes = Vec::new();
     for listener in ports.routes.listeners(&arn).await.doing(|| format!("reading the listeners of {name}"))? {
@@ -82,6 +83,7 @@ async fn load_balancer(ports: &Ports, arn: LoadBalancerArn, kind: String) -> Res
         route_tags: BTreeMap::new(),
         routes,
         kind,
+        ip_address_type,
         arn,
     })
 }

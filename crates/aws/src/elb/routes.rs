@@ -99,7 +99,8 @@ impl Elb {
             let arn = LoadBalancerArn::parse(item.load_balancer_arn.unwrap_or_default())
                 .map_err(|error| malformed(DESCRIBE_LOAD_BALANCERS, &object, error.to_string()))?;
             let kind = item.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
-            balancers.push(LoadBalancer { arn, kind });
+            let ip_address_type = item.ip_address_type.map(|family| family.as_str().to_owned());
+            balancers.push(LoadBalancer { arn, kind, ip_address_type });
         }
         Ok(balancers)
     }

@@ -4,6 +4,7 @@ use crate::names::{LoadBalancerArn, TargetGroupArn};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 /// Tags of a resource.
 pub type Tags = BTreeMap<String, String>;
@@ -100,6 +101,34 @@ impl fmt::Display for Target {
             Some(port) if self.id.contains(':') => write!(f, "[{}]:{port}", self.id),
             Some(port) => write!(f, "{}:{port}", self.id),
             None => f.write_str(&self.id),
+        }
+    }
+}
+
+impl Target {
+    /// The family of its address; none for an instance.
+    pub fn address_family(&self) -> Option<AddressFamily> {
+        let address = self.id.parse::<IpAddr>().ok()?;
+        Some(if address.is_ipv4() { AddressFamily::Ipv4 } else { AddressFamily::Ipv6 })
+    }
+}
+
+/// The family of addresses that a target group takes (`IpAddressType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AddressFamily {
+    /// IPv4.
+    Ipv4,
+    /// IPv6; the load balancer has to be dual-stack.
+    Ipv6,
+}
+
+impl AddressFamily {
+    /// The word of AWS and of the policy.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
         }
     }
 }

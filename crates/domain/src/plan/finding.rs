@@ -47,6 +47,10 @@ pub enum FindingCode {
     AppCookieStickiness,
     /// The new group's name belongs to someone else's group.
     NewGroupNameTaken,
+    /// The policy lists addresses of both families.
+    MixedAddressFamilies,
+    /// The new targets have IPv6 addresses, and the load balancer is not dual-stack.
+    LoadBalancerWithoutIpv6,
     /// Every route has the old group at weight 0.
     NothingToMove,
     /// A new target is registered in the old group, too.
@@ -124,7 +128,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -133,6 +137,8 @@ impl FindingCode {
         Self::UnsupportedTargetType,
         Self::AppCookieStickiness,
         Self::NewGroupNameTaken,
+        Self::MixedAddressFamilies,
+        Self::LoadBalancerWithoutIpv6,
         Self::NothingToMove,
         Self::TargetOnBothSides,
         Self::TooFewTargets,
@@ -181,6 +187,8 @@ impl FindingCode {
             Self::UnsupportedTargetType => "unsupported-target-type",
             Self::AppCookieStickiness => "app-cookie-stickiness",
             Self::NewGroupNameTaken => "new-group-name-taken",
+            Self::MixedAddressFamilies => "mixed-address-families",
+            Self::LoadBalancerWithoutIpv6 => "load-balancer-without-ipv6",
             Self::NothingToMove => "nothing-to-move",
             Self::TargetOnBothSides => "target-on-both-sides",
             Self::TooFewTargets => "too-few-targets",

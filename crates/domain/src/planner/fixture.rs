@@ -104,6 +104,7 @@ pub(crate) fn balancer(name: &str, routes: Vec<Route>) -> ObservedLoadBalancer {
     ObservedLoadBalancer {
         arn: balancer_arn(name),
         kind: "application".into(),
+        ip_address_type: Some("ipv4".into()),
         tags: Tags::new(),
         routes,
         route_tags: BTreeMap::new(),

@@ -67,6 +67,9 @@ pub struct ObservedLoadBalancer {
     pub arn: LoadBalancerArn,
     /// `application`, `network` or `gateway`.
     pub kind: String,
+    /// `ipv4`, or a kind of dual-stack. None where it was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address_type: Option<String>,
     /// Its tags.
     pub tags: Tags,
     /// Every rule and default action of every listener.

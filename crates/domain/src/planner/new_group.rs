@@ -31,6 +31,9 @@ pub(super) fn settings(policy: &ServicePolicy, old: &ObservedGroup) -> GroupSett
     };
     target_type.clone_into(&mut settings.target_type);
     settings.port = port.unwrap_or(settings.port);
+    if let Some(family) = policy.new_targets.address_family() {
+        settings.ip_address_type = Some(family.as_str().to_owned());
+    }
     settings
 }
 

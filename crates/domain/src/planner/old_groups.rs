@@ -1,7 +1,7 @@
 //! Whether the old target groups can be migrated at all.
 
 use super::findings::Findings;
-use super::{GROUPS_PER_LOAD_BALANCER, adopted, balancer_of, new_group_name};
+use super::{GROUPS_PER_LOAD_BALANCER, address_family, adopted, balancer_of, new_group_name};
 use crate::load_balancer::action::forward_of;
 use crate::load_balancer::group::healthy_count;
 use crate::plan::FindingCode;
@@ -32,6 +32,7 @@ pub(super) fn check(
         }
         one_old_group(balancer, &on_it, findings);
         kind_of_balancer(balancer, findings);
+        address_family::of_balancer(policy, balancer, findings);
         room_for_groups(policy, inventory, balancer, &on_it, findings);
     }
 }

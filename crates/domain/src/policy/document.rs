@@ -57,13 +57,21 @@ pub fn check_fleet(document: &Value) -> Result<FleetPolicy, Problems> {
     let fleet = decode_fleet(document)?;
     let services = fleet.services.iter().enumerate();
     let problems: Vec<Problem> = services
-        .filter_map(|(index, service)| {
-            let message = too_few_targets(service)?;
-            Some(Problem { path: format!("services[{index}].newTargets"), message })
+        .flat_map(|(index, service)| {
+            let too_few = too_few_targets(service)
+                .map(|message| Problem { path: format!("services[{index}].newTargets"), message });
+            let mixed = service.new_targets.of_another_family().into_iter().map(move |(place, target)| Problem {
+                path: format!("services[{index}].newTargets.ips[{place}]"),
+                message: format!("{:?} is of another address family than ips[0]; {ONE_FAMILY}", target.id),
+            });
+            mixed.chain(too_few).collect::<Vec<_>>()
         })
         .collect();
     if problems.is_empty() { Ok(fleet) } else { Err(Problems(problems)) }
 }
+
+/// Why addresses of both families are refused, and what to do.
+pub(crate) const ONE_FAMILY: &str = "a target group takes IPv4 or IPv6 addresses: list those of one family";
 
 /// Why a service would wait for its new targets in vain, and then be rolled back: it lists fewer than must be healthy.
 pub fn too_few_targets(policy: &ServicePolicy) -> Option<String> {

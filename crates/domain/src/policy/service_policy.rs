@@ -1,6 +1,6 @@
 //! The policy of a service, with the fleet's defaults merged in.
 
-use crate::load_balancer::group::Target;
+use crate::load_balancer::group::{AddressFamily, Target};
 use crate::names::ServiceName;
 use crate::weight::Weight;
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,22 @@ impl NewTargets {
             Self::Instances(targets) | Self::Ips(targets) => Some(targets),
         }
     }
+
+    /// The address family that they need; none where the new group has that of the old one.
+    pub fn address_family(&self) -> Option<AddressFamily> {
+        match self {
+            Self::Binding(binding) => binding.ip_address_type,
+            Self::Instances(_) => None,
+            Self::Ips(targets) => targets.first()?.address_family(),
+        }
+    }
+
+    /// The addresses of another family than the first, with their places in the list: a target group takes one family.
+    pub fn of_another_family(&self) -> Vec<(usize, &Target)> {
+        let Self::Ips(targets) = self else { return Vec::new() };
+        let family = self.address_family();
+        targets.iter().enumerate().filter(|(_, target)| target.address_family() != family).collect()
+    }
 }
 
 /// The Kubernetes service whose pods a controller registers.
@@ -159,6 +175,9 @@ pub struct Binding {
     pub service: String,
     /// Its port, which is also the new group's port.
     pub port: u16,
+    /// The address family of the pods. None where the new group has that of the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address_type: Option<AddressFamily>,
 }
 
 /// Weights and bakes, in order. The last step is 100 %; its bake is the final one.

@@ -54,6 +54,7 @@ impl Elbv2 {
             Some("forward") => {
                 let (action, step) = self.accept_forward(action)?;
                 self.check_protocol(&step, place)?;
+                self.check_address_family(&step, place)?;
                 Ok((action, step))
             }
             Some("authenticate-oidc") => {
@@ -162,6 +163,24 @@ impl Elbv2 {
                 place.protocol
             ),
         ))
+    }
+
+    /// A group of IPv6 targets needs a load balancer that has IPv6.
+    fn check_address_family(&self, step: &Step, place: &Place<'_>) -> Result<(), AwsError> {
+        let Step::Forward(forward) = step else { return Ok(()) };
+        let balancer = self.load_balancers.get(place.load_balancer);
+        let is_ipv4 = balancer.is_some_and(|balancer| balancer.details.text_at("IpAddressType") == Some("ipv4"));
+        let family = |arn: &String| self.groups.get(arn)?.details.text_at("IpAddressType");
+        match forward.groups.iter().find(|(arn, _)| family(arn) == Some("ipv6")) {
+            Some((arn, _)) if is_ipv4 => Err(AwsError::bad_request(
+                "InvalidConfigurationRequest",
+                format!(
+                    "Target group '{arn}' has the IP address type 'ipv6', which the IP address type 'ipv4' of the load \
+                     balancer does not support"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// One load balancer for a group, a hundred groups for a load balancer.

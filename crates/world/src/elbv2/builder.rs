@@ -86,6 +86,13 @@ impl Elbv2 {
         self.call_json(now, "RegisterTargets", &json!({"TargetGroupArn": group, "Targets": targets})).map(drop)
     }
 
+    /// Changes the address family of a load balancer, as `SetIpAddressType` does.
+    pub fn set_ip_address_type(&mut self, load_balancer: &str, ip_address_type: &str) {
+        if let Some(balancer) = self.load_balancers.get_mut(load_balancer) {
+            balancer.details.set("IpAddressType", ip_address_type);
+        }
+    }
+
     /// Makes a group one of gRPC, as it would have been created, behind listeners with TLS, which gRPC needs.
     pub fn make_grpc(&mut self, group: &str) {
         if let Some(group) = self.groups.get_mut(group) {
@@ -94,7 +101,7 @@ impl Elbv2 {
         }
         for rule in self.rules.values().filter(|rule| rule.groups().any(|used| used == group)) {
             if let Some(listener) = self.listeners.get_mut(&rule.listener) {
-                "HTTPS".clone_into(&mut listener.protocol);
+                listener.details.set("Protocol", "HTTPS");
             }
         }
     }

@@ -252,6 +252,10 @@ fn accepted_details(name: &str, input: &Tree) -> Result<Tree, AwsError> {
         let matcher = if is_grpc { ("GrpcCode", "12") } else { ("HttpCode", "200") };
         details.set("Matcher", Tree::map([(matcher.0, matcher.1.into())]));
     }
+    let family = details.text_at("IpAddressType").unwrap_or_default();
+    if !matches!(family, "ipv4" | "ipv6") {
+        return Err(AwsError::validation(format!("IP address type '{family}' is not valid")));
+    }
     check_health_check(&details)?;
     Ok(details)
 }

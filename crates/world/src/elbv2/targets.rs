@@ -6,6 +6,7 @@ use super::{Elbv2, required};
 use crate::aws_error::AwsError;
 use crate::tree::Tree;
 use jiff::{SignedDuration, Timestamp};
+use std::net::IpAddr;
 
 const TARGETS_PER_GROUP: usize = 1000;
 
@@ -25,6 +26,7 @@ impl Elbv2 {
         let arn = required(input, "TargetGroupArn")?;
         let group = self.groups.get_mut(arn).ok_or_else(|| group_not_found(arn))?;
         let target_type = group.details.text_at("TargetType").unwrap_or("instance").to_owned();
+        let is_ipv6 = group.details.text_at("IpAddressType") == Some("ipv6");
         let given = input.list_at("Targets");
         if given.is_empty() {
             return Err(AwsError::validation("At least one target must be specified"));
@@ -34,7 +36,7 @@ impl Elbv2 {
             let id = required(target, "Id")?;
             let fits = match target_type.as_str() {
                 "instance" => id.starts_with("i-"),
-                "ip" => id.parse::<std::net::IpAddr>().is_ok(),
+                "ip" => id.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6() == is_ipv6),
                 _ => true,
             };
             if !fits {

@@ -103,6 +103,7 @@ impl Routes for World {
         let balancer = |tree: &Tree| LoadBalancer {
             arn: convert::load_balancer_arn(tree.text_at("LoadBalancerArn").unwrap_or_default()),
             kind: tree.text_at("Type").unwrap_or_default().to_owned(),
+            ip_address_type: tree.text_at("IpAddressType").map(str::to_owned),
         };
         Ok(found.iter().map(balancer).collect())
     }

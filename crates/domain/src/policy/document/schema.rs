@@ -2,6 +2,7 @@
 
 use super::schedule::{MOST_STEPS, NAMES};
 use super::settings::{GUARD_ALARMS, HOOK_PREFIX, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE};
+use super::targets::FAMILIES;
 use super::{POLICY_VERSION, judging};
 use serde_json::{Value, json};
 
@@ -152,7 +153,15 @@ fn new_targets() -> Value {
                 "description": "A controller registers the pods of this Kubernetes service.",
                 "additionalProperties": false,
                 "required": ["namespace", "service", "port"],
-                "properties": { "namespace": text, "service": text, "port": port },
+                "properties": {
+                    "namespace": text,
+                    "service": text,
+                    "port": port,
+                    "ipAddressType": {
+                        "enum": words(&FAMILIES),
+                        "description": "The address family of the pods; that of the old target group if left out.",
+                    },
+                },
             },
             "instances": {
                 "type": "array",

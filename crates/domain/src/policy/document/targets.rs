@@ -1,6 +1,6 @@
 //! How a policy says where the new targets come from.
 
-use crate::load_balancer::group::Target;
+use crate::load_balancer::group::{AddressFamily, Target};
 use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::service_policy::{Binding, NewTargets};
 use serde_json::Value;
@@ -8,7 +8,10 @@ use serde_json::Value;
 /// The ways to get targets, of which exactly one is given.
 pub(super) const WAYS: [&str; 4] = ["binding", "instances", "ips", "autoScalingGroup"];
 /// The fields of a binding.
-pub(super) const BINDING_FIELDS: [&str; 3] = ["namespace", "service", "port"];
+pub(super) const BINDING_FIELDS: [&str; 4] = ["namespace", "service", "port", "ipAddressType"];
+/// The words of `ipAddressType`.
+pub(super) const FAMILIES: [(&str, AddressFamily); 2] =
+    [(AddressFamily::Ipv4.as_str(), AddressFamily::Ipv4), (AddressFamily::Ipv6.as_str(), AddressFamily::Ipv6)];
 /// The fields of an instance.
 pub(super) const INSTANCE_FIELDS: [&str; 2] = ["id", "port"];
 /// The fields of an address; `ip` and `id` mean the same.
@@ -50,7 +53,11 @@ fn binding(reader: &mut Reader, place: &Place<'_>) -> Option<Binding> {
     let namespace = text("namespace", "the Kubernetes namespace");
     let service = text("service", "the Kubernetes service");
     let port = reader.required(&object, "port", "the Kubernetes service's port").and_then(|place| port(reader, &place));
-    Some(Binding { namespace: namespace?, service: service?, port: port? })
+    let ip_address_type = match object.get("ipAddressType") {
+        Some(place) => Some(reader.word(&place, &FAMILIES)?),
+        None => None,
+    };
+    Some(Binding { namespace: namespace?, service: service?, port: port?, ip_address_type })
 }
 
 fn port(reader: &mut Reader, place: &Place<'_>) -> Option<u16> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::load_balancer::group::AddressFamily;
 use crate::load_balancer::group::Target;
 use crate::policy::service_policy::{Binding, Margins, NewTargets, OnDrift, OnInconclusive, Tolerated};
 use crate::weight::Weight;
@@ -62,7 +63,12 @@ fn the_policy_of_the_design_is_read_with_its_defaults_merged_in() {
     assert_eq!(users.schedule, canary());
     assert_eq!(
         users.new_targets,
-        NewTargets::Binding(Binding { namespace: "prod".into(), service: "users".into(), port: 8080 })
+        NewTargets::Binding(Binding {
+            namespace: "prod".into(),
+            service: "users".into(),
+            port: 8080,
+            ip_address_type: None
+        })
     );
     assert_eq!((users.min_healthy, users.old_healthy_share, users.slice_seconds), (2, 70, 60));
     assert_eq!((users.max_hold_seconds, users.targets_timeout_seconds), (14_400, 900));
@@ -379,4 +385,23 @@ fn fewer_listed_targets_than_must_be_healthy_are_refused_before_anyone_waits_for
     assert_eq!(problems(&json!({ "minHealthy": 1, "newTargets": { "ips": ["10.0.0.1"] } })), None);
     let binding = json!({ "binding": { "namespace": "prod", "service": "users", "port": 8080 } });
     assert_eq!(problems(&json!({ "minHealthy": 9, "newTargets": binding })), None);
+    let mixed = json!({ "newTargets": { "ips": ["10.0.0.1", { "ip": "2001:db8::7" }, "10.0.0.2", "2001:db8::8"] } });
+    let said = "services[0].newTargets.ips[1]: \"2001:db8::7\" is of another address family than ips[0]; a target group \
+                takes IPv4 or IPv6 addresses: list those of one family; \
+                services[0].newTargets.ips[3]: \"2001:db8::8\" is of another address family than ips[0]; a target group \
+                takes IPv4 or IPv6 addresses: list those of one family";
+    assert_eq!(problems(&mixed).as_deref(), Some(said));
+}
+
+#[test]
+fn a_binding_may_say_the_address_family_of_its_pods() {
+    let family = |word: &str| {
+        let binding = json!({ "namespace": "prod", "service": "users", "port": 8080, "ipAddressType": word });
+        let fields = json!({ "newTargets": { "binding": binding } });
+        let decoded = decode_fleet(&json!({ "fleet": "f", "services": [with("users", &fields)] }));
+        decoded.map(|fleet| fleet.services[0].new_targets.address_family()).map_err(|problems| problems.to_string())
+    };
+    assert_eq!(family("ipv6"), Ok(Some(AddressFamily::Ipv6)));
+    assert_eq!(family("ipv4"), Ok(Some(AddressFamily::Ipv4)));
+    assert!(family("IPv5").unwrap_err().starts_with("services[0].newTargets.binding.ipAddressType: "));
 }
