@@ -63,6 +63,10 @@ pub(crate) enum Breakage {
     ResumeOverlooksAlarms,
     /// Routes can be taken by the next migration as soon as one is over.
     LocksAreFreeAtOnce,
+    /// A rollback after the end moves routes whose locks it has not taken again.
+    LocksAreNotRetaken,
+    /// An alarm rolls back what has migrated, as if it were still on its way.
+    AlarmsMoveTheMigrated,
     /// A shift that has to wait is only tried again, and nobody looks at the gates meanwhile.
     HeldShiftsSkipTheGates,
     /// Metrics that cannot be read are taken for an hour without requests.
@@ -223,6 +227,7 @@ impl Breakage {
                     rollback.begun_at -= SignedDuration::from_hours(1);
                 }
             }
+            Self::AlarmsMoveTheMigrated if head.phase == Phase::Migrated => head.phase = Phase::Moving,
             // What was true when the function began: a fence that is looked at once.
             Self::NoGenerationCheck if who.function == "shift-weight" && head.phase != Phase::Moving => {
                 let items = account.ledger.snapshot();

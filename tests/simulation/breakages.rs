@@ -148,6 +148,16 @@ fn locks_that_are_free_at_once_are_caught() {
 }
 
 #[test]
+fn locks_that_are_not_taken_again_are_caught() {
+    check(Breakage::LocksAreNotRetaken, "rollback-after-the-end", None, 8);
+}
+
+#[test]
+fn an_alarm_that_moves_a_migrated_service_is_caught() {
+    check(Breakage::AlarmsMoveTheMigrated, "alarm-after-the-end", None, 13);
+}
+
+#[test]
 fn minutes_that_have_not_settled_and_are_judged_are_caught() {
     check(Breakage::NewestMinutesAreJudged, "judged", None, 10);
 }

@@ -92,13 +92,10 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
         Act::Pause => run.command(Command::Pause),
         Act::Resume { accept_drift } => run.command(Command::Resume { accept_drift: *accept_drift }),
         Act::RollBack => {
-            let now = run.account.now();
-            // As little as the console needs.
-            let input = json!({"service": "users"});
-            let machines = &run.account.machines;
-            machines.with(|states| states.start_execution(now, ROLL_BACK, Some("by-hand"), input)).unwrap();
+            start_roll_back(run);
             run.stop(&run.execution.clone());
         }
+        Act::RollBackTheMigrated => start_roll_back(run),
         Act::Stop => run.stop(&run.execution.clone()),
         Act::StartAgain => {
             let _second = run.start("second");
@@ -159,6 +156,14 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
             sicken(&run.account, &new);
         }
     }
+}
+
+fn start_roll_back(run: &SimulatedRun) {
+    let now = run.account.now();
+    // As little as the console needs.
+    let input = json!({"service": "users"});
+    let machines = &run.account.machines;
+    machines.with(|states| states.start_execution(now, ROLL_BACK, Some("by-hand"), input)).unwrap();
 }
 
 fn sicken(account: &Account, groups: &[TargetGroupArn]) {

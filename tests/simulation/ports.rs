@@ -186,6 +186,7 @@ impl SimulatedPorts {
             EventKind::RoutesReturned { .. } => "routes returned".to_owned(),
             EventKind::TargetsChecked { .. } => "targets checked".to_owned(),
             EventKind::Halted { .. } => "halted".to_owned(),
+            EventKind::Finished => "finished".to_owned(),
             EventKind::RollbackVerified { .. } => "rolled back".to_owned(),
             EventKind::Judged { verdict: NextStep::Advance, .. } => "judged advance".to_owned(),
             _ => String::new(),

@@ -79,6 +79,8 @@ pub(super) enum Act {
     /// `rollback`: starts `roll-back-service`, then stops the execution.
     RollBack,
     Stop,
+    /// `rollback` of what has migrated: starts `roll-back-service`. There is nothing to stop.
+    RollBackTheMigrated,
     /// A second start of the same service.
     StartAgain,
     /// Another migration of the service, when the first is over.
@@ -264,6 +266,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let throttled = vec![(When::Recorded("shifted 1"), Act::ThrottleInvocations(10))];
     list.push(scenario("invocations-throttled", O::Migrated, throttled));
     list.extend(started_anew());
+    list.extend(after_the_end());
     for scenario in &mut list {
         scenario.about = about(&scenario.name);
     }
@@ -273,7 +276,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 /// The invariant that is broken when a scenario of that name ends otherwise.
 fn about(name: &str) -> usize {
     let is = |part: &str| name.contains(part);
-    if is("alarm") || is("new-side-fails") {
+    if is("after-the-end") {
+        13
+    } else if is("alarm") || is("new-side-fails") {
         9
     } else if is("group") || is("weight-set") || is("drift") {
         5
@@ -301,6 +306,30 @@ fn started_anew() -> [Scenario; 2] {
     };
     let left = vec![by_hand(), after(Act::EarlierTargetStays), after(Act::StartAnew)];
     [anew("started-anew", vec![by_hand(), after(Act::StartAnew)]), anew("started-anew-with-a-target-left", left)]
+}
+
+/// What is asked of a service that has migrated: by a person, who may be stopped before it begins, or by an alarm.
+fn after_the_end() -> Vec<Scenario> {
+    use Outcome as O;
+    let ended = |act| vec![(When::Entered("Migrated"), act)];
+    let by_hand = |name, script| Scenario { or: vec![O::Migrated], ..scenario(name, O::RolledBack, script) };
+    let edited =
+        vec![(When::Entered("Migrated"), Act::AddGroup(1)), (When::Entered("Migrated"), Act::RollBackTheMigrated)];
+    let dead =
+        vec![(When::Entered("Migrated"), Act::OldSideFails), (When::Entered("Migrated"), Act::RollBackTheMigrated)];
+    vec![
+        by_hand("rollback-after-the-end", ended(Act::RollBackTheMigrated)),
+        by_hand("rollback-as-it-ends", vec![(When::Recorded("finished"), Act::RollBackTheMigrated)]),
+        by_hand("group-added-and-rollback-after-the-end", edited),
+        Scenario {
+            hooks: true,
+            or: vec![O::Migrated, O::Halted],
+            ..scenario("hooks-and-rollback-after-the-end", O::RolledBack, ended(Act::RollBackTheMigrated))
+        },
+        // Health that cannot be read withholds nothing, until it can be read before the first write.
+        Scenario { or: vec![O::Halted], ..scenario("old-side-fails-and-rollback-after-the-end", O::Migrated, dead) },
+        scenario("alarm-after-the-end", O::Migrated, ended(Act::FireAlarm(LATENCY))),
+    ]
 }
 
 /// A hook that fails rolls back on the way up, and halts after a rollback.

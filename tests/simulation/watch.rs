@@ -8,7 +8,7 @@ use super::ports::Caller;
 use super::scenario::{Setup, WEIGHTS};
 use super::timers::at_once;
 use crossfade_actions::ports::Routes as _;
-use crossfade_domain::journal::EventKind;
+use crossfade_domain::journal::{EventKind, Trigger};
 use crossfade_domain::load_balancer::action::{Action, Forward, forward_of};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::load_balancer::same_actions::equivalent;
@@ -78,6 +78,8 @@ pub(super) struct Watch {
     /// When an alarm fired first.
     pub(super) alarm_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
+    /// Routes that somebody edited after the end, which nobody watches then.
+    pub(super) edited_after_the_end: BTreeSet<RouteId>,
     pub(super) consumers: Consumers,
     /// When the locks were released last after routes had been written to.
     released_at: Option<Timestamp>,
@@ -146,6 +148,7 @@ impl Watch {
             seconds_to_safety: None,
             alarm_at: None,
             finished_at: None,
+            edited_after_the_end: BTreeSet::new(),
             consumers: Consumers::default(),
             released_at: None,
             compared: BTreeMap::new(),
@@ -227,6 +230,9 @@ impl Watch {
         let put_back = before.is_some_and(|before| equivalent(before, &live));
         watched.foreign = (!put_back).then(|| (watched.values.len(), live.clone()));
         watched.values.push(live);
+        if self.finished_at.is_some() {
+            self.edited_after_the_end.insert(route.clone());
+        }
         self.settle_exposure(now);
     }
 
@@ -263,6 +269,12 @@ impl Watch {
                 self.finished_at = Some(at);
                 self.exposed_since_alarm = None;
                 self.released_at = Some(at);
+            }
+            EventKind::RollbackBegun { trigger, .. } => {
+                let ended = self.finished_at.take().is_some();
+                self.expect(13, !ended || *trigger == Trigger::Operator, || {
+                    format!("{trigger:?} has begun to roll back a service that had migrated")
+                });
             }
             EventKind::RollbackVerified { .. } => self.released_at = Some(at),
             EventKind::Planned { .. } => self.taken(at),

@@ -87,7 +87,14 @@ impl Ledger for SimulatedPorts {
     }
 
     async fn retake(&self, before: &Head, event: &Event, after: &Head, plan: &Plan) -> Result<(), TakeError> {
-        let effect = || self.write_event(event, || at_once(self.account.ledger.retake(before, event, after, plan)));
+        let retake = || {
+            at_once(self.account.ledger.retake(before, event, after, plan))?;
+            if self.broken(Breakage::LocksAreNotRetaken) {
+                self.breach(|items| items.locks.clear());
+            }
+            Ok(())
+        };
+        let effect = || self.write_event(event, retake);
         self.call("retake", before.migration.as_str(), effect).await
     }
 
@@ -96,7 +103,13 @@ impl Ledger for SimulatedPorts {
     }
 
     async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError> {
-        self.call("guarded_by", alarm, || at_once(self.account.ledger.guarded_by(alarm))).await
+        let effect = || {
+            if self.broken(Breakage::AlarmsMoveTheMigrated) {
+                return Ok(vec![super::super::wiring::service()]);
+            }
+            at_once(self.account.ledger.guarded_by(alarm))
+        };
+        self.call("guarded_by", alarm, effect).await
     }
 
     async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {

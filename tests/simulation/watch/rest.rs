@@ -74,13 +74,15 @@ fn executions(run: &SimulatedRun, outcome: Option<Outcome>) {
         watch.expect(13, running.elements.is_empty(), || format!("{} executions still run", running.elements.len()));
     }
     // Whoever resumed it wrote down the execution that owns it now, and may not have come to start it.
-    let owner = run.account.head().map(|head| head.execution);
+    let head = run.account.head();
+    let owner = head.as_ref().map(|head| head.execution.clone());
     let main = run.account.machines.with(|states| {
         let owner = owner.and_then(|owner| states.describe(&owner).ok().cloned());
         owner.unwrap_or_else(|| states.describe(&run.execution).unwrap().clone())
     });
     let succeeded = main.status == Status::Succeeded;
-    watch.expect(13, !succeeded || outcome == Some(Outcome::Migrated), || {
+    let after_the_end = head.and_then(|head| head.rollback).is_some_and(|rollback| rollback.after_the_end);
+    watch.expect(13, !succeeded || after_the_end || outcome == Some(Outcome::Migrated), || {
         format!("the execution succeeded and the migration is {outcome:?}")
     });
     let told = matches!(main.error.as_deref(), Some("RolledBack"));
@@ -94,6 +96,7 @@ fn routes(run: &SimulatedRun, outcome: Option<Outcome>) {
     let last = u32::try_from(WEIGHTS.len() - 1).unwrap();
     let mut watch = run.account.watch();
     let groups = watch.groups().clone();
+    let edited_later = watch.edited_after_the_end.clone();
     let values: Vec<_> = watch
         .values()
         .map(|seen| (seen.route.clone(), seen.live.to_vec(), seen.baseline.to_vec(), seen.edit.cloned(), seen.accepted))
@@ -106,7 +109,7 @@ fn routes(run: &SimulatedRun, outcome: Option<Outcome>) {
             taken_out(edit, &groups).map_or_else(|| equivalent(edit, &live), |left| alike(&left, &live))
         });
         let fits = match outcome {
-            Some(Outcome::Migrated) => value.is_step(last),
+            Some(Outcome::Migrated) => value.is_step(last) || edited_later.contains(&route),
             // What somebody accepted is as good as a baseline, in the plan's own scale.
             Some(Outcome::RolledBack | Outcome::Refused) => {
                 equivalent(&live, &baseline) || without_ours || (accepted && alike(&live, &baseline))
