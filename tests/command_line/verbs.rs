@@ -106,8 +106,12 @@ fn paused_and_approved(kept: &Kept) -> BTreeSet<i32> {
         "plan users",
         "start users",
         "pause users --output json",
-        "rollback users",
         "abort users",
+        "status users",
+        "rollback users --reason \"invoices are missing\"",
+        "status users",
+        "rollback users",
+        "wait users",
         "history users",
         "history users --attempt 7",
     ] {

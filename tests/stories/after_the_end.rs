@@ -147,6 +147,7 @@ fn invariant_6_it_is_withheld_only_from_a_working_side_to_a_dead_one_and_before_
         assert_untouched(&stage, &before, writes);
         let reason = answer["reason"].as_str().unwrap();
         assert!(reason.contains("old group users-swarm has no healthy target"), "{reason}");
+        assert!(reason.ends_with("then `crossfade rollback users`"), "{reason}");
     }
     check(true, true, "settle");
     check(true, false, "settle");

@@ -51,7 +51,8 @@ pub(crate) async fn retake(ports: &Ports, head: &Head, cause: &Cause) -> Result<
     let plan = plan_of(ports, head).await?;
     let (withheld, gone, late) =
         futures::join!(withheld(ports, &plan, head), gone(ports, &plan), late_routes(ports, &plan, head));
-    if let Some(why) = gone.or(withheld) {
+    let again = format!("then `crossfade rollback {}`", head.service);
+    if let Some(why) = gone.or_else(|| withheld.map(|why| format!("{why}, {again}"))) {
         return Ok(Retaken::Refused(why));
     }
     let (late, not_returned) = what_fits(&plan, late);
@@ -66,7 +67,8 @@ pub(crate) async fn retake(ports: &Ports, head: &Head, cause: &Cause) -> Result<
             Err(ActionError::NotYet(held_by(&holders)))
         }
         Err(TakeError::Held(holders)) => {
-            Ok(Retaken::Refused(format!("{}; wait until that migration is over, or abort it", held_by(&holders))))
+            let holder = held_by(&holders);
+            Ok(Retaken::Refused(format!("{holder}; wait until that migration is over or abort it, {again}")))
         }
         Err(TakeError::Busy(busy)) => Err(ActionError::Superseded(format!("{} is not over", busy.migration))),
         Err(TakeError::Ledger(error @ (LedgerError::Contended { .. } | LedgerError::Superseded { .. }))) => {
@@ -92,7 +94,8 @@ async fn gone(ports: &Ports, plan: &Plan) -> Option<String> {
     let read = async { Ok(ports.target_groups.target_groups(&arns).await.ok()) };
     let found = Deadline::begin(ports, HEALTH_WITHIN).limit(read).await.ok()??;
     let gone = plan.groups.iter().find(|planned| !found.iter().any(|group| group.arn == planned.old))?;
-    Some(format!("old group {} no longer exists, so no traffic can go back to it", gone.old.name()))
+    let name = gone.old.name();
+    Some(format!("old group {name} no longer exists, so no traffic can go back to it; change the routes by hand"))
 }
 
 /// The routes on the load balancers of the plan that hold a new group and are not in the plan.

@@ -139,6 +139,13 @@ impl Ending {
         })
     }
 
+    /// Adds what the rollback left as someone else made it, which the end of an execution does not show.
+    #[must_use]
+    pub fn with_what_was_left(self, head: Option<&Head>) -> Self {
+        let rollback = head.and_then(|head| head.rollback.as_ref());
+        Self { left_alone: rollback.and_then(Rollback::left_alone), ..self }
+    }
+
     /// Returns one line for people.
     pub fn line(&self) -> String {
         let who = self.migration.as_ref().map_or_else(|| self.service.to_string(), ToString::to_string);
@@ -158,7 +165,9 @@ fn seconds_to_safe(rollback: &Rollback) -> Option<f64> {
 
 fn next(outcome: Outcome, service: &ServiceName) -> String {
     match outcome {
-        Outcome::Migrated => "keep the old side until it is retired".to_owned(),
+        Outcome::Migrated => {
+            format!("keep the old side until it is retired: `crossfade rollback {service}` goes back to it")
+        }
         Outcome::RolledBack | Outcome::Aborted => {
             format!("fix the cause, then `crossfade start {service}` starts the next attempt")
         }
@@ -176,6 +185,7 @@ fn next(outcome: Outcome, service: &ServiceName) -> String {
 mod tests {
     use super::*;
     use crossfade_domain::journal::{Commands, EventKind};
+    use crossfade_domain::load_balancer::route::RouteId;
     use crossfade_domain::weight::Weight;
     use jiff::Timestamp;
 
@@ -203,6 +213,17 @@ mod tests {
         assert_eq!(code(&rolled_back(Trigger::AlarmEvent)), Some(ExitCode::RolledBack));
         assert_eq!(code(&rolled_back(Trigger::Operator)), Some(ExitCode::Aborted));
         assert_eq!(code(&after(&moving(), EventKind::Halted { reason: "drift".into() })), Some(ExitCode::Halted));
+    }
+
+    #[test]
+    fn the_end_of_an_execution_says_what_its_rollback_left_as_someone_else_made_it() {
+        let mut head = rolled_back(Trigger::Operator);
+        let at_baseline = Ending::of_head(&head).unwrap();
+        assert_eq!(at_baseline.clone().with_what_was_left(Some(&head)).left_alone, None);
+        let rule = "arn:aws:elasticloadbalancing:eu-west-1:1:listener-rule/app/public/1/2/3";
+        head.rollback.as_mut().unwrap().left.insert(RouteId::parse(rule).unwrap(), "users-swarm 40".into());
+        let left = at_baseline.with_what_was_left(Some(&head)).left_alone.unwrap();
+        assert!(left.contains("users-swarm 40"), "{left}");
     }
 
     #[test]

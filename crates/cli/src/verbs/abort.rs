@@ -42,16 +42,18 @@ pub struct AbortArguments {
     back: BackArguments,
 }
 
-/// Roll back a service from any phase, even a halted one.
+/// Roll back a service from any phase, even after its end.
 ///
 /// Safe at any time, and safe to repeat: it joins a rollback under way. It does
-/// not need the table.
+/// not need the table, unless the service has migrated: then its locks are taken
+/// again first, and a route that another migration holds refuses it. So does an
+/// old side without a healthy target.
 ///
 /// Example:
 ///   crossfade rollback users --reason "the halt was right"
 ///
-/// Exit codes: 0 every route is back; 2 nothing to roll back; 7 halted;
-/// 8 no access.
+/// Exit codes: 0 every route is back; 2 refused, or nothing to roll back;
+/// 7 halted; 8 no access.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct RollbackArguments {
@@ -100,7 +102,12 @@ pub async fn abort(
 ) -> Result<ExitCode, Failure> {
     let head = head_if_readable(&arguments.back.service, session, console).await?;
     if let Some(ending) = head.as_ref().filter(|head| head.phase.is_over()).and_then(Ending::of_head) {
-        return Err(Failure::bad_input(format!("nothing is under way: {}", ending.line())));
+        let service = &ending.service;
+        let way_back = match ending.outcome {
+            Outcome::Migrated => format!("\n  `crossfade rollback {service}` returns it to the old cluster"),
+            _ => String::new(),
+        };
+        return Err(Failure::bad_input(format!("nothing is under way: {}{way_back}", ending.line())));
     }
     go_back(&arguments.back, "aborted", head.as_ref(), session, console).await
 }
@@ -189,7 +196,9 @@ async fn go_back(
     let mut follow = Follow::execution(session, service, &execution).with_journal_of(head).interrupted_by(interruption);
     match follow.until(Until::End, None, console).await? {
         Reached::End(ending) => {
-            let taken_back = ending.outcome == Outcome::Refused && was_taken_back(head, session).await;
+            let now = head_within_2_s(service, session).await;
+            let ending = ending.with_what_was_left(now.as_ref());
+            let taken_back = ending.outcome == Outcome::Refused && was_taken_back(head, now.as_ref());
             print(&ending, taken_back, console)
         }
         Reached::There { code, .. } => Ok(code),
@@ -217,11 +226,15 @@ async fn stop_what_runs(head: Option<&Head>, session: &Session, cause: &str) -> 
     session.machines.stop(&head.execution, cause).await.is_ok()
 }
 
+/// Reads the head again; `None` if the table does not answer in time.
+async fn head_within_2_s(service: &ServiceName, session: &Session) -> Option<Head> {
+    tokio::time::timeout(TABLE_LIMIT, session.ports.ledger.head(service)).await.ok()?.ok()?
+}
+
 /// Returns whether the migration was withdrawn before it changed anything, which is what the operator asked for.
-async fn was_taken_back(before: Option<&Head>, session: &Session) -> bool {
+fn was_taken_back(before: Option<&Head>, now: Option<&Head>) -> bool {
     let Some(before) = before.filter(|before| !before.phase.is_over()) else { return false };
-    let now = session.ports.ledger.head(&before.service).await;
-    now.is_ok_and(|now| now.is_some_and(|now| now.migration == before.migration && now.phase == Phase::Refused))
+    now.is_some_and(|now| now.migration == before.migration && now.phase == Phase::Refused)
 }
 
 /// Prints the end of a rollback that the operator asked for, so a service that is back is a success.

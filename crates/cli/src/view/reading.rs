@@ -194,7 +194,6 @@ fn last_check(reading: &Reading) -> Option<String> {
 fn way_back(reading: &Reading) -> String {
     let service = &reading.head.service;
     match reading.head.phase {
-        Phase::Migrated => "the migration is over; route the old groups by hand, or plan the opposite move".to_owned(),
         Phase::RolledBack | Phase::Refused => {
             let left = reading.head.rollback.as_ref().and_then(Rollback::left_alone);
             left.map_or_else(
@@ -203,7 +202,7 @@ fn way_back(reading: &Reading) -> String {
             )
         }
         Phase::RollingBack | Phase::Settling => "a rollback is already under way".to_owned(),
-        Phase::Halted => format!("crossfade rollback {service}"),
+        Phase::Halted | Phase::Migrated => format!("crossfade rollback {service}"),
         Phase::Planned | Phase::Moving => format!("crossfade abort {service}"),
     }
 }
