@@ -3,10 +3,12 @@
 
 use crate::repository::root;
 use crossfade_domain::journal::cursor::Cursor;
-use crossfade_domain::journal::{Event, Head, Phase};
+use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_domain::policy::document::decode_fleet;
+use crossfade_domain::rollback::{WayBack, revise_after_the_end, way_back};
+use crossfade_domain::routing::route_edit::at_step;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -60,6 +62,24 @@ fn heads_plans_and_cursors_of_version_1_are_read() {
     assert_eq!((before.dispersion.len(), before.guards[0].percent), (0, None));
     check::<Cursor>("cursor");
     assert!(check::<Cursor>("cursor-hook").hook.is_some());
+}
+
+#[test]
+fn what_migrated_under_version_1_can_be_rolled_back() {
+    let (head, plan) = (check::<Head>("head-migrated"), check::<Plan>("plan"));
+    assert_eq!((head.phase, &head.migration), (Phase::Migrated, &plan.migration));
+    let begun =
+        EventKind::RollbackBegun { trigger: Trigger::Operator, cause: "slow".to_owned(), caused_at: head.since };
+    let back = head.apply(&head.next_event(begun, head.since)).unwrap();
+    assert_eq!((back.phase, back.generation), (Phase::RollingBack, head.generation + 1));
+    let revised = revise_after_the_end(&plan, &head.new_groups, &[], back.generation);
+    assert_eq!(back.plan_revision, revised.revision.map(|revision| revision.generation));
+    for route in &plan.routes {
+        let new = &head.new_groups[&route.old];
+        let at_the_end = at_step(route, new, plan.last_step()).unwrap();
+        let way = way_back(route, &at_the_end, Some(new)).unwrap();
+        assert_eq!(way, WayBack::Restore(route.baseline.clone()));
+    }
 }
 
 #[test]
