@@ -328,7 +328,7 @@ fn a_rollback_that_is_asked_for_with_a_wrong_input_is_refused_and_not_halted() {
 
 #[test]
 fn success_is_reached_only_by_the_word_of_the_function_that_did_it() {
-    let check = |machine_name: &str, end: &str, expected: (&str, &str)| {
+    let check = |machine_name: &str, end: &str, expected: &[(&str, &str)]| {
         let machine = machine(machine_name);
         assert!(matches!(machine.state(end), State::Succeed(_)), "{machine_name}: {end} is not a success");
         let mut ways = Vec::new();
@@ -341,11 +341,13 @@ fn success_is_reached_only_by_the_word_of_the_function_that_did_it() {
                     .map(|(why, _)| (name.clone(), why.to_owned())),
             );
         }
-        assert_eq!(ways, [(expected.0.to_owned(), expected.1.to_owned())], "{machine_name}: {end}");
+        let expected: Vec<_> = expected.iter().map(|(state, why)| ((*state).to_owned(), (*why).to_owned())).collect();
+        assert_eq!(ways, expected, "{machine_name}: {end}");
     };
-    check(MIGRATE, "Migrated", ("Finished?", "migrated"));
-    check(MIGRATE, "Planned", ("Planned?", "planned"));
-    check(ROLL_BACK, "Rolled back", ("Verified?", "rolledBack"));
+    // The plan reads every route of a service that has migrated already.
+    check(MIGRATE, "Migrated", &[("Planned?", "migrated"), ("Finished?", "migrated")]);
+    check(MIGRATE, "Planned", &[("Planned?", "planned")]);
+    check(ROLL_BACK, "Rolled back", &[("Verified?", "rolledBack")]);
     assert!(
         matches!(machine(MIGRATE).state("Rolled back"), State::Fail(_)),
         "a pipeline must not go on after a rollback"

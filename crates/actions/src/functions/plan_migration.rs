@@ -5,6 +5,7 @@ mod stack_limits;
 use self::stack_limits::StackLimits;
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
+use crate::operator::observe::not_at_the_end;
 use crate::operator::resume::{Resume, Resumed, take_over};
 use crate::payload::Fields;
 use crate::ports::{Ports, TakeError};
@@ -36,10 +37,10 @@ use std::sync::Arc;
 /// balancer that the pattern does not match is refused. Without `stack`, everything is allowed.
 ///
 /// Returns `proceed` with the locks held; `advance` where a resumed migration continues at a step above 0; `refused`
-/// with the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `planned` with the plan for a dry
-/// run, which writes nothing. Of a code that was found often there are three findings and their number. A plan of more
-/// than 100 kB is left out: `crossfade plan` shows it. The alarms are read again once the locks are held, so no alarm
-/// that fires in between is lost.
+/// with the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `migrated` where the service has
+/// migrated already and its routes say so; `planned` with the plan for a dry run, which writes nothing. Of a code that
+/// was found often there are three findings and their number. A plan of more than 100 kB is left out: `crossfade plan`
+/// shows it. The alarms are read again once the locks are held, so no alarm that fires in between is lost.
 ///
 /// May run again at any time: the execution finds the migration that it has begun.
 ///
@@ -84,6 +85,11 @@ async fn plan_within(
     };
     if let Some(busy) = previous.as_ref().filter(|head| !head.phase.is_over() && !request.dry_run) {
         return Ok(refused(&request.service, Refusal::LockHeld, busy_with(busy), Vec::new()));
+    }
+    if let Some(head) = previous.as_ref().filter(|head| head.phase == Phase::Migrated)
+        && let Some(migrated) = migrated_already(ports, head, &policy).await?
+    {
+        return Ok(migrated);
     }
 
     let attempt = previous.as_ref().map_or(1, |head| head.attempt + 1);
@@ -178,6 +184,22 @@ fn named(request: &Value) -> ServiceName {
     let name = service.as_str().or_else(|| service["name"].as_str()).unwrap_or_default();
     ServiceName::parse(name.to_owned())
         .unwrap_or_else(|_| ServiceName::parse("unnamed".to_owned()).expect("is the name of a service"))
+}
+
+/// The answer for a service that has migrated away from these old groups, if all its routes still are where it ended: a
+/// deploy job starts its service again and again. Otherwise there is something to plan.
+async fn migrated_already(ports: &Ports, head: &Head, policy: &ServicePolicy) -> Result<Option<Cursor>, ActionError> {
+    let ended = Migration::of(ports, head.clone()).await?;
+    if ended.plan.policy.old_target_groups != policy.old_target_groups
+        || !not_at_the_end(ports, head, &ended.plan).await?.is_empty()
+    {
+        return Ok(None);
+    }
+    let reason = format!(
+        "{} has migrated already: {} has all its traffic on the new cluster, read back",
+        head.service, head.migration
+    );
+    Ok(Some(ended.answer(ended.plan.last_step(), NextStep::Migrated, reason)))
 }
 
 /// Continues what the same execution has begun before.

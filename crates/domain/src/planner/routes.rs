@@ -111,9 +111,10 @@ fn plan_route(
             FindingCode::NewGroupAlreadyAttached,
             route.id.as_str(),
             format!(
-                "{} forwards to {new_name} already: an earlier migration left it there; roll that one back or retire \
-                 the old side first",
-                route.id.describe()
+                "{} forwards to {new_name} already: an earlier migration left it there; `crossfade rollback {}` takes \
+                 it out",
+                route.id.describe(),
+                policy.name
             ),
         );
     }
