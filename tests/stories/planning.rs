@@ -79,6 +79,21 @@ fn an_answer_about_ninety_sticky_routes_and_fifty_steps_fits_into_an_execution()
 }
 
 #[test]
+fn ipv6_targets_move_on_a_dual_stack_load_balancer_and_change_nothing_on_another() {
+    let (mut stage, service) = Stage::with_users();
+    let mut request = users();
+    request["service"]["newTargets"] = json!({"ips": ["2001:db8::7", "2001:db8::8"]});
+    let refused = plan(&stage, &request, "arn");
+    assert_eq!(refused["verdict"], "refused");
+    let reason = refused["reason"].as_str().unwrap();
+    assert!(reason.contains("aws elbv2 set-ip-address-type --ip-address-type dualstack"), "{reason}");
+    assert!(stage.heads().is_empty());
+    stage.world.with(|state| state.elbv2.set_ip_address_type(&service.load_balancer, "dualstack"));
+    stage.migrate(request);
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+}
+
+#[test]
 fn a_stored_policy_needs_only_the_services_name() {
     let (stage, _) = Stage::with_users();
     let document = json!({"fleet": "f", "services": [users()["service"]]});
