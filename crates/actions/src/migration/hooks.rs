@@ -9,13 +9,17 @@ use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::payload::RollBack;
 use crate::ports::{ExecutionStatus, Ports};
+use crate::reads::deadline::within;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::due_hook::{due_after, due_after_rollback, due_before};
 use crossfade_domain::journal::hook::{DueHook, HookPoint};
 use crossfade_domain::journal::{EventKind, Rollback};
+use std::time::Duration;
 
 /// Seconds between two checks of whether another execution's hook has answered.
 const OTHERS_HOOK_WAIT_SECONDS: u32 = 15;
+/// How long Step Functions may take to describe an execution, in real time.
+const STATUS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Records that a hook has succeeded, and the requests with which it has warmed the new targets. The machine shows this
 /// by returning our `hook` cursor without an error.
@@ -147,8 +151,9 @@ async fn waits_for_another(
 ) -> Result<Option<Cursor>, ActionError> {
     let open = migration.head.hook.as_ref().filter(|call| !call.answered && call.execution != request.execution);
     let Some(call) = open else { return Ok(None) };
-    let status = ports.executions.status(&call.execution).await;
-    let status = status.doing(|| format!("reading the status of the execution that calls hook {}", call.function))?;
+    let doing = || format!("reading the status of the execution that calls hook {}", call.function);
+    let status = async { ports.executions.status(&call.execution).await.doing(doing) };
+    let status = within(ports, STATUS_WITHIN, doing, status).await?;
     if status != ExecutionStatus::Running {
         return Ok(None);
     }

@@ -3,12 +3,16 @@
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::ports::{LedgerError, Ports};
+use crate::reads::deadline::within;
 use crate::reads::journal::head_of;
 use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::plan::Plan;
+use std::time::Duration;
 
 /// How often a record is attempted when others write to the same journal.
 const TRIES: u32 = 5;
+/// How long a release may take, in real time; a record has a limit of its own ([`crate::ports::Ledger`]).
+const RELEASE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The head with which a writer may continue when another one came first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +81,11 @@ pub(crate) async fn write(
         let after = head.apply(&event).map_err(|error| ActionError::Superseded(error.to_string()))?;
         let written = match releasing {
             None => ports.ledger.record(head, &event, &after).await,
-            Some(plan) => ports.ledger.release(head, &event, &after, plan).await,
+            Some(plan) => {
+                let doing = || format!("releasing the locks of {}", head.migration);
+                let release = async { Ok(ports.ledger.release(head, &event, &after, plan).await) };
+                within(ports, RELEASE_WITHIN, doing, release).await?
+            }
         };
         match written {
             Ok(()) => {

@@ -2,9 +2,15 @@
 
 use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
+use crate::reads::deadline::within;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
+use std::time::Duration;
+
+/// How long all pages of a journal may take, in real time. The table's other reads in a rollback have a limit of their
+/// own ([`crate::ports::Ledger`]).
+const JOURNAL_WITHIN: Duration = Duration::from_secs(10);
 
 /// A service's head.
 ///
@@ -39,11 +45,13 @@ pub(crate) async fn plan_of(ports: &Ports, head: &Head) -> Result<Plan, ActionEr
 /// A migration's journal, in order.
 ///
 /// # Errors
-/// The ledger's.
+/// The ledger's; `Transient` when it does not answer in time.
 pub(crate) async fn events_of(
     ports: &Ports,
     service: &ServiceName,
     migration: &MigrationId,
 ) -> Result<Vec<Event>, ActionError> {
-    ports.ledger.events(service, migration).await.doing(|| format!("reading the journal of {migration}"))
+    let doing = || format!("reading the journal of {migration}");
+    let read = async { ports.ledger.events(service, migration).await.doing(doing) };
+    within(ports, JOURNAL_WITHIN, doing, read).await
 }

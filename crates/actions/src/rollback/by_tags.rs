@@ -1,7 +1,8 @@
 //! A rollback when the table does not answer: the new groups are found by their tags, and each names its old one.
 
 use crate::error::ActionError;
-use crate::ports::Ports;
+use crate::ports::{PortError, Ports};
+use crate::reads::deadline::within;
 use crate::reads::health::health_of_pair;
 use crate::retry::retry;
 use crate::routes::read::not_seen;
@@ -16,6 +17,13 @@ use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a search of the account for tagged groups may take, in real time: it reads every target group and its tags.
+/// In a full account, at the rate that AWS allows, that takes 15 s.
+const SEARCH_WITHIN: Duration = Duration::from_secs(35);
+/// How long any other call may take, with its retries.
+const CALL_WITHIN: Duration = Duration::from_secs(10);
 
 /// The result of a rollback by tags.
 #[derive(Debug, Default)]
@@ -34,7 +42,7 @@ pub(crate) struct RemovedGroups {
 /// The load balancer's; `Internal` where no group carries the service's tag.
 pub(crate) async fn remove_new_groups(ports: &Ports, service: &ServiceName) -> Result<RemovedGroups, ActionError> {
     let doing = format!("looking for the new target groups of {service} by their tags");
-    let groups = retry(ports, &doing, || ports.tagging.groups_of_service(service)).await?;
+    let groups = ask(ports, SEARCH_WITHIN, &doing, || ports.tagging.groups_of_service(service)).await?;
     if groups.is_empty() {
         return Err(ActionError::Internal(format!("no target group is tagged as one of service {service}")));
     }
@@ -66,7 +74,7 @@ pub(crate) async fn guarded_groups(ports: &Ports, alarm: &str, at: Timestamp) ->
     let all = if let Some(kept) = ports.scan.at(now) {
         kept
     } else {
-        let all = Arc::new(retry(ports, &doing, || ports.tagging.all_guarded_groups()).await?);
+        let all = Arc::new(ask(ports, SEARCH_WITHIN, &doing, || ports.tagging.all_guarded_groups()).await?);
         ports.scan.keep(now, &all);
         all
     };
@@ -128,7 +136,7 @@ async fn load_balancers(
     let mut found: BTreeSet<LoadBalancerArn> = group.load_balancers.iter().cloned().collect();
     let doing = format!("looking for the load balancers of {}", old.name());
     let arns = [old.as_str().to_owned()];
-    match retry(ports, &doing, || ports.target_groups.target_groups(&arns)).await {
+    match ask(ports, CALL_WITHIN, &doing, || ports.target_groups.target_groups(&arns)).await {
         Ok(old) => found.extend(old.into_iter().flat_map(|old| old.load_balancers)),
         Err(error) if found.is_empty() => return Err(error),
         Err(error) => tracing::warn!(error = error.chain(), "only the load balancers of the new group are asked"),
@@ -164,7 +172,7 @@ async fn remove_group(
             Step::Nothing | Step::Foreign(_) => continue,
         };
         let doing = format!("returning {name}");
-        let written = retry(ports, &doing, || ports.routes.write_route(&route.id, &actions));
+        let written = ask(ports, CALL_WITHIN, &doing, || ports.routes.write_route(&route.id, &actions));
         match written.await {
             Ok(()) => {
                 result.written += 1;
@@ -191,6 +199,14 @@ async fn remove_group(
     if left.is_empty() { Ok(()) } else { Err(not_seen(&left, "the old target group alone")) }
 }
 
+/// Makes a call, again while AWS is busy. One that hangs must not keep the groups after it from going back.
+async fn ask<T, F>(ports: &Ports, span: Duration, doing: &str, call: impl Fn() -> F) -> Result<T, ActionError>
+where
+    F: Future<Output = Result<T, PortError>>,
+{
+    within(ports, span, || doing.to_owned(), retry(ports, doing, call)).await
+}
+
 /// The routes of a load balancer that hold a new group, the most loaded first.
 ///
 /// # Errors
@@ -202,8 +218,8 @@ pub(crate) async fn routes_with(
 ) -> Result<Vec<Route>, ActionError> {
     let doing = format!("reading the routes of load balancer {}", balancer.name());
     let mut found = Vec::new();
-    for listener in retry(ports, &doing, || ports.routes.listeners(balancer)).await? {
-        found.extend(retry(ports, &doing, || ports.routes.routes(&listener.arn)).await?);
+    for listener in ask(ports, CALL_WITHIN, &doing, || ports.routes.listeners(balancer)).await? {
+        found.extend(ask(ports, CALL_WITHIN, &doing, || ports.routes.routes(&listener.arn)).await?);
     }
     found.retain(|route| forward_of(&route.actions).is_some_and(|forward| forward.weight_of(new).is_some()));
     // Most loaded first, as with the table.

@@ -3,10 +3,15 @@
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms;
-use crate::ports::Ports;
+use crate::ports::{PortError, Ports};
+use crate::reads::deadline::within;
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::our_tags::is_ours;
 use crossfade_domain::plan::Plan;
+use std::time::Duration;
+
+/// How long each call may take, in real time.
+const CALL_WITHIN: Duration = Duration::from_secs(10);
 
 /// Deletes the groups and the guard alarms that were created, releases the locks and records the refusal. The migration
 /// is in phase `Moving` afterwards where the attach was begun in the meantime: then it takes a rollback.
@@ -29,12 +34,12 @@ pub(crate) async fn withdraw(ports: &Ports, migration: &mut Migration, reason: &
 async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
     let names: Vec<String> = plan.groups.iter().map(|group| group.new_name.clone()).collect();
     let doing = |what: &str| format!("{what} {}", names.join(", "));
-    let found = ports.target_groups.target_groups(&names).await.doing(|| doing("looking for"))?;
+    let found = ask(ports, &doing("looking for"), ports.target_groups.target_groups(&names)).await?;
     if found.is_empty() {
         return Ok(());
     }
     let arns: Vec<String> = found.iter().map(|group| group.arn.as_str().to_owned()).collect();
-    let tags = ports.tagging.tags(&arns).await.doing(|| doing("reading the tags of"))?;
+    let tags = ask(ports, &doing("reading the tags of"), ports.tagging.tags(&arns)).await?;
     let stack = ports.tagging.stack();
     for group in found {
         let ours = plan.groups.iter().any(|planned| {
@@ -46,12 +51,20 @@ async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
         if !ours || !group.load_balancers.is_empty() {
             continue;
         }
-        match ports.target_groups.delete_group(&group.arn).await {
-            Err(error) if error.code() == Some("ResourceInUse") => {
+        match ask(ports, &format!("deleting {}", group.name), ports.target_groups.delete_group(&group.arn)).await {
+            Err(ActionError::Port { source, .. }) if source.code() == Some("ResourceInUse") => {
                 tracing::warn!(group = %group.arn, "left in place: it is in use");
             }
-            deleted => deleted.doing(|| format!("deleting {}", group.name))?,
+            deleted => deleted?,
         }
     }
     Ok(())
+}
+
+async fn ask<T>(
+    ports: &Ports,
+    doing: &str,
+    call: impl Future<Output = Result<T, PortError>>,
+) -> Result<T, ActionError> {
+    within(ports, CALL_WITHIN, || doing.to_owned(), async { call.await.doing(|| doing) }).await
 }
