@@ -24,13 +24,22 @@ use std::sync::LazyLock;
 
 /// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A
 /// rehearsal with the built binaries holds those of its own policy to the roles again.
-const ELSEWHERE: [(&str, &[&str], &str); 10] = [
+const ELSEWHERE: [(&str, &[&str], &str); 11] = [
     ("create-target-group", &["add_tags", "remove_tags"], "tests/stories/alarm_events.rs: a group that is adopted"),
     ("plan-migration", &["policies", "metric_data"], "a rehearsal: its policy is stored and has a judge"),
     ("plan-migration", &["firings"], "tests/stories/planning.rs: an alarm fires and clears while the locks are taken"),
+    (
+        "plan-migration",
+        &["alarm_tags"],
+        "tests/stories/guarding.rs: someone else's alarm has the name of a guard alarm",
+    ),
     ("check-targets", &["read_routes of default actions"], "tests/stories/shifting.rs: our group is in no route"),
     ("check-alarms", &["metric_data", "events"], "a rehearsal: its policy has a judge"),
-    ("create-guard-alarms", &["alarm_tags", "put_alarm"], "tests/stories/guarding.rs: a policy asks for guard alarms"),
+    (
+        "create-guard-alarms",
+        &["alarms", "alarm_tags", "put_alarm"],
+        "tests/stories/guarding.rs: a policy asks for guard alarms",
+    ),
     ("roll-back", &["write_route of a default action"], "a rehearsal: the gates roll back a default action"),
     ("finish-migration", &["alarm_tags", "delete_alarms"], "tests/stories/guarding.rs"),
     ("roll-back", &["alarm_tags", "delete_alarms", "status"], "tests/stories/guarding.rs and hooks.rs"),

@@ -85,9 +85,25 @@ fn a_halted_migration_keeps_them() {
 }
 
 #[test]
-fn somebody_elses_alarm_of_the_same_name_refuses_the_migration_and_stays() {
-    let (mut stage, policy) = guarded();
+fn the_plan_finds_someone_elses_alarm_of_the_same_name() {
+    let (stage, mut policy) = guarded();
     stage.world.add_alarm(ERRORS);
+    for dry in [true, false] {
+        policy["dryRun"] = json!(dry);
+        let answer = stage.call("plan-migration", &json!({"request": policy, "execution": "arn"})).unwrap().unwrap();
+        assert_eq!((answer["verdict"].as_str(), answer["error"].as_str()), (Some("refused"), Some("Refused")));
+        let reason = answer["reason"].as_str().unwrap();
+        let said = format!("guard-alarm-name-taken ({ERRORS}): ");
+        let command = format!("aws cloudwatch delete-alarms --alarm-names {ERRORS}");
+        assert!(reason.starts_with(&said) && reason.contains(&command), "{reason}");
+    }
+    assert!(stage.heads().is_empty());
+}
+
+#[test]
+fn somebody_elses_alarm_that_appears_after_the_plan_refuses_the_migration_and_stays() {
+    let (mut stage, policy) = guarded();
+    stage.once_before("Create guard alarms", |world| world.add_alarm(ERRORS));
     stage.migrate(policy);
     assert_eq!(stage.head("users").phase, Phase::Refused, "{}", stage.told());
     assert_eq!(existing(&stage), [ERRORS]);

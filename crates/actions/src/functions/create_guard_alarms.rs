@@ -4,14 +4,13 @@ use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
 use crate::ports::Ports;
-use crossfade_domain::alarms::guard_alarm::{NewAlarm, definition, is_our_alarm};
+use crate::reads::alarms::taken_names;
+use crossfade_domain::alarms::guard_alarm::{NewAlarm, definition};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Phase};
-use crossfade_domain::load_balancer::group::Tags;
 use crossfade_domain::plan::PlannedGuard;
 use futures::FutureExt as _;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Creates the guard alarms of the plan, now that the groups that they watch exist, and records them. The index has
 /// their names since the locks were taken, so their first event already finds the migration. Returns `proceed`, also
@@ -34,12 +33,7 @@ async fn create(ports: &Ports, migration: &mut Migration, step: u32) -> Result<C
         let reason = if names.is_empty() { "no guard alarms are asked for" } else { "the guard alarms exist" };
         return Ok(migration.answer(step, NextStep::Proceed, reason));
     }
-    let foreign: Vec<String> = tags_of(ports, &names)
-        .await?
-        .into_iter()
-        .filter(|(_, tags)| !is_our_alarm(tags, &plan.service))
-        .map(|(name, _)| name)
-        .collect();
+    let foreign = taken_names(ports, &names, &plan.service).await?;
     if !foreign.is_empty() {
         return Err(ActionError::Internal(format!(
             "alarm {} exists and is not ours: expected its tags to name service {}",
@@ -68,12 +62,4 @@ fn defined(stack: &str, migration: &Migration, guard: &PlannedGuard) -> Result<N
         }
         _ => Err(ActionError::Internal(format!("the copy of {} does not exist yet", guard.old.name()))),
     }
-}
-
-/// The tags of those alarms that exist.
-///
-/// # Errors
-/// The alarms' port's.
-async fn tags_of(ports: &Ports, names: &[String]) -> Result<BTreeMap<String, Tags>, ActionError> {
-    ports.alarms.alarm_tags(names).await.doing(|| format!("reading the tags of alarms {}", names.join(", ")))
 }

@@ -9,7 +9,7 @@ use crate::operator::observe::not_at_the_end;
 use crate::operator::resume::{Resume, Resumed, take_over};
 use crate::payload::Fields;
 use crate::ports::{Ports, TakeError};
-use crate::reads::alarms::alarms;
+use crate::reads::alarms::{alarms, taken_names};
 use crate::reads::inventory::read_inventory;
 use crate::reads::journal::head_of;
 use crossfade_domain::alarms::alarm::AlarmState;
@@ -102,9 +102,10 @@ async fn plan_within(
         Ok(plan) => guarded(ports, plan, attempt),
         Err(findings) => return Ok(refused_by(&request.service, findings)),
     };
-    let outside = limits.objections(&plan);
-    if !outside.is_empty() {
-        return Ok(refused_by(&request.service, outside));
+    let mut objections = limits.objections(&plan);
+    objections.extend(taken_guards(ports, &plan).await?);
+    if !objections.is_empty() {
+        return Ok(refused_by(&request.service, objections));
     }
     if request.dry_run {
         return Ok(planned(plan));
@@ -132,6 +133,23 @@ fn guarded(ports: &Ports, mut plan: Plan, attempt: u32) -> Plan {
     let prefix = ports.alarms.guard_prefix();
     plan.guards = guard_alarms(plan.policy.guard_alarms, &prefix, &plan.service, attempt, &plan.groups);
     plan
+}
+
+/// A finding for each guard alarm whose name someone else's alarm has: it would only be refused when it is created.
+async fn taken_guards(ports: &Ports, plan: &Plan) -> Result<Vec<Finding>, ActionError> {
+    let finding = |name: String| Finding {
+        code: FindingCode::GuardAlarmNameTaken,
+        severity: Severity::Refusal,
+        message: format!(
+            "an alarm of this name exists, and its tags do not say that Crossfade created it for {}; if nobody needs \
+             it, aws cloudwatch delete-alarms --alarm-names {name}; else write guardAlarms: none and name alarms of \
+             your own",
+            plan.service
+        ),
+        subject: name,
+    };
+    let taken = taken_names(ports, &plan.guard_names(), &plan.service).await?;
+    Ok(taken.into_iter().map(finding).collect())
 }
 
 /// An operator's input that cannot be read. It is an answer and no error, since the console shows an error's cause as

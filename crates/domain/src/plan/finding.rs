@@ -107,6 +107,8 @@ pub enum FindingCode {
     AlarmActionsDisabled,
     /// The load balancer counts failed calls as answered.
     FailedCallsUnseen,
+    /// A guard alarm's name belongs to someone else's alarm.
+    GuardAlarmNameTaken,
     /// A guard alarm's threshold was raised above what the old group already fails.
     GuardAlarmRaised,
     /// The schedule takes longer than CloudWatch keeps the minutes that the judge reads.
@@ -128,7 +130,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -167,6 +169,7 @@ impl FindingCode {
         Self::AlarmWithoutData,
         Self::AlarmActionsDisabled,
         Self::FailedCallsUnseen,
+        Self::GuardAlarmNameTaken,
         Self::GuardAlarmRaised,
         Self::JudgeOutlived,
         Self::LongWaits,
@@ -217,6 +220,7 @@ impl FindingCode {
             Self::AlarmWithoutData => "alarm-without-data",
             Self::AlarmActionsDisabled => "alarm-actions-disabled",
             Self::FailedCallsUnseen => "failed-calls-unseen",
+            Self::GuardAlarmNameTaken => "guard-alarm-name-taken",
             Self::GuardAlarmRaised => "guard-alarm-raised",
             Self::JudgeOutlived => "judge-outlived",
             Self::LongWaits => "long-waits",
