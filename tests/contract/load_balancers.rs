@@ -3,7 +3,7 @@
 use super::on_both_sides;
 use super::samples::{at, service};
 use super::sides::{Served, Side, settings};
-use crossfade_actions::ports::{NewGroup, PortError, Routes};
+use crossfade_actions::ports::{NewGroup, PortError, Routes, TargetZone};
 use crossfade_aws::connect_with;
 use crossfade_domain::load_balancer::action::{
     Action, ActionKind, Forward, GroupStickiness, WeightedGroup, forward_of,
@@ -35,6 +35,7 @@ on_both_sides![
     a_target_is_deregistered_by_its_id_and_its_port,
     a_group_is_created_as_it_was_asked_for,
     a_health_check_is_changed_as_a_whole,
+    an_address_outside_the_vpc_is_registered_in_all_zones_or_not_at_all,
     a_group_of_ipv6_targets_takes_ipv6_addresses_on_a_dual_stack_load_balancer,
     a_group_is_deleted_only_when_nothing_uses_it,
     load_balancers_that_exist_are_described,
@@ -369,7 +370,7 @@ async fn an_empty_group_has_no_health_and_an_unused_one_is_unused(side: Side) {
     let target = |id: &str, port| Target { id: id.to_owned(), port };
     let targets = [target("i-0123456789abcdef0", Some(30080)), target("i-0123456789abcdef1", None)];
     for _ in 0..2 {
-        port.register(&new, &targets).await.unwrap();
+        port.register(&new, &targets, TargetZone::OfTheirSubnet).await.unwrap();
     }
     let health = port.health(&new).await.unwrap();
     assert_eq!(health.len(), 2);
@@ -390,7 +391,7 @@ async fn a_target_is_deregistered_by_its_id_and_its_port(side: Side) {
     let open = side.open(&world).await;
     let port = &open.target_groups;
     let target = |port| Target { id: "i-0123456789abcdef0".to_owned(), port: Some(port) };
-    port.register(&new, &[target(30080), target(30090)]).await.unwrap();
+    port.register(&new, &[target(30080), target(30090)], TargetZone::OfTheirSubnet).await.unwrap();
     for _ in 0..2 {
         port.deregister(&new, &[target(30090), target(30100)]).await.unwrap();
     }
@@ -436,26 +437,46 @@ pub(crate) fn new_group(path: &str) -> NewGroup {
     NewGroup { name: "cf-users-1a2b3c4d".to_owned(), settings, tags }
 }
 
-async fn a_group_of_ipv6_targets_takes_ipv6_addresses_on_a_dual_stack_load_balancer(side: Side) {
-    let world = world();
-    let users = world.add_service("public", "users-swarm", &["users.example.com"]);
-    let open = side.open(&world).await;
-    let family = async || open.routes.load_balancers(&[balancer(&users)]).await.unwrap().remove(0).ip_address_type;
-    let mut asked = new_group("/ready");
-    asked.settings.ip_address_type = Some("ipv6".to_owned());
-    let new = open.target_groups.create_group(&asked).await.unwrap();
-    assert_eq!(new.settings, asked.settings);
-    let address = |id: &str| [Target { id: id.to_owned(), port: None }];
-    let refused = open.target_groups.register(&new.arn, &address("10.0.0.1")).await;
+async fn an_address_outside_the_vpc_is_registered_in_all_zones_or_not_at_all(side: Side) {
+    let open = side.open(&world()).await;
+    let port = &open.target_groups;
+    let new = port.create_group(&new_group("/ready")).await.unwrap().arn;
+    let inside = Target { id: "10.0.0.7".to_owned(), port: Some(8080) };
+    let outside = Target { id: "172.16.0.7".to_owned(), port: Some(8080) };
+    let both = [inside.clone(), outside.clone()];
+    let refused = port.register(&new, &both, TargetZone::OfTheirSubnet).await;
     assert_eq!(refused.unwrap_err().code(), Some("ValidationError"));
-    open.target_groups.register(&new.arn, &address("2001:db8::7")).await.unwrap();
-    let both = [split(&[(&users.old_group, 999), (new.arn.as_str(), 0)], None)];
-    assert_eq!(family().await.as_deref(), Some("ipv4"));
-    let refused = open.routes.write_route(&rule(&users.rules[0]), &both).await;
-    assert_eq!(refused.unwrap_err().code(), Some("InvalidConfigurationRequest"));
-    world.with(|state| state.elbv2.set_ip_address_type(&users.load_balancer, "dualstack"));
-    assert_eq!(family().await.as_deref(), Some("dualstack"));
-    open.routes.write_route(&rule(&users.rules[0]), &both).await.unwrap();
+    assert_eq!(port.health(&new).await.unwrap(), []);
+    port.register(&new, std::slice::from_ref(&inside), TargetZone::OfTheirSubnet).await.unwrap();
+    port.register(&new, std::slice::from_ref(&outside), TargetZone::All).await.unwrap();
+    let mut found: Vec<Target> = port.health(&new).await.unwrap().into_iter().map(|one| one.target).collect();
+    found.sort();
+    assert_eq!(found, both);
+    port.deregister(&new, &both).await.unwrap();
+    assert_eq!(port.health(&new).await.unwrap(), []);
+}
+
+async fn a_group_of_ipv6_targets_takes_ipv6_addresses_on_a_dual_stack_load_balancer(side: Side) {
+    for (family, fits) in [("ipv4", false), ("dualstack", true)] {
+        let world = world();
+        let users = world.add_service("public", "users-swarm", &["users.example.com"]);
+        world.with(|state| state.elbv2.set_ip_address_type(&users.load_balancer, family));
+        let open = side.open(&world).await;
+        let found = open.routes.load_balancers(&[balancer(&users)]).await.unwrap().remove(0);
+        assert_eq!(found.ip_address_type.as_deref(), Some(family));
+        let mut asked = new_group("/ready");
+        asked.settings.ip_address_type = Some("ipv6".to_owned());
+        let new = open.target_groups.create_group(&asked).await.unwrap();
+        assert_eq!(new.settings, asked.settings);
+        let address = |id: &str| [Target { id: id.to_owned(), port: None }];
+        let refused = open.target_groups.register(&new.arn, &address("10.0.0.1"), TargetZone::OfTheirSubnet).await;
+        assert_eq!(refused.unwrap_err().code(), Some("ValidationError"));
+        open.target_groups.register(&new.arn, &address("2001:db8::7"), TargetZone::OfTheirSubnet).await.unwrap();
+        let both = [split(&[(&users.old_group, 999), (new.arn.as_str(), 0)], None)];
+        let written = open.routes.write_route(&rule(&users.rules[0]), &both).await;
+        let code = written.as_ref().err().and_then(PortError::code);
+        assert_eq!(code, if fits { None } else { Some("InvalidConfigurationRequest") });
+    }
 }
 
 async fn a_health_check_is_changed_as_a_whole(side: Side) {

@@ -89,6 +89,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         after: Vec::new(),
         old_target_groups: vec!["old".to_owned()],
         new_targets: NewTargets::Binding(binding),
+        outside_vpc: false,
         schedule: Schedule {
             steps: vec![ScheduleStep {
                 weight: Weight::FULL,

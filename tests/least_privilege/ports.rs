@@ -4,7 +4,7 @@
 use crate::contract::samples;
 use crate::contract::sides::{STANDS_STILL, Served, TABLE};
 use crate::contract::{guard, new_group};
-use crossfade_actions::ports::{Executions, Ledger, NewGroup, RollBackOrder};
+use crossfade_actions::ports::{Executions, Ledger, NewGroup, RollBackOrder, TargetZone};
 use crossfade_aws::{Connections, Settings, connect_with};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::{EventKind, Trigger};
@@ -123,7 +123,7 @@ async fn groups(recorder: &mut Recorder, ports: &Connections) -> TargetGroupArn 
     ports.target_groups.health(&stays).await.unwrap();
     recorder.was("health");
     let target = Target { id: "10.0.0.7".to_owned(), port: Some(8080) };
-    ports.target_groups.register(&stays, std::slice::from_ref(&target)).await.unwrap();
+    ports.target_groups.register(&stays, std::slice::from_ref(&target), TargetZone::OfTheirSubnet).await.unwrap();
     recorder.was("register");
     ports.target_groups.deregister(&stays, &[target]).await.unwrap();
     recorder.was("deregister");

@@ -65,6 +65,26 @@ fn invariant_20_a_second_attempt_removes_the_targets_of_the_first_and_says_so() 
 }
 
 #[test]
+fn addresses_outside_the_vpc_are_registered_once_the_policy_says_so_and_the_refusal_names_the_field() {
+    let (mut stage, service) = Stage::with_users();
+    let mut request = users();
+    let ips = json!([{"ip": "172.16.0.1", "port": 8080}, {"ip": "172.16.0.2", "port": 8080}]);
+    request["service"]["newTargets"] = json!({"ips": ips});
+    stage.migrate(request.clone());
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    let cause = stage.head("users").rollback.unwrap().cause;
+    assert!(cause.contains("172.16.0.1") && cause.contains("set newTargets.outsideVpc: true"), "{cause}");
+
+    stage.world.advance(jiff::SignedDuration::from_mins(5));
+    request["service"]["newTargets"]["outsideVpc"] = json!(true);
+    let execution = stage.start("second", request);
+    stage.run();
+    assert_eq!(stage.ended(&execution).0, Status::Succeeded, "{}", stage.told());
+    let new = stage.new_group("users", &service.old_group);
+    assert_eq!(registered(&stage, &new), ["172.16.0.1:8080", "172.16.0.2:8080"]);
+}
+
+#[test]
 fn targets_that_a_controller_registered_are_left_alone() {
     let (mut stage, service) = Stage::with_users();
     let mut request = users();

@@ -18,7 +18,7 @@ pub use ledger::{Ledger, LedgerError, TakeError};
 pub use metrics::Metrics;
 pub use routes::{Listener, LoadBalancer, Routes};
 pub use tagging::Tagging;
-pub use target_groups::{NewGroup, TargetGroups};
+pub use target_groups::{NewGroup, TargetGroups, TargetZone};
 
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
 use std::sync::{Arc, Mutex};

@@ -3,7 +3,9 @@
 use super::super::breakage::Breakage;
 use super::super::timers::at_once;
 use super::SimulatedPorts;
-use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
+use crossfade_actions::ports::{
+    Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups, TargetZone,
+};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{Attributes, HealthCheck, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::load_balancer::our_tags::tag;
@@ -112,8 +114,8 @@ impl TargetGroups for SimulatedPorts {
         self.call("delete_group", group.as_str(), || at_once(self.account.world.delete_group(group))).await
     }
 
-    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
-        self.call("register", group.as_str(), || at_once(self.account.world.register(group, targets))).await
+    async fn register(&self, group: &TargetGroupArn, targets: &[Target], zone: TargetZone) -> Result<(), PortError> {
+        self.call("register", group.as_str(), || at_once(self.account.world.register(group, targets, zone))).await
     }
 
     async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {

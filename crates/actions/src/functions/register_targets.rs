@@ -3,7 +3,7 @@
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
-use crate::ports::Ports;
+use crate::ports::{PortError, Ports, TargetZone};
 use crate::reads::health::{health, new_group};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Phase};
@@ -45,12 +45,19 @@ async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result
         if !removed.is_empty() {
             reason = format!("{reason}; removed {}, which newTargets does not list", named(&removed));
         }
+        let zone = if plan.policy.outside_vpc { TargetZone::All } else { TargetZone::OfTheirSubnet };
+        let advice = match &plan.policy.new_targets {
+            NewTargets::Ips(_) if zone == TargetZone::OfTheirSubnet => {
+                "; if AWS finds an address outside the VPC of the target group, set newTargets.outsideVpc: true and \
+                 start again"
+            }
+            NewTargets::Ips(_) => "; newTargets.outsideVpc is true, which is meant for addresses outside the VPC alone",
+            NewTargets::Instances(_) | NewTargets::Binding(_) => "",
+        };
         for new in migration.head.new_groups.values() {
-            ports
-                .target_groups
-                .register(new, targets)
-                .await
-                .doing(|| format!("registering {} targets in {}", targets.len(), new.name()))?;
+            let registered = ports.target_groups.register(new, targets, zone).await;
+            let advice = if matches!(registered, Err(PortError::Refused { .. })) { advice } else { "" };
+            registered.doing(|| format!("registering {} targets in {}{advice}", targets.len(), new.name()))?;
         }
     }
     let count = u32::try_from(targets.len()).expect("a policy has fewer than 2^32 targets");

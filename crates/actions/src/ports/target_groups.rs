@@ -15,6 +15,15 @@ pub struct NewGroup {
     pub tags: Tags,
 }
 
+/// The zone of targets that are registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetZone {
+    /// That of their subnet, which AWS finds by itself.
+    OfTheirSubnet,
+    /// All zones: AWS asks for this where an address is outside the VPC of the group.
+    All,
+}
+
 /// Target groups and their targets. Every list is complete, and its order is never promised.
 #[async_trait::async_trait]
 pub trait TargetGroups: Send + Sync {
@@ -44,7 +53,7 @@ pub trait TargetGroups: Send + Sync {
     async fn delete_group(&self, group: &TargetGroupArn) -> Result<(), PortError>;
 
     /// Registers targets; those already registered are left alone.
-    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError>;
+    async fn register(&self, group: &TargetGroupArn, targets: &[Target], zone: TargetZone) -> Result<(), PortError>;
 
     /// Deregisters targets; those that are not registered are fine. In a group that is in a rule, they drain first.
     async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError>;

@@ -5,7 +5,7 @@ use crate::classify::{failed, malformed};
 use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, TargetGroup as SdkGroup, TargetGroupAttribute, TargetGroupIpAddressTypeEnum, TargetTypeEnum,
 };
-use crossfade_actions::ports::{NewGroup, PortError, Tagging as _, TargetGroups};
+use crossfade_actions::ports::{NewGroup, PortError, Tagging as _, TargetGroups, TargetZone};
 use crossfade_domain::load_balancer::group::{
     Attributes, GroupSettings, HealthCheck, Tags, Target, TargetGroup, TargetHealth,
 };
@@ -122,8 +122,8 @@ impl TargetGroups for Elb {
         }
     }
 
-    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
-        self.register_targets(group, targets).await
+    async fn register(&self, group: &TargetGroupArn, targets: &[Target], zone: TargetZone) -> Result<(), PortError> {
+        self.register_targets(group, targets, zone).await
     }
 
     async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {

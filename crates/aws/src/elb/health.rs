@@ -2,14 +2,17 @@
 
 use super::Elb;
 use crate::classify::{failed, malformed};
+use aws_sdk_elasticloadbalancingv2::types::builders::TargetDescriptionBuilder;
 use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealthDescription, TargetHealthStateEnum};
-use crossfade_actions::ports::PortError;
+use crossfade_actions::ports::{PortError, TargetZone};
 use crossfade_domain::load_balancer::group::{HealthState, Target, TargetHealth};
 use crossfade_domain::names::TargetGroupArn;
 
 /// Targets in one call. A group holds up to 1,000; nothing says how many one call takes.
 const TARGETS_IN_A_CALL: usize = 100;
 const DESCRIBE: &str = "DescribeTargetHealth";
+/// The zone of an address outside the VPC.
+const ALL_ZONES: &str = "all";
 
 impl Elb {
     pub(super) async fn target_health(&self, group: &TargetGroupArn) -> Result<Vec<TargetHealth>, PortError> {
@@ -22,12 +25,21 @@ impl Elb {
             .collect()
     }
 
-    pub(super) async fn register_targets(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
+    pub(super) async fn register_targets(
+        &self,
+        group: &TargetGroupArn,
+        targets: &[Target],
+        zone: TargetZone,
+    ) -> Result<(), PortError> {
+        let in_zone = |target| match zone {
+            TargetZone::OfTheirSubnet => description(target).build(),
+            TargetZone::All => description(target).availability_zone(ALL_ZONES).build(),
+        };
         for batch in targets.chunks(TARGETS_IN_A_CALL) {
             self.reader
                 .register_targets()
                 .target_group_arn(group.as_str())
-                .set_targets(Some(batch.iter().map(description).collect()))
+                .set_targets(Some(batch.iter().map(in_zone).collect()))
                 .send()
                 .await
                 .map_err(failed("RegisterTargets", group.as_str()))?;
@@ -40,7 +52,7 @@ impl Elb {
             self.reader
                 .deregister_targets()
                 .target_group_arn(group.as_str())
-                .set_targets(Some(batch.iter().map(description).collect()))
+                .set_targets(Some(batch.iter().map(|target| description(target).build()).collect()))
                 .send()
                 .await
                 .map_err(failed("DeregisterTargets", group.as_str()))?;
@@ -49,8 +61,8 @@ impl Elb {
     }
 }
 
-fn description(target: &Target) -> TargetDescription {
-    TargetDescription::builder().id(&target.id).set_port(target.port.map(i32::from)).build()
+fn description(target: &Target) -> TargetDescriptionBuilder {
+    TargetDescription::builder().id(&target.id).set_port(target.port.map(i32::from))
 }
 
 fn observed(description: &TargetHealthDescription) -> Option<TargetHealth> {

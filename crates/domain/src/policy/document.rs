@@ -188,7 +188,8 @@ fn service(
         Some(ServicePolicy {
             after: after?,
             old_target_groups: old_target_groups?,
-            new_targets: new_targets?,
+            outside_vpc: new_targets.as_ref()?.1,
+            new_targets: new_targets?.0,
             schedule: settings.schedule,
             alarms: settings.alarms,
             guard_alarms: settings.guard_alarms,

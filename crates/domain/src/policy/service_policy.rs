@@ -29,6 +29,9 @@ pub struct ServicePolicy {
     pub old_target_groups: Vec<String>,
     /// How the new groups get their targets.
     pub new_targets: NewTargets,
+    /// Whether the listed addresses are outside the VPC of the target groups: in a peered VPC, or on premises.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside_vpc: bool,
     /// The ordered steps.
     pub schedule: Schedule,
     /// Names of the alarms that guard the migration.

@@ -242,7 +242,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    fn parse(text: &str) -> Result<Self, AwsError> {
+    pub(super) fn parse(text: &str) -> Result<Self, AwsError> {
         let invalid = || AwsError::validation(format!("The source IP value '{text}' is not a CIDR block"));
         let (address, prefix) = text.split_once('/').ok_or_else(invalid)?;
         let address: IpAddr = address.parse().map_err(|_| invalid())?;
@@ -251,7 +251,7 @@ impl Block {
         if prefix > bits { Err(invalid()) } else { Ok(Self { address, prefix }) }
     }
 
-    fn contains(&self, client: IpAddr) -> bool {
+    pub(super) fn contains(&self, client: IpAddr) -> bool {
         match (self.address, client) {
             (IpAddr::V4(block), IpAddr::V4(client)) => {
                 (block.to_bits() ^ client.to_bits()).leading_zeros() >= self.prefix

@@ -1,5 +1,6 @@
 //! Registering and deregistering targets.
 
+use super::conditions::Block;
 use super::groups::group_not_found;
 use super::state::{Health, Registered};
 use super::{Elbv2, required};
@@ -9,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use std::net::IpAddr;
 
 const TARGETS_PER_GROUP: usize = 1000;
+/// The blocks of every VPC here.
+const VPC: [&str; 3] = ["10.0.0.0/16", "10.1.0.0/16", "2001:db8::/56"];
 
 impl Registered {
     /// Forgets what is known about the health: the target is new, or its group came into use or fell out of it.
@@ -46,6 +49,12 @@ impl Elbv2 {
             if target_type != "ip" && target.text_at("AvailabilityZone").is_some() {
                 return Err(AwsError::validation(format!(
                     "You cannot specify an Availability Zone for the {target_type} target '{id}'"
+                )));
+            }
+            if target_type == "ip" && target.text_at("AvailabilityZone") != Some("all") && !is_in_vpc(id)? {
+                return Err(AwsError::validation(format!(
+                    "The IP address '{id}' is outside the VPC of the target group '{arn}'; you must specify the \
+                     Availability Zone 'all'"
                 )));
             }
             targets.push((id.to_owned(), port_of(target, group.port())?, target.text_at("AvailabilityZone")));
@@ -126,6 +135,16 @@ fn port_of(target: &Tree, default: u16) -> Result<u16, AwsError> {
         .ok()
         .filter(|port| *port > 0)
         .ok_or_else(|| AwsError::validation(format!("Port '{text}' must be between 1 and 65535")))
+}
+
+fn is_in_vpc(address: &str) -> Result<bool, AwsError> {
+    let Ok(address) = address.parse() else { return Ok(false) };
+    for block in VPC {
+        if Block::parse(block)?.contains(address) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn not_registered(id: &str, port: u16) -> Tree {

@@ -2,7 +2,9 @@
 
 use super::{World, convert};
 use crate::tree::Tree;
-use crossfade_actions::ports::{Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups};
+use crossfade_actions::ports::{
+    Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups, TargetZone,
+};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{Attributes, HealthCheck, Tags, Target, TargetGroup, TargetHealth};
@@ -69,11 +71,16 @@ impl World {
         operation: &'static str,
         group: &TargetGroupArn,
         targets: &[Target],
+        zone: TargetZone,
     ) -> Result<(), PortError> {
         if targets.is_empty() {
             return Ok(());
         }
-        let targets: Vec<Tree> = targets.iter().map(convert::target_tree).collect();
+        let in_zone = |target: &Target| match zone {
+            TargetZone::OfTheirSubnet => convert::target_tree(target),
+            TargetZone::All => convert::target_tree(target).with("AvailabilityZone", "all"),
+        };
+        let targets: Vec<Tree> = targets.iter().map(in_zone).collect();
         let input = Tree::map([("TargetGroupArn", group.as_str().into()), ("Targets", targets.into())]);
         self.elb(operation, group.as_str(), &input).map(drop)
     }
@@ -211,12 +218,12 @@ impl TargetGroups for World {
         self.elb("DeleteTargetGroup", group.as_str(), &input).map(drop)
     }
 
-    async fn register(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
-        self.with_targets("RegisterTargets", group, targets)
+    async fn register(&self, group: &TargetGroupArn, targets: &[Target], zone: TargetZone) -> Result<(), PortError> {
+        self.with_targets("RegisterTargets", group, targets, zone)
     }
 
     async fn deregister(&self, group: &TargetGroupArn, targets: &[Target]) -> Result<(), PortError> {
-        self.with_targets("DeregisterTargets", group, targets)
+        self.with_targets("DeregisterTargets", group, targets, TargetZone::OfTheirSubnet)
     }
 }
 

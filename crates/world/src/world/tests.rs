@@ -1,7 +1,7 @@
 //! The world as the actions see it.
 
 use super::World;
-use crossfade_actions::ports::{Alarms, Clock, NewGroup, Routes, Tagging, TargetGroups};
+use crossfade_actions::ports::{Alarms, Clock, NewGroup, Routes, Tagging, TargetGroups, TargetZone};
 use crossfade_domain::alarms::alarm::AlarmState;
 use crossfade_domain::load_balancer::action::{ActionKind, Forward, GroupStickiness, WeightedGroup, forward_of};
 use crossfade_domain::load_balancer::group::{HealthState, Target, healthy_count};
@@ -35,7 +35,10 @@ async fn a_new_group_is_created_attached_filled_and_healthy() {
     let found = world.groups_of_service(&ServiceName::parse("users").unwrap()).await.unwrap();
     assert_eq!(found, [(created.clone(), tags)]);
 
-    world.register(&created.arn, &[Target { id: "i-0b1".into(), port: Some(30080) }]).await.unwrap();
+    world
+        .register(&created.arn, &[Target { id: "i-0b1".into(), port: Some(30080) }], TargetZone::OfTheirSubnet)
+        .await
+        .unwrap();
     assert_eq!(world.health(&created.arn).await.unwrap()[0].state, HealthState::Unused);
     let rule = RouteId::parse(service.rules[0].clone()).unwrap();
     let mut route = world.read_routes(std::slice::from_ref(&rule)).await.unwrap().remove(0);

@@ -145,9 +145,14 @@ fn new_targets() -> Value {
     json!({
         "type": "object",
         "additionalProperties": false,
-        "minProperties": 1,
-        "maxProperties": 1,
+        "oneOf": [{ "required": ["binding"] }, { "required": ["instances"] }, { "required": ["ips"] }],
+        "dependentRequired": { "outsideVpc": ["ips"] },
         "properties": {
+            "outsideVpc": {
+                "type": "boolean",
+                "default": false,
+                "description": "Whether the addresses of ips are outside the VPC of the target groups.",
+            },
             "binding": {
                 "type": "object",
                 "description": "A controller registers the pods of this Kubernetes service.",
@@ -208,7 +213,7 @@ mod tests {
     use crate::policy::document::judging::{JUDGE_FIELDS, MARGIN_FIELDS};
     use crate::policy::document::schedule::STEP_FIELDS;
     use crate::policy::document::settings::{HOOK_FIELDS, SETTING_FIELDS};
-    use crate::policy::document::targets::{BINDING_FIELDS, INSTANCE_FIELDS, IP_FIELDS, WAYS};
+    use crate::policy::document::targets::{BINDING_FIELDS, FIELDS, INSTANCE_FIELDS, IP_FIELDS};
     use crate::policy::document::{FLEET_FIELDS, service_fields};
 
     #[test]
@@ -231,7 +236,7 @@ mod tests {
         check("/$defs/service/properties/hooks", &HOOK_FIELDS);
         check("/$defs/service/properties/judge/oneOf/1", &JUDGE_FIELDS);
         check("/$defs/service/properties/judge/oneOf/1/properties/margins", &MARGIN_FIELDS);
-        check("/$defs/service/properties/newTargets", &WAYS);
+        check("/$defs/service/properties/newTargets", &FIELDS);
         check("/$defs/service/properties/newTargets/properties/binding", &BINDING_FIELDS);
         check("/$defs/service/properties/newTargets/properties/instances/items/oneOf/1", &INSTANCE_FIELDS);
         check("/$defs/service/properties/newTargets/properties/ips/items/oneOf/1", &IP_FIELDS);

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// The ways to get targets, of which exactly one is given.
 pub(super) const WAYS: [&str; 4] = ["binding", "instances", "ips", "autoScalingGroup"];
+/// The fields of `newTargets`: a way, and what may stand next to `ips`.
+pub(super) const FIELDS: [&str; 5] = ["binding", "instances", "ips", "autoScalingGroup", "outsideVpc"];
 /// The fields of a binding.
 pub(super) const BINDING_FIELDS: [&str; 4] = ["namespace", "service", "port", "ipAddressType"];
 /// The words of `ipAddressType`.
@@ -17,11 +19,21 @@ pub(super) const INSTANCE_FIELDS: [&str; 2] = ["id", "port"];
 /// The fields of an address; `ip` and `id` mean the same.
 pub(super) const IP_FIELDS: [&str; 3] = ["ip", "id", "port"];
 
-pub(super) fn new_targets(reader: &mut Reader, place: &Place<'_>) -> Option<NewTargets> {
+/// The targets, and whether they are outside the VPC of the target groups.
+pub(super) fn new_targets(reader: &mut Reader, place: &Place<'_>) -> Option<(NewTargets, bool)> {
     let what = "an object with one of binding, instances, ips";
-    let object = reader.object(place, &WAYS, what)?;
+    let object = reader.object(place, &FIELDS, what)?;
     let given: Vec<&str> = WAYS.into_iter().filter(|way| object.has(way)).collect();
-    match given.as_slice() {
+    let outside_vpc = match object.get("outsideVpc") {
+        Some(place) => reader.flag(&place)?,
+        None => false,
+    };
+    if outside_vpc && !object.has("ips") {
+        let why = "expected next to ips: a controller registers a binding's pods, and instances are in the VPC";
+        reader.note(object.path_of("outsideVpc"), why);
+        return None;
+    }
+    let targets = match given.as_slice() {
         ["binding"] => binding(reader, &object.get("binding")?).map(NewTargets::Binding),
         ["instances"] => targets(reader, &object.get("instances")?, instance).map(NewTargets::Instances),
         ["ips"] => targets(reader, &object.get("ips")?, ip).map(NewTargets::Ips),
@@ -41,7 +53,8 @@ pub(super) fn new_targets(reader: &mut Reader, place: &Place<'_>) -> Option<NewT
             reader.note(&place.path, format!("{} together: expected one of them", several.join(" and ")));
             None
         }
-    }
+    };
+    Some((targets?, outside_vpc))
 }
 
 fn binding(reader: &mut Reader, place: &Place<'_>) -> Option<Binding> {
@@ -128,4 +141,38 @@ fn id_and_port(
         None => None,
     };
     Some((id?, port, object.path_of(field)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::document::decode_service;
+    use crate::policy::service_policy::ServicePolicy;
+    use serde_json::json;
+
+    fn decode(new_targets: &Value) -> Result<ServicePolicy, String> {
+        let document = json!({ "name": "users", "oldTargetGroups": ["users-swarm"], "newTargets": new_targets });
+        decode_service(&document).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn only_addresses_can_be_outside_the_vpc() {
+        let outside = |new_targets: &Value| decode(new_targets).map(|policy| policy.outside_vpc);
+        assert_eq!(outside(&json!({ "ips": ["10.9.0.1", "10.9.0.2"], "outsideVpc": true })), Ok(true));
+        assert_eq!(outside(&json!({ "ips": ["10.9.0.1", "10.9.0.2"], "outsideVpc": false })), Ok(false));
+        assert_eq!(outside(&json!({ "ips": ["10.9.0.1", "10.9.0.2"] })), Ok(false));
+        let refused = outside(&json!({ "instances": ["i-1", "i-2"], "outsideVpc": true })).unwrap_err();
+        assert!(refused.starts_with("newTargets.outsideVpc: expected next to ips"), "{refused}");
+    }
+
+    #[test]
+    fn a_binding_may_say_the_address_family_of_its_pods() {
+        let family = |word: &str| {
+            let binding = json!({ "namespace": "prod", "service": "users", "port": 8080, "ipAddressType": word });
+            decode(&json!({ "binding": binding })).map(|policy| policy.new_targets.address_family())
+        };
+        assert_eq!(family("ipv6"), Ok(Some(AddressFamily::Ipv6)));
+        assert_eq!(family("ipv4"), Ok(Some(AddressFamily::Ipv4)));
+        assert!(family("IPv5").unwrap_err().starts_with("newTargets.binding.ipAddressType: "));
+    }
 }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::load_balancer::group::AddressFamily;
 use crate::load_balancer::group::Target;
 use crate::policy::service_policy::{Binding, Margins, NewTargets, OnDrift, OnInconclusive, Tolerated};
 use crate::weight::Weight;
@@ -391,17 +390,4 @@ fn fewer_listed_targets_than_must_be_healthy_are_refused_before_anyone_waits_for
                 services[0].newTargets.ips[3]: \"2001:db8::8\" is of another address family than ips[0]; a target group \
                 takes IPv4 or IPv6 addresses: list those of one family";
     assert_eq!(problems(&mixed).as_deref(), Some(said));
-}
-
-#[test]
-fn a_binding_may_say_the_address_family_of_its_pods() {
-    let family = |word: &str| {
-        let binding = json!({ "namespace": "prod", "service": "users", "port": 8080, "ipAddressType": word });
-        let fields = json!({ "newTargets": { "binding": binding } });
-        let decoded = decode_fleet(&json!({ "fleet": "f", "services": [with("users", &fields)] }));
-        decoded.map(|fleet| fleet.services[0].new_targets.address_family()).map_err(|problems| problems.to_string())
-    };
-    assert_eq!(family("ipv6"), Ok(Some(AddressFamily::Ipv6)));
-    assert_eq!(family("ipv4"), Ok(Some(AddressFamily::Ipv4)));
-    assert!(family("IPv5").unwrap_err().starts_with("services[0].newTargets.binding.ipAddressType: "));
 }
