@@ -385,9 +385,9 @@ fn fewer_listed_targets_than_must_be_healthy_are_refused_before_anyone_waits_for
     let binding = json!({ "binding": { "namespace": "prod", "service": "users", "port": 8080 } });
     assert_eq!(problems(&json!({ "minHealthy": 9, "newTargets": binding })), None);
     let mixed = json!({ "newTargets": { "ips": ["10.0.0.1", { "ip": "2001:db8::7" }, "10.0.0.2", "2001:db8::8"] } });
-    let said = "services[0].newTargets.ips[1]: \"2001:db8::7\" is of another address family than ips[0]; a target group \
-                takes IPv4 or IPv6 addresses: list those of one family; \
-                services[0].newTargets.ips[3]: \"2001:db8::8\" is of another address family than ips[0]; a target group \
-                takes IPv4 or IPv6 addresses: list those of one family";
+    let said = "services[0].newTargets.ips[1]: \"2001:db8::7\" is of another address family than ips[0]; a target \
+                group takes IPv4 or IPv6 addresses: list those of one family; \
+                services[0].newTargets.ips[3]: \"2001:db8::8\" is of another address family than ips[0]; a target \
+                group takes IPv4 or IPv6 addresses: list those of one family";
     assert_eq!(problems(&mixed).as_deref(), Some(said));
 }
