@@ -372,6 +372,10 @@ impl Metrics for SimulatedPorts {
 
 #[async_trait::async_trait]
 impl Executions for SimulatedPorts {
+    fn roll_back_machine(&self) -> Option<String> {
+        self.account.machines.roll_back_machine()
+    }
+
     async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError> {
         let effect = || at_once(self.account.machines.start_roll_back(name, order));
         self.call("start_roll_back", name, effect).await

@@ -83,6 +83,31 @@ fn an_alarm_of_nobody_and_a_quiet_one_are_acknowledged() {
 }
 
 #[test]
+fn invariant_9_an_event_of_another_account_or_region_is_ignored() {
+    let stage = at_five_percent();
+    let ours = stage.plain.executions.roll_back_machine().unwrap();
+    let (region, account) = (ours.split(':').nth(3).unwrap(), ours.split(':').nth(4).unwrap());
+    let of = |account: &str, region: &str| {
+        let mut event = event("users-5xx", &stage.world.now().to_string());
+        (event["account"], event["region"]) = (json!(account), json!(region));
+        event
+    };
+    for (table, account, region) in
+        [(true, "999999999999", region), (true, account, "eu-west-9"), (false, "999999999999", region)]
+    {
+        if !table {
+            without_table(&stage);
+        }
+        let report = react(&stage, &of(account, region));
+        assert_eq!(report["ignored"], json!(format!("account {account}, region {region}")));
+        assert_eq!((stage.step("users"), stage.head("users").phase), (Some(1), Phase::Moving), "{report}");
+    }
+    stage.calls.clear();
+    react(&stage, &of(account, region));
+    assert!(stage.is_at_baseline("users"), "an event of our own");
+}
+
+#[test]
 fn a_time_that_cannot_be_read_rolls_back_rather_than_not() {
     let stage = at_five_percent();
     react(&stage, &event("users-5xx", "yesterday"));

@@ -33,6 +33,10 @@ impl StepFunctions {
 
 #[async_trait::async_trait]
 impl Executions for StepFunctions {
+    fn roll_back_machine(&self) -> Option<String> {
+        self.roll_back_machine.clone()
+    }
+
     async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError> {
         let Some(machine) = &self.roll_back_machine else {
             return Err(refused(START, name, "NotConfigured", "this function was given no roll-back machine"));

@@ -40,6 +40,11 @@ impl Machines {
 
 #[async_trait::async_trait]
 impl Executions for Machines {
+    fn roll_back_machine(&self) -> Option<String> {
+        let engine = self.locked();
+        engine.describe_state_machine(self.roll_back_machine).ok().map(|machine| machine.arn.clone())
+    }
+
     async fn start_roll_back(&self, name: &str, order: &RollBackOrder) -> Result<Started, PortError> {
         self.start(self.roll_back_machine, name, order.input())
     }

@@ -24,8 +24,8 @@ const START_WITHIN: Duration = Duration::from_secs(5);
 /// The most characters of an alarm's reason that go into a cause.
 const REASON_CHARACTERS: usize = 300;
 
-/// Takes an `EventBridge` event `CloudWatch Alarm State Change` of a metric, composite or log alarm. It concerns every
-/// service that the alarm guards and whose migration is not over and is older than the alarm's change of state. For
+/// Takes an `EventBridge` event `CloudWatch Alarm State Change` of a metric, composite or log alarm. One of another
+/// account or region is ignored, since its alarm may have a name of ours (invariant 9). It concerns every service that the alarm guards and whose migration is not over and is older than the alarm's change of state. For
 /// each of them, side by side, it records the beginning of a rollback, or joins one, and returns the routes, the most
 /// loaded of all services first. At the same time it starts each one's `roll-back-service`, which settles and checks
 /// every route again. It begins no write after 45 s: what is left then is begun at once by another `roll-back-service`.
@@ -45,6 +45,10 @@ pub async fn react_to_alarm(ports: &Ports, event: &Value) -> Result<Value, Actio
     let change = Change::decode(event, ports.clock.now())?;
     if change.state != "ALARM" {
         return Ok(json!({"alarm": change.alarm, "state": change.state, "services": []}));
+    }
+    if let Some(origin) = change.origin_elsewhere(ports.executions.roll_back_machine().as_deref()) {
+        tracing::warn!(alarm = change.alarm, origin, "an alarm of another account or region is ignored");
+        return Ok(json!({"alarm": change.alarm, "state": change.state, "services": [], "ignored": origin}));
     }
     let reaction = Reaction::to(ports, &change);
     let guarded = ports.ledger.guarded_by(&change.alarm).await;
@@ -72,6 +76,8 @@ struct Change {
     state: String,
     reason: String,
     at: Timestamp,
+    /// The region and the account that the event names.
+    origin: [Option<String>; 2],
 }
 
 impl Change {
@@ -95,7 +101,20 @@ impl Change {
         let at = times.into_iter().flatten().find_map(read_time).unwrap_or(now);
         let reason =
             text("/detail/state/reason").unwrap_or("no reason given").chars().take(REASON_CHARACTERS).collect();
-        Ok(Self { alarm, state, reason, at })
+        let origin = ["/region", "/account"].map(|pointer| text(pointer).map(str::to_owned));
+        Ok(Self { alarm, state, reason, at, origin })
+    }
+
+    /// Describes where the event is from, if that is not the account and region of `ours`, an ARN. What an event does
+    /// not say is taken as ours: an unneeded rollback is better than a missed one.
+    fn origin_elsewhere(&self, ours: Option<&str>) -> Option<String> {
+        let [region, account] = &self.origin;
+        let mut parts = ours?.split(':').skip(3);
+        let mut differs =
+            |given: &Option<String>| given.as_deref().zip(parts.next()).is_some_and(|(it, own)| it != own);
+        let (elsewhere, foreign) = (differs(region), differs(account));
+        let told = |given: &Option<String>| given.clone().unwrap_or_else(|| "not named".to_owned());
+        (elsewhere || foreign).then(|| format!("account {}, region {}", told(account), told(region)))
     }
 
     fn cause(&self) -> Cause {

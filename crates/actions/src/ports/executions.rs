@@ -55,6 +55,9 @@ impl RollBackOrder {
 /// Step Functions.
 #[async_trait::async_trait]
 pub trait Executions: Send + Sync {
+    /// The ARN of `roll-back-service`, which is in this account and region; none where this process was given none.
+    fn roll_back_machine(&self) -> Option<String>;
+
     /// Starts `roll-back-service` under `name` (at most 80 characters) with [`RollBackOrder::input`]. A name that runs
     /// with the same input is `Started::New` again; one that runs with another input or was used is
     /// `Started::Already`.
