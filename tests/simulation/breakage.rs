@@ -11,6 +11,7 @@ use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::group::{HealthState, TargetHealth};
 use crossfade_domain::load_balancer::route::Route;
 use crossfade_domain::names::TargetGroupArn;
+use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
 use crossfade_world::World;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -81,6 +82,14 @@ pub(crate) enum Breakage {
     DeadlinesNeverEnd,
     /// The search by tags finds new groups that name no load balancer.
     NewGroupsNameNoLoadBalancer,
+    /// A shift checks the generation once, and then writes to every route.
+    ShiftsCheckTheFenceOnce,
+    /// A rollback is not told that it is over.
+    RollbacksNeverLookOver,
+    /// The machine does not tell a function what the stack allows.
+    StackLimitsAreNotTold,
+    /// Neither the rule nor the function sees that an alarm's event is of another account or region.
+    EventsElsewhereAreOurs,
     /// Nor does any other group name one during a rollback.
     NoGroupNamesALoadBalancer,
 }
@@ -127,6 +136,9 @@ impl Breakage {
                         json!({"Type": "Pass", "Result": last, "ResultPath": "$.step", "Next": "Wait for capacity"}),
                     );
                 }
+            }
+            Self::StackLimitsAreNotTold if states.contains_key("Plan migration") => {
+                states["Plan migration"]["Parameters"]["Payload"].as_object_mut().unwrap().remove("stack");
             }
             Self::FirstHookIsSkipped => states["Call hook"] = json!({"Type": "Pass", "Next": "Shift weight"}),
             _ => {}
@@ -211,6 +223,16 @@ impl Breakage {
         });
     }
 
+    /// An event, as whoever does not look where it is from takes it.
+    pub(super) fn of_event(self, event: &Value) -> Value {
+        let mut event = event.clone();
+        if self == Self::EventsElsewhereAreOurs {
+            event["account"] = json!(ACCOUNT);
+            event["region"] = json!(REGION);
+        }
+        event
+    }
+
     pub(super) fn of_firings(self, answer: Result<Vec<Firing>, PortError>) -> Result<Vec<Firing>, PortError> {
         match self {
             Self::FiringsAreForgotten => answer.map(|_| Vec::new()),
@@ -228,8 +250,13 @@ impl Breakage {
                 }
             }
             Self::AlarmsMoveTheMigrated if head.phase == Phase::Migrated => head.phase = Phase::Moving,
+            Self::RollbacksNeverLookOver if who.function == "roll-back" && head.phase.is_over() => {
+                head.phase = Phase::RollingBack;
+            }
             // What was true when the function began: a fence that is looked at once.
-            Self::NoGenerationCheck if who.function == "shift-weight" && head.phase != Phase::Moving => {
+            Self::NoGenerationCheck | Self::ShiftsCheckTheFenceOnce
+                if who.function == "shift-weight" && head.phase != Phase::Moving =>
+            {
                 let items = account.ledger.snapshot();
                 let begun = items.journals[&head.migration].iter().rev().find(|event| event.at <= who.started);
                 if begun.is_some_and(|event| event.generation < head.generation) {

@@ -178,6 +178,26 @@ fn a_held_shift_that_nobody_looks_at_is_caught() {
 }
 
 #[test]
+fn a_rollback_that_waits_for_health_without_a_deadline_is_caught() {
+    check(Breakage::DeadlinesNeverEnd, "alarm-while-health-hangs", None, 6);
+}
+
+#[test]
+fn an_inline_policy_that_the_stack_refuses_and_that_is_taken_is_caught() {
+    check(Breakage::StackLimitsAreNotTold, "inline-policy-refused", None, 13);
+}
+
+#[test]
+fn an_alarm_elsewhere_that_rolls_back_is_caught() {
+    check(Breakage::EventsElsewhereAreOurs, "alarm-elsewhere", None, 9);
+}
+
+#[test]
+fn a_shift_that_checks_the_generation_once_for_all_routes_is_caught() {
+    check(Breakage::ShiftsCheckTheFenceOnce, "five-routes-and-an-alarm-at-shift-1", None, 7);
+}
+
+#[test]
 fn targets_of_an_earlier_attempt_that_stay_are_caught() {
     check(Breakage::UnlistedTargetsStay, "started-anew-with-a-target-left", None, 20);
 }

@@ -1,8 +1,9 @@
 //! What people, other systems and clients do to the account.
 
 use super::account::Account;
+use super::ports::port_fault::PortFault;
 use super::run::SimulatedRun;
-use super::scenario::Act;
+use super::scenario::{Act, LATENCY};
 use super::wiring::{ROLL_BACK, named, service};
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::commands;
@@ -140,6 +141,16 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
                 run.account.watch().sick(group, run.account.now());
             }
         }
+        Act::FireAlarmElsewhere { account, region } => {
+            let event = json!({
+                "source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "account": account,
+                "region": region, "time": run.account.now().to_string(), "resources": [],
+                "detail": {"alarmName": LATENCY, "state": {"value": "ALARM", "reason": "it fires elsewhere"}},
+            });
+            run.send(&event, 0);
+        }
+        Act::RefuseInlinePolicies => run.refuses_inline_policies = true,
+        Act::NeverAnswers(verb) => run.account.calls.always(verb, PortFault::Hangs),
         Act::ThrottleInvocations(minutes) => {
             run.throttled_until = Some(run.account.now() + SignedDuration::from_mins(*minutes));
         }

@@ -71,6 +71,8 @@ pub(crate) struct SimulatedRun {
     pub(super) throttled_until: Option<Timestamp>,
     /// The sources of events that are never delivered: events are best effort.
     pub(crate) lost_sources: Vec<&'static str>,
+    /// The stack was deployed so that it takes no policy inside an input.
+    pub(super) refuses_inline_policies: bool,
 }
 
 impl SimulatedRun {
@@ -95,6 +97,7 @@ impl SimulatedRun {
             visits: Vec::new(),
             throttled_until: None,
             lost_sources: Vec::new(),
+            refuses_inline_policies: false,
         }
     }
 

@@ -4,6 +4,7 @@ use super::timers::at_once;
 use crossfade_actions::ports::TargetGroups as _;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::TargetGroupArn;
+use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
 use crossfade_world::World;
 use crossfade_world::world::ServiceOnBalancer;
 use serde_json::{Value, json};
@@ -100,6 +101,15 @@ pub(super) enum Act {
     OldSideLosesATarget,
     OldSideRecovers,
     NewSideSickens,
+    /// An alarm of that name fires in another account or region, whose events are forwarded to ours.
+    FireAlarmElsewhere {
+        account: &'static str,
+        region: &'static str,
+    },
+    /// The stack is deployed so that it takes no policy inside an input.
+    RefuseInlinePolicies,
+    /// Calls of a verb get no answer from now on.
+    NeverAnswers(&'static str),
     /// A neighbour uses up the account's concurrency for so many minutes.
     ThrottleInvocations(i64),
     /// The new groups have the health check of an earlier attempt, and a target whose address somebody else has by now.
@@ -195,6 +205,18 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         list.push(scenario(format!("alarm-at-{at}"), O::RolledBack, vec![(When::Recorded(when), fire)]));
     }
     let failing = vec![(When::Recorded("shifted 1"), Act::NewSideFails)];
+    // With five routes, because a shift that is fenced off may still make the one write that is under way.
+    let at_shift = vec![(When::Recorded("intended 1"), Act::FireAlarm(LATENCY))];
+    list.push(Scenario {
+        shape: Shape::FiveRoutes,
+        ..scenario("five-routes-and-an-alarm-at-shift-1", O::RolledBack, at_shift)
+    });
+    let hangs = [Act::NeverAnswers("health"), Act::FireAlarm(LATENCY)].map(|act| (When::Recorded("shifted 1"), act));
+    list.push(scenario("alarm-while-health-hangs", O::RolledBack, hangs.to_vec()));
+    let elsewhere = [(ACCOUNT, "eu-west-9"), ("999999999999", REGION)]
+        .map(|(account, region)| (When::Recorded("shifted 1"), Act::FireAlarmElsewhere { account, region }));
+    list.push(scenario("alarm-elsewhere", O::Migrated, elsewhere.to_vec()));
+    list.push(scenario("inline-policy-refused", O::Refused, vec![(When::Before, Act::RefuseInlinePolicies)]));
     list.push(scenario("new-side-fails", O::RolledBack, failing.clone()));
     list.push(Scenario { shape: Shape::FiveRoutes, ..scenario("five-routes-fail", O::RolledBack, failing.clone()) });
     list.push(Scenario { shape: Shape::Sticky, ..scenario("sticky-fails", O::RolledBack, failing) });

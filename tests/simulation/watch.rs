@@ -81,6 +81,10 @@ pub(super) struct Watch {
     /// Routes that somebody edited after the end, which nobody watches then.
     pub(super) edited_after_the_end: BTreeSet<RouteId>,
     pub(super) consumers: Consumers,
+    /// When a rollback was begun first: whoever shifts is fenced off from then on.
+    fenced_at: Option<Timestamp>,
+    /// The routes that each shift has written after that.
+    after_the_fence: BTreeMap<u64, BTreeSet<RouteId>>,
     /// When the locks were released last after routes had been written to.
     released_at: Option<Timestamp>,
 }
@@ -150,6 +154,8 @@ impl Watch {
             finished_at: None,
             edited_after_the_end: BTreeSet::new(),
             consumers: Consumers::default(),
+            fenced_at: None,
+            after_the_fence: BTreeMap::new(),
             released_at: None,
             compared: BTreeMap::new(),
         }
@@ -271,6 +277,7 @@ impl Watch {
                 self.released_at = Some(at);
             }
             EventKind::RollbackBegun { trigger, .. } => {
+                self.fenced_at.get_or_insert(at);
                 let ended = self.finished_at.take().is_some();
                 self.expect(13, !ended || *trigger == Trigger::Operator, || {
                     format!("{trigger:?} has begun to roll back a service that had migrated")
@@ -290,7 +297,7 @@ impl Watch {
     fn taken(&mut self, now: Timestamp) {
         let dead = self.released_at.is_none_or(|released| now.duration_since(released) >= LONGEST_WRITER);
         self.expect(7, dead, || "the locks were taken while a writer of the migration before may live".to_owned());
-        (self.alarm_at, self.finished_at) = (None, None);
+        (self.alarm_at, self.finished_at, self.fenced_at) = (None, None, None);
     }
 
     /// A person let a halted migration go on, and accepted what others did to these routes.
@@ -343,6 +350,12 @@ impl Watch {
         if !equivalent(before, after) {
             let over = account.head().is_some_and(|head| head.phase.is_over());
             self.expect(7, !over, || said("moved traffic after the end"));
+        }
+        if who.function == "shift-weight" && self.fenced_at.is_some_and(|at| who.started < at && at < now) {
+            let written = self.after_the_fence.entry(who.invocation).or_default();
+            written.insert(route.clone());
+            let one = written.len() == 1;
+            self.expect(7, one, || said("was fenced off, and wrote more than what was under way"));
         }
         self.look_at_health(account, who, before, after, said);
         let watched = self.routes.get_mut(route).expect("it was there a moment ago");

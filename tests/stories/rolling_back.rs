@@ -263,6 +263,39 @@ fn invariant_6_without_the_table_the_load_balancers_of_the_old_group_are_asked_t
 }
 
 #[test]
+fn invariant_7_a_rollback_that_is_over_writes_no_more() {
+    let act = json!({"cursor": {"service": "payments", "cause": "slow"}, "execution": "by-hand", "mode": "act"});
+    let throttled = |breakage: Option<Breakage>| {
+        let (mut stage, _) = Stage::with_payments_on(Stage::broken(breakage));
+        stage.migrate_until("Check alarms", payments());
+        stage.calls.always("write_route", PortFault::Throttled);
+        stage
+    };
+    let measured = throttled(None);
+    let before = measured.calls.numbers_of("write_route").len();
+    let _ = measured.call("roll-back", &act).unwrap();
+    // Five writes at once, then three a second: after 4 s it is over, and after 8 s AWS would take a write.
+    let writes = measured.calls.numbers_of("write_route").split_off(before);
+    let (ends_at, accepted_from) = (writes[16], writes[28]);
+    let roll_back = |breakage| {
+        let stage = throttled(breakage);
+        let (ledger, faults) = (stage.ledger.clone(), stage.calls.clone());
+        stage.calls.before(ends_at, move || {
+            let mut items = ledger.snapshot();
+            items.heads.values_mut().for_each(|head| head.phase = Phase::RolledBack);
+            ledger.restore(items);
+        });
+        stage.calls.before(accepted_from, move || faults.clear());
+        let _ = stage.call("roll-back", &act).unwrap();
+        (stage.step("payments"), stage.calls.made().iter().filter(|verb| **verb == "write_route").count())
+    };
+    let (step, attempts) = roll_back(None);
+    assert_eq!(step, Some(1), "nothing is written any more");
+    let (step, more) = roll_back(Some(Breakage::RollbacksNeverLookOver));
+    assert!(step.is_none() && more > attempts, "routes are written, at attempt {more} and not {attempts}");
+}
+
+#[test]
 fn a_service_without_a_migration_has_nothing_to_return() {
     let (stage, _) = Stage::with_users();
     let answer = stage.call("roll-back", &act()).unwrap().unwrap();

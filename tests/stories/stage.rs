@@ -104,7 +104,10 @@ impl Stage {
 
     /// `payments`: five rules on two load balancers.
     pub(crate) fn with_payments() -> (Self, Vec<ServiceOnBalancer>) {
-        let stage = Self::new();
+        Self::with_payments_on(Self::new())
+    }
+
+    pub(crate) fn with_payments_on(stage: Self) -> (Self, Vec<ServiceOnBalancer>) {
         let public = stage.world.add_service("public", "payments-swarm", &["pay.example.com", "api.example.com"]);
         let internal =
             stage.world.add_service("internal", "payments-int", &["pay.internal", "a.internal", "b.internal"]);

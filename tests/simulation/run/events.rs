@@ -29,7 +29,8 @@ impl SimulatedRun {
         }
     }
 
-    pub(super) fn send(&mut self, event: &Value, copy: u32) {
+    pub(in crate::simulation) fn send(&mut self, event: &Value, copy: u32) {
+        let event = &self.account.breakage.map_or_else(|| event.clone(), |breakage| breakage.of_event(event));
         if self.lost_sources.iter().any(|source| event["source"] == *source) {
             return;
         }

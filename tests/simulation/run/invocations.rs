@@ -44,7 +44,12 @@ impl Visit {
 const LONGEST_REASON: usize = 1200;
 
 impl SimulatedRun {
-    pub(super) fn invoke_state(&mut self, work: Work) {
+    pub(super) fn invoke_state(&mut self, mut work: Work) {
+        if self.refuses_inline_policies
+            && let Some(inline) = work.payload.pointer_mut("/stack/inlinePolicies")
+        {
+            *inline = json!("refused");
+        }
         let (function, number) = (binary_of(&work.function), self.invocations);
         self.invocations += 1;
         if let Some(before) = &mut self.before {
