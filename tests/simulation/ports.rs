@@ -29,6 +29,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+/// How long what was created with [`PortFault::KnownLate`] is not found.
+const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(20);
+
 /// Who calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
@@ -115,9 +118,6 @@ impl SimulatedPorts {
                 let detail = "not authorized to perform this".to_owned();
                 Err(PortError::Denied { operation: verb, object: object.to_owned(), detail }.into())
             }
-            Some(PortFault::NotKnownYet) => {
-                Err(PortError::NotFound { operation: verb, object: object.to_owned() }.into())
-            }
             Some(PortFault::FailsBefore) => Err(lost().into()),
             Some(PortFault::FailsAfter) => effect().and_then(|_| Err(lost().into())),
             Some(PortFault::Twice) => effect().and_then(|_| effect()),
@@ -126,6 +126,12 @@ impl SimulatedPorts {
                 account.tell(|| format!("call {number:3}: {}, and the function dies", outcome(&done)));
                 account.order(Order::Kill(self.caller.invocation));
                 std::future::pending().await
+            }
+            Some(PortFault::KnownLate) => {
+                account.world.settle_after(KNOWN_AFTER);
+                let done = effect();
+                account.world.settle_after(SignedDuration::ZERO);
+                done
             }
             _ => effect(),
         };

@@ -166,7 +166,7 @@ pub(super) fn exhaust(wanted: impl Fn(&Scenario) -> bool) -> Report {
         let ran = run(&alone, false);
         let from = if alone.scenario.shape == Shape::TwoRules { ran.before_the_script.saturating_sub(1) } else { 0 };
         for call in from..ran.calls.len() {
-            for fault in FAULTS {
+            for fault in FAULTS.into_iter().filter(|fault| fault.can_happen_at(ran.calls[call])) {
                 cases.push(Case { faults: BTreeMap::from([(call, fault)]), ..alone.clone() });
             }
         }

@@ -23,7 +23,7 @@ pub use store::{Metric, Store};
 
 use crate::aws_error::AwsError;
 use alarm::Alarm;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -35,6 +35,10 @@ pub struct CloudWatch {
     /// How late the metrics of AWS services are. What an application puts is there at once.
     pub lateness: Lateness,
     alarms: BTreeMap<String, Alarm>,
+    /// How long a new alarm is not known everywhere.
+    settles_after: SignedDuration,
+    /// New alarms, until they are known everywhere.
+    settling: BTreeMap<String, Timestamp>,
     history: Vec<alarm::Transition>,
     evaluated_until: Option<i64>,
     region: String,
@@ -59,6 +63,8 @@ impl CloudWatch {
             store: Store::default(),
             lateness: Lateness::AWS,
             alarms: BTreeMap::new(),
+            settles_after: SignedDuration::ZERO,
+            settling: BTreeMap::new(),
             history: Vec::new(),
             evaluated_until: None,
             region: region.to_owned(),
@@ -69,6 +75,11 @@ impl CloudWatch {
             data_point_limit: 100_800,
             metric_data_status: "Complete",
         }
+    }
+
+    /// For so long after the creation of an alarm, reads do not find it, as on AWS at times; at first they do at once.
+    pub fn set_settling_time(&mut self, settles_after: SignedDuration) {
+        self.settles_after = settles_after;
     }
 
     /// Refuses log alarms as an unknown type, as a partition may.
@@ -97,6 +108,7 @@ impl CloudWatch {
     /// # Errors
     /// As AWS answers: `ValidationError`, `ResourceNotFound`, `InvalidParameterValue`, ...
     pub fn call(&mut self, now: Timestamp, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        self.settling.retain(|_, until| *until > now);
         match operation {
             "PutMetricAlarm" => self.put_metric_alarm(now, input),
             "PutCompositeAlarm" => self.put_composite_alarm(now, input),

@@ -42,9 +42,9 @@ pub struct Elbv2 {
     tags: BTreeMap<String, BTreeMap<String, String>>,
     throttle: Option<Throttle>,
     largest_page: usize,
-    /// How long the tags and attributes of a new group are not known everywhere.
+    /// How long a new group is not known everywhere.
     settles_after: SignedDuration,
-    /// New groups, until their tags and attributes are known.
+    /// New groups, until they are known everywhere.
     settling: BTreeMap<String, Timestamp>,
 }
 
@@ -75,22 +75,16 @@ impl Elbv2 {
         self.largest_page = items.max(1);
     }
 
-    /// For so long after the creation of a target group, calls about its tags and attributes do not find it, as on AWS
-    /// at times; at first they do at once.
+    /// For so long after the creation of a target group, calls that name its ARN do not find it, as on AWS at times; at
+    /// first they do at once.
     pub fn set_settling_time(&mut self, settles_after: SignedDuration) {
         self.settles_after = settles_after;
     }
 
-    /// Refuses a call about the tags or attributes of a group that is not known everywhere.
-    fn check_settled(&mut self, now: Timestamp, operation: &str, input: &Tree) -> Result<(), AwsError> {
+    /// Refuses a call that names a group which is not known everywhere.
+    fn check_settled(&mut self, now: Timestamp, input: &Tree) -> Result<(), AwsError> {
         self.settling.retain(|_, until| *until > now);
-        let asks =
-            ["DescribeTags", "AddTags", "RemoveTags", "DescribeTargetGroupAttributes", "ModifyTargetGroupAttributes"];
-        if !asks.contains(&operation) {
-            return Ok(());
-        }
-        let mut asked = input.texts_at("ResourceArns").into_iter().chain(input.text_at("TargetGroupArn"));
-        let unknown = asked.find(|arn| self.settling.contains_key(*arn));
+        let unknown = self.settling.keys().find(|arn| names(input, arn));
         unknown.map_or(Ok(()), |arn| Err(groups::group_not_found(arn)))
     }
 
@@ -100,7 +94,7 @@ impl Elbv2 {
             throttle.admit(now, operation)?;
         }
         self.let_drained_targets_go(now);
-        self.check_settled(now, operation, input)?;
+        self.check_settled(now, input)?;
         match operation {
             "CreateLoadBalancer" => self.create_load_balancer_call(now, input),
             "DescribeLoadBalancers" => self.describe_load_balancers(input),
@@ -133,6 +127,14 @@ impl Elbv2 {
             )),
         }
     }
+}
+
+/// Whether an input names an ARN: as what it is about, in a list, or in actions that forward to it.
+fn names(input: &Tree, arn: &str) -> bool {
+    let lists = ["ResourceArns", "TargetGroupArns"].iter().any(|key| input.texts_at(key).contains(&arn));
+    let inner = ["Actions", "DefaultActions", "TargetGroups"].into_iter().flat_map(|key| input.list_at(key));
+    let forwards = input.get("ForwardConfig").into_iter().chain(inner).any(|inner| names(inner, arn));
+    lists || forwards || input.text_at("TargetGroupArn") == Some(arn)
 }
 
 /// A required text parameter.

@@ -61,6 +61,13 @@ impl World {
         look(&mut self.locked())
     }
 
+    /// For so long after their creation, calls do not find new target groups and alarms; at first they do at once.
+    pub fn settle_after(&self, settles_after: SignedDuration) {
+        let mut state = self.locked();
+        state.elbv2.set_settling_time(settles_after);
+        state.cloudwatch.set_settling_time(settles_after);
+    }
+
     /// The world's time.
     pub fn now(&self) -> Timestamp {
         self.locked().now

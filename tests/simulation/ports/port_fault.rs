@@ -23,8 +23,8 @@ pub(crate) enum PortFault {
     DiesAfter,
     /// The execution that the call is made for is stopped by a person.
     Stopped,
-    /// What was created a moment ago is not known yet: no effect. Only stories ask for it.
-    NotKnownYet,
+    /// It takes effect, and for a while other calls do not find what it has created.
+    KnownLate,
     /// An alarm fires, and its event comes once.
     Alarm,
     /// An alarm fires, and its event comes twice.
@@ -35,7 +35,7 @@ pub(crate) enum PortFault {
     AlarmUnheard,
 }
 
-pub(in crate::simulation) const FAULTS: [PortFault; 13] = [
+pub(in crate::simulation) const FAULTS: [PortFault; 14] = [
     PortFault::Throttled,
     PortFault::Denied,
     PortFault::FailsBefore,
@@ -44,6 +44,7 @@ pub(in crate::simulation) const FAULTS: [PortFault; 13] = [
     PortFault::Hangs,
     PortFault::DiesBefore,
     PortFault::DiesAfter,
+    PortFault::KnownLate,
     PortFault::Stopped,
     PortFault::Alarm,
     PortFault::AlarmTwice,
@@ -52,6 +53,11 @@ pub(in crate::simulation) const FAULTS: [PortFault; 13] = [
 ];
 
 impl PortFault {
+    /// Whether a call of that verb can meet it.
+    pub(in crate::simulation) fn can_happen_at(self, verb: &str) -> bool {
+        self != Self::KnownLate || ["create_group", "put_alarm"].contains(&verb)
+    }
+
     /// Whether a migration must end as if it had not happened: AWS or a process had a bad moment, nobody asked for
     /// anything.
     pub(in crate::simulation) fn is_a_bad_moment(self) -> bool {

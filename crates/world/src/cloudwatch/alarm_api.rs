@@ -54,7 +54,10 @@ impl CloudWatch {
             name: name.clone(),
         };
         let alarm = match self.alarms.remove(&name) {
-            None => fresh,
+            None => {
+                self.settling.insert(name.clone(), now + self.settles_after);
+                fresh
+            }
             Some(old) => Alarm { watch: fresh.watch, request: fresh.request, configured: now, ..old },
         };
         self.alarms.insert(name, alarm);
@@ -76,6 +79,7 @@ impl CloudWatch {
         let found: Vec<&Alarm> = self
             .alarms
             .values()
+            .filter(|alarm| !self.settling.contains_key(&alarm.name))
             .filter(|alarm| names.is_empty() || names.contains(&alarm.name))
             .filter(|alarm| prefix.is_none_or(|prefix| alarm.name.starts_with(prefix)))
             .filter(|alarm| state.is_none_or(|state| alarm.state.as_str() == state))
@@ -189,7 +193,8 @@ impl CloudWatch {
     fn alarm_of(&self, input: &Value) -> Result<String, AwsError> {
         let arn = required_text(input, "ResourceARN")?;
         let name = arn.rsplit_once(":alarm:").map_or(arn, |(_, name)| name);
-        self.alarms.contains_key(name).then(|| name.to_owned()).ok_or_else(|| not_found(name))
+        let known = self.alarms.contains_key(name) && !self.settling.contains_key(name);
+        known.then(|| name.to_owned()).ok_or_else(|| not_found(name))
     }
 }
 

@@ -138,12 +138,15 @@ fn a_new_group_is_not_known_everywhere_at_once_where_a_test_asks_for_it() {
     let asked = [
         ("DescribeTags", json!({"ResourceArns": [scene.old, new]})),
         ("DescribeTargetGroupAttributes", json!({"TargetGroupArn": new})),
+        ("DescribeTargetGroups", json!({"TargetGroupArns": [new]})),
+        ("RegisterTargets", json!({"TargetGroupArn": new, "Targets": [{"Id": "i-0new"}]})),
+        ("ModifyRule", json!({"RuleArn": scene.rule, "Actions": [{"Type": "forward", "TargetGroupArn": new}]})),
     ];
     for (operation, input) in &asked {
         let error = scene.elb.call_json(after(9), operation, input).unwrap_err();
         assert_eq!(error.code, "TargetGroupNotFound", "{operation}");
     }
-    scene.elb.call_json(after(9), "DescribeTargetGroups", &json!({"TargetGroupArns": [new]})).unwrap();
+    scene.elb.call_json(after(9), "DescribeTargetGroups", &json!({"Names": ["fresh"]})).unwrap();
     scene.elb.call_json(after(9), "DescribeTags", &json!({"ResourceArns": [scene.old]})).unwrap();
     for (operation, input) in &asked {
         scene.elb.call_json(after(10), operation, input).unwrap();
