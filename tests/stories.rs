@@ -16,6 +16,7 @@ mod pace;
 mod planning;
 mod resuming;
 mod rolling_back;
+mod sdk_retries;
 mod shifting;
 mod slow_answers;
 pub(crate) mod stage;

@@ -46,6 +46,8 @@ pub(crate) struct Account {
     invocations: AtomicU64,
     /// How long calls take.
     pace: Pace,
+    /// Whether the SDK's own retries are between the actions and the world.
+    pub(super) has_the_sdks_retries: bool,
 }
 
 enum Pace {
@@ -88,6 +90,11 @@ impl Account {
         Self { pace: Pace::Stated, ..Self::of_story() }
     }
 
+    /// As [`Account::of_measurement`], and the SDK retries each call as it does on AWS, in virtual time.
+    pub(crate) fn of_measurement_through_the_sdk() -> Self {
+        Self { has_the_sdks_retries: true, ..Self::of_measurement() }
+    }
+
     /// The simulation's account, with a watched service.
     pub(super) fn watched(shape: Shape, seed: u64, log: RunLog, broken: Option<Breakage>) -> Self {
         let world = World::new(START.parse().unwrap(), seed);
@@ -109,6 +116,7 @@ impl Account {
             orders: Mutex::default(),
             invocations: AtomicU64::default(),
             pace: Pace::AtOnce,
+            has_the_sdks_retries: false,
             world,
         }
     }

@@ -3,9 +3,11 @@
 mod balancers;
 pub(crate) mod calls;
 pub(crate) mod port_fault;
+mod sdk;
 mod table;
 
 use self::port_fault::PortFault;
+use self::sdk::{Patience, Transient};
 use super::account::{Account, Order};
 use super::breakage::Breakage;
 use super::timers::{Sleep, VirtualClock, at_once};
@@ -80,6 +82,23 @@ impl SimulatedPorts {
     ) -> Result<T, E>
     where
         T: Debug + Send,
+        E: From<PortError> + Transient + Debug + Send,
+    {
+        if !self.account.has_the_sdks_retries {
+            return self.attempt(verb, object, &effect).await;
+        }
+        Patience::of(verb).spend(&self.account, (verb, object), || self.attempt(verb, object, &effect)).await
+    }
+
+    /// One request.
+    async fn attempt<T, E>(
+        &self,
+        verb: &'static str,
+        object: &str,
+        effect: &(impl Fn() -> Result<T, E> + Sync),
+    ) -> Result<T, E>
+    where
+        T: Debug + Send,
         E: From<PortError> + Debug + Send,
     {
         let account = &self.account;
@@ -99,6 +118,8 @@ impl SimulatedPorts {
             }
             Some(PortFault::Stopped) => account.order(Order::Stop(self.caller.invocation)),
             Some(alarm) if alarm.is_alarm() => account.order(Order::Alarm(alarm)),
+            // The client gives the request up, and calls again or not.
+            Some(PortFault::Hangs) if account.has_the_sdks_retries => std::future::pending().await,
             Some(PortFault::Hangs) => {
                 account.order(Order::Hang(self.caller.invocation));
                 Sleep::until(account, self.caller.deadline + SignedDuration::from_secs(5)).await;

@@ -141,6 +141,16 @@ impl SimulatedRun {
         }
     }
 
+    /// Runs for so long, whatever is left to do.
+    pub(crate) fn run_for(&mut self, span: SignedDuration) {
+        let until = self.account.now() + span;
+        // Time stops there.
+        self.due(until, Due::Script);
+        while self.account.now() < until {
+            self.run_until_quiet(until.duration_since(self.account.now()) - SignedDuration::from_nanos(1), span);
+        }
+    }
+
     /// Whether nothing runs and only periodic work is due. A migration that is neither over nor halted still waits for
     /// the sweep, which takes two minutes when its execution was never started.
     fn is_quiet(&self) -> bool {

@@ -50,6 +50,11 @@ impl Stage {
         Self::on(Account::of_measurement())
     }
 
+    /// The same, and the SDK retries each call as it does on AWS.
+    pub(crate) fn through_the_sdk() -> Self {
+        Self::on(Account::of_measurement_through_the_sdk())
+    }
+
     /// A stage on which something is broken on purpose.
     pub(crate) fn broken(breakage: Option<Breakage>) -> Self {
         Self::on(Account::of_broken_story(breakage))
@@ -200,6 +205,11 @@ impl Stage {
         let rests = self.run.run_until_quiet(BOUND, SignedDuration::ZERO);
         self.run.end_schedules();
         assert!(rests, "not at rest in time: {:#?}\n{}", self.heads(), self.told());
+    }
+
+    /// Runs everything without scheduled sweeps for so long.
+    pub(crate) fn run_for(&mut self, span: SignedDuration) {
+        self.run.run_for(span);
     }
 
     /// Runs the machines and delivers the events until nothing is left to do, without scheduled sweeps.
