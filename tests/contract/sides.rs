@@ -220,11 +220,18 @@ impl CallObserver for ServedCalls {
 impl Served {
     /// Serves a copy of a world, at its time, and the table.
     pub(crate) async fn of(world: &World) -> Self {
+        Self::of_with(world, Vec::new()).await
+    }
+
+    /// The same, and these services.
+    pub(crate) async fn of_with(world: &World, mut services: Vec<(&'static str, Arc<dyn AwsService>)>) -> Self {
         let clock = WorldClock::starting_at(world.now(), STANDS_STILL);
         let (elbv2, cloudwatch) = world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone()));
         let elbv2 = Elbv2Api::new(Arc::new(Mutex::new(elbv2)), clock.clone());
         let cloudwatch = CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock);
-        Self::start(vec![("elasticloadbalancing", Arc::new(elbv2)), ("monitoring", Arc::new(cloudwatch))]).await
+        services.push(("elasticloadbalancing", Arc::new(elbv2)));
+        services.push(("monitoring", Arc::new(cloudwatch)));
+        Self::start(services).await
     }
 
     /// Serves the table and these services.

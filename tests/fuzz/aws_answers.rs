@@ -14,15 +14,25 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
-use crossfade_aws::{Connections, connect_with};
+use crossfade_aws::{Connections, Machines, connect_with, machines_with};
+use crossfade_domain::comparison::{ComparedPair, GroupPair, queries};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, TargetGroupArn};
+use crossfade_rehearsal::clock::{Work, WorldClock};
+use crossfade_rehearsal::endpoints::aws_service::AwsService;
+use crossfade_rehearsal::endpoints::step_functions::StepFunctionsApi;
+use crossfade_rehearsal::functions::lambda_host::Functions;
+use crossfade_rehearsal::functions::orchestrator::Orchestrator;
+use crossfade_rehearsal::wiring::Wiring;
 use crossfade_world::World;
+use crossfade_world::cloudwatch::{Lateness, Outcome, RequestRecord};
+use crossfade_world::states::{Status, TaskError};
 use crossfade_world::world::ServiceOnBalancer;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -37,7 +47,7 @@ struct Answer {
 }
 
 /// The calls of ports whose answers are changed.
-const CALLS: [&str; 15] = [
+const CALLS: [&str; 19] = [
     "load_balancers",
     "listeners",
     "routes",
@@ -50,6 +60,10 @@ const CALLS: [&str; 15] = [
     "groups_of_service",
     "alarms",
     "firings",
+    "metric_data",
+    "status",
+    "describe",
+    "last_answer",
     "head",
     "events",
     "holders",
@@ -77,9 +91,12 @@ pub(super) fn answers() -> Case {
 async fn record(wire: &Arc<Wire>) -> (Vec<(&'static str, Vec<Answer>)>, Asked, Connections) {
     let world = World::new("2026-11-02T03:00:00Z".parse().unwrap(), 1);
     let users = world.add_service("public", "users-swarm", &["a.test", "b.test"]);
+    serve_requests(&world, &users);
     world.add_alarm("users-5xx");
     world.fire_alarm("users-5xx");
-    let served = Served::of(&world).await;
+    let (orchestrator, execution) = executed(&world).await;
+    let states: Arc<dyn AwsService> = Arc::new(StepFunctionsApi::new(orchestrator.executions()));
+    let served = Served::of_with(&world, vec![("states", states)]).await;
     let ledger = served.ledger().await;
     let begun = start("users", 1, &[route(1), route(2)], &["users-5xx"]);
     ledger.take(None, &begun.head, &begun.plan, &begun.event).await.unwrap();
@@ -91,7 +108,7 @@ async fn record(wire: &Arc<Wire>) -> (Vec<(&'static str, Vec<Answer>)>, Asked, C
         .sleep_impl(SharedAsyncSleep::new(NoSleep))
         .build();
     let connections = connect_with(&config, &settings());
-    let asked = Asked::of(&users);
+    let asked = Asked::of(&users, machines_with(&config), execution);
     let mut recorded = Vec::new();
     for call in CALLS {
         asked.ask(&connections, call).await.unwrap_or_else(|error| panic!("{call}: {error}"));
@@ -100,6 +117,73 @@ async fn record(wire: &Arc<Wire>) -> (Vec<(&'static str, Vec<Answer>)>, Asked, C
         recorded.push((call, answers));
     }
     (recorded, asked, connections)
+}
+
+/// Two minutes of requests on a service, all of which have arrived.
+fn serve_requests(world: &World, users: &ServiceOnBalancer) {
+    let dimension = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
+    let record = RequestRecord {
+        load_balancer: dimension(&users.load_balancer).replacen("loadbalancer/", "", 1),
+        target_group: Some(dimension(&users.old_group)),
+        outcome: Outcome::Target(200),
+        latency_seconds: 0.02,
+    };
+    world.with(|state| {
+        state.cloudwatch.lateness = Lateness::NONE;
+        for _ in 0..3 {
+            state.cloudwatch.record_request(state.now, &record);
+        }
+    });
+    world.advance(SignedDuration::from_mins(5));
+}
+
+const MACHINE: &str = r#"
+Resources:
+  LookFunction:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: look } }
+    Properties: { FunctionName: crossfade-look }
+  Move:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Name: crossfade-move
+      DefinitionSubstitutions: { LookFunction: !GetAtt LookFunction.Arn }
+      Definition:
+        StartAt: Look
+        States:
+          Look:
+            Type: Task
+            Resource: arn:aws:states:::lambda:invoke
+            Parameters: { FunctionName: "${LookFunction}", Payload: { cursor.$: $ } }
+            OutputPath: $.Payload
+            Next: Rolled back
+          Rolled back: { Type: Fail, Error: RolledBack, Cause: "{\"errorMessage\": \"users-5xx fires\"}" }
+"#;
+
+/// Answers as a function does.
+struct Looks;
+
+#[async_trait::async_trait]
+impl Functions for Looks {
+    async fn invoke(&self, _: &str, _: Value, work: Work) -> (Result<Value, TaskError>, Work) {
+        (Ok(json!({"verdict": "rollBack", "reason": "users-5xx fires", "waitSeconds": 0})), work)
+    }
+}
+
+/// An execution that has called a function and has failed.
+async fn executed(world: &World) -> (Orchestrator, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("template.yaml");
+    std::fs::write(&template, MACHINE).unwrap();
+    let clock = WorldClock::starting_at(world.now(), 1e9);
+    let orchestrator = Orchestrator::start(&Wiring::read(&template).unwrap(), Arc::new(Looks), &clock, 7).unwrap();
+    let executions = orchestrator.executions();
+    let machine = "arn:aws:states:eu-west-1:000000000000:stateMachine:crossfade-move";
+    let execution = executions.start_execution(machine, None, json!({"service": "users"})).unwrap();
+    while executions.describe(&execution).unwrap().status == Status::Running {
+        tokio::task::yield_now().await;
+    }
+    (orchestrator, execution)
 }
 
 /// The answers with one of them changed.
@@ -123,21 +207,25 @@ struct Asked {
     listener: ListenerArn,
     rule: RouteId,
     group: TargetGroupArn,
+    machines: Machines,
+    execution: String,
 }
 
 impl Asked {
-    fn of(users: &ServiceOnBalancer) -> Self {
+    fn of(users: &ServiceOnBalancer, machines: Machines, execution: String) -> Self {
         Self {
             load_balancer: LoadBalancerArn::parse(users.load_balancer.clone()).unwrap(),
             listener: ListenerArn::parse(users.listener.clone()).unwrap(),
             rule: RouteId::parse(users.rules[0].clone()).unwrap(),
             group: TargetGroupArn::parse(users.old_group.clone()).unwrap(),
+            machines,
+            execution,
         }
     }
 
     /// Asks through the ports; the error is its chain.
     async fn ask(&self, to: &Connections, call: &str) -> Result<(), String> {
-        let Connections { routes, target_groups, tagging, alarms, ledger, .. } = to;
+        let Connections { routes, target_groups, tagging, alarms, metrics, executions, ledger } = to;
         let group = self.group.as_str().to_owned();
         let names = ["users-5xx".to_owned()];
         let users = service("users");
@@ -154,6 +242,19 @@ impl Asked {
             "groups_of_service" => said(tagging.groups_of_service(&users).await),
             "alarms" => said(alarms.alarms(&names).await),
             "firings" => said(alarms.firings(&names, Timestamp::UNIX_EPOCH).await),
+            "metric_data" => {
+                let pair = GroupPair {
+                    load_balancer: self.load_balancer.clone(),
+                    old: self.group.clone(),
+                    new: self.group.clone(),
+                };
+                let asked = queries(&[ComparedPair { pair, slow_above_seconds: Some(0.2), sticky: false }]);
+                let until = "2026-11-02T03:05:00Z".parse().expect("it is a time");
+                said(metrics.data(&asked, until - SignedDuration::from_mins(5), until).await)
+            }
+            "status" => said(executions.status(&self.execution).await),
+            "describe" => said(self.machines.describe(&self.execution).await),
+            "last_answer" => said(self.machines.last_answer(&self.execution).await),
             "head" => said(ledger.head(&users).await),
             "events" => said(ledger.events(&users, &start("users", 1, &[], &[]).head.migration).await),
             _ => said(ledger.holders(&[route(1), route(2)]).await),

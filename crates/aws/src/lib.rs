@@ -65,6 +65,11 @@ impl Connections {
     }
 }
 
+/// Step Functions for the command line, from a configuration.
+pub fn machines_with(config: &SdkConfig) -> Machines {
+    Machines::new(clients::step_functions(&clients::with_https(config)))
+}
+
 /// Builds the clients from a configuration. None opens a connection or reads trusted roots before its first call.
 pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
     let config = &clients::with_https(config);

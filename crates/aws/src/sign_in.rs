@@ -6,7 +6,7 @@
 use crate::classify::failed;
 use crate::https::https;
 use crate::machines::Machines;
-use crate::{Connections, Settings, clients, connect_with};
+use crate::{Connections, Settings, connect_with, machines_with};
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds;
@@ -117,7 +117,7 @@ pub async fn sign_in(options: &SignInOptions) -> Result<SignedIn, SignInError> {
         roll_back_machine: Some(machine_arn(&caller, &region, &options.stack, "roll-back-service")),
         stack: options.stack.clone(),
     };
-    let machines = Machines::new(clients::step_functions(&config));
+    let machines = machines_with(&config);
     Ok(SignedIn { caller, region, connections: connect_with(&config, &settings), machines })
 }
 
