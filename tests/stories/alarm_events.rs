@@ -108,6 +108,54 @@ fn invariant_9_an_event_of_another_account_or_region_is_ignored() {
 }
 
 #[test]
+fn contributors_of_an_alarm_begin_no_rollback_of_their_own() {
+    let (mut stage, _) = Stage::with_users();
+    stage.world.add_grouped_alarm("users-by-group");
+    stage.world.take_events();
+    let mut policy = users();
+    policy["service"]["alarms"] = json!(["users-by-group"]);
+    stage.migrate_until("Check alarms", policy);
+    // Two time series breach, so the alarm fires; one of them recovers, and the alarm stays.
+    stage.world.change_contributor("users-by-group", "users-swarm", true);
+    stage.world.fire_alarm("users-by-group");
+    stage.world.change_contributor("users-by-group", "users-eks", true);
+    stage.world.change_contributor("users-by-group", "users-eks", false);
+    let reactions = |stage: &Stage| stage.calls.numbers_of("guarded_by").len();
+    let before = reactions(&stage);
+    stage.run_machines();
+    assert_eq!(reactions(&stage) - before, 1, "one event of four is the alarm's\n{}", stage.told());
+    let begun = stage.recorded("users", |event| matches!(event.kind, EventKind::RollbackBegun { .. }).then_some(()));
+    assert_eq!((begun.len(), stage.head("users").phase), (1, Phase::RolledBack), "{}", stage.told());
+}
+
+#[test]
+fn a_contributor_that_recovers_is_not_an_alarm_that_fires() {
+    let stage = at_five_percent();
+    let mut quiet = event("users-5xx", &stage.world.now().to_string());
+    quiet["detail-type"] = json!("CloudWatch Alarm Contributor State Change");
+    quiet["detail"]["alarmContributor"] = json!({"id": "6d442278dba546f6", "attributes": {"TargetGroup": "users"}});
+    quiet["detail"]["state"]["value"] = json!("OK");
+    assert_eq!(react(&stage, &quiet)["services"], json!([]));
+    assert_eq!((stage.step("users"), stage.head("users").phase), (Some(1), Phase::Moving));
+}
+
+#[test]
+fn a_composite_alarm_whose_actions_are_suppressed_rolls_back_all_the_same() {
+    let (mut stage, _) = Stage::with_users();
+    stage.world.add_alarm("maintenance");
+    stage.world.add_suppressed_alarm("users-any", "users-5xx", "maintenance");
+    stage.world.fire_alarm("maintenance");
+    stage.world.take_events();
+    let mut policy = users();
+    policy["service"]["alarms"] = json!(["users-any"]);
+    stage.once_before("Check alarms", |world| world.fire_alarm("users-5xx"));
+    stage.migrate(policy);
+    let head = stage.head("users");
+    assert_eq!(head.phase, Phase::RolledBack, "{}", stage.told());
+    assert_eq!(head.rollback.unwrap().trigger, Trigger::AlarmEvent);
+}
+
+#[test]
 fn a_time_that_cannot_be_read_rolls_back_rather_than_not() {
     let stage = at_five_percent();
     react(&stage, &event("users-5xx", "yesterday"));

@@ -16,6 +16,7 @@ mod metric_api;
 mod query;
 mod statistic;
 mod store;
+mod suppressor;
 
 pub use balancer_metrics::{Outcome, RequestRecord};
 pub use lateness::Lateness;
@@ -40,6 +41,8 @@ pub struct CloudWatch {
     /// New alarms, until they are known everywhere.
     settling: BTreeMap<String, Timestamp>,
     history: Vec<alarm::Transition>,
+    /// Events of contributors that were not taken yet.
+    of_contributors: Vec<Value>,
     evaluated_until: Option<i64>,
     region: String,
     account: String,
@@ -66,6 +69,7 @@ impl CloudWatch {
             settles_after: SignedDuration::ZERO,
             settling: BTreeMap::new(),
             history: Vec::new(),
+            of_contributors: Vec::new(),
             evaluated_until: None,
             region: region.to_owned(),
             account: account.to_owned(),
@@ -113,7 +117,7 @@ impl CloudWatch {
             "PutMetricAlarm" => self.put_metric_alarm(now, input),
             "PutCompositeAlarm" => self.put_composite_alarm(now, input),
             "PutLogAlarm" => self.put_log_alarm(now, input),
-            "DescribeAlarms" => self.describe_alarms(input),
+            "DescribeAlarms" => self.describe_alarms(now, input),
             "DescribeAlarmHistory" => self.describe_alarm_history(input),
             "DeleteAlarms" => Ok(self.delete_alarms(input)),
             "SetAlarmState" => self.set_alarm_state(now, input),

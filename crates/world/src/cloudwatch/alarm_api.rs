@@ -3,6 +3,7 @@
 use super::CloudWatch;
 use super::alarm::{Alarm, Comparison, Condition, Missing, Watch};
 use super::composite::Rule;
+use super::event;
 use super::input::{integer, list, metric, number, page, required_text, seconds, text, texts};
 use super::query::{self, Query, Source, period_of, valid_period};
 use super::statistic::Statistic;
@@ -26,6 +27,7 @@ impl CloudWatch {
         if let Some(unknown) = rule.children().into_iter().find(|child| !self.alarms.contains_key(*child)) {
             return Err(AwsError::validation(format!("alarm {unknown} of the rule does not exist")));
         }
+        self.check_suppressor(input)?;
         let answer = self.put(now, input, Watch::Composite(rule))?;
         self.settle_composites(now);
         Ok(answer)
@@ -64,7 +66,7 @@ impl CloudWatch {
         Ok(json!({}))
     }
 
-    pub(super) fn describe_alarms(&self, input: &Value) -> Result<Value, AwsError> {
+    pub(super) fn describe_alarms(&self, now: Timestamp, input: &Value) -> Result<Value, AwsError> {
         let names = texts(input, "AlarmNames");
         if names.len() > 100 {
             return Err(AwsError::validation("AlarmNames has at most 100 members"));
@@ -88,7 +90,7 @@ impl CloudWatch {
         let size = integer(input, "MaxRecords").and_then(|most| usize::try_from(most).ok()).unwrap_or(50);
         let (shown, next) = page(&found, input, size.clamp(1, self.page_limit))?;
         let of_type = |kind: &str| -> Vec<Value> {
-            shown.iter().filter(|alarm| alarm.watch.kind() == kind).map(|alarm| describe(alarm)).collect()
+            shown.iter().filter(|alarm| alarm.watch.kind() == kind).map(|alarm| self.described(alarm, now)).collect()
         };
         let mut answer = json!({
             "MetricAlarms": of_type("MetricAlarm"),
@@ -99,6 +101,15 @@ impl CloudWatch {
             answer["NextToken"] = next.into();
         }
         Ok(answer)
+    }
+
+    fn described(&self, alarm: &Alarm, now: Timestamp) -> Value {
+        let mut described = describe(alarm);
+        if let Some(by) = self.suppressed_by(alarm, now) {
+            described["ActionsSuppressedBy"] = by.into();
+            described["ActionsSuppressedReason"] = event::suppressed_reason(by).into();
+        }
+        described
     }
 
     /// Left out, they are metric alarms alone.

@@ -106,8 +106,9 @@ impl CloudWatch {
         alarm.reason_data = reason_data;
         alarm.updated = now;
         alarm.transitioned = now;
-        self.events += 1;
-        let event = event::state_change(alarm, &before, now, &self.region, &self.account, self.events);
+        let alarm = alarm.clone();
+        let sender = self.next_event(now);
+        let event = sender.state_change(&alarm, &before, self.suppressed_by(&alarm, now));
         self.history.push(Transition {
             alarm: name.to_owned(),
             at: now,
@@ -119,8 +120,23 @@ impl CloudWatch {
         });
     }
 
+    /// One of the time series that an alarm with `GROUP BY` watches changes its state, and sends an event of its own.
+    /// The alarm's own state is that of all its contributors together, and is set apart from this.
+    pub fn change_contributor(&mut self, now: Timestamp, alarm: &str, contributor: &str, state: AlarmState) {
+        let Some(alarm) = self.alarms.get(alarm).cloned() else { return };
+        let event = self.next_event(now).contributor_change(&alarm, contributor, state);
+        self.of_contributors.push(event);
+    }
+
+    fn next_event(&mut self, now: Timestamp) -> event::Sender {
+        self.events += 1;
+        event::Sender { now, region: self.region.clone(), account: self.account.clone(), number: self.events }
+    }
+
     pub(super) fn take_events(&mut self) -> Vec<serde_json::Value> {
-        self.history.iter_mut().filter_map(|transition| transition.event.take()).collect()
+        let mut events = std::mem::take(&mut self.of_contributors);
+        events.extend(self.history.iter_mut().filter_map(|transition| transition.event.take()));
+        events
     }
 }
 

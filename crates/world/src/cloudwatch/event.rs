@@ -2,6 +2,7 @@
 
 use super::alarm::{Alarm, Watch};
 use super::query::{Query, Source};
+use crossfade_domain::alarms::alarm::AlarmState;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -10,37 +11,66 @@ pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
 }
 
-pub(super) fn state_change(
-    alarm: &Alarm,
-    before: &Alarm,
-    now: Timestamp,
-    region: &str,
-    account: &str,
-    number: u64,
-) -> Value {
-    let side = |alarm: &Alarm, at: Timestamp| {
-        let mut state = json!({"value": alarm.state.as_str(), "reason": alarm.reason, "timestamp": time(at)});
-        if let Some(data) = &alarm.reason_data {
-            state["reasonData"] = Value::String(data.to_string());
+/// Who sends an event, and when.
+pub(super) struct Sender {
+    pub(super) now: Timestamp,
+    pub(super) region: String,
+    pub(super) account: String,
+    pub(super) number: u64,
+}
+
+impl Sender {
+    pub(super) fn state_change(&self, alarm: &Alarm, before: &Alarm, suppressed_by: Option<&'static str>) -> Value {
+        let side = |alarm: &Alarm, at: Timestamp| {
+            let mut state = json!({"value": alarm.state.as_str(), "reason": alarm.reason, "timestamp": time(at)});
+            if let Some(data) = &alarm.reason_data {
+                state["reasonData"] = Value::String(data.to_string());
+            }
+            state
+        };
+        let mut state = side(alarm, self.now);
+        if let Some(by) = suppressed_by {
+            state["actionsSuppressedBy"] = by.into();
+            state["actionsSuppressedReason"] = suppressed_reason(by).into();
         }
-        state
-    };
-    json!({
-        "version": "0",
-        "id": format!("c4c1c1c9-0000-4000-8000-{number:012x}"),
-        "detail-type": "CloudWatch Alarm State Change",
-        "source": "aws.cloudwatch",
-        "account": account,
-        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        "region": region,
-        "resources": [alarm.arn],
-        "detail": {
+        let detail = json!({
             "alarmName": alarm.name,
             "configuration": configuration(alarm),
             "previousState": side(before, before.updated),
-            "state": side(alarm, now),
-        },
-    })
+            "state": state,
+        });
+        self.event("CloudWatch Alarm State Change", alarm, &detail)
+    }
+
+    /// It has neither a previous state nor data about the reason.
+    pub(super) fn contributor_change(&self, alarm: &Alarm, contributor: &str, state: AlarmState) -> Value {
+        let detail = json!({
+            "alarmName": alarm.name,
+            "alarmContributor": {"id": format!("{contributor:0>16.16}"), "attributes": {"TargetGroup": contributor}},
+            "configuration": configuration(alarm),
+            "state": {"value": state.as_str(), "reason": "a contributor changed", "timestamp": time(self.now)},
+        });
+        self.event("CloudWatch Alarm Contributor State Change", alarm, &detail)
+    }
+
+    fn event(&self, kind: &str, alarm: &Alarm, detail: &Value) -> Value {
+        json!({
+            "version": "0",
+            "id": format!("c4c1c1c9-0000-4000-8000-{:012x}", self.number),
+            "detail-type": kind,
+            "source": "aws.cloudwatch",
+            "account": self.account,
+            "time": self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "region": self.region,
+            "resources": [alarm.arn],
+            "detail": detail,
+        })
+    }
+}
+
+/// Why the actions of an alarm are suppressed.
+pub(super) fn suppressed_reason(by: &str) -> String {
+    format!("Actions suppressed by {by}")
 }
 
 fn configuration(alarm: &Alarm) -> Value {
@@ -52,6 +82,11 @@ fn configuration(alarm: &Alarm) -> Value {
     };
     if let Some(description) = alarm.request.get("AlarmDescription").filter(|text| !text.is_null()) {
         configuration["description"] = description.clone();
+    }
+    for key in ["ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"] {
+        if let Some(value) = alarm.request.get(key).filter(|value| !value.is_null()) {
+            configuration[key.replacen('A', "a", 1)] = value.clone();
+        }
     }
     configuration
 }

@@ -164,6 +164,42 @@ fn a_composite_alarm_follows_its_children_and_history_keeps_what_was_cleared() {
 }
 
 #[test]
+fn a_suppressed_composite_alarm_fires_and_says_that_its_actions_wait() {
+    let mut world = prompt();
+    for name in ["a", "maintenance"] {
+        world.call(at(0), "PutMetricAlarm", &share_alarm(name)).unwrap();
+    }
+    let mut alarm = json!({"AlarmName": "any", "AlarmRule": "ALARM(a)", "ActionsSuppressor": "gone",
+        "ActionsSuppressorWaitPeriod": 120, "ActionsSuppressorExtensionPeriod": 180});
+    assert!(world.call(at(0), "PutCompositeAlarm", &alarm).is_err(), "a suppressor that does not exist");
+    alarm["ActionsSuppressor"] = json!("maintenance");
+    world.call(at(0), "PutCompositeAlarm", &alarm).unwrap();
+    let mut set = |seconds, name: &str, state: &str| {
+        let input = json!({"AlarmName": name, "StateValue": state, "StateReason": "drill"});
+        world.call(at(seconds), "SetAlarmState", &input).unwrap();
+        let types = json!({"AlarmTypes": ["CompositeAlarm"]});
+        let mut described = world.call(at(seconds), "DescribeAlarms", &types).unwrap();
+        let events = world.take_events();
+        let event = events.iter().find(|event| event["detail"]["alarmName"] == "any").cloned();
+        (described["CompositeAlarms"][0].take(), event)
+    };
+    set(10, "maintenance", "ALARM");
+    let (described, event) = set(20, "a", "ALARM");
+    assert_eq!((&described["StateValue"], &described["ActionsSuppressedBy"]), (&json!("ALARM"), &json!("Alarm")));
+    let detail = &event.expect("it fires all the same")["detail"];
+    assert_eq!(
+        (&detail["state"]["value"], &detail["state"]["actionsSuppressedBy"]),
+        (&json!("ALARM"), &json!("Alarm"))
+    );
+    assert_eq!(detail["configuration"]["actionsSuppressor"], "maintenance");
+    assert_eq!(set(30, "maintenance", "OK").0["ActionsSuppressedBy"], "ExtensionPeriod");
+    assert_eq!(set(210, "maintenance", "OK").0["ActionsSuppressedBy"], json!(null), "180 s later");
+    set(220, "a", "OK");
+    assert_eq!(set(300, "a", "ALARM").0["ActionsSuppressedBy"], "WaitPeriod");
+    assert_eq!(set(420, "a", "ALARM").0["ActionsSuppressedBy"], json!(null), "120 s later");
+}
+
+#[test]
 fn metric_data_is_paged_newest_first_and_an_empty_group_shows_in_no_group_metric() {
     let mut world = prompt();
     minute_of_traffic(&mut world, 0, 4);

@@ -3,6 +3,7 @@
 use super::{World, WorldState};
 use crate::aws_error::AwsError;
 use crate::elbv2::ProbeOutcome;
+use crossfade_domain::alarms::alarm::AlarmState;
 use serde_json::json;
 
 impl World {
@@ -31,6 +32,41 @@ impl World {
     /// The alarm changes to ALARM; its event follows.
     pub fn fire_alarm(&self, name: &str) {
         self.locked().set_alarm(name, "ALARM", "Threshold Crossed: fired by hand");
+    }
+
+    /// Makes an alarm on a query with `GROUP BY` that is quiet.
+    pub fn add_grouped_alarm(&self, name: &str) {
+        let query = "SELECT SUM(HTTPCode_Target_5XX_Count) FROM \"AWS/ApplicationELB\" GROUP BY TargetGroup";
+        let alarm = json!({
+            "AlarmName": name, "Metrics": [{"Id": "q", "Expression": query, "Period": 60, "ReturnData": true}],
+            "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        });
+        let mut state = self.locked();
+        let now = state.now;
+        state.cloudwatch.call(now, "PutMetricAlarm", &alarm).expect("the alarm is complete");
+        state.set_alarm(name, "OK", "quiet from the start");
+    }
+
+    /// One of the time series of an alarm with `GROUP BY` begins or ceases to breach; its event follows. The alarm
+    /// itself stays as it is.
+    pub fn change_contributor(&self, alarm: &str, contributor: &str, breaches: bool) {
+        let mut state = self.locked();
+        let now = state.now;
+        let value = if breaches { AlarmState::Alarm } else { AlarmState::Ok };
+        state.cloudwatch.change_contributor(now, alarm, contributor, value);
+        let events = state.cloudwatch.evaluate(now);
+        state.events.extend(events);
+    }
+
+    /// Makes a composite alarm of one child, whose actions another alarm suppresses.
+    pub fn add_suppressed_alarm(&self, name: &str, child: &str, suppressor: &str) {
+        let alarm = json!({
+            "AlarmName": name, "AlarmRule": format!("ALARM({child})"), "ActionsSuppressor": suppressor,
+            "ActionsSuppressorWaitPeriod": 120, "ActionsSuppressorExtensionPeriod": 180,
+        });
+        let mut state = self.locked();
+        let now = state.now;
+        state.cloudwatch.call(now, "PutCompositeAlarm", &alarm).expect("both alarms exist");
     }
 
     /// The alarm changes to OK.
