@@ -4,6 +4,7 @@
 use super::stage::{Stage, users};
 use crate::repository::{read, root};
 use crate::simulation::PortFault;
+use crossfade_actions::ROUTES_WRITTEN_AT_ONCE;
 use crossfade_actions::error::ErrorClass;
 use crossfade_domain::journal::Phase;
 use crossfade_world::elbv2::Throttle;
@@ -15,8 +16,6 @@ use std::time::Duration;
 
 /// The most that a way back may take, of what its calls take alone.
 const GOAL: f64 = 1.3;
-/// Routes that are written at the same time, by Crossfade and by the bare calls.
-const AT_ONCE: usize = 8;
 /// What an account may write at once, and then in a second.
 const BURST: usize = 20;
 const A_SECOND: u32 = 3;
@@ -85,7 +84,7 @@ fn measured(services: usize, routes: usize) -> Duration {
 /// The same calls alone: a read of all routes, the writes, as soon as a lane and the account's budget are free, and a
 /// read of all routes.
 fn bare(routes: usize) -> Duration {
-    let mut lanes = [DESCRIBE; AT_ONCE];
+    let mut lanes = [DESCRIBE; ROUTES_WRITTEN_AT_ONCE];
     for route in 0..routes {
         let refills = u32::try_from((route + 1).saturating_sub(BURST)).unwrap();
         let lane = lanes.iter_mut().min().unwrap();

@@ -31,3 +31,5 @@ mod reads;
 mod retry;
 mod rollback;
 mod routes;
+
+pub use rollback::write_lanes::LANES as ROUTES_WRITTEN_AT_ONCE;

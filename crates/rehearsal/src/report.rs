@@ -61,7 +61,7 @@ pub struct ReturnTime {
     pub routes: usize,
     /// World seconds from the alarm's change of state until every route was read back.
     pub seconds: f64,
-    /// World seconds of reading, writing and reading back the same routes, one call after the other.
+    /// World seconds of reading the same routes, writing as many at a time as Crossfade does, and reading them back.
     pub bare_seconds: f64,
     /// The ratio of the two.
     pub ratio: f64,

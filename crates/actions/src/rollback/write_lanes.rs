@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Routes that are written at the same time. A write takes about 150 ms, so this uses up the account's 20 writes at
 /// once in half a second.
-const LANES: usize = 8;
+pub const LANES: usize = 8;
 /// The time between two writes after AWS has throttled one: it refills 3 a second.
 const REFILL: Duration = Duration::from_millis(334);
 /// How long an invocation begins new writes, in real time. What it has begun, its reads and its records fit into the

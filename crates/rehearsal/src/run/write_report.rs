@@ -10,6 +10,7 @@ use crate::report::{
 use crate::scenario::Outcome;
 use crate::stage::StagedRoute;
 use crate::traffic::load::Counts;
+use crossfade_actions::ROUTES_WRITTEN_AT_ONCE;
 use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::weight::Weight;
@@ -133,12 +134,14 @@ fn return_times(services: &[ServiceReport]) -> Vec<ReturnTime> {
 }
 
 /// The time of an alarm's event and a warm function, and then of the calls: describe, modify each route, describe.
-/// Separate calls describe rules and default actions, twenty rules at a time.
+/// Separate calls describe rules and default actions, twenty rules at a time, one after the other. As many routes are
+/// modified at a time as by Crossfade.
 fn bare_seconds(routes: &[RouteReport]) -> f64 {
     let rules = routes.iter().filter(|route| route.arn.contains(":listener-rule/")).count();
     let describes = rules.div_ceil(RULES_IN_A_CALL) + usize::from(rules < routes.len());
     let count = |calls: usize| u32::try_from(calls).unwrap_or(u32::MAX);
-    let took = EVENT + INVOKE_WARM + DESCRIBE * 2 * count(describes) + MODIFY * count(routes.len());
+    let writes = routes.len().div_ceil(ROUTES_WRITTEN_AT_ONCE);
+    let took = EVENT + INVOKE_WARM + DESCRIBE * 2 * count(describes) + MODIFY * count(writes);
     took.as_secs_f64()
 }
 
