@@ -91,6 +91,7 @@ fn host(old: &str, new: &str, clock: &WorldClock) -> LambdaHost {
         environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         timeout: Duration::from_mins(1),
         memory_megabytes: 256,
+        reserved: false,
     };
     LambdaHost::new(settings, [spec])
 }

@@ -56,6 +56,7 @@ fn host_with(timeout: Duration, logs: Option<&Path>) -> Host {
         environment: BTreeMap::from([("CROSSFADE_TABLE".to_owned(), "crossfade".to_owned())]),
         timeout,
         memory_megabytes: 256,
+        reserved: false,
     };
     Host { host: LambdaHost::new(settings, [spec]), clock }
 }

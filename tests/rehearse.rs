@@ -8,6 +8,7 @@ mod guards;
 mod hooks;
 mod interruptions;
 mod side_by_side;
+mod throttled;
 mod timing;
 
 pub(crate) use command::{Running, binary, crossfade, scenario_file};

@@ -148,7 +148,7 @@ pub enum Sides {
     Both,
 }
 
-/// Something that someone else does to a migration, once.
+/// Something that someone else does to a migration or to its account, once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Disturbance {
     /// What is done.
@@ -164,6 +164,9 @@ pub enum Deed {
     StopExecution,
     /// Changes the weight of the route with this number, from 1.
     EditRoute(usize),
+    /// Uses up the account's Lambda concurrency for so many world minutes: Lambda throttles every function without
+    /// concurrency of its own.
+    ThrottleInvocations(u32),
 }
 
 /// When a fault begins.

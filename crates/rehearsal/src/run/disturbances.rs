@@ -6,7 +6,7 @@ use crate::scenario::{Deed, Disturbance};
 use crate::stage::{StageError, StagedRoute};
 use crossfade_domain::weight::Weight;
 use crossfade_world::states::Status;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// The weight that someone writes for the new group. No plan of a scenario has it in combination with the other
@@ -29,6 +29,8 @@ struct Pending {
 enum Done {
     NotYet,
     At(Timestamp),
+    /// Lambda throttles, and has not yet refused an invocation.
+    Throttling(Timestamp),
     /// The route is still as someone left it.
     Edited(Timestamp, Value),
     /// There was nothing left to disturb.
@@ -58,8 +60,14 @@ impl Disturbances {
     ) -> Result<(), RehearsalError> {
         let now = rehearsal.clock.now();
         for (service, pending) in self.services.iter_mut().enumerate() {
-            for pending in pending.iter_mut().filter(|pending| matches!(pending.done, Done::NotYet)) {
-                if pending.beginning.is_due(self.world_began, now, weights[service]) {
+            for pending in pending.iter_mut() {
+                if let Done::Throttling(at) = pending.done
+                    && rehearsal.host.throttled_invocations() > 0
+                {
+                    pending.done = Done::At(at);
+                }
+                let not_yet = matches!(pending.done, Done::NotYet);
+                if not_yet && pending.beginning.is_due(self.world_began, now, weights[service]) {
                     pending.done = disturb(rehearsal, service, arns[service].as_deref(), pending.deed, now)?;
                 }
             }
@@ -70,7 +78,7 @@ impl Disturbances {
     /// Returns when a service was first disturbed.
     pub(super) fn first(&self, service: usize) -> Option<Timestamp> {
         let done = self.services[service].iter().filter_map(|pending| match pending.done {
-            Done::At(at) | Done::Edited(at, _) => Some(at),
+            Done::At(at) | Done::Throttling(at) | Done::Edited(at, _) => Some(at),
             Done::NotYet | Done::TooLate(_) => None,
         });
         done.min()
@@ -85,6 +93,9 @@ impl Disturbances {
                 match pending.done {
                     Done::NotYet => {
                         found.push(format!("{place} never happened: {}", pending.beginning.not_yet()));
+                    }
+                    Done::Throttling(_) => {
+                        found.push(format!("{place} changed nothing: no function was invoked meanwhile"));
                     }
                     Done::TooLate(why) => found.push(format!("{place} changed nothing: {why}")),
                     Done::At(_) | Done::Edited(..) => {}
@@ -123,6 +134,10 @@ fn disturb(
             }
             rehearsal.executions.stop(execution, None, Some("someone stopped it in the console".to_owned()))?;
             Ok(Done::At(now))
+        }
+        Deed::ThrottleInvocations(minutes) => {
+            rehearsal.host.throttle_until(now + SignedDuration::from_mins(i64::from(minutes)));
+            Ok(Done::Throttling(now))
         }
         Deed::EditRoute(number) => {
             let route = &rehearsal.stage.services[service].routes[number - 1];

@@ -55,6 +55,10 @@ fn fault_definitions() -> Value {
                     "type": "integer", "minimum": 1, "maximum": 90,
                     "description": "Changes the weight of the route with this number.",
                 },
+                "throttleInvocations": {
+                    "type": "integer", "minimum": 1, "maximum": 600,
+                    "description": "Lambda throttles functions without concurrency of their own for so many minutes.",
+                },
                 "from": from,
             },
         },

@@ -10,9 +10,11 @@ mod process;
 mod runtime_api;
 
 use crate::clock::{Work, WorldClock};
+use crossfade_world::lambda::THROTTLED;
 use crossfade_world::latency::{INVOKE_COLD, INVOKE_WARM};
 use crossfade_world::states::TaskError;
 use instance::{Instance, Outcome};
+use jiff::Timestamp;
 use output::Output;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -59,6 +61,8 @@ pub struct FunctionSpec {
     pub timeout: Duration,
     /// The memory in its environment variable, in MB. It has no real limit.
     pub memory_megabytes: u32,
+    /// Whether it has concurrency of its own, which no other function can use up.
+    pub reserved: bool,
 }
 
 impl FunctionSpec {
@@ -71,6 +75,7 @@ impl FunctionSpec {
             environment: wiring.environment.clone(),
             timeout: wiring.timeout,
             memory_megabytes: wiring.memory_megabytes,
+            reserved: wiring.reserved,
         }
     }
 }
@@ -99,6 +104,15 @@ pub struct LambdaHost {
     functions: BTreeMap<String, Hosted>,
     /// Dropped with the host, which kills the processes.
     processes: Mutex<Processes>,
+    throttle: Mutex<Throttle>,
+}
+
+/// The account's concurrency, while someone else uses it up.
+#[derive(Default)]
+struct Throttle {
+    until: Option<Timestamp>,
+    /// Invocations that were throttled so far.
+    met: u64,
 }
 
 #[derive(Default)]
@@ -131,7 +145,7 @@ impl LambdaHost {
             (spec.name.clone(), Hosted { spec, output, pool: Mutex::default() })
         };
         let functions = functions.into_iter().map(hosted).collect();
-        Self { settings, functions, processes: Mutex::default() }
+        Self { settings, functions, processes: Mutex::default(), throttle: Mutex::default() }
     }
 
     /// Returns the names of the functions.
@@ -145,6 +159,24 @@ impl LambdaHost {
         let instance = self.start_instance(hosted).await?;
         lock(&hosted.pool).idle.push(instance);
         Ok(())
+    }
+
+    /// Until then, Lambda throttles invocations of functions that have no concurrency of their own.
+    pub fn throttle_until(&self, until: Timestamp) {
+        lock(&self.throttle).until = Some(until);
+    }
+
+    /// Returns how many invocations were throttled so far.
+    pub fn throttled_invocations(&self) -> u64 {
+        lock(&self.throttle).met
+    }
+
+    /// Whether an invocation of a function is throttled now.
+    fn throttles(&self, function: &FunctionSpec) -> bool {
+        let mut throttle = lock(&self.throttle);
+        let throttles = !function.reserved && throttle.until.is_some_and(|until| self.settings.clock.now() < until);
+        throttle.met += u64::from(throttles);
+        throttles
     }
 
     /// Kills a busy instance of a function; returns whether one was busy.
@@ -340,6 +372,10 @@ impl Functions for LambdaHost {
             Ok(hosted) => hosted,
             Err(error) => return (Err(lambda_error("Lambda.ResourceNotFoundException", &error.to_string())), work),
         };
+        if self.throttles(&hosted.spec) {
+            let rate = "Rate Exceeded. (Service: Lambda, Status Code: 429)";
+            return (Err(TaskError { error: THROTTLED.to_owned(), cause: rate.to_owned() }), work);
+        }
         let (instance, work) = match self.take_instance(hosted, work).await {
             (Ok(instance), work) => (instance, work),
             (Err(error), work) => return (Err(lambda_error("Runtime.ExitError", &error.to_string())), work),
@@ -402,6 +438,7 @@ mod tests {
             environment: BTreeMap::new(),
             timeout: Duration::from_secs(3),
             memory_megabytes: 128,
+            reserved: false,
         };
         let host = LambdaHost::new(settings, [spec("missing", "/nowhere/at-all"), spec("ends", "/bin/false")]);
         let error = async |function| host.invoke(function, json!({}), clock.work()).await.0.unwrap_err().error;

@@ -60,15 +60,23 @@ pub(super) fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault
 }
 
 pub(super) fn disturbance(reader: &mut Reader, place: &Place<'_>) -> Option<Disturbance> {
-    let fields = reader.object(place, &["stopExecution", "editRoute", "from"], "something that someone else does")?;
+    let known = ["stopExecution", "editRoute", "throttleInvocations", "from"];
+    let fields = reader.object(place, &known, "something that someone else does")?;
     let stop = fields.get("stopExecution").map(|place| reader.flag(&place).map(|_| Deed::StopExecution));
     let edit = fields.get("editRoute").map(|place| {
         reader.whole(&place, 1, 90).map(|number| Deed::EditRoute(usize::try_from(number).expect("at most 90")))
     });
-    let deed = match (stop, edit) {
-        (Some(deed), None) | (None, Some(deed)) => deed,
+    let throttle = fields.get("throttleInvocations").map(|place| {
+        let minutes = reader.whole(&place, 1, 600);
+        minutes.map(|minutes| Deed::ThrottleInvocations(u32::try_from(minutes).expect("at most 600")))
+    });
+    let mut deeds = [stop, edit, throttle].into_iter().flatten();
+    let deed = match (deeds.next(), deeds.next()) {
+        (Some(deed), None) => deed,
         _ => {
-            reader.note(&place.path, "expected exactly one of `stopExecution: true` or `editRoute` (a route's number)");
+            let expected = "expected exactly one of `stopExecution: true`, `editRoute` (a route's number) or \
+                            `throttleInvocations` (minutes)";
+            reader.note(&place.path, expected);
             None
         }
     };
