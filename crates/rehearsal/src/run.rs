@@ -154,8 +154,10 @@ impl Rehearsal {
         };
         let host = Arc::new(LambdaHost::new(settings, functions(&wiring, binaries)?));
         warm(&host, &wiring).await?;
-        let functions = Arc::new(WithHooks::new(host.clone(), scenario.hooks.clone(), clock.clone()));
-        let orchestrator = Orchestrator::start(&wiring, functions, &clock, scenario.seed)?;
+        let new_clusters = scenario.services.iter().map(|service| service.name.to_string());
+        let new_clusters = new_clusters.zip(stage.services.iter().map(|staged| staged.new.clone())).collect();
+        let functions = WithHooks::new(host.clone(), scenario.hooks.clone(), new_clusters, clock.clone());
+        let orchestrator = Orchestrator::start(&wiring, Arc::new(functions), &clock, scenario.seed)?;
         let executions = orchestrator.executions();
         aws_faults.may_reach(Reach {
             host: Arc::downgrade(&host),

@@ -125,7 +125,7 @@ pub enum Match {
 }
 
 /// A fault of a cluster, and when it begins.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TimedFault {
     /// What goes wrong.
     pub fault: ClusterFault,

@@ -2,6 +2,7 @@
 
 pub mod aws_error;
 pub mod cloudwatch;
+pub mod cold;
 pub mod elbv2;
 pub mod events;
 pub mod executions;

@@ -57,7 +57,7 @@ impl FaultFlag for Switches {
 impl ClusterFaults {
     pub(super) fn new(scenario: &Scenario, stage: &Stage, world_began: Timestamp) -> Self {
         let pending = |fault: &TimedFault| Pending {
-            fault: *fault,
+            fault: fault.clone(),
             beginning: Beginning::new(fault.begin),
             since: None,
             on: Vec::new(),
@@ -79,8 +79,9 @@ impl ClusterFaults {
                     None if fault.beginning.is_due(self.world_began, now, *weight) => {
                         fault.since = Some(now);
                         let switches = switches.of_sides(fault.fault.sides).into_iter();
-                        fault.on =
-                            switches.map(|switch| (switch.clone(), switch.set(fault.fault.fault, now))).collect();
+                        fault.on = switches
+                            .map(|switch| (switch.clone(), switch.set(fault.fault.fault.clone(), now)))
+                            .collect();
                     }
                     Some(since) if fault.fault.minutes.is_some_and(|minutes| minutes_since(since) >= minutes) => {
                         fault.over = true;

@@ -290,7 +290,13 @@ services:
     sendPerMinute: 100
     policy: { schedule: [{ weight: 101, bake: 10m }] }
     routes: [{ host: a, path: b, loadBalancer: nowhere }]
-    faults: [{ errorShare: 2, from: { weight: 25, minute: 1 } }]
+    faults:
+      - { errorShare: 2, from: { weight: 25, minute: 1 } }
+      - { cold: { requests: 0, share: 1 } }
+      - { cold: [{ below: 100, share: 0.01 }, { below: 200, share: 0.5 }, { below: 200, share: 2 }, { share: 1 }] }
+      - { cold: [{ below: 20, share: 1 }, { below: 10, share: 0.5 }] }
+      - { cold: [] }
+      - { cold: 2000 }
   - name: orders
     policy: { after: [nobody] }
     expect: rolledback
@@ -298,6 +304,10 @@ services:
     disturbances: [{ editRoute: 2 }]
     expect: { outcome: migrated, trigger: sweep, gate: weather, withinSecond: 5 }
 awsFaults: [{ operation: ModifyRule, effect: explode }, { operation: ModifyRule, effect: kill, service: users }]
+hooks:
+  - { name: crossfade-hook-a, warms: 0 }
+  - { name: crossfade-hook-b, warms: 2000, does: ok }
+  - { name: crossfade-hook-c }
 ";
         let Err(ScenarioError::Problems(problems)) = decode_scenario(yaml) else { panic!("it has problems") };
         let text = problems.to_string();
@@ -308,6 +318,14 @@ awsFaults: [{ operation: ModifyRule, effect: explode }, { operation: ModifyRule,
             "services[0].routes[0].loadBalancer: \"nowhere\"",
             "services[0].faults[0].errorShare",
             "services[0].faults[0].from: expected exactly one of",
+            "services[0].faults[1].cold.requests",
+            "services[0].faults[1].cold.share: unknown field",
+            "services[0].faults[2].cold[0].share: 0.01: expected a number from 0.05 to 1",
+            "services[0].faults[2].cold[2].share: 2: expected a number from 0.05 to 1",
+            "services[0].faults[2].cold[3].below",
+            "services[0].faults[3].cold[1].below: 10: expected more than 20, the one before",
+            "services[0].faults[4].cold: expected at least one step",
+            "services[0].faults[5].cold: ",
             "services[1].policy.after",
             "services[1].expect",
             "services[2].disturbances[0].editRoute: 2: the service has 1 routes",
@@ -315,6 +333,9 @@ awsFaults: [{ operation: ModifyRule, effect: explode }, { operation: ModifyRule,
             "services[2].expect.gate",
             "services[2].expect.trigger: only a service that is expected to be `rolledBack` has one",
             "awsFaults[0].effect",
+            "hooks[0].warms: 0: expected a whole number from 1 to 20000",
+            "hooks[1]: expected exactly one of `does`",
+            "hooks[2]: expected exactly one of `does`",
         ] {
             assert!(text.contains(expected), "{expected} is not in: {}", text.replace("; ", "\n"));
         }

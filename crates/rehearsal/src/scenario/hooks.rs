@@ -11,17 +11,29 @@ pub enum HookDoes {
     Fail,
     /// It runs until Lambda ends it.
     TimeOut,
+    /// It sends so many requests to each new server, at the pace of `examples/hooks/warm-up`, and answers `warmed`.
+    Warm(u32),
 }
 
+/// The most requests with which a hook warms each server: more need more calls than the state machine makes.
+pub(super) const MOST_REQUESTS: u32 = 20_000;
 /// The words of `does`.
 pub(super) const DOES: [(&str, HookDoes); 3] =
     [("ok", HookDoes::Answer), ("fails", HookDoes::Fail), ("slow", HookDoes::TimeOut)];
 
-/// `{ name: crossfade-hook-move, does: fails }`
+/// `{ name: crossfade-hook-move, does: fails }` or `{ name: crossfade-hook-warm-up, warms: 2000 }`
 pub(super) fn hook(reader: &mut Reader, place: &Place<'_>) -> Option<(String, HookDoes)> {
-    let fields = reader.object(place, &["name", "does"], "a hook: its name, and what it does")?;
+    let fields = reader.object(place, &["name", "does", "warms"], "a hook: its name, and what it does")?;
     let what = "a hook's name, crossfade-hook-<name>";
     let name = reader.required(&fields, "name", what).and_then(|place| reader.text(&place, what));
-    let does = reader.required(&fields, "does", "ok, fails or slow").and_then(|place| reader.word(&place, &DOES));
+    let does = match (fields.get("does"), fields.get("warms")) {
+        (Some(place), None) => reader.word(&place, &DOES),
+        (None, Some(place)) => reader.whole(&place, 1, MOST_REQUESTS).map(HookDoes::Warm),
+        _ => {
+            let message = "expected exactly one of `does` (ok, fails or slow) or `warms` (requests to each new server)";
+            reader.note(&place.path, message);
+            None
+        }
+    };
     Some((name?, does?))
 }

@@ -1,7 +1,8 @@
 //! The JSON Schema of a scenario, for editors.
 
 use super::decode::expectation_words;
-use super::hooks::DOES;
+use super::hooks::{DOES, MOST_REQUESTS};
+use crossfade_world::cold::{MEASURED_REQUESTS, WARM_SHARE};
 use serde_json::{Value, json};
 
 /// Returns the schema, in draft 2020-12. Fields under `policy` are those of a service's policy.
@@ -40,6 +41,19 @@ fn fault_definitions() -> Value {
                 "leak": {"type": "number", "description": "Share of failing requests added each world minute."},
                 "coldStart": {"type": "object", "additionalProperties": false, "required": ["minutes", "share"],
                     "properties": {"minutes": {"type": "number"}, "share": share}},
+                "cold": {"oneOf": [
+                    {"type": "object", "additionalProperties": false, "properties": {"requests": {
+                        "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": MEASURED_REQUESTS,
+                        "description": "Requests after which a server is nearly warm, as measured with a JVM.",
+                    }}},
+                    {"type": "array", "minItems": 1, "items": {"type": "object", "additionalProperties": false,
+                        "required": ["below", "share"], "properties": {
+                            "below": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
+                            "share": {"type": "number", "minimum": WARM_SHARE, "maximum": 1},
+                        },
+                        "description": "The share of slow answers of a server that has answered fewer than `below`.",
+                    }},
+                ]},
                 "in": {"enum": ["new", "old", "both"], "default": "new"},
                 "from": from,
                 "minutes": {"type": "number", "description": "Ends after this many world minutes."},
@@ -143,9 +157,17 @@ fn without_faults() -> Value {
             "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
             "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
             "hooks": {"type": "array", "items": {
-                "type": "object", "additionalProperties": false, "required": ["name", "does"],
+                "type": "object", "additionalProperties": false, "required": ["name"],
+                "oneOf": [{"required": ["does"]}, {"required": ["warms"]}],
                 "description": "What a policy's hook does; a hook that is not listed succeeds.",
-                "properties": {"name": {"type": "string"}, "does": {"enum": DOES.map(|(word, _)| word)}},
+                "properties": {
+                    "name": {"type": "string"},
+                    "does": {"enum": DOES.map(|(word, _)| word)},
+                    "warms": {
+                        "type": "integer", "minimum": 1, "maximum": MOST_REQUESTS,
+                        "description": "It sends so many requests to each new server, and answers `warmed`.",
+                    },
+                },
             }},
         },
         "$defs": {

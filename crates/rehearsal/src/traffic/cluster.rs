@@ -62,10 +62,10 @@ impl Cluster {
         let mut addresses = Vec::new();
         let mut servers = JoinSet::new();
         let answers = Arc::new(server::Answers::new(settings, faults.clone(), clock.clone()));
-        for _ in 0..settings.servers {
+        for server in 0..usize::from(settings.servers) {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
             addresses.push(listener.local_addr()?);
-            servers.spawn(server::serve(listener, answers.clone()));
+            servers.spawn(server::serve(listener, server, answers.clone()));
         }
         Ok(Self { addresses, faults, answers, _servers: servers })
     }
@@ -75,10 +75,21 @@ impl Cluster {
         &self.addresses
     }
 
-    /// Returns a server's response to a drawn request, or `None` for no response. The request fails, is slow or
-    /// gets no response exactly as one over a connection would.
-    pub fn draw(&self, now: Timestamp) -> Option<DrawnAnswer> {
-        self.answers.draw(now).ok()
+    /// Returns the response of the server at an address to a drawn request, or `None` for no response. The request
+    /// fails, is slow or gets no response exactly as one over a connection would.
+    pub fn draw(&self, now: Timestamp, address: SocketAddr) -> Option<DrawnAnswer> {
+        let server = self.addresses.iter().position(|known| *known == address)?;
+        self.answers.draw(now, server).ok()
+    }
+
+    /// Draws requests to every server, and returns how many the one that answered the fewest has answered below 500.
+    pub fn warm(&self, now: Timestamp, requests: u32) -> u32 {
+        let answered = |server| {
+            let well = |drawn: &DrawnAnswer| !drawn.status.is_server_error();
+            let drawn = (0..requests).filter_map(|_| self.answers.draw(now, server).ok());
+            u32::try_from(drawn.filter(well).count()).unwrap_or(requests)
+        };
+        (0..self.addresses.len()).map(answered).min().unwrap_or(0)
     }
 
     /// Returns the faults, to switch on and off while the cluster runs.

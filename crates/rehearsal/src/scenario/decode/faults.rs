@@ -5,9 +5,21 @@ use crate::scenario::{AwsEffect, AwsFault, Begin, Deed, Disturbance, Sides, Time
 use crate::traffic::cluster::ClusterFault;
 use crossfade_domain::policy::reader::{Place, Reader};
 use crossfade_domain::weight::Weight;
+use crossfade_world::cold::{ColdCurve, ColdStep, MEASURED_REQUESTS, WARM_SHARE};
 
-pub(in crate::scenario) const FAULT_FIELDS: [&str; 10] =
-    ["errorsEvery", "errorShare", "slowFactor", "refuse", "unanswered", "leak", "coldStart", "in", "from", "minutes"];
+pub(in crate::scenario) const FAULT_FIELDS: [&str; 11] = [
+    "errorsEvery",
+    "errorShare",
+    "slowFactor",
+    "refuse",
+    "unanswered",
+    "leak",
+    "coldStart",
+    "cold",
+    "in",
+    "from",
+    "minutes",
+];
 pub(in crate::scenario) const AWS_FAULT_FIELDS: [&str; 5] = ["operation", "call", "by", "service", "effect"];
 
 pub(super) fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault> {
@@ -41,6 +53,9 @@ pub(super) fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault
             kinds.extend(minutes.zip(share).map(|(minutes, share)| ClusterFault::ColdStart { minutes, share }));
         }
     }
+    if let Some(place) = fields.get("cold") {
+        kinds.extend(cold(reader, &place).map(ClusterFault::Cold));
+    }
     if kinds.len() != 1 && reader.count() == before {
         reader.note(&place.path, format!("expected exactly one kind of fault, found {}", kinds.len()));
     }
@@ -57,6 +72,35 @@ pub(super) fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault
             Some(minutes) => Some(minutes?),
         },
     })
+}
+
+/// `{ requests: 2000 }`, the measured curve, or a list of `{ below: 100, share: 0.9 }`.
+fn cold(reader: &mut Reader, place: &Place<'_>) -> Option<ColdCurve> {
+    if !place.value.is_array() {
+        let fields = reader.object(place, &["requests"], "`{ requests: 2000 }`, or a list of `below` and `share`")?;
+        let requests = fields.get("requests");
+        let requests = requests.map_or(Some(MEASURED_REQUESTS), |place| reader.whole(&place, 1, 1_000_000));
+        return requests.map(ColdCurve::measured);
+    }
+    let mut steps: Vec<ColdStep> = Vec::new();
+    for place in reader.list(place, "a list of `below` and `share`")? {
+        let Some(fields) = reader.object(&place, &["below", "share"], "`below` and `share`") else { continue };
+        let below = reader
+            .required(&fields, "below", "how many requests a server has answered at most")
+            .and_then(|place| reader.whole(&place, 1, 1_000_000));
+        let share = reader
+            .required(&fields, "share", "the share of slow answers")
+            .and_then(|place| number(reader, &place, WARM_SHARE, 1.0));
+        let Some((below, share)) = below.map(u64::from).zip(share) else { continue };
+        if let Some(last) = steps.last().filter(|last| below <= last.below) {
+            reader.note(fields.path_of("below"), format!("{below}: expected more than {}, the one before", last.below));
+        }
+        steps.push(ColdStep { below, share });
+    }
+    if steps.is_empty() {
+        reader.note(&place.path, "expected at least one step of `below` and `share`");
+    }
+    Some(ColdCurve::new(steps))
 }
 
 pub(super) fn disturbance(reader: &mut Reader, place: &Place<'_>) -> Option<Disturbance> {

@@ -1,10 +1,12 @@
 //! Faults of a cluster's servers.
 
+use crossfade_world::cold::{ColdCurve, WARM_SHARE};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 /// What can be wrong with a cluster. Several faults can be on at once.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ClusterFault {
     /// Exactly every n-th request fails, counted over the whole cluster.
     ErrorEvery(u32),
@@ -29,6 +31,8 @@ pub enum ClusterFault {
         /// The share of failing requests, 0 to 1.
         share: f64,
     },
+    /// Every server is slow until it has answered enough requests, counted from when the fault is switched on.
+    Cold(ColdCurve),
 }
 
 /// The faults of a cluster: those that are on, and those that were.
@@ -56,6 +60,8 @@ struct Switched {
     on: bool,
     /// Requests, and refused connections, that met it.
     met: u64,
+    /// Requests that each server has had since, by its number.
+    requests: BTreeMap<usize, u64>,
 }
 
 /// What the faults do to one request.
@@ -65,6 +71,8 @@ pub(super) struct Effect {
     pub(super) unanswered: bool,
     pub(super) error_share: f64,
     pub(super) slow_factor: f64,
+    /// The chance that an answer is slow because its server is cold. It adds to those that are slow at any server.
+    pub(super) cold_share: f64,
 }
 
 impl FaultSwitch {
@@ -80,7 +88,7 @@ impl FaultSwitch {
     pub fn set(&self, fault: ClusterFault, now: Timestamp) -> FaultKey {
         let mut state = self.locked();
         state.requests = 0;
-        state.faults.push(Switched { fault, since: now, on: true, met: 0 });
+        state.faults.push(Switched { fault, since: now, on: true, met: 0, requests: BTreeMap::new() });
         FaultKey(state.faults.len() - 1)
     }
 
@@ -115,25 +123,37 @@ impl FaultSwitch {
         })
     }
 
-    /// Counts one request and decides what happens to it.
-    pub(super) fn next(&self, now: Timestamp) -> Effect {
+    /// Counts one request to a server and decides what happens to it.
+    pub(super) fn next(&self, now: Timestamp, server: usize) -> Effect {
         let mut state = self.locked();
         state.requests += 1;
         let first = *state.first_request.get_or_insert(now);
         let State { faults, requests, created, .. } = &mut *state;
         let minutes_since = |then: Timestamp| now.duration_since(then).as_secs_f64() / 60.0;
-        let mut effect = Effect { fails_certainly: false, unanswered: false, error_share: 0.0, slow_factor: 1.0 };
+        let mut effect =
+            Effect { fails_certainly: false, unanswered: false, error_share: 0.0, slow_factor: 1.0, cold_share: 0.0 };
         for switched in faults.iter_mut().filter(|switched| switched.on) {
-            match switched.fault {
-                ClusterFault::ErrorEvery(n) => effect.fails_certainly |= requests.is_multiple_of(u64::from(n.max(1))),
+            match &switched.fault {
+                ClusterFault::ErrorEvery(n) => {
+                    effect.fails_certainly |= requests.is_multiple_of(u64::from((*n).max(1)));
+                }
                 ClusterFault::ErrorShare(share) => effect.error_share += share,
                 ClusterFault::SlowFactor(factor) => effect.slow_factor *= factor,
                 ClusterFault::Unanswered => effect.unanswered = true,
                 ClusterFault::Leak { share_per_minute } => {
                     effect.error_share += share_per_minute * minutes_since(switched.since.max(*created));
                 }
-                ClusterFault::ColdStart { minutes, share } if minutes_since(first) < minutes => {
+                ClusterFault::ColdStart { minutes, share } if minutes_since(first) < *minutes => {
                     effect.error_share += share;
+                }
+                ClusterFault::Cold(curve) => {
+                    let answered = switched.requests.entry(server).or_default();
+                    let share = curve.share(*answered);
+                    *answered += 1;
+                    if share <= WARM_SHARE {
+                        continue;
+                    }
+                    effect.cold_share = effect.cold_share.max((share - WARM_SHARE) / (1.0 - WARM_SHARE));
                 }
                 // A refusal happens before a request is read; a cold start that is over does nothing.
                 ClusterFault::Refuse | ClusterFault::ColdStart { .. } => continue,
@@ -148,13 +168,14 @@ impl FaultSwitch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossfade_world::cold::ColdStep;
     use jiff::SignedDuration;
 
     #[test]
     fn every_tenth_request_fails_exactly() {
         let faults = FaultSwitch::new(Timestamp::UNIX_EPOCH);
         faults.set(ClusterFault::ErrorEvery(10), Timestamp::UNIX_EPOCH);
-        let failed: Vec<usize> = (1..=30).filter(|_| faults.next(Timestamp::UNIX_EPOCH).fails_certainly).collect();
+        let failed: Vec<usize> = (1..=30).filter(|_| faults.next(Timestamp::UNIX_EPOCH, 0).fails_certainly).collect();
         assert_eq!(failed, [10, 20, 30]);
         faults.clear();
         assert!(!faults.is_on());
@@ -166,9 +187,9 @@ mod tests {
         let faults = FaultSwitch::new(now);
         let (slow, silent) =
             (faults.set(ClusterFault::SlowFactor(2.0), now), faults.set(ClusterFault::Unanswered, now));
-        assert!(faults.next(now).unanswered);
+        assert!(faults.next(now, 0).unanswered);
         faults.unset(silent);
-        let effect = faults.next(now);
+        let effect = faults.next(now, 0);
         assert!(!effect.unanswered && effect.slow_factor > 1.9, "{effect:?}");
         assert_eq!((faults.met(slow), faults.met(silent)), (2, 1));
         let refuse = faults.set(ClusterFault::Refuse, now);
@@ -183,8 +204,22 @@ mod tests {
         let faults = FaultSwitch::new(start);
         faults.set(ClusterFault::Leak { share_per_minute: 0.01 }, start);
         faults.set(ClusterFault::ColdStart { minutes: 2.0, share: 0.5 }, start);
-        let share = |minutes: i64| faults.next(start + SignedDuration::from_mins(minutes)).error_share;
+        let share = |minutes: i64| faults.next(start + SignedDuration::from_mins(minutes), 0).error_share;
         assert!((share(0) - 0.5).abs() < 1e-9);
         assert!((share(5) - 0.05).abs() < 1e-9);
+    }
+
+    #[test]
+    fn every_server_becomes_warm_by_its_own_requests() {
+        let now = Timestamp::UNIX_EPOCH;
+        let faults = FaultSwitch::new(now);
+        let step = |below, share| ColdStep { below, share };
+        let cold = faults.set(ClusterFault::Cold(ColdCurve::new(vec![step(1, 1.0), step(2, 0.525)])), now);
+        for server in [0, 1] {
+            for expected in [1.0, 0.5, 0.0] {
+                assert!((faults.next(now, server).cold_share - expected).abs() < 1e-9, "server {server}: {expected}");
+            }
+        }
+        assert_eq!(faults.met(cold), 4, "a warm server does not meet it");
     }
 }

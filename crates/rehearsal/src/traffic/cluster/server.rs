@@ -16,6 +16,13 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+/// The spread of the latencies: the standard deviation of their logarithm.
+const SPREAD: f64 = 0.5;
+/// The 95th percentile of a normal distribution, in standard deviations.
+const P95_DEVIATIONS: f64 = 1.645;
+/// A cold server's slow answer takes at least so many times the p95 of a warm one.
+const COLD_FACTOR: f64 = 2.0;
+
 /// How the servers of one cluster respond.
 pub(super) struct Answers {
     body: Bytes,
@@ -43,31 +50,37 @@ impl Answers {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Unanswered> {
+    fn answer(&self, server: usize, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Unanswered> {
         if request.uri().path() == HEALTH_PATH && !self.faults.refuses() {
             return Ok(self.response(StatusCode::OK, 1.0));
         }
-        let drawn = self.draw(self.clock.now())?;
+        let drawn = self.draw(self.clock.now(), server)?;
         Ok(self.response(drawn.status, drawn.latency_ms))
     }
 
-    /// Decides the outcome of one request, whether it was sent or drawn.
-    pub(super) fn draw(&self, now: Timestamp) -> Result<DrawnAnswer, Unanswered> {
+    /// Decides the outcome of one request to a server, whether it was sent or drawn.
+    pub(super) fn draw(&self, now: Timestamp, server: usize) -> Result<DrawnAnswer, Unanswered> {
         if self.faults.refuses() {
             return Err(Unanswered);
         }
-        let effect = self.faults.next(now);
+        let effect = self.faults.next(now, server);
         if effect.unanswered {
             return Err(Unanswered);
         }
-        let (chance, spread): (f64, f64) = {
+        let (chance, deviations, cold): (f64, f64, bool) = {
             let mut random = self.random.lock().expect("no holder of the lock panics");
             // The sum of twelve uniform numbers, minus six, is close enough to a normal distribution for latencies.
-            (random.random(), (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0)
+            let (chance, deviations) = (random.random(), (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0);
+            (chance, deviations, effect.cold_share > 0.0 && random.random_bool(effect.cold_share))
+        };
+        let factor = if cold {
+            COLD_FACTOR * (SPREAD * (P95_DEVIATIONS + deviations.abs())).exp()
+        } else {
+            (SPREAD * deviations).exp()
         };
         let fails = effect.fails_certainly || chance < self.base_error_share + effect.error_share;
         let status = if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
-        Ok(DrawnAnswer { status, latency_ms: self.median_latency_ms * (0.5 * spread).exp() * effect.slow_factor })
+        Ok(DrawnAnswer { status, latency_ms: self.median_latency_ms * factor * effect.slow_factor })
     }
 
     fn response(&self, status: StatusCode, latency_ms: f64) -> Response<Full<Bytes>> {
@@ -79,7 +92,8 @@ impl Answers {
     }
 }
 
-pub(super) async fn serve(listener: TcpListener, answers: Arc<Answers>) {
+/// Serves the requests to the server with this number.
+pub(super) async fn serve(listener: TcpListener, server: usize, answers: Arc<Answers>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         if answers.faults.refuses() {
@@ -89,7 +103,7 @@ pub(super) async fn serve(listener: TcpListener, answers: Arc<Answers>) {
         connections.spawn(async move {
             let service = service_fn(move |request| {
                 let answers = answers.clone();
-                async move { answers.answer(&request) }
+                async move { answers.answer(server, &request) }
             });
             // A client that goes away, or a refused request, ends the connection; that is not an error.
             let _ended =

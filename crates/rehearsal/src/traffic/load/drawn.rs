@@ -133,11 +133,12 @@ impl DrawnSettings {
             }
             Decision::Redirect { status, .. } | Decision::Fixed { status, .. } => return own(status),
         };
-        let cluster = self
-            .directory
-            .find(&target, port)
-            .and_then(|address| self.clusters.iter().find(|cluster| cluster.addresses().contains(&address)));
-        let Some(drawn) = cluster.and_then(|cluster| cluster.draw(at)) else {
+        let address = self.directory.find(&target, port);
+        let draw = |address| {
+            let cluster = self.clusters.iter().find(|cluster| cluster.addresses().contains(&address))?;
+            cluster.draw(at, address)
+        };
+        let Some(drawn) = address.and_then(draw) else {
             entry.tally.count(at, Some(&group), Outcome::ConnectionError(502), Duration::ZERO);
             return own(502);
         };
