@@ -10,5 +10,6 @@ mod interruptions;
 mod side_by_side;
 mod throttled;
 mod timing;
+mod warm_up;
 
 pub(crate) use command::{Running, binary, crossfade, scenario_file};

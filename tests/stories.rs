@@ -20,4 +20,5 @@ mod sdk_retries;
 mod shifting;
 mod slow_answers;
 pub(crate) mod stage;
+mod warming;
 mod way_back;

@@ -1,0 +1,28 @@
+//! New servers that are slow until they have answered enough requests, in a rehearsal.
+
+use super::crossfade;
+use crate::repository::root;
+use serde_json::{Value, json};
+
+#[test]
+fn servers_that_a_hook_has_warmed_migrate_on_time_and_the_judge_still_finds_slow_ones() {
+    let file = root().join("examples/rehearsals/warm-up.yaml");
+    let logs = tempfile::tempdir().unwrap();
+    let (file, folder) = (file.to_str().unwrap(), logs.path().to_str().unwrap());
+    let finished = crossfade(["rehearse", "--output", "json", "--scenario", file, "--logs", folder]);
+    let told = || format!("{}\n{}", finished.stdout, finished.stderr);
+    assert_eq!(finished.code, Some(0), "every service ends as the scenario says:\n{}", told());
+    let report = finished.report();
+    let users = &report["services"][0];
+    assert_eq!((&users["outcome"], &users["heldSeconds"]), (&json!("migrated"), &json!(0.0)), "{}", told());
+    for service in report["services"].as_array().unwrap() {
+        let calls = service["states"].as_array().unwrap().iter().filter(|state| **state == "Call hook").count();
+        assert_eq!(calls, 1, "2,000 requests take 40 seconds, so one call sends them: {}", told());
+    }
+    let answered = std::fs::read_dir(logs.path()).unwrap().any(|entry| {
+        let journal = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let line = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|line| line["warmed"] == json!(2_000));
+        journal.lines().any(line) || journal.contains("each new target has answered 2000 requests")
+    });
+    assert!(answered, "the journal says how many requests each new target has answered");
+}
