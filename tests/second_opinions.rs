@@ -12,6 +12,7 @@ mod script;
 
 use crate::repository::read;
 use crossfade_domain::journal::cursor::Cursor;
+pub(crate) use interpreter::environment;
 use script::{Answer, Run, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;

@@ -48,7 +48,7 @@ fn last_lines(log: &Path) -> String {
 }
 
 /// The virtual environment with the pinned packages; made on the first use, and again when the pins change.
-fn environment() -> PathBuf {
+pub(crate) fn environment() -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let pins = read("tests/tools/requirements.txt");
