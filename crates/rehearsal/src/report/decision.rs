@@ -75,7 +75,8 @@ pub(crate) fn noticed_seconds(wrong_since: Option<Timestamp>, journal: &[Event])
 
 /// World seconds for which steps were held.
 pub(crate) fn held_seconds(journal: &[Event]) -> f64 {
-    holds(journal).map(|(_, seconds)| seconds).sum()
+    // Not `sum`, which is -0 where nothing was held.
+    holds(journal).fold(0.0, |sum, (_, seconds)| sum + seconds)
 }
 
 /// Returns the holds and their world seconds, each from the hold, which is recorded once, to the next record.
