@@ -40,6 +40,8 @@ SECONDS_FOR_ONE = 10
 # Connections to one target, and to all of them.
 CONNECTIONS = 4
 ALL_CONNECTIONS = 128
+# Behind an instance's port there may be many pods, and all requests of a connection go to the same one.
+REQUESTS_OF_A_CONNECTION = 10
 # A target that fails this often in a row is not worth more requests in this call.
 FAILURES_IN_A_ROW = 20
 # The latencies of this many answers of each target are "at first", and of as many "at the end".
@@ -181,24 +183,24 @@ def warm(targets, wanted, deadline):
 
 
 def send(target, wanted, deadline):
-    """Sends to one target over one connection."""
-    connection = None
+    """Sends to one target over one connection at a time."""
+    connection, left = None, 0
     while (path := target.turn(wanted, deadline)) is not None:
+        if left == 0:
+            connection, left = connect(target.address, wanted.scheme), REQUESTS_OF_A_CONNECTION
         began = now()
         try:
-            connection = connection or connect(target.address, wanted.scheme)
             connection.request("GET", path, headers={"Host": wanted.host or target.address})
             response = connection.getresponse()
             response.read()
             target.has_answered(path, response.status, now() - began)
-            if not response.will_close:
-                continue
+            left = 0 if response.will_close else left - 1
         except (OSError, http.client.HTTPException) as error:
             target.has_failed(path, error)
-        if connection is not None:
+            left = 0
+        if left == 0:
             connection.close()
-            connection = None
-    if connection is not None:
+    if left > 0:
         connection.close()
 
 

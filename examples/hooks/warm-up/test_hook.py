@@ -35,12 +35,16 @@ class Instance:
 
     def __init__(self, clock, latency=lambda answered: 0.0):
         # What it received: the method, the path, the Host header and the time.
-        self.received, self.status = [], lambda path: 200
+        self.received, self.connections, self.status = [], 0, lambda path: 200
         instance = self
 
         class Endpoint(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def setup(self):
+                super().setup()
+                instance.connections += 1
 
             def reply(self):
                 instance.received.append((self.command, self.path, self.headers["Host"], clock.now()))
@@ -160,11 +164,12 @@ class Hook(unittest.TestCase):
         self.call(migration="users-2")
         self.assertEqual(len(instance.received), 900, "another migration has other targets, or colder ones")
 
-    def test_it_keeps_its_pace(self):
+    def test_it_keeps_its_pace_and_no_connection_for_long(self):
         (instance,) = self.instances(1)
         self.environment(PACE="10")
         with mock.patch.object(hook, "CONNECTIONS", 1):
             self.call()
+        self.assertEqual(instance.connections, 100 / hook.REQUESTS_OF_A_CONNECTION)
         times = [time for _, _, _, time in instance.received]
         self.assertTrue(all(later - earlier > 0.099 for earlier, later in zip(times, times[1:])), times)
 
