@@ -2,6 +2,7 @@
 
 mod arns;
 mod batches;
+mod conditions;
 mod convert;
 mod groups;
 mod health;

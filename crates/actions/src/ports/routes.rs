@@ -21,6 +21,8 @@ pub struct Listener {
     pub arn: ListenerArn,
     /// The load balancer that it belongs to.
     pub load_balancer: LoadBalancerArn,
+    /// The port that it listens on.
+    pub port: Option<u16>,
     /// The default actions.
     pub default_actions: Vec<Action>,
 }

@@ -1,6 +1,6 @@
 //! Load balancers, listeners and routes.
 
-use super::{Elb, arns, batches, convert};
+use super::{Elb, arns, batches, conditions, convert};
 use crate::classify::{failed, malformed, refused};
 use aws_sdk_elasticloadbalancingv2::types::{Listener as SdkListener, Rule};
 use crossfade_actions::ports::{Listener, LoadBalancer, PortError, Routes};
@@ -120,9 +120,10 @@ impl Elb {
         let mut items = self.reader.describe_listeners().set_listener_arns(Some(arns)).into_paginator().items().send();
         let mut routes = Vec::new();
         while let Some(item) = items.next().await {
-            let Listener { arn, load_balancer, default_actions } =
+            let Listener { arn, load_balancer, default_actions, .. } =
                 listener(item.map_err(failed(DESCRIBE_LISTENERS, &object))?)?;
-            routes.push(Route { id: RouteId::Default(arn), load_balancer, actions: default_actions });
+            let id = RouteId::Default(arn);
+            routes.push(Route { id, load_balancer, actions: default_actions, requests: String::new() });
         }
         Ok(routes)
     }
@@ -135,6 +136,7 @@ fn listener(item: SdkListener) -> Result<Listener, PortError> {
         arn: ListenerArn::parse(name.clone()).map_err(|error| wrong(&error))?,
         load_balancer: LoadBalancerArn::parse(item.load_balancer_arn.unwrap_or_default())
             .map_err(|error| wrong(&error))?,
+        port: item.port.and_then(|port| u16::try_from(port).ok()),
         default_actions: convert::from_sdk(&item.default_actions.unwrap_or_default()).map_err(|error| wrong(&error))?,
     })
 }
@@ -150,5 +152,6 @@ fn route(item: Rule, on: Option<&ListenerArn>) -> Result<Route, PortError> {
         _ => RouteId::Rule(rule),
     };
     let actions = convert::from_sdk(&item.actions.unwrap_or_default()).map_err(|error| wrong(&error))?;
-    Ok(Route { id, load_balancer, actions })
+    let requests = conditions::requests(&item.conditions.unwrap_or_default());
+    Ok(Route { id, load_balancer, actions, requests })
 }

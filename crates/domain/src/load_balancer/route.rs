@@ -66,6 +66,22 @@ impl From<RouteId> for String {
     }
 }
 
+/// The conditions of a rule in words. Each is a field of AWS's, such as `path-pattern` or `http-header x-beta`, with
+/// the values of which one has to match.
+pub fn describe_conditions(conditions: &[(String, Vec<String>)]) -> String {
+    let word = |field: &str| match field {
+        "host-header" => "host".to_owned(),
+        "path-pattern" => "path".to_owned(),
+        "http-request-method" => "method".to_owned(),
+        "source-ip" => "from".to_owned(),
+        "query-string" => "query".to_owned(),
+        other => other.replacen("http-header", "header", 1),
+    };
+    let words: Vec<String> =
+        conditions.iter().map(|(field, values)| format!("{} {}", word(field), values.join(" or "))).collect();
+    words.join(", ")
+}
+
 /// A route as it was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,4 +92,8 @@ pub struct Route {
     pub load_balancer: LoadBalancerArn,
     /// Its complete actions.
     pub actions: Vec<Action>,
+    /// The requests that its conditions match, for people: `host users.internal, path /api/*`. Empty for a default
+    /// action, which takes what no rule matches.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub requests: String,
 }

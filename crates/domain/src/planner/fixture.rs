@@ -40,7 +40,7 @@ pub(crate) fn forward(groups: &[(&str, u16)]) -> Vec<Action> {
 }
 
 pub(crate) fn route(id: RouteId, balancer: &str, actions: Vec<Action>) -> Route {
-    Route { id, load_balancer: balancer_arn(balancer), actions }
+    Route { id, load_balancer: balancer_arn(balancer), actions, requests: String::new() }
 }
 
 pub(crate) fn observed(name: &str, balancer: &str) -> ObservedGroup {

@@ -75,8 +75,12 @@ fn revised_route(
     };
     let attributes = plan.group_of(&route.old).map(|group| group.attributes.clone()).unwrap_or_default();
     let attached_stickiness = new_group::attached_stickiness(&plan.policy, &attributes, forward);
-    let as_route =
-        Route { id: route.id.clone(), load_balancer: route.load_balancer.clone(), actions: baseline.clone() };
+    let as_route = Route {
+        id: route.id.clone(),
+        load_balancer: route.load_balancer.clone(),
+        actions: baseline.clone(),
+        requests: String::new(),
+    };
     let steps = routes::weights(&plan.policy, &as_route, &route.old, findings)?;
     Some(PlannedRoute { baseline, attached_stickiness, steps, ..route.clone() })
 }

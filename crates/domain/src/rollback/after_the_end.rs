@@ -72,7 +72,7 @@ mod tests {
 
     fn a_route(plan: &Plan) -> Route {
         let PlannedRoute { id, load_balancer, baseline, .. } = plan.routes[0].clone();
-        Route { id, load_balancer, actions: baseline }
+        Route { id, load_balancer, actions: baseline, requests: String::new() }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crossfade_domain::load_balancer::action::{Action, ActionKind, Forward, Group
 use crossfade_domain::load_balancer::group::{
     GroupSettings, HealthCheck, HealthState, Tags, Target, TargetGroup, TargetHealth,
 };
+use crossfade_domain::load_balancer::route::describe_conditions;
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use serde_json::{Map, Value};
 
@@ -32,6 +33,35 @@ const KINDS: [(&str, &str); 5] = [
     ("redirect", "RedirectConfig"),
     ("fixed-response", "FixedResponseConfig"),
 ];
+
+/// The requests that a rule's conditions match, for people.
+pub(super) fn requests(conditions: &[Tree]) -> String {
+    let described: Vec<(String, Vec<String>)> = conditions.iter().map(field_and_values).collect();
+    describe_conditions(&described)
+}
+
+fn field_and_values(condition: &Tree) -> (String, Vec<String>) {
+    let field = condition.text_at("Field").unwrap_or_default();
+    let header = condition.get("HttpHeaderConfig");
+    let name = header.and_then(|config| config.text_at("HttpHeaderName"));
+    let nested =
+        ["HostHeaderConfig", "PathPatternConfig", "HttpRequestMethodConfig", "SourceIpConfig", "HttpHeaderConfig"];
+    let mut values: Vec<String> =
+        nested.iter().filter_map(|config| condition.get(config)).flat_map(values_of).map(str::to_owned).collect();
+    let pairs = condition.get("QueryStringConfig").map(|config| config.list_at("Values")).unwrap_or_default();
+    values.extend(pairs.iter().map(|pair| {
+        let value = pair.text_at("Value").unwrap_or_default();
+        pair.text_at("Key").map_or_else(|| value.to_owned(), |key| format!("{key}={value}"))
+    }));
+    if values.is_empty() {
+        values = values_of(condition).into_iter().map(str::to_owned).collect();
+    }
+    (name.map_or_else(|| field.to_owned(), |name| format!("{field} {name}")), values)
+}
+
+fn values_of(tree: &Tree) -> Vec<&str> {
+    [tree.texts_at("Values"), tree.texts_at("RegexValues")].concat()
+}
 
 pub(super) fn actions(trees: &[Tree]) -> Vec<Action> {
     trees.iter().map(action).collect()

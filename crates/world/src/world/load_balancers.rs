@@ -138,6 +138,7 @@ impl Routes for World {
             id: RouteId::Default(listener.arn),
             load_balancer: listener.load_balancer,
             actions: listener.default_actions,
+            requests: String::new(),
         });
         Ok(rules.iter().map(route).chain(defaults).collect())
     }
@@ -276,6 +277,7 @@ fn listener(tree: &Tree) -> Listener {
     Listener {
         arn: listener_arn(tree.text_at("ListenerArn").unwrap_or_default()),
         load_balancer: convert::load_balancer_arn(tree.text_at("LoadBalancerArn").unwrap_or_default()),
+        port: tree.number_at("Port").and_then(|port| u16::try_from(port).ok()),
         default_actions: convert::actions(tree.list_at("DefaultActions")),
     }
 }
@@ -292,7 +294,8 @@ fn route(tree: &Tree) -> Route {
     } else {
         RouteId::Rule(RuleArn::parse(arn).expect("the world gives out whole ARNs"))
     };
-    Route { id, load_balancer, actions: convert::actions(tree.list_at("Actions")) }
+    let requests = convert::requests(tree.list_at("Conditions"));
+    Route { id, load_balancer, actions: convert::actions(tree.list_at("Actions")), requests }
 }
 
 fn listener_arn(text: &str) -> ListenerArn {
