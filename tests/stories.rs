@@ -12,6 +12,7 @@ mod held_shifts;
 mod hooks;
 mod judging;
 mod migrating;
+mod new_rules;
 mod pace;
 mod planning;
 mod resuming;

@@ -24,7 +24,7 @@ pub(super) async fn ended(ledger: &dyn Ledger) -> (Start, Head) {
     ledger.take(None, &users.head, &users.plan, &users.event).await.unwrap();
     let (event, moving) = next(&users.head, intent(0), 1);
     ledger.record(&users.head, &event, &moving).await.unwrap();
-    let (event, over) = next(&moving, EventKind::Finished, END);
+    let (event, over) = next(&moving, EventKind::Finished { listed: None }, END);
     for _ in 0..2 {
         ledger.release(&moving, &event, &over, &users.plan).await.unwrap();
     }
@@ -73,7 +73,7 @@ async fn a_route_that_was_taken_since_is_not_released_again(side: Side) {
     assert_eq!(take(&*open.ledger, None, &bookings).await, Ok(()));
     let (event, moving) = next(&users.head, intent(0), 1);
     assert_eq!(event.sequence, 2);
-    let (event, _) = next(&moving, EventKind::Finished, END);
+    let (event, _) = next(&moving, EventKind::Finished { listed: None }, END);
     open.ledger.release(&moving, &event, &over, &users.plan).await.unwrap();
     assert_eq!(open.ledger.holders(&[route(1)]).await.unwrap()[0].service, bookings.head.service);
 }

@@ -370,7 +370,7 @@ mod table {
         let (event, after) = next(&start.head, intent(0), 1);
         let recorded = async { ledger.record(&start.head, &event, &after).await.unwrap() };
         count(&served, "TransactWriteItems", recorded).await;
-        let (event, over) = next(&after, EventKind::Finished, 2);
+        let (event, over) = next(&after, EventKind::Finished { listed: None }, 2);
         let released = async { ledger.release(&after, &event, &over, &start.plan).await.unwrap() };
         count(&served, "TransactWriteItems", released).await;
     }
@@ -389,7 +389,7 @@ mod table {
         let Err(LedgerError::Port(error)) = answer else { panic!("{answer:?}") };
         assert!(error.is_transient(), "{error}");
         ledger.record(&start.head, &event, &after).await.unwrap();
-        let (event, over) = next(&after, EventKind::Finished, 2);
+        let (event, over) = next(&after, EventKind::Finished { listed: None }, 2);
         served.calls.fail_next("TransactWriteItems", 1, CallFault::FailAfter);
         ledger.release(&after, &event, &over, &start.plan).await.unwrap();
         assert_eq!(ledger.events(&over.service, &over.migration).await.unwrap().len(), 3);

@@ -75,7 +75,7 @@ async fn a_route_of_another_migration_is_waited_for_until_its_last_writer_is_dea
     ledger.take(None, &bookings.head, &bookings.plan, &bookings.event).await.unwrap();
     let (event, moving) = next(&bookings.head, super::samples::intent(0), FREE + 1);
     ledger.record(&bookings.head, &event, &moving).await.unwrap();
-    let (event, ended) = next(&moving, EventKind::Finished, FREE + END);
+    let (event, ended) = next(&moving, EventKind::Finished { listed: None }, FREE + END);
     ledger.release(&moving, &event, &ended, &bookings.plan).await.unwrap();
     let (event, after, plan) = begun(&users, &over, FREE + FREE - 1);
     let Err(TakeError::Held(holders)) = ledger.retake(&over, &event, &after, &plan).await else { panic!("expected") };

@@ -81,6 +81,7 @@ fn used(head: &Head, plan: &Plan) {
         new_side: Ok(BTreeMap::new()),
         old_side: Ok(BTreeMap::new()),
         drift: Ok(Vec::new()),
+        strays: Ok(Vec::new()),
         judge: None,
     };
     let _verdict = verdict(&inputs);

@@ -219,7 +219,7 @@ async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
     recorder.was("revise");
     port.revised_plan(&service, &migration, after.generation).await.unwrap();
     recorder.was("revised_plan");
-    let (event, over) = samples::next(&after, EventKind::Finished, 4);
+    let (event, over) = samples::next(&after, EventKind::Finished { listed: None }, 4);
     port.release(&after, &event, &over, &start.plan).await.unwrap();
     recorder.was("release");
     // A write whose answer was lost looks for its own event.

@@ -10,8 +10,9 @@ const MOST_TRANSITIONS: usize = 300;
 const HIGHEST_COST: f64 = 0.02;
 /// The goal beside a write for each route: the routes before and after, and the health of the side that is to get more.
 const GOAL_BESIDE_WRITES: u64 = 3;
-/// What a shift takes: the health of the old side is asked for too, since it must be able to take everything back.
-const MOST_BESIDE_WRITES: u64 = 4;
+/// What a shift takes: the health of the old side is asked for too, since it must be able to take everything back, and
+/// the listeners and the rules of a load balancer with one listener are listed.
+const MOST_BESIDE_WRITES: u64 = 6;
 
 /// AWS's prices in eu-west-1, USD each.
 mod price {

@@ -198,6 +198,17 @@ fn a_shift_that_checks_the_generation_once_for_all_routes_is_caught() {
 }
 
 #[test]
+fn an_end_that_does_not_list_again_is_caught() {
+    check(Breakage::EndDoesNotListAgain, "rule-added-at-step-2", None, 3);
+    check(Breakage::EndDoesNotListAgain, "rule-added-at-the-end", None, 3);
+}
+
+#[test]
+fn a_shift_that_does_not_list_again_is_caught() {
+    check(Breakage::ShiftsDoNotListAgain, "rule-added-at-step-1", None, 3);
+}
+
+#[test]
 fn targets_of_an_earlier_attempt_that_stay_are_caught() {
     check(Breakage::UnlistedTargetsStay, "started-anew-with-a-target-left", None, 20);
 }

@@ -122,6 +122,17 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
             let old = run.account.watch().setup.old[0].clone();
             edit(run, *index, |route| world.someone_removes_group(route, old.as_str()).unwrap());
         }
+        Act::AddRule => {
+            let old = run.account.watch().setup.old[0].clone();
+            add_rule(run, old.as_str());
+        }
+        Act::AddRuleToNew => add_rule(run, &our_group(&run.account)),
+        Act::DeleteRule => {
+            let added = std::mem::take(&mut run.account.watch().setup.added);
+            for rule in &added {
+                world.someone_deletes_rule(rule).unwrap();
+            }
+        }
         Act::OldSideFails => {
             let old = run.account.watch().setup.old.clone();
             sicken(&run.account, &old);
@@ -175,6 +186,12 @@ fn start_roll_back(run: &SimulatedRun) {
     let input = json!({"service": "users"});
     let machines = &run.account.machines;
     machines.with(|states| states.start_execution(now, ROLL_BACK, Some("by-hand"), input)).unwrap();
+}
+
+fn add_rule(run: &SimulatedRun, group: &str) {
+    let listener = run.account.watch().setup.listeners().into_iter().next().expect("a route is on a listener");
+    let rule = run.account.world.someone_adds_rule(&listener, "/api/*", group).unwrap();
+    run.account.watch().setup.added.push(rule);
 }
 
 fn sicken(account: &Account, groups: &[TargetGroupArn]) {

@@ -207,13 +207,14 @@ impl SimulatedPorts {
 
     fn recorded(&self, event: &Event) {
         let name = match &event.kind {
+            EventKind::GroupsCreated { .. } => "groups created".to_owned(),
             EventKind::ShiftIntended { step, .. } => format!("intended {step}"),
             EventKind::Shifted { step, .. } => format!("shifted {step}"),
             EventKind::RollbackBegun { .. } => "rollback begun".to_owned(),
             EventKind::RoutesReturned { .. } => "routes returned".to_owned(),
             EventKind::TargetsChecked { .. } => "targets checked".to_owned(),
             EventKind::Halted { .. } => "halted".to_owned(),
-            EventKind::Finished => "finished".to_owned(),
+            EventKind::Finished { .. } => "finished".to_owned(),
             EventKind::RollbackVerified { .. } => "rolled back".to_owned(),
             EventKind::Judged { verdict: NextStep::Advance, .. } => "judged advance".to_owned(),
             _ => String::new(),

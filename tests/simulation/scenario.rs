@@ -8,6 +8,7 @@ use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
 use crossfade_world::World;
 use crossfade_world::world::ServiceOnBalancer;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The weights of the steps in percent, the attach first.
 pub(super) const WEIGHTS: [f64; 3] = [0.0, 20.0, 100.0];
@@ -46,6 +47,8 @@ pub(super) struct Setup {
     /// Somebody else's group on the public load balancer.
     pub(super) other: String,
     pub(super) policy: Value,
+    /// Rules that somebody has added to the service's listener since.
+    pub(super) added: Vec<String>,
 }
 
 /// When something is done: once, the first time.
@@ -96,6 +99,12 @@ pub(super) enum Act {
     TakeNewOut(usize),
     /// Somebody takes the old group out of a route.
     TakeOldOut(usize),
+    /// Somebody adds a rule that sends a path to the old group.
+    AddRule,
+    /// Somebody adds a rule that sends a path to the new group.
+    AddRuleToNew,
+    /// Somebody deletes that rule again.
+    DeleteRule,
     OldSideFails,
     /// One of two: enough for its traffic, too few to take all of it back.
     OldSideLosesATarget,
@@ -253,6 +262,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let no_way_back =
         vec![(When::Recorded("shifted 2"), Act::TakeOldOut(0)), (When::Recorded("halted"), Act::FireAlarm(LATENCY))];
     list.push(scenario("old-group-taken-out", O::Halted, no_way_back));
+    list.extend(with_a_new_rule());
     list.push(scenario("old-side-fails", O::Halted, vec![(When::Recorded("shifted 1"), Act::OldSideFails)]));
     let dead =
         vec![(When::Recorded("shifted 2"), Act::OldSideFails), (When::Recorded("shifted 2"), Act::FireAlarm(LATENCY))];
@@ -302,6 +312,8 @@ fn about(name: &str) -> usize {
         13
     } else if is("alarm") || is("new-side-fails") {
         9
+    } else if is("rule-added") {
+        3
     } else if is("group") || is("weight-set") || is("drift") {
         5
     } else if is("judged-and-sick") {
@@ -315,6 +327,29 @@ fn about(name: &str) -> usize {
     } else {
         13
     }
+}
+
+/// Somebody adds a rule while the migration is under way: to the old group, or to the new one.
+fn with_a_new_rule() -> Vec<Scenario> {
+    use Outcome as O;
+    let added = |when| (When::Recorded(when), Act::AddRule);
+    let mut list = vec![scenario("rule-added-before-the-attach", O::Refused, vec![added("groups created")])];
+    for (at, when) in
+        [("attach", "shifted 0"), ("step-1", "shifted 1"), ("shift-2", "intended 2"), ("step-2", "shifted 2")]
+    {
+        list.push(scenario(format!("rule-added-at-{at}"), O::Halted, vec![added(when)]));
+    }
+    let at_the_end = vec![(When::Entered("Finish migration"), Act::AddRule)];
+    list.push(scenario("rule-added-at-the-end", O::Halted, at_the_end));
+    let to_the_new = vec![(When::Recorded("shifted 1"), Act::AddRuleToNew)];
+    list.push(scenario("rule-added-to-the-new-group", O::Halted, to_the_new));
+    let rolled_back = scenario("rule-added-rolls-back", O::RolledBack, vec![added("shifted 2")]);
+    list.push(Scenario { on_drift: "rollback", ..rolled_back });
+    let resumes = (When::Recorded("halted"), Act::Resume { accept_drift: false });
+    let taken_out = vec![added("shifted 2"), (When::Recorded("halted"), Act::DeleteRule), resumes.clone()];
+    list.push(scenario("rule-added-and-deleted-again", O::Migrated, taken_out));
+    list.push(scenario("rule-added-and-not-resumed", O::Halted, vec![added("shifted 2"), resumes]));
+    list
 }
 
 /// A second migration after one that was rolled back.
@@ -448,6 +483,7 @@ impl Shape {
             old: services.iter().map(|service| TargetGroupArn::parse(service.old_group.clone()).unwrap()).collect(),
             routes: routes.into_iter().map(|route| RouteId::parse(route).unwrap()).collect(),
             other,
+            added: Vec::new(),
             policy: json!({
                 "name": "users", "oldTargetGroups": names,
                 "newTargets": {"instances": [{"id": "i-0bbbbbbbbbbbbbbb1", "port": 30080},
@@ -483,8 +519,8 @@ impl Setup {
         self.policy["alarms"].as_array().into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// The rules as the load balancer describes them, without what we may change.
-    pub(super) fn untouchable(&self, world: &World) -> Vec<Value> {
+    /// The listeners that the routes are on.
+    pub(super) fn listeners(&self) -> BTreeSet<String> {
         let listeners = self.routes.iter().filter_map(|route| {
             let text = route.as_str().replacen(":listener-rule/", ":listener/", 1);
             match route {
@@ -492,7 +528,11 @@ impl Setup {
                 RouteId::Default(_) => Some(text),
             }
         });
-        let listeners: std::collections::BTreeSet<String> = listeners.collect();
+        listeners.collect()
+    }
+
+    /// The rules as the load balancer describes them, without what we may change and what somebody has added.
+    pub(super) fn untouchable(&self, world: &World) -> Vec<Value> {
         let describe = |listener: &String| {
             world.with(|state| {
                 let input = json!({"ListenerArn": listener});
@@ -500,8 +540,11 @@ impl Setup {
             })
         };
         let mut rules = Vec::new();
-        for listener in &listeners {
+        for listener in &self.listeners() {
             for rule in describe(listener).list_at("Rules") {
+                if rule.text_at("RuleArn").is_some_and(|arn| self.added.iter().any(|added| added == arn)) {
+                    continue;
+                }
                 let mut rule = rule.clone();
                 rule.remove("Actions");
                 rules.push(json!(format!("{rule:?}")));

@@ -271,7 +271,7 @@ impl Watch {
     pub(super) fn recorded(&mut self, kind: &EventKind, at: Timestamp) {
         consumers::look_at(self, kind);
         match kind {
-            EventKind::Finished => {
+            EventKind::Finished { .. } => {
                 self.finished_at = Some(at);
                 self.exposed_since_alarm = None;
                 self.released_at = Some(at);
@@ -281,6 +281,12 @@ impl Watch {
                 let ended = self.finished_at.take().is_some();
                 self.expect(13, !ended || *trigger == Trigger::Operator, || {
                     format!("{trigger:?} has begun to roll back a service that had migrated")
+                });
+            }
+            EventKind::ShiftIntended { step, .. } => {
+                let added = self.setup.added.clone();
+                self.expect(3, added.is_empty(), || {
+                    format!("step {step} begins, and the plan does not have {added:?}")
                 });
             }
             EventKind::RollbackVerified { .. } => self.released_at = Some(at),

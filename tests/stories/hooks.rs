@@ -37,7 +37,7 @@ fn told(stage: &Stage) -> Vec<String> {
         EventKind::RollbackBegun { .. } => Some("rolling back".to_owned()),
         EventKind::RollbackVerified { .. } => Some("rolled back".to_owned()),
         EventKind::Halted { .. } => Some("halted".to_owned()),
-        EventKind::Finished => Some("finished".to_owned()),
+        EventKind::Finished { .. } => Some("finished".to_owned()),
         _ => None,
     };
     stage.recorded("users", line)

@@ -214,10 +214,10 @@ fn a_command_without_a_migration_is_refused() {
 }
 
 #[test]
-fn a_shift_reads_its_routes_once_before_and_once_after() {
+fn a_shift_lists_the_routes_once_and_reads_its_own_once_before_and_once_after() {
     let stage = Stage::migrated();
-    let calls = "head plan read_routes health health record head write_route head write_route read_routes \
-                 record";
+    let calls = "head plan read_routes listeners routes health health record head write_route head write_route \
+                 read_routes record";
     assert_eq!(stage.visits("Shift weight")[0].calls.join(" "), calls);
 }
 

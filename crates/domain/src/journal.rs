@@ -27,7 +27,7 @@ mod transitions;
 pub mod wording;
 
 pub use commands::Commands;
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, RoutesListed};
 pub use head::{Head, Phase};
 pub use rollback::{Rollback, Trigger};
 pub use transitions::TransitionError;

@@ -2,3 +2,4 @@
 
 pub mod drift;
 pub mod route_edit;
+pub mod stray;

@@ -25,7 +25,14 @@ impl Routes for SimulatedPorts {
     }
 
     async fn routes(&self, listener: &ListenerArn) -> Result<Vec<Route>, PortError> {
-        self.call("routes", listener.as_str(), || at_once(self.account.world.routes(listener))).await
+        let effect = || {
+            let mut found = at_once(self.account.world.routes(listener))?;
+            if let Some(breakage) = self.account.breakage {
+                self.account.tell_watch(|watch| breakage.of_listing(self.caller.function, watch, &mut found));
+            }
+            Ok(found)
+        };
+        self.call("routes", listener.as_str(), effect).await
     }
 
     async fn read_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {

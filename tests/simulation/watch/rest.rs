@@ -9,9 +9,11 @@ use crate::simulation::scenario::WEIGHTS;
 use crate::simulation::scenario::{Outcome, group_exists};
 use crate::simulation::timers::at_once;
 use crate::simulation::wiring::{MIGRATE, ROLL_BACK};
-use crossfade_actions::ports::Alarms;
+use crossfade_actions::ports::{Alarms, Routes as _};
 use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::load_balancer::same_actions::equivalent;
+use crossfade_domain::names::{ListenerArn, TargetGroupArn};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::routing::drift::describe;
 use crossfade_world::ledger::Items;
@@ -51,6 +53,7 @@ pub(in crate::simulation) fn look(run: &SimulatedRun, case: &Case, ended: bool) 
     guards(run, case, &items, outcome);
     executions(run, outcome);
     routes(run, outcome);
+    left_on_the_old_side(run, outcome);
     locks(run, &items, outcome);
     journal(run, &items, head.as_ref());
     let mut watch = run.account.watch();
@@ -129,6 +132,22 @@ fn routes(run: &SimulatedRun, outcome: Option<Outcome>) {
         let left: Vec<&String> = names.iter().filter(|name| group_exists(&run.account.world, name)).collect();
         watch.expect(13, left.is_empty(), || format!("refused, and groups are left: {left:?}"));
     }
+}
+
+/// Where every route of the service's load balancers sends its traffic, somebody's new rules as well: a migration that
+/// ends says that all of it has moved.
+fn left_on_the_old_side(run: &SimulatedRun, outcome: Option<Outcome>) {
+    let world = &run.account.world;
+    let mut watch = run.account.watch();
+    let listeners = watch.setup.listeners().into_iter().map(|listener| ListenerArn::parse(listener).unwrap());
+    let routes: Vec<_> = listeners.flat_map(|listener| at_once(world.routes(&listener)).unwrap()).collect();
+    let old = watch.setup.old.clone();
+    let has_traffic = |group| {
+        routes.iter().filter_map(|route| forward_of(&route.actions)).any(|forward| forward.weight_of(group) > Some(0))
+    };
+    let left: Vec<&str> = old.iter().filter(|group| has_traffic(*group)).map(TargetGroupArn::name).collect();
+    let whole = outcome != Some(Outcome::Migrated) || left.is_empty();
+    watch.expect(3, whole, || format!("migrated, and routes send traffic to {left:?}"));
 }
 
 fn locks(run: &SimulatedRun, items: &Items, outcome: Option<Outcome>) {

@@ -8,16 +8,16 @@ use crate::reads::alarms::alarms_since;
 use crate::reads::comparison::compare;
 use crate::reads::deadline::Deadline;
 use crate::reads::health::health;
-use crate::routes::read;
+use crate::routes::{list, read};
 use crossfade_domain::gates::verdict::{SliceInputs, SliceVerdict, verdict};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::load_balancer::group::TargetHealth;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::routing::drift::Drift;
+use crossfade_domain::routing::stray::StrayRoute;
 use crossfade_domain::settle::SETTLE_SECONDS;
 use futures::FutureExt as _;
-use futures::future::join5;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +27,8 @@ use std::time::Duration;
 const READS: Duration = Duration::from_secs(30);
 
 /// Reads the alarms with their history since the locks were taken, the health of both sides, every route and what the
-/// judge compares. Hands all of it to the gates, with the operator's commands and the elapsed bake. Returns:
+/// judge compares. At the last step it also lists every route of the old groups' load balancers. Hands all of it to the
+/// gates, with the operator's commands and the elapsed bake. Returns:
 ///
 /// - `advance`, with the next step, or with the one that was begun and had to wait;
 /// - `bake`, `hold` or `approval`: keep the weight for another slice;
@@ -51,14 +52,14 @@ async fn check(ports: &Ports, migration: &mut Migration) -> Result<Cursor, Actio
     let old: Vec<&TargetGroupArn> = plan.groups.iter().map(|group| &group.old).collect();
     let new: Vec<&TargetGroupArn> = head.new_groups.values().collect();
     let names = plan.alarms();
-    let (alarms, new_side, old_side, drift, judge) = join5(
+    let (alarms, new_side, old_side, drift, strays, judge) = futures::join!(
         deadline.limit(alarms_since(ports, &names, head.since)),
         deadline.limit(side(ports, &new)),
         deadline.limit(side(ports, &old)),
         deadline.limit(drift(ports, migration)),
+        strays(ports, migration),
         deadline.limit(compare(ports, head, plan)),
-    )
-    .await;
+    );
     let inputs = SliceInputs {
         plan,
         head,
@@ -66,6 +67,7 @@ async fn check(ports: &Ports, migration: &mut Migration) -> Result<Cursor, Actio
         new_side,
         old_side,
         drift,
+        strays,
         judge: judge.transpose(),
         // The time after the reads, because they count as part of the bake.
         now: ports.clock.now(),
@@ -92,6 +94,15 @@ async fn side(
 
 async fn drift(ports: &Ports, migration: &Migration) -> Result<Vec<Drift>, ActionError> {
     Ok(read::drift(ports, &migration.plan, &migration.head).await?.1)
+}
+
+/// Routes outside the plan, listed at each look of the last step: after it, no shift looks for them.
+async fn strays(ports: &Ports, migration: &Migration) -> Result<Vec<StrayRoute>, String> {
+    let Migration { head, plan } = migration;
+    if head.verified_step != Some(plan.last_step()) {
+        return Ok(Vec::new());
+    }
+    Ok(list::strays(ports, plan, head).await?.1)
 }
 
 /// What goes into the journal. Checks that only continue to bake or hold do not: they would bury the rest.

@@ -9,8 +9,9 @@ use crate::ports::{PortError, Ports};
 use crate::reads::deadline::Deadline;
 use crate::reads::journal::head_of;
 use crate::retry::retry;
-use crate::routes::read;
+use crate::routes::{list, read};
 use crossfade_domain::alarms::tags;
+use crossfade_domain::gates::verdict::slice_seconds;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::Tags;
@@ -22,10 +23,12 @@ use std::time::Duration;
 /// How long the tags of a migration that has ended may take, in real time.
 const TAG_WITHIN: Duration = Duration::from_secs(10);
 
-/// Reads every route back at 100 % and removes the alarms from the tags of the new groups. Then it records the end,
-/// releases the locks and the alarms, tags the groups as migrated, and deletes the alarms that we created. Returns
-/// `migrated`; `stop` when a rollback came first; `halt` or `rollBack`, as the policy asks, when someone else changed a
-/// route; `rollBack` when an operator aborts.
+/// Reads every route back at 100 %, lists every route of the old groups' load balancers, and removes the alarms from
+/// the tags of the new groups. Then it records the end with what was listed, releases the locks and the alarms, tags
+/// the groups as migrated, and deletes the alarms that we created. Returns `migrated`; `stop` when a rollback came
+/// first; `halt` or `rollBack`, as the policy asks, when someone else changed a route or when a route outside the plan
+/// sends traffic to a group of the migration; `hold` when the routes cannot be listed; `rollBack` when an operator
+/// aborts.
 ///
 /// May run again at any time: a migration that has ended stays so.
 ///
@@ -62,16 +65,31 @@ async fn finish(ports: &Ports, migration: &mut Migration) -> Result<Cursor, Acti
     if let Some(first) = drift.first() {
         return migration.halt_or_return(ports, last, &first.to_string()).await;
     }
+    let listed = match list::strays(ports, plan, head).await {
+        Ok((listed, strays)) if strays.is_empty() => listed,
+        Ok((_, strays)) => return migration.halt_or_return_over_strays(ports, last, &strays).await,
+        Err(error) => return Ok(held(migration, &error)),
+    };
     let denied = remove_alarm_tags(ports, migration).await?;
     let finished = migration.release(ports, |now| {
         // An abort that came in between is not overtaken: the next run of this function sees it.
-        (now.phase == Phase::Moving && !now.commands.abort).then_some(EventKind::Finished)
+        (now.phase == Phase::Moving && !now.commands.abort)
+            .then(|| EventKind::Finished { listed: Some(listed.clone()) })
     });
     finished.await?;
     if migration.head.phase != Phase::Migrated {
         return Ok(aborted(migration));
     }
     Ok(clean_up(ports, migration, denied).await)
+}
+
+/// The answer where it is not known whether any other route sends traffic to the old side: the gates check again, and
+/// hold for as long as the routes cannot be listed.
+fn held(migration: &Migration, error: &str) -> Cursor {
+    let last = migration.plan.last_step();
+    let reason = format!("the routes of the old groups' load balancers could not be listed before the end: {error}");
+    let slice = slice_seconds(&migration.plan.policy, migration.plan.policy.slice_seconds);
+    migration.answer(last, NextStep::Hold, reason).waiting(slice)
 }
 
 /// What follows the record of the end: the groups are tagged as migrated, and the guard alarms deleted. The answer

@@ -157,7 +157,9 @@ async fn ended(
     let (verdict, reason) = match last.map(|event| event.kind) {
         Some(EventKind::RollbackVerified { .. }) => (NextStep::RolledBack, format!("{migration} was rolled back")),
         Some(EventKind::Refused { reason }) => (NextStep::Refused, reason),
-        Some(EventKind::Finished) => (NextStep::Refused, format!("{migration} has migrated; nothing was rolled back")),
+        Some(EventKind::Finished { .. }) => {
+            (NextStep::Refused, format!("{migration} has migrated; nothing was rolled back"))
+        }
         last => return Err(ActionError::Internal(format!("{migration} is not the latest and not over: {last:?}"))),
     };
     let mut found = bare(service, request, verdict_of(request, verdict), reason);

@@ -7,6 +7,7 @@ use crate::migration::ownership::owned;
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crate::reads::health::{NewSide, new_side, too_few_old};
+use crate::routes::list;
 use crate::routes::raise::{Raise, Raised};
 use crate::routes::read::{self, Live};
 use crossfade_domain::gates::operator::is_paused;
@@ -29,7 +30,8 @@ const CONTINUES_SECONDS: u32 = 1;
 /// differs, reads every route back, and only then records the shift. Step 0 attaches the new groups at weight 0.
 ///
 /// All routes are read once before and once after: with one load balancer that is routes + 4 calls, the health of both
-/// sides included. A read that has become old meanwhile is made again before the next write.
+/// sides included. A read that has become old meanwhile is made again before the next write. Before a shift begins,
+/// every route of the old groups' load balancers is listed once: a call for each load balancer and each listener.
 ///
 /// Returns:
 ///
@@ -37,11 +39,12 @@ const CONTINUES_SECONDS: u32 = 1;
 /// - `hook` where a hook of the policy has to answer first, the one before the first shift or the one after the shift:
 ///   the machine calls it, and then this function once more;
 /// - `wait` before the first traffic, and `hold` after it, if an operator has paused the migration, if a side lacks
-///   healthy targets, or if one invocation cannot write all routes. After `wait` the machine calls this function again.
-///   After `hold` it asks the gates first, because this function asks none of them;
+///   healthy targets, if the routes cannot be listed, or if one invocation cannot write all routes. After `wait` the
+///   machine calls this function again. After `hold` it asks the gates first, because this function asks none of them;
 /// - `rollBack` when an operator aborts, or the new side has traffic and too few healthy targets;
 /// - `stop` when another generation has taken over;
-/// - `halt` or `rollBack`, as the policy asks, when someone else changed a route.
+/// - `halt` or `rollBack`, as the policy asks, when someone else changed a route, or when a route outside the plan
+///   sends traffic to a group of the migration.
 ///
 /// May run again at any time with the same input: a step that is intended is completed, one that is verified is left.
 ///
@@ -121,11 +124,14 @@ async fn objection(
     step: u32,
     live: &Live,
 ) -> Result<Option<Cursor>, ActionError> {
-    let Migration { head, plan } = &*migration;
-    if head.commands.abort {
+    if migration.head.commands.abort {
         let reason = format!("aborted by an operator before step {step}");
         return Ok(Some(migration.answer(step, NextStep::RollBack, reason)));
     }
+    if let Some(answer) = not_all_routes(ports, migration, step).await? {
+        return Ok(Some(answer));
+    }
+    let Migration { head, plan } = &*migration;
     if step == 0 || everywhere(plan, head, live, step)? {
         return Ok(None);
     }
@@ -151,6 +157,28 @@ async fn objection(
         return Ok(Some(migration.answer(step, NextStep::RollBack, reason)));
     }
     held(ports, migration, step, exposed, &reason).await.map(Some)
+}
+
+/// Why the plan no longer has every route that the migration should move, if so. A shift that was begun is completed:
+/// the routes were listed before it began, and half of a shift is no place to wait.
+async fn not_all_routes(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Option<Cursor>, ActionError> {
+    let Migration { head, plan } = &*migration;
+    if head.intended_step == Some(step) {
+        return Ok(None);
+    }
+    let exposed = head.verified_step.is_some_and(|verified| verified > 0);
+    match list::strays(ports, plan, head).await {
+        Ok((_, strays)) if strays.is_empty() => Ok(None),
+        Ok((_, strays)) => migration.halt_or_return_over_strays(ports, step, &strays).await.map(Some),
+        Err(error) => {
+            let reason = format!("the routes of the old groups' load balancers could not be listed: {error}");
+            if step == 0 {
+                // Nothing has been changed yet: the machine retries, and otherwise gives the plan up.
+                return Err(ActionError::NotYet(reason));
+            }
+            held(ports, migration, step, exposed, &reason).await.map(Some)
+        }
+    }
 }
 
 fn everywhere(plan: &Plan, head: &Head, live: &Live, step: u32) -> Result<bool, ActionError> {

@@ -4,17 +4,25 @@
 use crate::error::ActionError;
 use crate::ports::Ports;
 use crate::reads::alarms::alarms;
+use crate::reads::deadline::Deadline;
 use crate::reads::health::health;
 use crate::reads::journal::plan_of;
+use crate::routes::list::{list, load_balancers};
 use crate::routes::read::{may_carry, read_all};
 use crossfade_domain::alarms::alarm::Alarm;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::{Action, forward_of};
 use crossfade_domain::load_balancer::group::healthy_count;
-use crossfade_domain::load_balancer::route::RouteId;
-use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::load_balancer::route::{Route, RouteId};
+use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::routing::drift::{describe, drifted};
+use crossfade_domain::routing::stray::{StrayRoute, on_the_old_side};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long the listing of one load balancer may take, in real time.
+const LIST_WITHIN: Duration = Duration::from_secs(10);
 
 /// What was read of a migration. An error is the text of what could not be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,4 +130,29 @@ pub async fn not_at_the_end(ports: &Ports, head: &Head, plan: &Plan) -> Result<V
         (!arrived).then(|| format!("{} carries {}", route.id.describe(), describe(actions)))
     });
     Ok(elsewhere.collect())
+}
+
+/// What the load balancers of migrated services have now. Each load balancer is listed once, for all of its services.
+#[derive(Debug, Default)]
+pub struct Listings {
+    listed: BTreeMap<LoadBalancerArn, Result<Vec<Route>, String>>,
+}
+
+impl Listings {
+    /// The routes that send traffic to the old groups of a migration that has ended. There are none where all traffic
+    /// is on the new cluster.
+    ///
+    /// # Errors
+    /// The text of what could not be listed.
+    pub async fn left_on_the_old_side(&mut self, ports: &Ports, plan: &Plan) -> Result<Vec<StrayRoute>, String> {
+        let mut routes = Vec::new();
+        for balancer in load_balancers(plan) {
+            if !self.listed.contains_key(balancer) {
+                let listed = Deadline::begin(ports, LIST_WITHIN).limit(list(ports, balancer)).await;
+                self.listed.insert(balancer.clone(), listed.map(|listing| listing.routes));
+            }
+            routes.extend(self.listed[balancer].clone()?);
+        }
+        Ok(on_the_old_side(plan, &routes))
+    }
 }

@@ -5,8 +5,9 @@ use crate::ports::{LedgerError, Ports, Started};
 use crate::reads::alarms::alarms_since;
 use crate::reads::health::too_few_old;
 use crate::reads::journal::{head_of, plan_of};
-use crate::routes::read;
+use crate::routes::{list, read};
 use crossfade_domain::alarms::quiet::{Objection, objections};
+use crossfade_domain::gates::drift::stray_reason;
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::Plan;
@@ -38,7 +39,8 @@ pub struct Resumed {
 /// Continues a migration that halted on its way up, from the recorded step. One write raises the generation, names the
 /// new execution and removes what the halt left. Then it starts that execution, whose ARN is in the head that is
 /// returned. The step that was reached bakes again. Before all this it checks what may have changed since the start:
-/// every alarm exists and none has fired, the old side can take its traffic back, no route has drifted.
+/// every alarm exists and none has fired, the old side can take its traffic back, no route has drifted, and no route
+/// outside the plan sends traffic to a group of the migration.
 ///
 /// May run again at any time: after a crash between the write and the start it starts what was written. If no one calls
 /// it again, the sweep finds the execution missing after two minutes and rolls back.
@@ -75,6 +77,10 @@ pub(crate) async fn take_over(
     let (live, accepted) = read::drift(ports, &plan, head).await?;
     let mut problems = not_quiet(ports, &plan, head).await?;
     problems.extend(too_few_old(ports, &plan).await?);
+    let listed = list::strays(ports, &plan, head).await;
+    let (_, outside) = listed.map_err(|error| {
+        ActionError::NotYet(format!("the routes of the old groups' load balancers could not be listed: {error}"))
+    })?;
     let mut revised = None;
     if !accepted.is_empty() && request.accept_drift {
         let drifted = accepted.iter().map(|drift| (drift.route.clone(), live.get(&drift.route).cloned())).collect();
@@ -84,16 +90,25 @@ pub(crate) async fn take_over(
         }
     }
     let stays = |why: &str| format!("{} stays halted: {why}", head.migration);
+    let mut drifted = Vec::new();
     if !accepted.is_empty() && !request.accept_drift {
         let advice =
             "put the routes back, or resume with acceptDrift, which takes them as they are now for their baseline";
         let drifts: Vec<String> = accepted.iter().map(ToString::to_string).collect();
-        let drifted = format!("{}; {advice}", drifts.join("; "));
-        if problems.is_empty() {
-            return Err(ActionError::Drifted(stays(&drifted)));
-        }
-        problems.push(drifted);
+        drifted.push(format!("{}; {advice}", drifts.join("; ")));
     }
+    if !outside.is_empty() {
+        let advice = format!(
+            "take it out and resume again, or roll back with `crossfade rollback {}` and start again, so that the plan \
+             includes it",
+            head.service
+        );
+        drifted.push(format!("{}; {advice}", stray_reason(&outside)));
+    }
+    if problems.is_empty() && !drifted.is_empty() {
+        return Err(ActionError::Drifted(stays(&drifted.join("; "))));
+    }
+    problems.extend(drifted);
     if !problems.is_empty() {
         return Err(ActionError::InvalidRequest(stays(&problems.join("; "))));
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub(crate) type Live = BTreeMap<RouteId, Vec<Action>>;
 
 /// The pause between the two reads that prove drift: a read of a load balancer may be stale for a moment.
-const DRIFT_PAUSE: Duration = Duration::from_secs(3);
+pub(crate) const DRIFT_PAUSE: Duration = Duration::from_secs(3);
 /// Reads that may pass until a write is seen.
 const READ_BACK_TRIES: u32 = 3;
 

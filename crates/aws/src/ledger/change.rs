@@ -59,7 +59,7 @@ mod tests {
         );
         check(EventKind::Halted { reason: reason() }, Some(("halted", "an alarm")));
         check(EventKind::Refused { reason: reason() }, Some(("refused", "an alarm")));
-        check(EventKind::Finished, Some(("migrated", "all traffic is on the new cluster")));
+        check(EventKind::Finished { listed: None }, Some(("migrated", "all traffic is on the new cluster")));
         check(EventKind::RoutesReturned { written: 2, left: 0 }, None);
         check(EventKind::ShiftIntended { step: 1, weight: Weight::FULL }, None);
     }

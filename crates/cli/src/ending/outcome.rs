@@ -209,7 +209,7 @@ mod tests {
     fn a_head_at_rest_has_an_exit_code_and_one_on_its_way_has_none() {
         let code = |head: &Head| Ending::of_head(head).map(|ending| ending.exit_code);
         assert_eq!(code(&moving()), None);
-        assert_eq!(code(&after(&moving(), EventKind::Finished)), Some(ExitCode::Done));
+        assert_eq!(code(&after(&moving(), EventKind::Finished { listed: None })), Some(ExitCode::Done));
         assert_eq!(code(&rolled_back(Trigger::AlarmEvent)), Some(ExitCode::RolledBack));
         assert_eq!(code(&rolled_back(Trigger::Operator)), Some(ExitCode::Aborted));
         assert_eq!(code(&after(&moving(), EventKind::Halted { reason: "drift".into() })), Some(ExitCode::Halted));

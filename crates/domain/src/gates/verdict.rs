@@ -11,7 +11,7 @@
 use crate::alarms::quiet::AlarmsRead;
 use crate::gates::alarms::alarms_opinion;
 use crate::gates::capacity::capacity_verdict;
-use crate::gates::drift::drift_opinion;
+use crate::gates::drift::{drift_opinion, stray_opinion};
 use crate::gates::health::{is_in_no_route, new_group_verdict};
 use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
 use crate::gates::operator::operator_opinion;
@@ -25,6 +25,7 @@ use crate::plan::Plan;
 use crate::policy::document::written_duration;
 use crate::policy::service_policy::{ScheduleStep, ServicePolicy};
 use crate::routing::drift::Drift;
+use crate::routing::stray::StrayRoute;
 use crate::settle::SETTLE_SECONDS;
 use crate::weight::Weight;
 use jiff::Timestamp;
@@ -53,6 +54,9 @@ pub struct SliceInputs<'a> {
     pub old_side: Result<BTreeMap<TargetGroupArn, Vec<TargetHealth>>, String>,
     /// Routes that were found changed in two reads.
     pub drift: Result<Vec<Drift>, String>,
+    /// Routes outside the plan that send traffic to a group of the migration, found in two listings. None are looked
+    /// for before the last step.
+    pub strays: Result<Vec<StrayRoute>, String>,
     /// The comparison; none before the first traffic and where the policy wants none.
     pub judge: Option<Result<JudgeReading, String>>,
 }
@@ -138,6 +142,7 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
     opinions.push(new_side(inputs));
     opinions.push(old_side(inputs));
     opinions.push(drift_opinion(&inputs.drift, inputs.plan.policy.on_drift));
+    opinions.push(stray_opinion(&inputs.strays, inputs.plan.policy.on_drift, &inputs.head.service));
     opinions.extend(judge(inputs));
     opinions
 }

@@ -5,7 +5,7 @@ use super::cursor::NextStep;
 use super::hook::HookPoint;
 use super::rollback::Trigger;
 use crate::load_balancer::route::RouteId;
-use crate::names::{MigrationId, TargetGroupArn};
+use crate::names::{LoadBalancerArn, MigrationId, TargetGroupArn};
 use crate::routing::drift::Drift;
 use crate::weight::Weight;
 use jiff::Timestamp;
@@ -29,6 +29,18 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
+}
+
+/// What was listed to find every route that sends traffic to the old side. None of it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoutesListed {
+    /// The load balancers of the old groups.
+    pub load_balancers: Vec<LoadBalancerArn>,
+    /// How many listeners they have.
+    pub listeners: u32,
+    /// How many rules and default actions those have.
+    pub routes: u32,
 }
 
 /// What happened.
@@ -151,7 +163,11 @@ pub enum EventKind {
         left: u32,
     },
     /// All traffic is on the new side, read back; locks are released.
-    Finished,
+    Finished {
+        /// What was listed to say so. None in journals of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        listed: Option<RoutesListed>,
+    },
     /// Stopped without moving traffic; locks stay.
     Halted {
         /// Why, and what to do.

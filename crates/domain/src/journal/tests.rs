@@ -31,7 +31,7 @@ fn the_first_rollback_raises_the_generation_and_later_ones_join_it() {
 fn nothing_can_happen_after_the_end() {
     let refused = after(&head(), EventKind::Refused { reason: "no".into() }).unwrap();
     assert!(refused.phase.is_over());
-    assert!(after(&refused, EventKind::Finished).is_err());
+    assert!(after(&refused, EventKind::Finished { listed: None }).is_err());
     assert!(after(&refused, EventKind::ShiftIntended { step: 1, weight: Weight::FULL }).is_err());
 }
 

@@ -103,7 +103,7 @@ impl Head {
                 }
             }
             (P::Settling, E::RollbackVerified { left, .. }) => next.end_rollback(*left),
-            (P::Moving, E::Finished) => next.phase = P::Migrated,
+            (P::Moving, E::Finished { .. }) => next.phase = P::Migrated,
             (P::Planned | P::Moving | P::RollingBack | P::Settling, E::Halted { reason }) => {
                 next.phase = P::Halted;
                 next.halted_at = Some(event.at);

@@ -1,7 +1,7 @@
 //! A journal in words: a line for operators, and what is announced to others.
 
 use super::{Event, EventKind, Trigger};
-use crate::names::TargetGroupArn;
+use crate::names::{LoadBalancerArn, TargetGroupArn};
 
 /// What happened, in one line without a time.
 pub fn journal_line(event: &Event) -> String {
@@ -52,7 +52,13 @@ pub fn journal_line(event: &Event) -> String {
         EventKind::RollbackVerified { left, .. } => {
             format!("second check: no route sends traffic to the new group, {}, locks released", left_alone(*left))
         }
-        EventKind::Finished => "finished: all traffic on the new cluster, locks released".to_owned(),
+        EventKind::Finished { listed: None } => "finished: all traffic on the new cluster, locks released".to_owned(),
+        EventKind::Finished { listed: Some(listed) } => format!(
+            "finished: all traffic on the new cluster, locks released; none of the {} of {} sends any to the old \
+             groups",
+            counted(listed.routes, "route"),
+            listed.load_balancers.iter().map(LoadBalancerArn::name).collect::<Vec<_>>().join(", ")
+        ),
         EventKind::Halted { reason } => format!("halted: {reason}"),
         EventKind::Resumed { who, accepted, .. } if accepted.is_empty() => format!("resumed by {who}"),
         EventKind::Resumed { who, accepted, .. } => {
@@ -96,7 +102,7 @@ pub fn announcement(event: &Event) -> Option<(&'static str, String)> {
             ("rolled-back", "every route is back at its old cluster and was checked twice".to_owned())
         }
         EventKind::Halted { reason } => ("halted", reason.clone()),
-        EventKind::Finished => ("migrated", "all traffic is on the new cluster".to_owned()),
+        EventKind::Finished { .. } => ("migrated", "all traffic is on the new cluster".to_owned()),
         EventKind::Refused { reason } => ("refused", reason.clone()),
         _ => return None,
     })

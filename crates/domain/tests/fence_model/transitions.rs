@@ -82,7 +82,7 @@ fn after(head: Head, record: Record) -> Option<Head> {
         }
         Record::RoutesReturned => EventKind::RoutesReturned { written: 1, left: 0 },
         Record::RollbackVerified => EventKind::RollbackVerified { rewritten: 0, left: 0 },
-        Record::Finished => EventKind::Finished,
+        Record::Finished => EventKind::Finished { listed: None },
         Record::Halted => EventKind::Halted { reason: reason() },
         Record::Resumed => {
             EventKind::Resumed { execution: "second".into(), who: "a person".into(), accepted: Vec::new() }

@@ -105,6 +105,26 @@ impl World {
         state.elbv2.set_forward(now, route, &weights)
     }
 
+    /// Someone adds a rule to a listener that forwards a path to a group; returns the rule's ARN.
+    pub fn someone_adds_rule(&self, listener: &str, path: &str, group: &str) -> Result<String, AwsError> {
+        let mut state = self.locked();
+        let now = state.now;
+        let priority = state.elbv2.next_priority(listener);
+        let input = json!({
+            "ListenerArn": listener, "Priority": priority, "Conditions": [{"Field": "path-pattern", "Values": [path]}],
+            "Actions": [{"Type": "forward", "TargetGroupArn": group}],
+        });
+        let created = state.elbv2.call_json(now, "CreateRule", &input)?;
+        Ok(created.list_at("Rules")[0].text_at("RuleArn").expect("a rule has an ARN").to_owned())
+    }
+
+    /// Someone deletes a rule.
+    pub fn someone_deletes_rule(&self, rule: &str) -> Result<(), AwsError> {
+        let mut state = self.locked();
+        let now = state.now;
+        state.elbv2.call_json(now, "DeleteRule", &json!({"RuleArn": rule})).map(drop)
+    }
+
     /// Someone takes a group out of a route.
     pub fn someone_removes_group(&self, route: &str, group: &str) -> Result<(), AwsError> {
         let mut state = self.locked();

@@ -1,6 +1,7 @@
 mod begun;
 mod judging;
 mod readiness;
+mod strays;
 
 use super::*;
 use crate::alarms::alarm::{Alarm, AlarmState};
@@ -43,6 +44,7 @@ struct Scene {
     new_healthy: Result<usize, String>,
     old_healthy: Result<usize, String>,
     drift: Result<Vec<Drift>, String>,
+    strays: Result<Vec<StrayRoute>, String>,
     judge: Option<Result<JudgeReading, String>>,
 }
 
@@ -110,6 +112,7 @@ impl Scene {
             new_healthy: Ok(2),
             old_healthy: Ok(3),
             drift: Ok(vec![]),
+            strays: Ok(vec![]),
             judge: None,
         }
     }
@@ -148,6 +151,7 @@ impl Scene {
             new_side: side("new", &self.new_healthy),
             old_side: side("old", &self.old_healthy),
             drift: self.drift.clone(),
+            strays: self.strays.clone(),
             judge: self.judge.clone(),
         })
     }
@@ -439,6 +443,7 @@ fn a_group_in_no_route_is_unhealthy_only_when_the_routes_are_known_to_hold_it() 
             new_side: Ok(BTreeMap::from([(group("new"), vec![unused.clone()])])),
             old_side: Ok(BTreeMap::from([(group("old"), targets(3))])),
             drift,
+            strays: Ok(vec![]),
             judge: None,
         })
     };
