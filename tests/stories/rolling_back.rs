@@ -158,6 +158,19 @@ fn invariant_6_health_that_cannot_be_read_withholds_nothing() {
 }
 
 #[test]
+fn invariant_6_targets_that_the_policy_does_not_list_withhold_nothing() {
+    let (stage, service) = baking();
+    let new = stage.new_group("users", &service.old_group);
+    // Healthy, and someone else's. Of the two that the policy lists and needs, one is left.
+    stage.world.register_instances(&new, &["i-0ccccccccccccccc1", "i-0ccccccccccccccc2"], 30080);
+    let gone = json!({"TargetGroupArn": new, "Targets": [{"Id": "i-0bbbbbbbbbbbbbbb1", "Port": 30080}]});
+    stage.world.with(|state| state.elbv2.call_json(state.now, "DeregisterTargets", &gone)).unwrap();
+    stage.world.make_unhealthy(&service.old_group);
+    assert_eq!(stage.call("roll-back", &act()).unwrap().unwrap()["verdict"], "settle", "{}", stage.told());
+    assert!(stage.is_at_baseline("users"));
+}
+
+#[test]
 fn invariant_6_one_throttled_look_at_health_sends_no_traffic_to_a_dead_side() {
     let (stage, service) = baking();
     stage.world.make_unhealthy(&service.old_group);

@@ -34,27 +34,33 @@ pub(crate) async fn healthy(ports: &Ports, group: &TargetGroupArn) -> Result<u32
     Ok(healthy_count(&health(ports, group).await?))
 }
 
-/// Healthy targets of a group, read again while AWS is busy; none when they cannot be read. The count decides whether
+/// The targets of a group, read again while AWS is busy; none when they cannot be read. Their count decides whether
 /// traffic goes to a dead side, so a single throttled call must not decide it.
-pub(crate) async fn healthy_for_sure(ports: &Ports, group: &TargetGroupArn) -> Option<u32> {
+async fn health_for_sure(ports: &Ports, group: &TargetGroupArn) -> Option<Vec<TargetHealth>> {
     let busy = |error: &ActionError| error.class() == ErrorClass::Transient;
-    retry_while(ports, HEALTH_TRIES, busy, || healthy(ports, group)).await.ok()
+    retry_while(ports, HEALTH_TRIES, busy, || health(ports, group)).await.ok()
 }
 
 /// How long a rollback waits for the health of a pair of groups (invariant 6).
 pub(crate) const HEALTH_WITHIN: Duration = Duration::from_secs(2);
 
 /// The health of an old group and its new one. What is not known after two seconds counts as unreadable, and withholds
-/// nothing. The new group's health is read only where the old one has no healthy target.
-pub(crate) async fn health_of_pair(ports: &Ports, old: TargetGroupArn, new: TargetGroupArn) -> GroupHealth {
+/// nothing. The new group's health is read only where the old one has no healthy target; `count` says how many of its
+/// targets are healthy and of this attempt.
+pub(crate) async fn health_of_pair(
+    ports: &Ports,
+    old: TargetGroupArn,
+    new: TargetGroupArn,
+    count: impl Fn(&[TargetHealth]) -> u32 + Send,
+) -> GroupHealth {
     let deadline = Deadline::begin(ports, HEALTH_WITHIN);
     let within = async |group: &TargetGroupArn| {
-        let read = async { Ok(healthy_for_sure(ports, group).await) };
+        let read = async { Ok(health_for_sure(ports, group).await) };
         deadline.limit(read).await.ok().flatten()
     };
-    let old_healthy = within(&old).await;
-    let new_healthy = if old_healthy == Some(0) { within(&new).await } else { None };
-    GroupHealth { old: old_healthy, new: new_healthy }
+    let old_healthy = within(&old).await.as_deref().map(healthy_count);
+    let new_targets = if old_healthy == Some(0) { within(&new).await } else { None };
+    GroupHealth { old: old_healthy, new: new_targets.as_deref().map(count) }
 }
 
 /// The group that was created for a planned one.

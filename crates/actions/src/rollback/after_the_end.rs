@@ -10,6 +10,7 @@ use crate::reads::journal::plan_of;
 use crate::retry::retry;
 use crate::rollback::by_tags::routes_with;
 use crossfade_domain::journal::{EventKind, Head};
+use crossfade_domain::load_balancer::group::healthy_count;
 use crossfade_domain::load_balancer::our_tags::tag;
 use crossfade_domain::load_balancer::route::Route;
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
@@ -80,10 +81,10 @@ pub(crate) async fn retake(ports: &Ports, head: &Head, cause: &Cause) -> Result<
 
 /// Why no traffic must go back, if that is known: an old group has no healthy target, and its new one has enough.
 async fn withheld(ports: &Ports, plan: &Plan, head: &Head) -> Option<String> {
-    let pairs = head
-        .new_groups
-        .iter()
-        .map(|(old, new)| async move { (old.clone(), health_of_pair(ports, old.clone(), new.clone()).await) });
+    // Once the migration has ended, the targets of its policy may have been replaced: all that serve count.
+    let pairs = head.new_groups.iter().map(|(old, new)| async move {
+        (old.clone(), health_of_pair(ports, old.clone(), new.clone(), healthy_count).await)
+    });
     let health = join_all(pairs).await.into_iter().collect();
     Withheld::by_health(&health, plan.policy.min_healthy).reasons().next().map(str::to_owned)
 }

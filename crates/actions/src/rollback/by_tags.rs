@@ -8,7 +8,7 @@ use crate::retry::retry;
 use crate::routes::read::not_seen;
 use crossfade_domain::alarms::tags;
 use crossfade_domain::load_balancer::action::{forward_of, share_of};
-use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
+use crossfade_domain::load_balancer::group::{Tags, TargetGroup, healthy_count};
 use crossfade_domain::load_balancer::our_tags::tag;
 use crossfade_domain::load_balancer::route::Route;
 use crossfade_domain::names::{LoadBalancerArn, ServiceName, TargetGroupArn};
@@ -155,7 +155,7 @@ async fn remove_group(
     let loaded = routes.iter().any(|route| share_of(&route.actions, new) > 0);
     let mut health = BTreeMap::new();
     if loaded {
-        health.insert(old.clone(), health_of_pair(ports, old.clone(), new.clone()).await);
+        health.insert(old.clone(), health_of_pair(ports, old.clone(), new.clone(), healthy_count).await);
     }
     // The policy is in the table, so one healthy target of the new side has to be enough here.
     let withheld = Withheld::by_health(&health, 1);

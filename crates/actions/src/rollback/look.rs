@@ -7,6 +7,8 @@ use crate::reads::health::health_of_pair;
 use crate::retry::{retry, retry_while};
 use crate::routes::read::{self, Live};
 use crossfade_domain::journal::Head;
+use crossfade_domain::load_balancer::group::{Target, TargetHealth, healthy_count};
+use crossfade_domain::load_balancer::membership::Membership;
 use crossfade_domain::load_balancer::route::{Route, RouteId};
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::{Plan, PlannedRoute};
@@ -77,13 +79,22 @@ pub(crate) async fn look_again(ports: &Ports, route: &PlannedRoute) -> Result<Op
 /// [`HealthReads::all`]; what is not known after two seconds is unreadable.
 pub(crate) struct HealthReads<'a>(BTreeMap<TargetGroupArn, Shared<BoxFuture<'a, GroupHealth>>>);
 
+/// Counts the healthy targets that a new group has of this attempt: others may serve another service by now, so they
+/// keep no traffic from the old side (invariant 20).
+fn healthy_of_this_attempt(plan: &Plan, old: &TargetGroupArn) -> impl Fn(&[TargetHealth]) -> u32 + use<> {
+    let listed = plan.policy.new_targets.listed().map(<[Target]>::to_vec);
+    let port = plan.group_of(old).map_or(0, |group| group.settings.port);
+    move |registered| healthy_count(&Membership::of(listed.as_deref(), port, registered).listed)
+}
+
 impl<'a> HealthReads<'a> {
     /// Of the groups behind the routes of a plan.
     pub(crate) fn of(ports: &'a Ports, plan: &Plan, head: &Head) -> Self {
         let mut reads = BTreeMap::new();
         for route in &plan.routes {
             if let Some(new) = head.new_groups.get(&route.old) {
-                let read = || health_of_pair(ports, route.old.clone(), new.clone()).boxed().shared();
+                let count = healthy_of_this_attempt(plan, &route.old);
+                let read = || health_of_pair(ports, route.old.clone(), new.clone(), count).boxed().shared();
                 reads.entry(route.old.clone()).or_insert_with(read);
             }
         }

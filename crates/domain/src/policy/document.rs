@@ -19,7 +19,7 @@ pub use duration::{parse as parsed_duration, written as written_duration};
 pub use schedule::{canary, linear};
 pub use schema::policy_schema;
 
-use crate::names::ServiceName;
+use crate::names::{ServiceName, TargetGroupArn};
 use crate::policy::problem::{Problem, Problems};
 use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::service_policy::{FleetPolicy, ServicePolicy};
@@ -254,16 +254,29 @@ fn one_group_two_services(
     for (index, ((path, _), service)) in names.iter().zip(services).enumerate() {
         let Some(service) = service else { continue };
         for group in &service.old_target_groups {
-            let owner = services[..index]
-                .iter()
-                .flatten()
-                .find(|earlier| earlier.name != service.name && earlier.old_target_groups.contains(group));
-            if let Some(owner) = owner {
-                let message =
-                    format!("{group:?} is also an old target group of {}; a group moves with one service", owner.name);
+            let owner =
+                services[..index].iter().flatten().filter(|earlier| earlier.name != service.name).find_map(|earlier| {
+                    Some((earlier, earlier.old_target_groups.iter().find(|one| is_one(one, group))?))
+                });
+            if let Some((owner, known)) = owner {
+                let known = if known == group { String::new() } else { format!(" ({known:?})") };
+                let message = format!(
+                    "{group:?} is also an old target group of {}{known}; a group moves with one service",
+                    owner.name
+                );
                 reader.note(format!("{path}.oldTargetGroups"), message);
             }
         }
+    }
+}
+
+/// Whether both are one target group. A name is that of a group in the stack's account and region, where names are
+/// unique; a policy can use no group outside them. So a name and an ARN are one group where the ARN has that name.
+fn is_one(one: &str, other: &str) -> bool {
+    match (TargetGroupArn::parse(one), TargetGroupArn::parse(other)) {
+        (Ok(arn), Err(_)) => arn.name() == other,
+        (Err(_), Ok(arn)) => arn.name() == one,
+        _ => one == other,
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct GroupHealth {
     /// Of the old group.
     pub old: Option<u32>,
-    /// Of the new group.
+    /// Of the new group, of this attempt.
     pub new: Option<u32>,
 }
 

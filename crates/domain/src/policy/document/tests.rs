@@ -310,6 +310,21 @@ fn services_are_compared_with_each_other() {
         ["services[1].oldTargetGroups: \"users-swarm\" is also an old target group of users; a group moves with one \
              service"]
     );
+    let arn = |name: &str| format!("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/0123456789abcdef");
+    let by_arn = with("bookings", &json!({ "oldTargetGroups": [arn("users-swarm")] }));
+    assert_eq!(
+        problems(&fleet(&[service("users"), by_arn.clone()])),
+        [format!(
+            "services[1].oldTargetGroups: {:?} is also an old target group of users (\"users-swarm\"); a group moves \
+             with one service",
+            arn("users-swarm")
+        )]
+    );
+    let by_name = with("users", &json!({ "oldTargetGroups": ["users-swarm"] }));
+    let turned = problems(&fleet(&[by_arn, by_name]));
+    assert!(turned[0].starts_with("services[1].oldTargetGroups: \"users-swarm\" is also"), "{turned:?}");
+    let others = with("bookings", &json!({ "oldTargetGroups": [arn("users-swarm-2")] }));
+    assert!(decode_fleet(&fleet(&[service("users"), others])).is_ok());
     assert!(decode_fleet(&fleet(&[service("a"), after("b", &["a"]), after("c", &["a", "b"])])).is_ok());
 }
 
