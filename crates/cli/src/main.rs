@@ -139,7 +139,13 @@ impl At<'_> {
     where
         F: AsyncFnOnce(&Session, &mut Console<'_>) -> Result<ExitCode, Failure>,
     {
-        self.run(async |environment, console| verb(&Session::open(connection, environment).await?, console).await)
+        self.run(async |environment, console| {
+            let session = Session::open(connection, environment).await?;
+            match verb(&session, console).await {
+                Err(failure) => Err(session.explained(failure).await),
+                ended => ended,
+            }
+        })
     }
 
     fn record<S: OperatorCommand>(&self, arguments: &S) -> ExitCode {

@@ -172,8 +172,7 @@ impl Session {
 
     /// Returns the failure for a failed call.
     pub fn port_failed(&self, doing: &str, error: &PortError) -> Failure {
-        let Place { stack, region, endpoint } = &self.place;
-        let account = &self.caller.account;
+        let Place { stack, endpoint, .. } = &self.place;
         match error {
             PortError::Denied { .. } => Failure {
                 code: ExitCode::NoAccess,
@@ -192,34 +191,50 @@ impl Session {
                 code: ExitCode::NoAccess,
                 message: format!("{doing}: {error}\n  {}", unreachable(endpoint.as_deref())),
             },
-            PortError::NotFound { operation: "GetItem" | "Query" | "PutItem" | "TransactWriteItems", .. } => Failure {
-                code: ExitCode::BadInput,
-                message: format!(
-                    "there is no table {stack} in {region} of account {account}\n  is the stack called {stack}, and is \
-                     it in {region}? give --stack and --region; `crossfade doctor` shows what is there"
-                ),
-            },
+            PortError::NotFound { operation: "GetItem" | "Query" | "PutItem" | "TransactWriteItems", .. } => {
+                self.missing(&format!("table {stack}"), "")
+            }
             // Its object is the execution that was to be started, which says nothing about the stack.
-            PortError::NotFound { operation: "StartExecution", .. } => Failure {
-                code: ExitCode::BadInput,
-                message: format!(
-                    "there is no stack {stack} in {region} of account {account}: it has no state machine\n  is the \
-                     stack called {stack}, and is it in {region}? give --stack and --region; `crossfade doctor` shows \
-                     what is there"
-                ),
-            },
-            PortError::NotFound { operation: "DescribeStateMachine", object } => Failure {
-                code: ExitCode::BadInput,
-                message: format!(
-                    "there is no state machine {} in {region} of account {account}\n  is the stack called {stack}, and \
-                     is it in {region}? give --stack and --region; `crossfade doctor` shows what is there",
-                    object.rsplit(':').next().unwrap_or(object)
-                ),
-            },
+            PortError::NotFound { operation: "StartExecution", .. } => self.no_machine(),
+            PortError::NotFound { operation: "DescribeStateMachine", object } => {
+                self.missing(&format!("state machine {}", object.rsplit(':').next().unwrap_or(object)), "")
+            }
             PortError::NotFound { .. } | PortError::Refused { .. } => {
                 Failure { code: ExitCode::Failed, message: format!("{doing}: {error}") }
             }
         }
+    }
+
+    /// Returns the failure for something of the stack that does not exist.
+    fn missing(&self, what: &str, detail: &str) -> Failure {
+        let Place { stack, region, .. } = &self.place;
+        Failure {
+            code: ExitCode::BadInput,
+            message: format!(
+                "there is no {what} in {region} of account {}{detail}\n  is the stack called {stack}, and is it in \
+                 {region}? give --stack and --region; `crossfade doctor` shows what is there",
+                self.caller.account
+            ),
+        }
+    }
+
+    fn no_machine(&self) -> Failure {
+        self.missing(&format!("stack {}", self.place.stack), ": it has no state machine")
+    }
+
+    /// Returns the failure of a command. Where the table was missing, or the state machine, this asks for the other: a
+    /// stack that has neither does not exist.
+    pub async fn explained(&self, failure: Failure) -> Failure {
+        let stack = &self.place.stack;
+        let is_missing = |found: Result<(), PortError>| matches!(found, Err(PortError::NotFound { .. }));
+        let neither = if failure == self.missing(&format!("table {stack}"), "") {
+            is_missing(self.machines.look_at(&self.machine("migrate-service")).await)
+        } else if failure == self.no_machine() {
+            matches!(self.ports.ledger.open_heads().await, Err(LedgerError::Port(PortError::NotFound { .. })))
+        } else {
+            false
+        };
+        if neither { self.missing(&format!("stack {stack}"), " (no table, no state machine)") } else { failure }
     }
 
     /// Returns every service of the stored policies. A policy that this version cannot decode hides only its own
