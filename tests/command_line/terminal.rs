@@ -2,6 +2,9 @@
 
 use super::shaky_line::ShakyLine;
 use crate::rehearse::{Running, binary, scenario_file};
+use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, RuleCondition};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -40,6 +43,41 @@ impl Kept {
     /// Returns the URL of the world's AWS.
     pub(crate) fn endpoint(&self) -> &str {
         &self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").unwrap().1
+    }
+
+    /// Adds a rule that sends a path to the old target group of a service; returns the rule's ARN.
+    pub(crate) fn add_rule(&self, service: &str, path: &str) -> String {
+        self.elb(async |elb| {
+            let described = elb.describe_target_groups().names(format!("{service}-swarm")).send().await.unwrap();
+            let group = &described.target_groups()[0];
+            let balancer = &group.load_balancer_arns()[0];
+            let listeners = elb.describe_listeners().load_balancer_arn(balancer).send().await.unwrap();
+            let condition = RuleCondition::builder().field("path-pattern").values(path).build();
+            let action = Action::builder().r#type(ActionTypeEnum::Forward);
+            let action = action.set_target_group_arn(group.target_group_arn.clone()).build();
+            let rule = elb.create_rule().set_listener_arn(listeners.listeners()[0].listener_arn.clone());
+            let created = rule.priority(4711).conditions(condition).actions(action).send().await.unwrap();
+            created.rules()[0].rule_arn.clone().unwrap()
+        })
+    }
+
+    /// Deletes a rule.
+    pub(crate) fn delete_rule(&self, rule: &str) {
+        self.elb(async |elb| _ = elb.delete_rule().rule_arn(rule).send().await.unwrap());
+    }
+
+    /// Asks the world's load balancers, as someone with another tool would.
+    fn elb<T>(&self, ask: impl AsyncFnOnce(Client) -> T) -> T {
+        let credentials = Credentials::new("local", "local", None, None, "test");
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .region(Region::new("eu-west-1"))
+            .endpoint_url(self.endpoint())
+            .credentials_provider(credentials)
+            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(ask(Client::from_conf(config)))
     }
 
     /// Prepares `crossfade` with these words, as in a terminal with the exported variables.

@@ -57,6 +57,7 @@ fn every_verb_and_every_exit_code_against_a_kept_rehearsal() {
     let mut codes = BTreeSet::new();
     codes.extend(rolled_back_by_a_gate(&kept));
     codes.extend(paused_and_approved(&kept));
+    codes.extend(a_rule_after_the_end(&kept));
     codes.extend(aborted(&kept));
     codes.extend(halted(&kept));
     codes.extend(policies(&kept));
@@ -118,6 +119,29 @@ fn paused_and_approved(kept: &Kept) -> BTreeSet<i32> {
         shown.note(words, &kept.run(words));
     }
     shown.check("paused_and_approved")
+}
+
+/// Someone adds a rule to the old group of a migrated service. Whoever asks is told that not all traffic has moved.
+fn a_rule_after_the_end(kept: &Kept) -> BTreeSet<i32> {
+    let added = kept.add_rule("users", "/api/*");
+    let mut shown = Transcript::default();
+    for words in [
+        "wait users",
+        "wait users --output json",
+        "start users --wait",
+        "plan users",
+        "watch users",
+        "status users",
+        "status",
+        "doctor",
+        "pause users",
+        "abort users",
+    ] {
+        shown.note(words, &kept.run(words));
+    }
+    kept.delete_rule(&added);
+    shown.note("wait users", &kept.run("wait users"));
+    shown.check("a_rule_after_the_end")
 }
 
 fn aborted(kept: &Kept) -> BTreeSet<i32> {
@@ -248,8 +272,17 @@ fn looking_around(kept: &Kept) -> BTreeSet<i32> {
         "doctor",
         "status usres",
         "wait carts",
-        "status --stack crossfade-staging",
         "start users --stack crossfade-staging",
+        "status --stack crossfade-staging",
+        "history users --stack crossfade-staging",
+        "watch users --stack crossfade-staging",
+        "wait users --stack crossfade-staging",
+        "pause users --stack crossfade-staging",
+        "resume users --stack crossfade-staging",
+        "approve users --stack crossfade-staging",
+        "plan users --stack crossfade-staging",
+        "rollback users --stack crossfade-staging",
+        "abort users --stack crossfade-staging",
         "doctor --stack crossfade-staging",
         "status --endpoint-url http://127.0.0.1:1",
     ] {

@@ -4,7 +4,13 @@ use crate::exit_code::ExitCode;
 use crossfade_aws::{DescribedExecution, ExecutionState};
 use crossfade_domain::journal::{Head, Phase, Rollback, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::routing::stray::{StrayRoute, describe};
 use serde::Serialize;
+
+/// What is known of a migrated service while no one has listed its routes again.
+const ALL_AT_THE_END: &str = "all traffic was on the new cluster when it ended, every route read back";
+/// What is known once they are listed and none sends traffic to the old side.
+const ALL_NOW: &str = "all traffic is on the new cluster, every route read back";
 
 /// How a migration ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -12,6 +18,8 @@ use serde::Serialize;
 pub enum Outcome {
     /// All traffic is on the new cluster; every route was read back.
     Migrated,
+    /// The migration has ended, and a route that its plan did not have sends traffic to the old cluster.
+    NotAllTraffic,
     /// Rolled back by a gate and verified.
     RolledBack,
     /// Rolled back by an operator and verified.
@@ -35,7 +43,7 @@ impl Outcome {
             Self::Aborted => ExitCode::Aborted,
             Self::Refused => ExitCode::BadInput,
             Self::Held => ExitCode::Held,
-            Self::Halted => ExitCode::Halted,
+            Self::Halted | Self::NotAllTraffic => ExitCode::Halted,
             Self::Failed => ExitCode::Failed,
         }
     }
@@ -44,6 +52,7 @@ impl Outcome {
     pub fn words(self) -> &'static str {
         match self {
             Self::Migrated => "migrated",
+            Self::NotAllTraffic => "migrated, but not all traffic is on the new cluster",
             Self::RolledBack => "rolled back",
             Self::Aborted => "aborted",
             Self::Refused => "refused",
@@ -94,7 +103,7 @@ impl Ending {
         };
         let reason = match (&head.reason, head.phase) {
             (Some(reason), _) => reason.clone(),
-            (None, Phase::Migrated) => "all traffic is on the new cluster, every route read back".to_owned(),
+            (None, Phase::Migrated) => ALL_AT_THE_END.to_owned(),
             (None, _) => head.rollback.as_ref().map_or_else(String::new, |rollback| rollback.cause.clone()),
         };
         Some(Self {
@@ -108,6 +117,26 @@ impl Ending {
             seconds_to_safe: head.rollback.as_ref().and_then(seconds_to_safe),
             left_alone: head.rollback.as_ref().and_then(Rollback::left_alone),
         })
+    }
+
+    /// Returns the end of a migration after its routes were listed again: `left` has those that send traffic to the old
+    /// side, or the text of what could not be listed. Any other end stays as it is.
+    #[must_use]
+    pub fn with_listing(mut self, left: Result<Vec<StrayRoute>, String>) -> Self {
+        if self.outcome != Outcome::Migrated {
+            return self;
+        }
+        match left {
+            Ok(left) if left.is_empty() => ALL_NOW.clone_into(&mut self.reason),
+            Ok(left) => {
+                self.outcome = Outcome::NotAllTraffic;
+                self.exit_code = self.outcome.code();
+                self.reason = describe(&left);
+                self.next = next(self.outcome, &self.service);
+            }
+            Err(error) => self.reason = format!("{ALL_AT_THE_END}; its routes cannot be listed now: {error}"),
+        }
+        self
     }
 
     /// Returns the end of an execution without a head; `None` while it runs.
@@ -168,6 +197,10 @@ fn next(outcome: Outcome, service: &ServiceName) -> String {
         Outcome::Migrated => {
             format!("keep the old side until it is retired: `crossfade rollback {service}` goes back to it")
         }
+        Outcome::NotAllTraffic => format!(
+            "give these routes the target group of the new cluster, or take them out; `crossfade status {service}` \
+             lists them again"
+        ),
         Outcome::RolledBack | Outcome::Aborted => {
             format!("fix the cause, then `crossfade start {service}` starts the next attempt")
         }
@@ -186,6 +219,8 @@ mod tests {
     use super::*;
     use crossfade_domain::journal::{Commands, EventKind};
     use crossfade_domain::load_balancer::route::RouteId;
+    use crossfade_domain::names::TargetGroupArn;
+    use crossfade_domain::routing::stray::Side;
     use crossfade_domain::weight::Weight;
     use jiff::Timestamp;
 
@@ -224,6 +259,31 @@ mod tests {
         head.rollback.as_mut().unwrap().left.insert(RouteId::parse(rule).unwrap(), "users-swarm 40".into());
         let left = at_baseline.with_what_was_left(Some(&head)).left_alone.unwrap();
         assert!(left.contains("users-swarm 40"), "{left}");
+    }
+
+    #[test]
+    fn all_traffic_is_said_of_a_migrated_service_only_after_its_routes_were_listed() {
+        let ended = || Ending::of_head(&after(&moving(), EventKind::Finished { listed: None })).unwrap();
+        assert!(ended().reason.starts_with("all traffic was on the new cluster when it ended"), "{}", ended().reason);
+        assert_eq!(ended().with_listing(Ok(vec![])).reason, ALL_NOW);
+        let arn = "arn:aws:elasticloadbalancing:eu-west-1:1:listener-rule/app/public/1/2/3";
+        let group = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/users-swarm/1";
+        let left = StrayRoute {
+            route: RouteId::parse(arn).unwrap(),
+            requests: "path /api/*, port 443".into(),
+            group: TargetGroupArn::parse(group).unwrap(),
+            side: Side::Old,
+        };
+        let found = ended().with_listing(Ok(vec![left]));
+        assert_eq!((found.outcome, found.exit_code), (Outcome::NotAllTraffic, ExitCode::Halted));
+        assert_eq!(
+            found.line(),
+            "users-1: migrated, but not all traffic is on the new cluster: rule 3 of public (path /api/*, port 443) \
+             sends traffic to the old group users-swarm"
+        );
+        let unread = ended().with_listing(Err("throttled".into()));
+        assert_eq!(unread.exit_code, ExitCode::Done, "what was listed at the end stays true");
+        assert!(unread.reason.contains("cannot be listed now: throttled"), "{}", unread.reason);
     }
 
     #[test]

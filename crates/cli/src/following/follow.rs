@@ -2,7 +2,7 @@
 //! migration running and says so.
 
 use crate::ending::failure::Failure;
-use crate::ending::outcome::Ending;
+use crate::ending::outcome::{Ending, Outcome};
 use crate::exit_code::ExitCode;
 use crate::following::interruption::Interruption;
 use crate::stack::arguments::Output;
@@ -12,7 +12,7 @@ use crate::view::console::Console;
 use crate::view::reading;
 use crate::view::screen::Screen;
 use crossfade_actions::error::{ActionError, ErrorClass};
-use crossfade_actions::operator::observe::plan_in_force;
+use crossfade_actions::operator::observe::{Listings, plan_in_force};
 use crossfade_aws::DescribedExecution;
 use crossfade_domain::gates::approval::waits_for_approval;
 use crossfade_domain::journal::wording::journal_line;
@@ -178,7 +178,7 @@ impl<'a> Follow<'a> {
                     self.tell(&seen, console).await?;
                     if let Some(reached) = self.reached(&seen, until) {
                         self.screen.leave();
-                        return Ok(reached);
+                        return Ok(self.listed_again(reached).await);
                     }
                 }
                 Err(error) if error.class() == ErrorClass::Transient => {
@@ -284,6 +284,17 @@ impl<'a> Follow<'a> {
                 there(format!("{}: every route was read back at {verified}", head.migration), ExitCode::Done)
             }
             Until::End | Until::Weight(_) => None,
+        }
+    }
+
+    /// Says of a migrated service what its load balancers have now: no one looks for new routes after the end.
+    async fn listed_again(&self, reached: Reached) -> Reached {
+        match (reached, &self.plan) {
+            (Reached::End(ending), Some(plan)) if ending.outcome == Outcome::Migrated => {
+                let left = Listings::default().left_on_the_old_side(&self.session.ports, plan).await;
+                Reached::End(ending.with_listing(left))
+            }
+            (reached, _) => reached,
         }
     }
 

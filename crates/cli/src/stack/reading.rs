@@ -2,12 +2,13 @@
 
 use crate::stack::session::Session;
 use crossfade_actions::error::ActionError;
-use crossfade_actions::operator::observe::{Observation, observe, plan_in_force};
+use crossfade_actions::operator::observe::{Listings, Observation, observe, plan_in_force};
 use crossfade_aws::Answer;
 use crossfade_domain::gates::approval::waits_for_approval;
 use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::Plan;
+use crossfade_domain::routing::stray::StrayRoute;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct Reading {
     pub plan: Plan,
     /// Its routes, targets and alarms; `None` if a rollback needs the account's calls, or the migration is over.
     pub observation: Option<Observation>,
+    /// The routes that send traffic to the old groups of a migrated service; `None` for any other service.
+    pub left: Option<Result<Vec<StrayRoute>, String>>,
     /// The last answer of a function in its execution.
     pub answer: Result<Option<Answer>, String>,
 }
@@ -49,8 +52,14 @@ impl Reading {
                 Err(_) => Err("no answer within 3 s".to_owned()),
             }
         };
-        let (observation, answer) = tokio::join!(observed, answered);
-        Ok(Self { now: session.now(), head, plan, observation, answer })
+        let listed = async {
+            match head.phase {
+                Phase::Migrated => Some(Listings::default().left_on_the_old_side(&session.ports, &plan).await),
+                _ => None,
+            }
+        };
+        let (observation, left, answer) = tokio::join!(observed, listed, answered);
+        Ok(Self { now: session.now(), head, plan, observation, left, answer })
     }
 
     /// Returns the weight that was last read back on every route.

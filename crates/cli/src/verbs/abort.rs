@@ -243,7 +243,7 @@ fn print(ending: &Ending, taken_back: bool, console: &mut Console<'_>) -> Result
         Outcome::Refused if taken_back => {
             (ExitCode::Done, format!("{}: taken back before any route was changed, locks released", ending.service))
         }
-        Outcome::Migrated | Outcome::RolledBack | Outcome::Aborted => {
+        Outcome::Migrated | Outcome::NotAllTraffic | Outcome::RolledBack | Outcome::Aborted => {
             let back = ending.left_alone.as_ref().map_or_else(
                 || "every route is back at its baseline".to_owned(),
                 |left| format!("no route sends traffic to the new cluster ({left})"),

@@ -7,11 +7,13 @@ use crate::stack::environment::Environment;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use clap::Args;
+use crossfade_actions::operator::observe::{Listings, plan_in_force};
 use crossfade_actions::ports::{LedgerError, PortError};
-use crossfade_domain::journal::RECORD_VERSION;
+use crossfade_domain::journal::{Phase, RECORD_VERSION};
 use crossfade_domain::names::LoadBalancerArn;
 use crossfade_domain::planner::GROUPS_PER_LOAD_BALANCER;
 use crossfade_domain::policy::document::decode_fleet;
+use crossfade_domain::routing::stray::describe;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -118,6 +120,7 @@ async fn examine(session: &Session, lines: &mut Vec<Line>) {
     lines.push(line("region", LineState::Ok, format!("{}, {endpoint}", place.region)));
     if table(session, lines).await {
         migrations(session, lines).await;
+        migrated(session, lines).await;
         load_balancers(session, lines).await;
     }
     for machine in MACHINES {
@@ -184,6 +187,43 @@ async fn migrations(session: &Session, lines: &mut Vec<Line>) {
             };
             lines.push(line("migrations", LineState::Ok, message));
         }
+    }
+}
+
+/// Lists the routes of every migrated service of the stored policies: one that came after the end may send traffic to
+/// the old cluster.
+async fn migrated(session: &Session, lines: &mut Vec<Line>) {
+    let Ok(stored) = session.stored_services().await else { return };
+    let (mut listings, mut whole) = (Listings::default(), Vec::new());
+    for (_, service) in stored.known {
+        let Ok(Some(head)) = session.ports.ledger.head(&service).await else { continue };
+        if head.phase != Phase::Migrated {
+            continue;
+        }
+        let what = format!("traffic of {service}");
+        let left = match plan_in_force(&session.ports, &head).await {
+            Ok(plan) => listings.left_on_the_old_side(&session.ports, &plan).await,
+            Err(error) => Err(error.chain()),
+        };
+        match left {
+            Ok(left) if left.is_empty() => whole.push(service.to_string()),
+            Ok(left) => {
+                let message = format!(
+                    "{} has migrated, but not all traffic is on the new cluster: {}; give these routes the target \
+                     group of the new cluster, or take them out",
+                    head.migration,
+                    describe(&left)
+                );
+                lines.push(line(&what, LineState::Missing, message));
+            }
+            Err(error) => {
+                lines.push(line(&what, LineState::Missing, format!("its routes cannot be listed: {error}; retry")));
+            }
+        }
+    }
+    if !whole.is_empty() {
+        let message = format!("all traffic of {} is on the new cluster", whole.join(", "));
+        lines.push(line("migrated", LineState::Ok, message));
     }
 }
 

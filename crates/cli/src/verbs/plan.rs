@@ -4,12 +4,11 @@ mod estimate;
 mod text;
 
 use crate::ending::failure::Failure;
-use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::{Output, service};
 use crate::stack::policy_file;
 use crate::stack::session::{Connection, Session};
-use crate::verbs::start::has_arrived;
+use crate::verbs::start::arrived;
 use crate::view::console::Console;
 use crate::view::ending;
 use clap::Args;
@@ -95,8 +94,7 @@ async fn already(
     let head = head.map_err(|source| session.ledger_failed(&format!("reading the head of {service}"), source))?;
     let Some(head) = head else { return Ok(None) };
     let migration = &head.migration;
-    if head.phase == Phase::Migrated && has_arrived(session, &head).await? {
-        let ending = Ending::of_head(&head).expect("a migrated one is over");
+    if let Some(ending) = arrived(session, &head).await? {
         console.say(&format!("{migration} has already migrated; there is nothing to plan"));
         return ending::print(&ending, console).map(Some);
     }

@@ -12,7 +12,7 @@ use crate::view::console::Console;
 use crate::view::ending;
 use clap::Args;
 use crossfade_actions::error::ActionError;
-use crossfade_actions::operator::observe::{not_at_the_end, plan_in_force};
+use crossfade_actions::operator::observe::{Listings, not_at_the_end, plan_in_force};
 use crossfade_aws::StartResult;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
@@ -79,8 +79,7 @@ pub async fn run(
         }
     }
     if let Some(head) = &head {
-        if head.phase == Phase::Migrated && has_arrived(session, head).await? {
-            let ending = Ending::of_head(head).expect("a migrated one is over");
+        if let Some(ending) = arrived(session, head).await? {
             console.say(&format!("{} has already migrated; there is nothing to do", head.migration));
             return ending::print(&ending, console);
         }
@@ -109,11 +108,19 @@ fn request(service: &ServiceName, file: Option<&PathBuf>) -> Result<(Value, Opti
     Ok((input, request.policy))
 }
 
-/// Returns whether every route still sends all traffic to the new cluster, as the journal says.
-pub(crate) async fn has_arrived(session: &Session, head: &Head) -> Result<bool, Failure> {
+/// Returns the end of a migrated service if every route of its plan still sends all traffic to the new cluster, as the
+/// journal says. The end names the other routes that send traffic to the old one.
+pub(crate) async fn arrived(session: &Session, head: &Head) -> Result<Option<Ending>, Failure> {
+    if head.phase != Phase::Migrated {
+        return Ok(None);
+    }
     let plan = plan_in_force(&session.ports, head).await.map_err(|error| session.failed(&error))?;
     let elsewhere = not_at_the_end(&session.ports, head, &plan).await.map_err(|error| session.failed(&error))?;
-    Ok(elsewhere.is_empty())
+    if !elsewhere.is_empty() {
+        return Ok(None);
+    }
+    let left = Listings::default().left_on_the_old_side(&session.ports, &plan).await;
+    Ok(Ending::of_head(head).map(|ending| ending.with_listing(left)))
 }
 
 async fn attach(

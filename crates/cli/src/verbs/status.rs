@@ -10,11 +10,13 @@ use crate::view::console::Console;
 use crate::view::reading;
 use clap::Args;
 use comfy_table::{Table, presets};
-use crossfade_actions::operator::observe::{RouteSeen, TargetsSeen, plan_in_force};
+use crossfade_actions::operator::observe::{Listings, RouteSeen, TargetsSeen, plan_in_force};
 use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;
+use crossfade_domain::routing::stray::{StrayRoute, describe};
+use crossfade_domain::weight::Weight;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -88,8 +90,45 @@ fn object(reading: &Reading) -> Value {
         "targets": targets,
         "alarms": observation.and_then(|seen| seen.alarms.as_ref().ok()),
         "lastLook": answer.map(|answer| json!({"at": answer.at, "cursor": answer.payload})),
-        "exitCode": Ending::of_head(&reading.head).map(|ending| ending.exit_code),
+        "onTheOldSide": reading.left.as_ref().and_then(|left| left.as_ref().ok()),
+        "exitCode": ending(reading).map(|ending| ending.exit_code),
     })
+}
+
+fn ending(reading: &Reading) -> Option<Ending> {
+    let ending = Ending::of_head(&reading.head)?;
+    Some(match &reading.left {
+        Some(left) => ending.with_listing(left.clone()),
+        None => ending,
+    })
+}
+
+/// A service in the overview.
+struct Row {
+    service: ServiceName,
+    fleet: String,
+    head: Option<Head>,
+    weight: Option<Weight>,
+    /// What its load balancers have now, if it has migrated.
+    left: Option<Result<Vec<StrayRoute>, String>>,
+}
+
+impl Row {
+    fn phase(&self) -> &'static str {
+        match (&self.head, &self.left) {
+            (None, _) => "not started",
+            (Some(_), Some(Ok(left))) if !left.is_empty() => "migrated, NOT ALL traffic",
+            (Some(head), _) => phase(head),
+        }
+    }
+
+    fn why(&self) -> String {
+        match &self.left {
+            Some(Ok(left)) if !left.is_empty() => describe(left),
+            Some(Err(error)) => format!("its routes cannot be listed now: {error}"),
+            _ => self.head.as_ref().and_then(|head| head.reason.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure> {
@@ -103,7 +142,7 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
         console.say(&format!("warning: {problem}"));
     }
     services.extend(stored.known.into_iter().map(|(fleet, service)| (service, fleet)));
-    let mut rows = Vec::new();
+    let (mut rows, mut listings) = (Vec::new(), Listings::default());
     for (service, fleet) in services {
         let head = session.ports.ledger.head(&service).await;
         let head = head.map_err(|source| session.ledger_failed(&format!("reading the head of {service}"), source))?;
@@ -115,16 +154,23 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
             Phase::RolledBack | Phase::Refused => weight_at(plan, None),
             _ => weight_at(plan, head.verified_step),
         });
-        rows.push((service, fleet, head, weight));
+        let left = match head.as_ref().zip(plan.as_ref()) {
+            Some((head, plan)) if head.phase == Phase::Migrated => {
+                Some(listings.left_on_the_old_side(&session.ports, plan).await)
+            }
+            _ => None,
+        };
+        rows.push(Row { service, fleet, head, weight, left });
     }
     if console.output == Output::Json {
         let objects: Vec<Value> = rows
             .iter()
-            .map(|(service, fleet, head, weight)| {
+            .map(|Row { service, fleet, head, weight, left }| {
                 json!({
                     "service": service, "fleet": fleet, "migration": head.as_ref().map(|head| &head.migration),
                     "phase": head.as_ref().map(|head| head.phase), "weight": weight,
                     "reason": head.as_ref().and_then(|head| head.reason.as_ref()),
+                    "onTheOldSide": left.as_ref().and_then(|left| left.as_ref().ok()),
                 })
             })
             .collect();
@@ -137,14 +183,14 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["SERVICE", "FLEET", "MIGRATION", "PHASE", "NEW CLUSTER", "SINCE", "WHY"]);
-    for (service, fleet, head, weight) in rows {
+    for row in rows {
+        let (phase, why) = (row.phase(), row.why());
+        let Row { service, fleet, head, weight, .. } = row;
         let migration = head.as_ref().map_or_else(|| "-".to_owned(), |head| head.migration.to_string());
-        let phase = head.as_ref().map_or("not started", phase);
         let weight = weight.map_or_else(|| "0 %".to_owned(), |weight| weight.to_string());
         let since = head.as_ref().map_or_else(String::new, |head| {
             format!("{} ago", written_duration(seconds_between(head.at_rest_since(), session.now())))
         });
-        let why = head.and_then(|head| head.reason).unwrap_or_default();
         table.add_row([service.to_string(), fleet, migration, phase.to_owned(), weight, since, why]);
     }
     let text = table.to_string();

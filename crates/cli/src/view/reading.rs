@@ -14,6 +14,7 @@ use serde_json::Value;
 /// Renders the whole reading, in several lines.
 pub fn render(reading: &Reading) -> String {
     let mut lines = vec![headline(reading)];
+    lines.extend(left(reading));
     lines.extend(next_step(reading).map(|next| format!("  next      {next}")));
     if let Some(observation) = &reading.observation {
         lines.extend(gates(reading, observation));
@@ -43,13 +44,30 @@ pub fn headline(reading: &Reading) -> String {
         Phase::Settling => "rolled back, every route was read back; the second check is due".to_owned(),
         Phase::RolledBack => "rolled back, checked twice".to_owned(),
         Phase::Halted => format!("HALTED at {}: an operator must decide", reading.verified()),
-        Phase::Migrated => "migrated, all traffic on the new cluster".to_owned(),
+        Phase::Migrated => migrated(reading),
         Phase::Refused => "refused, nothing was changed".to_owned(),
     };
     let since = written_duration(seconds_between(head.at_rest_since(), reading.now));
     let paused = if head.commands.paused && head.phase == Phase::Moving { ", PAUSED" } else { "" };
     let reason = head.reason.as_ref().map_or_else(String::new, |reason| format!("\n  reason    {reason}"));
     format!("{}: {where_it_is}{paused}, since {since}{reason}", head.migration)
+}
+
+fn migrated(reading: &Reading) -> String {
+    match &reading.left {
+        Some(Ok(left)) if left.is_empty() => "migrated, all traffic on the new cluster".to_owned(),
+        Some(Ok(_)) => "migrated, but NOT ALL traffic is on the new cluster".to_owned(),
+        Some(Err(_)) | None => "migrated, all traffic was on the new cluster when it ended".to_owned(),
+    }
+}
+
+/// The routes of a migrated service that send traffic to the old cluster.
+fn left(reading: &Reading) -> Vec<String> {
+    match &reading.left {
+        None => Vec::new(),
+        Some(Err(error)) => vec![format!("  routes    cannot be listed now: {error}")],
+        Some(Ok(left)) => left.iter().map(|stray| format!("  left      {stray}")).collect(),
+    }
 }
 
 /// Describes what comes next, and when.
