@@ -12,7 +12,7 @@ on_both_sides![
     a_name_that_was_used_for_something_else_is_taken,
     a_name_of_an_execution_that_is_over_is_taken,
     a_resumed_execution_has_the_arn_that_was_written_before_it_was_started,
-    a_stopped_execution_is_dead_and_may_be_stopped_again,
+    a_stopped_execution_says_why_and_may_be_stopped_again,
     an_unknown_execution_is_missing_and_can_be_stopped,
 ];
 
@@ -63,12 +63,13 @@ async fn a_resumed_execution_has_the_arn_that_was_written_before_it_was_started(
     assert_eq!(open.executions.start_resumed(&service("users"), RESUMED).await.unwrap(), Started::Already);
 }
 
-async fn a_stopped_execution_is_dead_and_may_be_stopped_again(side: Side) {
+async fn a_stopped_execution_says_why_and_may_be_stopped_again(side: Side) {
     let open = side.executions().await;
     let execution = arn(start(&open, "users-1-2", "dead").await);
     for _ in 0..2 {
         open.executions.stop(&execution, "a test").await.unwrap();
-        assert_eq!(open.executions.status(&execution).await.unwrap(), ExecutionStatus::Dead);
+        let (error, cause) = (Some("Stopped".to_owned()), Some("a test".to_owned()));
+        assert_eq!(open.executions.status(&execution).await.unwrap(), ExecutionStatus::Stopped { error, cause });
     }
 }
 

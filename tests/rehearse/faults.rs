@@ -14,7 +14,7 @@ const SERVICES: [(&str, &str, &str); 8] = [
     ("mole", "ModifyListener, by: shift-weight, call: 2, effect: hang", "migrated"),
     ("raven", "TransactWriteItems, by: shift-weight, call: 3, effect: loseAnswer", "migrated"),
     ("stoat", "ModifyListener, by: shift-weight, call: 2, effect: kill", "migrated"),
-    ("crane", "ModifyListener, by: shift-weight, call: 2, effect: stopExecution", "rolledBack, trigger: sweep"),
+    ("crane", "ModifyListener, by: shift-weight, call: 2, effect: stopExecution", "rolledBack, trigger: stopped"),
     (
         "finch",
         "ModifyListener, by: shift-weight, call: 2, effect: alarmEventTwice",

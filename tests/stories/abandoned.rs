@@ -3,6 +3,7 @@
 use super::stage::{Stage, users};
 use crate::simulation::{Breakage, PortFault};
 use crossfade_actions::error::ErrorClass;
+use crossfade_domain::journal::wording::journal_line;
 use crossfade_domain::journal::{Phase, Trigger};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -38,10 +39,49 @@ fn invariant_13_an_execution_stopped_anywhere_is_rolled_back_by_its_event_or_by_
             let ended = matches!(head.phase, Phase::RolledBack | Phase::Refused | Phase::Migrated);
             assert!(ended, "stopped before invocation {number}: {:?}\n{}", head.phase, stage.told());
             if let Some(rollback) = head.rollback {
-                assert_eq!(rollback.trigger, Trigger::Sweep, "stopped before invocation {number}");
+                assert_eq!(rollback.trigger, Trigger::Stopped, "stopped before invocation {number}");
             }
         }
     }
+}
+
+#[test]
+fn who_stops_an_execution_is_in_the_journal_with_the_reason_that_was_given() {
+    #[track_caller]
+    fn check(error: Option<&str>, cause: Option<&str>, expected: &str) {
+        let (mut stage, _) = Stage::with_users();
+        let (error, cause) = (error.map(str::to_owned), cause.map(str::to_owned));
+        stage.before(move |world, machines, work, invocation| {
+            if invocation == 9 {
+                let (now, error, cause) = (world.now(), error.clone(), cause.clone());
+                machines.with(|engine| engine.stop(now, &work.execution_arn, error, cause)).unwrap();
+            }
+        });
+        stage.migrate(users());
+        let head = stage.head("users");
+        assert_eq!(head.phase, Phase::RolledBack, "{}", stage.told());
+        let rollback = head.rollback.unwrap();
+        assert_eq!((rollback.trigger, rollback.cause.as_str()), (Trigger::Stopped, expected));
+        assert_eq!(head.reason.as_deref(), Some(expected), "what `status` shows");
+        let lines: Vec<String> = stage.events("users").iter().map(journal_line).collect();
+        let line = format!("rolling back (execution stopped by someone): {expected}");
+        assert!(lines.contains(&line), "{lines:#?}");
+    }
+    check(Some("Wrong"), Some("the deploy was wrong"), "someone stopped execution first: Wrong: the deploy was wrong");
+    check(None, Some("the deploy was wrong"), "someone stopped execution first: the deploy was wrong");
+    check(None, None, "someone stopped execution first: no reason was given");
+}
+
+#[test]
+fn an_execution_that_failed_by_itself_was_not_stopped_by_anyone() {
+    let (stage, _) = Stage::with_users();
+    stage.call("plan-migration", &json!({"request": users(), "execution": NEVER})).unwrap().unwrap();
+    stage.world.advance(SignedDuration::from_secs(120));
+    stage.call("sweep-migrations", &json!({})).unwrap().unwrap();
+    let mut stage = stage;
+    stage.run();
+    let reason = stage.head("users").reason.unwrap_or_default();
+    assert!(reason.contains("ended without ending the migration"), "{reason}");
 }
 
 #[test]

@@ -58,8 +58,9 @@ impl Executions for StepFunctions {
                 SdkStatus::Running => Ok(ExecutionStatus::Running),
                 SdkStatus::Succeeded => Ok(ExecutionStatus::Succeeded),
                 // One that waits for a redrive does nothing by itself.
-                SdkStatus::Aborted | SdkStatus::Failed | SdkStatus::PendingRedrive | SdkStatus::TimedOut => {
-                    Ok(ExecutionStatus::Dead)
+                SdkStatus::Failed | SdkStatus::PendingRedrive | SdkStatus::TimedOut => Ok(ExecutionStatus::Dead),
+                SdkStatus::Aborted => {
+                    Ok(ExecutionStatus::Stopped { error: description.error, cause: description.cause })
                 }
                 other => Err(malformed(OPERATION, execution, format!("unknown status {other}"))),
             },

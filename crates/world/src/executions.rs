@@ -59,6 +59,7 @@ impl Executions for Machines {
             Ok(shown) => Ok(match shown.status {
                 Status::Running => ExecutionStatus::Running,
                 Status::Succeeded => ExecutionStatus::Succeeded,
+                Status::Aborted => ExecutionStatus::Stopped { error: shown.error.clone(), cause: shown.cause.clone() },
                 _ => ExecutionStatus::Dead,
             }),
             Err(RefusedCall::ExecutionDoesNotExist { .. }) => Ok(ExecutionStatus::Missing),

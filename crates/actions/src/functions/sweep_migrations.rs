@@ -88,8 +88,21 @@ async fn sweep_moving(ports: &Ports, head: &Head) -> Result<Value, ActionError> 
     let doing = || format!("reading the status of the execution of {}", head.migration);
     let status = async { ports.executions.status(&head.execution).await.doing(doing) };
     let status = within(ports, CALL_WITHIN, doing, status).await?;
-    let now = ports.clock.now();
+    if let Some((trigger, cause)) = abandoned(head, &status, ports.clock.now()) {
+        start(ports, head, (trigger, &cause), MOST_IN_A_ROUND, &mut report).await?;
+    }
+    Ok(report)
+}
+
+/// Why no one runs a migration, if so.
+fn abandoned(head: &Head, status: &ExecutionStatus, now: Timestamp) -> Option<(Trigger, String)> {
+    let name = head.execution.rsplit(':').next().unwrap_or_default();
     let dead = match status {
+        ExecutionStatus::Stopped { error, cause } => {
+            let given: Vec<&str> = [error, cause].into_iter().flatten().map(String::as_str).collect();
+            let why = if given.is_empty() { "no reason was given".to_owned() } else { given.join(": ") };
+            return Some((Trigger::Stopped, format!("someone stopped execution {name}: {why}")));
+        }
         ExecutionStatus::Dead | ExecutionStatus::Succeeded => true,
         ExecutionStatus::Missing => {
             now.duration_since(head.resumed_at.unwrap_or(head.since)).as_secs() >= MISSING_SECONDS
@@ -101,10 +114,9 @@ async fn sweep_moving(ports: &Ports, head: &Head) -> Result<Value, ActionError> 
     } else if is_left(head, now) {
         format!("a rollback began {STUCK_SECONDS} s ago and has not confirmed that its routes are back")
     } else {
-        return Ok(report);
+        return None;
     };
-    start(ports, head, (Trigger::Sweep, &cause), MOST_IN_A_ROUND, &mut report).await?;
-    Ok(report)
+    Some((Trigger::Sweep, cause))
 }
 
 fn report(head: &Head) -> Value {

@@ -85,13 +85,20 @@ pub enum Started {
 }
 
 /// The status of an execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecutionStatus {
     /// It runs.
     Running,
     /// It ended in a `Succeed`.
     Succeeded,
-    /// It ended in a `Fail`, timed out or was stopped.
+    /// Someone stopped it.
+    Stopped {
+        /// The error name that was given.
+        error: Option<String>,
+        /// The reason that was given.
+        cause: Option<String>,
+    },
+    /// It ended in a `Fail` or timed out.
     Dead,
     /// Step Functions does not know it: not yet, or no longer.
     Missing,

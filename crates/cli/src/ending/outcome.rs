@@ -2,7 +2,7 @@
 
 use crate::exit_code::ExitCode;
 use crossfade_aws::{DescribedExecution, ExecutionState};
-use crossfade_domain::journal::{Head, Phase, Rollback, Trigger};
+use crossfade_domain::journal::{Head, Phase, Rollback};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::routing::stray::{StrayRoute, describe};
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub enum Outcome {
     NotAllTraffic,
     /// Rolled back by a gate and verified.
     RolledBack,
-    /// Rolled back by an operator and verified.
+    /// Rolled back by an operator, or because someone stopped the execution, and verified.
     Aborted,
     /// The plan was refused, or withdrawn before it changed a route.
     Refused,
@@ -92,7 +92,8 @@ impl Ending {
     /// Returns the end of the head's migration; `None` while it is under way. `Settling` is not an end, because the
     /// second check is due.
     pub fn of_head(head: &Head) -> Option<Self> {
-        let by_a_person = head.commands.abort || head.rollback.as_ref().is_some_and(is_a_persons);
+        let by_a_person =
+            head.commands.abort || head.rollback.as_ref().is_some_and(|rollback| rollback.trigger.is_a_persons());
         let outcome = match head.phase {
             Phase::Planned | Phase::Moving | Phase::RollingBack | Phase::Settling => return None,
             Phase::Migrated => Outcome::Migrated,
@@ -183,10 +184,6 @@ impl Ending {
     }
 }
 
-fn is_a_persons(rollback: &Rollback) -> bool {
-    rollback.trigger == Trigger::Operator
-}
-
 fn seconds_to_safe(rollback: &Rollback) -> Option<f64> {
     let returned = rollback.returned_at?;
     Some(returned.duration_since(rollback.caused_at).as_secs_f64().max(0.0))
@@ -217,7 +214,7 @@ fn next(outcome: Outcome, service: &ServiceName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossfade_domain::journal::{Commands, EventKind};
+    use crossfade_domain::journal::{Commands, EventKind, Trigger};
     use crossfade_domain::load_balancer::route::RouteId;
     use crossfade_domain::names::TargetGroupArn;
     use crossfade_domain::routing::stray::Side;
@@ -246,7 +243,10 @@ mod tests {
         assert_eq!(code(&moving()), None);
         assert_eq!(code(&after(&moving(), EventKind::Finished { listed: None })), Some(ExitCode::Done));
         assert_eq!(code(&rolled_back(Trigger::AlarmEvent)), Some(ExitCode::RolledBack));
-        assert_eq!(code(&rolled_back(Trigger::Operator)), Some(ExitCode::Aborted));
+        assert_eq!(code(&rolled_back(Trigger::Sweep)), Some(ExitCode::RolledBack));
+        for persons in [Trigger::Operator, Trigger::Stopped] {
+            assert_eq!(code(&rolled_back(persons)), Some(ExitCode::Aborted), "{persons:?}");
+        }
         assert_eq!(code(&after(&moving(), EventKind::Halted { reason: "drift".into() })), Some(ExitCode::Halted));
     }
 

@@ -47,6 +47,8 @@ pub enum Trigger {
     CheckAlarms,
     /// The sweep found the execution dead.
     Sweep,
+    /// Someone stopped the execution, as the sweep found.
+    Stopped,
     /// An operator.
     Operator,
     /// A function failed.
@@ -57,6 +59,11 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger.
-    pub const ALL: [Self; 6] =
-        [Self::AlarmEvent, Self::CheckAlarms, Self::Sweep, Self::Operator, Self::Failure, Self::Health];
+    pub const ALL: [Self; 7] =
+        [Self::AlarmEvent, Self::CheckAlarms, Self::Sweep, Self::Stopped, Self::Operator, Self::Failure, Self::Health];
+
+    /// Whether someone wanted this rollback, and no gate decided it.
+    pub fn is_a_persons(self) -> bool {
+        matches!(self, Self::Operator | Self::Stopped)
+    }
 }

@@ -74,6 +74,7 @@ pub fn begun_by(trigger: Trigger) -> &'static str {
         Trigger::AlarmEvent => "alarm event",
         Trigger::CheckAlarms => "gates at the end of a slice",
         Trigger::Sweep => "sweep",
+        Trigger::Stopped => "execution stopped by someone",
         Trigger::Operator => "operator",
         Trigger::Failure => "a function failed",
         Trigger::Health => "unhealthy targets",

@@ -62,6 +62,7 @@ mod tests {
             (Trigger::Operator, Admission::Begin),
             (Trigger::CheckAlarms, Admission::LeftToAPerson),
             (Trigger::Sweep, Admission::LeftToAPerson),
+            (Trigger::Stopped, Admission::LeftToAPerson),
             (Trigger::Failure, Admission::LeftToAPerson),
         ] {
             assert_eq!(admission(Phase::Halted, &cause(trigger)), expected, "{trigger:?}");

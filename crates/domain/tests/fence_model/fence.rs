@@ -188,7 +188,7 @@ impl Fence {
 fn asks(trigger: Trigger, phase: Phase) -> bool {
     match trigger {
         Trigger::CheckAlarms | Trigger::Failure => matches!(phase, Phase::Planned | Phase::Moving),
-        Trigger::Sweep => !phase.is_over() && phase != Phase::Halted,
+        Trigger::Sweep | Trigger::Stopped => !phase.is_over() && phase != Phase::Halted,
         Trigger::AlarmEvent | Trigger::Health | Trigger::Operator => !phase.is_over(),
     }
 }

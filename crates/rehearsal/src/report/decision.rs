@@ -32,7 +32,9 @@ pub(crate) fn decision(
             Trigger::AlarmEvent => Decision { gate: Some(Gate::Alarms), sentence: rollback.cause.clone() },
             Trigger::Health => Decision { gate: Some(Gate::Health), sentence: rollback.cause.clone() },
             Trigger::CheckAlarms | Trigger::Operator => spoken(&rollback.cause),
-            Trigger::Sweep | Trigger::Failure => Decision { gate: None, sentence: rollback.cause.clone() },
+            Trigger::Sweep | Trigger::Stopped | Trigger::Failure => {
+                Decision { gate: None, sentence: rollback.cause.clone() }
+            }
         },
         (Outcome::Migrated, _) => arrived(journal, hold_expected).unwrap_or_else(|| spoken(last)),
         _ => spoken(head.and_then(|head| head.reason.as_deref()).unwrap_or(last)),

@@ -15,10 +15,11 @@ const OUTCOMES: [(&str, Outcome); 4] = [
     ("halted", Outcome::Halted),
     ("refused", Outcome::Refused),
 ];
-const TRIGGERS: [(&str, Trigger); 6] = [
+const TRIGGERS: [(&str, Trigger); 7] = [
     ("alarmEvent", Trigger::AlarmEvent),
     ("checkAlarms", Trigger::CheckAlarms),
     ("sweep", Trigger::Sweep),
+    ("stopped", Trigger::Stopped),
     ("operator", Trigger::Operator),
     ("health", Trigger::Health),
     ("failure", Trigger::Failure),
