@@ -110,20 +110,17 @@ pub(super) fn disturbance(reader: &mut Reader, place: &Place<'_>) -> Option<Dist
     let edit = fields.get("editRoute").map(|place| {
         reader.whole(&place, 1, 90).map(|number| Deed::EditRoute(usize::try_from(number).expect("at most 90")))
     });
-    let throttle = fields.get("throttleInvocations").map(|place| {
-        let minutes = reader.whole(&place, 1, 600);
-        minutes.map(|minutes| Deed::ThrottleInvocations(u32::try_from(minutes).expect("at most 600")))
-    });
-    let mut deeds = [stop, edit, throttle].into_iter().flatten();
-    let deed = match (deeds.next(), deeds.next()) {
-        (Some(deed), None) => deed,
-        _ => {
-            let expected = "expected exactly one of `stopExecution: true`, `editRoute` (a route's number) or \
-                            `throttleInvocations` (minutes)";
-            reader.note(&place.path, expected);
-            None
-        }
-    };
+    let throttle =
+        fields.get("throttleInvocations").map(|place| reader.whole(&place, 1, 600).map(Deed::ThrottleInvocations));
+    let deeds: Vec<Option<Deed>> = [stop, edit, throttle].into_iter().flatten().collect();
+    if deeds.len() != 1 {
+        reader.note(
+            &place.path,
+            "expected exactly one of `stopExecution: true`, `editRoute` (a route's number) or `throttleInvocations` \
+             (minutes)",
+        );
+    }
+    let deed = deeds.into_iter().next().flatten();
     let begin = fields.get("from").map_or(Some(Begin::Minute(0.0)), |place| begin(reader, &place));
     Some(Disturbance { deed: deed?, begin: begin? })
 }
