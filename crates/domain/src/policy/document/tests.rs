@@ -1,3 +1,5 @@
+mod fleets;
+
 use super::*;
 use crate::load_balancer::group::Target;
 use crate::policy::service_policy::{Binding, Margins, NewTargets, OnDrift, OnInconclusive, Tolerated};
@@ -283,49 +285,6 @@ fn impossible_schedules_are_refused_step_by_step() {
             "[2].minBake: the last step's bake is the final one and never ends early; leave it out",
         ],
     );
-}
-
-#[test]
-fn services_are_compared_with_each_other() {
-    let after = |name: &str, others: &[&str]| with(name, &json!({ "after": others }));
-    let fleet = |services: &[Value]| json!({ "fleet": "f", "services": services });
-    assert_eq!(
-        problems(&fleet(&[service("users"), service("users")])),
-        ["services[1].name: users is already services[0]; a service has one policy"]
-    );
-    assert_eq!(
-        problems(&fleet(&[service("users"), after("bookings", &["usrs", "bookings"])])),
-        [
-            "services[1].after[0]: \"usrs\" is no service of this fleet (did you mean \"users\"?)",
-            "services[1].after: bookings cannot come after itself",
-        ]
-    );
-    assert_eq!(
-        problems(&fleet(&[after("a", &["b"]), after("b", &["c"]), after("c", &["a"]), after("d", &["a"])])),
-        ["services[0].after: a circle: a after b after c after a; none of them could be first"]
-    );
-    let taken = with("bookings", &json!({ "oldTargetGroups": ["bookings-swarm", "users-swarm"] }));
-    assert_eq!(
-        problems(&fleet(&[service("users"), taken])),
-        ["services[1].oldTargetGroups: \"users-swarm\" is also an old target group of users; a group moves with one \
-             service"]
-    );
-    let arn = |name: &str| format!("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/0123456789abcdef");
-    let by_arn = with("bookings", &json!({ "oldTargetGroups": [arn("users-swarm")] }));
-    assert_eq!(
-        problems(&fleet(&[service("users"), by_arn.clone()])),
-        [format!(
-            "services[1].oldTargetGroups: {:?} is also an old target group of users (\"users-swarm\"); a group moves \
-             with one service",
-            arn("users-swarm")
-        )]
-    );
-    let by_name = with("users", &json!({ "oldTargetGroups": ["users-swarm"] }));
-    let turned = problems(&fleet(&[by_arn, by_name]));
-    assert!(turned[0].starts_with("services[1].oldTargetGroups: \"users-swarm\" is also"), "{turned:?}");
-    let others = with("bookings", &json!({ "oldTargetGroups": [arn("users-swarm-2")] }));
-    assert!(decode_fleet(&fleet(&[service("users"), others])).is_ok());
-    assert!(decode_fleet(&fleet(&[service("a"), after("b", &["a"]), after("c", &["a", "b"])])).is_ok());
 }
 
 #[test]
