@@ -15,16 +15,16 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Runs a migration of `users` in which a rule is added before the first invocation in `state`; returns the rule too.
+/// Runs a migration of `users` in which a rule is added before the first invocation in the state `before`; returns the rule too.
 fn with_rule(
     policy: &Value,
-    state: &'static str,
+    before: &'static str,
     group: impl Fn(&World, &ServiceOnBalancer) -> String + 'static,
 ) -> (Stage, String, String) {
     let (mut stage, service) = Stage::with_users();
     let added = Rc::new(RefCell::new(String::new()));
     let keeps = Rc::clone(&added);
-    stage.once_before(state, move |world| {
+    stage.once_before(before, move |world| {
         *keeps.borrow_mut() = world.someone_adds_rule(&service.listener, "/api/*", &group(world, &service)).unwrap();
     });
     let execution = stage.migrate(policy.clone());
