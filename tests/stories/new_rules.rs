@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Runs a migration of `users` in which a rule is added before the first invocation in the state `before`; returns the rule too.
+/// Runs a migration of `users` in which a rule is added before the first invocation in the state `before`; returns the
+/// rule too.
 fn with_rule(
     policy: &Value,
     before: &'static str,
