@@ -25,10 +25,11 @@ const START_WITHIN: Duration = Duration::from_secs(5);
 const REASON_CHARACTERS: usize = 300;
 
 /// Takes an `EventBridge` event `CloudWatch Alarm State Change` of a metric, composite or log alarm. One of another
-/// account or region is ignored, since its alarm may have a name of ours (invariant 9). It concerns every service that the alarm guards and whose migration is not over and is older than the alarm's change of state. For
-/// each of them, side by side, it records the beginning of a rollback, or joins one, and returns the routes, the most
-/// loaded of all services first. At the same time it starts each one's `roll-back-service`, which settles and checks
-/// every route again. It begins no write after 45 s: what is left then is begun at once by another `roll-back-service`.
+/// account or region is ignored, since its alarm may have a name of ours (invariant 9). It concerns every service that
+/// the alarm guards and whose migration is not over and is older than the alarm's change of state. For each of them,
+/// side by side, it records the beginning of a rollback, or joins one, and returns the routes, the most loaded of all
+/// services first. At the same time it starts each one's `roll-back-service`, which settles and checks every route
+/// again. It begins no write after 45 s: what is left then is begun at once by another `roll-back-service`.
 /// Returns `{"alarm", "state", "services":
 /// [{"service", "migration"?, "did", "execution"?}]}`.
 ///
