@@ -215,18 +215,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         list.push(scenario(format!("alarm-at-{at}"), O::RolledBack, vec![(When::Recorded(when), fire)]));
     }
     let failing = vec![(When::Recorded("shifted 1"), Act::NewSideFails)];
-    // With five routes, because a shift that is fenced off may still make the one write that is under way.
-    let at_shift = vec![(When::Recorded("intended 1"), Act::FireAlarm(LATENCY))];
-    list.push(Scenario {
-        shape: Shape::FiveRoutes,
-        ..scenario("five-routes-and-an-alarm-at-shift-1", O::RolledBack, at_shift)
-    });
-    let hangs = [Act::NeverAnswers("health"), Act::FireAlarm(LATENCY)].map(|act| (When::Recorded("shifted 1"), act));
-    list.push(scenario("alarm-while-health-hangs", O::RolledBack, hangs.to_vec()));
-    let elsewhere = [(ACCOUNT, "eu-west-9"), ("999999999999", REGION)]
-        .map(|(account, region)| (When::Recorded("shifted 1"), Act::FireAlarmElsewhere { account, region }));
-    list.push(scenario("alarm-elsewhere", O::Migrated, elsewhere.to_vec()));
-    list.push(scenario("inline-policy-refused", O::Refused, vec![(When::Before, Act::RefuseInlinePolicies)]));
     list.push(scenario("new-side-fails", O::RolledBack, failing.clone()));
     list.push(Scenario { shape: Shape::FiveRoutes, ..scenario("five-routes-fail", O::RolledBack, failing.clone()) });
     list.push(Scenario { shape: Shape::Sticky, ..scenario("sticky-fails", O::RolledBack, failing) });
@@ -299,11 +287,29 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let throttled = vec![(When::Recorded("shifted 1"), Act::ThrottleInvocations(10))];
     list.push(scenario("invocations-throttled", O::Migrated, throttled));
     list.extend(started_anew());
+    list.extend(of_stacks_and_alarms());
     list.extend(after_the_end());
     for scenario in &mut list {
         scenario.about = about(&scenario.name);
     }
     list
+}
+
+/// What the stack does not allow, and alarms at bad moments or elsewhere.
+fn of_stacks_and_alarms() -> [Scenario; 4] {
+    use Outcome as O;
+    // With five routes, because a shift that is fenced off may still make the one write that is under way.
+    let at_shift = vec![(When::Recorded("intended 1"), Act::FireAlarm(LATENCY))];
+    let at_shift = scenario("five-routes-and-an-alarm-at-shift-1", O::RolledBack, at_shift);
+    let hangs = [Act::NeverAnswers("health"), Act::FireAlarm(LATENCY)].map(|act| (When::Recorded("shifted 1"), act));
+    let elsewhere = [(ACCOUNT, "eu-west-9"), ("999999999999", REGION)]
+        .map(|(account, region)| (When::Recorded("shifted 1"), Act::FireAlarmElsewhere { account, region }));
+    [
+        Scenario { shape: Shape::FiveRoutes, ..at_shift },
+        scenario("alarm-while-health-hangs", O::RolledBack, hangs.to_vec()),
+        scenario("alarm-elsewhere", O::Migrated, elsewhere.to_vec()),
+        scenario("inline-policy-refused", O::Refused, vec![(When::Before, Act::RefuseInlinePolicies)]),
+    ]
 }
 
 /// The invariant that is broken when a scenario of that name ends otherwise.
