@@ -194,7 +194,6 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
 }
 
 /// The list.
-#[expect(clippy::too_many_lines, reason = "it is one list")]
 pub(super) fn scenarios() -> Vec<Scenario> {
     use Outcome as O;
     let mut list = vec![
