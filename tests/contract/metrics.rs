@@ -5,7 +5,7 @@ use super::samples::at;
 use super::sides::{Open, Side};
 use crossfade_actions::ports::PortError;
 use crossfade_domain::comparison::{
-    ComparedPair, GroupCounts, GroupPair, PairMinute, ResponseTimes, queries, read, response_times,
+    ComparedPair, GroupCounts, GroupPair, PairMinute, ResponseTimes, SlowAbove, queries, read, response_times,
 };
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use crossfade_world::cloudwatch::{Lateness, Outcome, RequestRecord};
@@ -66,11 +66,12 @@ fn busy_world() -> Arc<World> {
 }
 
 fn counts([requests, server_errors, client_errors, connection_errors, answers, slow]: [u64; 6]) -> GroupCounts {
-    GroupCounts { requests, server_errors, client_errors, connection_errors, answers, slow }
+    GroupCounts { requests, server_errors, client_errors, connection_errors, answers, slow, ..GroupCounts::default() }
 }
 
-fn compared(slow_above_seconds: Option<f64>) -> ComparedPair {
-    ComparedPair { pair: pair(), slow_above_seconds, sticky: false }
+fn compared(slow_above: Option<f64>) -> ComparedPair {
+    let slow_above = slow_above.map(|seconds| SlowAbove { old: seconds, new: seconds, very: 2.0 * seconds });
+    ComparedPair { pair: pair(), slow_above, sticky: false }
 }
 
 /// The minutes of the pair, as one look reads them.
@@ -83,7 +84,13 @@ async fn minutes(open: &Open, slow_above: Option<f64>, [since, until]: [i64; 2])
 async fn both_groups_are_counted_minute_by_minute_and_what_was_not_published_is_0(side: Side) {
     let open = side.open(&busy_world()).await;
     let nothing = counts([0; 6]);
-    let of = |start, old, new, balancer_errors| PairMinute { start: minute(start), old, new, balancer_errors };
+    let of = |start, old, new, balancer_errors| PairMinute {
+        start: minute(start),
+        old,
+        new,
+        balancer_errors,
+        new_targets: 0,
+    };
     let expected = [
         of(0, counts([4, 1, 0, 0, 4, 1]), nothing, 0),
         of(1, counts([2, 0, 1, 0, 2, 0]), counts([3, 1, 0, 1, 2, 2]), 1),

@@ -6,7 +6,8 @@ use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::policy::service_policy::{
-    Binding, GuardAlarms, Hooks, NewTargets, OnDrift, OnInconclusive, Schedule, ScheduleStep, ServicePolicy,
+    Binding, GuardAlarms, Hooks, NewTargets, OnDrift, OnInconclusive, OnNoTraffic, Schedule, ScheduleStep,
+    ServicePolicy,
 };
 use crossfade_domain::weight::{StepWeights, Weight};
 use jiff::Timestamp;
@@ -76,6 +77,7 @@ fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -
         routes: routes.iter().map(planned).collect(),
         guards: Vec::new(),
         dispersion: std::collections::BTreeMap::new(),
+        old_shares: std::collections::BTreeMap::new(),
         findings: Vec::new(),
         revision: None,
     }
@@ -106,6 +108,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         tolerated: crossfade_domain::policy::service_policy::Tolerated::default(),
         min_bake_seconds: None,
         on_inconclusive: OnInconclusive::Advance,
+        on_no_traffic: OnNoTraffic::Hold,
         on_drift: OnDrift::Halt,
         allow_managed_by: Vec::new(),
         old_healthy_share: 100,

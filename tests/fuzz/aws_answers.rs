@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use crossfade_aws::{Connections, Machines, connect_with, machines_with};
-use crossfade_domain::comparison::{ComparedPair, GroupPair, queries};
+use crossfade_domain::comparison::{ComparedPair, GroupPair, SlowAbove, queries};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, TargetGroupArn};
 use crossfade_rehearsal::clock::{Work, WorldClock};
@@ -248,7 +248,8 @@ impl Asked {
                     old: self.group.clone(),
                     new: self.group.clone(),
                 };
-                let asked = queries(&[ComparedPair { pair, slow_above_seconds: Some(0.2), sticky: false }]);
+                let slow_above = Some(SlowAbove::tolerating(200_000, 10));
+                let asked = queries(&[ComparedPair { pair, slow_above, sticky: false }]);
                 let until = "2026-11-02T03:05:00Z".parse().expect("it is a time");
                 said(metrics.data(&asked, until - SignedDuration::from_mins(5), until).await)
             }

@@ -8,10 +8,11 @@ use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// A step at 50 % that bakes for a quarter of an hour, and no alarm.
+/// A step at 50 % that bakes for a quarter of an hour, and no alarm. Its targets are warm by then.
 fn unguarded(fields: &Value) -> Value {
     let mut policy = users();
     policy["service"]["alarms"] = json!([]);
+    policy["service"]["judge"] = json!({"warmUp": {"requests": 500}});
     policy["service"]["schedule"] = json!([{"weight": 50, "bake": "15m"}, {"weight": 100, "bake": "3m"}]);
     for (field, value) in fields.as_object().unwrap() {
         policy["service"][field] = value.clone();
@@ -302,27 +303,35 @@ fn the_plan_keeps_what_was_measured_before_and_no_look_measures_it_again() {
     stage.migrate(unguarded(&json!({})));
     let plan = stage.plan("users");
     assert!(
-        plan.dispersion.len() == 3 && plan.dispersion.values().all(|dispersion| (1.0..=5.0).contains(dispersion)),
+        plan.dispersion.len() == 4 && plan.dispersion.values().all(|dispersion| (1.0..=5.0).contains(dispersion)),
         "{:?}",
         plan.dispersion
     );
 }
 
 #[test]
-fn without_traffic_the_policy_decides_at_the_end_of_the_bake() {
-    let ends = |policy: &str| {
+fn a_step_that_nobody_calls_is_held_and_halts_unless_the_policy_says_otherwise() {
+    let ends = |fields: &Value| {
         let mut stage = Stage::with_users().0;
-        stage.migrate(unguarded(&json!({"onInconclusive": policy, "maxHold": "1h"})));
+        let mut fields = fields.clone();
+        fields["maxHold"] = json!("1h");
+        stage.migrate(unguarded(&fields));
         stage.assert_at_rest("users");
         let head = stage.head("users");
         (head.phase, head.reason.unwrap_or_default())
     };
-    assert_eq!(ends("advance").0, Phase::Migrated);
+    let quiet = "no new traffic: the new cluster has had no request at this step";
+    for policy in ["advance", "hold", "rollback"] {
+        let (phase, reason) = ends(&json!({"onInconclusive": policy, "onNoTraffic": "hold"}));
+        assert_eq!(phase, Phase::Halted, "{reason}");
+        let expected = format!("judge: {quiet}; slowness not compared");
+        assert!(reason.contains(&expected), "{reason}");
+        assert!(reason.contains("nobody has judged it (onNoTraffic: advance continues)"), "{reason}");
+    }
+    assert_eq!(ends(&json!({"onInconclusive": "advance"})).0, Phase::Migrated);
     for (policy, phase) in [("hold", Phase::Halted), ("rollback", Phase::RolledBack)] {
-        let (ended, reason) = ends(policy);
+        let (ended, reason) = ends(&json!({"onInconclusive": policy}));
         assert_eq!(ended, phase, "{reason}");
-        let expected = "judge: inconclusive at the end of the bake: no new traffic: the new cluster has had no request \
-                        at this step; slowness not compared";
-        assert!(reason.contains(expected), "{reason}");
+        assert!(reason.contains(&format!("judge: inconclusive at the end of the bake: {quiet}")), "{reason}");
     }
 }

@@ -334,7 +334,7 @@ pub(crate) fn new_group(world: &World, service: &ServiceOnBalancer) -> String {
     weights.into_iter().map(|(group, _)| group).find(|group| *group != service.old_group).unwrap()
 }
 
-/// One service's policy: two steps of two slices each, new instances registered by us.
+/// One service's policy: two steps of two slices each, new instances registered by us. Few stories have any traffic.
 pub(crate) fn users() -> Value {
     json!({"service": {
         "name": "users",
@@ -345,6 +345,7 @@ pub(crate) fn users() -> Value {
         "alarms": ["{service}-5xx"],
         "minHealthy": 2,
         "slice": "1m",
+        "onNoTraffic": "advance",
     }})
 }
 

@@ -15,13 +15,13 @@ pub mod series;
 pub mod window;
 
 pub use counts::{ComparedPair, GroupCounts, GroupPair, PairMinute, PairRead, queries, read};
-pub use hour_before::{HourBefore, dispersion_by_metric};
-pub use response_times::{ResponseTimes, last_whole_hour};
+pub use hour_before::{HourBefore, before_by_metric};
+pub use response_times::{ResponseTimes, SlowAbove, last_whole_hour};
 pub use routing::objections;
-pub use series::series;
+pub use series::{BeforeByMetric, series};
 pub use window::Window;
 
-use crate::judge::Parameters;
+use crate::judge::{Parameters, WarmUp};
 use crate::plan::Plan;
 use jiff::Timestamp;
 
@@ -38,9 +38,11 @@ fn horizon_minutes(plan: &Plan) -> u32 {
     u32::try_from(seconds.div_ceil(60)).unwrap_or(u32::MAX).max(1)
 }
 
-/// What the judge knows about a migration.
-pub fn parameters(plan: &Plan) -> Parameters {
-    Parameters::tolerating(horizon_minutes(plan), &plan.policy.tolerated)
+/// What the judge knows about a migration, in which something else has sent `warmed` requests to each new target before
+/// the first shift.
+pub fn parameters(plan: &Plan, warmed: u64) -> Parameters {
+    let parameters = Parameters::tolerating(horizon_minutes(plan), &plan.policy.tolerated);
+    Parameters { warm_up: WarmUp { warmed, ..parameters.warm_up }, ..parameters }
 }
 
 /// The beginning of a time's minute.

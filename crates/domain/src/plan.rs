@@ -7,7 +7,7 @@ pub mod summary;
 pub use finding::{Finding, FindingCode, Severity};
 pub use planned_guard::{GuardKind, PlannedGuard};
 
-use crate::judge::MetricKind;
+use crate::judge::{Before, MetricKind};
 use crate::load_balancer::action::{Action, GroupStickiness};
 use crate::load_balancer::group::{Attributes, GroupSettings, TargetHealth};
 use crate::load_balancer::membership::Membership;
@@ -46,6 +46,10 @@ pub struct Plan {
     /// Empty where nothing is judged, and in plans from before this was recorded.
     #[serde(rename = "clumps", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dispersion: BTreeMap<MetricKind, f64>,
+    /// The share of the old groups' requests that was bad in that hour, by metric: from 0 to 1. Empty in plans from
+    /// before this was recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub old_shares: BTreeMap<MetricKind, f64>,
     /// Warnings that did not refuse the plan.
     pub findings: Vec<Finding>,
     /// The changes that a resume made to an earlier plan of the same migration; `None` for the first plan.
@@ -64,7 +68,7 @@ pub struct Revision {
 }
 
 /// A new target group, a copy of an old one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedGroup {
     /// The old group.
@@ -79,7 +83,8 @@ pub struct PlannedGroup {
     pub attributes: Attributes,
     /// Healthy targets of the old group when the plan was made; what must be there to take the traffic back.
     pub old_healthy: u32,
-    /// Latency above which the judge counts a response as slow, in microseconds: the old group's p95 before the plan.
+    /// Latency above which the judge counts a response of the old group as slow, in microseconds: its p95 before the
+    /// plan.
     /// None where it had answered nothing, or nothing is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_above_microseconds: Option<u64>,
@@ -87,6 +92,10 @@ pub struct PlannedGroup {
     /// it had no requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_failed: Option<FailedShares>,
+    /// What the judge knows about the old group in that hour, by metric. Empty where nothing is judged, and in plans
+    /// from before this was recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub before: BTreeMap<MetricKind, Before>,
 }
 
 /// What share of its requests an old group failed in the hour before the plan was made, in parts of a million.

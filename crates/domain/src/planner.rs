@@ -18,7 +18,7 @@ pub use name::new_group_name;
 pub use revision::revise;
 pub use routes::routes_of;
 
-use crate::comparison::{HourBefore, ResponseTimes, dispersion_by_metric};
+use crate::comparison::{HourBefore, ResponseTimes, before_by_metric};
 use crate::gates::history_budget::{MOST_CHECKS, most_checks_of};
 use crate::names::{LoadBalancerArn, MigrationId};
 use crate::plan::{Finding, FindingCode, Plan, PlannedGroup, Severity};
@@ -86,6 +86,7 @@ pub fn plan(
         return Err(findings);
     }
     let hours: Vec<&HourBefore> = inventory.hours_before.values().collect();
+    let before = if policy.judge { before_by_metric(&hours) } else { BTreeMap::new() };
     Ok(Plan {
         version: PLAN_VERSION,
         service: policy.name.clone(),
@@ -95,7 +96,8 @@ pub fn plan(
         groups,
         routes,
         guards: Vec::new(),
-        dispersion: if policy.judge { dispersion_by_metric(&hours) } else { BTreeMap::new() },
+        dispersion: before.iter().map(|(&kind, before)| (kind, before.dispersion)).collect(),
+        old_shares: before.iter().filter_map(|(&kind, before)| Some((kind, before.old_share?))).collect(),
         findings,
         revision: None,
     })
@@ -112,8 +114,8 @@ fn planned_group(
     guard_warnings::failed_calls(policy, old, findings);
     let times = inventory.response_times.get(&old.group.arn);
     let wants_guards = policy.guard_alarms == GuardAlarms::Auto;
-    let hour = inventory.hours_before.get(&old.group.arn).filter(|_| wants_guards);
-    let old_failed = hour.and_then(HourBefore::failed_shares);
+    let hour = inventory.hours_before.get(&old.group.arn);
+    let old_failed = hour.filter(|_| wants_guards).and_then(HourBefore::failed_shares);
     guard_warnings::warn(old, old_failed, findings);
     Some(PlannedGroup {
         old: old.group.arn.clone(),
@@ -124,6 +126,7 @@ fn planned_group(
         old_healthy: crate::load_balancer::group::healthy_count(&old.health),
         slow_above_microseconds: times.and_then(ResponseTimes::slow_above_microseconds),
         old_failed,
+        before: hour.filter(|_| policy.judge).map(|hour| before_by_metric(&[hour])).unwrap_or_default(),
     })
 }
 

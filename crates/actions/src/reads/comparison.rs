@@ -2,11 +2,13 @@
 
 use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
-use crate::reads::hour_before::in_seconds;
 use crate::reads::journal::events_of;
-use crossfade_domain::comparison::{ComparedPair, GroupPair, Window, objections, parameters, queries, read, series};
+use crossfade_domain::comparison::{
+    BeforeByMetric, ComparedPair, GroupPair, SlowAbove, Window, objections, parameters, queries, read, series,
+};
 use crossfade_domain::gates::judge::JudgeReading;
 use crossfade_domain::journal::Head;
+use crossfade_domain::journal::hook_answer::warmed_requests;
 use crossfade_domain::judge::{Judgement, MetricKind, judge};
 use crossfade_domain::load_balancer::action::{Forward, forward_of};
 use crossfade_domain::plan::{Plan, PlannedGroup};
@@ -37,8 +39,8 @@ pub(crate) async fn compare(ports: &Ports, head: &Head, plan: &Plan) -> Result<O
         let judgement = Judgement::without_a_series();
         return Ok(Some(JudgeReading { judgement, objections, failed_calls_unseen }));
     }
-    let series = series(&window, &pairs, &plan.dispersion);
-    let mut judgement = judge(&series, &parameters(plan));
+    let series = series(&window, &pairs, &BeforeByMetric::of(plan));
+    let mut judgement = judge(&series, &parameters(plan, warmed_requests(&events)));
     if !window.has_reached_the_step() {
         judgement = judgement.before_its_step();
     }
@@ -53,10 +55,11 @@ fn pair(head: &Head, plan: &Plan, planned: &PlannedGroup) -> Result<ComparedPair
         ActionError::Internal(format!("{} of {} has no new target group", planned.old.name(), head.migration))
     })?;
     let (load_balancer, old, new) = (planned.load_balancer.clone(), planned.old.clone(), new.clone());
-    let slow_above_seconds = planned.slow_above_microseconds.map(in_seconds);
+    let milliseconds = plan.policy.tolerated.slow_milliseconds;
+    let slow_above = planned.slow_above_microseconds.map(|old| SlowAbove::tolerating(old, milliseconds));
     let sticky = plan.routes.iter().filter(|route| route.old == planned.old).any(|route| {
         let attached = route.attached_stickiness.is_some_and(|stickiness| stickiness.enabled);
         attached || forward_of(&route.baseline).is_some_and(Forward::is_sticky)
     });
-    Ok(ComparedPair { pair: GroupPair { load_balancer, old, new }, slow_above_seconds, sticky })
+    Ok(ComparedPair { pair: GroupPair { load_balancer, old, new }, slow_above, sticky })
 }

@@ -3,7 +3,7 @@
 use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
 use crossfade_domain::comparison::hour_before::{queries, settled_hour};
-use crossfade_domain::comparison::{HourBefore, ResponseTimes};
+use crossfade_domain::comparison::{HourBefore, ResponseTimes, SlowAbove};
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use crossfade_domain::planner::inventory::{Inventory, ObservedGroup};
 use crossfade_domain::policy::service_policy::{GuardAlarms, ServicePolicy};
@@ -26,7 +26,8 @@ pub(crate) async fn hours_before(
     }
     let slow_above = |old: &ObservedGroup| {
         let times = inventory.response_times.get(&old.group.arn);
-        times.and_then(ResponseTimes::slow_above_microseconds).map(in_seconds)
+        let old = times.and_then(ResponseTimes::slow_above_microseconds)?;
+        Some(SlowAbove::tolerating(old, policy.tolerated.slow_milliseconds))
     };
     let asked: Vec<_> =
         groups.iter().map(|(old, balancer)| queries(balancer, &old.group.arn, slow_above(old))).collect();
@@ -44,10 +45,4 @@ pub(crate) async fn hours_before(
         (old.group.arn.clone(), HourBefore::read(own, slow_above(old), now))
     });
     Ok(read.collect())
-}
-
-/// A time of the plan as metrics give it.
-#[expect(clippy::cast_precision_loss, reason = "a time in microseconds is far below 2^53")]
-pub(crate) fn in_seconds(microseconds: u64) -> f64 {
-    microseconds as f64 / 1e6
 }

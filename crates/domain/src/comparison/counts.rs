@@ -1,6 +1,7 @@
 //! The counts of both groups of a pair, minute by minute.
 
 use super::MINUTE_PERIOD;
+use super::response_times::SlowAbove;
 use crate::load_balancer::metric_query::{DataPoints, MetricQuery};
 use crate::names::{LoadBalancerArn, TargetGroupArn};
 use jiff::Timestamp;
@@ -23,8 +24,8 @@ pub struct GroupPair {
 pub struct ComparedPair {
     /// The groups.
     pub pair: GroupPair,
-    /// Latency above which a response is slow, in seconds; `None` if none can be.
-    pub slow_above_seconds: Option<f64>,
+    /// From which time on a response is slow; `None` if none can be.
+    pub slow_above: Option<SlowAbove>,
     /// Whether clients are pinned to a group on any route of the pair. Then it need not get its share of the requests.
     pub sticky: bool,
 }
@@ -44,17 +45,31 @@ pub struct GroupCounts {
     pub connection_errors: u64,
     /// Answers whose time was measured.
     pub answers: u64,
-    /// Those of them that took longer than was asked about.
+    /// Those of them that are slow.
     pub slow: u64,
+    /// Those of them that are very slow.
+    #[serde(default)]
+    pub very_slow: u64,
+    /// Whether the count of answers is missing, rather than 0.
+    #[serde(default)]
+    pub lacks_answers: bool,
 }
 
 impl GroupCounts {
+    /// Whether there were requests, and not one answer.
+    pub(super) const fn has_no_answer(&self) -> bool {
+        self.requests > 0 && self.answers == 0
+    }
+
     /// Requests that no target answered: those whose connection failed, or those that reached a target and never got an
     /// answer. Both leave a request without an answer, but a connection that is tried again counts twice.
     ///
     /// A client that gives up before the answer counts too, and so may an upgrade to a WebSocket. Both groups have
     /// those.
     pub const fn unanswered(&self) -> u64 {
+        if self.lacks_answers {
+            return self.connection_errors;
+        }
         let without_answer = self.requests.saturating_sub(self.answers);
         if without_answer > self.connection_errors { without_answer } else { self.connection_errors }
     }
@@ -71,6 +86,8 @@ pub struct PairMinute {
     pub new: GroupCounts,
     /// Answers with 5xx that the load balancer gave itself, whichever of its groups they were for.
     pub balancer_errors: u64,
+    /// Healthy targets of the new group; 0 where that was not published.
+    pub new_targets: u32,
 }
 
 /// The counts of one pair.
@@ -82,7 +99,7 @@ pub struct PairRead {
     pub minutes: Vec<PairMinute>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Old,
     New,
@@ -97,15 +114,25 @@ pub(super) enum Count {
     ConnectionErrors,
     Answers,
     Slow,
+    VerySlow,
 }
 
 /// All of it.
-pub(super) const COUNTS: [Count; 6] =
-    [Count::Requests, Count::ServerErrors, Count::ClientErrors, Count::ConnectionErrors, Count::Answers, Count::Slow];
+pub(super) const COUNTS: [Count; 7] = [
+    Count::Requests,
+    Count::ServerErrors,
+    Count::ClientErrors,
+    Count::ConnectionErrors,
+    Count::Answers,
+    Count::Slow,
+    Count::VerySlow,
+];
 
 #[derive(Debug, Clone, Copy)]
 enum Question {
     Of(Side, Count),
+    /// Healthy targets of the new group.
+    NewTargets,
     /// Published for the load balancer alone: it knows no target group.
     BalancerErrors,
 }
@@ -117,32 +144,44 @@ impl Count {
             Self::ServerErrors => "HTTPCode_Target_5XX_Count",
             Self::ClientErrors => "HTTPCode_Target_4XX_Count",
             Self::ConnectionErrors => "TargetConnectionErrorCount",
-            Self::Answers | Self::Slow => "TargetResponseTime",
+            Self::Answers | Self::Slow | Self::VerySlow => "TargetResponseTime",
         }
     }
 
     /// None where nothing counts as slow. `TC(x:)` counts the values above x.
-    fn statistic(self, slow_above_seconds: Option<f64>) -> Option<String> {
+    fn statistic(self, side: Side, slow_above: Option<SlowAbove>) -> Option<String> {
+        let above = |seconds: f64| format!("TC({seconds:.6}:)");
         match self {
             Self::Requests | Self::ServerErrors | Self::ClientErrors | Self::ConnectionErrors => Some("Sum".to_owned()),
             Self::Answers => Some("SampleCount".to_owned()),
-            Self::Slow => slow_above_seconds.map(|seconds| format!("TC({seconds:.6}:)")),
+            Self::Slow => slow_above.map(|slow| above(if side == Side::Old { slow.old } else { slow.new })),
+            Self::VerySlow => slow_above.map(|slow| above(slow.very)),
         }
     }
 
-    /// The query that counts it, minute by minute; `None` if there is none.
+    /// The query that counts it for an old group, minute by minute; `None` if there is none.
     pub(super) fn query(
         self,
         load_balancer: &LoadBalancerArn,
+        old: &TargetGroupArn,
+        slow_above: Option<SlowAbove>,
+    ) -> Option<MetricQuery> {
+        self.query_of(Side::Old, load_balancer, old, slow_above)
+    }
+
+    fn query_of(
+        self,
+        side: Side,
+        load_balancer: &LoadBalancerArn,
         group: &TargetGroupArn,
-        slow_above_seconds: Option<f64>,
+        slow_above: Option<SlowAbove>,
     ) -> Option<MetricQuery> {
         Some(MetricQuery {
             metric: self.metric(),
             load_balancer: load_balancer.clone(),
             group: Some(group.clone()),
             period_seconds: MINUTE_PERIOD,
-            statistic: self.statistic(slow_above_seconds)?,
+            statistic: self.statistic(side, slow_above)?,
         })
     }
 
@@ -155,6 +194,7 @@ impl Count {
             Self::ConnectionErrors => &mut counts.connection_errors,
             Self::Answers => &mut counts.answers,
             Self::Slow => &mut counts.slow,
+            Self::VerySlow => &mut counts.very_slow,
         } = whole(value);
     }
 }
@@ -169,18 +209,19 @@ impl ComparedPair {
         let mut questions = Vec::new();
         for (side, group) in [(Side::Old, &self.pair.old), (Side::New, &self.pair.new)] {
             questions.extend(COUNTS.into_iter().filter_map(|count| {
-                let query = count.query(&self.pair.load_balancer, group, self.slow_above_seconds)?;
+                let query = count.query_of(side, &self.pair.load_balancer, group, self.slow_above)?;
                 Some((Question::Of(side, count), query))
             }));
         }
-        let own = MetricQuery {
-            metric: "HTTPCode_ELB_5XX_Count",
+        let ask = |metric, group, statistic: &str| MetricQuery {
+            metric,
             load_balancer: self.pair.load_balancer.clone(),
-            group: None,
+            group,
             period_seconds: MINUTE_PERIOD,
-            statistic: "Sum".to_owned(),
+            statistic: statistic.to_owned(),
         };
-        questions.push((Question::BalancerErrors, own));
+        questions.push((Question::NewTargets, ask("HealthyHostCount", Some(self.pair.new.clone()), "Maximum")));
+        questions.push((Question::BalancerErrors, ask("HTTPCode_ELB_5XX_Count", None, "Sum")));
         questions
     }
 }
@@ -198,18 +239,35 @@ pub fn read(pairs: Vec<ComparedPair>, answers: Vec<DataPoints>) -> Vec<PairRead>
         for (question, _) in of.questions() {
             for (start, value) in answers.next().unwrap_or_default() {
                 let none = GroupCounts::default();
-                let empty = PairMinute { start, old: none, new: none, balancer_errors: 0 };
+                let empty = PairMinute { start, old: none, new: none, balancer_errors: 0, new_targets: 0 };
                 note(minutes.entry(start).or_insert(empty), question, value);
             }
         }
-        PairRead { of, minutes: minutes.into_values().collect() }
+        let mut minutes: Vec<PairMinute> = minutes.into_values().collect();
+        note_missing_answers(&mut minutes);
+        PairRead { of, minutes }
     };
     pairs.into_iter().map(read_one).collect()
+}
+
+/// Tells answers that were not published from answers that never came. The load balancer answers a request itself if no
+/// target does, within a minute at its usual idle timeout. So without any such answer of its own, a group that has
+/// requests and no answers at all has a gap in its data.
+fn note_missing_answers(minutes: &mut [PairMinute]) {
+    for index in 0..minutes.len() {
+        let next = minutes.get(index + 1).map_or(0, |minute| minute.balancer_errors);
+        let minute = &mut minutes[index];
+        let may_be_missing = minute.balancer_errors == 0 && next == 0;
+        for counts in [&mut minute.old, &mut minute.new] {
+            counts.lacks_answers = may_be_missing && counts.has_no_answer();
+        }
+    }
 }
 
 fn note(minute: &mut PairMinute, question: Question, value: f64) {
     match question {
         Question::BalancerErrors => minute.balancer_errors = whole(value),
+        Question::NewTargets => minute.new_targets = u32::try_from(whole(value)).unwrap_or(u32::MAX),
         Question::Of(Side::Old, count) => count.note(&mut minute.old, value),
         Question::Of(Side::New, count) => count.note(&mut minute.new, value),
     }

@@ -2,10 +2,11 @@
 //! load balancer's counts of single minutes are gone after fifteen days, and a migration may be open for longer.
 
 use super::counts::{COUNTS, Count, GroupCounts};
-use super::series::METRICS;
+use super::response_times::SlowAbove;
+use super::series::{METRICS, Metric};
 use super::window::SETTLING_SECONDS;
 use super::{HOUR_SECONDS, MINUTE_SECONDS, minute_of, plus};
-use crate::judge::{MetricKind, dispersion};
+use crate::judge::{Before, MetricKind, dispersion};
 use crate::load_balancer::metric_query::{DataPoints, MetricQuery};
 use crate::names::{LoadBalancerArn, TargetGroupArn};
 use crate::plan::FailedShares;
@@ -33,18 +34,18 @@ pub fn settled_hour(before: Timestamp) -> (Timestamp, Timestamp) {
 pub fn queries(
     load_balancer: &LoadBalancerArn,
     group: &TargetGroupArn,
-    slow_above_seconds: Option<f64>,
+    slow_above: Option<SlowAbove>,
 ) -> Vec<MetricQuery> {
-    asked(slow_above_seconds).filter_map(|count| count.query(load_balancer, group, slow_above_seconds)).collect()
+    asked(slow_above).filter_map(|count| count.query(load_balancer, group, slow_above)).collect()
 }
 
-fn asked(slow_above_seconds: Option<f64>) -> impl Iterator<Item = Count> {
-    COUNTS.into_iter().filter(move |count| slow_above_seconds.is_some() || !matches!(count, Count::Slow))
+fn asked(slow_above: Option<SlowAbove>) -> impl Iterator<Item = Count> {
+    COUNTS.into_iter().filter(move |count| slow_above.is_some() || !matches!(count, Count::Slow | Count::VerySlow))
 }
 
 impl HourBefore {
     /// Puts the answers to [`queries`] together.
-    pub fn read(answers: &[DataPoints], slow_above_seconds: Option<f64>, before: Timestamp) -> Self {
+    pub fn read(answers: &[DataPoints], slow_above: Option<SlowAbove>, before: Timestamp) -> Self {
         let (since, until) = settled_hour(before);
         let mut minutes: BTreeMap<Timestamp, GroupCounts> = BTreeMap::new();
         let mut start = since;
@@ -52,14 +53,17 @@ impl HourBefore {
             minutes.insert(start, GroupCounts::default());
             start = plus(start, MINUTE_SECONDS);
         }
-        for (count, points) in asked(slow_above_seconds).zip(answers) {
+        for (count, points) in asked(slow_above).zip(answers) {
             for (start, value) in points {
                 if let Some(counts) = minutes.get_mut(start) {
                     count.note(counts, *value);
                 }
             }
         }
-        Self { minutes: minutes.into_values().collect(), slow_is_measured: slow_above_seconds.is_some() }
+        for counts in minutes.values_mut() {
+            counts.lacks_answers = counts.has_no_answer();
+        }
+        Self { minutes: minutes.into_values().collect(), slow_is_measured: slow_above.is_some() }
     }
 
     /// The share of its requests that failed; `None` if it had none.
@@ -77,25 +81,33 @@ impl HourBefore {
     }
 }
 
-/// How many bad requests count as one, by metric, from all old groups of a service added up minute by minute. Slow
-/// responses are left out if no group's are measured.
+/// What old groups did, added up minute by minute, by metric. Slow responses are left out if no group's are measured.
 ///
-/// It is rounded up to thousandths: the stored value is exact when it is read, and stays valid.
-pub fn dispersion_by_metric(groups: &[&HourBefore]) -> BTreeMap<MetricKind, f64> {
-    let of = |count_bad: super::series::CountBad| {
+/// How many bad requests count as one is rounded up to thousandths: the stored value is exact when it is read, and stays
+/// valid. Shares are rounded to millionths.
+pub fn before_by_metric(groups: &[&HourBefore]) -> BTreeMap<MetricKind, Before> {
+    let of = |metric: &Metric| {
         let mut history: Vec<(u64, u64)> = Vec::new();
         for group in groups {
             history.resize(history.len().max(group.minutes.len()), (0, 0));
             for (sum, counts) in history.iter_mut().zip(&group.minutes) {
-                let (bad, requests) = count_bad(group.slow_is_measured, counts);
+                let (bad, requests) = metric.count(group.slow_is_measured, counts);
                 *sum = (sum.0.saturating_add(bad.min(requests)), sum.1.saturating_add(requests));
             }
         }
-        (dispersion(&history) * 1000.0).ceil() / 1000.0
+        let all = history
+            .iter()
+            .fold((0_u64, 0_u64), |sum, minute| (sum.0.saturating_add(minute.0), sum.1.saturating_add(minute.1)));
+        #[expect(clippy::cast_precision_loss, reason = "no load balancer serves 2^53 requests in an hour")]
+        let share = (all.1 > 0).then(|| (all.0 as f64 / all.1 as f64 * 1e6).round() / 1e6);
+        Before { dispersion: (dispersion(&history) * 1000.0).ceil() / 1000.0, old_share: share }
     };
     let slow_is_measured = groups.iter().any(|group| group.slow_is_measured);
-    let compared = |kind: &MetricKind| *kind != MetricKind::Slow || slow_is_measured;
-    METRICS.into_iter().filter(|(kind, _)| compared(kind)).map(|(kind, count_bad)| (kind, of(count_bad))).collect()
+    METRICS
+        .iter()
+        .filter(|metric| slow_is_measured || !metric.kind.is_about_time())
+        .map(|metric| (metric.kind, of(metric)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -123,14 +135,16 @@ mod tests {
         );
         let names =
             |slow| -> Vec<String> { queries(&balancer, &group, slow).iter().map(ToString::to_string).collect() };
-        assert_eq!(names(Some(0.25)).len(), 6);
+        let slow = Some(SlowAbove { old: 0.25, new: 0.3, very: 0.5 });
+        assert_eq!(names(slow).len(), 7);
         assert_eq!(names(None).len(), 5);
-        assert_eq!(names(Some(0.25))[5], "TC(0.250000:) of TargetResponseTime of old");
-        let mut answers = vec![Vec::new(); 6];
+        let expected = ["TC(0.250000:) of TargetResponseTime of old", "TC(0.500000:) of TargetResponseTime of old"];
+        assert_eq!(names(slow)[5..], expected);
+        let mut answers = vec![Vec::new(); 7];
         // Beside the hour on both sides, in its first minute and in its last.
         answers[0] = [-63, -62, -3, -2].map(|minute| (at(60 * minute), 10.0)).to_vec();
         answers[5] = vec![(at(-180), 4.0)];
-        let read = HourBefore::read(&answers, Some(0.25), at(59));
+        let read = HourBefore::read(&answers, slow, at(59));
         assert_eq!((read.minutes.len(), read.slow_is_measured), (60, true));
         let requests: Vec<u64> = read.minutes.iter().map(|counts| counts.requests).collect();
         assert_eq!((requests[0], requests[59], requests.iter().sum::<u64>()), (10, 10, 20));
@@ -140,7 +154,7 @@ mod tests {
     #[test]
     fn minutes_without_requests_count_as_minutes_without_clumps() {
         let clumped = |minute: usize| counts(2000, if minute.is_multiple_of(2) { 20 } else { 0 }, 0);
-        let errors = |minutes: Vec<GroupCounts>| dispersion_by_metric(&[&hour(minutes)])[&MetricKind::Errors];
+        let errors = |minutes: Vec<GroupCounts>| before_by_metric(&[&hour(minutes)])[&MetricKind::Errors].dispersion;
         assert!((errors((0..60).map(clumped).collect()) - 5.0).abs() < f64::EPSILON);
         assert!((errors(vec![counts(2000, 2, 0); 60]) - 1.0).abs() < f64::EPSILON);
         assert!((errors(vec![GroupCounts::default(); 60]) - 1.0).abs() < f64::EPSILON);
@@ -156,10 +170,12 @@ mod tests {
     fn the_groups_of_a_service_are_added_up_and_slow_is_left_out_where_nothing_can_be() {
         let slow = GroupCounts { answers: 100, slow: 5, ..counts(100, 0, 0) };
         let measured = HourBefore { minutes: vec![slow; 60], slow_is_measured: true };
-        let kinds = |groups: &[&HourBefore]| dispersion_by_metric(groups).into_keys().collect::<Vec<_>>();
+        let kinds = |groups: &[&HourBefore]| before_by_metric(groups).into_keys().collect::<Vec<_>>();
         let without = hour(vec![counts(100, 1, 0); 60]);
         assert_eq!(kinds(&[&without]), [MetricKind::Errors, MetricKind::ClientErrors]);
-        assert_eq!(kinds(&[&without, &measured]).len(), 3);
+        assert_eq!(kinds(&[&without, &measured]).len(), 4);
+        let slow = before_by_metric(&[&without, &measured])[&MetricKind::Slow];
+        assert_eq!(slow.old_share, Some(0.05), "of the measured group alone");
     }
 
     #[test]

@@ -6,6 +6,30 @@ use crate::names::{LoadBalancerArn, TargetGroupArn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// From which time on an answer is slow, in seconds.
+///
+/// The old cluster's answers are compared with its own 95th percentile. At the new cluster only those count that took a
+/// fifth and some milliseconds longer: one more hop is no regression, and a fast service shows every millisecond.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SlowAbove {
+    /// At the old cluster: its 95th percentile before the plan was made.
+    pub old: f64,
+    /// At the new cluster.
+    pub new: f64,
+    /// Very slow, at either.
+    pub very: f64,
+}
+
+impl SlowAbove {
+    /// For an old group whose 95th percentile is this, under a policy that tolerates so many milliseconds more.
+    pub fn tolerating(old_microseconds: u64, milliseconds: u32) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a time in microseconds is far below 2^53")]
+        let old = old_microseconds as f64 / 1e6;
+        let more = f64::from(milliseconds) / 1e3;
+        Self { old, new: (1.2 * old).max(old + more), very: (2.0 * old).max(2.0f64.mul_add(more, old)) }
+    }
+}
+
 /// How long a group took to answer before a time, as 95th percentiles in seconds.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

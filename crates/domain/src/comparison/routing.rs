@@ -127,7 +127,7 @@ fn sum(sum: GroupCounts, minute: GroupCounts) -> GroupCounts {
     GroupCounts {
         requests: sum.requests.saturating_add(minute.requests),
         connection_errors: sum.connection_errors.saturating_add(minute.connection_errors),
-        answers: sum.answers.saturating_add(minute.answers),
+        answers: sum.answers.saturating_add(if minute.lacks_answers { minute.requests } else { minute.answers }),
         ..sum
     }
 }

@@ -2,14 +2,14 @@ mod unanswered;
 
 use super::*;
 use crate::journal::{Event, EventKind};
-use crate::judge::{MetricKind, Minute, Series};
+use crate::judge::{Before, MetricKind, Minute, Series};
 use crate::names::{LoadBalancerArn, MigrationId, TargetGroupArn};
 use crate::weight::Weight;
 use std::collections::BTreeMap;
 
 /// Of a plan that measured no dispersion.
 fn series(window: &Window, pairs: &[PairRead]) -> Series {
-    super::series(window, pairs, &BTreeMap::new())
+    super::series(window, pairs, &BeforeByMetric::default())
 }
 
 fn minute(minute: i64) -> Timestamp {
@@ -37,17 +37,18 @@ fn window() -> Window {
 
 fn counts(requests: u64, server_errors: u64, connection_errors: u64, slow: u64) -> GroupCounts {
     let answers = requests - connection_errors;
-    GroupCounts { requests, server_errors, client_errors: 0, connection_errors, answers, slow }
+    GroupCounts { requests, server_errors, connection_errors, answers, slow, ..GroupCounts::default() }
 }
 
-fn compared(slow_above_seconds: Option<f64>) -> ComparedPair {
+fn compared(slow_above: Option<f64>) -> ComparedPair {
+    let slow_above = slow_above.map(|old| SlowAbove { old, new: 1.2 * old, very: 2.0 * old });
     let arn = |kind: &str| format!("arn:aws:elasticloadbalancing:eu-west-1:1:{kind}");
     let pair = GroupPair {
         load_balancer: LoadBalancerArn::parse(arn("loadbalancer/app/public/1")).unwrap(),
         old: TargetGroupArn::parse(arn("targetgroup/old/1")).unwrap(),
         new: TargetGroupArn::parse(arn("targetgroup/new/2")).unwrap(),
     };
-    ComparedPair { pair, slow_above_seconds, sticky: false }
+    ComparedPair { pair, slow_above, sticky: false }
 }
 
 fn pair_read(slow_above: Option<f64>, minutes: &[(i64, GroupCounts, GroupCounts)]) -> PairRead {
@@ -56,8 +57,14 @@ fn pair_read(slow_above: Option<f64>, minutes: &[(i64, GroupCounts, GroupCounts)
         old,
         new,
         balancer_errors: 0,
+        new_targets: 0,
     };
     PairRead { of: compared(slow_above), minutes: minutes.iter().map(of).collect() }
+}
+
+/// A pair of which nothing was published.
+fn nothing() -> PairRead {
+    pair_read(None, &[])
 }
 
 #[test]
@@ -70,8 +77,8 @@ fn nothing_is_looked_at_before_the_first_traffic() {
 fn a_minute_is_looked_at_from_the_third_minute_on() {
     let at = |second: i64| {
         let now = minute(0) + jiff::SignedDuration::from_secs(second);
-        let minutes = series(&Window::of(&shift(0, 5.0), now).unwrap(), &[]);
-        minutes.metrics[&MetricKind::Errors].minutes.len()
+        let minutes = series(&Window::of(&shift(0, 5.0), now).unwrap(), &[nothing()]);
+        minutes.metrics[&MetricKind::Errors].sum().len()
     };
     assert_eq!([at(10), at(179), at(180), at(239), at(240)], [0, 0, 1, 1, 2]);
 }
@@ -89,7 +96,7 @@ fn a_step_is_reached_when_its_first_minute_has_settled() {
 
 #[test]
 fn ages_count_from_the_last_change_of_weight() {
-    let minutes = &series(&window(), &[]).metrics[&MetricKind::Errors].minutes;
+    let minutes = series(&window(), &[nothing()]).metrics[&MetricKind::Errors].sum();
     let ages: Vec<u32> = minutes.iter().map(|minute| minute.age).collect();
     assert_eq!(ages, [0, 1, 2, 3, 0, 1, 2]);
 }
@@ -100,7 +107,7 @@ fn a_shift_that_takes_minutes_begins_its_step_again_when_it_is_verified() {
     verified.at = minute(2);
     let window = Window::of(&[intended, verified], minute(6)).unwrap();
     let ages: Vec<u32> =
-        series(&window, &[]).metrics[&MetricKind::Errors].minutes.iter().map(|minute| minute.age).collect();
+        series(&window, &[nothing()]).metrics[&MetricKind::Errors].sum().iter().map(|minute| minute.age).collect();
     assert_eq!(ages, [0, 1, 0, 1]);
 }
 
@@ -108,7 +115,7 @@ fn a_shift_that_takes_minutes_begins_its_step_again_when_it_is_verified() {
 fn what_was_not_published_is_0_and_what_has_not_settled_is_left_out() {
     let pair =
         pair_read(None, &[(1, counts(90, 2, 1, 0), counts(10, 1, 2, 0)), (7, counts(9, 9, 0, 0), counts(9, 9, 0, 0))]);
-    let errors = &series(&window(), &[pair]).metrics[&MetricKind::Errors].minutes;
+    let errors = &series(&window(), &[pair]).metrics[&MetricKind::Errors].sum();
     assert_eq!(errors.len(), 7);
     assert_eq!(errors[0], Minute::default());
     assert_eq!(errors[1], Minute { age: 1, new_bad: 3, new: 10, old_bad: 3, old: 90 });
@@ -122,9 +129,9 @@ fn all_pairs_of_a_service_are_added_up_minute_by_minute() {
     let internal =
         pair_read(Some(0.1), &[(1, counts(50, 1, 0, 3), GroupCounts { connection_errors: 9, ..counts(4, 0, 0, 1) })]);
     let series = series(&window(), &[public, internal]);
-    let errors = series.metrics[&MetricKind::Errors].minutes[1];
+    let errors = series.metrics[&MetricKind::Errors].sum()[1];
     assert_eq!(errors, Minute { age: 1, new_bad: 4, new: 14, old_bad: 2, old: 140 });
-    let slow = series.metrics[&MetricKind::Slow].minutes[1];
+    let slow = series.metrics[&MetricKind::Slow].sum()[1];
     assert_eq!(slow, Minute { age: 1, new_bad: 3, new: 14, old_bad: 8, old: 140 });
 }
 
@@ -134,7 +141,7 @@ fn without_answers_before_the_first_shift_nothing_counts_as_slow() {
     let unmeasured = pair_read(None, &[(1, counts(50, 0, 0, 0), counts(50, 0, 0, 0))]);
     let only = series(&window(), std::slice::from_ref(&unmeasured));
     assert!(!only.metrics.contains_key(&MetricKind::Slow));
-    let slow = series(&window(), &[measured, unmeasured]).metrics[&MetricKind::Slow].minutes[1];
+    let slow = series(&window(), &[measured, unmeasured]).metrics[&MetricKind::Slow].sum()[1];
     assert_eq!((slow.new_bad, slow.new, slow.old_bad, slow.old), (2, 10, 5, 90), "of the measured pair alone");
 }
 
@@ -143,8 +150,11 @@ fn dispersion_is_that_of_the_plan_and_as_large_as_can_be_where_it_has_none() {
     let old = counts(2000, 2, 0, 0);
     let minutes: Vec<_> = (-60..7).map(|number| (number, old, counts(100, 0, 0, 0))).collect();
     let dispersion = |measured: &[(MetricKind, f64)], kind: MetricKind| {
+        let of = |&(kind, dispersion): &(MetricKind, f64)| (kind, Before { dispersion, old_share: None });
+        let all: BTreeMap<MetricKind, Before> = measured.iter().map(of).collect();
         let pair = pair_read(Some(0.2), &minutes);
-        super::series(&window(), &[pair], &measured.iter().copied().collect()).metrics[&kind].dispersion
+        let before = BeforeByMetric { all, ..BeforeByMetric::default() };
+        super::series(&window(), &[pair], &before).metrics[&kind].before.dispersion
     };
     let planned = [(MetricKind::Errors, 1.25), (MetricKind::Slow, 2.5)];
     let found = [MetricKind::Errors, MetricKind::Slow, MetricKind::ClientErrors].map(|kind| dispersion(&planned, kind));
@@ -173,6 +183,7 @@ fn after_fifteen_days_there_is_no_series_any_more_and_only_what_is_kept_is_asked
         old: counts(900, 0, 0, 0),
         new: GroupCounts { connection_errors: 5, ..GroupCounts::default() },
         balancer_errors: 50,
+        new_targets: 0,
     };
     let pair = PairRead { of: compared(None), minutes: (now - 30..now).map(of).collect() };
     let said = objections(&at(now), Weight::try_new(10.0).unwrap(), &[pair]);
@@ -184,9 +195,9 @@ fn refused_answers_are_a_metric_of_their_own() {
     let refused = |client_errors, counts| GroupCounts { client_errors, ..counts };
     let pair = pair_read(None, &[(1, refused(9, counts(90, 2, 0, 0)), refused(4, counts(10, 1, 0, 0)))]);
     let series = series(&window(), &[pair]);
-    let minute = series.metrics[&MetricKind::ClientErrors].minutes[1];
+    let minute = series.metrics[&MetricKind::ClientErrors].sum()[1];
     assert_eq!(minute, Minute { age: 1, new_bad: 4, new: 10, old_bad: 9, old: 90 });
-    let minute = series.metrics[&MetricKind::Errors].minutes[1];
+    let minute = series.metrics[&MetricKind::Errors].sum()[1];
     assert_eq!((minute.new_bad, minute.old_bad), (1, 2), "they are no errors");
 }
 
@@ -194,22 +205,24 @@ fn refused_answers_are_a_metric_of_their_own() {
 fn one_look_asks_for_every_count_of_both_groups_and_for_the_load_balancers_own_errors() {
     let asked =
         |slow_above| -> Vec<String> { queries(&[compared(slow_above)]).iter().map(ToString::to_string).collect() };
-    let of = |group: &str| {
+    let of = |group: &str, slow: &str| {
         [
             format!("Sum of RequestCount of {group}"),
             format!("Sum of HTTPCode_Target_5XX_Count of {group}"),
             format!("Sum of HTTPCode_Target_4XX_Count of {group}"),
             format!("Sum of TargetConnectionErrorCount of {group}"),
             format!("SampleCount of TargetResponseTime of {group}"),
-            format!("TC(0.250000:) of TargetResponseTime of {group}"),
+            format!("TC({slow}:) of TargetResponseTime of {group}"),
+            format!("TC(0.500000:) of TargetResponseTime of {group}"),
         ]
     };
-    let mut expected = [of("old"), of("new")].concat();
+    let mut expected = [of("old", "0.250000"), of("new", "0.300000")].concat();
+    expected.push("Maximum of HealthyHostCount of new".to_owned());
     expected.push("Sum of HTTPCode_ELB_5XX_Count of public".to_owned());
     assert_eq!(asked(Some(0.25)), expected);
     expected.retain(|query| !query.starts_with("TC"));
     assert_eq!(asked(None), expected);
-    assert_eq!(queries(&[compared(None), compared(None)]).len(), 22);
+    assert_eq!(queries(&[compared(None), compared(None)]).len(), 24);
 }
 
 #[test]
@@ -218,18 +231,23 @@ fn answers_are_told_apart_by_their_place() {
     let answers: Vec<_> =
         (0..queries(&pairs).len()).map(|place| vec![(minute(1), f64::from(u8::try_from(place).unwrap()))]).collect();
     let [first, second] = read(pairs, answers).try_into().unwrap();
-    let of = |[requests, server_errors, client_errors, connection_errors, answers, slow]: [u64; 6]| GroupCounts {
-        requests,
-        server_errors,
-        client_errors,
-        connection_errors,
-        answers,
-        slow,
+    let of = |[requests, server_errors, client_errors, connection_errors, answers, slow, very_slow]: [u64; 7]| {
+        let lacks_answers = false;
+        GroupCounts {
+            requests,
+            server_errors,
+            client_errors,
+            connection_errors,
+            answers,
+            slow,
+            very_slow,
+            lacks_answers,
+        }
     };
-    let (old, new) = (of([0, 1, 2, 3, 4, 5]), of([6, 7, 8, 9, 10, 11]));
-    assert_eq!(first.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 12 }]);
-    let (old, new) = (of([13, 14, 15, 16, 17, 0]), of([18, 19, 20, 21, 22, 0]));
-    assert_eq!(second.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 23 }]);
+    let (old, new) = (of([0, 1, 2, 3, 4, 5, 6]), of([7, 8, 9, 10, 11, 12, 13]));
+    assert_eq!(first.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 15, new_targets: 14 }]);
+    let (old, new) = (of([16, 17, 18, 19, 20, 0, 0]), of([21, 22, 23, 24, 25, 0, 0]));
+    assert_eq!(second.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 27, new_targets: 26 }]);
 }
 
 #[test]
@@ -276,7 +294,7 @@ fn objected(
     let of = |number: i64| {
         let (old, new, balancer_errors) =
             if number < 0 { (before, GroupCounts::default(), own_before) } else { (old, new, own_since) };
-        PairMinute { start: minute(number), old, new, balancer_errors }
+        PairMinute { start: minute(number), old, new, balancer_errors, new_targets: 0 }
     };
     let pair = PairRead { of: ComparedPair { sticky, ..compared(None) }, minutes: (-60..10).map(of).collect() };
     objections(&window, Weight::try_new(percent).unwrap(), &[pair]).join(" | ")
@@ -340,7 +358,13 @@ fn objected_at(now: i64, new_errors: impl Fn(i64) -> u64, own: impl Fn(i64) -> u
     let window = Window::of(&shift(10, 10.0), minute(now)).unwrap();
     let of = |number: i64| {
         let new = if number < 0 { GroupCounts::default() } else { counts(100, 0, new_errors(number), 0) };
-        PairMinute { start: minute(number), old: counts(900, 0, 0, 0), new, balancer_errors: own(number) }
+        PairMinute {
+            start: minute(number),
+            old: counts(900, 0, 0, 0),
+            new,
+            balancer_errors: own(number),
+            new_targets: 0,
+        }
     };
     let pair = PairRead { of: compared(None), minutes: (-60..now).map(of).collect() };
     objections(&window, Weight::try_new(10.0).unwrap(), &[pair])
@@ -375,7 +399,7 @@ fn a_group_that_was_starved_and_gets_its_share_again_holds_nobody_any_more() {
         let window = Window::of(&shift(10, 10.0), minute(now)).unwrap();
         let of = |number: i64| {
             let new = if number < 60 { GroupCounts::default() } else { counts(100, 0, 0, 0) };
-            PairMinute { start: minute(number), old: counts(900, 0, 0, 0), new, balancer_errors: 0 }
+            PairMinute { start: minute(number), old: counts(900, 0, 0, 0), new, balancer_errors: 0, new_targets: 0 }
         };
         let pair = PairRead { of: compared(None), minutes: (-60..now).map(of).collect() };
         !objections(&window, Weight::try_new(10.0).unwrap(), &[pair]).is_empty()
@@ -387,7 +411,13 @@ fn a_group_that_was_starved_and_gets_its_share_again_holds_nobody_any_more() {
 fn the_warm_up_of_a_step_and_what_has_not_settled_say_nothing_about_routing() {
     let window = Window::of(&shift(10, 10.0), minute(4)).unwrap();
     let old = counts(900, 0, 0, 0);
-    let of = |number| PairMinute { start: minute(number), old, new: GroupCounts::default(), balancer_errors: 50 };
+    let of = |number| PairMinute {
+        start: minute(number),
+        old,
+        new: GroupCounts::default(),
+        balancer_errors: 50,
+        new_targets: 0,
+    };
     let pair = PairRead { of: compared(None), minutes: (0..4).map(of).collect() };
     assert_eq!(objections(&window, Weight::try_new(10.0).unwrap(), &[pair]), Vec::<String>::new());
 }

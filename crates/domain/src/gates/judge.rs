@@ -1,8 +1,9 @@
 //! The judge's opinion.
 
 use crate::gates::opinion::{Gate, Opinion, Vote};
-use crate::judge::{Judgement, Verdict};
-use crate::policy::service_policy::OnInconclusive;
+use crate::judge::{Inconclusive, Judgement, Verdict};
+use crate::policy::document::written_duration;
+use crate::policy::service_policy::{OnInconclusive, OnNoTraffic};
 use crate::weight::Weight;
 
 /// The earliest that a step can be shown to be fine after its shift, in seconds: two minutes of warm-up, three that are
@@ -49,58 +50,84 @@ pub struct Moment {
 /// - INCONCLUSIVE does not object during the bake, and does what the policy says at its end. At a weight of 100 there
 ///   is nothing to compare, so it does not object there either. A FAIL of minutes that settled only after that shift
 ///   counts;
+/// - a step without a single request of the new cluster is held at its end, unless the policy says otherwise: what
+///   nobody called nobody has judged;
+/// - where evidence of harm is building at the end of a bake, and the policy would continue, the bake is prolonged by its
+///   own length at most;
 /// - a comparison that could not be read, and any other reason not to continue, hold at the end of the bake.
 ///
 /// Where failed calls cannot be seen, the reason says so first.
-pub fn judge_opinion(read: &Result<JudgeReading, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
-    let mut opinion = opinion_of(read, moment, on_inconclusive);
+pub fn judge_opinion(
+    read: &Result<JudgeReading, String>,
+    moment: Moment,
+    on_inconclusive: OnInconclusive,
+    on_no_traffic: OnNoTraffic,
+) -> Opinion {
+    let mut opinion = opinion_of(read, moment, on_inconclusive, on_no_traffic);
     if read.as_ref().is_ok_and(|reading| reading.failed_calls_unseen) {
         opinion.reason = format!("{FAILED_CALLS_UNSEEN}: {}", opinion.reason);
     }
     opinion
 }
 
-fn opinion_of(read: &Result<JudgeReading, String>, moment: Moment, on_inconclusive: OnInconclusive) -> Opinion {
+fn opinion_of(
+    read: &Result<JudgeReading, String>,
+    moment: Moment,
+    on_inconclusive: OnInconclusive,
+    on_no_traffic: OnNoTraffic,
+) -> Opinion {
     let baked = moment.elapsed_seconds >= moment.bake_seconds;
+    let at_the_end = |vote| if baked { vote } else { Vote::GoOn };
     let JudgeReading { judgement, objections, .. } = match read {
         Ok(reading) => reading,
         Err(error) => {
-            let vote = if baked { Vote::Hold } else { Vote::GoOn };
-            return Opinion { vote, ..Opinion::unreadable(Gate::Judge, error) };
+            return Opinion { vote: at_the_end(Vote::Hold), ..Opinion::unreadable(Gate::Judge, error) };
         }
     };
     if !objections.is_empty() && judgement.verdict != Verdict::Fail {
-        let vote = if baked { Vote::Hold } else { Vote::GoOn };
-        return Opinion::new(Gate::Judge, vote, format!("{}; {}", objections.join("; "), judgement.sentence));
+        let reason = format!("{}; {}", objections.join("; "), judgement.sentence);
+        return Opinion::new(Gate::Judge, at_the_end(Vote::Hold), reason);
     }
-    let vote = match judgement.verdict {
-        Verdict::Fail => Vote::RollBack,
-        Verdict::Pass => Vote::GoOn,
-        Verdict::Inconclusive if moment.weight == Weight::FULL => {
+    let inconclusive = |vote| {
+        let reason = format!("inconclusive at the end of the bake: {}", judgement.sentence);
+        Opinion::new(Gate::Judge, vote, reason)
+    };
+    match (judgement.verdict, &judgement.reason) {
+        (Verdict::Fail, _) => Opinion::new(Gate::Judge, Vote::RollBack, judgement.sentence.clone()),
+        (Verdict::Inconclusive, Some(Inconclusive::NoNewTraffic)) if baked && on_no_traffic == OnNoTraffic::Hold => {
+            let reason = format!("{}; nobody has judged it (onNoTraffic: advance continues)", judgement.sentence);
+            Opinion::new(Gate::Judge, Vote::Hold, reason)
+        }
+        (Verdict::Inconclusive, _) if moment.weight == Weight::FULL => {
             let silent = "silent at 100 %: there is nothing to compare the new cluster with, only alarms guard it";
-            return Opinion::new(Gate::Judge, Vote::GoOn, silent);
+            Opinion::new(Gate::Judge, Vote::GoOn, silent)
         }
-        Verdict::Inconclusive if !baked => Vote::GoOn,
-        Verdict::Inconclusive => match on_inconclusive {
-            OnInconclusive::Advance => Vote::GoOn,
+        (Verdict::Inconclusive, reason) if baked => match on_inconclusive {
+            OnInconclusive::Advance
+                if is_suspicious(reason.as_ref()) && moment.elapsed_seconds < 2 * moment.bake_seconds =>
+            {
+                let most = written_duration(2 * moment.bake_seconds);
+                let reason = format!("{}; the bake is prolonged to {most} at most", judgement.sentence);
+                Opinion::new(Gate::Judge, Vote::Hold, reason)
+            }
+            OnInconclusive::Advance => Opinion::new(Gate::Judge, Vote::GoOn, judgement.sentence.clone()),
             // It is too early to show anything, so the missing evidence means nothing.
-            OnInconclusive::Rollback if moment.elapsed_seconds < EARLIEST_PASS_SECONDS => Vote::Hold,
-            OnInconclusive::Hold => Vote::Hold,
-            OnInconclusive::Rollback => Vote::RollBack,
+            OnInconclusive::Rollback if moment.elapsed_seconds < EARLIEST_PASS_SECONDS => inconclusive(Vote::Hold),
+            OnInconclusive::Hold => inconclusive(Vote::Hold),
+            OnInconclusive::Rollback => inconclusive(Vote::RollBack),
         },
-    };
-    let reason = match (judgement.verdict, vote) {
-        (Verdict::Inconclusive, Vote::Hold | Vote::RollBack) => {
-            format!("inconclusive at the end of the bake: {}", judgement.sentence)
-        }
-        _ => judgement.sentence.clone(),
-    };
-    Opinion::new(Gate::Judge, vote, reason)
+        (Verdict::Pass | Verdict::Inconclusive, _) => Opinion::new(Gate::Judge, Vote::GoOn, judgement.sentence.clone()),
+    }
+}
+
+fn is_suspicious(reason: Option<&Inconclusive>) -> bool {
+    matches!(reason, Some(Inconclusive::Suspicious { .. }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::MetricKind;
     use std::collections::BTreeMap;
 
     const DURING: u32 = 300;
@@ -120,7 +147,7 @@ mod tests {
         expected: (Vote, &str),
     ) {
         let moment = Moment { weight: Weight::try_new(percent).unwrap(), elapsed_seconds, bake_seconds };
-        let opinion = judge_opinion(read, moment, on_inconclusive);
+        let opinion = judge_opinion(read, moment, on_inconclusive, OnNoTraffic::Hold);
         assert_eq!((opinion.gate, opinion.vote, opinion.reason.as_str()), (Gate::Judge, expected.0, expected.1));
     }
 
@@ -153,6 +180,44 @@ mod tests {
         check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Advance, (Vote::GoOn, "a sentence"));
         check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Hold, (Vote::Hold, why));
         check(&read, 5.0, (AT_THE_END, 600), OnInconclusive::Rollback, (Vote::RollBack, why));
+    }
+
+    #[test]
+    fn a_step_that_nobody_called_is_held_at_its_end_unless_the_policy_says_otherwise() {
+        let quiet = JudgeReading {
+            judgement: Judgement {
+                reason: Some(Inconclusive::NoNewTraffic),
+                ..judged(Verdict::Inconclusive).judgement
+            },
+            objections: vec![],
+            failed_calls_unseen: false,
+        };
+        let read = Ok(quiet);
+        let why = "a sentence; nobody has judged it (onNoTraffic: advance continues)";
+        for policy in EVERY {
+            for percent in [5.0, 100.0] {
+                check(&read, percent, (AT_THE_END, 600), policy, (Vote::Hold, why));
+            }
+            check(&read, 5.0, (DURING, 600), policy, (Vote::GoOn, "a sentence"));
+        }
+        let moment =
+            Moment { weight: Weight::try_new(5.0).unwrap(), elapsed_seconds: AT_THE_END, bake_seconds: AT_THE_END };
+        let opinion = judge_opinion(&read, moment, OnInconclusive::Advance, OnNoTraffic::Advance);
+        assert_eq!((opinion.vote, opinion.reason.as_str()), (Vote::GoOn, "a sentence"));
+    }
+
+    #[test]
+    fn a_suspicion_prolongs_the_bake_once_before_it_advances() {
+        let reason = Some(Inconclusive::Suspicious { metric: MetricKind::Errors, one_in: 440 });
+        let judgement = Judgement { reason, ..judged(Verdict::Inconclusive).judgement };
+        let read = Ok(JudgeReading { judgement, ..judged(Verdict::Inconclusive) });
+        let why = "a sentence; the bake is prolonged to 20m at most";
+        check(&read, 5.0, (599, 600), OnInconclusive::Advance, (Vote::GoOn, "a sentence"));
+        check(&read, 5.0, (600, 600), OnInconclusive::Advance, (Vote::Hold, why));
+        check(&read, 5.0, (1_199, 600), OnInconclusive::Advance, (Vote::Hold, why));
+        check(&read, 5.0, (1_200, 600), OnInconclusive::Advance, (Vote::GoOn, "a sentence"));
+        let open = "inconclusive at the end of the bake: a sentence";
+        check(&read, 5.0, (1_200, 600), OnInconclusive::Hold, (Vote::Hold, open));
     }
 
     #[test]

@@ -209,7 +209,8 @@ fn judge(inputs: &SliceInputs<'_>) -> Option<Opinion> {
         elapsed_seconds: seconds_between(verified_at, inputs.now),
         bake_seconds: step.bake_seconds,
     };
-    let opinion = judge_opinion(read, moment, inputs.plan.policy.on_inconclusive);
+    let policy = &inputs.plan.policy;
+    let opinion = judge_opinion(read, moment, policy.on_inconclusive, policy.on_no_traffic);
     let begun = inputs.head.intended_step.is_some() && read.is_ok() && opinion.vote == Vote::Hold;
     Some(Opinion { vote: if begun { Vote::GoOn } else { opinion.vote }, ..opinion })
 }

@@ -1,12 +1,16 @@
 //! The evidence that the new cluster is worse, over the whole migration.
 
 use super::ln_sum::{ln_mean_exp, ln_sum_exp};
-use super::one_minute::log_payment;
+use super::one_minute::{Counts, log_payment, log_payment_against};
 use super::parameters::{MetricKind, Tolerance};
-use super::series::{Minute, add};
+use super::series::{Before, Minute, add};
 
 /// Bets on how much worse it is. Nobody has to choose an effect, because their mean counts; that costs at most `ln 4`.
 const BETS: [f64; 4] = [2.0, 4.0, 10.0, 30.0];
+
+/// The same below the line that a cap draws for a cluster that fails a lot as a rule: a twofold increase would be a
+/// catastrophe there.
+const CAPPED_BETS: [f64; 4] = [1.25, 1.5, 2.0, 4.0];
 
 /// The youngest age at which a minute counts in full.
 pub(crate) const WARM_UP_MINUTES: u32 = 2;
@@ -15,8 +19,8 @@ pub(crate) const WARM_UP_MINUTES: u32 = 2;
 /// decides, however bad: this is the "M out of N" of alarms, in evidence.
 const MINUTE_CAP: f64 = 50.0;
 
-/// The same for a minute of warm-up: a cold start at most doubles the evidence, but a service with few requests keeps
-/// them.
+/// The same for a minute right after a change of weight: a cold start at most doubles the evidence, but a service with
+/// few requests keeps them.
 const WARM_UP_CAP: f64 = 2.0;
 
 /// The same for a minute of an outage: two of them decide, warm-up or not.
@@ -25,19 +29,53 @@ const OUTAGE_CAP: f64 = 1_000.0;
 /// Requests below which half of them failing is no outage.
 const OUTAGE_REQUESTS: u64 = 20;
 
+/// The same for a minute in which the old cluster's bad requests are missing.
+const MISSING_CAP: f64 = 1.0;
+
+/// How many bad requests of the old cluster must be expected for none at all to be a gap in the data. Five or more are
+/// none by chance once in 150 minutes.
+const EXPECTED_OLD_BAD: f64 = 5.0;
+
 /// How far below 0 the evidence must be for the window to begin again. Not 0, which the first minute can hit exactly.
 const WINDOW_RESET: f64 = -1e-9;
 
+/// The fortunes of a gambler who says that the new cluster is above one line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Fortunes {
+    ln_each: [f64; BETS.len()],
+    ln_mean: f64,
+}
+
+impl Fortunes {
+    /// Nothing is staked yet.
+    const NONE: Self = Self { ln_each: [f64::NEG_INFINITY; BETS.len()], ln_mean: f64::NEG_INFINITY };
+
+    /// Stakes more, and takes what each bet pays for a minute, at most `ln_cap`.
+    fn take(&mut self, bets: [f64; BETS.len()], ln_stake: f64, ln_cap: f64, ln_payment: impl Fn(f64) -> f64) {
+        for (fortune, bet) in self.ln_each.iter_mut().zip(bets) {
+            *fortune = ln_sum_exp(&[*fortune, ln_stake]) + ln_payment(bet).min(ln_cap);
+        }
+        self.ln_mean = ln_mean_exp(&self.ln_each);
+    }
+}
+
 /// The fortune of the gambler who says that the new cluster is worse than `ratio * old + fail_margin`, minute by
 /// minute.
+///
+/// Slowness is compared with what the old group took in the hour before, and an old cluster that has been emptied is
+/// faster than that. So slowness is harm only where the new cluster is also above the line that the hour before draws.
+/// There is harm if both are crossed, so none if one of them is not, and the smaller of two fortunes is a fair one for
+/// whoever is not above either line: it never exceeds the one that is right to be small.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Harm {
     kind: MetricKind,
-    tolerance: Tolerance,
-    dispersion: f64,
+    line: Tolerance,
+    bets: [f64; BETS.len()],
+    before: Before,
     horizon_minutes: u32,
-    ln_fortunes: [f64; BETS.len()],
-    ln_mean: f64,
+    compared: Fortunes,
+    /// The line and the fortunes of the bets on the new cluster alone.
+    alone: Option<(f64, Fortunes)>,
     minutes: u32,
     bad: u64,
     window: [u64; 4],
@@ -45,14 +83,17 @@ pub struct Harm {
 
 impl Harm {
     /// Before the first minute: nothing is staked yet.
-    pub fn new(kind: MetricKind, tolerance: Tolerance, dispersion: f64, horizon_minutes: u32) -> Self {
+    pub fn new(kind: MetricKind, tolerance: Tolerance, before: Before, horizon_minutes: u32) -> Self {
+        let line = tolerance.line_of_harm(before.old_share);
+        let alone = kind.usual_share(before.old_share).map(|share| line.ratio * share + line.fail_margin);
         Self {
             kind,
-            tolerance,
-            dispersion,
+            line,
+            bets: if line == tolerance { BETS } else { CAPPED_BETS },
+            before,
             horizon_minutes,
-            ln_fortunes: [f64::NEG_INFINITY; BETS.len()],
-            ln_mean: f64::NEG_INFINITY,
+            compared: Fortunes::NONE,
+            alone: alone.map(|line| (line, Fortunes::NONE)),
             minutes: 0,
             bad: 0,
             window: [0; 4],
@@ -65,20 +106,27 @@ impl Harm {
             return;
         }
         let minute = minute.clamped();
-        if self.ln_mean < WINDOW_RESET {
+        if self.ln_evidence() < WINDOW_RESET {
             self.window = [0; 4];
         }
         self.window = add(self.window, minute);
         self.bad = self.bad.saturating_add(minute.new_bad);
-        let ln_stake = self.ln_stake();
-        let ln_cap = self.cap(minute).ln();
-        for (fortune, bet) in self.ln_fortunes.iter_mut().zip(BETS) {
-            let payment =
-                log_payment(minute.counts(), self.tolerance.ratio, self.tolerance.fail_margin, bet) / self.dispersion;
-            *fortune = ln_sum_exp(&[*fortune, ln_stake]) + payment.min(ln_cap);
+        let (ln_stake, ln_cap) = (self.ln_stake(), self.cap(minute).ln());
+        let (counts, dispersion) = (minute.counts(), self.before.dispersion);
+        let Tolerance { ratio, fail_margin, .. } = self.line;
+        self.compared
+            .take(self.bets, ln_stake, ln_cap, |bet| log_payment(counts, ratio, fail_margin, bet) / dispersion);
+        if let Some((line, fortunes)) = &mut self.alone {
+            let Counts { new_bad, new, .. } = counts;
+            fortunes
+                .take(self.bets, ln_stake, ln_cap, |bet| log_payment_against(*line, new_bad, new, bet) / dispersion);
         }
-        self.ln_mean = ln_mean_exp(&self.ln_fortunes);
         self.minutes += 1;
+    }
+
+    fn ln_evidence(&self) -> f64 {
+        let alone = self.alone.map_or(f64::INFINITY, |(_, fortunes)| fortunes.ln_mean);
+        self.compared.ln_mean.min(alone)
     }
 
     /// The new stake on this minute: half on the first, and the rest spread evenly over the plan. So thirty good
@@ -96,6 +144,8 @@ impl Harm {
     fn cap(&self, minute: Minute) -> f64 {
         if self.kind.can_be_an_outage() && is_outage(minute) {
             OUTAGE_CAP
+        } else if self.lacks_the_old(minute) {
+            MISSING_CAP
         } else if minute.age < WARM_UP_MINUTES {
             WARM_UP_CAP
         } else {
@@ -103,9 +153,16 @@ impl Harm {
         }
     }
 
+    /// Whether the old cluster's count of bad requests is missing: none at all, where the hour before had many. Such a
+    /// minute may speak for the new cluster and never against it. It cannot be left out: this looks at an outcome.
+    fn lacks_the_old(&self, minute: Minute) -> bool {
+        let expected = self.before.old_share.unwrap_or(0.0) * minute.counts().old;
+        minute.old_bad == 0 && expected >= EXPECTED_OLD_BAD
+    }
+
     /// The evidence, `None` while no minute was judged.
     pub fn ln_fail(&self) -> Option<f64> {
-        (self.minutes > 0).then_some(self.ln_mean)
+        (self.minutes > 0).then(|| self.ln_evidence())
     }
 
     /// Bad requests of the new cluster in all judged minutes.
@@ -132,7 +189,7 @@ mod tests {
     use crate::judge::parameters::Parameters;
 
     fn harm(kind: MetricKind) -> Harm {
-        Harm::new(kind, Parameters::new(60).tolerance(kind), 1.0, 60)
+        Harm::new(kind, Parameters::new(60).tolerance(kind), Before::default(), 60)
     }
 
     fn ln_fail(kind: MetricKind, minutes: &[Minute]) -> f64 {
@@ -199,7 +256,7 @@ mod tests {
     #[test]
     fn one_fortune_is_staked_over_the_planned_minutes_and_nothing_after() {
         let tolerance = Parameters::new(3).errors;
-        let mut harm = Harm::new(MetricKind::Errors, tolerance, 1.0, 3);
+        let mut harm = Harm::new(MetricKind::Errors, tolerance, Before::default(), 3);
         let mut stakes = Vec::new();
         for age in 2..8 {
             stakes.push(harm.ln_stake().exp());

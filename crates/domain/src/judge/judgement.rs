@@ -33,6 +33,19 @@ pub enum Inconclusive {
         /// The chance that this is a false alarm is at most 1 in this many.
         one_in: u64,
     },
+    /// The new targets have not answered enough requests for a metric to be judged.
+    Cold {
+        /// The metric.
+        metric: MetricKind,
+        /// Requests that each target has answered.
+        requests: u64,
+        /// Requests that each must have answered.
+        requests_needed: u64,
+        /// Minutes since the first shift.
+        minutes: u32,
+        /// Minutes that it takes in any case.
+        minutes_needed: u32,
+    },
     /// Fewer minutes of this step were judged than anything needs.
     TooFewMinutes {
         /// Minutes judged, in the metric that has the fewest.
@@ -62,7 +75,7 @@ pub enum Inconclusive {
 }
 
 /// The evidence of one metric.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// Evidence of harm over the migration so far; `None` when no minute had requests in both clusters.
@@ -75,6 +88,9 @@ pub struct Evidence {
     pub window: [u64; 4],
     /// Minutes of this step that count for `ln_pass`.
     pub pass_minutes: u32,
+    /// The load balancer on which there is most of the evidence of harm; `None` where it is all of them together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<String>,
 }
 
 /// The verdict with its evidence.

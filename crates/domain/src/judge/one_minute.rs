@@ -33,6 +33,14 @@ pub fn log_payment(counts: Counts, ratio: f64, margin: f64, bet: f64) -> f64 {
         - margin * new * (bet - 1.0) * (1.0 - new_share_of_bad) / scale
 }
 
+/// The same for a bet on the new cluster alone, against a line at a fixed share of bad requests.
+///
+/// The payment is `bet^new_bad * exp(-line * new * (bet - 1))`: at most 1 on average while the new cluster's share is
+/// not above the line, for the same reason.
+pub fn log_payment_against(line: f64, new_bad: f64, new: f64, bet: f64) -> f64 {
+    new_bad * bet.ln() - line * new * (bet - 1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

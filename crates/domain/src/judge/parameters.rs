@@ -1,5 +1,6 @@
 //! The metrics that are compared, and the difference that is tolerated.
 
+use super::warm_up::WarmUp;
 use crate::policy::service_policy::Tolerated;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,13 +10,14 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricKind {
-    /// The target answered 5xx, or could not be connected to.
+    /// The target answered 5xx, could not be connected to, or never answered.
     Errors,
-    /// The answer took longer than the old cluster's 95th percentile of the hour before the migration.
+    /// The answer took longer than the old cluster's 95th percentile of the hour before the migration; at the new
+    /// cluster, clearly longer.
     Slow,
     /// The target answered 4xx.
     ClientErrors,
-    /// The answer took longer than the old cluster's 99th percentile of the hour before the migration.
+    /// The answer took more than twice as long as that percentile, in either cluster.
     VerySlow,
 }
 
@@ -38,6 +40,22 @@ impl MetricKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Whether it is about how long answers took.
+    pub const fn is_about_time(self) -> bool {
+        matches!(self, Self::Slow | Self::VerySlow)
+    }
+
+    /// The share of the old cluster's requests that is bad as a rule, for a metric whose threshold was taken from the
+    /// old cluster before: 5 % are above a p95, by definition, and more if it was another hour's. `None` for the others,
+    /// and where it is not known.
+    pub(super) fn usual_share(self, old_share: Option<f64>) -> Option<f64> {
+        match self {
+            Self::Slow => Some(old_share.unwrap_or(0.0).max(0.05)),
+            Self::VerySlow => old_share,
+            Self::Errors | Self::ClientErrors => None,
+        }
+    }
+
     /// Whether half of the requests being bad is an outage, on which two minutes decide. Not so for the others: a slow
     /// or a refused answer is an answer.
     pub(super) const fn can_be_an_outage(self) -> bool {
@@ -51,7 +69,8 @@ impl fmt::Display for MetricKind {
     }
 }
 
-/// How much worse than the old cluster the new one may be: a share of bad requests up to `ratio * old share + margin`.
+/// How much worse than the old cluster the new one may be: a share of bad requests up to `ratio * old share + margin`,
+/// and not more than `most` above `old share + margin`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tolerance {
@@ -61,6 +80,37 @@ pub struct Tolerance {
     pub fail_margin: f64,
     /// The share below which it is fine. Larger than `fail_margin`, or a healthy service could never prove itself.
     pub pass_margin: f64,
+    /// How far the factor may draw the line above the old cluster's share, if there is an end to it: half as many
+    /// failures again are little for a service that fails 0.1 % of its requests, and much for one that fails 10 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<f64>,
+}
+
+impl Tolerance {
+    /// The line that `most` draws, as one of a factor and margins, for a service whose old cluster failed this share in
+    /// the hour before; `None` where it is the higher one, or the share is not known.
+    fn capped(self, old_share: Option<f64>) -> Option<Self> {
+        let (most, share) = (self.most?, old_share?);
+        ((self.ratio - 1.0) * share > most).then_some(Self {
+            ratio: 1.0,
+            fail_margin: self.fail_margin + most,
+            pass_margin: self.pass_margin + most,
+            most: None,
+        })
+    }
+
+    /// The line beyond which there is harm.
+    ///
+    /// A new cluster within tolerance is below both lines, so a bet against either pays it 1 at most on average. Which
+    /// of them is bet against is chosen before the first minute; the lower one shows more.
+    pub(super) fn line_of_harm(self, old_share: Option<f64>) -> Self {
+        self.capped(old_share).unwrap_or(self)
+    }
+
+    /// The lines below which it is fine: all of them.
+    pub(super) fn lines_of_the_fine(self, old_share: Option<f64>) -> impl Iterator<Item = Self> {
+        std::iter::once(self).chain(self.capped(old_share))
+    }
 }
 
 /// The judge's settings. Only these are worth choosing; the bets and caps are constants.
@@ -79,19 +129,25 @@ pub struct Parameters {
     pub client_errors: Tolerance,
     /// For [`MetricKind::VerySlow`].
     pub very_slow: Tolerance,
+    /// When slowness begins to be judged.
+    pub warm_up: WarmUp,
+    /// Whether that holds for errors and refusals too.
+    pub errors_warm_up: bool,
 }
 
 impl Parameters {
     /// The defaults, for a migration of this many planned minutes: errors up to 1.5 times the old share and 0.1 points,
-    /// a tail that is about 20 % slower, a false rollback in 1 of 1,000 migrations.
+    /// answers that are about 30 % slower, a false rollback in 1 of 1,000 migrations.
     pub const fn new(horizon_minutes: u32) -> Self {
         Self {
             horizon_minutes,
             alpha: 0.001,
-            errors: Tolerance { ratio: 1.5, fail_margin: 0.001, pass_margin: 0.005 },
-            slow: Tolerance { ratio: 1.5, fail_margin: 0.02, pass_margin: 0.05 },
-            client_errors: Tolerance { ratio: 1.5, fail_margin: 0.01, pass_margin: 0.03 },
-            very_slow: Tolerance { ratio: 1.5, fail_margin: 0.01, pass_margin: 0.02 },
+            errors: Tolerance { ratio: 1.5, fail_margin: 0.001, pass_margin: 0.005, most: Some(0.02) },
+            slow: Tolerance { ratio: 1.0, fail_margin: 0.01, pass_margin: 0.05, most: None },
+            client_errors: Tolerance { ratio: 1.5, fail_margin: 0.01, pass_margin: 0.03, most: None },
+            very_slow: Tolerance { ratio: 1.5, fail_margin: 0.003, pass_margin: 0.01, most: None },
+            warm_up: WarmUp { requests: 2_000, minutes: 5, warmed: 0 },
+            errors_warm_up: false,
         }
     }
 
@@ -99,22 +155,29 @@ impl Parameters {
     /// of harm, by as many points: were the two to meet, a healthy service could never prove itself.
     pub fn tolerating(horizon_minutes: u32, tolerated: &Tolerated) -> Self {
         let defaults = Self::new(horizon_minutes);
-        let Tolerated { factor, margins, alpha } = *tolerated;
+        let Tolerated { factor, margins, cap, alpha, warm_up, .. } = *tolerated;
         let moved = |default: Tolerance, points: f64| {
             let fail_margin = points / 100.0;
-            Tolerance {
-                ratio: factor,
-                fail_margin,
-                pass_margin: fail_margin + default.pass_margin - default.fail_margin,
-            }
+            let pass_margin = fail_margin + default.pass_margin - default.fail_margin;
+            Tolerance { fail_margin, pass_margin, ..default }
         };
         Self {
             alpha,
-            errors: moved(defaults.errors, margins.errors),
+            errors: Tolerance { ratio: factor, most: Some(cap / 100.0), ..moved(defaults.errors, margins.errors) },
             slow: moved(defaults.slow, margins.slow),
-            client_errors: moved(defaults.client_errors, margins.client_errors),
-            very_slow: Tolerance { ratio: factor, ..defaults.very_slow },
+            client_errors: Tolerance { ratio: factor, ..moved(defaults.client_errors, margins.client_errors) },
+            very_slow: moved(defaults.very_slow, margins.very_slow),
+            warm_up: WarmUp { requests: warm_up.requests.into(), minutes: warm_up.minutes, warmed: 0 },
+            errors_warm_up: warm_up.errors,
             ..defaults
+        }
+    }
+
+    /// When a metric begins to be judged.
+    pub(super) const fn warm_up(&self, kind: MetricKind) -> WarmUp {
+        match kind {
+            MetricKind::Errors | MetricKind::ClientErrors if !self.errors_warm_up => WarmUp::NONE,
+            _ => self.warm_up,
         }
     }
 
@@ -143,15 +206,18 @@ mod tests {
         }
         let defaults = Parameters::tolerating(60, &Tolerated::default());
         for kind in MetricKind::ALL {
-            let Tolerance { ratio, fail_margin, pass_margin } = Parameters::new(60).tolerance(kind);
+            let Tolerance { ratio, fail_margin, pass_margin, .. } = Parameters::new(60).tolerance(kind);
             check(defaults.tolerance(kind), [ratio, fail_margin, pass_margin]);
         }
         let margins = Margins { errors: 5.0, client_errors: 0.0, ..Margins::default() };
-        let chosen = Parameters::tolerating(90, &Tolerated { factor: 2.0, margins, alpha: 0.01 });
+        let chosen = Parameters::tolerating(
+            90,
+            &Tolerated { factor: 2.0, margins, alpha: 0.01, cap: 3.0, ..Tolerated::default() },
+        );
         assert_eq!(chosen.horizon_minutes, 90);
         assert!((chosen.alpha - 0.01).abs() < f64::EPSILON);
         check(chosen.errors, [2.0, 0.05, 0.054]);
-        check(chosen.slow, [2.0, 0.02, 0.05]);
+        check(chosen.slow, [1.0, 0.01, 0.05]);
         check(chosen.client_errors, [2.0, 0.0, 0.02]);
     }
 

@@ -4,7 +4,7 @@ use super::harm::WARM_UP_MINUTES;
 use super::ln_sum::ln_mean_exp;
 use super::one_minute::{Counts, log_payment};
 use super::parameters::Tolerance;
-use super::series::{Minute, current_step, totals};
+use super::series::{Before, Minute, current_step, totals};
 
 /// Bets on how much better than the line it is.
 const BETS: [f64; 2] = [0.5, 0.2];
@@ -30,18 +30,20 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Weighs the current step of a series.
-    pub fn weigh(minutes: &[Minute], tolerance: Tolerance, dispersion: f64) -> Self {
-        let mut ln_fortunes = [0.0; BETS.len()];
-        let mut judged = 0;
-        for minute in judged_minutes(minutes) {
-            for (fortune, bet) in ln_fortunes.iter_mut().zip(BETS) {
-                *fortune +=
-                    log_payment(minute.clamped().counts(), tolerance.ratio, tolerance.pass_margin, bet) / dispersion;
-            }
-            judged += 1;
-        }
-        Self { ln_pass: ln_mean_exp(&ln_fortunes), minutes: judged }
+    /// Weighs the current step of a series. Whoever is above one of the lines is not fine, and so the smallest fortune of
+    /// the bets against them counts.
+    pub fn weigh(minutes: &[Minute], tolerance: Tolerance, before: Before) -> Self {
+        let fortune = |Tolerance { ratio, pass_margin, .. }: Tolerance| {
+            let of_bet = |bet| {
+                judged_minutes(minutes)
+                    .map(|minute| log_payment(minute.clamped().counts(), ratio, pass_margin, bet) / before.dispersion)
+                    .sum()
+            };
+            ln_mean_exp(&BETS.map(of_bet))
+        };
+        let ln_pass = tolerance.lines_of_the_fine(before.old_share).map(fortune).fold(f64::INFINITY, f64::min);
+        let judged = judged_minutes(minutes).count();
+        Self { ln_pass, minutes: u32::try_from(judged).unwrap_or(u32::MAX) }
     }
 
     /// Whether the evidence suffices. The verdict asks for more: every metric, and no suspicion of harm.
@@ -85,25 +87,28 @@ mod tests {
 
     #[test]
     fn the_first_two_minutes_after_a_change_of_weight_do_not_count() {
-        assert_eq!(Pass::weigh(&healthy(0..2), ERRORS, 1.0), Pass { ln_pass: 0.0, minutes: 0 });
-        assert_eq!(Pass::weigh(&healthy(0..8), ERRORS, 1.0).minutes, 6);
+        assert_eq!(Pass::weigh(&healthy(0..2), ERRORS, Before::default()), Pass { ln_pass: 0.0, minutes: 0 });
+        assert_eq!(Pass::weigh(&healthy(0..8), ERRORS, Before::default()).minutes, 6);
     }
 
     #[test]
     fn a_change_of_weight_begins_again() {
         let mut minutes = healthy(0..30);
         minutes.extend(healthy(0..4));
-        assert_eq!(Pass::weigh(&minutes, ERRORS, 1.0), Pass::weigh(&healthy(0..4), ERRORS, 1.0));
+        assert_eq!(
+            Pass::weigh(&minutes, ERRORS, Before::default()),
+            Pass::weigh(&healthy(0..4), ERRORS, Before::default())
+        );
     }
 
     #[test]
     fn two_minutes_never_suffice() {
         let huge: Vec<Minute> =
             (0..4).map(|age| Minute { age, new_bad: 0, new: 1_000_000, old_bad: 1_000, old: 1_000_000 }).collect();
-        let two = Pass::weigh(&huge, ERRORS, 1.0);
+        let two = Pass::weigh(&huge, ERRORS, Before::default());
         assert!(two.ln_pass > 100.0 && !two.suffices());
         let three: Vec<Minute> = huge.iter().copied().chain([Minute { age: 4, ..huge[3] }]).collect();
-        assert!(Pass::weigh(&three, ERRORS, 1.0).suffices());
+        assert!(Pass::weigh(&three, ERRORS, Before::default()).suffices());
     }
 
     #[test]

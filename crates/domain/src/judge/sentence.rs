@@ -5,9 +5,15 @@ use super::parameters::{MetricKind, Parameters, Tolerance};
 use std::collections::BTreeMap;
 
 /// `new cluster fails 2.0 % of requests (12 of 600), old 0.1 % (12 of 11,400), tolerated 0.26 %; chance of a false
-/// alarm < 1 in 1,000`.
-pub(super) fn fail(kind: MetricKind, window: [u64; 4], tolerance: Tolerance, false_alarm: f64) -> String {
-    format!("{}; chance of a false alarm < 1 in {}", difference(kind, window, tolerance), power_of_ten(false_alarm))
+/// alarm < 1 in 1,000`; after `on load balancer internal: ` where it is that one alone.
+pub(super) fn fail(kind: MetricKind, evidence: &Evidence, line: Tolerance, false_alarm: f64) -> String {
+    let difference = of_evidence(kind, evidence, line);
+    format!("{difference}; chance of a false alarm < 1 in {}", power_of_ten(false_alarm))
+}
+
+fn of_evidence(kind: MetricKind, evidence: &Evidence, line: Tolerance) -> String {
+    let place = evidence.pair.as_ref().map_or_else(String::new, |pair| format!("on load balancer {pair}: "));
+    format!("{place}{}", difference(kind, evidence.window, line))
 }
 
 /// `no worse than tolerated: new cluster fails 0.1 % of requests (1 of 1,000), old 0.1 % (..)`, for each metric at this
@@ -30,8 +36,17 @@ pub(super) fn inconclusive(
         }
         Inconclusive::NoNewTraffic => "no new traffic: the new cluster has had no request at this step".to_owned(),
         Inconclusive::Suspicious { metric, one_in } => {
-            let difference = difference(*metric, metrics[metric].window);
+            let difference = of_evidence(*metric, &metrics[metric], parameters.tolerance(*metric));
             format!("suspicious: evidence is building (1 in {}): {difference}", grouped(*one_in))
+        }
+        Inconclusive::Cold { metric, requests, requests_needed, minutes, minutes_needed } => {
+            let why = if requests < requests_needed {
+                let (requests, needed) = (grouped(*requests), grouped(*requests_needed));
+                format!("targets are cold ({requests} of {needed} requests each)")
+            } else {
+                format!("{minutes} of {minutes_needed} minutes since the first shift")
+            };
+            format!("{metric} is not judged yet: {why}")
         }
         Inconclusive::TooFewMinutes { judged, needed } => {
             format!("too early: {judged} of {needed} minutes judged at this step")
@@ -52,7 +67,8 @@ pub(super) fn inconclusive(
 
 fn difference(kind: MetricKind, window: [u64; 4], tolerance: Tolerance) -> String {
     let [_, _, old_bad, old] = window;
-    let tolerated = 100.0 * (tolerance.ratio * share(old_bad, old) + tolerance.fail_margin);
+    let old_share = share(old_bad, old).max(kind.usual_share(None).unwrap_or(0.0));
+    let tolerated = 100.0 * (tolerance.ratio * old_share + tolerance.fail_margin);
     format!("{}, tolerated {tolerated:.2} %", comparison(kind, window))
 }
 
@@ -65,7 +81,7 @@ fn comparison(kind: MetricKind, [new_bad, new, old_bad, old]: [u64; 4]) -> Strin
         MetricKind::Slow => format!("new cluster is slow (over the old p95) for {new_share} {new_counts}, {old_share}"),
         MetricKind::ClientErrors => format!("new cluster answers {new_share} with 4xx {new_counts}, {old_share}"),
         MetricKind::VerySlow => {
-            format!("new cluster is very slow (over the old p99) for {new_share} {new_counts}, {old_share}")
+            format!("new cluster is very slow (over twice the old p95) for {new_share} {new_counts}, {old_share}")
         }
     }
 }
@@ -113,12 +129,13 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::{MetricSeries, Minute, Series, judge};
+    use crate::judge::{MetricSeries, Minute, Series, WarmUp, judge};
 
     fn check(kind: MetricKind, ages: std::ops::Range<u32>, [new_bad, new, old_bad, old]: [u64; 4], expected: &str) {
         let minutes = ages.map(|age| Minute { age, new_bad, new, old_bad, old }).collect();
-        let series = Series { metrics: [(kind, MetricSeries { dispersion: 1.0, minutes })].into() };
-        assert_eq!(judge(&series, &Parameters::new(60)).sentence, expected);
+        let series = Series { metrics: [(kind, MetricSeries::of_one_pair(1.0, minutes))].into() };
+        let parameters = Parameters { warm_up: WarmUp::NONE, ..Parameters::new(60) };
+        assert_eq!(judge(&series, &parameters).sentence, expected);
     }
 
     #[test]
@@ -135,7 +152,7 @@ mod tests {
             0..8,
             [30, 100, 95, 1_900],
             "new cluster is slow (over the old p95) for 30.0 % of requests (210 of 700), old 5.0 % (665 of 13,300), \
-             tolerated 9.50 %; chance of a false alarm < 1 in a million",
+             tolerated 6.00 %; chance of a false alarm < 1 in a million",
         );
     }
 

@@ -2,6 +2,8 @@
 
 use super::one_minute::Counts;
 use super::parameters::MetricKind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One metric in one CloudWatch minute, in both clusters.
@@ -45,14 +47,75 @@ impl Minute {
     }
 }
 
-/// One metric over the migration so far.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MetricSeries {
+/// One metric in the old cluster's hour before the first shift.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Before {
     /// How many bad requests count as one, from [`super::dispersion()`]: 1 to 5.
     pub dispersion: f64,
+    /// The share of bad requests, from 0 to 1; `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_share: Option<f64>,
+}
+
+impl Default for Before {
+    /// Single failures, and nothing known of their share.
+    fn default() -> Self {
+        Self { dispersion: 1.0, old_share: None }
+    }
+}
+
+/// One metric of an old group and the new one that takes over its traffic.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PairSeries {
+    /// What people call it: its load balancer.
+    pub name: String,
+    /// The old group before.
+    pub before: Before,
     /// The settled minutes since the first shift, oldest first. CloudWatch still changes the newest two: leave them
     /// out.
     pub minutes: Vec<Minute>,
+    /// Healthy targets of the new group in each of these minutes; 0, or nothing, where it is not known.
+    pub targets: Vec<u32>,
+}
+
+/// One metric over the migration so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricSeries {
+    /// All old groups together before.
+    pub before: Before,
+    /// The pairs of a service, each with the same minutes.
+    pub pairs: Vec<PairSeries>,
+}
+
+impl MetricSeries {
+    /// The series of a service with one pair of groups, of which nothing but this is known.
+    pub fn of_one_pair(dispersion: f64, minutes: Vec<Minute>) -> Self {
+        let before = Before { dispersion, ..Before::default() };
+        Self { before, pairs: vec![PairSeries { before, minutes, ..PairSeries::default() }] }
+    }
+
+    /// The counts of all pairs, added up minute by minute: every route has the same share at the same time.
+    pub fn sum(&self) -> Vec<Minute> {
+        added_up(self.pairs.iter().map(|pair| pair.minutes.as_slice()))
+    }
+}
+
+/// Adds up the minutes of several pairs. Each is clamped before: one group's failed connections are no excuse for
+/// another's requests.
+pub(super) fn added_up<'a>(pairs: impl Iterator<Item = &'a [Minute]>) -> Vec<Minute> {
+    let mut sums: Vec<Minute> = Vec::new();
+    for pair in pairs {
+        for (index, minute) in pair.iter().enumerate() {
+            if index == sums.len() {
+                sums.push(Minute { age: minute.age, ..Minute::default() });
+            }
+            let sum = &mut sums[index];
+            let [new_bad, new, old_bad, old] = add([sum.new_bad, sum.new, sum.old_bad, sum.old], minute.clamped());
+            *sum = Minute { age: sum.age, new_bad, new, old_bad, old };
+        }
+    }
+    sums
 }
 
 /// The metrics that are enabled, each with its minutes.

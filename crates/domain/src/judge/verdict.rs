@@ -2,11 +2,13 @@
 
 use super::harm::Harm;
 use super::judgement::{Evidence, Inconclusive, Judgement, Verdict};
+use super::ln_sum::ln_sum_exp;
 use super::parameters::{MetricKind, Parameters};
 use super::pass::{self, Pass};
 pub use super::pass::{MINUTES_NEEDED as PASS_MINUTES_NEEDED, ln_pass_needed};
 use super::sentence;
-use super::series::{MetricSeries, Series, current_step, totals};
+use super::series::{Before, MetricSeries, Minute, Series, added_up, current_step, totals};
+use super::warm_up::{WarmUp, without_the_cold};
 use std::collections::BTreeMap;
 
 /// Bad requests without which nothing is rolled back: two or three failures of a tiny service are no reason.
@@ -30,9 +32,12 @@ pub fn judge(series: &Series, parameters: &Parameters) -> Judgement {
         series.metrics.iter().map(|(&kind, metric)| (kind, weigh(kind, metric, parameters))).collect();
     let (verdict, sentence, reason) = if let Some((kind, evidence)) = worst_failure(&metrics, parameters.alpha) {
         let false_alarm = false_alarm_chance(metrics.len(), evidence.ln_fail.unwrap_or(f64::NEG_INFINITY));
-        (Verdict::Fail, sentence::fail(kind, evidence.window, parameters.tolerance(kind), false_alarm), None)
+        let line = parameters.tolerance(kind).line_of_harm(series.metrics[&kind].before.old_share);
+        (Verdict::Fail, sentence::fail(kind, evidence, line, false_alarm), None)
     } else if is_fine(&metrics) {
-        let counts = series.metrics.iter().map(|(&kind, metric)| (kind, totals(pass::judged_minutes(&metric.minutes))));
+        let counts = series.metrics.iter().map(|(&kind, metric)| {
+            (kind, totals(pass::judged_minutes(&warm_minutes(metric, parameters.warm_up(kind)))))
+        });
         (Verdict::Pass, sentence::pass(counts), None)
     } else {
         let reason = why_inconclusive(series, &metrics, parameters);
@@ -41,20 +46,43 @@ pub fn judge(series: &Series, parameters: &Parameters) -> Judgement {
     Judgement { verdict, metrics, sentence, reason }
 }
 
+/// A pair that is in trouble alone hardly shows in the sum of all, if it is a quiet one. So half of the stake is on the
+/// sum, and half on the pairs, in equal parts: a mean of fair fortunes is a fair fortune.
 fn weigh(kind: MetricKind, metric: &MetricSeries, parameters: &Parameters) -> Evidence {
     let tolerance = parameters.tolerance(kind);
-    let mut harm = Harm::new(kind, tolerance, metric.dispersion, parameters.horizon_minutes);
-    for &minute in &metric.minutes {
-        harm.observe(minute);
-    }
-    let pass = Pass::weigh(&metric.minutes, tolerance, metric.dispersion);
-    Evidence {
-        ln_fail: harm.ln_fail(),
+    let warm_up = parameters.warm_up(kind);
+    let weigh = |before: Before, minutes: &[Minute]| {
+        let mut harm = Harm::new(kind, tolerance, before, parameters.horizon_minutes);
+        for &minute in minutes {
+            harm.observe(minute);
+        }
+        harm
+    };
+    let warm: Vec<Vec<Minute>> = metric.pairs.iter().map(|pair| without_the_cold(pair, warm_up).0).collect();
+    let minutes = added_up(warm.iter().map(Vec::as_slice));
+    let sum = weigh(metric.before, &minutes);
+    let pass = Pass::weigh(&minutes, tolerance, metric.before);
+    let mut evidence = Evidence {
+        ln_fail: sum.ln_fail(),
         ln_pass: pass.ln_pass,
-        bad: harm.bad(),
-        window: harm.window(),
+        bad: sum.bad(),
+        window: sum.window(),
         pass_minutes: pass.minutes,
+        pair: None,
+    };
+    let (Some(ln_sum), true) = (sum.ln_fail(), metric.pairs.len() > 1) else { return evidence };
+    #[expect(clippy::cast_precision_loss, reason = "a handful of pairs")]
+    let ln_each = (2.0 * metric.pairs.len() as f64).ln();
+    let mut ln_fortunes = vec![ln_sum - 2.0_f64.ln()];
+    for (pair, minutes) in metric.pairs.iter().zip(&warm) {
+        let harm = weigh(pair.before, minutes);
+        let ln_fortune = harm.ln_fail().unwrap_or(f64::NEG_INFINITY) - ln_each;
+        if ln_fortunes.iter().all(|&other| other < ln_fortune) {
+            evidence = Evidence { bad: harm.bad(), window: harm.window(), pair: Some(pair.name.clone()), ..evidence };
+        }
+        ln_fortunes.push(ln_fortune);
     }
+    Evidence { ln_fail: Some(ln_sum_exp(&ln_fortunes)), ..evidence }
 }
 
 /// The evidence of harm that rolls back: alpha is shared out over the metrics.
@@ -69,18 +97,18 @@ fn false_alarm_chance(metrics: usize, ln_fail: f64) -> f64 {
     (ln_fail_needed(metrics, 1.0) - ln_fail).exp().min(1.0)
 }
 
-fn worst_failure(metrics: &BTreeMap<MetricKind, Evidence>, alpha: f64) -> Option<(MetricKind, Evidence)> {
+fn worst_failure(metrics: &BTreeMap<MetricKind, Evidence>, alpha: f64) -> Option<(MetricKind, &Evidence)> {
     let needed = ln_fail_needed(metrics.len(), alpha);
     most_harmed(metrics.iter().filter(|(_, evidence)| {
         evidence.bad >= BAD_NEEDED && evidence.ln_fail.is_some_and(|ln_fail| ln_fail >= needed)
     }))
 }
 
-fn most_harmed<'a>(metrics: impl Iterator<Item = (&'a MetricKind, &'a Evidence)>) -> Option<(MetricKind, Evidence)> {
+fn most_harmed<'a>(
+    metrics: impl Iterator<Item = (&'a MetricKind, &'a Evidence)>,
+) -> Option<(MetricKind, &'a Evidence)> {
     let ln_fail = |evidence: &Evidence| evidence.ln_fail.unwrap_or(f64::NEG_INFINITY);
-    metrics
-        .max_by(|left, right| ln_fail(left.1).total_cmp(&ln_fail(right.1)))
-        .map(|(kind, evidence)| (*kind, *evidence))
+    metrics.max_by(|left, right| ln_fail(left.1).total_cmp(&ln_fail(right.1))).map(|(kind, evidence)| (*kind, evidence))
 }
 
 fn is_fine(metrics: &BTreeMap<MetricKind, Evidence>) -> bool {
@@ -97,7 +125,8 @@ fn why_inconclusive(
     metrics: &BTreeMap<MetricKind, Evidence>,
     parameters: &Parameters,
 ) -> Inconclusive {
-    let step = || series.metrics.values().flat_map(|metric| current_step(&metric.minutes));
+    let all: Vec<Vec<Minute>> = series.metrics.values().map(MetricSeries::sum).collect();
+    let step = || all.iter().flat_map(|minutes| current_step(minutes));
     if step().all(|minute| minute.old == 0) && step().any(|minute| minute.new > 0) {
         return Inconclusive::NoOldTraffic;
     }
@@ -110,6 +139,9 @@ fn why_inconclusive(
     if step().next().is_some() && step().all(|minute| minute.new == 0) {
         return Inconclusive::NoNewTraffic;
     }
+    if let Some(cold) = series.metrics.iter().find_map(|(&kind, metric)| cold(kind, metric, parameters)) {
+        return cold;
+    }
     let judged = metrics.values().map(|evidence| evidence.pass_minutes).min().unwrap_or(0);
     if judged < pass::MINUTES_NEEDED {
         return Inconclusive::TooFewMinutes { judged, needed: pass::MINUTES_NEEDED };
@@ -117,14 +149,35 @@ fn why_inconclusive(
     least_shown(series, metrics, parameters)
 }
 
+/// Says how far the warm-up of the warmest pair is, if none of them counts yet.
+fn cold(kind: MetricKind, metric: &MetricSeries, parameters: &Parameters) -> Option<Inconclusive> {
+    let warm_up = parameters.warm_up(kind);
+    let progress = metric.pairs.iter().map(|pair| without_the_cold(pair, warm_up).1).max_by_key(|it| it.requests)?;
+    (!progress.is_warm && progress.minutes > 0).then_some(Inconclusive::Cold {
+        metric: kind,
+        requests: progress.requests,
+        requests_needed: warm_up.requests,
+        minutes: progress.minutes,
+        minutes_needed: warm_up.minutes,
+    })
+}
+
+/// The minutes of all pairs that are judged, added up.
+fn warm_minutes(metric: &MetricSeries, warm_up: WarmUp) -> Vec<Minute> {
+    let warm: Vec<Vec<Minute>> = metric.pairs.iter().map(|pair| without_the_cold(pair, warm_up).0).collect();
+    added_up(warm.iter().map(Vec::as_slice))
+}
+
 /// Says for the metric with the least evidence whether it lacks requests, or lacks a difference.
 fn least_shown(series: &Series, metrics: &BTreeMap<MetricKind, Evidence>, parameters: &Parameters) -> Inconclusive {
     let least = metrics.iter().min_by(|left, right| left.1.ln_pass.total_cmp(&right.1.ln_pass));
     let (&kind, _) = least.expect("without a metric no minute was judged, which was answered before");
-    let MetricSeries { dispersion, minutes } = &series.metrics[&kind];
-    let counts = totals(pass::judged_minutes(minutes));
+    let metric = &series.metrics[&kind];
+    let minutes = warm_minutes(metric, parameters.warm_up(kind));
+    let counts = totals(pass::judged_minutes(&minutes));
     let [_, requests, _, _] = counts;
-    match pass::requests_needed(minutes, parameters.tolerance(kind), *dispersion).map(hundreds) {
+    let needed = pass::requests_needed(&minutes, parameters.tolerance(kind), metric.before.dispersion);
+    match needed.map(hundreds) {
         Some(needed) if requests < needed => Inconclusive::NotEnoughTraffic { metric: kind, requests, needed },
         _ => Inconclusive::InBetween { metric: kind, counts },
     }
@@ -145,10 +198,9 @@ fn hundreds(number: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::Minute;
 
     fn series(metrics: &[(MetricKind, &[Minute])]) -> Series {
-        let of = |minutes: &[Minute]| MetricSeries { dispersion: 1.0, minutes: minutes.to_vec() };
+        let of = |minutes: &[Minute]| MetricSeries::of_one_pair(1.0, minutes.to_vec());
         Series { metrics: metrics.iter().map(|&(kind, minutes)| (kind, of(minutes))).collect() }
     }
 
@@ -233,8 +285,10 @@ mod tests {
         let bad = minutes(0..20, [5, 100, 2, 1900]);
         let worse = minutes(0..20, [90, 100, 2, 1900]);
         let both = series(&[(MetricKind::Errors, &bad), (MetricKind::Slow, &worse)]);
-        let sentence = judge(&both, &Parameters::new(60)).sentence;
-        assert!(sentence.contains("slow"), "{sentence}");
+        let sentence = |parameters| judge(&both, &parameters).sentence;
+        let warm = Parameters { warm_up: WarmUp::NONE, ..Parameters::new(60) };
+        assert!(sentence(warm).contains("slow"), "{}", sentence(warm));
+        assert!(sentence(Parameters::new(60)).contains("fails"), "slowness is not judged before the targets are warm");
     }
 
     #[test]
@@ -242,7 +296,7 @@ mod tests {
         // Above the line of harm (0.25 %) and below that of the pass (0.65 %): both kinds of evidence grow.
         let between = minutes(0..7, [35, 10_000, 10, 10_000]);
         let judgement = judge(&series(&[(MetricKind::Errors, &between)]), &Parameters::new(60));
-        let evidence = judgement.metrics[&MetricKind::Errors];
+        let evidence = &judgement.metrics[&MetricKind::Errors];
         assert!(evidence.ln_pass > 3.0 && evidence.pass_minutes > 3, "{evidence:?}");
         assert!((0.0..6.9).contains(&evidence.ln_fail.unwrap()), "{evidence:?}");
         assert_eq!(judgement.verdict, Verdict::Inconclusive);
@@ -274,7 +328,7 @@ mod tests {
                 (read.verdict, &read.sentence, &read.reason),
                 (written.verdict, &written.sentence, &written.reason)
             );
-            let (read, written) = (read.metrics[&MetricKind::Errors], written.metrics[&MetricKind::Errors]);
+            let (read, written) = (&read.metrics[&MetricKind::Errors], &written.metrics[&MetricKind::Errors]);
             assert_eq!((read.bad, read.window, read.pass_minutes), (written.bad, written.window, written.pass_minutes));
             assert_eq!(read.ln_fail.is_some(), written.ln_fail.is_some());
             // Reading a number may round its last digit.

@@ -3,7 +3,7 @@
 //! YAML is turned into JSON before it comes here. Defaults are merged into each service; what neither gives has these
 //! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 2, `judge` true, no `minBake`,
 //! no `newHealthyShare`,
-//! `onInconclusive` advance, `onDrift` halt, `oldHealthyShare` 70, `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A
+//! `onInconclusive` advance, `onNoTraffic` hold, `onDrift` halt, `oldHealthyShare` 70, `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A
 //! service's field replaces the default as a whole, but hooks are merged one by one. `{service}` in an alarm's name is
 //! the service's name.
 
@@ -199,6 +199,7 @@ fn service(
             tolerated: settings.judge.unwrap_or_default(),
             min_bake_seconds: settings.min_bake_seconds,
             on_inconclusive: settings.on_inconclusive,
+            on_no_traffic: settings.on_no_traffic,
             on_drift: settings.on_drift,
             allow_managed_by: settings.allow_managed_by,
             old_healthy_share: settings.old_healthy_share,

@@ -57,6 +57,9 @@ pub struct ServicePolicy {
     pub min_bake_seconds: Option<u32>,
     /// What happens at the end of a bake without evidence either way.
     pub on_inconclusive: OnInconclusive,
+    /// What happens at the end of a bake in which the new side had no request at all.
+    #[serde(default, skip_serializing_if = "OnNoTraffic::is_default")]
+    pub on_no_traffic: OnNoTraffic,
     /// What happens when someone else changes a route.
     pub on_drift: OnDrift,
     /// Owners of routes that are accepted although they may write the weights back.
@@ -87,12 +90,36 @@ impl ServicePolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tolerated {
-    /// The factor on the old cluster's share of bad requests, for every metric.
+    /// The factor on the old cluster's share of errors, and on that of refusals.
     pub factor: f64,
     /// How many points above that harm begins.
     pub margins: Margins,
+    /// How many points the factor may add to the old cluster's share of errors, at most.
+    pub cap: f64,
     /// The chance of a false rollback in one migration.
     pub alpha: f64,
+    /// How many milliseconds above the old cluster's p95 never count as slow at the new one.
+    pub slow_milliseconds: u32,
+    /// When slowness begins to be judged.
+    pub warm_up: TargetsWarmUp,
+}
+
+/// When a new target counts as warm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TargetsWarmUp {
+    /// Requests that each healthy target has answered.
+    pub requests: u32,
+    /// Minutes since the first shift.
+    pub minutes: u32,
+    /// Whether errors and refusals wait for it too.
+    pub errors: bool,
+}
+
+impl Default for TargetsWarmUp {
+    fn default() -> Self {
+        Self { requests: 2_000, minutes: 5, errors: false }
+    }
 }
 
 /// Points (hundredths of all requests) above the factor's line, by metric.
@@ -101,21 +128,30 @@ pub struct Tolerated {
 pub struct Margins {
     /// Of answers of 500 to 599, and connections that failed.
     pub errors: f64,
-    /// Of answers above the old cluster's p95.
+    /// Of answers clearly above the old cluster's p95.
     pub slow: f64,
+    /// Of answers above twice the old cluster's p95.
+    pub very_slow: f64,
     /// Of answers of 400 to 499.
     pub client_errors: f64,
 }
 
 impl Default for Tolerated {
     fn default() -> Self {
-        Self { factor: 1.5, margins: Margins::default(), alpha: 0.001 }
+        Self {
+            factor: 1.5,
+            margins: Margins::default(),
+            cap: 2.0,
+            alpha: 0.001,
+            slow_milliseconds: 10,
+            warm_up: TargetsWarmUp::default(),
+        }
     }
 }
 
 impl Default for Margins {
     fn default() -> Self {
-        Self { errors: 0.1, slow: 2.0, client_errors: 1.0 }
+        Self { errors: 0.1, slow: 1.0, very_slow: 0.3, client_errors: 1.0 }
     }
 }
 
@@ -229,6 +265,24 @@ pub enum OnInconclusive {
     Hold,
     /// Go back.
     Rollback,
+}
+
+/// What happens at the end of a bake in which the new side had no request at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnNoTraffic {
+    /// Wait for requests: nobody has judged this step.
+    #[default]
+    Hold,
+    /// Continue.
+    Advance,
+}
+
+impl OnNoTraffic {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What happens when someone else changes a route.

@@ -1,9 +1,10 @@
 //! The judges that are compared. All of them see a minute two minutes after it has ended, as CloudWatch shows it.
 
 use crate::kayenta;
-use crate::traces::Trace;
+use crate::traces::{Metric, Pair, Trace};
 use crossfade_domain::judge::{
-    MetricKind, MetricSeries, Minute, Parameters, Series, Verdict, dispersion, judge as judge_series,
+    Before, MetricKind, MetricSeries, Minute, PairSeries, Parameters, Series, Verdict, dispersion,
+    judge as judge_series,
 };
 
 /// Minutes after its end from which a minute can be used.
@@ -51,33 +52,61 @@ impl Judge {
 }
 
 fn crossfade(trace: &Trace, last: usize) -> Option<usize> {
-    let parameters = Parameters::new(u32::try_from(trace.minutes()).expect("a migration takes a few hours"));
-    let empty = |history: &[(u64, u64)]| MetricSeries { dispersion: dispersion(history), minutes: Vec::new() };
-    let mut series = Series {
-        metrics: [
-            (MetricKind::Errors, empty(&trace.error_history)),
-            (MetricKind::Slow, empty(&trace.slow_history)),
-            (MetricKind::ClientErrors, empty(&trace.refused_history)),
-        ]
-        .into(),
-    };
+    let horizon = u32::try_from(trace.minutes()).expect("a migration takes a few hours");
+    let mut parameters = Parameters::new(horizon);
+    if trace.warmed {
+        parameters.warm_up.warmed = parameters.warm_up.requests;
+    }
+    let kinds = MetricKind::ALL;
+    let mut series = Series { metrics: kinds.map(|kind| (kind, empty(trace, kind))).into() };
     (1..=last).find(|&seen| {
-        for (kind, metric) in &mut series.metrics {
-            let minutes = match kind {
-                MetricKind::Errors => &trace.errors,
-                MetricKind::ClientErrors => &trace.refused,
-                MetricKind::Slow | MetricKind::VerySlow => &trace.slow,
-            };
-            metric.minutes.push(minutes[seen - 1]);
+        for (&kind, metric) in &mut series.metrics {
+            for (pair, of) in metric.pairs.iter_mut().zip(&trace.pairs) {
+                let mut minute = metric_of(of, kind).minutes[seen - 1];
+                if kind == MetricKind::Errors {
+                    minute.new_bad += of.unanswered[seen - 1];
+                }
+                pair.minutes.push(minute);
+                pair.targets.push(trace.targets[seen - 1]);
+            }
         }
         judge_series(&series, &parameters).verdict == Verdict::Fail
     })
 }
 
+fn metric_of(pair: &Pair, kind: MetricKind) -> &Metric {
+    match kind {
+        MetricKind::Errors => &pair.errors,
+        MetricKind::Slow => &pair.slow,
+        MetricKind::ClientErrors => &pair.refused,
+        MetricKind::VerySlow => &pair.very_slow,
+    }
+}
+
+fn empty(trace: &Trace, kind: MetricKind) -> MetricSeries {
+    let before = |history: &[(u64, u64)]| {
+        let (bad, all) = history.iter().fold((0, 0), |sum, minute| (sum.0 + minute.0, sum.1 + minute.1));
+        #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
+        let old_share = (all > 0).then(|| bad as f64 / all as f64);
+        Before { dispersion: dispersion(history), old_share }
+    };
+    let histories: Vec<&[(u64, u64)]> =
+        trace.pairs.iter().map(|pair| metric_of(pair, kind).history.as_slice()).collect();
+    let mut all = histories[0].to_vec();
+    for history in &histories[1..] {
+        for (sum, minute) in all.iter_mut().zip(*history) {
+            *sum = (sum.0 + minute.0, sum.1 + minute.1);
+        }
+    }
+    let pair = |history: &&[(u64, u64)]| PairSeries { before: before(history), ..PairSeries::default() };
+    MetricSeries { before: before(&all), pairs: histories.iter().map(pair).collect() }
+}
+
 fn flagger(trace: &Trace, last: usize) -> Option<usize> {
+    let errors = trace.errors();
     let mut failed_checks = 0;
     (1..=last).find(|&seen| {
-        let Minute { new_bad, new, .. } = trace.errors[seen - 1];
+        let Minute { new_bad, new, .. } = errors[seen - 1];
         if new == 0 || new_bad * 100 > new {
             failed_checks += 1;
         }
@@ -87,13 +116,13 @@ fn flagger(trace: &Trace, last: usize) -> Option<usize> {
 
 fn alarm(trace: &Trace, seen: usize) -> bool {
     let breaching = |minute: &&Minute| minute.new_bad * 100 > minute.new;
-    trace.errors[seen.saturating_sub(5)..seen].iter().filter(breaching).count() >= 3
+    trace.errors()[seen.saturating_sub(5)..seen].iter().filter(breaching).count() >= 3
 }
 
 fn z_test(trace: &Trace, seen: usize) -> bool {
     let step = trace.step[seen - 1];
     let start = trace.step.iter().position(|&other| other == step).expect("the step of a minute has a first minute");
-    [&trace.errors, &trace.slow].into_iter().any(|minutes| {
+    [trace.errors(), trace.slow()].iter().any(|minutes| {
         #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
         let [new_bad, new, old_bad, old] = minutes[start..seen].iter().fold([0.0; 4], |sums, minute| {
             let Minute { new_bad, new, old_bad, old, .. } = *minute;

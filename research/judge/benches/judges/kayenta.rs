@@ -20,7 +20,7 @@ pub(crate) fn fails(trace: &Trace, seen: usize) -> bool {
         return false;
     }
     let start = trace.step.iter().position(|&other| other == step).expect("the step of a minute has a first minute");
-    [&trace.errors, &trace.slow].into_iter().any(|minutes| start < seen && is_high(&minutes[start..seen]))
+    [trace.errors(), trace.slow()].iter().any(|minutes| start < seen && is_high(&minutes[start..seen]))
 }
 
 /// Compares the shares of bad requests, one value a minute, however many requests are behind it.

@@ -5,6 +5,7 @@
 
 mod judges;
 mod kayenta;
+mod latency;
 mod scenarios;
 mod score;
 mod service;
@@ -66,6 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if options.services > 0 {
         random_services(&options, &mut draws, &mut out)?;
     }
+    founding_case(&options, &mut draws, &mut out)?;
     healthy_scenarios(&options, &mut draws, &mut out)?;
     faulty_scenarios(&options, &mut draws, &mut out)?;
     Ok(())
@@ -150,6 +152,32 @@ fn sources(services: &[Service], scores: &[Score], out: &mut impl Write) -> io::
             least = most;
         }
         writeln!(out, "| {trouble} | {} |", cells.join(" | "))?;
+    }
+    writeln!(out)
+}
+
+/// False rollbacks of healthy services of the founding case, by requests a minute: the worst of its settings.
+fn founding_case(options: &Options, draws: &mut Draws, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "### The founding case, healthy: false rollbacks by requests a minute, % in the worst of four settings\n"
+    )?;
+    let volumes: Vec<String> = scenarios::VOLUMES.iter().map(|requests| format!("{requests}")).collect();
+    writeln!(out, "| scenario | judge | {} |\n|---|---|{}", volumes.join(" | "), "---:|".repeat(volumes.len()))?;
+    for (name, founding) in scenarios::founding() {
+        let mut worst = vec![[0.0_f64; Judge::ALL.len()]; scenarios::VOLUMES.len()];
+        for (worst, requests) in worst.iter_mut().zip(scenarios::VOLUMES) {
+            for service in scenarios::settings(requests) {
+                let scores = migrate(&founding(service), None, options.runs, draws);
+                for (worst, score) in worst.iter_mut().zip(scores) {
+                    *worst = worst.max(score.rolled_back_percent());
+                }
+            }
+        }
+        for (index, judge) in Judge::ALL.into_iter().enumerate() {
+            let cells: Vec<String> = worst.iter().map(|worst| format!("{:.1}", worst[index])).collect();
+            writeln!(out, "| {name} | {} | {} |", judge.name(), cells.join(" | "))?;
+        }
     }
     writeln!(out)
 }

@@ -1,6 +1,6 @@
 //! Which services are migrated.
 
-use crate::service::{Fault, FaultKind, Noise, Service, Trouble};
+use crate::service::{Fault, FaultKind, Latency, NewTargets, Noise, Service, Start, Trouble};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
@@ -19,7 +19,18 @@ fn canary() -> Vec<(f64, usize)> {
 }
 
 fn service(requests: f64) -> Service {
-    Service { requests, base_errors: 0.001, plan: canary(), noise: QUIET, trouble: Trouble::None }
+    Service {
+        requests,
+        base_errors: 0.001,
+        plan: canary(),
+        noise: QUIET,
+        trouble: Trouble::None,
+        latency: Latency::USUAL,
+        new: NewTargets { count: 10, start: Start::Warmed, hop_ms: 0.0 },
+        old_load: None,
+        quiet: None,
+        silent: 0,
+    }
 }
 
 pub(crate) fn healthy() -> Vec<(&'static str, Service)> {
@@ -32,6 +43,8 @@ pub(crate) fn healthy() -> Vec<(&'static str, Service)> {
         ("huge, 100,000 a minute", service(HUGE)),
         ("medium, 2 % errors always", errors(MEDIUM, 0.02)),
         ("huge, 2 % errors always", errors(HUGE, 0.02)),
+        ("medium, 10 % errors always", errors(MEDIUM, 0.1)),
+        ("huge, 10 % errors always", errors(HUGE, 0.1)),
         ("medium, hiccups of pods", troubled(MEDIUM, Trouble::Hiccups)),
         ("huge, hiccups of pods", troubled(HUGE, Trouble::Hiccups)),
         ("medium, failures in clumps of 5", troubled(MEDIUM, Trouble::Clumps(5.0))),
@@ -45,6 +58,12 @@ pub(crate) fn healthy() -> Vec<(&'static str, Service)> {
 
 pub(crate) fn faulty() -> Vec<(&'static str, Service, Fault)> {
     let from = |onset, kind| Fault { onset, kind };
+    let failing = Service { base_errors: 0.1, ..service(MEDIUM) };
+    let beside = |requests, quiet| Service { quiet: Some(quiet), ..service(requests) };
+    let starting = |requests, start| {
+        let service = service(requests);
+        Service { new: NewTargets { count: 3, start, ..service.new }, ..service }
+    };
     let incident = Service { trouble: Trouble::Incident(0.1, 25), ..service(MEDIUM) };
     vec![
         ("medium, 0.5 points more errors", service(MEDIUM), from(0, FaultKind::Errors(0.005))),
@@ -61,7 +80,65 @@ pub(crate) fn faulty() -> Vec<(&'static str, Service, Fault)> {
         ("medium, outage", service(MEDIUM), from(0, FaultKind::Outage)),
         ("medium, outage in the step at 50 %", service(MEDIUM), from(43, FaultKind::Outage)),
         ("medium, 2 points in an incident of both", incident, from(25, FaultKind::Errors(0.02))),
+        ("medium, 10 % errors always, 5 points more", failing.clone(), from(0, FaultKind::Errors(0.05))),
+        (
+            "20,000 a minute, 10 % errors always, 5 points more",
+            Service { requests: 20_000.0, ..failing },
+            from(0, FaultKind::Errors(0.05)),
+        ),
+        ("medium, 2 % never answered", service(MEDIUM), from(0, FaultKind::Unanswered(0.02))),
+        ("medium, 3 % five times slower", service(MEDIUM), from(0, FaultKind::Tail(0.03, 5.0))),
+        ("20,000 a minute, 3 % five times slower", service(20_000.0), from(0, FaultKind::Tail(0.03, 5.0))),
+        ("20 a minute beside 20,000, outage", beside(20_000.0, 20.0), from(0, FaultKind::QuietOutage)),
+        ("4 a minute beside 2,000, outage", beside(2_000.0, 4.0), from(0, FaultKind::QuietOutage)),
+        ("medium, twice as slow, nobody warmed it", starting(MEDIUM, Start::Fast), from(0, FaultKind::Slower(2.0))),
+        ("medium, twice as slow, cold", starting(MEDIUM, Start::Cold), from(0, FaultKind::Slower(2.0))),
+        ("small, twice as slow, cold", starting(SMALL, Start::Cold), from(0, FaultKind::Slower(2.0))),
+        ("small, twice as slow", service(SMALL), from(0, FaultKind::Slower(2.0))),
     ]
+}
+
+/// A name, and what it makes of a service.
+pub(crate) type Founding = (&'static str, fn(Service) -> Service);
+
+/// What the founding case has, healthy.
+pub(crate) fn founding() -> Vec<Founding> {
+    fn cold(service: Service) -> Service {
+        Service { new: NewTargets { start: Start::Cold, ..service.new }, ..service }
+    }
+    fn hop(service: Service) -> Service {
+        Service { latency: Latency::FAST, new: NewTargets { hop_ms: 2.0, ..service.new }, ..service }
+    }
+    fn emptied(service: Service, load: f64) -> Service {
+        Service { old_load: Some(load), ..service }
+    }
+    vec![
+        ("cold JVM, p95 of 300 ms", cold),
+        ("cold JVM, p95 of 50 ms", |service| cold(Service { latency: Latency::QUICK, ..service })),
+        ("cold JVM, p95 of 6.6 ms", |service| cold(Service { latency: Latency::FAST, ..service })),
+        ("old side emptied, load of 30 % before", |service| emptied(service, 0.3)),
+        ("old side emptied, load of 50 % before", |service| emptied(service, 0.5)),
+        ("old side emptied, load of 70 % before", |service| emptied(service, 0.7)),
+        ("one more hop: 2 ms on a p95 of 6.6 ms", hop),
+        ("cold JVM, emptied (50 %), one more hop", |service| cold(hop(emptied(service, 0.5)))),
+        ("warm, emptied (70 %), one more hop", |service| hop(emptied(service, 0.7))),
+        ("silent for the first 30 minutes", |service| Service { silent: 30, ..service }),
+        ("a quiet load balancer beside it", |service| Service { quiet: Some(service.requests / 1000.0), ..service }),
+    ]
+}
+
+/// Requests a minute of the founding case.
+pub(crate) const VOLUMES: [f64; 4] = [TINY, SMALL, MEDIUM, 20_000.0];
+
+/// A service of the founding case in each of its settings: three and ten targets, the default schedule and one that
+/// begins at 10 %.
+pub(crate) fn settings(requests: f64) -> Vec<Service> {
+    let bold = [10.0, 25.0, 50.0, 90.0, 100.0].map(|percent| (percent, 10)).to_vec();
+    let with = |count, plan: &Vec<(f64, usize)>| {
+        let service = service(requests);
+        Service { plan: plan.clone(), new: NewTargets { count, ..service.new }, ..service }
+    };
+    [canary(), bold].iter().flat_map(|plan| [3, 10].map(|count| with(count, plan))).collect()
 }
 
 /// A healthy service, drawn.
@@ -88,6 +165,7 @@ pub(crate) fn random_service(rng: &mut impl Rng) -> Service {
         plan,
         noise: Noise { common: 0.3, own: rng.random_range(0.0..0.3), memory: 0.6 },
         trouble,
+        ..service(0.0)
     }
 }
 

@@ -13,6 +13,54 @@ pub(crate) struct Service {
     pub(crate) noise: Noise,
     /// What else happens to it, without being worse on the new cluster.
     pub(crate) trouble: Trouble,
+    /// How long its answers take.
+    pub(crate) latency: Latency,
+    /// The new cluster's targets, and what is different about them without being worse.
+    pub(crate) new: NewTargets,
+    /// Load of the old cluster before the first shift, from 0 to 1, if it gets faster as it is emptied. It keeps its
+    /// size, while the new cluster has as many targets as it needs for the same load.
+    pub(crate) old_load: Option<f64>,
+    /// Requests a minute on a load balancer of its own, beside `requests`; the fault is there alone.
+    pub(crate) quiet: Option<f64>,
+    /// The minutes from the first shift in which nobody calls it.
+    pub(crate) silent: usize,
+}
+
+/// Lognormal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Latency {
+    pub(crate) median_ms: f64,
+    /// Standard deviation of the logarithm.
+    pub(crate) spread: f64,
+}
+
+impl Latency {
+    /// A p95 of 300 ms.
+    pub(crate) const USUAL: Self = Self { median_ms: 121.4, spread: 0.55 };
+    /// A p95 of 49 ms.
+    pub(crate) const QUICK: Self = Self { median_ms: 20.0, spread: 0.55 };
+    /// A p95 of 6.6 ms.
+    pub(crate) const FAST: Self = Self { median_ms: 4.0, spread: 0.304 };
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewTargets {
+    /// At a weight of 100; at least two, and three at least where they are cold.
+    pub(crate) count: u32,
+    /// Whether they are slow until they have answered some thousand requests, and are as slow as the measured curve.
+    pub(crate) start: Start,
+    /// What the way to them takes longer.
+    pub(crate) hop_ms: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// As fast as the old ones. The judge does not know it.
+    Fast,
+    /// Cold.
+    Cold,
+    /// Warmed by a hook, and the judge knows it.
+    Warmed,
 }
 
 /// Rates wander as the exponential of an AR(1) process, minute by minute.
@@ -78,6 +126,12 @@ pub(crate) enum FaultKind {
     Slower(f64),
     /// 95 % of requests fail.
     Outage,
+    /// This share of requests is never answered, which no target's 5xx shows.
+    Unanswered(f64),
+    /// This share of answers takes so many times longer.
+    Tail(f64, f64),
+    /// All requests on the quiet load balancer fail.
+    QuietOutage,
 }
 
 impl FaultKind {
@@ -87,16 +141,22 @@ impl FaultKind {
         match self {
             Self::Errors(share) => share,
             Self::Leak(share) => (share * (minutes + 1) as f64).min(1.0),
-            Self::Slower(_) => 0.0,
+            Self::Slower(_) | Self::Unanswered(_) | Self::Tail(..) | Self::QuietOutage => 0.0,
             Self::Outage => 0.95,
         }
     }
 
-    /// How many times longer answers take.
-    pub(crate) fn slowness(self) -> f64 {
+    /// Which share of the answers takes how many times longer.
+    pub(crate) fn slowness(self) -> (f64, f64) {
         match self {
-            Self::Slower(factor) => factor,
-            _ => 1.0,
+            Self::Slower(factor) => (1.0, factor),
+            Self::Tail(share, factor) => (share, factor),
+            _ => (0.0, 1.0),
         }
+    }
+
+    /// The share of requests that is never answered.
+    pub(crate) fn unanswered(self) -> f64 {
+        if let Self::Unanswered(share) = self { share } else { 0.0 }
     }
 }

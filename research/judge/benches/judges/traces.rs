@@ -1,6 +1,7 @@
 //! Draws what a migration's minutes look like to whoever watches it.
 
-use crate::service::{Fault, Noise, Service, Trouble};
+use crate::latency::{self, Shares};
+use crate::service::{Fault, FaultKind, Noise, Service, Start, Trouble};
 use crossfade_domain::judge::Minute;
 use rand::Rng;
 use rand_distr::{Binomial, Distribution, Poisson, StandardNormal};
@@ -8,39 +9,78 @@ use rand_distr::{Binomial, Distribution, Poisson, StandardNormal};
 /// Minutes of the old cluster before the first shift.
 const HISTORY_MINUTES: usize = 60;
 
-/// Standard deviation of the logarithm of an answer's time.
-const LATENCY_SPREAD: f64 = 0.55;
-
 /// How much of the noise in errors is in the logarithm of latency.
 const LATENCY_NOISE: f64 = 0.15;
 
 /// Pods of each cluster at a weight of 100.
 const PODS: f64 = 10.0;
 
+/// One metric of a pair of groups, as the judge reads it.
+#[derive(Default)]
+pub(crate) struct Metric {
+    pub(crate) minutes: Vec<Minute>,
+    /// `(bad, requests)` of the old group in the hour before.
+    pub(crate) history: Vec<(u64, u64)>,
+}
+
+/// What one load balancer counts.
+#[derive(Default)]
+pub(crate) struct Pair {
+    /// Failed requests.
+    pub(crate) errors: Metric,
+    /// Slow answers.
+    pub(crate) slow: Metric,
+    /// Very slow answers.
+    pub(crate) very_slow: Metric,
+    /// Requests answered with 4xx. Only this project's judge looks at them, and no fault raises them: a third metric
+    /// costs it evidence.
+    pub(crate) refused: Metric,
+    /// Requests of the new group that nobody answered: no failed request for whoever counts 5xx.
+    pub(crate) unanswered: Vec<u64>,
+}
+
 /// One migration, drawn to its end as if nobody stopped it.
 pub(crate) struct Trace {
     /// Index of the step of each minute.
     pub(crate) step: Vec<usize>,
-    /// Failed requests.
-    pub(crate) errors: Vec<Minute>,
-    /// Requests slower than the old cluster's 95th percentile.
-    pub(crate) slow: Vec<Minute>,
-    /// Requests answered with 4xx. Only this project's judge looks at them, and no fault raises them: a third metric
-    /// costs it evidence.
-    pub(crate) refused: Vec<Minute>,
+    /// Of each load balancer; the busiest first.
+    pub(crate) pairs: Vec<Pair>,
+    /// Targets of the new cluster in each minute.
+    pub(crate) targets: Vec<u32>,
+    /// Whether a hook has warmed them.
+    pub(crate) warmed: bool,
     /// Requests that failed or were slow for the fault alone.
     pub(crate) harmed: Vec<u64>,
-    /// `(bad, requests)` of the old cluster in the hour before.
-    pub(crate) error_history: Vec<(u64, u64)>,
-    pub(crate) slow_history: Vec<(u64, u64)>,
-    pub(crate) refused_history: Vec<(u64, u64)>,
     /// The minute from which the fault is there.
     pub(crate) onset: Option<usize>,
 }
 
 impl Trace {
     pub(crate) fn minutes(&self) -> usize {
-        self.errors.len()
+        self.step.len()
+    }
+
+    /// Failed requests on all load balancers, as whoever counts 5xx sees them.
+    pub(crate) fn errors(&self) -> Vec<Minute> {
+        self.added_up(|pair| &pair.errors)
+    }
+
+    /// Slow answers on all load balancers.
+    pub(crate) fn slow(&self) -> Vec<Minute> {
+        self.added_up(|pair| &pair.slow)
+    }
+
+    fn added_up(&self, metric: impl Fn(&Pair) -> &Metric) -> Vec<Minute> {
+        let mut minutes = metric(&self.pairs[0]).minutes.clone();
+        for pair in &self.pairs[1..] {
+            for (sum, minute) in minutes.iter_mut().zip(&metric(pair).minutes) {
+                sum.new_bad += minute.new_bad;
+                sum.new += minute.new;
+                sum.old_bad += minute.old_bad;
+                sum.old += minute.old;
+            }
+        }
+        minutes
     }
 }
 
@@ -96,79 +136,159 @@ pub(crate) fn draw(service: &Service, fault: Option<Fault>, rng: &mut impl Rng) 
         .zip(&service.plan)
         .flat_map(|(step, &(percent, minutes))| (0..).take(minutes).map(move |age| (step, age, percent / 100.0)))
         .collect();
+    let mut trace = Trace {
+        step: plan.iter().map(|minute| minute.0).collect(),
+        pairs: Vec::new(),
+        targets: plan.iter().map(|minute| targets(service, minute.2)).collect(),
+        warmed: service.new.start == Start::Warmed,
+        harmed: vec![0; plan.len()],
+        onset: fault.map(|fault| fault.onset),
+    };
+    let is_quiet = |fault: &Fault| matches!(fault.kind, FaultKind::QuietOutage);
+    let busy =
+        draw_pair(service, service.requests, &plan, fault.filter(|fault| !is_quiet(fault)), &mut trace.harmed, rng);
+    trace.pairs.push(busy);
+    if let Some(requests) = service.quiet {
+        let outage = |fault: Fault| Fault { kind: FaultKind::Errors(1.0), ..fault };
+        let fault = fault.filter(is_quiet).map(outage);
+        let quiet = draw_pair(service, requests, &plan, fault, &mut trace.harmed, rng);
+        trace.pairs.push(quiet);
+    }
+    trace
+}
+
+fn targets(service: &Service, weight: f64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few targets")]
+    let needed = (f64::from(service.new.count) * weight).ceil() as u32;
+    if service.new.start == Start::Cold { service.new.count } else { needed.max(2) }
+}
+
+/// How much faster an old cluster is that has been emptied so far: the waiting of an M/M/1 queue.
+fn emptied(service: &Service, weight: f64) -> f64 {
+    service.old_load.map_or(1.0, |load| (1.0 - load) / (1.0 - load * (1.0 - weight)))
+}
+
+fn draw_pair(
+    service: &Service,
+    usual: f64,
+    plan: &[(usize, u32, f64)],
+    fault: Option<Fault>,
+    harmed: &mut [u64],
+    rng: &mut impl Rng,
+) -> Pair {
     #[expect(clippy::cast_precision_loss, reason = "minutes")]
     let length = plan.len() as f64;
     let mut rates = Wander::new(service.noise, rng);
     let mut latencies = Wander::new(service.noise, rng);
     let mut hiccups = [Hiccup::default(), Hiccup::default()];
-    let mut trace = Trace {
-        step: plan.iter().map(|minute| minute.0).collect(),
-        errors: Vec::new(),
-        slow: Vec::new(),
-        refused: Vec::new(),
-        harmed: Vec::new(),
-        error_history: Vec::new(),
-        slow_history: Vec::new(),
-        refused_history: Vec::new(),
-        onset: fault.map(|fault| fault.onset),
-    };
+    let mut pair = Pair::default();
     for _ in 0..HISTORY_MINUTES {
-        let requests = poisson(service.requests, rng);
+        let requests = poisson(usual, rng);
         let [_, rate] = rates.step(rng);
         let [_, latency] = latencies.step(rng);
         let lost = lost_to_hiccups(service, &mut hiccups[1], PODS, length, rng);
-        trace.error_history.push((failures(service, requests, service.base_errors * rate.exp() + lost, rng), requests));
-        trace.slow_history.push((binomial(requests, share_of_slow(latency, 1.0), rng), requests));
+        let failed = failures(service, requests, service.base_errors * rate.exp() + lost, rng);
+        pair.errors.history.push((failed, requests));
+        let slow = slow_answers(requests, &[(1.0, service.latency.of_old(wandering(latency)))], rng);
+        pair.slow.history.push((slow[0], requests));
+        pair.very_slow.history.push((slow[1], requests));
     }
+    let mut answered = 0.0;
     for (index, &(_, age, weight)) in plan.iter().enumerate() {
-        let all = poisson(service.requests, rng);
+        let all = if index < service.silent { 0 } else { poisson(usual, rng) };
         let new = binomial(all, weight, rng);
         let requests = [new, all - new];
         let pods = [(PODS * weight).max(2.0), PODS];
         let (rate, latency) = (rates.step(rng), latencies.step(rng));
-        let (mut bad, mut slow) = ([0; 2], [0; 2]);
+        let mut bad = [0; 2];
         for cluster in [0, 1] {
             let cold = cluster == 0 && age < 2;
             let lost = lost_to_hiccups(service, &mut hiccups[cluster], pods[cluster], length, rng);
             let chance = service.base_errors * rate[cluster].exp() + lost + trouble_share(service.trouble, index, cold);
             bad[cluster] = failures(service, requests[cluster], chance, rng);
-            let slow_chance = share_of_slow(latency[cluster], 1.0);
-            let cold_factor = if cold && matches!(service.trouble, Trouble::ColdStart(_)) { 2.0 } else { 1.0 };
-            slow[cluster] = binomial(requests[cluster], slow_chance * cold_factor, rng);
         }
-        let mut harmed = 0;
+        let old_shares = service.latency.of_old(wandering(latency[1]) * emptied(service, weight));
+        let mut slow = [[0; 2], slow_answers(requests[1], &[(1.0, old_shares)], rng)];
+        let cold_factor = if age < 2 && matches!(service.trouble, Trouble::ColdStart(_)) { 2.0 } else { 1.0 };
+        #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
+        let per_target = new as f64 / f64::from(targets(service, weight));
+        let parts = latency::cold(service.latency, service.new, answered, per_target);
+        answered += per_target;
+        let shares = |factor: f64| -> Vec<(f64, Shares)> {
+            let of = |&(part, cold): &(f64, f64)| {
+                let shares = service.latency.of_new(wandering(latency[0]) * cold * factor, service.new.hop_ms);
+                (part, shares.map(|share| (share * cold_factor).min(1.0)))
+            };
+            parts.iter().map(of).collect()
+        };
+        let healthy = shares(1.0);
+        slow[0] = slow_answers(new, &healthy, rng);
+        let mut unanswered = 0;
         if let Some(Fault { onset, kind }) = fault
             && index >= onset
         {
             let failed = binomial(new - bad[0], kind.errors(index - onset), rng);
-            let (before, after) = (share_of_slow(latency[0], 1.0), share_of_slow(latency[0], kind.slowness()));
-            let slowed = binomial(new - slow[0], (after - before) / (1.0 - before), rng);
+            let (slowed_share, factor) = kind.slowness();
+            let mean =
+                |parts: &[(f64, Shares)], which: usize| parts.iter().map(|part| part.0 * part.1[which]).sum::<f64>();
+            let with_fault = shares(factor);
+            let mut slowed = 0;
+            for which in [0, 1] {
+                let (before, after) = (mean(&healthy, which), mean(&with_fault, which));
+                let share = if before < 1.0 { slowed_share * (after - before) / (1.0 - before) } else { 0.0 };
+                let more = binomial(new - slow[0][which], share, rng);
+                slow[0][which] += more;
+                slowed = slowed.max(more);
+            }
             bad[0] += failed;
-            slow[0] += slowed;
-            harmed = failed + slowed;
+            unanswered = binomial(new - bad[0], kind.unanswered(), rng);
+            harmed[index] += failed + slowed + unanswered;
         }
         let minute = |bad: [u64; 2]| Minute { age, new_bad: bad[0], new, old_bad: bad[1], old: requests[1] };
-        trace.errors.push(minute(bad));
-        trace.slow.push(minute(slow));
-        trace.harmed.push(harmed);
+        pair.errors.minutes.push(minute(bad));
+        pair.slow.minutes.push(minute([slow[0][0], slow[1][0]]));
+        pair.very_slow.minutes.push(minute([slow[0][1], slow[1][1]]));
+        pair.unanswered.push(unanswered);
     }
     // Drawn last, so that the other metrics are what they were without it.
-    draw_refused(service, &mut trace, rng);
-    trace
+    draw_refused(service, &mut pair, rng);
+    pair
+}
+
+/// The wandering of an answer's time, as a factor.
+fn wandering(wander: f64) -> f64 {
+    (LATENCY_NOISE * wander).exp()
+}
+
+/// Slow and very slow answers among requests of which each part has its own shares. Who is very slow is slow.
+fn slow_answers(requests: u64, parts: &[(f64, Shares)], rng: &mut impl Rng) -> [u64; 2] {
+    let mut left = requests;
+    let mut rest = 1.0;
+    let mut counts = [0; 2];
+    for &(part, [slow, very_slow]) in parts {
+        let share = if rest > 0.0 { (part / rest).min(1.0) } else { 1.0 };
+        let of_part = binomial(left, share, rng);
+        left -= of_part;
+        rest -= part;
+        let slow_ones = binomial(of_part, slow, rng);
+        counts[0] += slow_ones;
+        counts[1] += if slow > 0.0 { binomial(slow_ones, very_slow / slow, rng) } else { 0 };
+    }
+    counts
 }
 
 /// Five times as many refusals as errors, wandering by themselves.
-fn draw_refused(service: &Service, trace: &mut Trace, rng: &mut impl Rng) {
+fn draw_refused(service: &Service, pair: &mut Pair, rng: &mut impl Rng) {
     let usual = (5.0 * service.base_errors).min(0.1);
     let mut rates = Wander::new(service.noise, rng);
-    for &(_, requests) in &trace.error_history {
+    for &(_, requests) in &pair.errors.history {
         let [_, rate] = rates.step(rng);
-        trace.refused_history.push((binomial(requests, usual * rate.exp(), rng), requests));
+        pair.refused.history.push((binomial(requests, usual * rate.exp(), rng), requests));
     }
-    for minute in &trace.errors {
+    for minute in &pair.errors.minutes {
         let [new, old] = rates.step(rng).map(|rate| usual * rate.exp());
         let (new_bad, old_bad) = (binomial(minute.new, new, rng), binomial(minute.old, old, rng));
-        trace.refused.push(Minute { new_bad, old_bad, ..*minute });
+        pair.refused.minutes.push(Minute { new_bad, old_bad, ..*minute });
     }
 }
 
@@ -199,22 +319,6 @@ fn failures(service: &Service, requests: u64, chance: f64, rng: &mut impl Rng) -
         }
         _ => binomial(requests, chance, rng),
     }
-}
-
-/// The share of answers above the old cluster's usual 95th percentile, for lognormal latency.
-fn share_of_slow(wander: f64, factor: f64) -> f64 {
-    normal_above(1.644_853_6 - (LATENCY_NOISE * wander + factor.ln()) / LATENCY_SPREAD)
-}
-
-/// The chance that a standard normal is above `z` (Abramowitz and Stegun 26.2.17, error below 1e-7).
-fn normal_above(z: f64) -> f64 {
-    if z < 0.0 {
-        return 1.0 - normal_above(-z);
-    }
-    let t = 1.0 / (1.0 + 0.231_641_9 * z);
-    let polynomial =
-        t * (0.319_381_53 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
-    (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt() * polynomial
 }
 
 fn binomial(count: u64, chance: f64, rng: &mut impl Rng) -> u64 {

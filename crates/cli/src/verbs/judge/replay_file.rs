@@ -62,7 +62,7 @@ fn metric(reader: &mut Reader, place: &Place<'_>) -> Option<MetricSeries> {
         return None;
     }
     let minutes = minutes.iter().filter_map(|place| minute(reader, place)).collect();
-    Some(MetricSeries { dispersion: dispersion?, minutes })
+    Some(MetricSeries::of_one_pair(dispersion?, minutes))
 }
 
 fn minute(reader: &mut Reader, place: &Place<'_>) -> Option<Minute> {

@@ -77,6 +77,7 @@ impl Scene {
             attributes: std::collections::BTreeMap::new(),
             old_healthy: 3,
             slow_above_microseconds: None,
+            before: std::collections::BTreeMap::new(),
             old_failed: None,
         };
         let plan = Plan {
@@ -89,6 +90,7 @@ impl Scene {
             routes: vec![],
             guards: vec![],
             dispersion: std::collections::BTreeMap::new(),
+            old_shares: std::collections::BTreeMap::new(),
             findings: vec![],
             revision: None,
         };

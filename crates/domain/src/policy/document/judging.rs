@@ -2,17 +2,25 @@
 //! 0.5 } }`.
 
 use crate::policy::reader::{Place, Reader, wrong};
-use crate::policy::service_policy::{Margins, Tolerated};
+use crate::policy::service_policy::{Margins, TargetsWarmUp, Tolerated};
 use serde_json::{Value, json};
 
 /// The fields of `judge`.
-pub(super) const JUDGE_FIELDS: [&str; 3] = ["factor", "margins", "alpha"];
+pub(super) const JUDGE_FIELDS: [&str; 6] = ["factor", "margins", "cap", "alpha", "slowMilliseconds", "warmUp"];
 /// The fields of `judge.margins`.
-pub(super) const MARGIN_FIELDS: [&str; 3] = ["errors", "slow", "clientErrors"];
+pub(super) const MARGIN_FIELDS: [&str; 4] = ["errors", "slow", "verySlow", "clientErrors"];
+/// The fields of `judge.warmUp`.
+pub(super) const WARM_UP_FIELDS: [&str; 3] = ["requests", "minutes", "errors"];
 /// Below 1 the new cluster would have to be better than the old one.
 const FACTOR: [f64; 2] = [1.0, 10.0];
 /// In points.
 const MARGIN: [f64; 2] = [0.0, 50.0];
+/// A minute: whatever is slower than that is no difference of milliseconds.
+const MOST_MILLISECONDS: u32 = 60_000;
+/// Requests of each target.
+const MOST_REQUESTS: u32 = 1_000_000;
+/// A week.
+const MOST_MINUTES: u32 = 7 * 24 * 60;
 /// Beyond one migration in twenty a rollback says nothing.
 const ALPHA: [f64; 2] = [0.000_001, 0.05];
 
@@ -44,17 +52,41 @@ fn tolerated(reader: &mut Reader, place: &Place<'_>) -> Option<Tolerated> {
     if let Some(place) = object.get("margins") {
         chosen.margins = margins(reader, &place).unwrap_or(chosen.margins);
     }
+    if let Some(place) = object.get("cap") {
+        chosen.cap = reader.number(&place, MARGIN[0], MARGIN[1]).unwrap_or(chosen.cap);
+    }
+    if let Some(place) = object.get("slowMilliseconds") {
+        chosen.slow_milliseconds = reader.whole(&place, 0, MOST_MILLISECONDS).unwrap_or(chosen.slow_milliseconds);
+    }
+    if let Some(place) = object.get("warmUp") {
+        chosen.warm_up = warm_up(reader, &place).unwrap_or(chosen.warm_up);
+    }
     (reader.count() == before).then_some(chosen)
 }
 
 fn margins(reader: &mut Reader, place: &Place<'_>) -> Option<Margins> {
     let object = reader.object(place, &MARGIN_FIELDS, "an object such as { errors: 0.5 }")?;
     let mut chosen = Margins::default();
-    let fields = [&mut chosen.errors, &mut chosen.slow, &mut chosen.client_errors];
+    let fields = [&mut chosen.errors, &mut chosen.slow, &mut chosen.very_slow, &mut chosen.client_errors];
     for (field, margin) in MARGIN_FIELDS.into_iter().zip(fields) {
         if let Some(place) = object.get(field) {
             *margin = reader.number(&place, MARGIN[0], MARGIN[1]).unwrap_or(*margin);
         }
+    }
+    Some(chosen)
+}
+
+fn warm_up(reader: &mut Reader, place: &Place<'_>) -> Option<TargetsWarmUp> {
+    let object = reader.object(place, &WARM_UP_FIELDS, "an object such as { requests: 2000, minutes: 5 }")?;
+    let mut chosen = TargetsWarmUp::default();
+    if let Some(place) = object.get("requests") {
+        chosen.requests = reader.whole(&place, 0, MOST_REQUESTS).unwrap_or(chosen.requests);
+    }
+    if let Some(place) = object.get("minutes") {
+        chosen.minutes = reader.whole(&place, 0, MOST_MINUTES).unwrap_or(chosen.minutes);
+    }
+    if let Some(place) = object.get("errors") {
+        chosen.errors = reader.flag(&place).unwrap_or(chosen.errors);
     }
     Some(chosen)
 }
@@ -66,15 +98,29 @@ pub(super) fn schema() -> Value {
         json!({ "type": "number",
         "minimum": least, "maximum": most, "default": default, "description": description })
     };
-    let Margins { errors, slow, client_errors } = defaults.margins;
+    let whole = |most: u32, default: u32, description: &str| json!({ "type": "integer", "minimum": 0, "maximum": most, "default": default, "description": description });
+    let Margins { errors, slow, very_slow, client_errors } = defaults.margins;
     let margins = json!({
         "type": "object",
         "additionalProperties": false,
-        "description": "How many points above factor x old harm begins.",
+        "description": "How many points above the old cluster's share harm begins; for errors and clientErrors, above \
+                        factor x old.",
         "properties": {
-            "errors": number(MARGIN, errors, "Requests answered with 5xx, and connections that failed."),
-            "slow": number(MARGIN, slow, "Answers above the old cluster's p95."),
+            "errors": number(MARGIN, errors, "Requests answered with 5xx or not at all, and connections that failed."),
+            "slow": number(MARGIN, slow, "Answers clearly above the old cluster's p95."),
+            "verySlow": number(MARGIN, very_slow, "Answers above twice the old cluster's p95."),
             "clientErrors": number(MARGIN, client_errors, "Requests answered with 4xx."),
+        },
+    });
+    let warm_up = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "description": "When slowness begins to be judged: a JVM is slow until it has answered some thousand requests.",
+        "properties": {
+            "requests": whole(MOST_REQUESTS, defaults.warm_up.requests, "Requests that each healthy target of the new \
+                              cluster has answered by then, those of a hook that warms it included."),
+            "minutes": whole(MOST_MINUTES, defaults.warm_up.minutes, "Minutes since the first shift."),
+            "errors": { "type": "boolean", "default": false, "description": "Whether errors wait for it too." },
         },
     });
     json!({
@@ -90,7 +136,12 @@ pub(super) fn schema() -> Value {
                     "factor": number(FACTOR, defaults.factor, "On the old cluster's share of bad requests; 2 where the \
                                                                clusters differ by noise."),
                     "margins": margins,
+                    "cap": number(MARGIN, defaults.cap, "How many points factor may add to the old cluster's share of \
+                                                         errors, at most."),
                     "alpha": number(ALPHA, defaults.alpha, "The chance of a false rollback in one migration."),
+                    "slowMilliseconds": whole(MOST_MILLISECONDS, defaults.slow_milliseconds, "How many \
+                        milliseconds above the old cluster's p95 never count as slow at the new one."),
+                    "warmUp": warm_up,
                 },
             },
         ],

@@ -1,7 +1,7 @@
 //! The JSON Schema of a fleet's policy, for editors. The decoder decides; a test holds the two to the same fields.
 
 use super::schedule::{MOST_STEPS, NAMES};
-use super::settings::{GUARD_ALARMS, HOOK_PREFIX, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE};
+use super::settings::{GUARD_ALARMS, HOOK_PREFIX, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
 use super::targets::FAMILIES;
 use super::{POLICY_VERSION, judging};
 use serde_json::{Value, json};
@@ -100,6 +100,10 @@ fn setting_properties() -> Value {
         "minBake": duration("After how long the judge's PASS ends a bake early; never if left out, and never the last \
                              one."),
         "onInconclusive": { "enum": words(&ON_INCONCLUSIVE), "default": "advance" },
+        "onNoTraffic": {
+            "enum": words(&ON_NO_TRAFFIC), "default": "hold",
+            "description": "What happens at the end of a bake in which the new side had no request at all.",
+        },
         "onDrift": { "enum": words(&ON_DRIFT), "default": "halt" },
         "allowManagedBy": { "type": "array", "items": { "enum": words(&MANAGED_BY) } },
         "oldHealthyShare": {

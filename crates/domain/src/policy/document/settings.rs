@@ -5,10 +5,12 @@ use super::judging::{Judging, judging};
 use super::schedule::{canary, schedule};
 use crate::names::ServiceName;
 use crate::policy::reader::{Object, Place, Reader};
-use crate::policy::service_policy::{GuardAlarms, Hooks, ManagedBy, OnDrift, OnInconclusive, Schedule, Tolerated};
+use crate::policy::service_policy::{
+    GuardAlarms, Hooks, ManagedBy, OnDrift, OnInconclusive, OnNoTraffic, Schedule, Tolerated,
+};
 
 /// The fields of `defaults`; a service may have each of them too.
-pub(super) const SETTING_FIELDS: [&str; 15] = [
+pub(super) const SETTING_FIELDS: [&str; 16] = [
     "schedule",
     "alarms",
     "guardAlarms",
@@ -17,6 +19,7 @@ pub(super) const SETTING_FIELDS: [&str; 15] = [
     "judge",
     "minBake",
     "onInconclusive",
+    "onNoTraffic",
     "onDrift",
     "allowManagedBy",
     "oldHealthyShare",
@@ -34,6 +37,9 @@ pub(super) const GUARD_ALARMS: [(&str, GuardAlarms); 2] = [("none", GuardAlarms:
 /// The words of `onInconclusive`.
 pub(super) const ON_INCONCLUSIVE: [(&str, OnInconclusive); 3] =
     [("advance", OnInconclusive::Advance), ("hold", OnInconclusive::Hold), ("rollback", OnInconclusive::Rollback)];
+/// The words of `onNoTraffic`.
+pub(super) const ON_NO_TRAFFIC: [(&str, OnNoTraffic); 2] =
+    [("hold", OnNoTraffic::Hold), ("advance", OnNoTraffic::Advance)];
 /// The words of `onDrift`.
 pub(super) const ON_DRIFT: [(&str, OnDrift); 2] = [("halt", OnDrift::Halt), ("rollback", OnDrift::Rollback)];
 /// The words of `allowManagedBy`.
@@ -50,6 +56,7 @@ pub(super) struct Settings {
     judge: Option<Judging>,
     min_bake_seconds: Option<u32>,
     on_inconclusive: Option<OnInconclusive>,
+    on_no_traffic: Option<OnNoTraffic>,
     on_drift: Option<OnDrift>,
     allow_managed_by: Option<Vec<ManagedBy>>,
     old_healthy_share: Option<u8>,
@@ -69,6 +76,7 @@ pub(super) struct Complete {
     pub(super) judge: Judging,
     pub(super) min_bake_seconds: Option<u32>,
     pub(super) on_inconclusive: OnInconclusive,
+    pub(super) on_no_traffic: OnNoTraffic,
     pub(super) on_drift: OnDrift,
     pub(super) allow_managed_by: Vec<ManagedBy>,
     pub(super) old_healthy_share: u8,
@@ -91,6 +99,7 @@ impl Settings {
             judge: self.judge.or(defaults.judge),
             min_bake_seconds: self.min_bake_seconds.or(defaults.min_bake_seconds),
             on_inconclusive: self.on_inconclusive.or(defaults.on_inconclusive),
+            on_no_traffic: self.on_no_traffic.or(defaults.on_no_traffic),
             on_drift: self.on_drift.or(defaults.on_drift),
             allow_managed_by: self.allow_managed_by.or(defaults.allow_managed_by),
             old_healthy_share: self.old_healthy_share.or(defaults.old_healthy_share),
@@ -124,6 +133,7 @@ impl Settings {
             judge: self.judge.unwrap_or_else(|| Some(Tolerated::default())),
             min_bake_seconds: self.min_bake_seconds,
             on_inconclusive: self.on_inconclusive.unwrap_or_default(),
+            on_no_traffic: self.on_no_traffic.unwrap_or_default(),
             on_drift: self.on_drift.unwrap_or_default(),
             allow_managed_by: self.allow_managed_by.unwrap_or_default(),
             old_healthy_share: self.old_healthy_share.unwrap_or(70),
@@ -149,6 +159,7 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         judge: field("judge").and_then(|place| judging(reader, &place)),
         min_bake_seconds: field("minBake").and_then(|place| seconds(reader, &place, BAKE)),
         on_inconclusive: field("onInconclusive").and_then(|place| reader.word(&place, &ON_INCONCLUSIVE)),
+        on_no_traffic: field("onNoTraffic").and_then(|place| reader.word(&place, &ON_NO_TRAFFIC)),
         on_drift: field("onDrift").and_then(|place| reader.word(&place, &ON_DRIFT)),
         allow_managed_by: field("allowManagedBy").and_then(|place| allow_managed_by(reader, &place)),
         old_healthy_share: field("oldHealthyShare")

@@ -2,7 +2,7 @@ mod fleets;
 
 use super::*;
 use crate::load_balancer::group::Target;
-use crate::policy::service_policy::{Binding, Margins, NewTargets, OnDrift, OnInconclusive, Tolerated};
+use crate::policy::service_policy::{Binding, Margins, NewTargets, OnDrift, OnInconclusive, TargetsWarmUp, Tolerated};
 use crate::weight::Weight;
 use serde_json::json;
 
@@ -128,14 +128,24 @@ fn the_judge_is_on_unless_it_is_switched_off() {
 #[test]
 fn what_the_judge_tolerates_can_be_chosen_in_part_and_is_stored_only_then() {
     let of = |judge: &Value| decode_service(&with("users", &json!({ "judge": judge }))).unwrap();
-    for judge in [json!(true), json!({}), json!({ "factor": 1.5, "alpha": 0.001, "margins": { "slow": 2 } })] {
+    for judge in [
+        json!(true),
+        json!({}),
+        json!({ "factor": 1.5, "alpha": 0.001, "margins": { "slow": 1 },
+        "cap": 2, "slowMilliseconds": 10, "warmUp": { "requests": 2000, "minutes": 5, "errors": false } }),
+    ] {
         let policy = of(&judge);
         assert_eq!((policy.judge, policy.tolerated), (true, Tolerated::default()), "{judge}");
         assert!(!serde_json::to_value(&policy).unwrap().as_object().unwrap().contains_key("tolerated"));
     }
-    let chosen = of(&json!({ "factor": 2, "margins": { "errors": 0.5, "clientErrors": 3 }, "alpha": 0.01 }));
-    let margins = Margins { errors: 0.5, slow: 2.0, client_errors: 3.0 };
-    assert_eq!(chosen.tolerated, Tolerated { factor: 2.0, margins, alpha: 0.01 });
+    let chosen = of(&json!({
+        "factor": 2, "margins": { "errors": 0.5, "clientErrors": 3, "verySlow": 1 }, "cap": 4, "alpha": 0.01,
+        "slowMilliseconds": 25, "warmUp": { "requests": 500, "errors": true },
+    }));
+    let margins = Margins { errors: 0.5, very_slow: 1.0, client_errors: 3.0, ..Margins::default() };
+    let warm_up = TargetsWarmUp { requests: 500, minutes: 5, errors: true };
+    let expected = Tolerated { factor: 2.0, margins, cap: 4.0, alpha: 0.01, slow_milliseconds: 25, warm_up };
+    assert_eq!(chosen.tolerated, expected);
     let stored = serde_json::to_value(&chosen).unwrap();
     assert_eq!(serde_json::from_value::<ServicePolicy>(stored).unwrap(), chosen);
     // A service's judge replaces that of the defaults as a whole.
@@ -154,14 +164,18 @@ fn what_the_judge_tolerates_can_be_chosen_in_part_and_is_stored_only_then() {
 fn every_problem_of_what_is_tolerated_is_named_with_its_path() {
     check(
         &json!({ "judge": { "factor": 0.9, "alfa": 1, "alpha": 0, "margins": { "errors": -1, "slow": "2",
-            "latency": 3 } } }),
+            "latency": 3 }, "cap": -2, "slowMilliseconds": 2.5, "warmUp": { "requests": "all", "second": 3 } } }),
         &[
-            "services[0].judge.alfa: unknown field; expected one of factor, margins, alpha",
+            "services[0].judge.alfa: unknown field; expected one of factor, margins, cap, alpha, slowMilliseconds, warmUp",
             "services[0].judge.factor: 0.9: expected a number from 1 to 10",
             "services[0].judge.alpha: 0: expected a number from 0.000001 to 0.05",
-            "services[0].judge.margins.latency: unknown field; expected one of errors, slow, clientErrors",
+            "services[0].judge.margins.latency: unknown field; expected one of errors, slow, verySlow, clientErrors",
             "services[0].judge.margins.errors: -1: expected a number from 0 to 50",
             "services[0].judge.margins.slow: \"2\": expected a number from 0 to 50",
+            "services[0].judge.cap: -2: expected a number from 0 to 50",
+            "services[0].judge.slowMilliseconds: 2.5: expected a whole number from 0 to 60000",
+            "services[0].judge.warmUp.second: unknown field; expected one of requests, minutes, errors",
+            "services[0].judge.warmUp.requests: \"all\": expected a whole number from 0 to 1000000",
         ],
     );
     check(
@@ -202,8 +216,8 @@ fn every_problem_is_named_at_once_with_its_path() {
             "default: unknown field (did you mean \"defaults\"?)",
             "fleet: empty: expected the fleet's name",
             "defaults.name: unknown field; expected one of schedule, alarms, guardAlarms, minHealthy, \
-             newHealthyShare, judge, minBake, onInconclusive, onDrift, allowManagedBy, oldHealthyShare, slice, \
-             maxHold, targetsTimeout, hooks",
+             newHealthyShare, judge, minBake, onInconclusive, onNoTraffic, onDrift, allowManagedBy, oldHealthyShare, \
+             slice, maxHold, targetsTimeout, hooks",
             "defaults.scedule: unknown field (did you mean \"schedule\"?)",
             "defaults.schedule: \"canari\": expected canary, linear or a list of steps (did you mean \"canary\"?)",
             "defaults.minHealthy: 0: expected a whole number from 1 to 1000",

@@ -1,7 +1,10 @@
 //! What must hold for every series: validity under the null, monotony, and the published recurrence at every look.
 
-use super::one_minute::{Counts, log_payment};
-use super::{Evidence, MetricKind, MetricSeries, Minute, Parameters, Series, Tolerance, Verdict, harm::Harm, judge};
+use crate::judge::one_minute::{Counts, log_payment};
+use crate::judge::{
+    Before, Evidence, MetricKind, MetricSeries, Minute, Parameters, Series, Tolerance, Verdict, WarmUp, harm::Harm,
+    judge,
+};
 use proptest::prelude::*;
 
 /// Rounding, in sums of up to a few thousand products.
@@ -102,11 +105,12 @@ proptest! {
         old_chance in 0.0..0.5_f64, new_requests in 1..4_u64, old_requests in 1..4_u64,
         start in prop::sample::select(vec![0_u32, 1, 5]), dispersion in 1.0..5.0_f64, horizon in 2..60_u32,
     ) {
-        let tolerance = Tolerance { ratio: 1.5, fail_margin: 0.05, pass_margin: 0.1 };
+        let tolerance = Tolerance { ratio: 1.5, fail_margin: 0.05, pass_margin: 0.1, most: None };
         let new_chance = 1.5 * old_chance + 0.05;
         let new = distribution(&vec![new_chance; usize::try_from(new_requests).unwrap()]);
         let old = distribution(&vec![old_chance; usize::try_from(old_requests).unwrap()]);
-        let mut worlds = vec![(1.0, Harm::new(MetricKind::Errors, tolerance, dispersion, horizon))];
+        let before = Before { dispersion, old_share: None };
+        let mut worlds = vec![(1.0, Harm::new(MetricKind::Errors, tolerance, before, horizon))];
         for age in start..start + 3 {
             let mut next = Vec::new();
             for (before, harm) in &worlds {
@@ -154,8 +158,14 @@ fn minutes() -> impl Strategy<Value = Vec<Minute>> {
     })
 }
 
+/// Of targets that were warm from the start.
+fn parameters(horizon: u32) -> Parameters {
+    Parameters { warm_up: WarmUp::NONE, ..Parameters::new(horizon) }
+}
+
 fn series() -> impl Strategy<Value = Series> {
-    let metric = (1.0..=5.0_f64, minutes()).prop_map(|(dispersion, minutes)| MetricSeries { dispersion, minutes });
+    let metric =
+        (1.0..=5.0_f64, minutes()).prop_map(|(dispersion, minutes)| MetricSeries::of_one_pair(dispersion, minutes));
     prop::collection::btree_map(prop::sample::select(MetricKind::ALL.to_vec()), metric, 1..=3)
         .prop_map(|metrics| Series { metrics })
 }
@@ -168,13 +178,15 @@ fn severity(verdict: Verdict) -> u8 {
     }
 }
 
-/// The published recurrence, line by line, for one metric. Its state is all that it knows of the past.
+/// The published recurrence, line by line, for one metric. Its state is all that it knows of the past. Slowness is
+/// weighed twice: against the old cluster, and against the share that is slow by definition.
 struct Recurrence {
     kind: MetricKind,
     tolerance: Tolerance,
     dispersion: f64,
     horizon: u32,
     fortunes: [f64; 4],
+    alone: Option<(f64, [f64; 4])>,
     seen: u32,
     bad: u64,
     window: [u64; 4],
@@ -188,7 +200,10 @@ impl Recurrence {
 
     fn new(kind: MetricKind, tolerance: Tolerance, dispersion: f64, horizon: u32) -> Self {
         let fortunes = [f64::NEG_INFINITY; 4];
+        let line = tolerance.ratio * 0.05 + tolerance.fail_margin;
+        let alone = (kind == MetricKind::Slow).then_some((line, fortunes));
         Self {
+            alone,
             kind,
             tolerance,
             dispersion,
@@ -214,7 +229,7 @@ impl Recurrence {
         let (new_bad, old_bad) = (minute.new_bad.min(new), minute.old_bad.min(old));
         #[expect(clippy::cast_precision_loss, reason = "small")]
         let [kc, nc, kb, nb] = [new_bad, new, old_bad, old].map(|count| count as f64);
-        let Tolerance { ratio, fail_margin, pass_margin } = self.tolerance;
+        let Tolerance { ratio, fail_margin, pass_margin, .. } = self.tolerance;
         let log_payment = |delta: f64, r: f64| {
             let p0 = ratio * nc / (ratio * nc + nb);
             let d = 1.0 + (r - 1.0) * p0;
@@ -244,6 +259,12 @@ impl Recurrence {
         for (fortune, r) in self.fortunes.iter_mut().zip(Self::HARM) {
             *fortune = plus(*fortune, stake.ln()) + (log_payment(fail_margin, r) / self.dispersion).min(cap.ln());
         }
+        if let Some((line, fortunes)) = &mut self.alone {
+            for (fortune, r) in fortunes.iter_mut().zip(Self::HARM) {
+                let payment = (kc * r.ln() - *line * nc * (r - 1.0)) / self.dispersion;
+                *fortune = plus(*fortune, stake.ln()) + payment.min(cap.ln());
+            }
+        }
         if age >= 2 {
             for (fine, r) in self.fine.iter_mut().zip(Self::FINE) {
                 *fine += log_payment(pass_margin, r) / self.dispersion;
@@ -252,7 +273,8 @@ impl Recurrence {
     }
 
     fn ln_mean(&self) -> f64 {
-        self.fortunes.into_iter().fold(f64::NEG_INFINITY, plus) - 4.0_f64.ln()
+        let mean = |fortunes: [f64; 4]| fortunes.into_iter().fold(f64::NEG_INFINITY, plus) - 4.0_f64.ln();
+        self.alone.map_or(f64::INFINITY, |(_, fortunes)| mean(fortunes)).min(mean(self.fortunes))
     }
 
     fn ln_pass(&self) -> f64 {
@@ -275,15 +297,17 @@ proptest! {
     fn more_bad_requests_never_speak_for_the_new_cluster(
         series in series(), chosen in any::<prop::sample::Index>(), more in 1..5_000_u64,
     ) {
-        let parameters = Parameters::new(60);
+        let parameters = parameters(60);
         let before = judge(&series, &parameters);
-        for (&kind, metric) in &series.metrics {
+        for &kind in series.metrics.keys() {
             let mut worse = series.clone();
-            worse.metrics.get_mut(&kind).unwrap().minutes[chosen.index(metric.minutes.len())].new_bad += more;
+            let minutes = &mut worse.metrics.get_mut(&kind).unwrap().pairs[0].minutes;
+            let place = chosen.index(minutes.len());
+            minutes[place].new_bad += more;
             let after = judge(&worse, &parameters);
             prop_assert!(severity(after.verdict) >= severity(before.verdict), "{before:?} {after:?}");
-            let (before, after) = (before.metrics[&kind], after.metrics[&kind]);
-            prop_assert!(ln_fail(&after) >= ln_fail(&before) - ROUNDING, "{before:?} {after:?}");
+            let (before, after) = (&before.metrics[&kind], &after.metrics[&kind]);
+            prop_assert!(ln_fail(after) >= ln_fail(before) - ROUNDING, "{before:?} {after:?}");
             prop_assert!(after.ln_pass <= before.ln_pass + ROUNDING, "{before:?} {after:?}");
             prop_assert!(after.bad >= before.bad);
         }
@@ -294,19 +318,20 @@ proptest! {
         series in series(), gaps in prop::collection::vec((any::<prop::sample::Index>(), 0..50_u64, any::<bool>()),
             0..8),
     ) {
-        let parameters = Parameters::new(60);
+        let parameters = parameters(60);
         let mut gappy = series.clone();
         for metric in gappy.metrics.values_mut() {
+            let minutes = &mut metric.pairs[0].minutes;
             for (place, requests, at_new) in &gaps {
-                let place = place.index(metric.minutes.len());
+                let place = place.index(minutes.len());
                 // Next to a minute of the same age, so no step begins with it.
-                let age = metric.minutes[place].age;
+                let age = minutes[place].age;
                 let empty = if *at_new {
                     Minute { age, new_bad: requests / 2, new: *requests, ..Minute::default() }
                 } else {
                     Minute { age, old_bad: requests / 2, old: *requests, ..Minute::default() }
                 };
-                metric.minutes.insert(if age == 0 { place } else { place + 1 }, empty);
+                minutes.insert(if age == 0 { place } else { place + 1 }, empty);
             }
         }
         let (without, with) = (judge(&series, &parameters), judge(&gappy, &parameters));
@@ -322,7 +347,7 @@ proptest! {
         kind in prop::sample::select(MetricKind::ALL.to_vec()),
         late in any::<prop::sample::Index>(), corrected in minute(),
     ) {
-        let parameters = Parameters::new(horizon);
+        let parameters = parameters(horizon);
         let mut corrected_minutes = minutes.clone();
         let place = late.index(minutes.len());
         let (new_bad, new, old_bad, old) = corrected;
@@ -331,11 +356,11 @@ proptest! {
             let mut recurrence = Recurrence::new(kind, parameters.tolerance(kind), dispersion, horizon);
             for look in 1..=read.len() {
                 recurrence.take(read[look - 1]);
-                let metric = MetricSeries { dispersion, minutes: read[..look].to_vec() };
+                let metric = MetricSeries::of_one_pair(dispersion, read[..look].to_vec());
                 let judgement = judge(&Series { metrics: [(kind, metric)].into() }, &parameters);
-                let evidence = judgement.metrics[&kind];
+                let evidence = &judgement.metrics[&kind];
                 prop_assert_eq!((evidence.bad, evidence.window), (recurrence.bad, recurrence.window), "look {}", look);
-                let (found, held) = (ln_fail(&evidence), recurrence.ln_mean());
+                let (found, held) = (ln_fail(evidence), recurrence.ln_mean());
                 let alike = found.total_cmp(&held).is_eq() || (found - held).abs() <= 1e-7 * held.abs().max(1.0);
                 prop_assert!(alike, "look {look}: {found}, expected {held}");
                 let expected = recurrence.ln_pass();
