@@ -13,6 +13,7 @@ mod hooks;
 mod judging;
 mod migrating;
 mod new_rules;
+mod observing;
 mod pace;
 mod planning;
 mod resuming;

@@ -5,6 +5,7 @@ use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
 use crossfade_domain::plan::{Plan, PlannedRoute};
+use crossfade_domain::policy::gates::Gates;
 use crossfade_domain::policy::service_policy::{
     Binding, GuardAlarms, Hooks, NewTargets, OnDrift, OnInconclusive, OnNoTraffic, Schedule, ScheduleStep,
     ServicePolicy,
@@ -116,5 +117,6 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         max_hold_seconds: 3600,
         targets_timeout_seconds: 600,
         hooks: Hooks::default(),
+        gates: Gates::default(),
     }
 }

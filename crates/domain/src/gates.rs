@@ -8,6 +8,5 @@ pub mod health;
 pub mod history_budget;
 pub mod judge;
 pub mod operator;
-pub mod opinion;
 pub mod readiness;
 pub mod verdict;

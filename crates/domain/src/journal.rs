@@ -9,6 +9,7 @@
 //! | `rollback`, `hook` | what a head keeps of a rollback and of the last hook |
 //! | `due_hook` | which hook has to be called next |
 //! | `hook_answer` | what a hook says of the requests with which it has warmed the new targets |
+//! | `observation` | when it is recorded what a gate that only observes would have done |
 //! | `wording` | an event in words: a line for people, and what is announced to others |
 //! | `cursor` | what the state machines pass from state to state |
 //!
@@ -22,6 +23,7 @@ mod event;
 mod head;
 pub mod hook;
 pub mod hook_answer;
+mod observation;
 mod rollback;
 mod transitions;
 pub mod wording;

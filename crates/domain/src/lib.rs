@@ -7,6 +7,7 @@
 //! | `load_balancer` | what a load balancer stores, in our words, and the tags that make a group ours |
 //! | `weight`, `routing` | shares as integers; every edit that a route may get; drift |
 //! | `alarms` | alarms that guard a migration; guard alarms, which Crossfade creates, with their thresholds and tags |
+//! | `opinion` | what a gate votes for, and why: to continue, to hold, to halt or to roll back |
 //! | `gates` | what can stop a migration: alarms, an operator's pause, health, ...; the verdict, and when a bake ends |
 //! | `judge`, `comparison` | the statistical comparison of new with old, and the figures that it is made from |
 //! | `rollback` | the way back: who may begin it, even of a halted migration; when it is withheld; what a route gets |
@@ -24,6 +25,7 @@ pub mod journal;
 pub mod judge;
 pub mod load_balancer;
 pub mod names;
+pub mod opinion;
 pub mod plan;
 pub mod planner;
 pub mod policy;

@@ -5,6 +5,7 @@ mod address_family;
 mod adopted;
 mod alarms;
 pub(crate) mod findings;
+mod gates;
 mod guard_warnings;
 pub mod inventory;
 mod name;
@@ -71,6 +72,7 @@ pub fn plan(
     }
     alarms::check(policy, inventory, &mut findings);
     address_family::of_targets(policy, &mut findings);
+    gates::check(policy, &mut findings);
     old_groups::check(policy, inventory, &old_groups, &mut findings);
     owners::check(policy, inventory, &old_groups, &migration, &mut findings);
     let mut routes = routes::plan(policy, inventory, &old_groups, &mut findings);

@@ -23,5 +23,5 @@ mod withheld;
 pub use after_the_end::revise_after_the_end;
 pub use round::{Round, RouteWrite, plan_round, step};
 pub use way_back::{Step, WayBack, way_back, way_back_by_tags};
-pub use who_may_roll_back::{Admission, Cause, admission};
+pub use who_may_roll_back::{Admission, Cause, admission, only_observes};
 pub use withheld::{GroupHealth, Withheld};

@@ -14,9 +14,9 @@ pub use names::{NEW_PORT, new_target_id, old_group_name};
 pub use schema::scenario_schema;
 
 use crate::traffic::cluster::ClusterFault;
-use crossfade_domain::gates::opinion::Gate;
 use crossfade_domain::journal::Trigger;
 use crossfade_domain::names::ServiceName;
+use crossfade_domain::opinion::Gate;
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use crossfade_domain::weight::Weight;
 use serde::{Deserialize, Serialize};

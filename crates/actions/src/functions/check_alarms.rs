@@ -9,7 +9,7 @@ use crate::reads::comparison::compare;
 use crate::reads::deadline::Deadline;
 use crate::reads::health::health;
 use crate::routes::{list, read};
-use crossfade_domain::gates::verdict::{SliceInputs, SliceVerdict, verdict};
+use crossfade_domain::gates::verdict::{SliceInputs, SliceVerdict, observations, verdict};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::load_balancer::group::TargetHealth;
@@ -73,7 +73,12 @@ async fn check(ports: &Ports, migration: &mut Migration) -> Result<Cursor, Actio
         now: ports.clock.now(),
     };
     let said = verdict(&inputs);
+    let observed = observations(&inputs);
     let step = head.verified_step.unwrap_or(0);
+    // A rollback does not wait for this record.
+    if said.verdict != NextStep::RollBack {
+        migration.observe(ports, &observed).await?;
+    }
     if said.verdict == NextStep::Halt {
         return migration.halt(ports, step, &said.reason).await;
     }

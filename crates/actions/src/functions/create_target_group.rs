@@ -65,7 +65,7 @@ async fn adopt_or_create(
 ) -> Result<TargetGroup, ActionError> {
     let Migration { head, plan } = migration;
     let (service, name) = (&head.service, &group.new_name);
-    let guards = tags::tags(&plan.alarms(), head.since);
+    let guards = tags::of_plan(plan, head.since);
     let stack = ports.tagging.stack();
     let doing = |what: &str| format!("{what} target group {name}");
     let existing =

@@ -124,7 +124,7 @@ async fn tag_as_migrated(ports: &Ports, migration: &Migration) -> Option<String>
 /// nothing there when the table does not answer. Where that is denied, the migration ends all the same, since all its
 /// traffic is on healthy targets: returns what is left to do by hand. The tag that says so keeps a rollback away.
 async fn remove_alarm_tags(ports: &Ports, migration: &Migration) -> Result<Option<String>, ActionError> {
-    let keys: Vec<String> = tags::tags(&migration.plan.alarms(), migration.head.since).into_keys().collect();
+    let keys: Vec<String> = tags::of_plan(&migration.plan, migration.head.since).into_keys().collect();
     if keys.is_empty() {
         return Ok(None);
     }

@@ -2,6 +2,7 @@
 
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
+use crate::migration::write_journal::observe;
 use crate::ports::{Ports, RollBackOrder, Started};
 use crate::reads::deadline::within;
 use crate::reads::journal::head_of;
@@ -11,7 +12,8 @@ use crate::rollback::write_lanes::WriteLanes;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::rollback::Cause;
+use crossfade_domain::opinion::{Gate, Opinion, Vote};
+use crossfade_domain::rollback::{Cause, only_observes};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, join_all};
 use jiff::Timestamp;
@@ -32,6 +34,8 @@ const REASON_CHARACTERS: usize = 300;
 /// again. It begins no write after 45 s: what is left then is begun at once by another `roll-back-service`.
 /// Returns `{"alarm", "state", "services":
 /// [{"service", "migration"?, "did", "execution"?}]}`.
+///
+/// Where the policy lets the alarms only observe, it records what it would have done, and moves nothing.
 ///
 /// When the table does not answer, it finds the new groups by the tags that name the alarm and removes them from every
 /// route. The rest is left to `roll-back-service`, which waits for the table. When the table fails halfway, it does the
@@ -187,6 +191,9 @@ impl<'a> Reaction<'a> {
             Ok(Err(report)) => return Found::Done(Ok(report)),
             Err(error) => return Found::Done(self.roll_back_by_tags(service, error).await),
         };
+        if only_observes(Gate::Alarms, &open.plan, &open.head) {
+            return Found::Done(self.observe(open.head).await);
+        }
         if open.head.phase == Phase::Planned {
             return Found::Untouched(Box::new(open));
         }
@@ -215,6 +222,16 @@ impl<'a> Reaction<'a> {
             return Ok(Err(report(&head, "nothing: the alarm changed before the migration began")));
         }
         Migration::of(self.ports, head).await.map(Ok)
+    }
+
+    /// Records what the alarm would have done to a service whose alarms only observe. Moves nothing.
+    async fn observe(&self, mut head: Head) -> Did {
+        let Cause { cause, caused_at, .. } = self.change.cause();
+        let opinion = Opinion { caused_at: Some(caused_at), ..Opinion::new(Gate::Alarms, Vote::RollBack, cause) };
+        match observe(self.ports, &mut head, &[opinion]).await {
+            Err(error) if error.class() != ErrorClass::Superseded => Err(error),
+            _ => Ok(report(&head, "nothing: the alarms of this service only observe")),
+        }
     }
 
     /// Reports the result for a service. Where its routes are not back, `roll-back-service` begins at once with what

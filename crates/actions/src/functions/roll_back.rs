@@ -15,8 +15,9 @@ use crate::rollback::return_routes::return_again;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::opinion::Gate;
 use crossfade_domain::plan::Plan;
-use crossfade_domain::rollback::{Admission, Cause, admission};
+use crossfade_domain::rollback::{Admission, Cause, admission, only_observes};
 use crossfade_domain::settle::SETTLE_SECONDS;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -192,6 +193,11 @@ async fn act(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor, Ac
         Err(error) => return roll_back_by_tags(ports, request, error).await,
     };
     let head = &migration.head;
+    if cause.trigger == Trigger::AlarmEvent && only_observes(Gate::Alarms, &migration.plan, head) {
+        let reason =
+            format!("nothing was rolled back, because the alarms of {} only observe: {}", head.service, cause.cause);
+        return Ok(Cursor { error: Some(Refusal::Refused), ..answer(head, NextStep::Refused, reason) });
+    }
     if head.phase == Phase::Halted && !cause.may_move_halted() {
         let reason = head.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned());
         return Ok(migration.answer(0, NextStep::Halt, reason));
@@ -264,7 +270,7 @@ async fn roll_back_by_tags(ports: &Ports, request: &RollBack, table: ActionError
         return Err(table);
     }
     tracing::error!(%service, error = table.chain(), "rolling back without the table");
-    let taken = match remove_new_groups(ports, service).await {
+    let taken = match remove_new_groups(ports, service, request.trigger).await {
         Ok(taken) => taken,
         Err(error) if table.class() == ErrorClass::Transient => {
             tracing::error!(%service, error = error.chain(), "rolling back without the table failed");

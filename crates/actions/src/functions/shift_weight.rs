@@ -15,6 +15,7 @@ use crossfade_domain::gates::verdict::{held_too_long, held_wait_seconds, seconds
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::load_balancer::same_actions::equivalent;
+use crossfade_domain::opinion::Gate;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
 use futures::FutureExt as _;
@@ -142,7 +143,8 @@ async fn objection(
     }
     let weight = plan.step(step).map_or(Weight::ZERO, |step| step.weight);
     let NewSide { unhealthy, not_ready } = new_side(ports, plan, head, weight).await?;
-    if let Some(reason) = unhealthy.as_ref().filter(|_| exposed && !begun) {
+    let acts = !plan.policy.gates.observes(Gate::Health);
+    if let Some(reason) = unhealthy.as_ref().filter(|_| exposed && !begun && acts) {
         // What the gates would say of an unhealthy new side with traffic, a slice earlier.
         return Ok(Some(migration.answer(step, NextStep::RollBack, format!("health: {reason}"))));
     }

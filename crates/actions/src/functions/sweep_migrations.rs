@@ -1,6 +1,7 @@
 //! `sweep-migrations`: a migration whose execution has died is rolled back.
 
 use crate::error::{ActionError, Doing as _};
+use crate::migration::write_journal::observe;
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
 use crate::reads::alarms::alarms_since;
 use crate::reads::deadline::within;
@@ -8,6 +9,8 @@ use crate::reads::health::too_few_in_use;
 use crate::reads::journal::{open_heads, plan_of};
 use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::journal::{Head, Phase, Trigger};
+use crossfade_domain::opinion::{Gate, Opinion, Vote};
+use crossfade_domain::rollback::only_observes;
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -36,6 +39,8 @@ const GUARD_WITHIN: Duration = Duration::from_secs(20);
 /// - whose rollback was begun and left;
 /// - that has halted, if its new side has traffic and is unhealthy, or one of its alarms fires or has fired. If it has
 ///   halted in a rollback, that is retried once in ten minutes.
+///
+/// Where alarms or health only observe, it records what they would have done, and leaves the migration where it is.
 ///
 /// The migrations that have not halted are checked first. All are checked side by side, and every call has a deadline
 /// of its own, so one that hangs delays no other. Any other halted migration is left where it is and reported. Returns
@@ -156,13 +161,22 @@ async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option
             too_few_in_use(ports, &plan, head)
         ),
     );
-    if let Ok(Some(cause)) = alarm {
-        return Ok(Some((Trigger::AlarmEvent, cause)));
+    let unhealthy = |reason| format!("unhealthy while the migration was halted: {reason}");
+    let health = health.map(|reason| reason.map(unhealthy));
+    let (mut observed, mut failure) = (Vec::new(), None);
+    for (gate, trigger, danger) in [(Gate::Alarms, Trigger::AlarmEvent, alarm), (Gate::Health, Trigger::Health, health)]
+    {
+        match danger {
+            Ok(None) => {}
+            Ok(Some(cause)) if only_observes(gate, &plan, head) => {
+                observed.push(Opinion::new(gate, Vote::RollBack, cause));
+            }
+            Ok(Some(cause)) => return Ok(Some((trigger, cause))),
+            Err(error) => _ = failure.get_or_insert(error),
+        }
     }
-    if let Some(reason) = health? {
-        return Ok(Some((Trigger::Health, format!("unhealthy while the migration was halted: {reason}"))));
-    }
-    alarm.map(|_| None)
+    observe(ports, &mut head.clone(), &observed).await?;
+    failure.map_or(Ok(None), Err)
 }
 
 /// The alarm that fires, or has fired: since the locks were taken, or, after a rollback that halted, since that halt.

@@ -6,6 +6,7 @@ use crate::ports::{LedgerError, Ports};
 use crate::reads::deadline::within;
 use crate::reads::journal::head_of;
 use crossfade_domain::journal::{EventKind, Head};
+use crossfade_domain::opinion::Opinion;
 use crossfade_domain::plan::Plan;
 use std::time::Duration;
 
@@ -36,6 +37,14 @@ impl Migration {
         record(ports, &mut self.head, decide).await
     }
 
+    /// Records what gates that only observe would have done, where that has changed.
+    ///
+    /// # Errors
+    /// As [`record`].
+    pub(crate) async fn observe(&mut self, ports: &Ports, opinions: &[Opinion]) -> Result<(), ActionError> {
+        observe(ports, &mut self.head, opinions).await
+    }
+
     /// As [`record`], and releases every lock and index entry of the plan in the same transaction.
     ///
     /// # Errors
@@ -47,6 +56,17 @@ impl Migration {
     ) -> Result<(), ActionError> {
         write(ports, &mut self.head, Continue::UnderTheGeneration, Some(&self.plan), |head| Ok(decide(head))).await
     }
+}
+
+/// As [`Migration::observe`], for a head.
+///
+/// # Errors
+/// As [`record`].
+pub(crate) async fn observe(ports: &Ports, head: &mut Head, opinions: &[Opinion]) -> Result<(), ActionError> {
+    for opinion in opinions {
+        record(ports, head, |now| now.observe(opinion)).await?;
+    }
+    Ok(())
 }
 
 /// Records what `decide` says of the head, and moves the head on; where it says none, nothing is recorded. When another

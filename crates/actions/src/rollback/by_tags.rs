@@ -7,6 +7,7 @@ use crate::reads::health::health_of_pair;
 use crate::retry::retry;
 use crate::routes::read::not_seen;
 use crossfade_domain::alarms::tags;
+use crossfade_domain::journal::Trigger;
 use crossfade_domain::load_balancer::action::{forward_of, share_of};
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup, healthy_count};
 use crossfade_domain::load_balancer::our_tags::tag;
@@ -39,8 +40,13 @@ pub(crate) struct RemovedGroups {
 /// stays. The second check, which waits for the table, then gives each route its exact baseline.
 ///
 /// # Errors
-/// The load balancer's; `Internal` where no group carries the service's tag.
-pub(crate) async fn remove_new_groups(ports: &Ports, service: &ServiceName) -> Result<RemovedGroups, ActionError> {
+/// The load balancer's; `Internal` where no group carries the service's tag, and where an alarm asks whose service's
+/// alarms only observe.
+pub(crate) async fn remove_new_groups(
+    ports: &Ports,
+    service: &ServiceName,
+    trigger: Option<Trigger>,
+) -> Result<RemovedGroups, ActionError> {
     let doing = format!("looking for the new target groups of {service} by their tags");
     let groups = ask(ports, SEARCH_WITHIN, &doing, || ports.tagging.groups_of_service(service)).await?;
     if groups.is_empty() {
@@ -49,6 +55,12 @@ pub(crate) async fn remove_new_groups(ports: &Ports, service: &ServiceName) -> R
     if groups.iter().all(|(_, tags)| tags.contains_key(tag::MIGRATED)) {
         return Err(ActionError::Internal(format!(
             "the target groups of {service} are tagged as migrated; only the table can say what is to be rolled back"
+        )));
+    }
+    let observed = |(_, tags): &(TargetGroup, Tags)| tags.contains_key(tags::OBSERVED);
+    if trigger == Some(Trigger::AlarmEvent) && groups.iter().any(observed) {
+        return Err(ActionError::Internal(format!(
+            "the target groups of {service} are tagged as those of a migration whose alarms only observe"
         )));
     }
     remove_these_groups(ports, groups).await

@@ -5,11 +5,15 @@
 //! value is the time since when the migration holds its locks, and as much of the name as a tag can show.
 
 use crate::load_balancer::group::Tags;
+use crate::opinion::Gate;
+use crate::plan::Plan;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// The beginning of every such key.
 pub const PREFIX: &str = "crossfade:alarm-";
+/// Says that the alarms of a group's migration only observe.
+pub const OBSERVED: &str = "crossfade:alarm-observed";
 /// The most alarms that are named in tags: a resource has 50 tags, and some are ours and some the account's.
 pub const MAX_NAMED_ALARMS: usize = 40;
 /// The longest value of a tag.
@@ -25,6 +29,15 @@ pub fn key(alarm: &str) -> String {
 /// Whether a group's tags name an alarm.
 pub fn is_guarded(tags: &Tags) -> bool {
     tags.keys().any(|key| key.starts_with(PREFIX))
+}
+
+/// The tags of a plan's alarms. Where they only observe, none is named, so that none finds the groups, and one tag says
+/// so to a rollback that an alarm has asked for.
+pub fn of_plan(plan: &Plan, since: Timestamp) -> Tags {
+    if plan.policy.gates.observes(Gate::Alarms) {
+        return Tags::from([(OBSERVED.to_owned(), since.to_string())]);
+    }
+    tags(&plan.alarms(), since)
 }
 
 /// The tags of a migration that took its locks at `since`, for the first [`MAX_NAMED_ALARMS`] of its alarms.

@@ -2,7 +2,7 @@
 
 use crate::alarms::alarm::AlarmState;
 use crate::alarms::quiet::{AlarmsRead, Objection, objections};
-use crate::gates::opinion::{Gate, Opinion, Vote};
+use crate::opinion::{Gate, Opinion, Vote};
 use jiff::Timestamp;
 
 /// Votes as the alarms demand. An alarm that fires, or fired at or after `since`, rolls back even if it is quiet again.

@@ -1,7 +1,7 @@
 //! The opinion about drift: of the routes of the plan, and of routes that the plan does not have.
 
-use crate::gates::opinion::{Gate, Opinion, Vote};
 use crate::names::ServiceName;
+use crate::opinion::{Gate, Opinion, Vote};
 use crate::policy::service_policy::OnDrift;
 use crate::routing::drift::Drift;
 use crate::routing::stray::{StrayRoute, describe};

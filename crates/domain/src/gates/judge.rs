@@ -1,7 +1,7 @@
 //! The judge's opinion.
 
-use crate::gates::opinion::{Gate, Opinion, Vote};
 use crate::judge::{Inconclusive, Judgement, Verdict};
+use crate::opinion::{Gate, Opinion, Vote};
 use crate::policy::document::written_duration;
 use crate::policy::service_policy::{OnInconclusive, OnNoTraffic};
 use crate::weight::Weight;

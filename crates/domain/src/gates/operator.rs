@@ -1,7 +1,7 @@
 //! What an operator's `pause`, `continue` and `abort` do to a migration.
 
-use super::opinion::{Gate, Opinion, Vote};
 use crate::journal::Head;
+use crate::opinion::{Gate, Opinion, Vote};
 
 /// The opinion that follows from the commands: an abort rolls back, a pause holds the next shift.
 pub fn operator_opinion(head: &Head) -> Opinion {

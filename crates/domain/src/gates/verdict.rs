@@ -7,6 +7,8 @@
 //! A shift that had to wait comes here too, because no traffic may go unwatched. A shift that was begun must not stay
 //! half done: pause, capacity and an inconclusive judge then hold nothing, and `shift-weight` completes the shift or
 //! takes it back (invariant 3). A gate that cannot be read still holds.
+//!
+//! A gate that only observes objects to nothing; its reason says what it would have done.
 
 use crate::alarms::quiet::AlarmsRead;
 use crate::gates::alarms::alarms_opinion;
@@ -15,12 +17,12 @@ use crate::gates::drift::{drift_opinion, stray_opinion};
 use crate::gates::health::{is_in_no_route, new_group_verdict};
 use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
 use crate::gates::operator::operator_opinion;
-use crate::gates::opinion::{Gate, Opinion, Vote};
 use crate::gates::readiness;
 use crate::journal::cursor::NextStep;
 use crate::journal::{Head, Phase, Trigger};
 use crate::load_balancer::group::{TargetHealth, healthy_count};
 use crate::names::TargetGroupArn;
+use crate::opinion::{Gate, Opinion, Vote};
 use crate::plan::Plan;
 use crate::policy::document::written_duration;
 use crate::policy::service_policy::{ScheduleStep, ServicePolicy};
@@ -100,7 +102,9 @@ pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
         }
         Phase::Planned | Phase::Moving | Phase::Migrated | Phase::Refused => {}
     }
-    let opinions = opinions(inputs);
+    let gates = &inputs.plan.policy.gates;
+    let counted = |opinion: Opinion| if gates.observes(opinion.gate) { opinion.observed() } else { opinion };
+    let opinions: Vec<Opinion> = opinions(inputs).into_iter().map(counted).collect();
     if let Some(reason) = &head.rollback_decided
         && opinions.iter().all(|opinion| opinion.vote < Vote::RollBack)
     {
@@ -123,6 +127,15 @@ pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
         Vote::Halt => decided(NextStep::Halt, first.gate, 0, reason),
         Vote::Hold | Vote::GoOn => held(inputs, NextStep::Hold, first.gate, reason),
     }
+}
+
+/// What the gates vote for that only observe, for the journal.
+pub fn observations(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
+    let gates = &inputs.plan.policy.gates;
+    if gates.observing.is_empty() || inputs.head.phase != Phase::Moving {
+        return Vec::new();
+    }
+    opinions(inputs).into_iter().filter(|opinion| gates.observes(opinion.gate)).collect()
 }
 
 fn reasons<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> String {
@@ -248,7 +261,8 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     let elapsed = seconds_between(verified_at, inputs.now);
     // The judge may end the bake early, but not before this time.
     let early_end = plan.policy.early_end_seconds(number);
-    let passed = matches!(&inputs.judge, Some(Ok(reading)) if reading.passes());
+    let acts = !plan.policy.gates.observes(Gate::Judge);
+    let passed = acts && matches!(&inputs.judge, Some(Ok(reading)) if reading.passes());
     let ends_early = passed && early_end.is_some_and(|least| elapsed >= least);
     if elapsed < bake_seconds && !ends_early {
         let next = early_end.filter(|least| elapsed < *least).unwrap_or(bake_seconds);

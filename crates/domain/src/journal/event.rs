@@ -6,6 +6,7 @@ use super::hook::HookPoint;
 use super::rollback::Trigger;
 use crate::load_balancer::route::RouteId;
 use crate::names::{LoadBalancerArn, MigrationId, TargetGroupArn};
+use crate::opinion::Vote;
 use crate::routing::drift::Drift;
 use crate::weight::Weight;
 use jiff::Timestamp;
@@ -99,6 +100,18 @@ pub enum EventKind {
         verdict: NextStep,
         /// Which gate decided, and why.
         reason: String,
+    },
+    /// A gate that only observes has changed its mind.
+    Observed {
+        /// The gate's name.
+        gate: String,
+        /// What it would have done; to continue where it no longer objects.
+        vote: Vote,
+        /// Why; empty where it does not object.
+        reason: String,
+        /// When the cause arose, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caused_at: Option<Timestamp>,
     },
     /// A hook is about to be called by a machine.
     HookCalled {

@@ -6,6 +6,7 @@ use super::event::{Event, EventKind};
 use super::rollback::Rollback;
 use crate::journal::hook::HookCall;
 use crate::names::{MigrationId, ServiceName, TargetGroupArn};
+use crate::opinion::Observation;
 use crate::settle::SETTLE_SECONDS;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,9 @@ pub struct Head {
     /// Whether our own alarms were created.
     #[serde(default)]
     pub guarded: bool,
+    /// What the gates that only observe would have done at last, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub observed: BTreeMap<String, Observation>,
     /// What an operator asked for.
     #[serde(default)]
     pub commands: Commands,
@@ -142,6 +146,7 @@ impl Head {
             healthy_reads: 0,
             new_groups: BTreeMap::new(),
             guarded: false,
+            observed: BTreeMap::new(),
             commands: Commands::default(),
             rollback: None,
             hook: None,

@@ -6,6 +6,7 @@ use super::head::{Head, Phase};
 use super::hook::{HookCall, HookPoint};
 use super::rollback::{Rollback, Trigger};
 use crate::names::MigrationId;
+use crate::opinion::Observation;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -68,6 +69,9 @@ impl Head {
                     NextStep::Advance => self.held_since,
                     _ => None,
                 };
+            }
+            (P::Planned | P::Moving | P::Halted, E::Observed { gate, vote, caused_at, .. }) => {
+                next.observed.insert(gate.clone(), Observation { vote: *vote, caused_at: *caused_at });
             }
             (P::Moving | P::Settling, E::HookCalled { point, step, function, execution }) => {
                 next.hook = Some(HookCall {

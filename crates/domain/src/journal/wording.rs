@@ -2,6 +2,9 @@
 
 use super::{Event, EventKind, Trigger};
 use crate::names::{LoadBalancerArn, TargetGroupArn};
+use crate::opinion::Vote;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// What happened, in one line without a time.
 pub fn journal_line(event: &Event) -> String {
@@ -24,6 +27,10 @@ pub fn journal_line(event: &Event) -> String {
         }
         EventKind::TargetsChecked { reason, .. } => format!("targets: {reason}"),
         EventKind::Judged { reason, .. } => format!("gates: {reason}"),
+        EventKind::Observed { gate, vote, reason, .. } => match vote.would_have() {
+            Some(would_have) => format!("{gate} (observing): would have {would_have}: {reason}"),
+            None => format!("{gate} (observing): no longer objects"),
+        },
         EventKind::HookCalled { point, function, .. } => format!("calling hook {function} ({})", point.field()),
         EventKind::HookAnswered { point, function, warmed: None, .. } => {
             format!("hook {function} ({}) answered", point.field())
@@ -88,6 +95,28 @@ fn left_alone(routes: u32) -> String {
 fn counted(number: impl TryInto<u64> + std::fmt::Display + Copy, what: &str) -> String {
     let plural = if number.try_into().ok() == Some(1) { "" } else { "s" };
     format!("{number} {what}{plural}")
+}
+
+/// How often each gate that only observes would have done something: `judge (observing): would have rolled back twice,
+/// held once`.
+pub fn observed_counts(events: &[Event]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, BTreeMap<Reverse<Vote>, usize>> = BTreeMap::new();
+    for event in events {
+        if let EventKind::Observed { gate, vote, .. } = &event.kind {
+            *counts.entry(gate).or_default().entry(Reverse(*vote)).or_default() += 1;
+        }
+    }
+    let times = |number: usize| match number {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        more => format!("{more} times"),
+    };
+    let of_gate = |(gate, votes): (&str, BTreeMap<Reverse<Vote>, usize>)| {
+        let done = votes.into_iter().filter_map(|(Reverse(vote), number)| Some((vote.would_have()?, number)));
+        let done: Vec<String> = done.map(|(would_have, number)| format!("{would_have} {}", times(number))).collect();
+        format!("{gate} (observing): would have {}", done.join(", "))
+    };
+    counts.into_iter().map(of_gate).collect()
 }
 
 /// What is announced of an event: the change in one word, and its reason in one sentence. None for most events.

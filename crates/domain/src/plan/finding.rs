@@ -111,6 +111,8 @@ pub enum FindingCode {
     GuardAlarmNameTaken,
     /// A guard alarm's threshold was raised above what the old group already fails.
     GuardAlarmRaised,
+    /// A gate only observes, and what it would have done is not done.
+    GateObserves,
     /// The schedule takes longer than CloudWatch keeps the minutes that the judge reads.
     JudgeOutlived,
     /// The policy allows more waiting than the history of one execution holds.
@@ -130,7 +132,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -171,6 +173,7 @@ impl FindingCode {
         Self::FailedCallsUnseen,
         Self::GuardAlarmNameTaken,
         Self::GuardAlarmRaised,
+        Self::GateObserves,
         Self::JudgeOutlived,
         Self::LongWaits,
         Self::FixedHealthCheckPort,
@@ -222,6 +225,7 @@ impl FindingCode {
             Self::FailedCallsUnseen => "failed-calls-unseen",
             Self::GuardAlarmNameTaken => "guard-alarm-name-taken",
             Self::GuardAlarmRaised => "guard-alarm-raised",
+            Self::GateObserves => "gate-observes",
             Self::JudgeOutlived => "judge-outlived",
             Self::LongWaits => "long-waits",
             Self::FixedHealthCheckPort => "fixed-health-check-port",

@@ -3,12 +3,13 @@
 //! YAML is turned into JSON before it comes here. Defaults are merged into each service; what neither gives has these
 //! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 2, `judge` true, no `minBake`,
 //! no `newHealthyShare`,
-//! `onInconclusive` advance, `onNoTraffic` hold, `onDrift` halt, `oldHealthyShare` 70, `slice` 60s, `maxHold` 4h, `targetsTimeout` 15m. A
-//! service's field replaces the default as a whole, but hooks are merged one by one. `{service}` in an alarm's name is
-//! the service's name.
+//! `onInconclusive` advance, `onNoTraffic` hold, `onDrift` halt, `oldHealthyShare` 70, `slice` 60s, `maxHold` 4h,
+//! `targetsTimeout` 15m. A service's field replaces the default as a whole, but hooks and gates are merged one by one.
+//! `{service}` in an alarm's name is the service's name.
 
 mod after;
 mod duration;
+mod gates;
 mod judging;
 mod schedule;
 mod schema;
@@ -207,6 +208,7 @@ fn service(
             max_hold_seconds: settings.max_hold_seconds,
             targets_timeout_seconds: settings.targets_timeout_seconds,
             hooks: settings.hooks,
+            gates: settings.gates,
             name,
         })
     })();

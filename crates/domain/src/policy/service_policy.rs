@@ -2,6 +2,7 @@
 
 use crate::load_balancer::group::{AddressFamily, Target};
 use crate::names::ServiceName;
+use crate::policy::gates::Gates;
 use crate::weight::Weight;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,9 @@ pub struct ServicePolicy {
     pub targets_timeout_seconds: u32,
     /// Functions called at certain points.
     pub hooks: Hooks,
+    /// Which gates only observe.
+    #[serde(default, skip_serializing_if = "Gates::is_default")]
+    pub gates: Gates,
 }
 
 impl ServicePolicy {

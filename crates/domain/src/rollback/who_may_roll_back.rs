@@ -1,6 +1,8 @@
 //! Who may roll back what from which phase.
 
-use crate::journal::{Phase, Trigger};
+use crate::journal::{Head, Phase, Trigger};
+use crate::opinion::Gate;
+use crate::plan::Plan;
 use jiff::Timestamp;
 
 /// Why a migration is rolled back.
@@ -35,6 +37,12 @@ pub enum Admission {
     LeftToAPerson,
     /// It is over: there is nothing to return.
     Over,
+}
+
+/// Whether a gate that wants a rollback only observes, so that its wish is recorded and nothing else. Once a rollback
+/// was begun, by whomever, every gate may take it up again.
+pub fn only_observes(gate: Gate, plan: &Plan, head: &Head) -> bool {
+    plan.policy.gates.observes(gate) && head.rollback.is_none()
 }
 
 /// Whether a rollback with this cause may begin in a phase.

@@ -1,9 +1,9 @@
 //! Finds which gate decided how a migration ended, and why.
 
 use crate::scenario::Outcome;
-use crossfade_domain::gates::opinion::Gate;
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{Event, EventKind, Head, Trigger};
+use crossfade_domain::opinion::Gate;
 use jiff::Timestamp;
 use serde::Serialize;
 

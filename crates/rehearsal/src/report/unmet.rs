@@ -58,8 +58,8 @@ mod tests {
     use super::super::{Decision, Requests, RollbackReport};
     use super::*;
     use crate::scenario::Outcome;
-    use crossfade_domain::gates::opinion::Gate;
     use crossfade_domain::journal::Trigger;
+    use crossfade_domain::opinion::Gate;
     use crossfade_domain::weight::Weight;
     use std::collections::BTreeMap;
 

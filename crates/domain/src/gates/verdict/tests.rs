@@ -1,5 +1,6 @@
 mod begun;
 mod judging;
+mod observing;
 mod readiness;
 mod strays;
 
@@ -142,10 +143,14 @@ impl Scene {
     }
 
     fn verdict(&self) -> SliceVerdict {
+        self.with_inputs(verdict)
+    }
+
+    fn with_inputs<T>(&self, of: impl FnOnce(&SliceInputs<'_>) -> T) -> T {
         let side = |name: &str, healthy: &Result<usize, String>| {
             healthy.clone().map(|healthy| BTreeMap::from([(group(name), targets(healthy))]))
         };
-        verdict(&SliceInputs {
+        of(&SliceInputs {
             now: second(self.now),
             plan: &self.plan,
             head: &self.head,

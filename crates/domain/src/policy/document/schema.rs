@@ -3,7 +3,7 @@
 use super::schedule::{MOST_STEPS, NAMES};
 use super::settings::{GUARD_ALARMS, HOOK_PREFIX, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
 use super::targets::FAMILIES;
-use super::{POLICY_VERSION, judging};
+use super::{POLICY_VERSION, gates, judging};
 use serde_json::{Value, json};
 
 /// The JSON Schema (draft 2020-12) of the document that `decode_fleet` reads. `$defs.service` is the schema of the
@@ -123,6 +123,7 @@ fn setting_properties() -> Value {
                 "beforeRetire": { "$ref": "#/$defs/hook" },
             },
         },
+        "gates": gates::schema(),
     })
 }
 
@@ -214,6 +215,8 @@ fn words<T>(pairs: &[(&'static str, T)]) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::opinion::Gate;
+    use crate::policy::document::gates::GATES;
     use crate::policy::document::judging::{JUDGE_FIELDS, MARGIN_FIELDS};
     use crate::policy::document::schedule::STEP_FIELDS;
     use crate::policy::document::settings::{HOOK_FIELDS, SETTING_FIELDS};
@@ -238,6 +241,7 @@ mod tests {
         check("/$defs/service", &service_fields());
         check("/$defs/step", &STEP_FIELDS);
         check("/$defs/service/properties/hooks", &HOOK_FIELDS);
+        check("/$defs/service/properties/gates", &GATES.map(Gate::as_str));
         check("/$defs/service/properties/judge/oneOf/1", &JUDGE_FIELDS);
         check("/$defs/service/properties/judge/oneOf/1/properties/margins", &MARGIN_FIELDS);
         check("/$defs/service/properties/newTargets", &FIELDS);

@@ -1,9 +1,11 @@
 //! The fields that a fleet's defaults and a service share.
 
 use super::duration::{BAKE, HOLD, SLICE, TARGETS, seconds};
+use super::gates::{Chosen, complete, gates};
 use super::judging::{Judging, judging};
 use super::schedule::{canary, schedule};
 use crate::names::ServiceName;
+use crate::policy::gates::Gates;
 use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::service_policy::{
     GuardAlarms, Hooks, ManagedBy, OnDrift, OnInconclusive, OnNoTraffic, Schedule, Tolerated,
@@ -27,6 +29,7 @@ pub(super) const SETTING_FIELDS: [&str; 16] = [
     "maxHold",
     "targetsTimeout",
     "hooks",
+    "gates",
 ];
 /// The fields of `hooks`.
 pub(super) const HOOK_FIELDS: [&str; 4] = ["beforeFirstShift", "afterEachShift", "afterRollback", "beforeRetire"];
@@ -64,6 +67,7 @@ pub(super) struct Settings {
     max_hold_seconds: Option<u32>,
     targets_timeout_seconds: Option<u32>,
     hooks: Hooks,
+    gates: Chosen,
 }
 
 /// Settings with every value filled in.
@@ -84,6 +88,7 @@ pub(super) struct Complete {
     pub(super) max_hold_seconds: u32,
     pub(super) targets_timeout_seconds: u32,
     pub(super) hooks: Hooks,
+    pub(super) gates: Gates,
 }
 
 impl Settings {
@@ -112,6 +117,7 @@ impl Settings {
                 after_rollback: self.hooks.after_rollback.or(defaults.hooks.after_rollback),
                 before_retire: self.hooks.before_retire.or(defaults.hooks.before_retire),
             },
+            gates: defaults.gates.into_iter().chain(self.gates).collect(),
         }
     }
 
@@ -141,6 +147,7 @@ impl Settings {
             max_hold_seconds: self.max_hold_seconds.unwrap_or(4 * 60 * 60),
             targets_timeout_seconds: self.targets_timeout_seconds.unwrap_or(15 * 60),
             hooks: self.hooks,
+            gates: complete(&self.gates),
         }
     }
 }
@@ -169,6 +176,7 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         max_hold_seconds: field("maxHold").and_then(|place| seconds(reader, &place, HOLD)),
         targets_timeout_seconds: field("targetsTimeout").and_then(|place| seconds(reader, &place, TARGETS)),
         hooks: field("hooks").map(|place| hooks(reader, &place)).unwrap_or_default(),
+        gates: field("gates").map(|place| gates(reader, &place)).unwrap_or_default(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::number;
 use crate::scenario::{Expectation, Outcome};
-use crossfade_domain::gates::opinion::Gate;
 use crossfade_domain::journal::Trigger;
+use crossfade_domain::opinion::Gate;
 use crossfade_domain::policy::reader::{Object, Reader};
 use serde_json::Value;
 

@@ -24,9 +24,10 @@ pub enum Gate {
     Schedule,
 }
 
-impl fmt::Display for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Gate {
+    /// The gate's name, in a policy and in every reason.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Operator => "operator",
             Self::Alarms => "alarms",
             Self::Health => "health",
@@ -34,7 +35,13 @@ impl fmt::Display for Gate {
             Self::Drift => "drift",
             Self::Judge => "judge",
             Self::Schedule => "schedule",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -50,6 +57,18 @@ pub enum Vote {
     Halt,
     /// Go back.
     RollBack,
+}
+
+impl Vote {
+    /// What a gate would have done that only observes: `rolled back`. None where it does not object.
+    pub fn would_have(self) -> Option<&'static str> {
+        match self {
+            Self::GoOn => None,
+            Self::Hold => Some("held"),
+            Self::Halt => Some("halted"),
+            Self::RollBack => Some("rolled back"),
+        }
+    }
 }
 
 /// One gate's opinion.
@@ -68,6 +87,17 @@ pub struct Opinion {
     pub caused_at: Option<Timestamp>,
 }
 
+/// What a gate that only observes would have done at its last change, as the head of a migration keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Observation {
+    /// Its vote.
+    pub vote: Vote,
+    /// When the cause arose, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_at: Option<Timestamp>,
+}
+
 impl Opinion {
     /// An opinion whose cause has no known time.
     pub fn new(gate: Gate, vote: Vote, reason: impl Into<String>) -> Self {
@@ -77,5 +107,13 @@ impl Opinion {
     /// The opinion of a gate that could not be read. Unreadable is never quiet.
     pub fn unreadable(gate: Gate, error: &str) -> Self {
         Self::new(gate, Vote::Hold, format!("could not be read: {error}"))
+    }
+
+    /// The same of a gate that only observes: it does not object, and says what it would have done.
+    #[must_use]
+    pub fn observed(self) -> Self {
+        let Some(would_have) = self.vote.would_have() else { return self };
+        let reason = format!("would have {would_have}: {}", self.reason);
+        Self { vote: Vote::GoOn, reason, caused_at: None, ..self }
     }
 }
