@@ -16,7 +16,10 @@ services:
   - name: users
     sentPerMinute: 2
     policy:
-      { judge: false, maxHold: 30d, schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }] }
+      judge: false
+      gates: { health: observe }
+      maxHold: 30d
+      schedule: [{ weight: 10, bake: 2m, approve: true }, { weight: 100, bake: 2m }]
   - name: bookings
     sentPerMinute: 20
     policy: { judge: false, schedule: [{ weight: 25, bake: 20m }, { weight: 100, bake: 2m }] }

@@ -7,10 +7,12 @@ use crate::stack::arguments::{Output, service};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use clap::Args;
-use crossfade_domain::journal::wording::journal_line;
+use crossfade_domain::journal::wording::{journal_line, observed_counts};
 use crossfade_domain::names::{MigrationId, ServiceName};
 
 /// Print a migration's journal, one event a line.
+///
+/// It ends with how often each gate that only observes would have acted.
 ///
 /// Examples:
 ///   crossfade history users                the latest migration
@@ -64,6 +66,9 @@ pub async fn run(
             day = Some(date);
         }
         console.data(&format!("  {}  {}", event.at.strftime("%H:%M:%S"), journal_line(event)))?;
+    }
+    for counted in observed_counts(&events) {
+        console.data(&counted)?;
     }
     if attempt == head.attempt
         && let Some(ending) = Ending::of_head(&head)

@@ -6,6 +6,7 @@ use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
 use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{Phase, Rollback};
+use crossfade_domain::opinion::Vote;
 use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ pub fn render(reading: &Reading) -> String {
     if let Some(observation) = &reading.observation {
         lines.extend(gates(reading, observation));
     }
+    lines.extend(observing(reading).map(|observing| format!("  observing {observing}")));
     lines.extend(last_check(reading).map(|last| format!("  gates     {last}")));
     lines.push(format!("  to roll back: {}", way_back(reading)));
     // Routes come last, because there may be more of them than a terminal has lines.
@@ -188,6 +190,17 @@ fn alarm(name: &str, found: &[Alarm], now: Timestamp) -> String {
 fn targets(seen: &TargetsSeen) -> String {
     let side = if seen.new { "new" } else { "old" };
     format!("{side} {} {} of {} healthy", seen.group.name(), seen.healthy, seen.registered)
+}
+
+/// Says what the gates would have done that only observe.
+fn observing(reading: &Reading) -> Option<String> {
+    let gates = &reading.plan.policy.gates.observing;
+    let does = |gate: &String| {
+        let vote = reading.head.observed.get(gate).map_or(Vote::GoOn, |observed| observed.vote);
+        let does = vote.would_have().map_or_else(|| "does not object".to_owned(), |done| format!("would have {done}"));
+        format!("{gate} {does}")
+    };
+    (!gates.is_empty()).then(|| gates.iter().map(does).collect::<Vec<_>>().join(", "))
 }
 
 /// Says what the gates decided at their last check, how long ago, and when the next check is.
