@@ -112,6 +112,9 @@ impl SimulatedRun {
         }
         let policy = &mut watch.setup.policy;
         policy["onDrift"] = json!(scenario.on_drift);
+        if scenario.alarms_observe {
+            policy["gates"] = json!({"alarms": "observe"});
+        }
         if scenario.guards {
             policy["guardAlarms"] = json!("auto");
         }

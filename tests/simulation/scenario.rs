@@ -149,6 +149,8 @@ pub(super) struct Scenario {
     pub(super) on_drift: &'static str,
     /// Whether the policy has hooks, which move the service's consumers.
     pub(super) hooks: bool,
+    /// Whether the alarms only observe.
+    pub(super) alarms_observe: bool,
     /// Whether the policy asks for guard alarms.
     pub(super) guards: bool,
     /// Whether only the guard alarms watch the answers, and hear of a minute two minutes after its end.
@@ -185,6 +187,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         or: Vec::new(),
         on_drift: "halt",
         hooks: false,
+        alarms_observe: false,
         guards: false,
         late: false,
         judge: Judge::Off,
@@ -271,6 +274,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     list.push(scenario("alarm-is-missing", O::Refused, vec![(When::Before, Act::DeleteAlarm(LATENCY))]));
     list.push(scenario("alarm-fires-already", O::Refused, vec![(When::Before, Act::FireAlarm(LATENCY))]));
     list.push(scenario("alarm-is-deleted", O::Halted, vec![(When::Recorded("shifted 1"), Act::DeleteAlarm(LATENCY))]));
+    let fires = vec![(When::Recorded("shifted 1"), Act::FireAlarm(LATENCY))];
+    list.push(Scenario { alarms_observe: true, ..scenario("alarm-observes", O::Migrated, fires) });
     list.extend(with_hooks());
     let guard = vec![(When::Recorded("shifted 1"), Act::FireAlarm(GUARD))];
     list.push(Scenario { guards: true, ..scenario("guards", O::Migrated, vec![]) });
@@ -523,6 +528,11 @@ impl Setup {
     /// The alarms of the policy.
     pub(super) fn alarms(&self) -> impl Iterator<Item = &str> {
         self.policy["alarms"].as_array().into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// Whether the policy lets its alarms only observe.
+    pub(super) fn alarms_observe(&self) -> bool {
+        self.policy["gates"]["alarms"] == "observe"
     }
 
     /// The listeners that the routes are on.

@@ -243,6 +243,9 @@ impl Watch {
     }
 
     pub(super) fn alarm_fired(&mut self, now: Timestamp) {
+        if self.setup.alarms_observe() {
+            return;
+        }
         self.alarm_at.get_or_insert(now);
         if self.is_exposed() && self.finished_at.is_none() {
             self.exposed_since_alarm.get_or_insert(now);

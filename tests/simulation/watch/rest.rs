@@ -10,10 +10,11 @@ use crate::simulation::scenario::{Outcome, group_exists};
 use crate::simulation::timers::at_once;
 use crate::simulation::wiring::{MIGRATE, ROLL_BACK};
 use crossfade_actions::ports::{Alarms, Routes as _};
-use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::journal::{EventKind, Head, Phase, Trigger};
 use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::names::{ListenerArn, TargetGroupArn};
+use crossfade_domain::opinion::Vote;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::routing::drift::describe;
 use crossfade_world::ledger::Items;
@@ -56,6 +57,7 @@ pub(in crate::simulation) fn look(run: &SimulatedRun, case: &Case, ended: bool) 
     left_on_the_old_side(run, outcome);
     locks(run, &items, outcome);
     journal(run, &items, head.as_ref());
+    observed(run, &items, outcome);
     let mut watch = run.account.watch();
     let rules = watch.setup.untouchable(&run.account.world);
     let before = watch.setup.policy["untouchable"].clone();
@@ -172,6 +174,21 @@ fn guards(run: &SimulatedRun, case: &Case, items: &Items, outcome: Option<Outcom
     let wanted = if outcome == Some(Outcome::Halted) { names.len() } else { 0 };
     let mut watch = run.account.watch();
     watch.expect(13, left.len() == wanted, || format!("{outcome:?} with {} guard alarms of {names:?}", left.len()));
+}
+
+/// An alarm that only observes moves nothing, and the journal has what it would have done.
+fn observed(run: &SimulatedRun, items: &Items, outcome: Option<Outcome>) {
+    let mut watch = run.account.watch();
+    if !watch.setup.alarms_observe() {
+        return;
+    }
+    let events: Vec<&EventKind> = items.journals.values().flatten().map(|event| &event.kind).collect();
+    let rolled_back = |kind: &&EventKind| matches!(kind, EventKind::RollbackBegun { trigger: Trigger::AlarmEvent, .. });
+    let moved = events.iter().any(rolled_back);
+    watch.expect(9, !moved, || "an alarm that only observes rolled back".to_owned());
+    let fired = |kind: &&EventKind| matches!(kind, EventKind::Observed { vote: Vote::RollBack, .. });
+    let recorded = outcome != Some(Outcome::Migrated) || events.iter().any(fired);
+    watch.expect(9, recorded, || "an alarm fired, and the journal does not say what it would have done".to_owned());
 }
 
 /// Every line told again leads to the stored head.
