@@ -206,3 +206,24 @@ fn a_jump_in_time_lets_everything_happen_at_its_own_time() {
     let stopped = world.engine.describe(&arn).unwrap().stop_date.unwrap();
     assert_eq!(stopped.duration_since(start), SignedDuration::from_secs(30));
 }
+
+#[test]
+fn a_timeout_may_come_from_the_input() {
+    let mut task = with(invoke("slow"), json!({ "TimeoutSecondsPath": "$.limit" }));
+    task.as_object_mut().unwrap().remove("TimeoutSeconds");
+    let mut world = World::with(&[("machine", only(task.clone()))]);
+    let arn = world.start("machine", json!({ "limit": 7 }));
+    assert_eq!(world.engine.due_work(world.now).len(), 1);
+    world.pass_seconds(6);
+    assert_eq!(world.status(&arn), Status::Running);
+    world.pass_seconds(1);
+    assert_eq!(world.error(&arn).0, "States.Timeout");
+    for limit in [json!(0), json!("7"), json!(null)] {
+        let mut world = World::with(&[("machine", only(task.clone()))]);
+        let arn = world.start("machine", json!({ "limit": limit }));
+        assert_eq!(world.error(&arn).0, "States.Runtime", "{limit}");
+    }
+    task["TimeoutSeconds"] = json!(7);
+    let refused = crossfade_world::states::Machine::parse(&only(task));
+    assert!(refused.unwrap_err().to_string().contains("TimeoutSecondsPath"));
+}

@@ -96,6 +96,15 @@ pub enum WaitFor {
     SecondsPath(ReferencePath),
 }
 
+/// How long one attempt of a task may take, in seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TimeoutFor {
+    /// `TimeoutSeconds`.
+    Seconds(u64),
+    /// `TimeoutSecondsPath`.
+    SecondsPath(ReferencePath),
+}
+
 /// The resource of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Integration {
@@ -136,7 +145,7 @@ pub struct Task {
     /// The path that it is written to.
     pub result_path: ResultPlace,
     /// How long one attempt may take, in real seconds.
-    pub timeout_seconds: Option<u64>,
+    pub timeout: Option<TimeoutFor>,
     /// Its retriers and catchers.
     pub recovery: Recovery,
 }

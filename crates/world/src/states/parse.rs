@@ -3,7 +3,7 @@
 use super::choice::Rule;
 use super::definition::{
     Catcher, FailText, Integration, Kind, Machine, MapState, Recovery, ResultPlace, Retrier, Scope, Selection, State,
-    Task, Transition, WaitFor,
+    Task, TimeoutFor, Transition, WaitFor,
 };
 use super::graph;
 use super::path::ReferencePath;
@@ -135,9 +135,18 @@ fn parse_task(fields: &mut Fields<'_>) -> Option<Kind> {
         parameters: template(fields, "Parameters").unwrap_or(Template::Literal(Value::Null)),
         result_selector: template(fields, "ResultSelector"),
         result_path: result_place(fields),
-        timeout_seconds: fields.whole_number("TimeoutSeconds", 1, MOST_SECONDS),
+        timeout: timeout(fields),
         recovery: recovery(fields),
     }))
+}
+
+fn timeout(fields: &mut Fields<'_>) -> Option<TimeoutFor> {
+    let seconds = fields.whole_number("TimeoutSeconds", 1, MOST_SECONDS);
+    let path = path(fields, "TimeoutSecondsPath");
+    if seconds.is_some() && path.is_some() {
+        fields.report("TimeoutSecondsPath", "only one of `TimeoutSeconds` and `TimeoutSecondsPath` is allowed");
+    }
+    seconds.map(TimeoutFor::Seconds).or_else(|| path.map(TimeoutFor::SecondsPath))
 }
 
 fn check_parameters(fields: &mut Fields<'_>, integration: Integration) {

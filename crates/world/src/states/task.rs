@@ -1,6 +1,6 @@
 //! Tasks: functions that are handed out, nested executions that are started, and what they answer.
 
-use super::definition::{Integration, Kind, Task};
+use super::definition::{Integration, Kind, Task, TimeoutFor};
 use super::engine::{RefusedCall, StepFunctions, TaskId, Work, later, seconds_of};
 use super::execution::{Phase, Status, StrandId, Waiter};
 use super::failure::Failure;
@@ -18,6 +18,7 @@ impl StepFunctions {
         frame: &Frame,
     ) -> Result<(), Failure> {
         let parameters = self.fill(id, strand, &task.parameters, &frame.effective, &frame.context)?;
+        let timeout_seconds = self.timeout_of(id, strand, task, frame)?;
         let (resource_type, resource) = task.integration.names();
         let mut scheduled = json!({
             "resourceType": resource_type,
@@ -25,7 +26,7 @@ impl StepFunctions {
             "region": self.region,
             "parameters": parameters.to_string(),
         });
-        if let Some(seconds) = task.timeout_seconds {
+        if let Some(seconds) = timeout_seconds {
             scheduled["timeoutInSeconds"] = json!(seconds);
         }
         let started = json!({ "resourceType": resource_type, "resource": resource });
@@ -43,10 +44,27 @@ impl StepFunctions {
                 }
             }
         }
-        if let Some(seconds) = task.timeout_seconds {
+        if let Some(seconds) = timeout_seconds {
             self.set_timer(later(now, seconds_of(seconds)), id, strand);
         }
         Ok(())
+    }
+
+    /// How long one attempt may take, in seconds.
+    fn timeout_of(&self, id: usize, strand: StrandId, task: &Task, frame: &Frame) -> Result<Option<u64>, Failure> {
+        match &task.timeout {
+            None => Ok(None),
+            Some(TimeoutFor::Seconds(seconds)) => Ok(Some(*seconds)),
+            Some(TimeoutFor::SecondsPath(path)) => {
+                let seconds = path.get(&frame.effective, &frame.context).and_then(Value::as_u64);
+                let seconds = seconds.filter(|seconds| (1..=99_999_999).contains(seconds));
+                let wrong = || {
+                    let cause = format!("The path '{path}' of TimeoutSecondsPath does not lead to a positive integer.");
+                    self.in_state(id, strand, Failure::new("States.Runtime", cause))
+                };
+                seconds.map(Some).ok_or_else(wrong)
+            }
+        }
     }
 
     fn schedule_function(&mut self, id: usize, strand: StrandId, parameters: &Value) -> Result<(), Failure> {
