@@ -24,11 +24,12 @@ struct Door {
     open: fn() -> Case,
 }
 
-const DOORS: [Door; 8] = [
+const DOORS: [Door; 9] = [
     Door { name: "policy-file", cases: 300, open: policies::files },
     Door { name: "policy-document", cases: 500, open: policies::documents },
     Door { name: "console-input", cases: 100, open: invocations::console_inputs },
     Door { name: "cursor", cases: 150, open: invocations::cursors },
+    Door { name: "outside-answer", cases: 1000, open: invocations::outside_answers },
     Door { name: "alarm-event", cases: 100, open: invocations::alarm_events },
     Door { name: "execution-event", cases: 60, open: invocations::execution_events },
     Door { name: "stored-item", cases: 500, open: stored::items },
@@ -75,6 +76,11 @@ fn a_console_input_is_answered_and_a_wrong_one_with_its_places() {
 #[test]
 fn a_cursor_is_answered_or_refused_with_its_places() {
     check("cursor");
+}
+
+#[test]
+fn an_answer_of_an_outside_gate_is_a_vote_or_unreadable_and_only_one_that_says_so_rolls_back() {
+    check("outside-answer");
 }
 
 #[test]

@@ -80,6 +80,7 @@ fn every_field_of_the_cursor_is_explained() {
         wait_seconds,
         reason,
         checks,
+        ask,
         hook,
         caused_at,
         error,

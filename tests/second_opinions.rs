@@ -3,7 +3,8 @@
 //! the end.
 //!
 //! What is known to be wrong elsewhere and is left out here: ministack gives a failed execution an output, and ignores
-//! `MaxDelaySeconds` and jitter; moto waits in real time. Neither changes a sequence of states.
+//! `MaxDelaySeconds` and jitter, and its history has no states of a Map's iterations; moto waits in real time. None of
+//! them changes the sequence of the other states.
 
 mod interpreter;
 mod own_engine;
@@ -21,12 +22,13 @@ const MIGRATE: &str = "migrate-service";
 const ROLL_BACK: &str = "roll-back-service";
 const MACHINES: [&str; 2] = [MIGRATE, ROLL_BACK];
 /// The functions that the machines call.
-const FUNCTIONS: [&str; 10] = [
+const FUNCTIONS: [&str; 11] = [
     "check-alarms",
     "check-targets",
     "create-guard-alarms",
     "create-target-group",
     "finish-migration",
+    "hook-errors",
     "hook-move-consumers",
     "plan-migration",
     "register-targets",

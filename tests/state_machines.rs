@@ -152,6 +152,42 @@ fn a_hook_is_the_function_that_the_cursor_names_and_its_answer_replaces_nothing(
 }
 
 #[test]
+fn outside_gates_are_asked_at_the_gates_word_and_whatever_comes_of_it_is_theirs_to_judge() {
+    const ASK: &str = "Ask outside gates";
+    let machine = machine(MIGRATE);
+    let mut into = Vec::new();
+    for (name, state) in &machine.states.0 {
+        let arrows = state.arrows().into_iter().filter(|(_, next)| *next == ASK);
+        into.extend(arrows.map(|(why, _)| (name.as_str(), why)));
+    }
+    assert_eq!(into, [("Verdict?", "ask")]);
+    let State::Map(map) = machine.state(ASK) else { panic!("{ASK} is no map") };
+    assert_eq!((map.items_path.as_str(), map.result_path.as_str()), ("$.ask", "$.answers"));
+    assert!(machine.state(ASK).arrows().iter().all(|(_, next)| *next == "Check alarms"));
+    let (inner, all) = (&map.item_processor["States"], ["States.DataLimitExceeded", "States.ALL"]);
+    let caught = |catch: &Value| -> Vec<(String, String)> {
+        let catch = catch.as_array().unwrap().iter();
+        catch
+            .map(|one| (one["ErrorEquals"][0].as_str().unwrap().into(), one["Next"].as_str().unwrap().into()))
+            .collect()
+    };
+    let task = &inner["Ask outside gate"];
+    assert_eq!(caught(&task["Catch"]), all.map(|error| (error.to_owned(), "No answer".to_owned())));
+    assert_eq!(map.catch.iter().map(|one| one.error_equals[0].as_str()).collect::<Vec<_>>(), all);
+    assert_eq!(inner["No answer"]["End"], true);
+    assert_eq!(
+        (&task["TimeoutSecondsPath"], &task["Parameters"]["FunctionName.$"]),
+        (&"$.timeoutSeconds".into(), &"$.function".into())
+    );
+    // Its time is over when the policy says so, so no timeout is retried; the next check asks again.
+    for rule in task["Retry"].as_array().unwrap() {
+        let errors = rule["ErrorEquals"].as_array().unwrap();
+        assert!(errors.iter().all(|error| error != "States.Timeout" && error != "Sandbox.Timedout"), "{rule}");
+        assert!(rule["MaxAttempts"].as_u64().unwrap() <= 2 && rule["MaxDelaySeconds"].as_u64().unwrap() <= 5, "{rule}");
+    }
+}
+
+#[test]
 fn the_hook_after_a_rollback_is_called_only_at_the_second_looks_word() {
     for (name, machine) in machines() {
         let without = reachable(&machine, &machine.start_at, &[("Verified?", "hook")]);

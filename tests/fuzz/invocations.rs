@@ -7,9 +7,13 @@ use super::Case;
 use super::mutation::{any_document, document};
 use crate::stories::stage::{Stage, users};
 use crossfade_actions::error::{ActionError, ErrorClass};
+use crossfade_domain::gates::outside::{outside_opinion, read_answers};
+use crossfade_domain::opinion::Vote;
+use crossfade_domain::policy::gates::OutsideGate;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const EXECUTION: &str = "arn:aws:states:eu-west-1:000000000000:execution:crossfade-migrate-service:fuzzed";
 /// Payloads that one world gets, since some of them change it.
@@ -92,6 +96,8 @@ pub(super) fn cursors() -> Case {
             "version": 1, "service": "users", "migration": "users-1", "generation": 1, "step": 1, "weight": 5.0,
             "verdict": verdict, "waitSeconds": 60, "reason": "baking", "checks": 3,
             "hook": {"point": "afterEachShift", "function": "crossfade-hook-move"},
+            "ask": [{"question": {"gate": "errors", "now": "2026-11-02T03:00:00Z"}}],
+            "answers": [{"question": {"gate": "errors"}, "answer": {"payload": {"verdict": "go", "reason": "fine"}}}],
             "causedAt": "2026-11-02T03:00:00Z", "error": {"Error": "Transient", "Cause": "{\"errorMessage\": \"x\"}"},
         })
     };
@@ -109,6 +115,45 @@ pub(super) fn cursors() -> Case {
             return Ok(());
         }
         Err(format!("{function} answers no cursor: {answer}"))
+    })
+}
+
+/// What an operator's function answers, and what the machine makes of it when it does not.
+pub(super) fn outside_answers() -> Case {
+    let at = "2026-11-02T03:05:00Z";
+    let call = json!({"function": "crossfade-hook-errors", "timeoutSeconds": 10, "question": {
+        "gate": "errors", "service": "users", "migration": "users-1", "step": 1, "weight": 5.0, "targetGroups": [],
+        "shiftedAt": at, "now": at,
+    }});
+    let with = |came: Value| {
+        let mut item = call.clone();
+        item.as_object_mut().unwrap().extend(came.as_object().unwrap().clone());
+        json!({"ask": [call.clone()], "answers": [item]})
+    };
+    let originals = [
+        with(json!({"answer": {"payload": {"verdict": "go", "reason": "fine"}}})),
+        with(json!({"answer": {"payload": {"verdict": "hold", "reason": "wait"}}})),
+        with(json!({"answer": {"payload": {"verdict": "rollBack", "reason": "12 % fail"}}})),
+        with(json!({"error": {"Error": "States.Timeout", "Cause": ""}})),
+        with(json!({"error": {"Error": "NoData", "Cause": "{\"errorMessage\": \"no data\"}"}})),
+    ];
+    let gate = OutsideGate { function: "crossfade-hook-errors".to_owned(), timeout_seconds: 10 };
+    let gates = BTreeMap::from([("errors".to_owned(), gate)]);
+    Box::new(move |rng| {
+        let came = nearly(rng, &originals);
+        let Some(read) = read_answers(&gates, came.get("ask"), came.get("answers"), at.parse().unwrap()) else {
+            return Ok(());
+        };
+        let opinion = outside_opinion("errors", &read["errors"], rng.random_bool(0.5));
+        let payload = came["answers"].as_array().into_iter().flatten().map(|item| &item["answer"]["payload"]);
+        let says_so = payload.into_iter().any(|payload| payload["verdict"] == "rollBack");
+        let named = read["errors"].as_ref().err().is_none_or(|problem| problem.starts_with("crossfade-hook-errors: "));
+        match opinion.vote {
+            Vote::RollBack if !says_so => Err(format!("a rollback that no one asked for: {came}")),
+            _ if !named => Err(format!("a problem without its function: {read:?}")),
+            _ if opinion.reason.contains(['\n', '\r']) => Err(format!("a reason of several lines: {opinion:?}")),
+            _ => Ok(()),
+        }
     })
 }
 

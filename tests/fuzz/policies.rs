@@ -22,6 +22,7 @@ services:
     newTargets: { binding: { namespace: prod, service: users, port: 8080 } }
     schedule: [{ weight: 5, bake: 5m, approve: true }, { weight: 100, bake: 60 }]
     hooks: { afterRollback: crossfade-hook-back }
+    gates: { judge: observe, errors: { function: crossfade-hook-errors, timeout: 10s, mode: act } }
   - name: bookings
     after: [users]
     oldTargetGroups: bookings-swarm

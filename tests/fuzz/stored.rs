@@ -82,6 +82,7 @@ fn used(head: &Head, plan: &Plan) {
         old_side: Ok(BTreeMap::new()),
         drift: Ok(Vec::new()),
         strays: Ok(Vec::new()),
+        outside: None,
         judge: None,
     };
     let _verdict = verdict(&inputs);

@@ -78,7 +78,9 @@ pub(super) fn by_machines(template: &Value) -> Vec<Asked> {
         let properties = resolved(template, &machine["Properties"]);
         let file = properties["DefinitionUri"].as_str().unwrap().trim_start_matches("../");
         let definition: Json = serde_json::from_str(&crate::repository::read(file)).unwrap();
-        for (name, state) in definition["States"].as_object().unwrap() {
+        let states = definition["States"].as_object().unwrap();
+        let of_maps = states.values().filter_map(|state| state["ItemProcessor"]["States"].as_object());
+        for (name, state) in states.iter().chain(of_maps.flatten()) {
             let parameters = &state["Parameters"];
             if parameters.get("FunctionName.$").is_some() {
                 // By the name in the policy, which can name a hook alone.

@@ -35,5 +35,9 @@ fn hooks_are_called_repeated_and_obeyed() {
         assert_eq!((&service["outcome"], &service["rollback"]["trigger"]), (&json!(outcome), &json!("alarmEvent")));
         assert!(service["routes"].as_array().unwrap().iter().all(|route| route["atBaseline"] == true), "{}", told());
     }
+    assert!(service("searches")["states"].as_array().unwrap().contains(&json!("Ask outside gate")), "{}", told());
+    assert_eq!(service("ratings")["steps"], json!([10.0]));
+    let halted = service("ratings")["decision"]["sentence"].as_str().unwrap();
+    assert!(halted.contains("errors: could not be read: crossfade-hook-silent: failed: HookFailed: "), "{halted}");
     crate::least_privilege::check_report(&report, &[]);
 }

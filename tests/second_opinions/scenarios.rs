@@ -1,6 +1,6 @@
 //! The table: what the functions answer, and which states the machines must then enter.
 
-use super::script::{Answer, Scenario, fails, hook, moved, says};
+use super::script::{Answer, Scenario, asks, fails, hook, moved, says, votes};
 use super::{MIGRATE, ROLL_BACK};
 use serde_json::json;
 
@@ -10,6 +10,7 @@ const ATTACH: &[&str] =
 const TARGETS: &[&str] = &["Check targets", "Targets ready?"];
 const SHIFT: &[&str] = &["Shift weight", "Shifted?"];
 const SLICE: &[&str] = &["Bake slice", "Check alarms", "Verdict?"];
+const ASK: &[&str] = &["Ask outside gates"];
 const HOOK: &[&str] = &["Call hook"];
 const HOOK_BACK: &[&str] = &["Call hook after rollback"];
 const FINISH: &[&str] = &["Finish migration", "Finished?", "Migrated"];
@@ -73,6 +74,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(errors());
     all.extend(rollbacks());
     all.extend(hooks());
+    all.push(outside_gates());
     all
 }
 
@@ -250,6 +252,21 @@ fn rollbacks() -> Vec<Scenario> {
         )
         .of_roll_back_service([says("settle"), says("halt")]),
     ]
+}
+
+/// The first time it answers, the second time it does not, and the last time it answers badly.
+fn outside_gates() -> Scenario {
+    let look = &SLICE[1..];
+    let states = [
+        &[PLAN, ATTACH, TARGETS, SHIFT][..],
+        &[SLICE, ASK, look, SLICE, ASK, look],
+        &[SLICE, ASK, look, ROLL_BACK_STATES, VERIFY, ROLLED_BACK],
+    ];
+    scenario("outside-gates", &states.concat(), Some("RolledBack"))
+        .attached([says("bake")])
+        .answer("check-alarms", [asks(), says("bake"), asks(), says("hold"), asks(), says("rollBack")])
+        .answer("hook-errors", [votes("go"), fails("NoData"), votes("rollBack")])
+        .rolls_back()
 }
 
 fn hooks() -> Vec<Scenario> {

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 /// The name of the operator's function, as a policy names it: without the stack's name.
 pub(super) const HOOK: &str = "crossfade-hook-move-consumers";
 
+/// The states of a Map's iterations. The calls and what the Map answers show that they were entered.
+const IN_A_MAP: [&str; 2] = ["Ask outside gate", "No answer"];
+
 /// What one call of a function comes to.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Answer {
@@ -49,6 +52,21 @@ pub(super) fn hook(point: &str) -> Answer {
     let Answer::Cursor(mut cursor) = says("hook") else { unreachable!("it says a cursor") };
     cursor["hook"] = json!({ "point": point, "function": HOOK });
     Answer::Cursor(cursor)
+}
+
+/// The function has the machine ask the outside gate of the scripts.
+pub(super) fn asks() -> Answer {
+    let Answer::Cursor(mut cursor) = says("ask") else { unreachable!("it says a cursor") };
+    cursor["ask"] = json!([{ "function": "crossfade-hook-errors", "timeoutSeconds": 30, "question": {
+        "gate": "errors", "service": "users", "migration": "users-1", "step": 1, "weight": 5, "targetGroups": [],
+        "shiftedAt": "2026-11-01T03:00:00Z", "now": "2026-11-01T03:01:00Z",
+    } }]);
+    Answer::Cursor(cursor)
+}
+
+/// The outside gate answers.
+pub(super) fn votes(verdict: &str) -> Answer {
+    Answer::Other(json!({ "verdict": verdict, "reason": "0.1 %" }))
 }
 
 /// The hook answers with something that is no cursor, and that must not become one.
@@ -107,7 +125,10 @@ impl Run {
             cause: unfolded(run["cause"].clone()),
             // ministack gives a failed execution an output; on AWS it has none.
             output: if status == "SUCCEEDED" { unfolded(run["output"].clone()) } else { Value::Null },
-            states: entered.map(|name| name.as_str().expect("a state's name").to_owned()).collect(),
+            states: entered
+                .map(|name| name.as_str().expect("a state's name").to_owned())
+                .filter(|name| !IN_A_MAP.contains(&name.as_str()))
+                .collect(),
             calls: calls
                 .map(|call| (call[0].as_str().expect("a name").to_owned(), without_metadata(unfolded(call[1].clone()))))
                 .collect(),

@@ -69,6 +69,7 @@ pub(super) enum State {
     Choice(Choice),
     Wait(Wait),
     Pass(Pass),
+    Map(Map),
     Succeed(Succeed),
     Fail(Fail),
 }
@@ -80,6 +81,7 @@ impl State {
             Self::Choice(state) => &state.comment,
             Self::Wait(state) => &state.comment,
             Self::Pass(state) => &state.comment,
+            Self::Map(state) => &state.comment,
             Self::Succeed(state) => &state.comment,
             Self::Fail(state) => &state.comment,
         }
@@ -100,6 +102,11 @@ impl State {
             Self::Choice(state) => {
                 let mut arrows: Vec<_> = state.choices.iter().map(|rule| (rule.why(), rule.next.as_str())).collect();
                 arrows.push(("anything else", &state.default));
+                arrows
+            }
+            Self::Map(state) => {
+                let mut arrows = vec![("done", state.next.as_str())];
+                arrows.extend(state.catch.iter().map(|catcher| ("error", catcher.next.as_str())));
                 arrows
             }
             Self::Wait(state) => vec![("waited", &state.next)],
@@ -204,6 +211,17 @@ pub(super) struct Pass {
     pub(super) result: Option<Value>,
     #[serde(default)]
     pub(super) result_path: Option<String>,
+    next: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct Map {
+    comment: String,
+    pub(super) items_path: String,
+    pub(super) item_processor: Value,
+    pub(super) result_path: String,
+    pub(super) catch: Vec<Catcher>,
     next: String,
 }
 

@@ -23,6 +23,10 @@ pub(crate) struct StepInput {
     pub(crate) hook: Option<DueHook>,
     /// The requests that each new target has answered, if that hook was the one before the first shift and says it.
     pub(crate) warmed: Option<u64>,
+    /// The outside gates that the machine was to ask since then, and what came of it. Others wrote the answers, so only
+    /// the gates read them.
+    pub(crate) asked: Option<Value>,
+    pub(crate) answers: Option<Value>,
 }
 
 impl StepInput {
@@ -36,9 +40,10 @@ impl StepInput {
         let checks = fields.optional("checks").unwrap_or(0);
         let hook = fields.called_hook();
         let warmed = fields.warmed(hook.as_ref());
+        let (asked, answers) = (fields.value("ask").cloned(), fields.value("answers").cloned());
         match (service, migration, generation, step) {
             (Some(service), Some(migration), Some(generation), Some(step)) if fields.problems.is_empty() => {
-                Ok(Self { service, migration, generation, step, checks, hook, warmed })
+                Ok(Self { service, migration, generation, step, checks, hook, warmed, asked, answers })
             }
             _ => Err(fields.refuse()),
         }

@@ -8,5 +8,6 @@ pub mod health;
 pub mod history_budget;
 pub mod judge;
 pub mod operator;
+pub mod outside;
 pub mod readiness;
 pub mod verdict;

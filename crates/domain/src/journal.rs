@@ -10,6 +10,7 @@
 //! | `due_hook` | which hook has to be called next |
 //! | `hook_answer` | what a hook says of the requests with which it has warmed the new targets |
 //! | `observation` | when it is recorded what a gate that only observes would have done |
+//! | `outside_call` | what a machine asks the outside gates |
 //! | `wording` | an event in words: a line for people, and what is announced to others |
 //! | `cursor` | what the state machines pass from state to state |
 //!
@@ -24,6 +25,7 @@ mod head;
 pub mod hook;
 pub mod hook_answer;
 mod observation;
+pub mod outside_call;
 mod rollback;
 mod transitions;
 pub mod wording;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The gates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Gate {
     /// An operator, by a command.
@@ -22,11 +22,13 @@ pub enum Gate {
     Judge,
     /// The schedule.
     Schedule,
+    /// An operator's own function, by its name in the policy.
+    Outside(String),
 }
 
 impl Gate {
     /// The gate's name, in a policy and in every reason.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Operator => "operator",
             Self::Alarms => "alarms",
@@ -35,6 +37,7 @@ impl Gate {
             Self::Drift => "drift",
             Self::Judge => "judge",
             Self::Schedule => "schedule",
+            Self::Outside(name) => name,
         }
     }
 }

@@ -3,12 +3,14 @@
 use crate::error::ActionError;
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
+use crate::payload::StepInput;
 use crate::ports::Ports;
 use crate::reads::alarms::alarms_since;
 use crate::reads::comparison::compare;
 use crate::reads::deadline::Deadline;
 use crate::reads::health::health;
 use crate::routes::{list, read};
+use crossfade_domain::gates::outside::{calls, read_answers};
 use crossfade_domain::gates::verdict::{SliceInputs, SliceVerdict, observations, verdict};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Head, Phase};
@@ -30,6 +32,8 @@ const READS: Duration = Duration::from_secs(30);
 /// judge compares. At the last step it also lists every route of the old groups' load balancers. Hands all of it to the
 /// gates, with the operator's commands and the elapsed bake. Returns:
 ///
+/// - `ask`, with the outside gates of the policy, unless the others roll back: the machine asks them, and then runs
+///   this function once more with what came of it;
 /// - `advance`, with the next step, or with the one that was begun and had to wait;
 /// - `bake`, `hold` or `approval`: keep the weight for another slice;
 /// - `finish` after the last bake;
@@ -43,10 +47,10 @@ const READS: Duration = Duration::from_secs(30);
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table alone.
 pub async fn check_alarms(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
-    owned(ports, input, |ports, migration, _| check(ports, migration).boxed()).await
+    owned(ports, input, |ports, migration, input| check(ports, migration, input).boxed()).await
 }
 
-async fn check(ports: &Ports, migration: &mut Migration) -> Result<Cursor, ActionError> {
+async fn check(ports: &Ports, migration: &mut Migration, input: &StepInput) -> Result<Cursor, ActionError> {
     let Migration { head, plan } = &*migration;
     let deadline = Deadline::begin(ports, READS);
     let old: Vec<&TargetGroupArn> = plan.groups.iter().map(|group| &group.old).collect();
@@ -60,6 +64,9 @@ async fn check(ports: &Ports, migration: &mut Migration) -> Result<Cursor, Actio
         strays(ports, migration),
         deadline.limit(compare(ports, head, plan)),
     );
+    // The time after the reads, because they count as part of the bake.
+    let now = ports.clock.now();
+    let (asked, answers) = (input.asked.as_ref(), input.answers.as_ref());
     let inputs = SliceInputs {
         plan,
         head,
@@ -69,12 +76,16 @@ async fn check(ports: &Ports, migration: &mut Migration) -> Result<Cursor, Actio
         drift,
         strays,
         judge: judge.transpose(),
-        // The time after the reads, because they count as part of the bake.
-        now: ports.clock.now(),
+        outside: read_answers(&plan.policy.gates.outside, asked, answers, now),
+        now,
     };
     let said = verdict(&inputs);
     let observed = observations(&inputs);
     let step = head.verified_step.unwrap_or(0);
+    if said.verdict == NextStep::Ask {
+        let ask = calls(plan, head, now);
+        return Ok(Cursor { ask, ..migration.answer(step, NextStep::Ask, said.reason) });
+    }
     // A rollback does not wait for this record.
     if said.verdict != NextStep::RollBack {
         migration.observe(ports, &observed).await?;

@@ -191,7 +191,7 @@ impl<'a> Reaction<'a> {
             Ok(Err(report)) => return Found::Done(Ok(report)),
             Err(error) => return Found::Done(self.roll_back_by_tags(service, error).await),
         };
-        if only_observes(Gate::Alarms, &open.plan, &open.head) {
+        if only_observes(&Gate::Alarms, &open.plan, &open.head) {
             return Found::Done(self.observe(open.head).await);
         }
         if open.head.phase == Phase::Planned {

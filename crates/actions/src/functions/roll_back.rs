@@ -12,6 +12,7 @@ use crate::rollback::after_the_end::{Retaken, remove_migrated_tag, retake};
 use crate::rollback::begin::{conclude, keep_foreign_edits, roll_back_all};
 use crate::rollback::by_tags::remove_new_groups;
 use crate::rollback::return_routes::return_again;
+use crossfade_domain::gates::outside::decided_outside;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -193,7 +194,8 @@ async fn act(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor, Ac
         Err(error) => return roll_back_by_tags(ports, request, error).await,
     };
     let head = &migration.head;
-    if cause.trigger == Trigger::AlarmEvent && only_observes(Gate::Alarms, &migration.plan, head) {
+    let cause = of_gates(cause, &migration.plan);
+    if cause.trigger == Trigger::AlarmEvent && only_observes(&Gate::Alarms, &migration.plan, head) {
         let reason =
             format!("nothing was rolled back, because the alarms of {} only observe: {}", head.service, cause.cause);
         return Ok(Cursor { error: Some(Refusal::Refused), ..answer(head, NextStep::Refused, reason) });
@@ -259,6 +261,12 @@ fn cause_of(request: &RollBack, head: &Head, now: Timestamp) -> Cause {
     Cause { trigger, cause, caused_at: request.caused_at.unwrap_or(now) }
 }
 
+/// The same where an outside gate decided, which only the plan knows.
+fn of_gates(cause: Cause, plan: &Plan) -> Cause {
+    let outside = cause.trigger == Trigger::CheckAlarms && decided_outside(&plan.policy.gates, &cause.cause);
+    if outside { Cause { trigger: Trigger::OutsideGate, ..cause } } else { cause }
+}
+
 /// Rolls back without the table, which did not answer.
 async fn roll_back_by_tags(ports: &Ports, request: &RollBack, table: ActionError) -> Result<Cursor, ActionError> {
     // Without the table it is unknown whether a migration that the cursor does not name is this execution's.
@@ -303,7 +311,7 @@ async fn verify(ports: &Ports, request: &RollBack, head: Head) -> Result<Cursor,
         check_again(ports, request, &mut migration).await?
     } else {
         // Whoever began the rollback has not completed it.
-        let cause = cause_of(request, &migration.head, ports.clock.now());
+        let cause = of_gates(cause_of(request, &migration.head, ports.clock.now()), &migration.plan);
         roll_back_all(ports, migration, &cause).await?
     };
     answer.verdict = verdict_of(request, answer.verdict);

@@ -143,7 +143,7 @@ async fn objection(
     }
     let weight = plan.step(step).map_or(Weight::ZERO, |step| step.weight);
     let NewSide { unhealthy, not_ready } = new_side(ports, plan, head, weight).await?;
-    let acts = !plan.policy.gates.observes(Gate::Health);
+    let acts = !plan.policy.gates.observes(&Gate::Health);
     if let Some(reason) = unhealthy.as_ref().filter(|_| exposed && !begun && acts) {
         // What the gates would say of an unhealthy new side with traffic, a slice earlier.
         return Ok(Some(migration.answer(step, NextStep::RollBack, format!("health: {reason}"))));

@@ -168,7 +168,7 @@ async fn danger(ports: &Ports, head: &Head, report: &mut Value) -> Result<Option
     {
         match danger {
             Ok(None) => {}
-            Ok(Some(cause)) if only_observes(gate, &plan, head) => {
+            Ok(Some(cause)) if only_observes(&gate, &plan, head) => {
                 observed.push(Opinion::new(gate, Vote::RollBack, cause));
             }
             Ok(Some(cause)) => return Ok(Some((trigger, cause))),

@@ -7,6 +7,7 @@ use crate::payload::StepInput;
 use crate::ports::Ports;
 use crate::reads::journal::head_of;
 use crossfade_domain::gates::history_budget::{is_used_up, used_up};
+use crossfade_domain::gates::outside::checks_of_a_question;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::settle::SETTLE_SECONDS;
@@ -58,7 +59,11 @@ async fn counted(
     input: &StepInput,
     answer: Cursor,
 ) -> Result<Cursor, ActionError> {
-    let checks = input.checks.saturating_add(1);
+    let makes = match answer.verdict {
+        NextStep::Ask => checks_of_a_question(answer.ask.len()),
+        _ => 1,
+    };
+    let checks = input.checks.saturating_add(makes);
     let waits = matches!(answer.verdict, NextStep::Bake | NextStep::Hold | NextStep::Approval | NextStep::Wait);
     if !waits || !is_used_up(checks, migration.head.intended_step.is_some()) {
         return Ok(Cursor { checks, ..answer });

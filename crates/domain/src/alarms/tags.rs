@@ -34,7 +34,7 @@ pub fn is_guarded(tags: &Tags) -> bool {
 /// The tags of a plan's alarms. Where they only observe, none is named, so that none finds the groups, and one tag says
 /// so to a rollback that an alarm has asked for.
 pub fn of_plan(plan: &Plan, since: Timestamp) -> Tags {
-    if plan.policy.gates.observes(Gate::Alarms) {
+    if plan.policy.gates.observes(&Gate::Alarms) {
         return Tags::from([(OBSERVED.to_owned(), since.to_string())]);
     }
     tags(&plan.alarms(), since)

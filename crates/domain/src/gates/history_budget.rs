@@ -6,6 +6,7 @@
 //! a new execution, and with it a new budget.
 
 use crate::gates::health::targets_wait_seconds;
+use crate::gates::outside::checks_of_a_look;
 use crate::gates::verdict::{held_wait_seconds, slice_seconds};
 use crate::names::ServiceName;
 use crate::policy::service_policy::ServicePolicy;
@@ -44,7 +45,8 @@ pub fn most_checks_of(policy: &ServicePolicy) -> u32 {
     let targets = until_over(|waited| {
         (waited < policy.targets_timeout_seconds).then(|| targets_wait_seconds(SHORTEST_INTERVAL_SECONDS, waited))
     });
-    bakes.fold(0, u32::saturating_add).saturating_add(targets).saturating_add(hold.saturating_mul(approvals.max(1)))
+    let looks = bakes.fold(0, u32::saturating_add).saturating_add(hold.saturating_mul(approvals.max(1)));
+    looks.saturating_mul(checks_of_a_look(policy)).saturating_add(targets)
 }
 
 /// How many waits follow each other, each as long as `wait` says of the seconds that have passed, until it says none.
@@ -61,6 +63,7 @@ fn until_over(wait: impl Fn(u32) -> Option<u32>) -> u32 {
 mod tests {
     use super::*;
     use crate::planner::fixture::policy;
+    use crate::policy::gates::{MOST_OUTSIDE_GATES, OutsideGate};
 
     const DAY: u32 = 24 * 60 * 60;
 
@@ -95,6 +98,22 @@ mod tests {
     fn a_shift_that_was_begun_is_completed_and_not_for_ever() {
         assert!(is_used_up(MOST_CHECKS, false) && !is_used_up(MOST_CHECKS - 1, false));
         assert!(!is_used_up(MOST_CHECKS, true) && is_used_up(MOST_CHECKS + TO_COMPLETE_A_SHIFT, true));
+    }
+
+    #[test]
+    fn outside_gates_use_up_the_budget_as_they_fill_the_history_and_slices_make_room_for_them() {
+        let mut policy = policy();
+        let alone = most_checks_of(&policy);
+        let gate = || OutsideGate { function: "crossfade-hook-x".into(), timeout_seconds: 10 };
+        for (gates, factor) in [(1, 4), (2, 6), (MOST_OUTSIDE_GATES, 11)] {
+            policy.gates.outside = (0..gates).map(|number| (format!("gate-{number}"), gate())).collect();
+            assert_eq!(checks_of_a_look(&policy), factor);
+            let (events, counted) = (9 + 11 + 15 * u32::try_from(gates).unwrap(), 9 * factor);
+            assert!(events <= counted && counted < events + 9, "{events} events are counted as {counted}");
+            assert!(most_checks_of(&policy) > alone);
+        }
+        policy.schedule.steps.iter_mut().for_each(|step| step.bake_seconds = 7 * DAY);
+        assert!(most_checks_of(&policy) < MOST_CHECKS, "a week of bakes is no reason to halt");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The verdict at the end of each bake slice.
 //!
 //! Every gate is asked, and the strongest opinion wins: roll back, then halt, then hold. The bake counts only when none
-//! objects. Among equals the order is operator, alarms, health, capacity, drift, judge. So a pause holds the weight and
+//! objects. Among equals the order is operator, alarms, health, capacity, drift, judge,
+//! outside gates. So a pause holds the weight and
 //! never holds back a rollback.
 //!
 //! A shift that had to wait comes here too, because no traffic may go unwatched. A shift that was begun must not stay
@@ -17,6 +18,7 @@ use crate::gates::drift::{drift_opinion, stray_opinion};
 use crate::gates::health::{is_in_no_route, new_group_verdict};
 use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
 use crate::gates::operator::operator_opinion;
+use crate::gates::outside::{OutsideAnswers, checks_of_a_look, outside_opinion};
 use crate::gates::readiness;
 use crate::journal::cursor::NextStep;
 use crate::journal::{Head, Phase, Trigger};
@@ -59,6 +61,8 @@ pub struct SliceInputs<'a> {
     /// Routes outside the plan that send traffic to a group of the migration, found in two listings. None are looked
     /// for before the last step.
     pub strays: Result<Vec<StrayRoute>, String>,
+    /// What the outside gates have answered; none before they were asked.
+    pub outside: Option<OutsideAnswers>,
     /// The comparison; none before the first traffic and where the policy wants none.
     pub judge: Option<Result<JudgeReading, String>>,
 }
@@ -66,7 +70,7 @@ pub struct SliceInputs<'a> {
 /// What comes next, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SliceVerdict {
-    /// `advance`, `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`.
+    /// `ask`, `advance`, `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`.
     pub verdict: NextStep,
     /// The gate that decided.
     pub gate: Gate,
@@ -103,7 +107,7 @@ pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
         Phase::Planned | Phase::Moving | Phase::Migrated | Phase::Refused => {}
     }
     let gates = &inputs.plan.policy.gates;
-    let counted = |opinion: Opinion| if gates.observes(opinion.gate) { opinion.observed() } else { opinion };
+    let counted = |opinion: Opinion| if gates.observes(&opinion.gate) { opinion.observed() } else { opinion };
     let opinions: Vec<Opinion> = opinions(inputs).into_iter().map(counted).collect();
     if let Some(reason) = &head.rollback_decided
         && opinions.iter().all(|opinion| opinion.vote < Vote::RollBack)
@@ -113,6 +117,11 @@ pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
         return SliceVerdict { trigger, ..decided(NextStep::RollBack, Gate::Judge, 0, reason.clone()) };
     }
     let strongest = opinions.iter().map(|opinion| opinion.vote).max().unwrap_or(Vote::GoOn);
+    // A rollback waits for no function of someone else.
+    if strongest < Vote::RollBack && !gates.outside.is_empty() && inputs.outside.is_none() {
+        let names: Vec<&str> = gates.outside.keys().map(String::as_str).collect();
+        return decided(NextStep::Ask, Gate::Schedule, 0, format!("asks the outside gates: {}", names.join(", ")));
+    }
     if strongest == Vote::GoOn {
         return bake(inputs, &opinions);
     }
@@ -120,12 +129,20 @@ pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
     let reason = reasons(opinions.iter().filter(|opinion| opinion.vote == strongest));
     match strongest {
         Vote::RollBack => {
-            let trigger = if first.gate == Gate::Operator { Trigger::Operator } else { Trigger::CheckAlarms };
+            let trigger = match first.gate {
+                Gate::Operator => Trigger::Operator,
+                Gate::Outside(_) => Trigger::OutsideGate,
+                _ => Trigger::CheckAlarms,
+            };
             let caused_at = first.caused_at.unwrap_or(inputs.now);
-            SliceVerdict { trigger: Some(trigger), caused_at, ..decided(NextStep::RollBack, first.gate, 0, reason) }
+            SliceVerdict {
+                trigger: Some(trigger),
+                caused_at,
+                ..decided(NextStep::RollBack, first.gate.clone(), 0, reason)
+            }
         }
-        Vote::Halt => decided(NextStep::Halt, first.gate, 0, reason),
-        Vote::Hold | Vote::GoOn => held(inputs, NextStep::Hold, first.gate, reason),
+        Vote::Halt => decided(NextStep::Halt, first.gate.clone(), 0, reason),
+        Vote::Hold | Vote::GoOn => held(inputs, NextStep::Hold, first.gate.clone(), reason),
     }
 }
 
@@ -135,7 +152,7 @@ pub fn observations(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
     if gates.observing.is_empty() || inputs.head.phase != Phase::Moving {
         return Vec::new();
     }
-    opinions(inputs).into_iter().filter(|opinion| gates.observes(opinion.gate)).collect()
+    opinions(inputs).into_iter().filter(|opinion| gates.observes(&opinion.gate)).collect()
 }
 
 fn reasons<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> String {
@@ -157,6 +174,8 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
     opinions.push(drift_opinion(&inputs.drift, inputs.plan.policy.on_drift));
     opinions.push(stray_opinion(&inputs.strays, inputs.plan.policy.on_drift, &inputs.head.service));
     opinions.extend(judge(inputs));
+    let begun = inputs.head.intended_step.is_some();
+    opinions.extend(inputs.outside.iter().flatten().map(|(name, said)| outside_opinion(name, said, begun)));
     opinions
 }
 
@@ -261,7 +280,7 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     let elapsed = seconds_between(verified_at, inputs.now);
     // The judge may end the bake early, but not before this time.
     let early_end = plan.policy.early_end_seconds(number);
-    let acts = !plan.policy.gates.observes(Gate::Judge);
+    let acts = !plan.policy.gates.observes(&Gate::Judge);
     let passed = acts && matches!(&inputs.judge, Some(Ok(reading)) if reading.passes());
     let ends_early = passed && early_end.is_some_and(|least| elapsed >= least);
     if elapsed < bake_seconds && !ends_early {
@@ -332,7 +351,8 @@ pub fn held_too_long(policy: &ServicePolicy, held_for: u32, reason: &str) -> Str
 /// schedule's checks would not fit into the history of one execution, and never more than the rest.
 pub fn slice_seconds(policy: &ServicePolicy, remaining_seconds: u32) -> u32 {
     let total: u64 = policy.schedule.steps.iter().map(|step| u64::from(step.bake_seconds)).sum();
-    let fitting = u32::try_from(total.div_ceil(MOST_SLICES)).unwrap_or(u32::MAX);
+    let most = MOST_SLICES / u64::from(checks_of_a_look(policy));
+    let fitting = u32::try_from(total.div_ceil(most)).unwrap_or(u32::MAX);
     policy.slice_seconds.max(fitting).min(remaining_seconds).max(1)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::journal::RECORD_VERSION;
 use crate::journal::hook::DueHook;
+use crate::journal::outside_call::OutsideCall;
 use crate::names::{MigrationId, ServiceName};
 use crate::plan::{Finding, Plan};
 use crate::weight::Weight;
@@ -36,6 +37,9 @@ pub struct Cursor {
     /// The checks that this execution has made so far. There is a limit, because its history has one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub checks: u32,
+    /// The outside gates to ask, where the verdict is `ask`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ask: Vec<OutsideCall>,
     /// The hook to call, where the verdict is `hook`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<DueHook>,
@@ -67,6 +71,7 @@ impl Cursor {
             wait_seconds: 0,
             reason: reason.into(),
             checks: 0,
+            ask: Vec::new(),
             hook: None,
             caused_at: None,
             error: None,
@@ -144,6 +149,8 @@ pub enum NextStep {
     Ready,
     /// Call the function that `hook` names, then the same function again.
     Hook,
+    /// Ask the outside gates that `ask` names, then the same function again.
+    Ask,
     /// Keep the weight and check again after a slice.
     Bake,
     /// Keep the weight, whether or not the bake is over, and check again after a slice.

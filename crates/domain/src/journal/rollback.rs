@@ -49,6 +49,8 @@ pub enum Trigger {
     Sweep,
     /// Someone stopped the execution, as the sweep found.
     Stopped,
+    /// The answer of an outside gate.
+    OutsideGate,
     /// An operator.
     Operator,
     /// A function failed.

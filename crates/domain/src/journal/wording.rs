@@ -80,6 +80,7 @@ pub fn begun_by(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::AlarmEvent => "alarm event",
         Trigger::CheckAlarms => "gates at the end of a slice",
+        Trigger::OutsideGate => "outside gate",
         Trigger::Sweep => "sweep",
         Trigger::Stopped => "execution stopped by someone",
         Trigger::Operator => "operator",

@@ -33,7 +33,7 @@ pub(super) fn check(policy: &ServicePolicy, findings: &mut Findings) {
         ),
     ];
     for (gate, unprotected) in gates {
-        if policy.gates.observes(gate) {
+        if policy.gates.observes(&gate) {
             let message = format!("{unprotected}. Write {gate}: act under gates to be protected again");
             findings.warn(FindingCode::GateObserves, format!("gates.{gate}"), message);
         }

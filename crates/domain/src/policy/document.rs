@@ -10,6 +10,7 @@
 mod after;
 mod duration;
 mod gates;
+mod hook_name;
 mod judging;
 mod schedule;
 mod schema;
@@ -183,9 +184,11 @@ fn service(
         .required(&object, "newTargets", "one of binding, instances, ips")
         .and_then(|place| targets::new_targets(reader, &place));
     let own = settings::read(reader, &object);
+    let settings = own.over(defaults);
+    settings.check_gates(reader, &object.path_of("gates"));
     let policy = (|| {
         let name = name.clone()?;
-        let settings = own.over(defaults).complete(&name);
+        let settings = settings.complete(&name);
         Some(ServicePolicy {
             after: after?,
             old_target_groups: old_target_groups?,

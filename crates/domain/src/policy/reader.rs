@@ -89,6 +89,17 @@ impl Reader {
         Some(object)
     }
 
+    /// The fields of an object, whatever their names are.
+    pub fn any_object<'a>(&mut self, place: &Place<'a>, what: &str) -> Option<Vec<(&'a str, Place<'a>)>> {
+        let Value::Object(fields) = place.value else {
+            self.note(&place.path, wrong(place.value, what));
+            return None;
+        };
+        let object = Object { fields, path: place.path.clone() };
+        let at = |(name, value): (&'a String, &'a Value)| (name.as_str(), Place { value, path: object.path_of(name) });
+        Some(fields.iter().map(at).collect())
+    }
+
     /// A field that must be there.
     pub fn required<'a>(&mut self, object: &Object<'a>, field: &str, what: &str) -> Option<Place<'a>> {
         let found = object.get(field);

@@ -41,7 +41,7 @@ pub enum Admission {
 
 /// Whether a gate that wants a rollback only observes, so that its wish is recorded and nothing else. Once a rollback
 /// was begun, by whomever, every gate may take it up again.
-pub fn only_observes(gate: Gate, plan: &Plan, head: &Head) -> bool {
+pub fn only_observes(gate: &Gate, plan: &Plan, head: &Head) -> bool {
     plan.policy.gates.observes(gate) && head.rollback.is_none()
 }
 
@@ -69,6 +69,7 @@ mod tests {
             (Trigger::Health, Admission::Begin),
             (Trigger::Operator, Admission::Begin),
             (Trigger::CheckAlarms, Admission::LeftToAPerson),
+            (Trigger::OutsideGate, Admission::LeftToAPerson),
             (Trigger::Sweep, Admission::LeftToAPerson),
             (Trigger::Stopped, Admission::LeftToAPerson),
             (Trigger::Failure, Admission::LeftToAPerson),

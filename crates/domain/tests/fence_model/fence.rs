@@ -187,7 +187,9 @@ impl Fence {
 /// the gates look only on the way up.
 fn asks(trigger: Trigger, phase: Phase) -> bool {
     match trigger {
-        Trigger::CheckAlarms | Trigger::Failure => matches!(phase, Phase::Planned | Phase::Moving),
+        Trigger::CheckAlarms | Trigger::OutsideGate | Trigger::Failure => {
+            matches!(phase, Phase::Planned | Phase::Moving)
+        }
         Trigger::Sweep | Trigger::Stopped => !phase.is_over() && phase != Phase::Halted,
         Trigger::AlarmEvent | Trigger::Health | Trigger::Operator => !phase.is_over(),
     }

@@ -1,4 +1,4 @@
-//! An operator's hooks. They are not our functions, so the scenario says what they do.
+//! An operator's hooks and outside gates. They are not our functions, so the scenario says what they do.
 
 use crate::clock::{Work, WorldClock};
 use crate::functions::lambda_host::Functions;
@@ -71,8 +71,11 @@ impl Functions for WithHooks {
         if !function.starts_with(PREFIX) {
             return self.functions.invoke(function, payload, work).await;
         }
+        let votes = |verdict: &str| (HOOK, Ok(json!({ "verdict": verdict, "reason": "so says the scenario" })));
         let (takes, answer) = match self.hooks.get(function) {
-            None | Some(HookDoes::Answer) => (HOOK, Ok(json!({ "hook": function }))),
+            None | Some(HookDoes::Answer) => votes("go"),
+            Some(HookDoes::Hold) => votes("hold"),
+            Some(HookDoes::RollBack) => votes("rollBack"),
             Some(HookDoes::Fail) => (HOOK, Err(failed("HookFailed", &format!("{function} fails in this scenario")))),
             Some(HookDoes::TimeOut) => {
                 let seconds = SLOW_HOOKS_TIMEOUT.as_secs_f64();

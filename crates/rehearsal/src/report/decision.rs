@@ -31,7 +31,7 @@ pub(crate) fn decision(
         (Outcome::RolledBack, Some(rollback)) => match rollback.trigger {
             Trigger::AlarmEvent => Decision { gate: Some(Gate::Alarms), sentence: rollback.cause.clone() },
             Trigger::Health => Decision { gate: Some(Gate::Health), sentence: rollback.cause.clone() },
-            Trigger::CheckAlarms | Trigger::Operator => spoken(&rollback.cause),
+            Trigger::CheckAlarms | Trigger::OutsideGate | Trigger::Operator => spoken(&rollback.cause),
             Trigger::Sweep | Trigger::Stopped | Trigger::Failure => {
                 Decision { gate: None, sentence: rollback.cause.clone() }
             }

@@ -19,9 +19,9 @@ pub(crate) fn unmet(service: &ServiceReport) -> Vec<String> {
         unmet.push(format!("rolled back by {found}, expected {trigger:?}"));
     }
     if let Some(gate) = gate
-        && service.decision.gate != Some(*gate)
+        && service.decision.gate.as_ref() != Some(gate)
     {
-        let found = service.decision.gate.map_or_else(|| "no gate".to_owned(), |gate| gate.to_string());
+        let found = service.decision.gate.as_ref().map_or_else(|| "no gate".to_owned(), ToString::to_string);
         unmet.push(format!("decided by {found}, expected {gate}"));
     }
     if let Some(says) = says

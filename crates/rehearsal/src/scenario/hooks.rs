@@ -1,12 +1,16 @@
-//! What an operator's hooks do when they are called.
+//! What an operator's hooks and outside gates do when they are called.
 
 use crossfade_domain::policy::reader::{Place, Reader};
 
-/// What a hook does each time it is called.
+/// What a hook or an outside gate does each time it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HookDoes {
-    /// It succeeds at once.
+    /// It succeeds at once; an outside gate lets the next step pass.
     Answer,
+    /// An outside gate holds.
+    Hold,
+    /// An outside gate rolls back.
+    RollBack,
     /// It fails with its own error.
     Fail,
     /// It runs until Lambda ends it.
@@ -18,19 +22,25 @@ pub enum HookDoes {
 /// The most requests with which a hook warms each server: more need more calls than the state machine makes.
 pub(super) const MOST_REQUESTS: u32 = 20_000;
 /// The words of `does`.
-pub(super) const DOES: [(&str, HookDoes); 3] =
-    [("ok", HookDoes::Answer), ("fails", HookDoes::Fail), ("slow", HookDoes::TimeOut)];
+pub(super) const DOES: [(&str, HookDoes); 5] = [
+    ("ok", HookDoes::Answer),
+    ("holds", HookDoes::Hold),
+    ("rollsBack", HookDoes::RollBack),
+    ("fails", HookDoes::Fail),
+    ("slow", HookDoes::TimeOut),
+];
 
 /// `{ name: crossfade-hook-move, does: fails }` or `{ name: crossfade-hook-warm-up, warms: 2000 }`
 pub(super) fn hook(reader: &mut Reader, place: &Place<'_>) -> Option<(String, HookDoes)> {
-    let fields = reader.object(place, &["name", "does", "warms"], "a hook: its name, and what it does")?;
+    let fields =
+        reader.object(place, &["name", "does", "warms"], "a hook or an outside gate: its name, and what it does")?;
     let what = "a hook's name, crossfade-hook-<name>";
     let name = reader.required(&fields, "name", what).and_then(|place| reader.text(&place, what));
     let does = match (fields.get("does"), fields.get("warms")) {
         (Some(place), None) => reader.word(&place, &DOES),
         (None, Some(place)) => reader.whole(&place, 1, MOST_REQUESTS).map(HookDoes::Warm),
         _ => {
-            let message = "expected exactly one of `does` (ok, fails or slow) or `warms` (requests to each new server)";
+            let message = "expected exactly one of `does` (ok, holds, rollsBack, fails or slow) or `warms` (requests to each new server)";
             reader.note(&place.path, message);
             None
         }

@@ -159,7 +159,7 @@ fn without_faults() -> Value {
             "hooks": {"type": "array", "items": {
                 "type": "object", "additionalProperties": false, "required": ["name"],
                 "oneOf": [{"required": ["does"]}, {"required": ["warms"]}],
-                "description": "What a policy's hook does; a hook that is not listed succeeds.",
+                "description": "What a policy's hook or outside gate does; one that is not listed succeeds.",
                 "properties": {
                     "name": {"type": "string"},
                     "does": {"enum": DOES.map(|(word, _)| word)},

@@ -1,6 +1,7 @@
 mod begun;
 mod judging;
 mod observing;
+mod outside;
 mod readiness;
 mod strays;
 
@@ -47,6 +48,7 @@ struct Scene {
     drift: Result<Vec<Drift>, String>,
     strays: Result<Vec<StrayRoute>, String>,
     judge: Option<Result<JudgeReading, String>>,
+    outside: Option<OutsideAnswers>,
 }
 
 impl Scene {
@@ -117,6 +119,7 @@ impl Scene {
             drift: Ok(vec![]),
             strays: Ok(vec![]),
             judge: None,
+            outside: None,
         }
     }
 
@@ -160,6 +163,7 @@ impl Scene {
             drift: self.drift.clone(),
             strays: self.strays.clone(),
             judge: self.judge.clone(),
+            outside: self.outside.clone(),
         })
     }
 }
@@ -452,6 +456,7 @@ fn a_group_in_no_route_is_unhealthy_only_when_the_routes_are_known_to_hold_it() 
             drift,
             strays: Ok(vec![]),
             judge: None,
+            outside: None,
         })
     };
     let unreadable = decide(Err("throttled".into()));

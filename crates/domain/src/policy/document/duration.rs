@@ -23,6 +23,9 @@ pub(super) const HOLD: Bounds = Bounds { least: 1, most: 30 * DAY };
 /// The wait for targets: up to a day.
 pub(super) const TARGETS: Bounds = Bounds { least: 1, most: DAY };
 
+/// A call of an outside gate: all gates of a check wait for it.
+pub(super) const OUTSIDE: Bounds = Bounds { least: 1, most: 30 };
+
 /// Reads a duration in seconds.
 pub(super) fn seconds(reader: &mut Reader, place: &Place<'_>, bounds: Bounds) -> Option<u32> {
     let seconds = match place.value {

@@ -1,7 +1,8 @@
 //! The JSON Schema of a fleet's policy, for editors. The decoder decides; a test holds the two to the same fields.
 
+use super::hook_name::HOOK_PREFIX;
 use super::schedule::{MOST_STEPS, NAMES};
-use super::settings::{GUARD_ALARMS, HOOK_PREFIX, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
+use super::settings::{GUARD_ALARMS, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
 use super::targets::FAMILIES;
 use super::{POLICY_VERSION, gates, judging};
 use serde_json::{Value, json};
@@ -216,7 +217,7 @@ fn words<T>(pairs: &[(&'static str, T)]) -> Vec<&'static str> {
 mod tests {
     use super::*;
     use crate::opinion::Gate;
-    use crate::policy::document::gates::GATES;
+    use crate::policy::document::gates::{GATES, OUTSIDE_FIELDS};
     use crate::policy::document::judging::{JUDGE_FIELDS, MARGIN_FIELDS};
     use crate::policy::document::schedule::STEP_FIELDS;
     use crate::policy::document::settings::{HOOK_FIELDS, SETTING_FIELDS};
@@ -241,7 +242,10 @@ mod tests {
         check("/$defs/service", &service_fields());
         check("/$defs/step", &STEP_FIELDS);
         check("/$defs/service/properties/hooks", &HOOK_FIELDS);
-        check("/$defs/service/properties/gates", &GATES.map(Gate::as_str));
+        check("/$defs/service/properties/gates", &GATES.each_ref().map(Gate::as_str));
+        let outside = gates::schema()["patternProperties"].as_object().unwrap().keys().next().unwrap().clone();
+        let outside = format!("/$defs/service/properties/gates/patternProperties/{outside}/oneOf/1");
+        check(&outside, &OUTSIDE_FIELDS);
         check("/$defs/service/properties/judge/oneOf/1", &JUDGE_FIELDS);
         check("/$defs/service/properties/judge/oneOf/1/properties/margins", &MARGIN_FIELDS);
         check("/$defs/service/properties/newTargets", &FIELDS);

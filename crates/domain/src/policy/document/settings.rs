@@ -1,7 +1,8 @@
 //! The fields that a fleet's defaults and a service share.
 
 use super::duration::{BAKE, HOLD, SLICE, TARGETS, seconds};
-use super::gates::{Chosen, complete, gates};
+use super::gates::{self, Chosen};
+use super::hook_name::hook_name;
 use super::judging::{Judging, judging};
 use super::schedule::{canary, schedule};
 use crate::names::ServiceName;
@@ -33,8 +34,6 @@ pub(super) const SETTING_FIELDS: [&str; 16] = [
 ];
 /// The fields of `hooks`.
 pub(super) const HOOK_FIELDS: [&str; 4] = ["beforeFirstShift", "afterEachShift", "afterRollback", "beforeRetire"];
-/// What every hook's name begins with: the functions' role may invoke nothing else.
-pub(super) const HOOK_PREFIX: &str = "crossfade-hook-";
 /// The words of `guardAlarms`.
 pub(super) const GUARD_ALARMS: [(&str, GuardAlarms); 2] = [("none", GuardAlarms::None), ("auto", GuardAlarms::Auto)];
 /// The words of `onInconclusive`.
@@ -117,7 +116,7 @@ impl Settings {
                 after_rollback: self.hooks.after_rollback.or(defaults.hooks.after_rollback),
                 before_retire: self.hooks.before_retire.or(defaults.hooks.before_retire),
             },
-            gates: defaults.gates.into_iter().chain(self.gates).collect(),
+            gates: gates::over(self.gates, defaults.gates),
         }
     }
 
@@ -147,7 +146,7 @@ impl Settings {
             max_hold_seconds: self.max_hold_seconds.unwrap_or(4 * 60 * 60),
             targets_timeout_seconds: self.targets_timeout_seconds.unwrap_or(15 * 60),
             hooks: self.hooks,
-            gates: complete(&self.gates),
+            gates: gates::complete(self.gates),
         }
     }
 }
@@ -176,7 +175,7 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         max_hold_seconds: field("maxHold").and_then(|place| seconds(reader, &place, HOLD)),
         targets_timeout_seconds: field("targetsTimeout").and_then(|place| seconds(reader, &place, TARGETS)),
         hooks: field("hooks").map(|place| hooks(reader, &place)).unwrap_or_default(),
-        gates: field("gates").map(|place| gates(reader, &place)).unwrap_or_default(),
+        gates: field("gates").map(|place| gates::gates(reader, &place)).unwrap_or_default(),
     }
 }
 
@@ -204,24 +203,18 @@ fn allow_managed_by(reader: &mut Reader, place: &Place<'_>) -> Option<Vec<Manage
 
 fn hooks(reader: &mut Reader, place: &Place<'_>) -> Hooks {
     let Some(object) = reader.object(place, &HOOK_FIELDS, "an object of hooks") else { return Hooks::default() };
-    let mut hook = |field: &str| {
-        let place = object.get(field)?;
-        let what = format!("the name of a function, {HOOK_PREFIX}<name>");
-        let name = reader.text(&place, &what)?;
-        let fitting = name.len() <= 64
-            && name.strip_prefix(HOOK_PREFIX).is_some_and(|rest| {
-                !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-            });
-        if !fitting {
-            reader.note(&place.path, format!("{name:?}: expected {what} (64 letters, digits, - or _ at most)"));
-            return None;
-        }
-        Some(name)
-    };
+    let mut hook = |field: &str| hook_name(reader, &object.get(field)?);
     Hooks {
         before_first_shift: hook("beforeFirstShift"),
         after_each_shift: hook("afterEachShift"),
         after_rollback: hook("afterRollback"),
         before_retire: hook("beforeRetire"),
+    }
+}
+
+impl Settings {
+    /// Checks the gates of a service, which the defaults may have defined.
+    pub(super) fn check_gates(&self, reader: &mut Reader, path: &str) {
+        gates::check(reader, path, &self.gates);
     }
 }

@@ -15,9 +15,10 @@ const OUTCOMES: [(&str, Outcome); 4] = [
     ("halted", Outcome::Halted),
     ("refused", Outcome::Refused),
 ];
-const TRIGGERS: [(&str, Trigger); 7] = [
+const TRIGGERS: [(&str, Trigger); 8] = [
     ("alarmEvent", Trigger::AlarmEvent),
     ("checkAlarms", Trigger::CheckAlarms),
+    ("outsideGate", Trigger::OutsideGate),
     ("sweep", Trigger::Sweep),
     ("stopped", Trigger::Stopped),
     ("operator", Trigger::Operator),

@@ -13,7 +13,10 @@ fn observing(gates: &'static [&'static str], change: impl Fn(&mut Scene)) -> imp
 
 fn judged(verdict: judge::Verdict) -> impl Fn(&mut Scene) {
     let judgement = Judgement { verdict, metrics: BTreeMap::new(), sentence: "as counted".into(), reason: None };
-    move |scene| scene.judge = Some(Ok(JudgeReading { judgement: judgement.clone(), objections: vec![] }))
+    move |scene| {
+        scene.judge =
+            Some(Ok(JudgeReading { judgement: judgement.clone(), objections: vec![], failed_calls_unseen: false }))
+    }
 }
 
 #[test]
@@ -85,7 +88,8 @@ fn what_the_observing_gates_vote_for_is_told_apart_from_what_counts() {
     scene.fire(1100);
     scene.new_healthy = Ok(1);
     let observed = scene.with_inputs(observations);
-    let votes: Vec<_> = observed.iter().map(|opinion| (opinion.gate, opinion.vote, opinion.caused_at)).collect();
+    let votes: Vec<_> =
+        observed.iter().map(|opinion| (opinion.gate.clone(), opinion.vote, opinion.caused_at)).collect();
     assert_eq!(votes, [(Gate::Alarms, Vote::RollBack, Some(second(1100)))]);
     scene.head.phase = Phase::Halted;
     assert_eq!(scene.with_inputs(observations), []);
