@@ -117,6 +117,11 @@ fn a_machine_that_tries_nothing_again_is_caught() {
 }
 
 #[test]
+fn an_outside_gate_that_is_not_asked_is_caught() {
+    check(Breakage::OutsideGateIsSkipped, "outside-gate-never-answers", None, 9);
+}
+
+#[test]
 fn a_hook_that_is_skipped_is_caught() {
     check(Breakage::FirstHookIsSkipped, "hooks", None, 13);
     check(Breakage::LastHookIsSkipped, "hooks-and-an-alarm", None, 13);

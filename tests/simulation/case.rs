@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::breakage::Breakage;
 use super::consumers;
+use super::outside;
 use super::ports::port_fault::PortFault;
 use super::run::{Due, SimulatedRun};
 use super::run_log::RunLog;
@@ -115,6 +116,10 @@ impl SimulatedRun {
         if scenario.alarms_observe {
             policy["gates"] = json!({"alarms": "observe"});
         }
+        if scenario.asks_outside {
+            outside::ask(&mut watch);
+        }
+        let policy = &mut watch.setup.policy;
         if scenario.guards {
             policy["guardAlarms"] = json!("auto");
         }

@@ -2,6 +2,7 @@
 //! it takes time and may go wrong.
 
 use super::account::Account;
+use super::outside::OutsideDoes;
 use super::ports::{Caller, SimulatedPorts};
 use super::run::SimulatedRun;
 use super::scenario::Outcome;
@@ -30,8 +31,10 @@ pub(crate) enum HookDoes {
 pub(crate) struct HookCalls {
     /// What the next calls of hooks do; from then on they answer.
     pub(crate) do_next: VecDeque<HookDoes>,
-    /// What the hooks were called with.
+    /// What the hooks and the outside gates were called with.
     pub(crate) calls: Vec<Value>,
+    /// What an outside gate does; it lets every step pass where nothing is said.
+    pub(crate) outside: Option<OutsideDoes>,
 }
 
 /// Where the consumers are.

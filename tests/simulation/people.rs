@@ -165,6 +165,7 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
         Act::ThrottleInvocations(minutes) => {
             run.throttled_until = Some(run.account.now() + SignedDuration::from_mins(*minutes));
         }
+        Act::OutsideGate(does) => run.account.hooks.lock().unwrap().outside = Some(does.clone()),
         Act::EarlierTargetStays => {
             let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();
             for group in &new {

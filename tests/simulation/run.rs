@@ -3,6 +3,7 @@
 use self::invocations::{Invocation, Reply};
 use super::account::{Account, Order};
 use super::consumers;
+use super::outside;
 use super::people;
 use super::ports::port_fault::PortFault;
 use super::ports::{Caller, ports};

@@ -1,5 +1,6 @@
 //! What a run starts from, what people and other systems do in it, and how it must end.
 
+use super::outside::OutsideDoes;
 use super::timers::at_once;
 use crossfade_actions::ports::TargetGroups as _;
 use crossfade_domain::load_balancer::route::RouteId;
@@ -121,6 +122,8 @@ pub(super) enum Act {
     NeverAnswers(&'static str),
     /// A neighbour uses up the account's concurrency for so many minutes.
     ThrottleInvocations(i64),
+    /// The outside gate does this from now on.
+    OutsideGate(OutsideDoes),
     /// The new groups have the health check of an earlier attempt, and a target whose address somebody else has by now.
     EarlierTargetStays,
 }
@@ -151,6 +154,8 @@ pub(super) struct Scenario {
     pub(super) hooks: bool,
     /// Whether the alarms only observe.
     pub(super) alarms_observe: bool,
+    /// Whether the policy has an outside gate.
+    pub(super) asks_outside: bool,
     /// Whether the policy asks for guard alarms.
     pub(super) guards: bool,
     /// Whether only the guard alarms watch the answers, and hear of a minute two minutes after its end.
@@ -188,6 +193,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         on_drift: "halt",
         hooks: false,
         alarms_observe: false,
+        asks_outside: false,
         guards: false,
         late: false,
         judge: Judge::Off,
@@ -276,6 +282,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     list.push(scenario("alarm-is-deleted", O::Halted, vec![(When::Recorded("shifted 1"), Act::DeleteAlarm(LATENCY))]));
     let fires = vec![(When::Recorded("shifted 1"), Act::FireAlarm(LATENCY))];
     list.push(Scenario { alarms_observe: true, ..scenario("alarm-observes", O::Migrated, fires) });
+    list.extend(with_an_outside_gate());
     list.extend(with_hooks());
     let guard = vec![(When::Recorded("shifted 1"), Act::FireAlarm(GUARD))];
     list.push(Scenario { guards: true, ..scenario("guards", O::Migrated, vec![]) });
@@ -321,7 +328,7 @@ fn about(name: &str) -> usize {
     let is = |part: &str| name.contains(part);
     if is("after-the-end") {
         13
-    } else if is("alarm") || is("new-side-fails") {
+    } else if is("alarm") || is("new-side-fails") || is("outside-gate") {
         9
     } else if is("rule-added") {
         3
@@ -374,6 +381,19 @@ fn started_anew() -> [Scenario; 2] {
     };
     let left = vec![by_hand(), after(Act::EarlierTargetStays), after(Act::StartAnew)];
     [anew("started-anew", vec![by_hand(), after(Act::StartAnew)]), anew("started-anew-with-a-target-left", left)]
+}
+
+/// An outside gate rolls back by its answer alone; without one, the migration waits and then halts.
+fn with_an_outside_gate() -> Vec<Scenario> {
+    let asks = |name, ends, does: Option<OutsideDoes>| {
+        let script = does.map(|does| (When::Recorded("shifted 1"), Act::OutsideGate(does)));
+        Scenario { asks_outside: true, ..scenario(name, ends, script.into_iter().collect()) }
+    };
+    vec![
+        asks("outside-gate", Outcome::Migrated, None),
+        asks("outside-gate-rolls-back", Outcome::RolledBack, Some(OutsideDoes::votes("rollBack"))),
+        asks("outside-gate-never-answers", Outcome::Halted, Some(OutsideDoes::Hangs)),
+    ]
 }
 
 /// What is asked of a service that has migrated: by a person, who may be stopped before it begins, or by an alarm.

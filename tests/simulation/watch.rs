@@ -4,6 +4,7 @@
 use self::value::{Carries, alike, carries, new_share, taken_out};
 use super::account::Account;
 use super::consumers::{self, Consumers};
+use super::outside::{self, Outside};
 use super::ports::Caller;
 use super::scenario::{Setup, WEIGHTS};
 use super::timers::at_once;
@@ -85,6 +86,7 @@ pub(super) struct Watch {
     fenced_at: Option<Timestamp>,
     /// The routes that each shift has written after that.
     after_the_fence: BTreeMap<u64, BTreeSet<RouteId>>,
+    pub(super) outside: Outside,
     /// When the locks were released last after routes had been written to.
     released_at: Option<Timestamp>,
 }
@@ -156,6 +158,7 @@ impl Watch {
             consumers: Consumers::default(),
             fenced_at: None,
             after_the_fence: BTreeMap::new(),
+            outside: Outside::default(),
             released_at: None,
             compared: BTreeMap::new(),
         }

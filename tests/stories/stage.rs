@@ -3,7 +3,7 @@
 //! Calls and events take no time here, so a story says what happens before what. A whole migration takes milliseconds.
 
 use crate::simulation::{
-    Account, Breakage, HookDoes, PortCalls, SimulatedRun, Visit,
+    Account, Breakage, HookDoes, OutsideDoes, PortCalls, SimulatedRun, Visit,
     wiring::{self, MIGRATE},
 };
 use crossfade_actions::error::ActionError;
@@ -167,7 +167,18 @@ impl Stage {
         self.run.account.hooks.lock().unwrap().do_next = next.into().into();
     }
 
-    /// What the hooks were called with.
+    /// What the outside gate does from now on.
+    pub(crate) fn outside_does(&self, does: OutsideDoes) {
+        self.outside()(Some(does));
+    }
+
+    /// Changes what the outside gate does, from inside of a story.
+    pub(crate) fn outside(&self) -> impl Fn(Option<OutsideDoes>) + use<> {
+        let account = self.run.account.clone();
+        move |does| account.hooks.lock().unwrap().outside = does
+    }
+
+    /// What the hooks and the outside gates were called with.
     pub(crate) fn hook_calls(&self) -> Vec<Value> {
         self.run.account.hooks.lock().unwrap().calls.clone()
     }

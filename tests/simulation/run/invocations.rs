@@ -68,7 +68,9 @@ impl SimulatedRun {
             let cause = "Rate Exceeded. (Service: Lambda, Status Code: 429)".to_owned();
             return self.answered(&caller, reply, Err(TaskError { error: THROTTLED.to_owned(), cause }));
         }
-        let future: Running = if function == HOOK {
+        let future: Running = if function == HOOK && payload["question"].is_object() {
+            Box::pin(outside::gate(Arc::clone(&self.account), caller.clone(), payload))
+        } else if function == HOOK {
             Box::pin(consumers::hook(Arc::clone(&self.account), caller.clone(), payload))
         } else {
             Box::pin(wiring::run_as_task(function, ports(&self.account, caller.clone()), payload))

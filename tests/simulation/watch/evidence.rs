@@ -1,5 +1,6 @@
 //! What the gates knew when they answered, beside what they made of it.
 
+use super::outside;
 use super::{ALARMS, FIRINGS, METRICS, Watch};
 use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery};
 use jiff::{SignedDuration, Timestamp};
@@ -40,6 +41,7 @@ impl Watch {
                 format!("{verdict}, and not a word about what the comparison shows: {reason}")
             });
         }
+        outside::judged(self, verdict);
         let unread = [ALARMS, FIRINGS].iter().any(|verb| self.unread.contains(&(invocation, verb)));
         let quiet = matches!(verdict, "advance" | "finish" | "bake");
         let said = self.setup.alarms_observe() && reason.contains("alarms: would have held: could not be read");
