@@ -23,7 +23,8 @@ const WARM_UP: &str = "crossfade-hook-users-warm-up";
 
 #[test]
 fn the_example_hooks_pass_their_own_tests() {
-    for (example, count) in [("consumers", 7), ("warm-up", 10)] {
+    // Five tests of the gate run a Prometheus of their own, where one is installed.
+    for (example, count) in [("consumers", 7), ("warm-up", 10), ("prometheus-gate", 10)] {
         let mut tests = std::process::Command::new("python3");
         tests.args(["-B", "-m", "unittest", "discover", &format!("examples/hooks/{example}")]).current_dir(root());
         let output = tests.output().expect("the tests need python3");
