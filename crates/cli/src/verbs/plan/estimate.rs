@@ -4,6 +4,7 @@ use crate::stack::session::Session;
 use crossfade_domain::gates::verdict::slice_seconds;
 use crossfade_domain::load_balancer::metric_query::MetricQuery;
 use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::opinion::Gate;
 use crossfade_domain::plan::{Plan, PlannedGroup};
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -21,6 +22,8 @@ const TRANSITIONS_AROUND: u32 = 18;
 /// Transitions of a shift, and of a slice: wait, check, choice.
 const TRANSITIONS_OF_A_SHIFT: u32 = 2;
 const TRANSITIONS_OF_A_SLICE: u32 = 3;
+/// Transitions of a question to the outside gates, without those of each gate: the map, the second check, its choice.
+const TRANSITIONS_OF_A_QUESTION: u32 = 3;
 /// From the first bad request until every route is back, with an alarm of one 60 s period. A load balancer's data point
 /// is usable about 120 s after it begins, and the rollback takes seconds.
 const SECONDS_TO_SAFE_BY_ALARM: u32 = 125;
@@ -62,12 +65,18 @@ impl Estimate {
         let slices = |bake: u32| bake.div_ceil(slice_seconds(policy, bake).max(1)).max(1);
         let checks: u32 = steps.iter().map(|step| slices(step.bake_seconds)).sum();
         let shifts = u32::try_from(steps.len()).unwrap_or(u32::MAX);
-        let transitions = TRANSITIONS_AROUND + shifts * TRANSITIONS_OF_A_SHIFT + checks * TRANSITIONS_OF_A_SLICE;
-        let invocations = 8 + shifts + checks;
+        // With outside gates, a check is made again with their answers.
+        let outside = u32::try_from(policy.gates.outside.len()).unwrap_or(u32::MAX);
+        let questions = if outside == 0 { 0 } else { TRANSITIONS_OF_A_QUESTION + outside };
+        let reads = if outside == 0 { checks } else { 2 * checks };
+        let of_a_check = TRANSITIONS_OF_A_SLICE + questions;
+        let transitions = TRANSITIONS_AROUND + shifts * TRANSITIONS_OF_A_SHIFT + checks * of_a_check;
+        let invocations = 8 + shifts + reads;
         let pairs = u32::try_from(plan.groups.len()).unwrap_or(u32::MAX);
-        let metrics = if policy.judge { checks * pairs * METRICS_OF_A_PAIR } else { 0 };
+        let metrics = if policy.judge { reads * pairs * METRICS_OF_A_PAIR } else { 0 };
+        let alarms_act = !policy.alarms.is_empty() && !policy.gates.observes(&Gate::Alarms);
         let seconds_to_safe =
-            if policy.alarms.is_empty() { SECONDS_UNJUDGED + policy.slice_seconds } else { SECONDS_TO_SAFE_BY_ALARM };
+            if alarms_act { SECONDS_TO_SAFE_BY_ALARM } else { SECONDS_UNJUDGED + policy.slice_seconds };
         let harmed = |rate: f64| {
             let one = |weight: f64| rate * weight / 100.0 * f64::from(seconds_to_safe);
             steps.iter().map(|step| whole(one(step.weight.percent()))).collect()
@@ -116,4 +125,27 @@ fn requests_of(group: &PlannedGroup) -> MetricQuery {
 pub(super) fn new_group(group: &PlannedGroup) -> Option<TargetGroupArn> {
     let (before, _) = group.old.as_str().rsplit_once("targetgroup/")?;
     TargetGroupArn::parse(format!("{before}targetgroup/{}/0000000000000000", group.new_name)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossfade_domain::policy::gates::OutsideGate;
+
+    #[test]
+    fn alarms_that_only_observe_shorten_no_harm_and_outside_gates_are_paid_for() {
+        let stored = include_str!("../../../../../tests/compatibility/plan.json");
+        let mut plan: Plan = serde_json::from_str(stored).unwrap();
+        assert!(!plan.policy.alarms.is_empty());
+        let acting = Estimate::with(&plan, None);
+        plan.policy.gates.observing.insert("alarms".to_owned());
+        let observing = Estimate::with(&plan, None);
+        assert_eq!(acting.seconds_to_safe, SECONDS_TO_SAFE_BY_ALARM);
+        assert_eq!(observing.seconds_to_safe, SECONDS_UNJUDGED + plan.policy.slice_seconds);
+        let gate = OutsideGate { function: "crossfade-hook-errors".to_owned(), timeout_seconds: 10 };
+        plan.policy.gates.outside = [("errors".to_owned(), gate)].into();
+        let asking = Estimate::with(&plan, None);
+        assert_eq!(asking.transitions, observing.transitions + 4 * asking.checks);
+        assert!(asking.usd > observing.usd);
+    }
 }
