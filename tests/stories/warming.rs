@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Requests a minute for each group.
 const EACH_MINUTE: u32 = 200;
 /// The targets of the new group.
-const TARGETS: usize = 2;
+const TARGETS: u32 = 2;
 
 /// A step at 50 % that bakes for a quarter of an hour, a hook before it, and no alarm.
 fn warmed_before(fields: &Value) -> Value {
@@ -41,7 +41,7 @@ impl Target {
         self.answered += 1;
         if self.due >= 1.0 {
             self.due -= 1.0;
-            return 0.4;
+            return 0.3;
         }
         0.1 + f64::from(number % 95) / 1000.0
     }
@@ -58,13 +58,13 @@ fn stage(warmed: u32) -> Stage {
     let started = stage.world.now();
     stage.world.advance(SignedDuration::from_mins(30));
     let target = || Target { curve: ColdCurve::measured(2_000), answered: warmed.into(), due: 0.0 };
-    let mut targets: [Target; TARGETS] = std::array::from_fn(|_| target());
+    let mut targets: [Target; TARGETS as usize] = std::array::from_fn(|_| target());
     for minute in 0..120 {
         let at = started + SignedDuration::from_secs(60 * minute + 30);
         let old = |number| 0.1 + f64::from(number % 100) / 1000.0;
         serve(&stage, at, &service.load_balancer, &service.old_group, old);
         if minute >= 30 {
-            let new = |number: u32| targets[number as usize % TARGETS].answers(number);
+            let new = |number: u32| targets[(number % TARGETS) as usize].answers(number);
             serve(&stage, at, &service.load_balancer, &new_group, new);
         }
     }
@@ -77,6 +77,7 @@ fn serve(stage: &Stage, at: Timestamp, load_balancer: &str, group: &str, mut lat
     let load_balancer = load_balancer.split_once("loadbalancer/").unwrap().1;
     let target_group = group.rsplit(':').next();
     stage.world.with(|state| {
+        state.cloudwatch.record_hosts(at, load_balancer, target_group.unwrap(), TARGETS, 0);
         for number in 0..EACH_MINUTE {
             let record = RequestRecord {
                 load_balancer: load_balancer.to_owned(),

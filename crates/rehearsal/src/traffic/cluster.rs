@@ -21,6 +21,9 @@ pub const LATENCY_HEADER: &str = "x-world-latency-ms";
 /// The path of health checks, which fails only while connections are refused.
 pub const HEALTH_PATH: &str = "/health";
 
+/// The spread of latencies: the standard deviation of their logarithms.
+const SPREAD: f64 = 0.5;
+
 /// What a cluster consists of.
 #[derive(Debug, Clone)]
 pub struct ClusterSettings {

@@ -1,5 +1,6 @@
 //! Faults of a cluster's servers.
 
+use super::SPREAD;
 use crossfade_world::cold::{ColdCurve, WARM_SHARE};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -71,8 +72,6 @@ pub(super) struct Effect {
     pub(super) unanswered: bool,
     pub(super) error_share: f64,
     pub(super) slow_factor: f64,
-    /// The chance that an answer is slow because its server is cold. It adds to those that are slow at any server.
-    pub(super) cold_share: f64,
 }
 
 impl FaultSwitch {
@@ -130,8 +129,7 @@ impl FaultSwitch {
         let first = *state.first_request.get_or_insert(now);
         let State { faults, requests, created, .. } = &mut *state;
         let minutes_since = |then: Timestamp| now.duration_since(then).as_secs_f64() / 60.0;
-        let mut effect =
-            Effect { fails_certainly: false, unanswered: false, error_share: 0.0, slow_factor: 1.0, cold_share: 0.0 };
+        let mut effect = Effect { fails_certainly: false, unanswered: false, error_share: 0.0, slow_factor: 1.0 };
         for switched in faults.iter_mut().filter(|switched| switched.on) {
             match &switched.fault {
                 ClusterFault::ErrorEvery(n) => {
@@ -148,12 +146,12 @@ impl FaultSwitch {
                 }
                 ClusterFault::Cold(curve) => {
                     let answered = switched.requests.entry(server).or_default();
-                    let share = curve.share(*answered);
+                    let (share, slowdown) = (curve.share(*answered), curve.slowdown(*answered, SPREAD));
                     *answered += 1;
                     if share <= WARM_SHARE {
                         continue;
                     }
-                    effect.cold_share = effect.cold_share.max((share - WARM_SHARE) / (1.0 - WARM_SHARE));
+                    effect.slow_factor *= slowdown;
                 }
                 // A refusal happens before a request is read; a cold start that is over does nothing.
                 ClusterFault::Refuse | ClusterFault::ColdStart { .. } => continue,
@@ -214,10 +212,11 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let faults = FaultSwitch::new(now);
         let step = |below, share| ColdStep { below, share };
-        let cold = faults.set(ClusterFault::Cold(ColdCurve::new(vec![step(1, 1.0), step(2, 0.525)])), now);
+        let cold = faults.set(ClusterFault::Cold(ColdCurve::new(vec![step(1, 1.0), step(2, 0.5)])), now);
         for server in [0, 1] {
-            for expected in [1.0, 0.5, 0.0] {
-                assert!((faults.next(now, server).cold_share - expected).abs() < 1e-9, "server {server}: {expected}");
+            for expected in [10.67, 2.276, 1.0] {
+                let found = faults.next(now, server).slow_factor;
+                assert!((found / expected - 1.0).abs() < 0.002, "server {server}: {found}");
             }
         }
         assert_eq!(faults.met(cold), 4, "a warm server does not meet it");

@@ -1,7 +1,7 @@
 //! One server of a cluster.
 
 use super::fault::FaultSwitch;
-use super::{ClusterSettings, DrawnAnswer, HEALTH_PATH, LATENCY_HEADER};
+use super::{ClusterSettings, DrawnAnswer, HEALTH_PATH, LATENCY_HEADER, SPREAD};
 use crate::clock::WorldClock;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -15,13 +15,6 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-
-/// The spread of the latencies: the standard deviation of their logarithm.
-const SPREAD: f64 = 0.5;
-/// The 95th percentile of a normal distribution, in standard deviations.
-const P95_DEVIATIONS: f64 = 1.645;
-/// A cold server's slow answer takes at least so many times the p95 of a warm one.
-const COLD_FACTOR: f64 = 2.0;
 
 /// How the servers of one cluster respond.
 pub(super) struct Answers {
@@ -67,20 +60,17 @@ impl Answers {
         if effect.unanswered {
             return Err(Unanswered);
         }
-        let (chance, deviations, cold): (f64, f64, bool) = {
+        let (chance, deviations): (f64, f64) = {
             let mut random = self.random.lock().expect("no holder of the lock panics");
             // The sum of twelve uniform numbers, minus six, is close enough to a normal distribution for latencies.
-            let (chance, deviations) = (random.random(), (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0);
-            (chance, deviations, effect.cold_share > 0.0 && random.random_bool(effect.cold_share))
-        };
-        let factor = if cold {
-            COLD_FACTOR * (SPREAD * (P95_DEVIATIONS + deviations.abs())).exp()
-        } else {
-            (SPREAD * deviations).exp()
+            (random.random(), (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0)
         };
         let fails = effect.fails_certainly || chance < self.base_error_share + effect.error_share;
         let status = if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
-        Ok(DrawnAnswer { status, latency_ms: self.median_latency_ms * factor * effect.slow_factor })
+        Ok(DrawnAnswer {
+            status,
+            latency_ms: self.median_latency_ms * (SPREAD * deviations).exp() * effect.slow_factor,
+        })
     }
 
     fn response(&self, status: StatusCode, latency_ms: f64) -> Response<Full<Bytes>> {
