@@ -13,7 +13,7 @@ use crate::policy::service_policy::{
 };
 
 /// The fields of `defaults`; a service may have each of them too.
-pub(super) const SETTING_FIELDS: [&str; 16] = [
+pub(super) const SETTING_FIELDS: [&str; 17] = [
     "schedule",
     "alarms",
     "guardAlarms",

@@ -15,7 +15,7 @@ fn judged(verdict: judge::Verdict) -> impl Fn(&mut Scene) {
     let judgement = Judgement { verdict, metrics: BTreeMap::new(), sentence: "as counted".into(), reason: None };
     move |scene| {
         scene.judge =
-            Some(Ok(JudgeReading { judgement: judgement.clone(), objections: vec![], failed_calls_unseen: false }))
+            Some(Ok(JudgeReading { judgement: judgement.clone(), objections: vec![], failed_calls_unseen: false }));
     }
 }
 
