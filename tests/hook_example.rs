@@ -165,12 +165,15 @@ async fn the_example_that_warms_targets_finds_them_in_aws_and_warms_each() {
     let created = elb.call_json(now, "CreateTargetGroup", &input).unwrap().to_json();
     let group = created["TargetGroups"][0]["TargetGroupArn"].as_str().unwrap().to_owned();
     elb.create_host_rule(now, &listener, 10, "users.internal", &group).unwrap();
-    for port in cluster.addresses().iter().map(SocketAddr::port) {
-        elb.register(now, &group, &[("127.0.0.1", port)]).unwrap();
+    // At port 9, nobody listens, and the target is not healthy yet.
+    let ports: Vec<u16> = cluster.addresses().iter().map(SocketAddr::port).collect();
+    for port in ports.iter().chain([&9]) {
+        let target = json!({"Id": "127.0.0.1", "Port": port, "AvailabilityZone": "all"});
+        elb.call_json(now, "RegisterTargets", &json!({"TargetGroupArn": group, "Targets": [target]})).unwrap();
+    }
+    for port in ports {
         elb.probe_result(&group, "127.0.0.1", port, ProbeOutcome::Status(200));
     }
-    // Not healthy yet, and nobody listens there.
-    elb.register(now, &group, &[("127.0.0.1", 9)]).unwrap();
     let api = Elbv2Api::new(Arc::new(Mutex::new(elb)), clock.clone());
     let door = FrontDoor::bind(vec![("elasticloadbalancing", Arc::new(api))], Arc::new(NoFaults)).await.unwrap();
 
