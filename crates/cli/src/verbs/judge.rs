@@ -1,10 +1,11 @@
 //! `crossfade judge`: replays the judge on a file of counts.
 
-mod replay_file;
+mod counts_file;
 
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::TextOrJson;
 use clap::Args;
+use counts_file::CountsFile;
 use crossfade_domain::judge::{Evidence, Judgement, Parameters, Verdict, judge, verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,10 +54,9 @@ pub fn run(arguments: &JudgeArguments, stdout: &mut impl Write, stderr: &mut imp
 
 fn replay(file: &str) -> Result<(Judgement, Parameters), String> {
     let text = read(file).map_err(|error| format!("cannot read {}: {error}", name(file)))?;
-    let (series, horizon_minutes) =
-        replay_file::parse(&text).map_err(|problems| format!("cannot judge {}: {problems}", name(file)))?;
-    let parameters = Parameters::new(horizon_minutes);
-    Ok((judge(&series, &parameters), parameters))
+    let counts = CountsFile::parse(&text).map_err(|problems| format!("cannot judge {}: {problems}", name(file)))?;
+    let parameters = counts.parameters();
+    Ok((judge(&counts.series, &parameters), parameters))
 }
 
 fn read(file: &str) -> io::Result<String> {
@@ -172,7 +172,8 @@ mod tests {
                     (metric.clone(), json!({"phi": phi, "minutes": minutes}))
                 })
                 .collect();
-            let file = json!({"horizonMinutes": 60, "metrics": metrics}).to_string();
+            let nothing_left_out = json!({"warmUp": {"requests": 0, "minutes": 0}});
+            let file = json!({"horizonMinutes": 60, "judge": nothing_left_out, "metrics": metrics}).to_string();
             let (code, stdout, stderr) = run_on(&file, TextOrJson::Json);
             assert_eq!((code, stderr.as_str()), (ExitCode::Done, ""), "{name}");
             let output: Value = serde_json::from_str(&stdout).unwrap();
@@ -250,10 +251,10 @@ mod tests {
                 {"age": 0, "newBad": -1, "new": "many", "oldBad": 2.5, "old": 10, "weight": 3}, 7]},
                 "slow": {"phi": null}, "very_slow": []}}"#,
             "error: cannot judge series.json: 12 problems\n\x20 $.horizon: unknown field; expected one of \
-             horizonMinutes, metrics\n\x20 $.horizonMinutes: missing: expected a whole number from 1 to \
+             horizonMinutes, judge, warmed, metrics\n\x20 $.horizonMinutes: missing: expected a whole number from 1 to \
              4294967295\n\x20 $.metrics.latency: unknown field; expected one of errors, slow, client_errors, very_slow\n\x20 \
              $.metrics.errors.phi: 0.5: expected a number from 1\n\x20 $.metrics.errors.minutes[0].weight: unknown \
-             field; expected one of age, newBad, new, oldBad, old\n\x20 $.metrics.errors.minutes[0].newBad: -1: \
+             field; expected one of age, newBad, new, oldBad, old, targets\n\x20 $.metrics.errors.minutes[0].newBad: -1: \
              expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].new: \"many\": \
              expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].oldBad: 2.5: \
              expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[1]: 7: expected an \
@@ -262,26 +263,120 @@ mod tests {
         );
     }
 
+    /// One metric of one minute that repeats, with the rest of the file.
+    fn ten_minutes(rest: &Value, minute: &Value) -> Value {
+        let minutes: Vec<Value> = (0..10).map(|age| with(minute, &json!({"age": age}))).collect();
+        with(&json!({"horizonMinutes": 60, "metrics": {"errors": {"minutes": minutes}}}), rest)
+    }
+
+    fn with(value: &Value, more: &Value) -> Value {
+        let mut value = value.clone();
+        value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        value
+    }
+
+    #[track_caller]
+    fn judged(file: &Value) -> Value {
+        let (code, stdout, stderr) = run_on(&file.to_string(), TextOrJson::Json);
+        assert_eq!((code, stderr.as_str()), (ExitCode::Done, ""), "{file}");
+        serde_json::from_str(&stdout).unwrap()
+    }
+
     #[test]
-    fn more_bad_requests_than_requests_are_refused_and_so_are_fractions_and_negative_counts() {
-        let minute = |new_bad: &str, new: &str| {
-            format!(
-                r#"{{"horizonMinutes": 60, "metrics": {{"errors": {{"minutes": [
-                    {{"age": 0, "newBad": 1, "new": 2, "oldBad": 0, "old": 9}},
-                    {{"age": 1, "newBad": {new_bad}, "new": {new}, "oldBad": 12, "old": 10}}]}}}}}}"#
-            )
+    fn more_bad_requests_than_requests_count_as_all_of_them() {
+        let minute = |bad: u32| json!({"newBad": bad, "new": 40, "oldBad": 0, "old": 400});
+        let all = judged(&ten_minutes(&json!({}), &minute(40)));
+        assert_eq!(judged(&ten_minutes(&json!({}), &minute(70))), all);
+        assert_eq!(all["verdict"], "FAIL");
+    }
+
+    #[test]
+    fn the_policys_judge_applies_to_the_file() {
+        let verdict = |judge: Value| {
+            let minute = json!({"newBad": 60, "new": 1000, "oldBad": 20, "old": 1900});
+            judged(&ten_minutes(&json!({"judge": judge}), &minute))["verdict"].clone()
         };
+        assert_eq!(verdict(json!(true)), "FAIL");
+        assert_ne!(verdict(json!({"factor": 8, "cap": 20})), "FAIL");
+        assert_ne!(verdict(json!({"margins": {"errors": 5}})), "FAIL");
+        let stricter: Value = serde_json::from_str(REGRESSION).unwrap();
+        assert_eq!(judged(&stricter)["verdict"], "FAIL");
+        let stricter = with(&stricter, &json!({"judge": {"alpha": 0.000_001}}));
+        assert_eq!(judged(&stricter)["verdict"], "INCONCLUSIVE");
+    }
+
+    #[test]
+    fn healthy_targets_and_what_a_hook_has_sent_decide_when_slowness_counts() {
+        let file = |more: &Value, targets: u32| {
+            let minute = json!({"newBad": 90, "new": 900, "oldBad": 5, "old": 900, "targets": targets});
+            let mut file = ten_minutes(more, &minute);
+            let slow = file["metrics"]["errors"].take();
+            file["metrics"] = json!({"slow": slow});
+            judged(&file)
+        };
+        assert_eq!(file(&json!({}), 3)["metrics"]["slow"]["bad"], 90 * 3);
+        assert_eq!(file(&json!({}), 1)["metrics"]["slow"]["bad"], 90 * 5);
+        assert_eq!(file(&json!({"warmed": 2_000}), 3)["metrics"]["slow"]["bad"], 90 * 10);
+    }
+
+    #[test]
+    fn what_the_old_cluster_failed_before_caps_the_factor() {
+        let minute = json!({"newBad": 14, "new": 100, "oldBad": 100, "old": 1000});
+        let mut file = ten_minutes(&json!({}), &minute);
+        let before = judged(&file)["metrics"]["errors"]["lnFail"].as_f64().unwrap();
+        file["metrics"]["errors"]["oldShare"] = json!(0.1);
+        assert!(judged(&file)["metrics"]["errors"]["lnFail"].as_f64().unwrap() > before + 0.1);
+    }
+
+    #[test]
+    fn a_pair_that_fails_alone_is_named() {
+        let minutes =
+            |minute: &Value| -> Vec<Value> { (0..20).map(|age| with(minute, &json!({"age": age}))).collect() };
+        let busy = minutes(&json!({"newBad": 0, "new": 20_000, "oldBad": 0, "old": 20_000}));
+        let quiet = minutes(&json!({"newBad": 20, "new": 20, "oldBad": 0, "old": 20}));
+        let pairs = json!([{"name": "public", "minutes": busy}, {"name": "internal", "phi": 1.5, "minutes": quiet}]);
+        let output = judged(&json!({"horizonMinutes": 60, "metrics": {"errors": {"pairs": pairs}}}));
+        assert_eq!(output["verdict"], "FAIL");
+        let sentence = output["sentence"].as_str().unwrap();
+        assert!(sentence.contains("internal"), "{sentence}");
+    }
+
+    #[test]
+    fn what_a_file_adds_is_checked_as_strictly_as_the_rest() {
+        let one = r#"[{"age": 0, "newBad": 0, "new": 1, "oldBad": 0, "old": 1}]"#;
+        let two = r#"[{"age": 0, "newBad": 0, "new": 1, "oldBad": 0, "old": 1, "targets": -1}]"#;
         check_refusal(
-            &minute("8", "7"),
-            "error: cannot judge series.json: 2 problems\n\x20 $.metrics.errors.minutes[1].newBad: 8: expected at most \
-             new, 7\n\x20 $.metrics.errors.minutes[1].oldBad: 12: expected at most old, 10\n",
+            &format!(
+                r#"{{"horizonMinutes": 60, "judge": {{"factor": 0.5}}, "warmed": "many", "metrics": {{
+                    "errors": {{"minutes": {one}, "pairs": [{{"minutes": {two}}}, {{"name": "", "minutes": []}}]}},
+                    "slow": {{"oldShare": 5, "pairs": []}},
+                    "very_slow": {{"pairs": [{{"name": "a", "minutes": {one}}}, {{"name": "b", "minutes": []}}]}}}}}}"#
+            ),
+            "error: cannot judge series.json: 9 problems\n\x20 $.judge.factor: 0.5: expected a number from 1 to \
+             10\n\x20 $.warmed: \"many\": expected a whole number from 0 to 9007199254740992\n\x20 \
+             $.metrics.errors.minutes: expected minutes or pairs, not both\n\x20 $.metrics.errors.pairs[0].name: \
+             missing: expected the name of its load balancer\n\x20 \
+             $.metrics.errors.pairs[0].minutes[0].targets: -1: expected a whole number from 0 to 4294967295\n\x20 \
+             $.metrics.errors.pairs[1].name: empty: expected the name of its load balancer\n\x20 \
+             $.metrics.slow.oldShare: 5: expected a number from 0 to 1\n\x20 $.metrics.slow.pairs: empty: expected \
+             at least one pair\n\x20 $.metrics.very_slow.pairs[1]: expected minutes of the same ages as the first \
+             pair's\n",
         );
+        check_refusal(
+            &format!(r#"{{"horizonMinutes": 60, "judge": false, "metrics": {{"errors": {{"minutes": {one}}}}}}}"#),
+            "error: cannot judge series.json: $.judge: false: expected true, or an object such as { factor: 2 }\n",
+        );
+    }
+
+    #[test]
+    fn fractions_and_negative_counts_are_refused() {
         let count = "a whole number from 0 to 9007199254740992";
         check_refusal(
-            &minute("-8", "7.5"),
+            r#"{"horizonMinutes": 60, "metrics": {"errors": {"minutes": [
+                {"age": 1, "newBad": -8, "new": 7.5, "oldBad": 0, "old": 9}]}}}"#,
             &format!(
-                "error: cannot judge series.json: 2 problems\n\x20 $.metrics.errors.minutes[1].newBad: -8: expected \
-                 {count}\n\x20 $.metrics.errors.minutes[1].new: 7.5: expected {count}\n"
+                "error: cannot judge series.json: 2 problems\n\x20 $.metrics.errors.minutes[0].newBad: -8: expected \
+                 {count}\n\x20 $.metrics.errors.minutes[0].new: 7.5: expected {count}\n"
             ),
         );
     }

@@ -18,6 +18,7 @@ mod settings;
 mod targets;
 
 pub use duration::{parse as parsed_duration, written as written_duration};
+pub use judging::{Judging, judging};
 pub use schedule::{canary, linear};
 pub use schema::policy_schema;
 

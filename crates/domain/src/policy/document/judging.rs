@@ -25,10 +25,10 @@ const MOST_MINUTES: u32 = 7 * 24 * 60;
 const ALPHA: [f64; 2] = [0.000_001, 0.05];
 
 /// The field `judge`; `None` if it switches the judge off.
-pub(super) type Judging = Option<Tolerated>;
+pub type Judging = Option<Tolerated>;
 
-/// Reads `judge`.
-pub(super) fn judging(reader: &mut Reader, place: &Place<'_>) -> Option<Judging> {
+/// Reads the field `judge` of a policy, or of a file of counts.
+pub fn judging(reader: &mut Reader, place: &Place<'_>) -> Option<Judging> {
     match place.value {
         Value::Bool(is_on) => Some(is_on.then(Tolerated::default)),
         Value::Object(_) => tolerated(reader, place).map(Some),

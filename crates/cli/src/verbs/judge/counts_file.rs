@@ -1,0 +1,187 @@
+//! The file of counts: everything that the judge knows about a migration.
+//!
+//! Someone may have written it by hand, so all of its problems are named at once, each with its path.
+
+use crossfade_domain::judge::{Before, MetricKind, MetricSeries, Minute, PairSeries, Parameters, Series, WarmUp};
+use crossfade_domain::policy::document::judging;
+use crossfade_domain::policy::problem::Problems;
+use crossfade_domain::policy::reader::{Object, Place, Reader, wrong};
+use crossfade_domain::policy::service_policy::Tolerated;
+use serde_json::Value;
+
+/// The largest count that a floating-point number holds exactly.
+const MAX_COUNT: u64 = 1 << 53;
+
+/// More minutes than the longest schedule has: a hundred steps of a week each.
+const MAX_MINUTES: usize = 100 * 7 * 24 * 60;
+
+const FILE_FIELDS: [&str; 4] = ["horizonMinutes", "judge", "warmed", "metrics"];
+const METRIC_FIELDS: [&str; 4] = ["phi", "oldShare", "minutes", "pairs"];
+const PAIR_FIELDS: [&str; 4] = ["name", "phi", "oldShare", "minutes"];
+const MINUTE_FIELDS: [&str; 6] = ["age", "newBad", "new", "oldBad", "old", "targets"];
+
+/// What a file contains.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct CountsFile {
+    /// Planned minutes of the whole migration.
+    pub(super) horizon_minutes: u32,
+    /// The policy's field `judge`.
+    pub(super) tolerated: Tolerated,
+    /// Requests that a hook sent to each new target before the first shift.
+    pub(super) warmed: u64,
+    /// The counts.
+    pub(super) series: Series,
+}
+
+impl CountsFile {
+    /// The judge's settings.
+    pub(super) fn parameters(&self) -> Parameters {
+        let parameters = Parameters::tolerating(self.horizon_minutes, &self.tolerated);
+        Parameters { warm_up: WarmUp { warmed: self.warmed, ..parameters.warm_up }, ..parameters }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Every problem of the text, each with its path.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("empty: expected a JSON object with horizonMinutes and metrics".to_owned());
+        }
+        let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+        let mut reader = Reader::default();
+        let read = file(&mut reader, &Place { value: &value, path: "$".to_owned() });
+        reader.finish(read).map_err(|Problems(problems)| match problems.as_slice() {
+            [only] => only.to_string(),
+            several => several
+                .iter()
+                .fold(format!("{} problems", several.len()), |message, problem| format!("{message}\n  {problem}")),
+        })
+    }
+}
+
+fn file(reader: &mut Reader, place: &Place<'_>) -> Option<CountsFile> {
+    let fields = reader.object(place, &FILE_FIELDS, "an object")?;
+    let horizon_minutes = required_whole(reader, &fields, "horizonMinutes", 1, u64::from(u32::MAX));
+    let tolerated = fields.get("judge").map_or(Some(Tolerated::default()), |place| tolerated(reader, &place));
+    let warmed = whole_or(reader, &fields, "warmed", 0, MAX_COUNT);
+    let kinds = MetricKind::ALL.map(MetricKind::name);
+    let place = reader.required(&fields, "metrics", "an object")?;
+    let metrics = reader.object(&place, &kinds, "an object")?;
+    if kinds.iter().all(|kind| !metrics.has(kind)) {
+        reader.note(&place.path, format!("empty: expected one of {}", kinds.join(", ")));
+    }
+    let mut series = Series::default();
+    for kind in MetricKind::ALL {
+        let read = metrics.get(kind.name()).and_then(|place| metric(reader, &place));
+        series.metrics.extend(read.map(|metric| (kind, metric)));
+    }
+    let horizon_minutes = u32::try_from(horizon_minutes?).ok()?;
+    Some(CountsFile { horizon_minutes, tolerated: tolerated?, warmed: warmed?, series })
+}
+
+fn tolerated(reader: &mut Reader, place: &Place<'_>) -> Option<Tolerated> {
+    let tolerated = judging(reader, place)?;
+    if tolerated.is_none() {
+        reader.note(&place.path, wrong(place.value, "true, or an object such as { factor: 2 }"));
+    }
+    tolerated
+}
+
+fn metric(reader: &mut Reader, place: &Place<'_>) -> Option<MetricSeries> {
+    let fields = reader.object(place, &METRIC_FIELDS, "an object")?;
+    let before = before(reader, &fields);
+    let Some(place) = fields.get("pairs") else {
+        let minutes = minutes(reader, &fields);
+        let (before, (minutes, targets)) = (before?, minutes?);
+        return Some(MetricSeries {
+            before,
+            pairs: vec![PairSeries { name: String::new(), before, minutes, targets }],
+        });
+    };
+    if fields.has("minutes") {
+        reader.note(fields.path_of("minutes"), "expected minutes or pairs, not both");
+    }
+    let places = reader.list(&place, "a list")?;
+    if places.is_empty() {
+        reader.note(&place.path, "empty: expected at least one pair");
+    }
+    let pairs: Vec<PairSeries> = places.iter().filter_map(|place| pair(reader, place)).collect();
+    let ages = |pair: &PairSeries| pair.minutes.iter().map(|minute| minute.age).collect::<Vec<_>>();
+    for (place, pair) in places.iter().zip(&pairs) {
+        if ages(pair) != ages(&pairs[0]) {
+            reader.note(&place.path, "expected minutes of the same ages as the first pair's");
+        }
+    }
+    Some(MetricSeries { before: before?, pairs })
+}
+
+fn pair(reader: &mut Reader, place: &Place<'_>) -> Option<PairSeries> {
+    let fields = reader.object(place, &PAIR_FIELDS, "an object")?;
+    let expected = "the name of its load balancer";
+    let name = reader.required(&fields, "name", expected).and_then(|place| reader.text(&place, expected));
+    let (before, minutes) = (before(reader, &fields), minutes(reader, &fields));
+    let (minutes, targets) = minutes?;
+    Some(PairSeries { name: name?, before: before?, minutes, targets })
+}
+
+fn before(reader: &mut Reader, fields: &Object<'_>) -> Option<Before> {
+    let dispersion = fields.get("phi").map_or(Some(1.0), |phi| {
+        let dispersion = phi.value.as_f64().filter(|dispersion| *dispersion >= 1.0);
+        if dispersion.is_none() {
+            reader.note(&phi.path, wrong(phi.value, "a number from 1"));
+        }
+        dispersion
+    });
+    let old_share = match fields.get("oldShare") {
+        None => None,
+        Some(share) => Some(reader.number(&share, 0.0, 1.0)?),
+    };
+    Some(Before { dispersion: dispersion?, old_share })
+}
+
+/// The minutes, and the healthy targets in each.
+fn minutes(reader: &mut Reader, fields: &Object<'_>) -> Option<(Vec<Minute>, Vec<u32>)> {
+    let place = reader.required(fields, "minutes", "a list")?;
+    let minutes = reader.list(&place, "a list")?;
+    if minutes.len() > MAX_MINUTES {
+        reader.note(&place.path, format!("{} minutes: expected at most {MAX_MINUTES}", minutes.len()));
+        return None;
+    }
+    Some(minutes.iter().filter_map(|place| minute(reader, place)).unzip())
+}
+
+/// More bad requests than requests are no mistake. CloudWatch counts them during an outage, and the judge takes them for
+/// as many as there were requests.
+fn minute(reader: &mut Reader, place: &Place<'_>) -> Option<(Minute, u32)> {
+    let fields = reader.object(place, &MINUTE_FIELDS, "an object")?;
+    let age = required_whole(reader, &fields, "age", 0, u64::from(u32::MAX));
+    let counts = ["newBad", "new", "oldBad", "old"].map(|name| required_whole(reader, &fields, name, 0, MAX_COUNT));
+    let targets = whole_or(reader, &fields, "targets", 0, u64::from(u32::MAX));
+    let [Some(new_bad), Some(new), Some(old_bad), Some(old)] = counts else { return None };
+    let age = u32::try_from(age?).ok()?;
+    Some((Minute { age, new_bad, new, old_bad, old }, u32::try_from(targets?).ok()?))
+}
+
+fn required_whole(reader: &mut Reader, fields: &Object<'_>, name: &str, least: u64, most: u64) -> Option<u64> {
+    let place = reader.required(fields, name, &format!("a whole number from {least} to {most}"))?;
+    whole(reader, &place, least, most)
+}
+
+fn whole_or(reader: &mut Reader, fields: &Object<'_>, name: &str, default: u64, most: u64) -> Option<u64> {
+    fields.get(name).map_or(Some(default), |place| whole(reader, &place, 0, most))
+}
+
+/// A whole number, also one that is written `5.0`.
+fn whole(reader: &mut Reader, place: &Place<'_>, least: u64, most: u64) -> Option<u64> {
+    let number = place.value.as_u64().or_else(|| {
+        let number = place.value.as_f64()?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, not negative, below 2^63")]
+        (number.fract() == 0.0 && (0.0..9e18).contains(&number)).then_some(number as u64)
+    });
+    let fitting = number.filter(|number| (least..=most).contains(number));
+    if fitting.is_none() {
+        reader.note(&place.path, wrong(place.value, &format!("a whole number from {least} to {most}")));
+    }
+    fitting
+}
