@@ -1,5 +1,7 @@
 //! Migrations whose new cluster is compared with the old one, from counts in CloudWatch to where they come to rest.
 
+mod replaying;
+
 use super::stage::{Stage, new_group, users};
 use crate::simulation::PortFault;
 use crossfade_domain::journal::{Event, EventKind, Phase, Trigger};
