@@ -3,6 +3,7 @@
 
 mod closed_door;
 mod help;
+mod judging;
 mod offline;
 mod private_authority;
 mod shaky_line;

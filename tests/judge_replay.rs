@@ -15,7 +15,8 @@ fn replay_file(case: &Value) -> Value {
         }
         (name.clone(), metric)
     });
-    json!({"horizonMinutes": 60, "metrics": metrics.collect::<Map<_, _>>()})
+    let nothing_left_out = json!({"warmUp": {"requests": 0, "minutes": 0}});
+    json!({"horizonMinutes": 60, "judge": nothing_left_out, "metrics": metrics.collect::<Map<_, _>>()})
 }
 
 #[track_caller]

@@ -49,7 +49,7 @@ const LONG_FILES: [(&str, &str); 10] = [
 const COLUMNS: usize = 120;
 /// Files with a line that cannot be broken, each with what it is.
 const WIDE_LINES: [(&str, &str); 3] = [
-    ("crates/cli/src/verbs/judge.rs", "a sample of the command's output, in its help"),
+    ("crates/cli/src/verbs/judge/tests.rs", "a sample of the command's output"),
     ("crates/rehearsal/src/functions/build/artifacts.rs", "a line of Cargo's JSON"),
     ("crates/rehearsal/src/wiring/tests.rs", "an ARN in YAML"),
 ];

@@ -120,7 +120,10 @@ fn main() -> std::process::ExitCode {
         Command::Rehearse(arguments) => {
             rehearse::run(&arguments, now(), environment.may_colour(), &mut stdout, &mut stderr)
         }
-        Command::Judge(arguments) => judge::run(&arguments, &mut stdout, &mut stderr),
+        Command::Judge(arguments) => match arguments.file() {
+            Some(file) => judge::run_on_file(file, &arguments, &mut stdout, &mut stderr),
+            None => online!(at, arguments, arguments.connection, judge::run),
+        },
         Command::Schema(arguments) => schema::run(&arguments, &mut stdout),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command(), &mut stdout),
     };

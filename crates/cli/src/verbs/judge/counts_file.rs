@@ -2,12 +2,16 @@
 //!
 //! Someone may have written it by hand, so all of its problems are named at once, each with its path.
 
+use crossfade_actions::operator::replay::Replay;
 use crossfade_domain::judge::{Before, MetricKind, MetricSeries, Minute, PairSeries, Parameters, Series, WarmUp};
 use crossfade_domain::policy::document::judging;
 use crossfade_domain::policy::problem::Problems;
 use crossfade_domain::policy::reader::{Object, Place, Reader, wrong};
 use crossfade_domain::policy::service_policy::Tolerated;
-use serde_json::Value;
+use serde::Serialize as _;
+use serde_json::ser::Formatter;
+use serde_json::{Value, json};
+use std::io::{self, Write};
 
 /// The largest count that a floating-point number holds exactly.
 const MAX_COUNT: u64 = 1 << 53;
@@ -34,6 +38,30 @@ pub(super) struct CountsFile {
 }
 
 impl CountsFile {
+    /// Has everything that a migration was judged by.
+    pub(super) fn of(replay: &Replay) -> Self {
+        Self {
+            horizon_minutes: replay.parameters.horizon_minutes,
+            tolerated: replay.plan.policy.tolerated,
+            warmed: replay.parameters.warm_up.warmed,
+            series: replay.series.clone(),
+        }
+    }
+
+    /// Writes the file, a minute to a line.
+    pub(super) fn text(&self) -> String {
+        let metrics: serde_json::Map<String, Value> =
+            self.series.metrics.iter().map(|(kind, metric)| (kind.name().to_owned(), metric_json(metric))).collect();
+        let file = json!({
+            "horizonMinutes": self.horizon_minutes, "judge": self.tolerated, "warmed": self.warmed, "metrics": metrics,
+        });
+        let mut text = Vec::new();
+        let mut serializer = serde_json::Serializer::with_formatter(&mut text, ItemToALine);
+        file.serialize(&mut serializer).expect("a value is JSON, and writing to a vector succeeds");
+        text.push(b'\n');
+        String::from_utf8(text).expect("JSON is UTF-8")
+    }
+
     /// The judge's settings.
     pub(super) fn parameters(&self) -> Parameters {
         let parameters = Parameters::tolerating(self.horizon_minutes, &self.tolerated);
@@ -57,6 +85,37 @@ impl CountsFile {
                 .iter()
                 .fold(format!("{} problems", several.len()), |message, problem| format!("{message}\n  {problem}")),
         })
+    }
+}
+
+fn metric_json(metric: &MetricSeries) -> Value {
+    let pair = |pair: &PairSeries| {
+        let targets = pair.targets.iter().copied().chain(std::iter::repeat(0));
+        let minutes: Vec<Value> = pair.minutes.iter().zip(targets).map(minute_json).collect();
+        with_before(pair.before, json!({"name": pair.name, "minutes": minutes}))
+    };
+    with_before(metric.before, json!({"pairs": metric.pairs.iter().map(pair).collect::<Vec<_>>()}))
+}
+
+fn with_before(before: Before, mut value: Value) -> Value {
+    value["phi"] = json!(before.dispersion);
+    if let Some(share) = before.old_share {
+        value["oldShare"] = json!(share);
+    }
+    value
+}
+
+fn minute_json((minute, targets): (&Minute, u32)) -> Value {
+    let Minute { age, new_bad, new, old_bad, old } = minute;
+    json!({"age": age, "newBad": new_bad, "new": new, "oldBad": old_bad, "old": old, "targets": targets})
+}
+
+/// Begins a line with each item of a list.
+struct ItemToALine;
+
+impl Formatter for ItemToALine {
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        writer.write_all(if first { b"\n" } else { b",\n" })
     }
 }
 
@@ -151,8 +210,8 @@ fn minutes(reader: &mut Reader, fields: &Object<'_>) -> Option<(Vec<Minute>, Vec
     Some(minutes.iter().filter_map(|place| minute(reader, place)).unzip())
 }
 
-/// More bad requests than requests are no mistake. CloudWatch counts them during an outage, and the judge takes them for
-/// as many as there were requests.
+/// More bad requests than requests are no mistake: CloudWatch counts so during an outage. The judge takes them for as
+/// many as there were requests.
 fn minute(reader: &mut Reader, place: &Place<'_>) -> Option<(Minute, u32)> {
     let fields = reader.object(place, &MINUTE_FIELDS, "an object")?;
     let age = required_whole(reader, &fields, "age", 0, u64::from(u32::MAX));
