@@ -7,13 +7,13 @@ use crate::reads::comparison::Comparison;
 use crate::reads::journal::{events_of, plan_of};
 use crossfade_domain::comparison::Window;
 use crossfade_domain::gates::judge::{JudgeReading, Moment, judge_opinion};
-use crossfade_domain::gates::opinion::Vote;
 use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{Event, EventKind, Head};
 use crossfade_domain::judge::{Judgement, MetricKind, MetricSeries, Parameters, Series};
 use crossfade_domain::load_balancer::metric_query::DataPoints;
 use crossfade_domain::names::{MigrationId, TargetGroupArn};
+use crossfade_domain::opinion::Vote;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
 use jiff::{SignedDuration, Timestamp};
@@ -142,7 +142,7 @@ pub async fn replay(ports: &Ports, head: &Head, attempt: u32) -> Result<Result<R
 
 /// When the way up ended, if it has: the migration arrived, a rollback began, or it halted and was not resumed.
 fn end_of(events: &[Event]) -> Option<Timestamp> {
-    let over = |event: &&Event| matches!(event.kind, EventKind::RollbackBegun { .. } | EventKind::Finished);
+    let over = |event: &&Event| matches!(event.kind, EventKind::RollbackBegun { .. } | EventKind::Finished { .. });
     let rests = |event: &&Event| matches!(event.kind, EventKind::Halted { .. } | EventKind::Resumed { .. });
     let halted = events.iter().rev().find(rests).filter(|event| matches!(event.kind, EventKind::Halted { .. }));
     events.iter().find(over).or(halted).map(|event| event.at)
