@@ -5,7 +5,7 @@ use crate::repository::root;
 use serde_json::{Value, json};
 
 #[test]
-fn servers_that_a_hook_has_warmed_migrate_on_time_and_the_judge_still_finds_slow_ones() {
+fn servers_that_a_hook_has_warmed_migrate_on_time_cold_ones_later_and_slow_ones_not() {
     let file = root().join("examples/rehearsals/warm-up.yaml");
     let logs = tempfile::tempdir().unwrap();
     let (file, folder) = (file.to_str().unwrap(), logs.path().to_str().unwrap());
@@ -16,7 +16,7 @@ fn servers_that_a_hook_has_warmed_migrate_on_time_and_the_judge_still_finds_slow
     let users = &report["services"][0];
     assert_eq!(users["outcome"], json!("migrated"), "{}", told());
     assert_eq!(users["heldSeconds"].to_string(), "0.0", "never held: {}", told());
-    for service in report["services"].as_array().unwrap() {
+    for service in &report["services"].as_array().unwrap()[..2] {
         let calls = service["states"].as_array().unwrap().iter().filter(|state| **state == "Call hook").count();
         assert_eq!(calls, 1, "2,000 requests take 40 seconds, so one call sends them: {}", told());
     }

@@ -30,8 +30,9 @@ fn warmed_before(fields: &Value) -> Value {
 struct Target {
     curve: ColdCurve,
     answered: u64,
-    /// Slow answers that are due.
+    /// Slow answers that are due, and those it has given.
     due: f64,
+    slow: u64,
 }
 
 impl Target {
@@ -41,7 +42,9 @@ impl Target {
         self.answered += 1;
         if self.due >= 1.0 {
             self.due -= 1.0;
-            return 0.3;
+            self.slow += 1;
+            // Every second one is only a little slower than the old p95.
+            return if self.slow.is_multiple_of(2) { 0.3 } else { 0.21 };
         }
         0.1 + f64::from(number % 95) / 1000.0
     }
@@ -57,7 +60,7 @@ fn stage(warmed: u32) -> Stage {
     let (mut stage, service) = Stage::with_users();
     let started = stage.world.now();
     stage.world.advance(SignedDuration::from_mins(30));
-    let target = || Target { curve: ColdCurve::measured(2_000), answered: warmed.into(), due: 0.0 };
+    let target = || Target { curve: ColdCurve::measured(2_000), answered: warmed.into(), due: 0.0, slow: 0 };
     let mut targets: [Target; TARGETS as usize] = std::array::from_fn(|_| target());
     for minute in 0..120 {
         let at = started + SignedDuration::from_secs(60 * minute + 30);
@@ -99,6 +102,17 @@ fn minutes_at_the_first_step(stage: &Stage) -> i64 {
     let shifted = |event: &Event| matches!(event.kind, EventKind::Shifted { .. }).then_some(event.at);
     let [_, half, full] = stage.recorded("users", shifted)[..] else { panic!("{}", stage.told()) };
     full.duration_since(half).as_mins()
+}
+
+#[test]
+fn cold_targets_are_not_judged_by_slow_until_they_are_warm_and_arrive_later() {
+    let mut stage = stage(0);
+    stage.migrate(warmed_before(&json!({"onInconclusive": "hold"})));
+    stage.assert_at_rest("users");
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    assert!(minutes_at_the_first_step(&stage) > 20, "{}", stage.told());
+    let judged = stage.recorded("users", reason_of);
+    assert!(judged.iter().any(|reason| reason.contains("slow is not judged yet: targets are cold (")), "{judged:#?}");
 }
 
 #[test]
