@@ -84,10 +84,10 @@ async fn minutes(open: &Open, slow_above: Option<f64>, [since, until]: [i64; 2])
 async fn both_groups_are_counted_minute_by_minute_and_what_was_not_published_is_0(side: Side) {
     let open = side.open(&busy_world()).await;
     let nothing = counts([0; 6]);
-    let of = |start, old, new, balancer_errors| PairMinute {
+    let of = |start, old, new: GroupCounts, balancer_errors| PairMinute {
         start: minute(start),
         old,
-        new,
+        new: GroupCounts { slow_by_old: new.slow, ..new },
         balancer_errors,
         new_targets: 0,
     };

@@ -50,6 +50,9 @@ pub struct GroupCounts {
     /// Those of them that are very slow.
     #[serde(default)]
     pub very_slow: u64,
+    /// Of a new group: those of them that the old group's p95 is not enough for, slow or not.
+    #[serde(default)]
+    pub slow_by_old: u64,
     /// Whether the count of answers is missing, rather than 0.
     #[serde(default)]
     pub lacks_answers: bool,
@@ -114,17 +117,20 @@ pub(super) enum Count {
     ConnectionErrors,
     Answers,
     Slow,
+    /// Of the new group, by the old one's measure.
+    SlowByOld,
     VerySlow,
 }
 
 /// All of it.
-pub(super) const COUNTS: [Count; 7] = [
+pub(super) const COUNTS: [Count; 8] = [
     Count::Requests,
     Count::ServerErrors,
     Count::ClientErrors,
     Count::ConnectionErrors,
     Count::Answers,
     Count::Slow,
+    Count::SlowByOld,
     Count::VerySlow,
 ];
 
@@ -144,7 +150,7 @@ impl Count {
             Self::ServerErrors => "HTTPCode_Target_5XX_Count",
             Self::ClientErrors => "HTTPCode_Target_4XX_Count",
             Self::ConnectionErrors => "TargetConnectionErrorCount",
-            Self::Answers | Self::Slow | Self::VerySlow => "TargetResponseTime",
+            Self::Answers | Self::Slow | Self::SlowByOld | Self::VerySlow => "TargetResponseTime",
         }
     }
 
@@ -155,6 +161,7 @@ impl Count {
             Self::Requests | Self::ServerErrors | Self::ClientErrors | Self::ConnectionErrors => Some("Sum".to_owned()),
             Self::Answers => Some("SampleCount".to_owned()),
             Self::Slow => slow_above.map(|slow| above(if side == Side::Old { slow.old } else { slow.new })),
+            Self::SlowByOld => slow_above.filter(|_| side == Side::New).map(|slow| above(slow.old)),
             Self::VerySlow => slow_above.map(|slow| above(slow.very)),
         }
     }
@@ -194,6 +201,7 @@ impl Count {
             Self::ConnectionErrors => &mut counts.connection_errors,
             Self::Answers => &mut counts.answers,
             Self::Slow => &mut counts.slow,
+            Self::SlowByOld => &mut counts.slow_by_old,
             Self::VerySlow => &mut counts.very_slow,
         } = whole(value);
     }

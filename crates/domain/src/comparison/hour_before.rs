@@ -40,7 +40,11 @@ pub fn queries(
 }
 
 fn asked(slow_above: Option<SlowAbove>) -> impl Iterator<Item = Count> {
-    COUNTS.into_iter().filter(move |count| slow_above.is_some() || !matches!(count, Count::Slow | Count::VerySlow))
+    COUNTS.into_iter().filter(move |count| match count {
+        Count::Slow | Count::VerySlow => slow_above.is_some(),
+        Count::SlowByOld => false,
+        _ => true,
+    })
 }
 
 impl HourBefore {

@@ -41,9 +41,10 @@ pub fn series(window: &Window, pairs: &[PairRead], before: &BeforeByMetric) -> S
         |before: Option<&Before>| before.copied().unwrap_or(Before { dispersion: MAX_DISPERSION, ..Before::default() });
     let series = |metric: &Metric| {
         let pair = |pair: &PairRead| {
-            let (minutes, targets) = minutes(window, pair, metric);
+            let (minutes, targets, new_bad_by_old) = minutes(window, pair, metric);
             let before = before.groups.get(&pair.of.pair.old).and_then(|before| before.get(&metric.kind));
-            PairSeries { name: pair.of.pair.load_balancer.name().to_owned(), before: of(before), minutes, targets }
+            let name = pair.of.pair.load_balancer.name().to_owned();
+            PairSeries { name, before: of(before), minutes, targets, new_bad_by_old }
         };
         MetricSeries { before: of(before.all.get(&metric.kind)), pairs: pairs.iter().map(pair).collect() }
     };
@@ -75,21 +76,26 @@ impl Metric {
     }
 }
 
-/// The minutes of a pair since the first shift, with the healthy targets of the new group in each.
-fn minutes(window: &Window, pair: &PairRead, metric: &Metric) -> (Vec<Minute>, Vec<u32>) {
+/// The minutes of a pair since the first shift; the healthy targets of the new group in each, and its bad requests as
+/// the old group's are measured.
+fn minutes(window: &Window, pair: &PairRead, metric: &Metric) -> (Vec<Minute>, Vec<u32>, Vec<u64>) {
     let slow_is_measured = pair.of.slow_above.is_some();
     let read: BTreeMap<Timestamp, &PairMinute> = pair.minutes.iter().map(|minute| (minute.start, minute)).collect();
     let mut minutes = Vec::new();
     let mut targets = Vec::new();
+    let mut by_old = Vec::new();
     let mut start = window.first;
     while start < window.until {
         let (old, new, healthy) =
             read.get(&start).map_or_else(Default::default, |minute| (minute.old, minute.new, minute.new_targets));
         let (old_bad, old) = metric.count(slow_is_measured, &old);
+        if metric.kind == MetricKind::Slow {
+            by_old.push(if slow_is_measured { new.slow_by_old } else { 0 });
+        }
         let (new_bad, new) = metric.count(slow_is_measured, &new);
         minutes.push(Minute { age: window.age(start), new_bad, new, old_bad, old });
         targets.push(healthy);
         start = plus(start, MINUTE_SECONDS);
     }
-    (minutes, targets)
+    (minutes, targets, by_old)
 }

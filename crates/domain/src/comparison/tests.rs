@@ -217,6 +217,7 @@ fn one_look_asks_for_every_count_of_both_groups_and_for_the_load_balancers_own_e
         ]
     };
     let mut expected = [of("old", "0.250000"), of("new", "0.300000")].concat();
+    expected.insert(expected.len() - 1, "TC(0.250000:) of TargetResponseTime of new".to_owned());
     expected.push("Maximum of HealthyHostCount of new".to_owned());
     expected.push("Sum of HTTPCode_ELB_5XX_Count of public".to_owned());
     assert_eq!(asked(Some(0.25)), expected);
@@ -231,23 +232,15 @@ fn answers_are_told_apart_by_their_place() {
     let answers: Vec<_> =
         (0..queries(&pairs).len()).map(|place| vec![(minute(1), f64::from(u8::try_from(place).unwrap()))]).collect();
     let [first, second] = read(pairs, answers).try_into().unwrap();
-    let of = |[requests, server_errors, client_errors, connection_errors, answers, slow, very_slow]: [u64; 7]| {
-        let lacks_answers = false;
-        GroupCounts {
-            requests,
-            server_errors,
-            client_errors,
-            connection_errors,
-            answers,
-            slow,
-            very_slow,
-            lacks_answers,
-        }
+    let of = |[requests, server_errors, client_errors, connection_errors, answers, slow]: [u64; 6]| {
+        let counts = GroupCounts::default();
+        GroupCounts { requests, server_errors, client_errors, connection_errors, answers, slow, ..counts }
     };
-    let (old, new) = (of([0, 1, 2, 3, 4, 5, 6]), of([7, 8, 9, 10, 11, 12, 13]));
-    assert_eq!(first.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 15, new_targets: 14 }]);
-    let (old, new) = (of([16, 17, 18, 19, 20, 0, 0]), of([21, 22, 23, 24, 25, 0, 0]));
-    assert_eq!(second.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 27, new_targets: 26 }]);
+    let old = GroupCounts { very_slow: 6, ..of([0, 1, 2, 3, 4, 5]) };
+    let new = GroupCounts { slow_by_old: 13, very_slow: 14, ..of([7, 8, 9, 10, 11, 12]) };
+    assert_eq!(first.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 16, new_targets: 15 }]);
+    let (old, new) = (of([17, 18, 19, 20, 21, 0]), of([22, 23, 24, 25, 26, 0]));
+    assert_eq!(second.minutes, [PairMinute { start: minute(1), old, new, balancer_errors: 28, new_targets: 27 }]);
 }
 
 #[test]

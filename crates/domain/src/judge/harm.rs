@@ -63,9 +63,9 @@ impl Fortunes {
 /// minute.
 ///
 /// Slowness is compared with what the old group took in the hour before, and an old cluster that has been emptied is
-/// faster than that. So slowness is harm only where the new cluster is also above the line that the hour before draws.
-/// There is harm if both are crossed, so none if one of them is not, and the smaller of two fortunes is a fair one for
-/// whoever is not above either line: it never exceeds the one that is right to be small.
+/// faster than that. So slowness is harm only where the new cluster, measured as the old one is, is also above what the
+/// hour before allows. Whoever is below one of the two lines is fine. For him, the fortune of the bets on that line is
+/// fair, and the smaller of the two never exceeds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Harm {
     kind: MetricKind,
@@ -85,7 +85,7 @@ impl Harm {
     /// Before the first minute: nothing is staked yet.
     pub fn new(kind: MetricKind, tolerance: Tolerance, before: Before, horizon_minutes: u32) -> Self {
         let line = tolerance.line_of_harm(before.old_share);
-        let alone = kind.usual_share(before.old_share).map(|share| line.ratio * share + line.fail_margin);
+        let alone = kind.most_alone(before.old_share);
         Self {
             kind,
             line,
@@ -102,9 +102,15 @@ impl Harm {
 
     /// Takes the next settled minute. A minute without requests in one of the clusters changes nothing.
     pub fn observe(&mut self, minute: Minute) {
+        self.observe_by_old(minute, minute.new_bad);
+    }
+
+    /// The same, with the new cluster's bad requests by the old cluster's own measure.
+    pub(super) fn observe_by_old(&mut self, minute: Minute, new_bad_by_old: u64) {
         if !minute.is_comparable() {
             return;
         }
+        let by_old = Minute { new_bad: new_bad_by_old, ..minute }.clamped().counts();
         let minute = minute.clamped();
         if self.ln_evidence() < WINDOW_RESET {
             self.window = [0; 4];
@@ -117,7 +123,7 @@ impl Harm {
         self.compared
             .take(self.bets, ln_stake, ln_cap, |bet| log_payment(counts, ratio, fail_margin, bet) / dispersion);
         if let Some((line, fortunes)) = &mut self.alone {
-            let Counts { new_bad, new, .. } = counts;
+            let Counts { new_bad, new, .. } = by_old;
             fortunes
                 .take(self.bets, ln_stake, ln_cap, |bet| log_payment_against(*line, new_bad, new, bet) / dispersion);
         }

@@ -67,8 +67,7 @@ pub(super) fn inconclusive(
 
 fn difference(kind: MetricKind, window: [u64; 4], tolerance: Tolerance) -> String {
     let [_, _, old_bad, old] = window;
-    let old_share = share(old_bad, old).max(kind.usual_share(None).unwrap_or(0.0));
-    let tolerated = 100.0 * (tolerance.ratio * old_share + tolerance.fail_margin);
+    let tolerated = 100.0 * (tolerance.ratio * share(old_bad, old) + tolerance.fail_margin);
     format!("{}, tolerated {tolerated:.2} %", comparison(kind, window))
 }
 

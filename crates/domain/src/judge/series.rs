@@ -77,6 +77,20 @@ pub struct PairSeries {
     pub minutes: Vec<Minute>,
     /// Healthy targets of the new group in each of these minutes; 0, or nothing, where it is not known.
     pub targets: Vec<u32>,
+    /// Bad requests of the new group by the old group's own measure, in each of these minutes, where the two differ: an
+    /// answer just above the old p95. Nothing where they do not.
+    pub new_bad_by_old: Vec<u64>,
+}
+
+impl PairSeries {
+    /// The same, measured as the old group is.
+    pub(super) fn by_old(&self) -> Self {
+        let mut measured = self.clone();
+        for (minute, &new_bad) in measured.minutes.iter_mut().zip(&self.new_bad_by_old) {
+            minute.new_bad = new_bad;
+        }
+        measured
+    }
 }
 
 /// One metric over the migration so far.

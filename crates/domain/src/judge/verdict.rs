@@ -51,16 +51,18 @@ pub fn judge(series: &Series, parameters: &Parameters) -> Judgement {
 fn weigh(kind: MetricKind, metric: &MetricSeries, parameters: &Parameters) -> Evidence {
     let tolerance = parameters.tolerance(kind);
     let warm_up = parameters.warm_up(kind);
-    let weigh = |before: Before, minutes: &[Minute]| {
+    let weigh = |before: Before, minutes: &[Minute], by_old: &[Minute]| {
         let mut harm = Harm::new(kind, tolerance, before, parameters.horizon_minutes);
-        for &minute in minutes {
-            harm.observe(minute);
+        for (&minute, by_old) in minutes.iter().zip(by_old) {
+            harm.observe_by_old(minute, by_old.new_bad);
         }
         harm
     };
     let warm: Vec<Vec<Minute>> = metric.pairs.iter().map(|pair| without_the_cold(pair, warm_up).0).collect();
+    let by_old: Vec<Vec<Minute>> =
+        metric.pairs.iter().map(|pair| without_the_cold(&pair.by_old(), warm_up).0).collect();
     let minutes = added_up(warm.iter().map(Vec::as_slice));
-    let sum = weigh(metric.before, &minutes);
+    let sum = weigh(metric.before, &minutes, &added_up(by_old.iter().map(Vec::as_slice)));
     let pass = Pass::weigh(&minutes, tolerance, metric.before);
     let mut evidence = Evidence {
         ln_fail: sum.ln_fail(),
@@ -74,8 +76,8 @@ fn weigh(kind: MetricKind, metric: &MetricSeries, parameters: &Parameters) -> Ev
     #[expect(clippy::cast_precision_loss, reason = "a handful of pairs")]
     let ln_each = (2.0 * metric.pairs.len() as f64).ln();
     let mut ln_fortunes = vec![ln_sum - 2.0_f64.ln()];
-    for (pair, minutes) in metric.pairs.iter().zip(&warm) {
-        let harm = weigh(pair.before, minutes);
+    for ((pair, minutes), by_old) in metric.pairs.iter().zip(&warm).zip(&by_old) {
+        let harm = weigh(pair.before, minutes, by_old);
         let ln_fortune = harm.ln_fail().unwrap_or(f64::NEG_INFINITY) - ln_each;
         if ln_fortunes.iter().all(|&other| other < ln_fortune) {
             evidence = Evidence { bad: harm.bad(), window: harm.window(), pair: Some(pair.name.clone()), ..evidence };

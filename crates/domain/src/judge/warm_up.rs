@@ -91,6 +91,7 @@ mod tests {
             before: Before::default(),
             minutes: (0..minutes).map(minute).collect(),
             targets: targets.to_vec(),
+            new_bad_by_old: Vec::new(),
         }
     }
 

@@ -68,6 +68,7 @@ fn crossfade(trace: &Trace, last: usize) -> Option<usize> {
                 }
                 pair.minutes.push(minute);
                 pair.targets.push(trace.targets[seen - 1]);
+                pair.new_bad_by_old.extend(metric_of(of, kind).new_bad_by_old.get(seen - 1));
             }
         }
         judge_series(&series, &parameters).verdict == Verdict::Fail

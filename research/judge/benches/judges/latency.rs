@@ -11,8 +11,8 @@ const P95: f64 = 1.644_853_6;
 const COLD: [(f64, f64); 6] =
     [(30.0, 0.999), (100.0, 0.99), (300.0, 0.8), (1_000.0, 0.6), (2_000.0, 0.3), (4_000.0, 0.11)];
 
-/// Two shares of answers: slow and very slow ones.
-pub(crate) type Shares = [f64; 2];
+/// Three shares of answers: above the old p95, slow, and very slow ones.
+pub(crate) type Shares = [f64; 3];
 
 impl Latency {
     /// What the product counts as slow for this service.
@@ -30,12 +30,12 @@ impl Latency {
 
     pub(crate) fn of_old(self, factor: f64) -> Shares {
         let SlowAbove { old, very, .. } = self.thresholds();
-        [old, very].map(|seconds| self.above(seconds, factor, 0.0))
+        [old, old, very].map(|seconds| self.above(seconds, factor, 0.0))
     }
 
     pub(crate) fn of_new(self, factor: f64, hop_ms: f64) -> Shares {
-        let SlowAbove { new, very, .. } = self.thresholds();
-        [new, very].map(|seconds| self.above(seconds, factor, hop_ms))
+        let SlowAbove { old, new, very } = self.thresholds();
+        [old, new, very].map(|seconds| self.above(seconds, factor, hop_ms))
     }
 
     /// How many times slower a target is that has this share of its answers above its own p95.

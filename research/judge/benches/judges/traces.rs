@@ -21,6 +21,8 @@ pub(crate) struct Metric {
     pub(crate) minutes: Vec<Minute>,
     /// `(bad, requests)` of the old group in the hour before.
     pub(crate) history: Vec<(u64, u64)>,
+    /// Bad requests of the new group by the old group's measure, where that is another one.
+    pub(crate) new_bad_by_old: Vec<u64>,
 }
 
 /// What one load balancer counts.
@@ -190,8 +192,8 @@ fn draw_pair(
         let failed = failures(service, requests, service.base_errors * rate.exp() + lost, rng);
         pair.errors.history.push((failed, requests));
         let slow = slow_answers(requests, &[(1.0, service.latency.of_old(wandering(latency)))], rng);
-        pair.slow.history.push((slow[0], requests));
-        pair.very_slow.history.push((slow[1], requests));
+        pair.slow.history.push((slow[1], requests));
+        pair.very_slow.history.push((slow[2], requests));
     }
     let mut answered = 0.0;
     for (index, &(_, age, weight)) in plan.iter().enumerate() {
@@ -208,7 +210,7 @@ fn draw_pair(
             bad[cluster] = failures(service, requests[cluster], chance, rng);
         }
         let old_shares = service.latency.of_old(wandering(latency[1]) * emptied(service, weight));
-        let mut slow = [[0; 2], slow_answers(requests[1], &[(1.0, old_shares)], rng)];
+        let mut slow = [[0; 3], slow_answers(requests[1], &[(1.0, old_shares)], rng)];
         let cold_factor = if age < 2 && matches!(service.trouble, Trouble::ColdStart(_)) { 2.0 } else { 1.0 };
         #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
         let per_target = new as f64 / f64::from(targets(service, weight));
@@ -233,12 +235,12 @@ fn draw_pair(
                 |parts: &[(f64, Shares)], which: usize| parts.iter().map(|part| part.0 * part.1[which]).sum::<f64>();
             let with_fault = shares(factor);
             let mut slowed = 0;
-            for which in [0, 1] {
+            for which in [0, 1, 2] {
                 let (before, after) = (mean(&healthy, which), mean(&with_fault, which));
                 let share = if before < 1.0 { slowed_share * (after - before) / (1.0 - before) } else { 0.0 };
                 let more = binomial(new - slow[0][which], share, rng);
                 slow[0][which] += more;
-                slowed = slowed.max(more);
+                slowed = if which == 0 { slowed } else { slowed.max(more) };
             }
             bad[0] += failed;
             unanswered = binomial(new - bad[0], kind.unanswered(), rng);
@@ -246,8 +248,9 @@ fn draw_pair(
         }
         let minute = |bad: [u64; 2]| Minute { age, new_bad: bad[0], new, old_bad: bad[1], old: requests[1] };
         pair.errors.minutes.push(minute(bad));
-        pair.slow.minutes.push(minute([slow[0][0], slow[1][0]]));
-        pair.very_slow.minutes.push(minute([slow[0][1], slow[1][1]]));
+        pair.slow.minutes.push(minute([slow[0][1], slow[1][1]]));
+        pair.slow.new_bad_by_old.push(slow[0][0]);
+        pair.very_slow.minutes.push(minute([slow[0][2], slow[1][2]]));
         pair.unanswered.push(unanswered);
     }
     // Drawn last, so that the other metrics are what they were without it.
@@ -260,19 +263,23 @@ fn wandering(wander: f64) -> f64 {
     (LATENCY_NOISE * wander).exp()
 }
 
-/// Slow and very slow answers among requests of which each part has its own shares. Who is very slow is slow.
-fn slow_answers(requests: u64, parts: &[(f64, Shares)], rng: &mut impl Rng) -> [u64; 2] {
+/// Slow and very slow answers among requests of which each part has its own shares. Who is very slow is slow, and above
+/// the old p95.
+fn slow_answers(requests: u64, parts: &[(f64, Shares)], rng: &mut impl Rng) -> [u64; 3] {
     let mut left = requests;
     let mut rest = 1.0;
-    let mut counts = [0; 2];
-    for &(part, [slow, very_slow]) in parts {
+    let mut counts = [0; 3];
+    for &(part, shares) in parts {
         let share = if rest > 0.0 { (part / rest).min(1.0) } else { 1.0 };
         let of_part = binomial(left, share, rng);
         left -= of_part;
         rest -= part;
-        let slow_ones = binomial(of_part, slow, rng);
-        counts[0] += slow_ones;
-        counts[1] += if slow > 0.0 { binomial(slow_ones, very_slow / slow, rng) } else { 0 };
+        let (mut among, mut share) = (of_part, 1.0);
+        for (count, next) in counts.iter_mut().zip(shares) {
+            among = if share > 0.0 { binomial(among, next / share, rng) } else { 0 };
+            share = next;
+            *count += among;
+        }
     }
     counts
 }

@@ -22,7 +22,7 @@ const MAX_MINUTES: usize = 100 * 7 * 24 * 60;
 const FILE_FIELDS: [&str; 4] = ["horizonMinutes", "judge", "warmed", "metrics"];
 const METRIC_FIELDS: [&str; 4] = ["phi", "oldShare", "minutes", "pairs"];
 const PAIR_FIELDS: [&str; 4] = ["name", "phi", "oldShare", "minutes"];
-const MINUTE_FIELDS: [&str; 6] = ["age", "newBad", "new", "oldBad", "old", "targets"];
+const MINUTE_FIELDS: [&str; 7] = ["age", "newBad", "newBadByOld", "new", "oldBad", "old", "targets"];
 
 /// What a file contains.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +91,10 @@ impl CountsFile {
 fn metric_json(metric: &MetricSeries) -> Value {
     let pair = |pair: &PairSeries| {
         let targets = pair.targets.iter().copied().chain(std::iter::repeat(0));
-        let minutes: Vec<Value> = pair.minutes.iter().zip(targets).map(minute_json).collect();
+        let mut minutes: Vec<Value> = pair.minutes.iter().zip(targets).map(minute_json).collect();
+        for (minute, new_bad_by_old) in minutes.iter_mut().zip(&pair.new_bad_by_old) {
+            minute["newBadByOld"] = json!(new_bad_by_old);
+        }
         with_before(pair.before, json!({"name": pair.name, "minutes": minutes}))
     };
     with_before(metric.before, json!({"pairs": metric.pairs.iter().map(pair).collect::<Vec<_>>()}))
@@ -152,11 +155,8 @@ fn metric(reader: &mut Reader, place: &Place<'_>) -> Option<MetricSeries> {
     let before = before(reader, &fields);
     let Some(place) = fields.get("pairs") else {
         let minutes = minutes(reader, &fields);
-        let (before, (minutes, targets)) = (before?, minutes?);
-        return Some(MetricSeries {
-            before,
-            pairs: vec![PairSeries { name: String::new(), before, minutes, targets }],
-        });
+        let (before, minutes) = (before?, minutes?);
+        return Some(MetricSeries { before, pairs: vec![series_of(String::new(), before, minutes)] });
     };
     if fields.has("minutes") {
         reader.note(fields.path_of("minutes"), "expected minutes or pairs, not both");
@@ -180,8 +180,21 @@ fn pair(reader: &mut Reader, place: &Place<'_>) -> Option<PairSeries> {
     let expected = "the name of its load balancer";
     let name = reader.required(&fields, "name", expected).and_then(|place| reader.text(&place, expected));
     let (before, minutes) = (before(reader, &fields), minutes(reader, &fields));
-    let (minutes, targets) = minutes?;
-    Some(PairSeries { name: name?, before: before?, minutes, targets })
+    Some(series_of(name?, before?, minutes?))
+}
+
+/// A minute as the file has it: its healthy targets, and its bad requests by the old cluster's measure, where it says.
+type Read = (Minute, u32, Option<u64>);
+
+fn series_of(name: String, before: Before, read: Vec<Read>) -> PairSeries {
+    let by_old = |&(minute, _, by_old): &Read| by_old.unwrap_or(minute.new_bad);
+    PairSeries {
+        name,
+        before,
+        new_bad_by_old: read.iter().map(by_old).collect(),
+        targets: read.iter().map(|minute| minute.1).collect(),
+        minutes: read.into_iter().map(|minute| minute.0).collect(),
+    }
 }
 
 fn before(reader: &mut Reader, fields: &Object<'_>) -> Option<Before> {
@@ -199,27 +212,30 @@ fn before(reader: &mut Reader, fields: &Object<'_>) -> Option<Before> {
     Some(Before { dispersion: dispersion?, old_share })
 }
 
-/// The minutes, and the healthy targets in each.
-fn minutes(reader: &mut Reader, fields: &Object<'_>) -> Option<(Vec<Minute>, Vec<u32>)> {
+fn minutes(reader: &mut Reader, fields: &Object<'_>) -> Option<Vec<Read>> {
     let place = reader.required(fields, "minutes", "a list")?;
     let minutes = reader.list(&place, "a list")?;
     if minutes.len() > MAX_MINUTES {
         reader.note(&place.path, format!("{} minutes: expected at most {MAX_MINUTES}", minutes.len()));
         return None;
     }
-    Some(minutes.iter().filter_map(|place| minute(reader, place)).unzip())
+    Some(minutes.iter().filter_map(|place| minute(reader, place)).collect())
 }
 
 /// More bad requests than requests are no mistake: CloudWatch counts so during an outage. The judge takes them for as
 /// many as there were requests.
-fn minute(reader: &mut Reader, place: &Place<'_>) -> Option<(Minute, u32)> {
+fn minute(reader: &mut Reader, place: &Place<'_>) -> Option<Read> {
     let fields = reader.object(place, &MINUTE_FIELDS, "an object")?;
     let age = required_whole(reader, &fields, "age", 0, u64::from(u32::MAX));
     let counts = ["newBad", "new", "oldBad", "old"].map(|name| required_whole(reader, &fields, name, 0, MAX_COUNT));
     let targets = whole_or(reader, &fields, "targets", 0, u64::from(u32::MAX));
+    let by_old = match fields.get("newBadByOld") {
+        None => None,
+        Some(place) => Some(whole(reader, &place, 0, MAX_COUNT)?),
+    };
     let [Some(new_bad), Some(new), Some(old_bad), Some(old)] = counts else { return None };
     let age = u32::try_from(age?).ok()?;
-    Some((Minute { age, new_bad, new, old_bad, old }, u32::try_from(targets?).ok()?))
+    Some((Minute { age, new_bad, new, old_bad, old }, u32::try_from(targets?).ok()?, by_old))
 }
 
 fn required_whole(reader: &mut Reader, fields: &Object<'_>, name: &str, least: u64, most: u64) -> Option<u64> {

@@ -9,7 +9,7 @@ fn minutes(ages: std::ops::Range<u32>, [new_bad, new, old_bad, old]: [u64; 4]) -
 
 fn pair(name: &str, old_share: f64, minutes: Vec<Minute>) -> PairSeries {
     let before = Before { dispersion: 1.0, old_share: Some(old_share) };
-    PairSeries { name: name.to_owned(), before, minutes, targets: vec![3; 100] }
+    PairSeries { name: name.to_owned(), before, minutes, targets: vec![3; 100], ..PairSeries::default() }
 }
 
 fn of_pairs(kind: MetricKind, pairs: &[PairSeries]) -> Series {

@@ -200,8 +200,7 @@ impl Recurrence {
 
     fn new(kind: MetricKind, tolerance: Tolerance, dispersion: f64, horizon: u32) -> Self {
         let fortunes = [f64::NEG_INFINITY; 4];
-        let line = tolerance.ratio * 0.05 + tolerance.fail_margin;
-        let alone = (kind == MetricKind::Slow).then_some((line, fortunes));
+        let alone = (kind == MetricKind::Slow).then_some((1.5 * 0.05 + 0.02, fortunes));
         Self {
             alone,
             kind,
