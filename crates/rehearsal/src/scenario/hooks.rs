@@ -40,7 +40,8 @@ pub(super) fn hook(reader: &mut Reader, place: &Place<'_>) -> Option<(String, Ho
         (Some(place), None) => reader.word(&place, &DOES),
         (None, Some(place)) => reader.whole(&place, 1, MOST_REQUESTS).map(HookDoes::Warm),
         _ => {
-            let message = "expected exactly one of `does` (ok, holds, rollsBack, fails or slow) or `warms` (requests to each new server)";
+            let message = "expected exactly one of `does` (ok, holds, rollsBack, fails or slow) or `warms` (requests \
+                           to each new server)";
             reader.note(&place.path, message);
             None
         }

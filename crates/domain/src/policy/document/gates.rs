@@ -218,16 +218,16 @@ mod tests {
                 "a b": {}, "slow": 7,
             }),
             &[
-                "gates.a b: \"a b\" cannot be the name of an outside gate: expected a letter, then letters, digits or - \
-                 (48 characters at most)",
+                "gates.a b: \"a b\" cannot be the name of an outside gate: expected a letter, then letters, digits or \
+                 - (48 characters at most)",
                 "gates.a b.function: missing: expected the name of a function, crossfade-hook-<name>",
                 "gates.errors.functon: unknown field (did you mean \"function\"?)",
                 "gates.errors.function: missing: expected the name of a function, crossfade-hook-<name>",
                 "gates.errors.timeout: \"1h\": expected 1s to 30s",
                 "gates.errors.mode: \"obsreve\": expected one of act, observe (did you mean \"observe\"?)",
                 "gates.schedule: schedule is no gate that a policy can choose: give the outside gate another name",
-                "gates.schedule.function: \"mine\": expected the name of a function, crossfade-hook-<name> (64 letters, \
-                 digits, - or _ at most)",
+                "gates.schedule.function: \"mine\": expected the name of a function, crossfade-hook-<name> (64 \
+                 letters, digits, - or _ at most)",
                 "gates.slow: 7: expected act, observe, or an outside gate such as { function: crossfade-hook-errors }",
             ],
         );
