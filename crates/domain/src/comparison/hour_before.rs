@@ -87,8 +87,8 @@ impl HourBefore {
 
 /// What old groups did, added up minute by minute, by metric. Slow responses are left out if no group's are measured.
 ///
-/// How many bad requests count as one is rounded up to thousandths: the stored value is exact when it is read, and stays
-/// valid. Shares are rounded to millionths.
+/// How many bad requests count as one is rounded up to thousandths: the stored value is exact when it is read, and
+/// stays valid. Shares are rounded to millionths.
 pub fn before_by_metric(groups: &[&HourBefore]) -> BTreeMap<MetricKind, Before> {
     let of = |metric: &Metric| {
         let mut history: Vec<(u64, u64)> = Vec::new();

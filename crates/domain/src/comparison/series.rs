@@ -34,7 +34,8 @@ impl BeforeByMetric {
 /// Makes the judge's series. Where it was not measured how many bad requests count as one, it is taken to be
 /// [`MAX_DISPERSION`].
 ///
-/// Slowness is left out where the old groups had no answer before the plan was made: there is nothing to be slower than.
+/// Slowness is left out where the old groups had no answer before the plan was made: there is nothing to be slower
+/// than.
 pub fn series(window: &Window, pairs: &[PairRead], before: &BeforeByMetric) -> Series {
     let slow_is_measured = pairs.iter().any(|pair| pair.of.slow_above.is_some());
     let of =

@@ -23,6 +23,11 @@ pub struct JudgeReading {
 }
 
 impl JudgeReading {
+    /// Whether evidence of harm is building.
+    pub fn is_suspicious(&self) -> bool {
+        is_suspicious(self.judgement.reason.as_ref())
+    }
+
     /// Whether a bake may end early. Counts that lack the failed calls do not show that a step was fine.
     pub fn passes(&self) -> bool {
         self.judgement.verdict == Verdict::Pass && self.objections.is_empty() && !self.failed_calls_unseen
@@ -52,8 +57,8 @@ pub struct Moment {
 ///   counts;
 /// - a step without a single request of the new cluster is held at its end, unless the policy says otherwise: what
 ///   nobody called nobody has judged;
-/// - where evidence of harm is building at the end of a bake, and the policy would continue, the bake is prolonged by its
-///   own length at most;
+/// - where evidence of harm is building at the end of a bake, and the policy would continue, the bake is prolonged by
+///   its own length at most;
 /// - a comparison that could not be read, and any other reason not to continue, hold at the end of the bake.
 ///
 /// Where failed calls cannot be seen, the reason says so first.

@@ -142,7 +142,13 @@ pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
             }
         }
         Vote::Halt => decided(NextStep::Halt, first.gate.clone(), 0, reason),
-        Vote::Hold | Vote::GoOn => held(inputs, NextStep::Hold, first.gate.clone(), reason),
+        Vote::Hold | Vote::GoOn => {
+            let verdict = held(inputs, NextStep::Hold, first.gate.clone(), reason);
+            // Evidence of harm that is building must not wait for a quarter of an hour.
+            let suspicious = matches!(&inputs.judge, Some(Ok(reading)) if reading.is_suspicious());
+            let most = if suspicious { inputs.plan.policy.slice_seconds } else { u32::MAX };
+            SliceVerdict { wait_seconds: verdict.wait_seconds.min(most), ..verdict }
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! - [`one_minute`]: what a bet on one minute pays, the only formula of the judge.
 //! - [`harm`]: the evidence that the new cluster is worse, over the whole migration; it rolls back.
 //! - [`pass`]: the evidence that it is fine, over the current step; it may end a bake early.
-//! - [`mod@warm_up`]: which minutes are left out because the new targets were cold.
+//! - `warm_up`: which minutes are left out because the new targets were cold.
 //! - [`mod@dispersion`]: how many bad requests count as one, from the hour before the migration.
 //! - [`starved`]: whether the new cluster gets its share of the traffic.
 //! - [`more_often`]: whether something happens more often than before.
@@ -31,7 +31,7 @@ mod sentence;
 pub mod series;
 pub mod starved;
 pub mod verdict;
-pub mod warm_up;
+mod warm_up;
 
 #[cfg(test)]
 mod tests;
@@ -39,8 +39,7 @@ mod tests;
 pub use dispersion::dispersion;
 pub use judgement::{Evidence, Inconclusive, Judgement, Verdict};
 pub use more_often::ln_more_often;
-pub use parameters::{MetricKind, Parameters, Tolerance};
+pub use parameters::{MetricKind, Parameters, Tolerance, WarmUp};
 pub use series::{Before, MetricSeries, Minute, PairSeries, Series};
 pub use starved::{is_starved, ln_starved};
 pub use verdict::judge;
-pub use warm_up::WarmUp;

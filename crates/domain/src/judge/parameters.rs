@@ -1,6 +1,5 @@
 //! The metrics that are compared, and the difference that is tolerated.
 
-use super::warm_up::WarmUp;
 use crate::policy::service_policy::Tolerated;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,8 +45,9 @@ impl MetricKind {
     }
 
     /// The share of bad requests, measured as the old cluster's are, that is no harm whatever the old cluster does now:
-    /// half as many again as in the hour before, and some points. 5 % are above a p95, by definition, and more if it was
-    /// another hour's. `None` for metrics whose measure was not taken from the old cluster, and where it is not known.
+    /// half as many again as in the hour before, and some points. 5 % are above a p95, by definition, and more if it
+    /// was another hour's. `None` for metrics whose measure was not taken from the old cluster, and where it is not
+    /// known.
     pub(super) fn most_alone(self, old_share: Option<f64>) -> Option<f64> {
         match self {
             Self::Slow => Some(1.5 * old_share.unwrap_or(0.0).max(0.05) + 0.02),
@@ -110,6 +110,35 @@ impl Tolerance {
     /// The lines below which it is fine: all of them.
     pub(super) fn lines_of_the_fine(self, old_share: Option<f64>) -> impl Iterator<Item = Self> {
         std::iter::once(self).chain(self.capped(old_share))
+    }
+}
+
+/// When a metric begins to be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WarmUp {
+    /// Requests that each healthy target has answered by then.
+    pub requests: u64,
+    /// Minutes since the first shift.
+    pub minutes: u32,
+    /// Requests that something else has sent to each target before the first shift, as a hook does. Where they suffice,
+    /// nothing is left out.
+    #[serde(default)]
+    pub warmed: u64,
+}
+
+impl WarmUp {
+    /// Leaves nothing out.
+    pub const NONE: Self = Self { requests: 0, minutes: 0, warmed: 0 };
+
+    /// Requests that each target still has to answer.
+    pub(super) const fn still_needed(self) -> u64 {
+        self.requests.saturating_sub(self.warmed)
+    }
+
+    /// Whether anything is left out.
+    pub(super) const fn is_over_from_the_start(self) -> bool {
+        self.still_needed() == 0 && (self.minutes == 0 || self.warmed > 0)
     }
 }
 

@@ -30,8 +30,8 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Weighs the current step of a series. Whoever is above one of the lines is not fine, and so the smallest fortune of
-    /// the bets against them counts.
+    /// Weighs the current step of a series. Whoever is above one of the lines is not fine, and so the smallest fortune
+    /// of the bets against them counts.
     pub fn weigh(minutes: &[Minute], tolerance: Tolerance, before: Before) -> Self {
         let fortune = |Tolerance { ratio, pass_margin, .. }: Tolerance| {
             let of_bet = |bet| {

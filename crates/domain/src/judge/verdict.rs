@@ -3,12 +3,12 @@
 use super::harm::Harm;
 use super::judgement::{Evidence, Inconclusive, Judgement, Verdict};
 use super::ln_sum::ln_sum_exp;
-use super::parameters::{MetricKind, Parameters};
+use super::parameters::{MetricKind, Parameters, WarmUp};
 use super::pass::{self, Pass};
 pub use super::pass::{MINUTES_NEEDED as PASS_MINUTES_NEEDED, ln_pass_needed};
 use super::sentence;
 use super::series::{Before, MetricSeries, Minute, Series, added_up, current_step, totals};
-use super::warm_up::{WarmUp, without_the_cold};
+use super::warm_up::without_the_cold;
 use std::collections::BTreeMap;
 
 /// Bad requests without which nothing is rolled back: two or three failures of a tiny service are no reason.

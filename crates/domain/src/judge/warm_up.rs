@@ -1,45 +1,15 @@
 //! Leaves out the minutes in which the new cluster's targets were cold.
 //!
-//! A JVM is slow until it has answered some thousand requests, however long that takes: at 1 % of a quiet service, hours.
-//! Measured with Spring MVC on `OpenJDK` 17, 30 % of the answers are above the warm p95 after 1,000 requests, and 11 % after
-//! 2,000.
+//! A JVM is slow until it has answered some thousand requests, however long that takes: at 1 % of a quiet service,
+//! hours. Measured with Spring MVC on `OpenJDK` 17, 30 % of the answers are above the warm p95 after 1,000 requests,
+//! and 11 % after 2,000.
 //!
 //! The bound on false rollbacks holds with any rule that leaves minutes out, as long as the rule does not look at what
-//! it leaves out. This one looks at how many requests came in earlier minutes, and at how many targets there were. Given
-//! those, a bet on the next minute still pays 1 at most on average.
+//! it leaves out. This one looks at how many requests came in earlier minutes, and at how many targets there were.
+//! Given those, a bet on the next minute still pays 1 at most on average.
 
+use super::parameters::WarmUp;
 use super::series::{Minute, PairSeries};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-/// When a metric begins to be judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct WarmUp {
-    /// Requests that each healthy target has answered by then.
-    pub requests: u64,
-    /// Minutes since the first shift.
-    pub minutes: u32,
-    /// Requests that something else has sent to each target before the first shift, as a hook does. Where they suffice,
-    /// nothing is left out.
-    #[serde(default)]
-    pub warmed: u64,
-}
-
-impl WarmUp {
-    /// Leaves nothing out.
-    pub const NONE: Self = Self { requests: 0, minutes: 0, warmed: 0 };
-
-    /// Requests that each target still has to answer.
-    const fn still_needed(self) -> u64 {
-        self.requests.saturating_sub(self.warmed)
-    }
-
-    /// Whether anything is left out.
-    const fn is_over_from_the_start(self) -> bool {
-        self.still_needed() == 0 && (self.minutes == 0 || self.warmed > 0)
-    }
-}
 
 /// How far a pair's warm-up is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -39,8 +39,8 @@ pub(super) fn failed_calls(policy: &ServicePolicy, old: &ObservedGroup, findings
     let bakes = if min_bake { "; the judge ends no bake early, so minBake has no effect" } else { "" };
     let message = format!(
         "{} serves gRPC, where a failed call is answered with HTTP 200 and its status is in the trailer: the judge, \
-         guard alarms and every alarm on 5xx count it as a success. Publish the count of failed calls as a metric of the \
-         application, and name an alarm on it under alarms{bakes}",
+         guard alarms and every alarm on 5xx count it as a success. Publish the count of failed calls as a metric of \
+         the application, and name an alarm on it under alarms{bakes}",
         old.group.name
     );
     findings.warn(FindingCode::FailedCallsUnseen, &old.group.name, message);

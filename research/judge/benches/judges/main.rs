@@ -1,4 +1,5 @@
-//! Compares the judge with four that others use, on the same traces: `cargo bench -p crossfade-judge-research --bench judges`.
+//! Compares the judge with four that others use, on the same traces: `cargo bench -p crossfade-judge-research --bench
+//! judges`.
 //!
 //! Options: `--seed N` (drawn and printed if left out), `--services N` random services, `--runs N` migrations of each
 //! random service and of each named scenario. Prints Markdown tables.

@@ -117,7 +117,8 @@ fn a_bad_file_gets_one_error_that_names_every_problem() {
          4294967295\n\x20 $.metrics.latency: unknown field; expected one of errors, slow, client_errors, \
          very_slow\n\x20 $.metrics.errors.phi: 0.5: expected a number from 1\n\x20 \
          $.metrics.errors.minutes[0].weight: unknown \
-         field; expected one of age, newBad, newBadByOld, new, oldBad, old, targets\n\x20 $.metrics.errors.minutes[0].newBad: -1: \
+         field; expected one of age, newBad, newBadByOld, new, oldBad, old, targets\n\x20 \
+         $.metrics.errors.minutes[0].newBad: -1: \
          expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].new: \"many\": \
          expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[0].oldBad: 2.5: \
          expected a whole number from 0 to 9007199254740992\n\x20 $.metrics.errors.minutes[1]: 7: expected an \

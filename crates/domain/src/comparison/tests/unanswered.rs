@@ -1,5 +1,6 @@
 //! Requests that no target answers.
 
+use super::routing::objected;
 use super::*;
 
 #[test]

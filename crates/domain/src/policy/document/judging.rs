@@ -98,7 +98,11 @@ pub(super) fn schema() -> Value {
         json!({ "type": "number",
         "minimum": least, "maximum": most, "default": default, "description": description })
     };
-    let whole = |most: u32, default: u32, description: &str| json!({ "type": "integer", "minimum": 0, "maximum": most, "default": default, "description": description });
+    let whole = |most: u32, default: u32, text: &str| {
+        let mut whole = json!({ "type": "integer", "minimum": 0, "maximum": most });
+        (whole["default"], whole["description"]) = (json!(default), json!(text));
+        whole
+    };
     let Margins { errors, slow, very_slow, client_errors } = defaults.margins;
     let margins = json!({
         "type": "object",

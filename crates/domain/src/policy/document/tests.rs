@@ -166,7 +166,8 @@ fn every_problem_of_what_is_tolerated_is_named_with_its_path() {
         &json!({ "judge": { "factor": 0.9, "alfa": 1, "alpha": 0, "margins": { "errors": -1, "slow": "2",
             "latency": 3 }, "cap": -2, "slowMilliseconds": 2.5, "warmUp": { "requests": "all", "second": 3 } } }),
         &[
-            "services[0].judge.alfa: unknown field; expected one of factor, margins, cap, alpha, slowMilliseconds, warmUp",
+            "services[0].judge.alfa: unknown field; expected one of factor, margins, cap, alpha, slowMilliseconds, \
+             warmUp",
             "services[0].judge.factor: 0.9: expected a number from 1 to 10",
             "services[0].judge.alpha: 0: expected a number from 0.000001 to 0.05",
             "services[0].judge.margins.latency: unknown field; expected one of errors, slow, verySlow, clientErrors",
