@@ -7,6 +7,7 @@ mod faults;
 mod guards;
 mod hooks;
 mod interruptions;
+mod nobody_calls;
 mod side_by_side;
 mod throttled;
 mod timing;

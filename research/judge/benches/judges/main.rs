@@ -157,28 +157,33 @@ fn sources(services: &[Service], scores: &[Score], out: &mut impl Write) -> io::
     writeln!(out)
 }
 
-/// False rollbacks of healthy services of the founding case, by requests a minute: the worst of its settings.
+/// False rollbacks of healthy services of the founding case, in the worst of their settings: of the others at any
+/// volume, and of Crossfade by requests a minute.
 fn founding_case(options: &Options, draws: &mut Draws, out: &mut impl Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "### The founding case, healthy: false rollbacks by requests a minute, % in the worst of four settings\n"
-    )?;
-    let volumes: Vec<String> = scenarios::VOLUMES.iter().map(|requests| format!("{requests}")).collect();
-    writeln!(out, "| scenario | judge | {} |\n|---|---|{}", volumes.join(" | "), "---:|".repeat(volumes.len()))?;
+    writeln!(out, "### The founding case, healthy: false rollbacks, % of migrations in the worst of its settings\n")?;
+    let (ours, others) = Judge::ALL.split_last().expect("there are five");
+    let others: Vec<&str> = others.iter().map(|judge| judge.name()).collect();
+    let volumes: Vec<String> =
+        scenarios::VOLUMES.iter().map(|requests| format!("{}, {requests} a minute", ours.name())).collect();
+    writeln!(out, "| scenario | {} | {} |", others.join(" | "), volumes.join(" | "))?;
+    writeln!(out, "|---|{}", "---:|".repeat(others.len() + volumes.len()))?;
     for (name, founding) in scenarios::founding() {
-        let mut worst = vec![[0.0_f64; Judge::ALL.len()]; scenarios::VOLUMES.len()];
-        for (worst, requests) in worst.iter_mut().zip(scenarios::VOLUMES) {
+        let mut worst = [0.0_f64; Judge::ALL.len()];
+        let mut worst_of_ours = Vec::new();
+        for requests in scenarios::VOLUMES {
+            let mut at_volume = 0.0_f64;
             for service in scenarios::settings(requests) {
                 let scores = migrate(&founding(service), None, options.runs, draws);
-                for (worst, score) in worst.iter_mut().zip(scores) {
+                for (worst, score) in worst.iter_mut().zip(&scores) {
                     *worst = worst.max(score.rolled_back_percent());
                 }
+                at_volume = at_volume.max(scores[others.len()].rolled_back_percent());
             }
+            worst_of_ours.push(at_volume);
         }
-        for (index, judge) in Judge::ALL.into_iter().enumerate() {
-            let cells: Vec<String> = worst.iter().map(|worst| format!("{:.1}", worst[index])).collect();
-            writeln!(out, "| {name} | {} | {} |", judge.name(), cells.join(" | "))?;
-        }
+        let cells = worst[..others.len()].iter().chain(&worst_of_ours);
+        let cells: Vec<String> = cells.map(|percent| format!("{percent:.1}")).collect();
+        writeln!(out, "| {name} | {} |", cells.join(" | "))?;
     }
     writeln!(out)
 }
