@@ -95,5 +95,5 @@ fn what_cannot_be_judged(kept: &Kept, folder: &std::path::Path) {
     check(&format!("judge users --save {nowhere}"), &["cannot write", nowhere]);
     check(&format!("judge {empty}"), &["empty: expected a JSON object with horizonMinutes and metrics"]);
     check(&format!("judge {empty} --attempt 1"), &["--attempt is for a service, and", "is a file"]);
-    check(&format!("judge {folder}"), &["cannot read", folder, "irectory"]);
+    check(&format!("judge {folder}"), &["cannot read", folder, "a directory"]);
 }

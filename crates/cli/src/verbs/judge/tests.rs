@@ -155,7 +155,7 @@ fn more_bad_requests_than_requests_count_as_all_of_them() {
 }
 
 #[test]
-fn the_policys_judge_applies_to_the_file() {
+fn the_judge_of_a_policy_applies_to_the_file() {
     let verdict = |judge: Value| {
         let minute = json!({"newBad": 60, "new": 1000, "oldBad": 20, "old": 1900});
         judged(&ten_minutes(&json!({"judge": judge}), &minute))["verdict"].clone()
