@@ -321,7 +321,7 @@ fn what_is_written_is_read_as_it_was() {
         before: Before { dispersion: 1.733, old_share: Some(0.012_345) },
         minutes: vec![minute(0), minute(1)],
         targets,
-        new_bad_by_old: vec![9; 3],
+        new_bad_by_old: vec![80, 9],
     };
     let before = Before { dispersion: 5.0, old_share: None };
     let metric = MetricSeries { before, pairs: vec![pair("public", vec![3, 2]), pair("internal", vec![0, 1])] };

@@ -1,9 +1,9 @@
 //! The judge against vectors that an independent implementation computed.
 //!
 //! All but one are those of the first judge. In `B13`, `slow` was computed anew when its line moved, with a second
-//! implementation of the formulas of [`crate::judge::harm`]. The new cluster is compared with the old one at a ratio of 1
-//! and a margin of 0.01, and alone with `1.5 * 0.05 + 0.02` (`50 ln r - 0.095 * 1,000 (r - 1)` in a minute). The smaller
-//! of the two fortunes counts; here it is the one alone. It passes at a margin of 0.05.
+//! implementation of the formulas of [`crate::judge::harm`]. The new cluster is compared with the old one at a ratio of
+//! 1 and a margin of 0.01, and alone with `1.5 * 0.05 + 0.02` (`50 ln r - 0.095 * 1,000 (r - 1)` in a minute). The
+//! smaller of the two fortunes counts; here it is the one alone. It passes at a margin of 0.05.
 
 use crate::judge::{MetricKind, MetricSeries, Minute, Parameters, Series, WarmUp, judge};
 use serde::Deserialize;
