@@ -21,6 +21,9 @@ services:
       schedule: [{ weight: 10, bake: 10m }, { weight: 50, bake: 10m }, { weight: 100, bake: 2m }]
     faults: [{ errorShare: 0.2, in: new }]
     expect: rolledBack
+  # It ends last. Until then, every minute of the others has settled.
+  - name: carts-archive
+    policy: { alarms: [], judge: false, schedule: [{ weight: 50, bake: 20m }, { weight: 100, bake: 20m }] }
 ";
 
 const NEVER_MOVED: &str = "
@@ -33,6 +36,7 @@ services:
 fn a_migration_is_judged_again_and_its_file_gives_the_same_verdict() {
     let kept = Kept::start(SCENARIO);
     let folder = tempfile::tempdir().unwrap();
+    kept.run_until(0, "wait carts-archive --timeout 30d");
     kept.run_until(0, "wait users --timeout 30d");
     kept.run_until(3, "wait reports --timeout 30d");
     for (service, verdict) in [("users", "PASS: "), ("reports", "FAIL: ")] {
