@@ -251,7 +251,7 @@ class Migration(Ministack):
         item = simulated_aws.client("dynamodb", endpoint, self.region).get_item(TableName=STACK, Key=key)["Item"]
         document = json.loads(item["document"]["S"]) | {"fleet": "ministack"}
         schedule = [{"weight": 10, "bake": "5m"}, {"weight": 100, "bake": "5m"}]
-        document["services"][0] |= {"alarms": ["users-5xx"], "schedule": schedule}
+        document["services"][0] |= {"alarms": ["users-5xx"], "schedule": schedule, "onNoTraffic": "advance"}
         return document
 
     def forwards(self, endpoint):
