@@ -30,19 +30,22 @@ pub(super) fn without_the_cold(pair: &PairSeries, warm_up: WarmUp) -> (Vec<Minut
     let mut answered: u64 = 0;
     let mut targets: u64 = 1;
     let mut minutes = Vec::with_capacity(pair.minutes.len());
-    let mut is_warm = warm_up.is_over_from_the_start();
+    let is_warm = |minutes: u32, answered: u64, targets: u64| {
+        warm_up.is_over_from_the_start()
+            || (minutes >= warm_up.minutes && answered >= warm_up.still_needed().saturating_mul(targets))
+    };
     for (index, minute) in (0_u32..).zip(&pair.minutes) {
         let healthy = usize::try_from(index).ok().and_then(|index| pair.targets.get(index)).copied().unwrap_or(0);
         targets = targets.max(u64::from(healthy));
-        is_warm = warm_up.is_over_from_the_start()
-            || (index >= warm_up.minutes && answered >= warm_up.still_needed().saturating_mul(targets));
-        minutes.push(if is_warm { *minute } else { Minute { age: minute.age, ..Minute::default() } });
+        let counts = is_warm(index, answered, targets);
+        minutes.push(if counts { *minute } else { Minute { age: minute.age, ..Minute::default() } });
         answered = answered.saturating_add(minute.new);
     }
+    let passed = u32::try_from(pair.minutes.len()).unwrap_or(u32::MAX);
     let progress = Progress {
         requests: warm_up.warmed.saturating_add(answered / targets),
-        minutes: u32::try_from(pair.minutes.len()).unwrap_or(u32::MAX),
-        is_warm,
+        minutes: passed,
+        is_warm: is_warm(passed, answered, targets),
     };
     (minutes, progress)
 }
@@ -70,7 +73,7 @@ mod tests {
         let (minutes, progress) = without_the_cold(pair, warm_up);
         let first = minutes.iter().position(|minute| minute.new > 0);
         assert!(first.is_none_or(|first| minutes[first..].iter().all(|minute| minute.new > 0)));
-        assert_eq!(first.is_some(), progress.is_warm);
+        assert!(first.is_none() || progress.is_warm);
         first
     }
 
@@ -81,6 +84,13 @@ mod tests {
         assert_eq!(first_counted(&pair(400, 15, &[3; 15]), DEFAULT), None);
         // An unknown number of targets is one.
         assert_eq!(first_counted(&pair(400, 30, &[]), DEFAULT), Some(5));
+    }
+
+    #[test]
+    fn the_next_minute_counts_as_soon_as_the_requests_are_answered() {
+        let progress = |minutes| without_the_cold(&pair(400, minutes, &[3; 20]), DEFAULT).1;
+        assert_eq!(progress(14), Progress { requests: 1_866, minutes: 14, is_warm: false });
+        assert_eq!(progress(15), Progress { requests: 2_000, minutes: 15, is_warm: true });
     }
 
     #[test]
