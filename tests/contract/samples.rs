@@ -6,6 +6,7 @@ use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::policy::gates::Gates;
+use crossfade_domain::policy::rollout::Risk;
 use crossfade_domain::policy::service_policy::{
     Binding, GuardAlarms, Hooks, NewTargets, OnDrift, OnInconclusive, OnNoTraffic, Schedule, ScheduleStep,
     ServicePolicy,
@@ -90,6 +91,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
     ServicePolicy {
         name: name.clone(),
         after: Vec::new(),
+        risk: Risk::default(),
         old_target_groups: vec!["old".to_owned()],
         new_targets: NewTargets::Binding(binding),
         outside_vpc: false,

@@ -5,4 +5,5 @@ pub mod gates;
 pub mod problem;
 pub mod reader;
 pub mod request;
+pub mod rollout;
 pub mod service_policy;

@@ -25,6 +25,7 @@ pub use schema::policy_schema;
 use crate::names::{ServiceName, TargetGroupArn};
 use crate::policy::problem::{Problem, Problems};
 use crate::policy::reader::{Object, Place, Reader};
+use crate::policy::rollout::{Risk, Rollout};
 use crate::policy::service_policy::{FleetPolicy, ServicePolicy};
 use serde_json::Value;
 use settings::{SETTING_FIELDS, Settings};
@@ -150,7 +151,12 @@ fn fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
     if !version {
         return None;
     }
-    Some(FleetPolicy { version: POLICY_VERSION, fleet: name?, services: services.filter(|_| items.is_some())? })
+    Some(FleetPolicy {
+        version: POLICY_VERSION,
+        fleet: name?,
+        rollout: Rollout::default(),
+        services: services.filter(|_| items.is_some())?,
+    })
 }
 
 /// A document without a version is of the first. A later one may mean something that this decoder does not know.
@@ -192,6 +198,7 @@ fn service(
         let settings = settings.complete(&name);
         Some(ServicePolicy {
             after: after?,
+            risk: Risk::default(),
             old_target_groups: old_target_groups?,
             outside_vpc: new_targets.as_ref()?.1,
             new_targets: new_targets?.0,

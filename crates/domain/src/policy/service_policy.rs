@@ -3,6 +3,7 @@
 use crate::load_balancer::group::{AddressFamily, Target};
 use crate::names::ServiceName;
 use crate::policy::gates::Gates;
+use crate::policy::rollout::{Risk, Rollout};
 use crate::weight::Weight;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ pub struct FleetPolicy {
     pub version: u32,
     /// The fleet's name.
     pub fleet: String,
+    /// How the fleet moves.
+    #[serde(default, skip_serializing_if = "Rollout::is_default")]
+    pub rollout: Rollout,
     /// Its services.
     pub services: Vec<ServicePolicy>,
 }
@@ -26,6 +30,9 @@ pub struct ServicePolicy {
     pub name: ServiceName,
     /// Services that must have migrated before.
     pub after: Vec<ServiceName>,
+    /// How much harm its failure would do; a fleet moves the least first.
+    #[serde(default, skip_serializing_if = "Risk::is_default")]
+    pub risk: Risk,
     /// Names or ARNs of the old target groups, one for each load balancer the service is on.
     pub old_target_groups: Vec<String>,
     /// How the new groups get their targets.
