@@ -8,6 +8,7 @@
 //! | `weight`, `routing` | shares as integers; every edit that a route may get; drift |
 //! | `alarms` | alarms that guard a migration; guard alarms, which Crossfade creates, with their thresholds and tags |
 //! | `opinion` | what a gate votes for, and why: to continue, to hold, to halt or to roll back |
+//! | `fleet` | a run of all services of one policy: waves, budget, admission, and what each look decides |
 //! | `gates` | what can stop a migration: alarms, an operator's pause, health, ...; the verdict, and when a bake ends |
 //! | `judge`, `comparison` | the statistical comparison of new with old, and the figures that it is made from |
 //! | `rollback` | the way back: who may begin it, even of a halted migration; when it is withheld; what a route gets |
@@ -20,6 +21,7 @@
 
 pub mod alarms;
 pub mod comparison;
+pub mod fleet;
 pub mod gates;
 pub mod journal;
 pub mod judge;

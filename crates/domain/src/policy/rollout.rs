@@ -165,7 +165,6 @@ pub enum Risk {
 
 impl Risk {
     /// Whether the policy says nothing about it.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -1,0 +1,86 @@
+//! Which services may start now.
+
+use super::budget::{failures, tolerated};
+use super::head::FleetHead;
+use super::service_run::{ServiceState, Size};
+use crate::names::ServiceName;
+use crate::policy::rollout::Rollout;
+
+/// Target groups of a load balancer that are left free for what others add.
+pub const RESERVED_GROUPS: u32 = 2;
+
+/// How many services may be in flight at once.
+///
+/// Where the budget is strict, no more than could fail without exceeding it by more than one.
+pub fn most_in_flight(rollout: &Rollout, fleet: &FleetHead) -> u32 {
+    let asked = rollout.concurrency.max(1);
+    if !rollout.strict {
+        return asked;
+    }
+    let failed = u32::try_from(failures(fleet).len()).unwrap_or(u32::MAX);
+    asked.min((tolerated(rollout, fleet) + 1).saturating_sub(failed).max(1))
+}
+
+/// Why a service of this size may not start beside what is in flight, if so.
+pub fn objection(rollout: &Rollout, fleet: &FleetHead, service: &ServiceName, size: &Size) -> Option<String> {
+    let in_flight = fleet.count(ServiceState::is_in_flight);
+    let most = most_in_flight(rollout, fleet);
+    if in_flight >= most {
+        return Some(format!("{in_flight} services are moving, and concurrency allows {most}"));
+    }
+    let routes: u32 = fleet
+        .those(ServiceState::is_in_flight)
+        .filter_map(|name| Some(fleet.services.get(name)?.size.as_ref()?.routes))
+        .sum();
+    let most = rollout.most_routes();
+    // A service that is too large by itself still has to move; it does so alone.
+    if in_flight > 0 && routes.saturating_add(size.routes) > most {
+        return Some(format!(
+            "{routes} routes are moving, {service} has {}, and {most} can be returned within {} s",
+            size.routes, rollout.rollback_within_seconds
+        ));
+    }
+    if let Some(why) = no_room(fleet, service, size) {
+        return Some(why);
+    }
+    exposure(rollout, fleet, service)
+}
+
+/// Why a load balancer has no room for the new groups of a service, if so.
+fn no_room(fleet: &FleetHead, service: &ServiceName, size: &Size) -> Option<String> {
+    size.groups.iter().find_map(|(balancer, groups)| {
+        let free = *fleet.room.get(balancer)?;
+        let counted = fleet.room_at?;
+        let since = fleet.those(|state| state.is_in_flight() || state.has_migrated()).filter_map(|name| {
+            let run = fleet.services.get(name).filter(|run| *name != *service && run.since >= counted)?;
+            run.size.as_ref()?.groups.get(balancer).copied()
+        });
+        let taken: u32 = since.sum();
+        let left = free.saturating_sub(taken).saturating_sub(RESERVED_GROUPS);
+        (left < *groups).then(|| {
+            format!(
+                "load balancer {} is full: {left} more target groups, and {service} needs {groups}; retire services that \
+                 have migrated, or skip it",
+                balancer.name()
+            )
+        })
+    })
+}
+
+/// Why a service would give the new cluster too many of the fleet's requests for this early, if so.
+fn exposure(rollout: &Rollout, fleet: &FleetHead, service: &ServiceName) -> Option<String> {
+    let limit = rollout.max_new_share?;
+    if fleet.present_wave().is_none_or(|wave| wave.number > limit.until_wave) {
+        return None;
+    }
+    let (new, all) = fleet.new_requests()?;
+    let with_it = new + fleet.requests.get(service).copied().unwrap_or(0);
+    (with_it.saturating_mul(100) > all.saturating_mul(u64::from(limit.percent))).then(|| {
+        format!(
+            "with {service} the new cluster would have {} % of the requests, and until wave {} it gets {} % at most",
+            with_it.saturating_mul(100) / all,
+            limit.until_wave,
+            limit.percent
+        )
+    })
+}

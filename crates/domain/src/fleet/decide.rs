@@ -1,0 +1,431 @@
+//! The one function from what is known to what is done.
+//!
+//! It is called at every look, and may be called twice with the same knowledge: what has been decided is in the head
+//! that the first call leads to, and the second decides nothing new. What has to be *done* follows from that head, and
+//! is asked for again until a service's own journal shows it. So nothing is lost where a conductor dies between its
+//! record and its deed.
+
+use super::admission::objection;
+use super::budget::breaker;
+use super::event::FleetEvent;
+use super::head::{FleetHead, RunOutcome, RunState};
+use super::observe::{Untraced, observe};
+use super::outlook::{Closed, Outlook, outlook};
+use super::service_run::{Hold, ServiceRun, ServiceState, Size};
+use crate::journal::{Head, Phase};
+use crate::names::{LoadBalancerArn, ServiceName};
+use crate::policy::rollout::OnStop;
+use crate::policy::service_policy::FleetPolicy;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// What was read for one look.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Seen {
+    /// The heads of the run's services.
+    pub heads: BTreeMap<ServiceName, Head>,
+    /// How executions ended that the run has started and that left no trace in a head.
+    pub untraced: BTreeMap<ServiceName, Untraced>,
+    /// What forbids to go on, of the fleet's own alarms.
+    pub alarms: Vec<String>,
+    /// What forbids to go on, of the alarms of services that migrated in the wave that is watched.
+    pub service_alarms: BTreeMap<ServiceName, String>,
+    /// Dry-run plans of services of the present wave.
+    pub plans: BTreeMap<ServiceName, Planned>,
+    /// How many more target groups the load balancers of these plans take.
+    pub room: BTreeMap<LoadBalancerArn, u32>,
+    /// Whether windows or freezes forbid a start now.
+    pub closed: Option<Closed>,
+}
+
+/// What a dry-run plan said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    /// It can start.
+    Size(Size),
+    /// It would be refused.
+    Refused(String),
+}
+
+/// Something to do, which may be done again at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Start a migration under this name.
+    Start {
+        /// The service.
+        service: ServiceName,
+        /// The execution's name.
+        execution: String,
+    },
+    /// Pause a migration.
+    Hold(ServiceName),
+    /// End that pause.
+    Release(ServiceName),
+    /// Roll a service back.
+    Return(ServiceName),
+}
+
+/// What a look has decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// What changes; nothing is recorded where this is empty.
+    pub events: Vec<FleetEvent>,
+    /// The head that it leads to, without its sequence.
+    pub head: FleetHead,
+    /// What is to be done once it is recorded.
+    pub orders: Vec<Order>,
+    /// What the machine does next, and why.
+    pub outlook: Outlook,
+}
+
+/// The most services that one look plans.
+const MOST_PLANS: usize = 8;
+
+/// The services that have to be planned before the present wave can go on.
+pub fn to_plan(policy: &FleetPolicy, fleet: &FleetHead) -> Vec<ServiceName> {
+    if fleet.state != RunState::Running || fleet.baking_since.is_some() {
+        return Vec::new();
+    }
+    candidates(policy, fleet)
+        .filter(|name| fleet.services.get(*name).is_none_or(|service| service.size.is_none()))
+        .take(MOST_PLANS)
+        .cloned()
+        .collect()
+}
+
+/// The services whose turn it is: those of the present wave and of the waves before it that wait, and come after none
+/// that has not migrated.
+fn candidates<'a>(policy: &'a FleetPolicy, fleet: &'a FleetHead) -> impl Iterator<Item = &'a ServiceName> {
+    let place = usize::try_from(fleet.wave).unwrap_or(usize::MAX);
+    fleet.waves.iter().take(place.saturating_add(1)).flat_map(|wave| &wave.services).filter(move |name| {
+        fleet.state_of(name) == ServiceState::Waiting
+            && after(policy, name).iter().all(|before| fleet.state_of(before).admits_dependants())
+    })
+}
+
+/// The services of the run that a service comes after.
+fn after<'a>(policy: &'a FleetPolicy, name: &ServiceName) -> &'a [ServiceName] {
+    policy.services.iter().find(|service| service.name == *name).map_or(&[], |service| &service.after)
+}
+
+/// Decides what happens next.
+pub fn decide(policy: &FleetPolicy, fleet: &FleetHead, seen: &Seen, now: Timestamp) -> Decision {
+    let mut look = Look { policy, seen, now, fleet: fleet.clone(), events: Vec::new(), waits_for: None };
+    look.observe();
+    look.block();
+    look.stop_if_needed();
+    look.return_what_must_go_back();
+    look.hold_or_release();
+    look.move_on();
+    look.end_if_back();
+    let orders = look.orders();
+    let outlook = outlook(policy, &look.fleet, seen.closed.as_ref(), look.waits_for.as_deref(), now);
+    Decision { events: look.events, head: look.fleet, orders, outlook }
+}
+
+struct Look<'a> {
+    policy: &'a FleetPolicy,
+    seen: &'a Seen,
+    now: Timestamp,
+    fleet: FleetHead,
+    events: Vec<FleetEvent>,
+    /// Why the next service does not start.
+    waits_for: Option<String>,
+}
+
+impl Look<'_> {
+    fn record(&mut self, event: FleetEvent) {
+        self.fleet.take(&event, self.now);
+        self.events.push(event);
+    }
+
+    fn set(&mut self, service: &ServiceName, now: ServiceRun) {
+        if self.fleet.services.get(service) != Some(&now) {
+            self.record(FleetEvent::Service { service: service.clone(), now });
+        }
+    }
+
+    fn turn(&mut self, service: &ServiceName, state: ServiceState, reason: impl Into<String>) {
+        let now = self.fleet.service(service).turned(state, self.now, reason);
+        self.set(service, now);
+    }
+
+    fn names(&self) -> Vec<ServiceName> {
+        self.fleet.names().cloned().collect()
+    }
+
+    /// What the services' journals, alarms and plans say.
+    fn observe(&mut self) {
+        if self.fleet.state == RunState::Over {
+            return;
+        }
+        for name in self.names() {
+            let before = self.fleet.service(&name);
+            let head = self.seen.heads.get(&name);
+            let now = observe(&self.fleet, &name, head, self.seen.untraced.get(&name), self.now);
+            if now != before {
+                self.set(&name, now);
+            }
+            let listed = self.policy.services.iter().any(|service| service.name == name);
+            match self.fleet.state_of(&name) {
+                ServiceState::Waiting if !listed => {
+                    self.turn(&name, ServiceState::Skipped, "the policy of the fleet no longer has it");
+                }
+                ServiceState::Waiting => self.take_plan(&name),
+                ServiceState::Migrated => {
+                    if let Some(alarm) = self.seen.service_alarms.get(&name) {
+                        self.turn(&name, ServiceState::Alarmed, alarm.clone());
+                    }
+                }
+                // It was decided, never done, and must not be done now.
+                ServiceState::Starting
+                    if self.fleet.state != RunState::Running
+                        && self.seen.untraced.get(&name) == Some(&Untraced::Missing) =>
+                {
+                    self.turn(&name, ServiceState::Waiting, "the run was held before it had started");
+                }
+                _ => {}
+            }
+        }
+        if !self.seen.plans.is_empty() {
+            let mut room = if self.fleet.room_at.is_some() { self.fleet.room.clone() } else { BTreeMap::new() };
+            for (balancer, free) in &self.seen.room {
+                room.entry(balancer.clone()).or_insert(*free);
+            }
+            if self.fleet.room_at.is_none() || room != self.fleet.room {
+                self.record(FleetEvent::Counted { room });
+            }
+        }
+    }
+
+    fn take_plan(&mut self, name: &ServiceName) {
+        match self.seen.plans.get(name) {
+            Some(Planned::Size(size)) => {
+                let now = ServiceRun { size: Some(size.clone()), ..self.fleet.service(name) };
+                self.set(name, now);
+            }
+            Some(Planned::Refused(why)) => self.turn(name, ServiceState::Refused, why.clone()),
+            None => {}
+        }
+    }
+
+    /// Those that come after a service that will not migrate by itself are blocked, and theirs too.
+    fn block(&mut self) {
+        for name in self.names() {
+            let state = self.fleet.state_of(&name);
+            if !matches!(state, ServiceState::Waiting | ServiceState::Blocked) {
+                continue;
+            }
+            let by = after(self.policy, &name)
+                .iter()
+                .find(|before| self.fleet.wave_of(before).is_some() && self.fleet.state_of(before).blocks_dependants());
+            match (state, by) {
+                (ServiceState::Waiting, Some(by)) => {
+                    let reason = format!("it comes after {by}, which is {}", self.fleet.state_of(by).in_words());
+                    self.turn(&name, ServiceState::Blocked, reason);
+                }
+                (ServiceState::Blocked, None) => {
+                    let waiting = ServiceRun { size: None, ..self.fleet.service(&name) };
+                    let reason = "what it comes after is on its way again";
+                    self.set(&name, waiting.turned(ServiceState::Waiting, self.now, reason));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn stop_if_needed(&mut self) {
+        if !matches!(self.fleet.state, RunState::Running | RunState::Paused | RunState::Draining) {
+            return;
+        }
+        if let Some(reason) = breaker(&self.policy.rollout, &self.fleet, &self.seen.alarms) {
+            self.record(FleetEvent::Stopped { reason });
+        }
+    }
+
+    /// Asks for the return of what must not stay. A rollback of everything goes through the waves backwards: a service
+    /// returns before those that it came after.
+    fn return_what_must_go_back(&mut self) {
+        let stopped = self.fleet.state == RunState::Stopped && self.policy.rollout.on_stop == OnStop::RollBack;
+        let aborted = matches!(self.fleet.state, RunState::Aborting | RunState::Returning);
+        if !stopped && !aborted {
+            return;
+        }
+        let why = self.fleet.reason.clone().unwrap_or_default();
+        for name in self.names() {
+            let state = self.fleet.state_of(&name);
+            let locked = self.seen.heads.get(&name).is_some_and(|head| head.phase == Phase::Halted);
+            if state == ServiceState::Moving
+                || (aborted && state == ServiceState::Halted && locked) && !self.tried(&name)
+            {
+                self.turn(&name, ServiceState::Returning, why.clone());
+            }
+        }
+        if self.fleet.state != RunState::Returning || self.fleet.count(ServiceState::is_in_flight) > 0 {
+            return;
+        }
+        let last = self.fleet.waves.iter().rev().find_map(|wave| {
+            let migrated: Vec<ServiceName> =
+                wave.services.iter().filter(|name| self.fleet.state_of(name).has_migrated()).cloned().collect();
+            (!migrated.is_empty()).then_some(migrated)
+        });
+        for name in last.into_iter().flatten() {
+            self.turn(&name, ServiceState::Returning, why.clone());
+        }
+    }
+
+    /// Whether a halted service was asked to return already in this abort, and halted again.
+    fn tried(&self, name: &ServiceName) -> bool {
+        self.seen.heads.get(name).is_some_and(|head| head.rollback.is_some())
+            || self.fleet.services.get(name).is_some_and(|service| {
+                service.reason.as_deref().is_some_and(|reason| reason.starts_with("its rollback has not begun"))
+            })
+    }
+
+    fn hold_or_release(&mut self) {
+        let wanted = match self.fleet.state {
+            RunState::Paused => true,
+            RunState::Stopped => self.policy.rollout.on_stop == OnStop::Hold,
+            RunState::Running | RunState::Draining => false,
+            RunState::Aborting | RunState::Returning | RunState::Over => return,
+        };
+        for name in self.names() {
+            let service = self.fleet.service(&name);
+            if service.state != ServiceState::Moving {
+                continue;
+            }
+            let paused = self.seen.heads.get(&name).is_some_and(|head| head.commands.paused);
+            let hold = match (wanted, service.hold) {
+                // A person has paused it already, and ends that too.
+                (true, Hold::None) if paused => Hold::None,
+                (true, Hold::None | Hold::Releasing) => Hold::Asked,
+                (false, Hold::Asked | Hold::Held) if paused => Hold::Releasing,
+                (false, Hold::Asked | Hold::Held) => Hold::None,
+                (_, same) => same,
+            };
+            self.set(&name, ServiceRun { hold, ..service });
+        }
+    }
+
+    /// Waves and starts.
+    fn move_on(&mut self) {
+        while self.fleet.state == RunState::Running {
+            let Some(number) = self.fleet.present_wave().map(|wave| wave.number) else {
+                return self.end(RunOutcome::Migrated);
+            };
+            let place = usize::try_from(self.fleet.wave).unwrap_or(usize::MAX);
+            let until_here = self.fleet.waves.iter().take(place.saturating_add(1)).flat_map(|wave| &wave.services);
+            let settled = until_here.clone().all(|name| self.fleet.state_of(name).is_settled());
+            match (settled, self.fleet.baking_since) {
+                (true, None) => self.record(FleetEvent::WaveSettled { number }),
+                (false, Some(_)) => self.record(FleetEvent::WaveReopened { number }),
+                (false, None) => return self.start(),
+                (true, Some(since)) => {
+                    if self.now < since + SignedDuration::from_secs(i64::from(self.bake_seconds())) {
+                        return;
+                    }
+                    let next = self.fleet.wave + 1;
+                    if usize::try_from(next).is_ok_and(|next| next < self.fleet.waves.len()) {
+                        self.record(FleetEvent::WaveBegun { place: next });
+                    } else {
+                        let all = self.names().iter().all(|name| self.fleet.state_of(name).admits_dependants());
+                        return self.end(if all { RunOutcome::Migrated } else { RunOutcome::Incomplete });
+                    }
+                }
+            }
+        }
+    }
+
+    fn bake_seconds(&self) -> u32 {
+        bake_seconds(self.policy, &self.fleet)
+    }
+
+    fn start(&mut self) {
+        if self.seen.closed.is_some() && !self.fleet.windows_ignored {
+            return;
+        }
+        let ready: Vec<ServiceName> = candidates(self.policy, &self.fleet).cloned().collect();
+        // Every plan of a wave is known before its first service moves.
+        if ready.iter().any(|name| self.fleet.service(name).size.is_none()) {
+            return;
+        }
+        for name in ready {
+            let service = self.fleet.service(&name);
+            let Some(size) = &service.size else { continue };
+            if let Some(why) = objection(&self.policy.rollout, &self.fleet, &name, size) {
+                self.waits_for.get_or_insert(why);
+                continue;
+            }
+            let tries = service.tries + 1;
+            let execution = self.fleet.execution_name(&name, tries);
+            let reason = format!("started by the fleet, try {tries}");
+            let starting = service.turned(ServiceState::Starting, self.now, reason);
+            let starting =
+                ServiceRun { tries, execution: Some(execution), migration: None, hold: Hold::None, ..starting };
+            self.set(&name, starting);
+        }
+    }
+
+    fn end_if_back(&mut self) {
+        if self.fleet.count(ServiceState::is_in_flight) > 0 {
+            return;
+        }
+        match self.fleet.state {
+            RunState::Aborting => self.end(RunOutcome::Aborted),
+            RunState::Returning if self.fleet.count(ServiceState::has_migrated) == 0 => self.end(RunOutcome::Returned),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, outcome: RunOutcome) {
+        let reason = super::outlook::counts(self.policy, &self.fleet);
+        self.record(FleetEvent::Ended { outcome, reason });
+    }
+
+    /// What is to be done, by what is decided and not seen to be done.
+    fn orders(&self) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for name in self.fleet.names() {
+            let Some(service) = self.fleet.services.get(name) else { continue };
+            let head = self.seen.heads.get(name);
+            match service.state {
+                ServiceState::Starting if self.fleet.state == RunState::Running => {
+                    let missing = self.seen.untraced.get(name) == Some(&Untraced::Missing);
+                    let decided_now = service.since == self.now;
+                    if let Some(execution) = service.execution.clone().filter(|_| missing || decided_now) {
+                        orders.push(Order::Start { service: name.clone(), execution });
+                    }
+                }
+                ServiceState::Moving if service.hold == Hold::Asked => orders.push(Order::Hold(name.clone())),
+                ServiceState::Moving if service.hold == Hold::Releasing => orders.push(Order::Release(name.clone())),
+                ServiceState::Returning
+                    if head.is_some_and(|head| {
+                        matches!(head.phase, Phase::Planned | Phase::Moving | Phase::Halted | Phase::Migrated)
+                    }) =>
+                {
+                    orders.push(Order::Return(name.clone()));
+                }
+                _ => {}
+            }
+        }
+        // The most loaded first, as in any rollback.
+        orders.sort_by_key(|order| match order {
+            Order::Return(name) => (0, std::cmp::Reverse(self.fleet.requests.get(name).copied().unwrap_or(0))),
+            _ => (1, std::cmp::Reverse(0)),
+        });
+        orders
+    }
+}
+
+/// How long the present wave is watched once its services are settled, in seconds: not at all where it has moved none.
+pub(super) fn bake_seconds(policy: &FleetPolicy, fleet: &FleetHead) -> u32 {
+    let Some(wave) = fleet.present_wave() else { return 0 };
+    let moved = wave.services.iter().any(|name| {
+        fleet.state_of(name).has_migrated() && fleet.services.get(name).is_some_and(|service| service.moved)
+    });
+    match (moved, wave.number) {
+        (false, _) => 0,
+        (true, 0) => policy.rollout.canary_bake_seconds,
+        (true, _) => policy.rollout.wave_bake_seconds,
+    }
+}
