@@ -149,7 +149,7 @@ impl Side {
                 for machine in wiring.machines.values() {
                     engine.create_state_machine(world.now(), &machine.name, &machine.definition).unwrap();
                 }
-                let machines = Machines::new(engine, "roll-back-service", world.clone());
+                let machines = Machines::new(engine, "migrate-service", "roll-back-service", world.clone());
                 OpenExecutions { executions: machines.clone(), machines: Some((machines, world)), _served: None }
             }
         }

@@ -106,7 +106,12 @@ impl Account {
     fn new(world: Arc<World>, seed: u64, breakage: Option<Breakage>, log: RunLog) -> Self {
         Self {
             ledger: Arc::default(),
-            machines: Machines::new(wiring::step_functions(world.now(), seed, breakage), ROLL_BACK, world.clone()),
+            machines: Machines::new(
+                wiring::step_functions(world.now(), seed, breakage),
+                MIGRATE,
+                ROLL_BACK,
+                world.clone(),
+            ),
             timers: Mutex::default(),
             watch: None,
             calls: Arc::default(),
@@ -211,6 +216,7 @@ impl Account {
             alarms: self.world.clone(),
             metrics: self.world.clone(),
             ledger: self.ledger.clone(),
+            fleets: self.ledger.clone(),
             executions: self.machines.clone(),
             clock: self.world.clone(),
             scan: Arc::default(),

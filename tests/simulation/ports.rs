@@ -67,6 +67,7 @@ pub(crate) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
         alarms: ports.clone(),
         metrics: ports.clone(),
         ledger: ports.clone(),
+        fleets: ports.clone(),
         executions: ports,
         clock: Arc::new(VirtualClock(Arc::clone(account))),
         scan: Arc::default(),
@@ -412,6 +413,19 @@ impl Executions for SimulatedPorts {
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError> {
         let effect = || at_once(self.account.machines.start_resumed(service, execution));
         self.call("start_resumed", execution, effect).await
+    }
+
+    fn migration_execution(&self, name: &str) -> Option<String> {
+        self.account.machines.migration_execution(name)
+    }
+
+    async fn start_migration(&self, name: &str, service: &ServiceName) -> Result<Started, PortError> {
+        self.call("start_migration", name, || at_once(self.account.machines.start_migration(name, service))).await
+    }
+
+    async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {
+        let effect = || at_once(self.account.machines.start_conductor(fleet, execution));
+        self.call("start_conductor", execution, effect).await
     }
 
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {

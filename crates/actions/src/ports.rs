@@ -5,6 +5,7 @@
 mod alarms;
 mod clock;
 mod executions;
+mod fleets;
 mod ledger;
 mod metrics;
 mod routes;
@@ -14,6 +15,7 @@ mod target_groups;
 pub use alarms::Alarms;
 pub use clock::Clock;
 pub use executions::{ExecutionStatus, Executions, RollBackOrder, Started};
+pub use fleets::{FleetWriteError, Fleets};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use metrics::Metrics;
 pub use routes::{Listener, LoadBalancer, Routes};
@@ -39,6 +41,8 @@ pub struct Ports {
     pub metrics: Arc<dyn Metrics>,
     /// The table.
     pub ledger: Arc<dyn Ledger>,
+    /// The table's part for fleets.
+    pub fleets: Arc<dyn Fleets>,
     /// Step Functions.
     pub executions: Arc<dyn Executions>,
     /// Time.

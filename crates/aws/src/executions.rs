@@ -13,12 +13,17 @@ const START: &str = "StartExecution";
 
 pub(crate) struct StepFunctions {
     client: Later<Client>,
+    migrate_machine: Option<String>,
     roll_back_machine: Option<String>,
 }
 
 impl StepFunctions {
-    pub(crate) fn new(client: Later<Client>, roll_back_machine: Option<String>) -> Self {
-        Self { client, roll_back_machine }
+    pub(crate) fn new(
+        client: Later<Client>,
+        migrate_machine: Option<String>,
+        roll_back_machine: Option<String>,
+    ) -> Self {
+        Self { client, migrate_machine, roll_back_machine }
     }
 
     async fn start(&self, machine: &str, name: &str, input: &Value) -> Result<Started, PortError> {
@@ -51,6 +56,25 @@ impl Executions for StepFunctions {
         self.start(&machine, name, &json!({"service": service, "resume": true})).await
     }
 
+    fn migration_execution(&self, name: &str) -> Option<String> {
+        let machine = self.migrate_machine.as_ref()?;
+        Some(format!("{}:{name}", machine.replace(":stateMachine:", ":execution:")))
+    }
+
+    async fn start_migration(&self, name: &str, service: &ServiceName) -> Result<Started, PortError> {
+        let Some(machine) = &self.migrate_machine else {
+            return Err(refused(START, name, "NotConfigured", "this function was given no machine that migrates"));
+        };
+        self.start(machine, name, &json!({"service": service})).await
+    }
+
+    async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {
+        let Some((machine, name)) = machine_and_name(execution) else {
+            return Err(refused(START, execution, "InvalidArn", "expected the ARN of an execution"));
+        };
+        self.start(&machine, name, &json!({"fleet": fleet})).await
+    }
+
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {
         const OPERATION: &str = "DescribeExecution";
         match self.client.describe_execution().execution_arn(execution).send().await {
@@ -58,7 +82,9 @@ impl Executions for StepFunctions {
                 SdkStatus::Running => Ok(ExecutionStatus::Running),
                 SdkStatus::Succeeded => Ok(ExecutionStatus::Succeeded),
                 // One that waits for a redrive does nothing by itself.
-                SdkStatus::Failed | SdkStatus::PendingRedrive | SdkStatus::TimedOut => Ok(ExecutionStatus::Dead),
+                SdkStatus::Failed | SdkStatus::PendingRedrive | SdkStatus::TimedOut => {
+                    Ok(ExecutionStatus::Dead { error: description.error, cause: description.cause })
+                }
                 SdkStatus::Aborted => {
                     Ok(ExecutionStatus::Stopped { error: description.error, cause: description.cause })
                 }

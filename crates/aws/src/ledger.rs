@@ -10,11 +10,15 @@
 //! | `alarm#<name>` | `service#<service>` | the alarm guards the service's migration |
 //! | `open` | `service#<service>` | the service has a migration that is not over |
 //! | `policy` | `<fleet>` | a policy document |
+//! | `fleet#<fleet>` | `head` | the head of the fleet's latest run |
+//! | `fleet#<fleet>` | `event#<run>#<sequence>` | one line of a run's journal: what one look has decided |
+//! | `fleets` | `<fleet>` | the fleet has had a run |
 //!
 //! Each item is JSON in the attribute `document`, with the few other attributes that conditions need. Every read is
 //! consistent. Nothing has a time to live: a lock is deleted or freed by its migration.
 
 mod change;
+mod fleet;
 mod item;
 mod key;
 mod read;

@@ -24,7 +24,9 @@ pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, sign_in};
 
 use aws_config::SdkConfig;
 use clients::later;
-use crossfade_actions::ports::{Alarms, Clock, Executions, Ledger, Metrics, Ports, Routes, Tagging, TargetGroups};
+use crossfade_actions::ports::{
+    Alarms, Clock, Executions, Fleets, Ledger, Metrics, Ports, Routes, Tagging, TargetGroups,
+};
 use std::sync::Arc;
 
 /// The resources of a stack.
@@ -32,6 +34,8 @@ use std::sync::Arc;
 pub struct Settings {
     /// Name of the table.
     pub table: String,
+    /// ARN of the `migrate-service` state machine; only what starts migrations of its own accord needs it.
+    pub migrate_machine: Option<String>,
     /// ARN of the `roll-back-service` state machine; only what starts rollbacks needs it.
     pub roll_back_machine: Option<String>,
     /// Name of the stack. Every call has it in its user agent, so a trail of API calls shows which stack made them.
@@ -53,6 +57,8 @@ pub struct Connections {
     pub metrics: Arc<dyn Metrics>,
     /// The table.
     pub ledger: Arc<dyn Ledger>,
+    /// The table's part for fleets.
+    pub fleets: Arc<dyn Fleets>,
     /// Step Functions.
     pub executions: Arc<dyn Executions>,
 }
@@ -60,8 +66,19 @@ pub struct Connections {
 impl Connections {
     /// The ports of an action.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Ports {
-        let Self { routes, target_groups, tagging, alarms, metrics, ledger, executions } = self;
-        Ports { routes, target_groups, tagging, alarms, metrics, ledger, executions, clock, scan: Arc::default() }
+        let Self { routes, target_groups, tagging, alarms, metrics, ledger, fleets, executions } = self;
+        Ports {
+            routes,
+            target_groups,
+            tagging,
+            alarms,
+            metrics,
+            ledger,
+            fleets,
+            executions,
+            clock,
+            scan: Arc::default(),
+        }
     }
 }
 
@@ -79,20 +96,23 @@ pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
         later(config, clients::elb_writer),
         settings.stack.clone(),
     ));
+    let table = Arc::new(ledger::Table::new(
+        later(config, clients::dynamodb),
+        settings.table.clone(),
+        config.region().map_or_else(|| "no region".to_owned(), ToString::to_string),
+        clients::sleep(config),
+    ));
     Connections {
         routes: elb.clone(),
         target_groups: elb.clone(),
         tagging: elb,
         alarms: Arc::new(alarms::CloudWatch::new(cloudwatch(), settings.stack.clone())),
         metrics: Arc::new(metrics::MetricData::new(cloudwatch())),
-        ledger: Arc::new(ledger::Table::new(
-            later(config, clients::dynamodb),
-            settings.table.clone(),
-            config.region().map_or_else(|| "no region".to_owned(), ToString::to_string),
-            clients::sleep(config),
-        )),
+        ledger: table.clone(),
+        fleets: table,
         executions: Arc::new(executions::StepFunctions::new(
             later(config, clients::step_functions),
+            settings.migrate_machine.clone(),
             settings.roll_back_machine.clone(),
         )),
     }

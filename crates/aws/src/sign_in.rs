@@ -114,6 +114,7 @@ pub async fn sign_in(options: &SignInOptions) -> Result<SignedIn, SignInError> {
     let region = region.to_string();
     let settings = Settings {
         table: options.stack.clone(),
+        migrate_machine: Some(machine_arn(&caller, &region, &options.stack, "migrate-service")),
         roll_back_machine: Some(machine_arn(&caller, &region, &options.stack, "roll-back-service")),
         stack: options.stack.clone(),
     };

@@ -14,6 +14,7 @@
 //! | `outlook` | what the machine does next, and the sentence that says why |
 //! | `cursor` | what the state machine passes on |
 //! | `request` | what starts an execution of the machine |
+//! | `wording` | a line of the journal in words, and what is announced to others |
 //!
 //! **Invariant 15:** one service's failure rolls back no other service, and a run that dies, is stopped or is started
 //! twice moves no traffic by that: all it does is start migrations, and hold or return them when it is asked to.
@@ -32,3 +33,4 @@ pub mod outlook;
 pub mod request;
 pub mod service_run;
 pub mod waves;
+pub mod wording;

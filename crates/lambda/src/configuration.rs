@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 const TABLE: &str = "CROSSFADE_TABLE";
 const STACK: &str = "CROSSFADE_STACK";
+const MIGRATE_MACHINE: &str = "CROSSFADE_MIGRATE_MACHINE";
 const ROLL_BACK_MACHINE: &str = "CROSSFADE_ROLL_BACK_MACHINE";
 
 /// The configuration of a function.
@@ -36,8 +37,12 @@ impl Configuration {
     pub(crate) fn of(variables: &[(String, String)]) -> Result<Self, ConfigurationError> {
         let value = |name: &str| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let required = |name: &'static str| value(name).ok_or(ConfigurationError::Missing(name));
-        let settings =
-            Settings { table: required(TABLE)?, stack: required(STACK)?, roll_back_machine: value(ROLL_BACK_MACHINE) };
+        let settings = Settings {
+            table: required(TABLE)?,
+            stack: required(STACK)?,
+            migrate_machine: value(MIGRATE_MACHINE),
+            roll_back_machine: value(ROLL_BACK_MACHINE),
+        };
         let clock = chosen_clock(variables)?;
         Ok(Self { connections: connect(&settings, variables, clock.driven())?, clock: clock.port() })
     }

@@ -9,14 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// An engine that several users share, with the time of one clock.
 pub struct Machines {
     engine: Mutex<StepFunctions>,
+    migrate_machine: &'static str,
     roll_back_machine: &'static str,
     clock: Arc<dyn Clock>,
 }
 
 impl Machines {
-    /// Shares an engine; its `roll_back_machine` rolls services back.
-    pub fn new(engine: StepFunctions, roll_back_machine: &'static str, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { engine: Mutex::new(engine), roll_back_machine, clock })
+    /// Shares an engine; its `migrate_machine` moves services, and its `roll_back_machine` rolls them back.
+    pub fn new(
+        engine: StepFunctions,
+        migrate_machine: &'static str,
+        roll_back_machine: &'static str,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        Arc::new(Self { engine: Mutex::new(engine), migrate_machine, roll_back_machine, clock })
     }
 
     /// Looks at or drives the engine; do not await inside.
@@ -54,13 +60,28 @@ impl Executions for Machines {
         self.start(machine, name, json!({"service": service, "resume": true}))
     }
 
+    fn migration_execution(&self, name: &str) -> Option<String> {
+        let engine = self.locked();
+        let machine = engine.describe_state_machine(self.migrate_machine).ok()?;
+        Some(format!("{}:{name}", machine.arn.replace(":stateMachine:", ":execution:")))
+    }
+
+    async fn start_migration(&self, name: &str, service: &ServiceName) -> Result<Started, PortError> {
+        self.start(self.migrate_machine, name, json!({"service": service}))
+    }
+
+    async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {
+        let (machine, name) = machine_and_name(execution);
+        self.start(machine, name, json!({"fleet": fleet}))
+    }
+
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError> {
         match self.locked().describe(execution) {
             Ok(shown) => Ok(match shown.status {
                 Status::Running => ExecutionStatus::Running,
                 Status::Succeeded => ExecutionStatus::Succeeded,
                 Status::Aborted => ExecutionStatus::Stopped { error: shown.error.clone(), cause: shown.cause.clone() },
-                _ => ExecutionStatus::Dead,
+                _ => ExecutionStatus::Dead { error: shown.error.clone(), cause: shown.cause.clone() },
             }),
             Err(RefusedCall::ExecutionDoesNotExist { .. }) => Ok(ExecutionStatus::Missing),
             Err(error) => Err(refused("DescribeExecution", execution, &error)),

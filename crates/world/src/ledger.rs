@@ -1,7 +1,9 @@
 //! The table, with the semantics of its transactions: all of a write's conditions are looked at before any of its
 //! effects, and a write that finds its own effect succeeds.
 
-use crossfade_actions::ports::{self, LedgerError, PortError, TakeError};
+use crossfade_actions::ports::{self, FleetWriteError, LedgerError, PortError, TakeError};
+use crossfade_domain::fleet::event::FleetEntry;
+use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -38,6 +40,10 @@ pub struct Items {
     pub guards: BTreeMap<String, BTreeSet<ServiceName>>,
     /// Policy document of each fleet.
     pub policies: BTreeMap<String, Value>,
+    /// Head of each fleet.
+    pub fleets: BTreeMap<String, FleetHead>,
+    /// The journal of each run of a fleet, in order.
+    pub fleet_journals: BTreeMap<(String, u32), Vec<FleetEntry>>,
 }
 
 impl Ledger {
@@ -258,5 +264,40 @@ impl ports::Ledger for Ledger {
 
     async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
         Ok(self.items().policies.iter().map(|(fleet, document)| (fleet.clone(), document.clone())).collect())
+    }
+}
+
+#[async_trait::async_trait]
+impl ports::Fleets for Ledger {
+    async fn fleet(&self, fleet: &str) -> Result<Option<FleetHead>, LedgerError> {
+        Ok(self.items().fleets.get(fleet).cloned())
+    }
+
+    async fn fleets(&self) -> Result<Vec<FleetHead>, LedgerError> {
+        Ok(self.items().fleets.values().cloned().collect())
+    }
+
+    async fn fleet_entries(&self, fleet: &str, run: u32) -> Result<Vec<FleetEntry>, LedgerError> {
+        Ok(self.items().fleet_journals.get(&(fleet.to_owned(), run)).cloned().unwrap_or_default())
+    }
+
+    async fn record_fleet(
+        &self,
+        before: Option<&FleetHead>,
+        entry: &FleetEntry,
+        after: &FleetHead,
+    ) -> Result<(), FleetWriteError> {
+        let mut items = self.items();
+        let journal = (after.fleet.clone(), entry.run);
+        if items.fleet_journals.get(&journal).is_some_and(|journal| journal.contains(entry)) {
+            return Ok(());
+        }
+        let place = |head: &FleetHead| (head.run, head.generation, head.sequence);
+        if items.fleets.get(&after.fleet).map(place) != before.map(place) {
+            return Err(FleetWriteError::Moved(after.fleet.clone()));
+        }
+        items.fleet_journals.entry(journal).or_default().push(entry.clone());
+        items.fleets.insert(after.fleet.clone(), after.clone());
+        Ok(())
     }
 }

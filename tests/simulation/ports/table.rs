@@ -3,7 +3,9 @@
 use super::super::breakage::Breakage;
 use super::super::timers::at_once;
 use super::SimulatedPorts;
-use crossfade_actions::ports::{Ledger, LedgerError, TakeError};
+use crossfade_actions::ports::{FleetWriteError, Fleets, Ledger, LedgerError, TakeError};
+use crossfade_domain::fleet::event::FleetEntry;
+use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -118,5 +120,30 @@ impl Ledger for SimulatedPorts {
 
     async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
         self.call("policies", "", || at_once(self.account.ledger.policies())).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Fleets for SimulatedPorts {
+    async fn fleet(&self, fleet: &str) -> Result<Option<FleetHead>, LedgerError> {
+        self.call("fleet", fleet, || at_once(self.account.ledger.fleet(fleet))).await
+    }
+
+    async fn fleets(&self) -> Result<Vec<FleetHead>, LedgerError> {
+        self.call("fleets", "", || at_once(self.account.ledger.fleets())).await
+    }
+
+    async fn fleet_entries(&self, fleet: &str, run: u32) -> Result<Vec<FleetEntry>, LedgerError> {
+        self.call("fleet_entries", fleet, || at_once(self.account.ledger.fleet_entries(fleet, run))).await
+    }
+
+    async fn record_fleet(
+        &self,
+        before: Option<&FleetHead>,
+        entry: &FleetEntry,
+        after: &FleetHead,
+    ) -> Result<(), FleetWriteError> {
+        let effect = || at_once(self.account.ledger.record_fleet(before, entry, after));
+        self.call("record_fleet", &after.fleet, effect).await
     }
 }

@@ -108,7 +108,7 @@ fn abandoned(head: &Head, status: &ExecutionStatus, now: Timestamp) -> Option<(T
             let why = if given.is_empty() { "no reason was given".to_owned() } else { given.join(": ") };
             return Some((Trigger::Stopped, format!("someone stopped execution {name}: {why}")));
         }
-        ExecutionStatus::Dead | ExecutionStatus::Succeeded => true,
+        ExecutionStatus::Dead { .. } | ExecutionStatus::Succeeded => true,
         ExecutionStatus::Missing => {
             now.duration_since(head.resumed_at.unwrap_or(head.since)).as_secs() >= MISSING_SECONDS
         }

@@ -68,6 +68,17 @@ pub trait Executions: Send + Sync {
     /// `Started::New` again, and one that is over is `Started::Already`.
     async fn start_resumed(&self, service: &ServiceName, execution: &str) -> Result<Started, PortError>;
 
+    /// The ARN of the execution of `migrate-service` under a name, whether or not there is one; none where this process
+    /// was given no such machine.
+    fn migration_execution(&self, name: &str) -> Option<String>;
+
+    /// Starts `migrate-service` under `name` with the input `{"service": ...}`, as with `start_roll_back`.
+    async fn start_migration(&self, name: &str, service: &ServiceName) -> Result<Started, PortError>;
+
+    /// Starts the execution of `migrate-fleet` whose ARN is given, under the name and on the machine that the ARN names,
+    /// with the input `{"fleet": ...}`, as with `start_resumed`.
+    async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError>;
+
     /// The status of an execution.
     async fn status(&self, execution: &str) -> Result<ExecutionStatus, PortError>;
 
@@ -99,7 +110,12 @@ pub enum ExecutionStatus {
         cause: Option<String>,
     },
     /// It ended in a `Fail` or timed out.
-    Dead,
+    Dead {
+        /// The error name of its `Fail`.
+        error: Option<String>,
+        /// The cause of its `Fail`.
+        cause: Option<String>,
+    },
     /// Step Functions does not know it: not yet, or no longer.
     Missing,
 }

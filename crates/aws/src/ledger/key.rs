@@ -11,6 +11,9 @@ pub(super) const OPEN: &str = "open";
 /// The partition of all policies.
 pub(super) const POLICY: &str = "policy";
 
+/// The partition of the names of all fleets.
+pub(super) const FLEETS: &str = "fleets";
+
 /// The key of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
@@ -73,6 +76,27 @@ pub(super) fn alarm_partition(name: &str) -> String {
 
 pub(super) fn open(service: &ServiceName) -> Key {
     Key { pk: OPEN.to_owned(), sk: partition(service) }
+}
+
+pub(super) fn fleet_head(fleet: &str) -> Key {
+    Key { pk: fleet_partition(fleet), sk: "head".to_owned() }
+}
+
+pub(super) fn fleet_entry(fleet: &str, run: u32, sequence: u64) -> Key {
+    Key { pk: fleet_partition(fleet), sk: format!("{}{sequence:08}", fleet_entries(run)) }
+}
+
+/// What the sort keys of a run's journal begin with.
+pub(super) fn fleet_entries(run: u32) -> String {
+    format!("event#{run:06}#")
+}
+
+pub(super) fn fleet_partition(fleet: &str) -> String {
+    format!("fleet#{fleet}")
+}
+
+pub(super) fn fleet_index(fleet: &str) -> Key {
+    Key { pk: FLEETS.to_owned(), sk: fleet.to_owned() }
 }
 
 pub(super) fn policy(fleet: &str) -> Key {

@@ -113,7 +113,7 @@ impl Table {
     }
 
     /// A whole partition in the order of its sort keys, or the part of it whose sort keys begin with `beginning`.
-    async fn query(&self, partition: &str, beginning: Option<String>) -> Result<Vec<Item>, PortError> {
+    pub(super) async fn query(&self, partition: &str, beginning: Option<String>) -> Result<Vec<Item>, PortError> {
         let mut request = self
             .client
             .query()

@@ -195,6 +195,7 @@ async fn move_services(
     let endpoints = rehearsal.endpoints();
     let settings = Settings {
         table: endpoints.table.clone(),
+        migrate_machine: Some(endpoints.roll_back_machine.replace("roll-back-service", "migrate-service")),
         roll_back_machine: Some(endpoints.roll_back_machine.clone()),
         stack: "crossfade".to_owned(),
     };
