@@ -6,6 +6,7 @@ mod alarm_tags;
 mod alarms;
 mod executions;
 mod free_routes;
+mod heads;
 mod ledger;
 mod load_balancers;
 mod metrics;

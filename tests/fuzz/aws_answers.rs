@@ -47,7 +47,7 @@ struct Answer {
 }
 
 /// The calls of ports whose answers are changed.
-const CALLS: [&str; 19] = [
+const CALLS: [&str; 20] = [
     "load_balancers",
     "listeners",
     "routes",
@@ -65,6 +65,7 @@ const CALLS: [&str; 19] = [
     "describe",
     "last_answer",
     "head",
+    "heads",
     "events",
     "holders",
 ];
@@ -257,6 +258,7 @@ impl Asked {
             "describe" => said(self.machines.describe(&self.execution).await),
             "last_answer" => said(self.machines.last_answer(&self.execution).await),
             "head" => said(ledger.head(&users).await),
+            "heads" => said(ledger.heads(&[users]).await),
             "events" => said(ledger.events(&users, &start("users", 1, &[], &[]).head.migration).await),
             _ => said(ledger.holders(&[route(1), route(2)]).await),
         }

@@ -196,6 +196,8 @@ async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
     recorder.was("record");
     port.head(&service).await.unwrap();
     recorder.was("head");
+    port.heads(std::slice::from_ref(&service)).await.unwrap();
+    recorder.was("heads");
     port.open_heads().await.unwrap();
     recorder.was("open_heads");
     port.plan(&service, &migration).await.unwrap();

@@ -227,9 +227,8 @@ impl Account {
 /// How long a port's verb takes.
 fn latency_of(verb: &str) -> Duration {
     match verb {
-        "head" | "open_heads" | "plan" | "revised_plan" | "events" | "holders" | "guarded_by" | "policies" => {
-            latency::TABLE_READ
-        }
+        "head" | "heads" | "open_heads" | "plan" | "revised_plan" | "events" | "holders" | "guarded_by"
+        | "policies" => latency::TABLE_READ,
         "take" | "retake" | "record" | "revise" | "release" | "store_policy" => latency::TABLE_WRITE,
         "start_roll_back" | "start_resumed" | "status" | "stop" => latency::START,
         "write_route"

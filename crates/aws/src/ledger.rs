@@ -19,6 +19,7 @@
 
 mod change;
 mod fleet;
+mod heads;
 mod item;
 mod key;
 mod read;
@@ -88,6 +89,10 @@ impl OfTable for TakeError {
 impl Ledger for Table {
     async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError> {
         self.named(self.document_within_2_s(&key::head(service)).await)
+    }
+
+    async fn heads(&self, services: &[ServiceName]) -> Result<Vec<Head>, LedgerError> {
+        self.named(self.heads_of(services).await)
     }
 
     async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {

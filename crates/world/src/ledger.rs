@@ -207,6 +207,12 @@ impl ports::Ledger for Ledger {
         Ok(self.items().heads.get(service).cloned())
     }
 
+    async fn heads(&self, services: &[ServiceName]) -> Result<Vec<Head>, LedgerError> {
+        let items = self.items();
+        let asked: BTreeSet<&ServiceName> = services.iter().collect();
+        Ok(asked.into_iter().filter_map(|service| items.heads.get(service)).cloned().collect())
+    }
+
     async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
         Ok(self.items().heads.values().filter(|head| !head.phase.is_over()).cloned().collect())
     }

@@ -23,6 +23,10 @@ impl Ledger for SimulatedPorts {
         })
     }
 
+    async fn heads(&self, services: &[ServiceName]) -> Result<Vec<Head>, LedgerError> {
+        self.call("heads", "", || at_once(self.account.ledger.heads(services))).await
+    }
+
     async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
         self.call("open_heads", "", || at_once(self.account.ledger.open_heads())).await
     }

@@ -71,6 +71,9 @@ pub trait Ledger: Send + Sync {
     /// 6).
     async fn head(&self, service: &ServiceName) -> Result<Option<Head>, LedgerError>;
 
+    /// The heads of those services that ever migrated, in the order of their names. Reads 100 of them in a call.
+    async fn heads(&self, services: &[ServiceName]) -> Result<Vec<Head>, LedgerError>;
+
     /// The heads of all migrations that are not over, halted ones included.
     async fn open_heads(&self) -> Result<Vec<Head>, LedgerError>;
 

@@ -112,10 +112,13 @@ fn tags_in(pairs: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &
 
 fn of_table(call: &Call, body: &[u8]) -> Vec<IamAccess> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let on = |action: &str, named: &Value| {
-        let table = named["TableName"].as_str().unwrap_or_default();
+    let on_table = |action: &str, table: &str| {
         IamAccess::new(format!("dynamodb:{action}"), format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"))
     };
+    let on = |action: &str, named: &Value| on_table(action, named["TableName"].as_str().unwrap_or_default());
+    if let Some(tables) = body["RequestItems"].as_object() {
+        return tables.keys().map(|table| on_table(&call.operation, table)).collect();
+    }
     let Some(items) = body["TransactItems"].as_array() else { return vec![on(&call.operation, &body)] };
     let of_item = |item: &Value| {
         let (kind, inside) = item.as_object()?.iter().next()?;
@@ -305,6 +308,8 @@ mod tests {
         assert_eq!(actions, ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]);
         let expected = IamAccess::new("dynamodb:GetItem", "arn:aws:dynamodb:eu-west-1:000000000000:table/t");
         assert_eq!(asked("dynamodb", "GetItem", r#"{"TableName": "t"}"#), [expected]);
+        let expected = IamAccess::new("dynamodb:BatchGetItem", "arn:aws:dynamodb:eu-west-1:000000000000:table/t");
+        assert_eq!(asked("dynamodb", "BatchGetItem", r#"{"RequestItems": {"t": {"Keys": []}}}"#), [expected]);
     }
 
     #[test]
