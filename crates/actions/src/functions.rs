@@ -1,6 +1,7 @@
 //! One file for each Lambda function, with the function's name: its work, step by step.
 
 pub mod check_alarms;
+pub mod check_fleet;
 pub mod check_targets;
 pub mod create_guard_alarms;
 pub mod create_target_group;

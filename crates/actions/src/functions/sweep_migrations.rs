@@ -1,5 +1,8 @@
 //! `sweep-migrations`: a migration whose execution has died is rolled back.
 
+mod fleets;
+
+use self::fleets::continue_fleets;
 use crate::error::{ActionError, Doing as _};
 use crate::migration::write_journal::observe;
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
@@ -46,6 +49,9 @@ const GUARD_WITHIN: Duration = Duration::from_secs(20);
 /// of its own, so one that hangs delays no other. Any other halted migration is left where it is and reported. Returns
 /// `{"migrations": [{"service", "migration", "phase", "did", "execution"?, "missingAlarms"?}]}`.
 ///
+/// A run of a fleet that is not over and whose conductor is gone gets another, unless a person stopped it; the answer
+/// has them under `fleets`.
+///
 /// May run again at any time: a rollback that it has started and that still runs is found under its name, and rollbacks
 /// join each other.
 ///
@@ -70,7 +76,20 @@ pub async fn sweep_migrations(ports: &Ports, event: &Value) -> Result<Value, Act
             }
         }
     }
-    failure.map_or_else(|| Ok(json!({"migrations": reports})), Err)
+    // Last, since nothing in flight waits for a conductor.
+    let fleets = match continue_fleets(ports, only).await {
+        Ok(fleets) => fleets,
+        Err(error) => {
+            tracing::error!(error = error.chain(), "the fleets were not looked at");
+            failure.get_or_insert(error);
+            Vec::new()
+        }
+    };
+    let mut report = json!({"migrations": reports});
+    if !fleets.is_empty() {
+        report["fleets"] = json!(fleets);
+    }
+    failure.map_or(Ok(report), Err)
 }
 
 /// A migration that has halted. An alarm or unhealthy targets may roll it back; a dead execution may not.

@@ -1,0 +1,68 @@
+//! Does what a look has decided. Each order may be carried out again.
+
+use crate::error::{ActionError, Doing as _, ErrorClass};
+use crate::operator::commands::{Command, command};
+use crate::ports::{Ports, RollBackOrder, Started};
+use crate::reads::deadline::within;
+use crate::reads::journal::head_of;
+use crossfade_domain::fleet::decide::Order;
+use crossfade_domain::fleet::head::FleetHead;
+use crossfade_domain::journal::{Phase, Trigger};
+use crossfade_domain::names::ServiceName;
+use futures::future::join_all;
+use std::time::Duration;
+
+/// How long one order may take, in real time. With the reads before it, this fits into the function's 60 s.
+const ORDER_WITHIN: Duration = Duration::from_secs(15);
+
+/// Carries out all orders side by side, and returns what could not be done. It is asked for again at the next look.
+pub(super) async fn carry_out(ports: &Ports, fleet: &FleetHead, orders: &[Order]) -> Vec<String> {
+    let done = join_all(orders.iter().map(|order| {
+        let doing = move || format!("{order:?}");
+        within(ports, ORDER_WITHIN, doing, carry(ports, fleet, order))
+    }));
+    done.await.into_iter().filter_map(Result::err).map(|error| error.chain()).collect()
+}
+
+async fn carry(ports: &Ports, fleet: &FleetHead, order: &Order) -> Result<(), ActionError> {
+    match order {
+        Order::Start { service, execution } => {
+            let started = ports.executions.start_migration(execution, service).await;
+            started.doing(|| format!("starting the migration of {service}"))?;
+            Ok(())
+        }
+        Order::Hold(service) => tell(ports, fleet, service, Command::Pause).await,
+        Order::Release(service) => tell(ports, fleet, service, Command::Continue).await,
+        Order::Return(service) => return_it(ports, fleet, service).await,
+    }
+}
+
+/// Tells a migration something. One that is no longer on its way up does not take it, which the next look sees.
+async fn tell(ports: &Ports, fleet: &FleetHead, service: &ServiceName, what: Command) -> Result<(), ActionError> {
+    match command(ports, service, what, &in_the_name_of(fleet)).await {
+        Err(error) if error.class() == ErrorClass::InvalidRequest => Ok(()),
+        told => told.map(|_| ()),
+    }
+}
+
+/// Starts the rollback of a service. Its name is the same for the same run, migration and request, so a second order
+/// finds the first one's execution.
+async fn return_it(ports: &Ports, fleet: &FleetHead, service: &ServiceName) -> Result<(), ActionError> {
+    let Some(head) = head_of(ports, service).await? else { return Ok(()) };
+    if matches!(head.phase, Phase::RolledBack | Phase::Refused) {
+        return Ok(());
+    }
+    let since = fleet.service(service).since.as_second();
+    let name = format!("{service}-{}-fleet-{since}", head.attempt);
+    let mut order = RollBackOrder::new(service, Trigger::Operator, &in_the_name_of(fleet));
+    order.migration = Some(head.migration.clone());
+    let started = ports.executions.start_roll_back(&name, &order).await;
+    match started.doing(|| format!("starting the rollback of {service}"))? {
+        Started::New(_) | Started::Already => Ok(()),
+    }
+}
+
+fn in_the_name_of(fleet: &FleetHead) -> String {
+    let why = fleet.reason.as_deref().unwrap_or("the run goes on");
+    format!("fleet {}: {why}", fleet.fleet)
+}

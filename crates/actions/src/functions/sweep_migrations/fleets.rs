@@ -1,0 +1,67 @@
+//! A run of a fleet whose conductor is gone gets another.
+//!
+//! The migrations that the run has started need no conductor: each is guarded by its own machine, its alarms and this
+//! sweep. What waits for one is the next wave, and what a person has asked of the fleet.
+
+use super::CALL_WITHIN;
+use crate::error::{ActionError, Doing as _};
+use crate::functions::check_fleet::{is_conducted, record};
+use crate::ports::{ExecutionStatus, Ports};
+use crate::reads::deadline::within;
+use crossfade_domain::fleet::event::FleetEvent;
+use crossfade_domain::fleet::head::{FleetHead, RunState};
+use serde_json::{Value, json};
+
+/// Continues the runs that are not over and that nobody conducts; of all, or of the one that `only` has conducted.
+pub(super) async fn continue_fleets(ports: &Ports, only: Option<&str>) -> Result<Vec<Value>, ActionError> {
+    let heads = async { ports.fleets.fleets().await.doing(|| "reading the heads of the fleets") };
+    let heads = within(ports, CALL_WITHIN, || "reading the heads of the fleets".to_owned(), heads).await?;
+    let open = heads.into_iter().filter(|head| head.state != RunState::Over);
+    let mut reports = Vec::new();
+    for head in open.filter(|head| only.is_none_or(|execution| head.execution == execution)) {
+        let doing = || format!("continuing fleet {}", head.fleet);
+        let did = within(ports, CALL_WITHIN, doing, continue_fleet(ports, &head)).await?;
+        reports.push(json!({"fleet": head.fleet, "run": head.run, "state": head.state, "did": did}));
+    }
+    Ok(reports)
+}
+
+async fn continue_fleet(ports: &Ports, head: &FleetHead) -> Result<String, ActionError> {
+    if is_conducted(ports, head).await? {
+        return Ok("nothing".to_owned());
+    }
+    let status = ports.executions.status(&head.execution).await;
+    match status.doing(|| format!("reading the status of the conductor of {}", head.fleet))? {
+        ExecutionStatus::Stopped { .. } => {
+            let fleet = &head.fleet;
+            tracing::warn!(fleet, "someone stopped its conductor: nothing starts until: crossfade fleet start {fleet}");
+            return Ok("nothing: someone stopped its execution".to_owned());
+        }
+        // It has said so, and waits for a person.
+        ExecutionStatus::Dead { error, .. }
+            if head.state == RunState::Stopped && error.as_deref() == Some("Stopped") =>
+        {
+            return Ok("nothing: it has stopped".to_owned());
+        }
+        _ => {}
+    }
+    let (machine, name) = head.execution.rsplit_once(':').unwrap_or_default();
+    let execution = format!("{machine}:{}", successor(head));
+    let why = format!("execution {name} conducts it no more");
+    let conducted = FleetEvent::Conducted { execution: execution.clone(), why };
+    if record(ports, Some(head), head, vec![conducted]).await?.is_none() {
+        return Ok("nothing: its head has moved on".to_owned());
+    }
+    let started = ports.executions.start_conductor(&head.fleet, &execution).await;
+    started.doing(|| format!("starting the conductor of {}", head.fleet))?;
+    tracing::warn!(fleet = head.fleet, execution, "a run that nobody conducted goes on");
+    Ok(format!("started {execution}"))
+}
+
+/// The name of the next conductor's execution.
+fn successor(head: &FleetHead) -> String {
+    let fits = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    let fleet: String =
+        head.fleet.chars().map(|character| if fits(character) { character } else { '-' }).take(40).collect();
+    format!("{fleet}-{}-{}", head.since.as_second(), head.generation + 1)
+}
