@@ -10,8 +10,9 @@ use clap::Args;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::{POLICY_VERSION, decode_fleet};
 use crossfade_domain::policy::service_policy::{FleetPolicy, ServicePolicy};
+use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Store a fleet's policy, and show what changes.
@@ -101,16 +102,18 @@ fn refuse_two_fleets(policy: &FleetPolicy, stored: &[(String, Value)]) -> Result
 
 /// What the new policy changes, one line each: `+` a new service, `-` a removed one, `~` a changed setting.
 fn changes(before: Option<&Value>, after: &FleetPolicy) -> Vec<String> {
+    let before = before.and_then(|document| decode_fleet(document).ok());
+    let mut lines = Vec::new();
+    if let Some(before) = &before {
+        lines.extend(settings("rollout", &before.rollout, &after.rollout));
+    }
     let old: BTreeMap<ServiceName, ServicePolicy> = before
-        .and_then(|document| decode_fleet(document).ok())
         .map(|policy| policy.services.into_iter().map(|service| (service.name.clone(), service)).collect())
         .unwrap_or_default();
-    let mut lines = Vec::new();
     for service in &after.services {
         match old.get(&service.name) {
             None => lines.push(format!("+ {}", service.name)),
-            Some(earlier) if earlier != service => lines.extend(settings(earlier, service)),
-            Some(_) => {}
+            Some(earlier) => lines.extend(settings(service.name.as_str(), earlier, service)),
         }
     }
     let gone = old.keys().filter(|name| !after.services.iter().any(|service| service.name == **name));
@@ -118,17 +121,17 @@ fn changes(before: Option<&Value>, after: &FleetPolicy) -> Vec<String> {
     lines
 }
 
-fn settings(before: &ServicePolicy, after: &ServicePolicy) -> Vec<String> {
-    let fields = |policy: &ServicePolicy| match serde_json::to_value(policy) {
+/// The fields that differ, one line each. A field that one of the two leaves out has its default there.
+fn settings(of: &str, before: &impl Serialize, after: &impl Serialize) -> Vec<String> {
+    let fields = |settings: Result<Value, serde_json::Error>| match settings {
         Ok(Value::Object(fields)) => fields,
         _ => serde_json::Map::new(),
     };
-    let (old, new) = (fields(before), fields(after));
-    let shown = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
-    let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(*value));
-    changed
-        .map(|(name, value)| format!("~ {}.{name}: {} -> {}", after.name, shown(old.get(name)), shown(Some(value))))
-        .collect()
+    let (old, new) = (fields(serde_json::to_value(before)), fields(serde_json::to_value(after)));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let shown = |value: Option<&Value>| value.map_or_else(|| "the default".to_owned(), ToString::to_string);
+    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+    changed.map(|name| format!("~ {of}.{name}: {} -> {}", shown(old.get(name)), shown(new.get(name)))).collect()
 }
 
 #[cfg(test)]
@@ -150,5 +153,22 @@ mod tests {
         let lines = changes(Some(&before), &decode_fleet(&after).unwrap());
         assert_eq!(lines, ["~ users.minHealthy: 1 -> 2", "+ bookings", "- orders"]);
         assert!(changes(Some(&after), &decode_fleet(&after).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn what_changes_of_the_rollout_is_said_and_what_a_policy_does_not_say_any_more() {
+        let with = |rollout: &Value, risk: &str| {
+            json!({"fleet": "f", "rollout": rollout, "services": [{"name": "users", "risk": risk,
+                "oldTargetGroups": "users-old", "newTargets": {"instances": ["i-1", "i-2"]}}]})
+        };
+        let before = with(&json!({"waveSize": 5, "concurrency": 2}), "high");
+        let after = with(&json!({"concurrency": 4}), "medium");
+        let lines = changes(Some(&before), &decode_fleet(&after).unwrap());
+        let expected = [
+            "~ rollout.concurrency: 2 -> 4",
+            "~ rollout.waveSize: 5 -> the default",
+            "~ users.risk: \"high\" -> the default",
+        ];
+        assert_eq!(lines, expected);
     }
 }

@@ -12,6 +12,7 @@ mod duration;
 mod gates;
 mod hook_name;
 mod judging;
+mod rollout;
 mod schedule;
 mod schema;
 mod settings;
@@ -23,9 +24,9 @@ pub use schedule::{canary, linear};
 pub use schema::policy_schema;
 
 use crate::names::{ServiceName, TargetGroupArn};
-use crate::policy::problem::{Problem, Problems};
+use crate::policy::problem::Problems;
 use crate::policy::reader::{Object, Place, Reader};
-use crate::policy::rollout::{Risk, Rollout};
+use crate::policy::rollout::Rollout;
 use crate::policy::service_policy::{FleetPolicy, ServicePolicy};
 use serde_json::Value;
 use settings::{SETTING_FIELDS, Settings};
@@ -34,9 +35,9 @@ use settings::{SETTING_FIELDS, Settings};
 pub const POLICY_VERSION: u32 = 1;
 
 /// The fields of a fleet's policy.
-const FLEET_FIELDS: [&str; 4] = ["version", "fleet", "defaults", "services"];
+const FLEET_FIELDS: [&str; 5] = ["version", "fleet", "rollout", "defaults", "services"];
 /// The fields that only a service has; the others may be in `defaults` too.
-const OWN_FIELDS: [&str; 4] = ["name", "after", "oldTargetGroups", "newTargets"];
+const OWN_FIELDS: [&str; 5] = ["name", "after", "risk", "oldTargetGroups", "newTargets"];
 
 fn service_fields() -> Vec<&'static str> {
     OWN_FIELDS.into_iter().chain(SETTING_FIELDS).collect()
@@ -58,20 +59,19 @@ pub fn decode_fleet(document: &Value) -> Result<FleetPolicy, Problems> {
 /// # Errors
 /// Every problem of the document, each with its path.
 pub fn check_fleet(document: &Value) -> Result<FleetPolicy, Problems> {
-    let fleet = decode_fleet(document)?;
-    let services = fleet.services.iter().enumerate();
-    let problems: Vec<Problem> = services
-        .flat_map(|(index, service)| {
-            let too_few = too_few_targets(service)
-                .map(|message| Problem { path: format!("services[{index}].newTargets"), message });
-            let mixed = service.new_targets.of_another_family().into_iter().map(move |(place, target)| Problem {
-                path: format!("services[{index}].newTargets.ips[{place}]"),
-                message: format!("{:?} is of another address family than ips[0]; {ONE_FAMILY}", target.id),
-            });
-            mixed.chain(too_few).collect::<Vec<_>>()
-        })
-        .collect();
-    if problems.is_empty() { Ok(fleet) } else { Err(Problems(problems)) }
+    let mut reader = Reader::default();
+    let fleet = fleet(&mut reader, &Place::root(document));
+    rollout::check(&mut reader, document);
+    for (index, service) in fleet.iter().flat_map(|fleet| &fleet.services).enumerate() {
+        for (place, target) in service.new_targets.of_another_family() {
+            let message = format!("{:?} is of another address family than ips[0]; {ONE_FAMILY}", target.id);
+            reader.note(format!("services[{index}].newTargets.ips[{place}]"), message);
+        }
+        if let Some(message) = too_few_targets(service) {
+            reader.note(format!("services[{index}].newTargets"), message);
+        }
+    }
+    reader.finish(fleet)
 }
 
 /// Why addresses of both families are refused, and what to do.
@@ -121,6 +121,7 @@ fn fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
     let version = object.get("version").is_none_or(|place| is_known(reader, &place));
     let name =
         reader.required(&object, "fleet", "the fleet's name").and_then(|place| reader.text(&place, "the fleet's name"));
+    let rollout = object.get("rollout").map_or_else(Rollout::default, |place| rollout::rollout(reader, &place));
     let defaults = match object.get("defaults") {
         Some(place) => match reader.object(&place, &SETTING_FIELDS, "an object") {
             Some(defaults) => settings::read(reader, &defaults),
@@ -154,7 +155,7 @@ fn fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
     Some(FleetPolicy {
         version: POLICY_VERSION,
         fleet: name?,
-        rollout: Rollout::default(),
+        rollout,
         services: services.filter(|_| items.is_some())?,
     })
 }
@@ -185,7 +186,8 @@ fn service(
     let name = reader
         .required(&object, "name", "the service's name")
         .and_then(|place| reader.parsed(&place, "the service's name", ServiceName::parse));
-    let after = names(reader, &object);
+    let after = names(reader, &object, "after");
+    let risk = object.get("risk").and_then(|place| reader.word(&place, &rollout::RISK));
     let old_target_groups = old_target_groups(reader, &object);
     let new_targets = reader
         .required(&object, "newTargets", "one of binding, instances, ips")
@@ -198,7 +200,7 @@ fn service(
         let settings = settings.complete(&name);
         Some(ServicePolicy {
             after: after?,
-            risk: Risk::default(),
+            risk: risk.unwrap_or_default(),
             old_target_groups: old_target_groups?,
             outside_vpc: new_targets.as_ref()?.1,
             new_targets: new_targets?.0,
@@ -226,8 +228,8 @@ fn service(
     (name, policy)
 }
 
-fn names(reader: &mut Reader, object: &Object<'_>) -> Option<Vec<ServiceName>> {
-    let Some(place) = object.get("after") else { return Some(Vec::new()) };
+fn names(reader: &mut Reader, object: &Object<'_>, field: &str) -> Option<Vec<ServiceName>> {
+    let Some(place) = object.get(field) else { return Some(Vec::new()) };
     let items = if place.value.is_string() { vec![place] } else { reader.list(&place, "a list of services")? };
     let mut names: Vec<ServiceName> = Vec::new();
     for item in &items {

@@ -70,6 +70,14 @@ impl Rollout {
     pub fn most_routes(&self) -> u32 {
         WRITES_AT_ONCE.saturating_add(WRITES_A_SECOND.saturating_mul(self.rollback_within_seconds))
     }
+
+    /// The most services of a fleet of `services` that can fail: those that move when the budget is exceeded can still
+    /// fail too.
+    pub fn most_failures(&self, services: u32) -> u32 {
+        let tolerated = self.failures.tolerated(services);
+        let beyond = if self.strict { 1 } else { self.concurrency };
+        tolerated.saturating_add(beyond).min(services)
+    }
 }
 
 /// Changes of routes that AWS takes at once from an account in a region.
@@ -181,6 +189,13 @@ mod tests {
             assert_eq!(FailureBudget::Percent(percent).tolerated(services), tolerated, "{percent} % of {services}");
         }
         assert_eq!(FailureBudget::Count(7).tolerated(3), 7);
+    }
+
+    #[test]
+    fn those_that_move_when_the_budget_is_exceeded_can_fail_too() {
+        let rollout = Rollout { failures: FailureBudget::Count(1), concurrency: 5, ..Rollout::default() };
+        assert_eq!((rollout.most_failures(50), rollout.most_failures(4)), (6, 4));
+        assert_eq!(Rollout { strict: true, ..rollout }.most_failures(50), 2);
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! Properties of every document.
 
-use super::decode_fleet;
+use super::{check_fleet, decode_fleet};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn document() -> Value {
     json!({
         "fleet": "f",
+        "rollout": {
+            "canary": ["users"], "canaryBake": "1h", "failures": "5%", "stopWhen": { "rollbacks": 2, "within": "5m" },
+            "onStop": "finish", "maxNewShare": { "untilWave": 0, "percent": 20 }, "alarms": "api",
+        },
         "defaults": { "schedule": "linear", "alarms": ["{service}-5xx"], "minHealthy": 2, "slice": "30s" },
         "services": [
             {
-                "name": "users", "oldTargetGroups": ["users-swarm"],
+                "name": "users", "risk": "low", "oldTargetGroups": ["users-swarm"],
                 "newTargets": { "binding": { "namespace": "prod", "service": "users", "port": 8080 } },
                 "schedule": [{ "weight": 5, "bake": "5m", "approve": true }, { "weight": 100, "bake": 60 }],
             },
@@ -60,6 +64,7 @@ proptest! {
         let mut places = Vec::new();
         pointers(&document, "", &mut places);
         *document.pointer_mut(&places[place.index(places.len())]).unwrap() = value;
+        let _ = check_fleet(&document);
         match decode_fleet(&document) {
             Ok(policy) => prop_assert!(!policy.services.is_empty()),
             Err(problems) => {

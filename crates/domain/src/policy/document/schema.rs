@@ -4,7 +4,7 @@ use super::hook_name::HOOK_PREFIX;
 use super::schedule::{MOST_STEPS, NAMES};
 use super::settings::{GUARD_ALARMS, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
 use super::targets::FAMILIES;
-use super::{POLICY_VERSION, gates, judging};
+use super::{POLICY_VERSION, gates, judging, rollout};
 use serde_json::{Value, json};
 
 /// The JSON Schema (draft 2020-12) of the document that `decode_fleet` reads. `$defs.service` is the schema of the
@@ -19,6 +19,7 @@ pub fn policy_schema() -> Value {
         "properties": {
             "version": { "const": POLICY_VERSION, "description": "Version of this format; 1 if left out." },
             "fleet": { "type": "string", "minLength": 1, "description": "The fleet's name." },
+            "rollout": rollout::schema(),
             "defaults": {
                 "type": "object",
                 "description": "What holds for every service that does not say otherwise.",
@@ -54,6 +55,7 @@ fn service() -> Value {
     let own = json!({
         "name": { "type": "string", "pattern": "^[A-Za-z]([A-Za-z0-9_-]{0,46}[A-Za-z0-9])?$" },
         "after": { "$ref": "#/$defs/texts", "description": "Services that must have migrated before." },
+        "risk": rollout::risk_schema(),
         "oldTargetGroups": {
             "$ref": "#/$defs/texts",
             "description": "Names or ARNs, one for each load balancer that the service is on.",
@@ -219,6 +221,7 @@ mod tests {
     use crate::opinion::Gate;
     use crate::policy::document::gates::{GATES, OUTSIDE_FIELDS};
     use crate::policy::document::judging::{JUDGE_FIELDS, MARGIN_FIELDS};
+    use crate::policy::document::rollout::{MAX_NEW_SHARE_FIELDS, ROLLOUT_FIELDS, STOP_WHEN_FIELDS};
     use crate::policy::document::schedule::STEP_FIELDS;
     use crate::policy::document::settings::{HOOK_FIELDS, SETTING_FIELDS};
     use crate::policy::document::targets::{BINDING_FIELDS, FIELDS, INSTANCE_FIELDS, IP_FIELDS};
@@ -238,6 +241,9 @@ mod tests {
             assert_eq!(fields, decoder);
         }
         check("", &FLEET_FIELDS);
+        check("/properties/rollout", &ROLLOUT_FIELDS);
+        check("/properties/rollout/properties/stopWhen", &STOP_WHEN_FIELDS);
+        check("/properties/rollout/properties/maxNewShare", &MAX_NEW_SHARE_FIELDS);
         check("/properties/defaults", &SETTING_FIELDS);
         check("/$defs/service", &service_fields());
         check("/$defs/step", &STEP_FIELDS);

@@ -1,6 +1,7 @@
 //! The services of a fleet, compared with each other.
 
 use super::*;
+use crate::policy::rollout::Risk;
 
 #[test]
 fn services_are_compared_with_each_other() {
@@ -48,4 +49,20 @@ fn a_group_by_name_and_by_arn_is_one_group() {
     assert!(turned[0].starts_with("services[1].oldTargetGroups: \"users-swarm\" is also"), "{turned:?}");
     let others = with("bookings", &json!({ "oldTargetGroups": [arn("users-swarm-2")] }));
     assert!(decode_fleet(&fleet(&[service("users"), others])).is_ok());
+}
+
+#[test]
+fn a_service_has_a_risk_of_its_own_which_is_medium_if_left_out() {
+    let risk = |fields: &Value| {
+        let fleet = json!({ "fleet": "f", "services": [with("users", fields)] });
+        decode_fleet(&fleet).unwrap().services[0].risk
+    };
+    assert_eq!(risk(&json!({})), Risk::Medium);
+    assert_eq!(risk(&json!({ "risk": "high" })), Risk::High);
+    check(
+        &json!({ "risk": "hihg" }),
+        &["services[0].risk: \"hihg\": expected one of low, medium, high (did you mean \"high\"?)"],
+    );
+    let of_all = json!({ "fleet": "f", "defaults": { "risk": "low" }, "services": [service("users")] });
+    assert!(problems(&of_all)[0].starts_with("defaults.risk: unknown field"), "a risk of all says nothing");
 }
