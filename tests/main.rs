@@ -10,6 +10,7 @@ mod stories;
 mod bad_input;
 mod command_line;
 mod compatibility;
+mod fleets;
 mod fuzz;
 mod hook_example;
 mod judge_replay;

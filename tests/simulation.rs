@@ -6,6 +6,7 @@ mod breakage;
 mod breakages;
 mod case;
 mod consumers;
+mod fleet_breakage;
 mod invariants;
 mod outside;
 mod people;

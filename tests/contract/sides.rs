@@ -288,5 +288,5 @@ impl Served {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings { table: TABLE.to_owned(), roll_back_machine: None, stack: "crossfade".to_owned() }
+    Settings { table: TABLE.to_owned(), migrate_machine: None, roll_back_machine: None, stack: "crossfade".to_owned() }
 }

@@ -47,7 +47,7 @@ struct Answer {
 }
 
 /// The calls of ports whose answers are changed.
-const CALLS: [&str; 20] = [
+const CALLS: [&str; 23] = [
     "load_balancers",
     "listeners",
     "routes",
@@ -68,6 +68,9 @@ const CALLS: [&str; 20] = [
     "heads",
     "events",
     "holders",
+    "fleet",
+    "fleets",
+    "fleet_entries",
 ];
 
 pub(super) fn answers() -> Case {
@@ -226,7 +229,7 @@ impl Asked {
 
     /// Asks through the ports; the error is its chain.
     async fn ask(&self, to: &Connections, call: &str) -> Result<(), String> {
-        let Connections { routes, target_groups, tagging, alarms, metrics, executions, ledger } = to;
+        let Connections { routes, target_groups, tagging, alarms, metrics, executions, ledger, fleets } = to;
         let group = self.group.as_str().to_owned();
         let names = ["users-5xx".to_owned()];
         let users = service("users");
@@ -259,6 +262,9 @@ impl Asked {
             "last_answer" => said(self.machines.last_answer(&self.execution).await),
             "head" => said(ledger.head(&users).await),
             "heads" => said(ledger.heads(&[users]).await),
+            "fleet" => said(fleets.fleet("eks").await),
+            "fleets" => said(fleets.fleets().await),
+            "fleet_entries" => said(fleets.fleet_entries("eks", 1).await),
             "events" => said(ledger.events(&users, &start("users", 1, &[], &[]).head.migration).await),
             _ => said(ledger.holders(&[route(1), route(2)]).await),
         }

@@ -86,7 +86,12 @@ async fn ask() -> Verbs {
 
 fn settings() -> Settings {
     let machine = format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:crossfade-roll-back-service");
-    Settings { table: TABLE.to_owned(), roll_back_machine: Some(machine), stack: "crossfade".to_owned() }
+    Settings {
+        table: TABLE.to_owned(),
+        migrate_machine: Some(machine.replace("roll-back-service", "migrate-service")),
+        roll_back_machine: Some(machine),
+        stack: "crossfade".to_owned(),
+    }
 }
 
 /// A group of ours from its creation to its end, and one that stays.

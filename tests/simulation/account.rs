@@ -8,8 +8,11 @@ use super::run_log::RunLog;
 use super::scenario::Shape;
 use super::timers::{Timers, at_once};
 use super::watch::Watch;
-use super::wiring::{self, ROLL_BACK};
-use crossfade_actions::ports::{Ledger as _, Ports, Routes as _, TargetGroups as _};
+use super::wiring::{self, MIGRATE, ROLL_BACK};
+use crossfade_actions::ports::{
+    ExecutionStatus, Executions as _, Fleets as _, Ledger as _, Ports, Routes as _, TargetGroups as _,
+};
+use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{HealthState, Target, healthy_count};
@@ -205,6 +208,16 @@ impl Account {
     /// Whether every migration is over or halted.
     pub(super) fn is_at_rest(&self) -> bool {
         at_once(self.ledger.open_heads()).unwrap().iter().all(|head| head.phase == Phase::Halted)
+            && at_once(self.ledger.fleets()).unwrap().iter().all(|fleet| self.rests(fleet))
+    }
+
+    /// Whether a run of a fleet is over, or waits for a person.
+    fn rests(&self, fleet: &FleetHead) -> bool {
+        let stopped = || {
+            let status = at_once(self.machines.status(&fleet.execution)).unwrap();
+            matches!(status, ExecutionStatus::Stopped { .. })
+        };
+        matches!(fleet.state, RunState::Over | RunState::Stopped) || stopped()
     }
 
     /// The ports without faults and without a watch, whose clock jumps.

@@ -98,6 +98,28 @@ pub(crate) enum Breakage {
     EventsElsewhereAreOurs,
     /// Nor does any other group name one during a rollback.
     NoGroupNamesALoadBalancer,
+    /// Where a service of a fleet falls, its siblings are stopped, as a Map would.
+    SiblingsAreStopped,
+    /// A fleet tolerates one failure more than its policy says.
+    BudgetIsOffByOne,
+    /// A fleet starts all services of a wave at once.
+    ConcurrencyIsIgnored,
+    /// A fleet knows nothing of what comes after what.
+    OrderIsIgnored,
+    /// A fleet takes the outcome of an earlier migration for that of the one it has started.
+    StaleOutcomesCount,
+    /// A fleet that was held or has stopped goes on at the next look.
+    StopsAreForgotten,
+    /// A fleet that holds its services does not tell them.
+    HoldsAreNotWritten,
+    /// A fleet's head is written whatever is stored.
+    FleetHeadsAreNotFenced,
+    /// The sweep takes a conductor that a person stopped for one that died.
+    StoppedConductorsLookDead,
+    /// The sweep takes a conductor that died for one that runs.
+    DeadConductorsLookAlive,
+    /// A rollback of everything begins with the first wave.
+    WavesReturnForwards,
 }
 
 impl Breakage {

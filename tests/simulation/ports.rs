@@ -103,7 +103,7 @@ impl SimulatedPorts {
         E: From<PortError> + Debug + Send,
     {
         let account = &self.account;
-        let (number, fault) = account.calls.begin(self.caller.invocation, verb);
+        let (number, fault) = account.calls.begin(self.caller.invocation, self.caller.function, verb);
         let half = account.half_call(verb);
         self.note(verb, object);
         account.tell(|| {
@@ -435,7 +435,11 @@ impl Executions for SimulatedPorts {
             }
             at_once(self.account.machines.status(execution))
         };
-        self.call("status", execution, effect).await
+        let status = self.call("status", execution, effect).await?;
+        Ok(match self.account.breakage {
+            Some(breakage) => breakage.of_status(&self.caller, execution, status),
+            None => status,
+        })
     }
 
     async fn stop(&self, execution: &str, cause: &str) -> Result<(), PortError> {

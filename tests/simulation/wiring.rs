@@ -4,8 +4,8 @@ use super::breakage::Breakage;
 use crate::repository::root;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::functions::{
-    check_alarms, check_targets, create_guard_alarms, create_target_group, finish_migration, plan_migration,
-    react_to_alarm, register_targets, roll_back, shift_weight, sweep_migrations,
+    check_alarms, check_fleet, check_targets, create_guard_alarms, create_target_group, finish_migration,
+    plan_migration, react_to_alarm, register_targets, roll_back, shift_weight, sweep_migrations,
 };
 use crossfade_actions::ports::Ports;
 use crossfade_domain::journal::cursor::Cursor;
@@ -19,6 +19,7 @@ use std::sync::LazyLock;
 pub(crate) const MIGRATE: &str = "crossfade-migrate-service";
 /// Every hook; the template has none of them.
 pub(super) const HOOK: &str = "hook";
+pub(crate) const MIGRATE_FLEET: &str = "crossfade-migrate-fleet";
 pub(crate) const ROLL_BACK: &str = "crossfade-roll-back-service";
 
 static WIRING: LazyLock<Wiring> = LazyLock::new(|| Wiring::read(&root().join("infra/template.yaml")).unwrap());
@@ -35,7 +36,7 @@ pub(super) fn service() -> ServiceName {
 pub(super) fn step_functions(now: Timestamp, seed: u64, broken: Option<Breakage>) -> StepFunctions {
     let mut states = StepFunctions::new(REGION, ACCOUNT, seed);
     for machine in wiring().machines.values() {
-        if machine.name == MIGRATE || machine.name == ROLL_BACK {
+        if [MIGRATE, MIGRATE_FLEET, ROLL_BACK].contains(&machine.name.as_str()) {
             let mut definition = machine.definition.clone();
             if let Some(breakage) = broken {
                 breakage.of_machine(&mut definition);
@@ -76,6 +77,10 @@ pub(crate) async fn run(function: &'static str, ports: Ports, payload: Value) ->
         "check-alarms" => cursor(check_alarms::check_alarms(&ports, &payload).await),
         "finish-migration" => cursor(finish_migration::finish_migration(&ports, &payload).await),
         "roll-back" => cursor(roll_back::roll_back(&ports, &payload).await),
+        "check-fleet" => {
+            let answer = check_fleet::check_fleet(&ports, &payload).await;
+            answer.map(|cursor| serde_json::to_value(cursor).unwrap())
+        }
         "react-to-alarm" => react_to_alarm::react_to_alarm(&ports, &payload).await,
         "sweep-migrations" => sweep_migrations::sweep_migrations(&ports, &payload).await,
         other => panic!("the simulation does not know the function {other}"),

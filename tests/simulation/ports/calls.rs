@@ -16,8 +16,8 @@ pub(crate) struct PortCalls {
 
 #[derive(Default)]
 struct Log {
-    /// Each call's invocation and verb.
-    made: Vec<(u64, &'static str)>,
+    /// Each call's invocation, function and verb.
+    made: Vec<(u64, &'static str, &'static str)>,
     /// Who called what; a call on a route says of which kind.
     callers: BTreeSet<(&'static str, &'static str)>,
     by_number: Vec<(Range<usize>, PortFault)>,
@@ -56,17 +56,22 @@ impl PortCalls {
 
     /// The verbs called so far, in order.
     pub(crate) fn made(&self) -> Vec<&'static str> {
-        self.log().made.iter().map(|(_, verb)| *verb).collect()
+        self.log().made.iter().map(|(_, _, verb)| *verb).collect()
     }
 
     /// The numbers of the calls of a verb so far.
     pub(crate) fn numbers_of(&self, verb: &str) -> Vec<usize> {
-        self.log().made.iter().enumerate().filter(|(_, (_, made))| *made == verb).map(|(number, _)| number).collect()
+        self.log().made.iter().enumerate().filter(|(_, (_, _, made))| *made == verb).map(|(number, _)| number).collect()
+    }
+
+    /// The numbers of the calls that a function has made so far.
+    pub(crate) fn numbers_by(&self, function: &str) -> Vec<usize> {
+        self.log().made.iter().enumerate().filter(|(_, (_, by, _))| *by == function).map(|(number, _)| number).collect()
     }
 
     /// The verbs that one invocation has called so far, in order.
     pub(in crate::simulation) fn made_by(&self, invocation: u64) -> Vec<&'static str> {
-        self.log().made.iter().filter(|(by, _)| *by == invocation).map(|(_, verb)| *verb).collect()
+        self.log().made.iter().filter(|(by, _, _)| *by == invocation).map(|(_, _, verb)| *verb).collect()
     }
 
     pub(in crate::simulation) fn count(&self) -> usize {
@@ -83,7 +88,12 @@ impl PortCalls {
     }
 
     /// Counts a call; returns its number and its fault.
-    pub(in crate::simulation) fn begin(&self, invocation: u64, verb: &'static str) -> (usize, Option<PortFault>) {
+    pub(in crate::simulation) fn begin(
+        &self,
+        invocation: u64,
+        function: &'static str,
+        verb: &'static str,
+    ) -> (usize, Option<PortFault>) {
         let interlude = {
             let mut log = self.log();
             let number = log.made.len();
@@ -95,7 +105,7 @@ impl PortCalls {
         }
         let mut log = self.log();
         let number = log.made.len();
-        log.made.push((invocation, verb));
+        log.made.push((invocation, function, verb));
         let numbered = log.by_number.iter().find(|(numbers, _)| numbers.contains(&number)).map(|(_, fault)| *fault);
         let fault =
             numbered.or_else(|| log.by_verb.iter().find(|(faulty, _)| *faulty == verb).map(|(_, fault)| *fault));

@@ -5,7 +5,7 @@
 
 use super::super::account::Account;
 use super::super::timers::Sleep;
-use crossfade_actions::ports::{LedgerError, PortError, TakeError};
+use crossfade_actions::ports::{FleetWriteError, LedgerError, PortError, TakeError};
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -104,6 +104,12 @@ impl Transient for PortError {
 impl Transient for LedgerError {
     fn is_transient(&self) -> bool {
         matches!(self, Self::Port(error) if error.is_transient())
+    }
+}
+
+impl Transient for FleetWriteError {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Ledger(error) if Transient::is_transient(error))
     }
 }
 

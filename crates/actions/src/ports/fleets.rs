@@ -1,3 +1,4 @@
+use super::PortError;
 use super::ledger::LedgerError;
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::FleetHead;
@@ -11,6 +12,12 @@ pub enum FleetWriteError {
     /// The table could not be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+impl From<PortError> for FleetWriteError {
+    fn from(error: PortError) -> Self {
+        Self::Ledger(error.into())
+    }
 }
 
 /// The part of the table that fleets have: their heads and journals. Reads are consistent.

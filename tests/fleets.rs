@@ -1,0 +1,10 @@
+//! Fleets: the conductor's machine, its function and whole migrations in virtual time.
+
+mod conductors;
+mod every_call;
+mod people;
+mod scenarios;
+mod stage;
+mod stopping;
+mod watch;
+mod waves;

@@ -1,0 +1,157 @@
+//! Every fault at every call of the conductor.
+
+use super::scenarios::{SCENARIOS, Scenario, play};
+use super::stage::FleetStage;
+use super::watch::violations;
+use crate::simulation::{Breakage, PortFault};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const FAULTS: [PortFault; 8] = [
+    PortFault::Throttled,
+    PortFault::Denied,
+    PortFault::FailsBefore,
+    PortFault::FailsAfter,
+    PortFault::Twice,
+    PortFault::Hangs,
+    PortFault::DiesBefore,
+    PortFault::DiesAfter,
+];
+
+/// One of so many calls meets a fault.
+const STRIDE: usize = 4;
+
+/// What came of one run: what was broken.
+fn judged(scenario: &Scenario, fault: Option<(usize, PortFault)>, breakage: Option<Breakage>) -> Vec<String> {
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        let fleet = play(scenario, breakage, |stage: &FleetStage| {
+            if let Some((call, fault)) = fault {
+                stage.calls.at(call, fault);
+            }
+        });
+        let mut broken = violations(&fleet, scenario.spoiled, scenario.adopted);
+        let states = fleet.states();
+        let away = matches!(fault, Some((_, PortFault::Denied)));
+        if states != scenario.ends && !(away && states == scenario.or) {
+            broken.push(format!("ended as {states:?}, expected {:?}", scenario.ends));
+        }
+        broken
+    }));
+    played.unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        vec![format!("panic: {}", words.lines().next().unwrap_or_default())]
+    })
+}
+
+#[test]
+fn every_scenario_ends_as_it_should() {
+    for scenario in &SCENARIOS {
+        let broken = judged(scenario, None, None);
+        assert!(broken.is_empty(), "{}: {broken:#?}", scenario.name);
+    }
+}
+
+#[test]
+fn invariants_15_and_17_hold_with_every_fault_at_every_call_of_the_conductor() {
+    let mut cases = Vec::new();
+    for scenario in &SCENARIOS {
+        let undisturbed = play(scenario, None, |_| {});
+        for call in undisturbed.calls.numbers_by("check-fleet") {
+            // Every fault meets every kind of call; of the calls of one kind, every fourth meets it.
+            let own = FAULTS.into_iter().enumerate().filter(|(index, _)| (call + index) % STRIDE == 0);
+            cases.extend(own.map(|(_, fault)| (scenario, call, fault)));
+        }
+    }
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some((scenario, call, fault)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let broken = judged(scenario, Some((*call, *fault)), None);
+                    if !broken.is_empty() {
+                        found.lock().unwrap().push(format!("{}/{fault}@{call}: {broken:?}", scenario.name));
+                    }
+                }
+            });
+        }
+    });
+    let found = found.into_inner().unwrap();
+    println!("{} runs of fleets, {} broken", cases.len(), found.len());
+    assert!(cases.len() > 1_000, "{} cases", cases.len());
+    assert!(found.is_empty(), "{} of {} runs:\n{}", found.len(), cases.len(), found[..found.len().min(20)].join("\n"));
+}
+
+/// A deliberate breakage is caught by at least one scenario.
+#[track_caller]
+fn caught(breakage: Breakage) {
+    let mut found: Vec<String> = Vec::new();
+    for scenario in &SCENARIOS {
+        let undisturbed = judged(scenario, None, Some(breakage));
+        found.extend(undisturbed.into_iter().map(|what| format!("{}: {what}", scenario.name)));
+    }
+    // A late writer needs a call that hangs.
+    if found.is_empty() {
+        let straight = &SCENARIOS[0];
+        for call in play(straight, None, |_| {}).calls.numbers_of("record_fleet") {
+            found.extend(judged(straight, Some((call, PortFault::Hangs)), Some(breakage)));
+        }
+    }
+    println!("{breakage:?} is caught:\n{}", found.join("\n"));
+    assert!(!found.is_empty(), "nothing has noticed {breakage:?}");
+}
+
+#[test]
+fn a_failure_that_stops_its_siblings_is_caught() {
+    caught(Breakage::SiblingsAreStopped);
+}
+
+#[test]
+fn a_budget_that_is_off_by_one_is_caught() {
+    caught(Breakage::BudgetIsOffByOne);
+}
+
+#[test]
+fn a_concurrency_that_is_ignored_is_caught() {
+    caught(Breakage::ConcurrencyIsIgnored);
+}
+
+#[test]
+fn an_order_that_is_ignored_is_caught() {
+    caught(Breakage::OrderIsIgnored);
+}
+
+#[test]
+fn an_outcome_of_an_earlier_run_that_counts_is_caught() {
+    caught(Breakage::StaleOutcomesCount);
+}
+
+#[test]
+fn a_stop_that_is_forgotten_is_caught() {
+    caught(Breakage::StopsAreForgotten);
+}
+
+#[test]
+fn a_hold_that_is_never_written_is_caught() {
+    caught(Breakage::HoldsAreNotWritten);
+}
+
+#[test]
+fn a_fleets_head_without_a_fence_is_caught() {
+    caught(Breakage::FleetHeadsAreNotFenced);
+}
+
+#[test]
+fn a_sweep_that_goes_on_after_a_person_stopped_the_conductor_is_caught() {
+    caught(Breakage::StoppedConductorsLookDead);
+}
+
+#[test]
+fn a_dead_conductor_that_nobody_replaces_is_caught() {
+    caught(Breakage::DeadConductorsLookAlive);
+}
+
+#[test]
+fn a_rollback_of_everything_in_the_order_of_the_waves_is_caught() {
+    caught(Breakage::WavesReturnForwards);
+}
