@@ -247,7 +247,11 @@ pub(super) fn risk_schema() -> Value {
 pub(super) fn schema() -> Value {
     let Rollout { concurrency, stop_when, .. } = Rollout::default();
     let duration = |description: &str| json!({ "$ref": "#/$defs/duration", "description": description });
-    let whole = |least: u32, description: &str| json!({ "type": "integer", "minimum": least, "maximum": MOST_SERVICES, "description": description });
+    let whole = |least: u32, description: &str| {
+        let mut whole = json!({ "type": "integer", "minimum": least, "maximum": MOST_SERVICES });
+        whole["description"] = json!(description);
+        whole
+    };
     let with_default = |mut schema: Value, default: Value| {
         schema["default"] = default;
         schema
