@@ -24,10 +24,11 @@ use std::sync::LazyLock;
 
 /// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A
 /// rehearsal with the built binaries holds those of its own policy to the roles again.
-const ELSEWHERE: [(&str, &[&str], &str); 11] = [
+const ELSEWHERE: [(&str, &[&str], &str); 12] = [
     ("create-target-group", &["add_tags", "remove_tags"], "tests/stories/alarm_events.rs: a group that is adopted"),
     ("plan-migration", &["policies", "metric_data"], "a rehearsal: its policy is stored and has a judge"),
     ("plan-migration", &["firings"], "tests/stories/planning.rs: an alarm fires and clears while the locks are taken"),
+    ("plan-migration", &["heads"], "tests/stories/order.rs: a service comes after another one"),
     (
         "plan-migration",
         &["alarm_tags"],

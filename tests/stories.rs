@@ -14,6 +14,7 @@ mod judging;
 mod migrating;
 mod new_rules;
 mod observing;
+mod order;
 mod outside_gates;
 mod pace;
 mod planning;

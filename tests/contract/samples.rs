@@ -41,7 +41,7 @@ pub(crate) fn start(name: &str, attempt: u32, routes: &[RouteId], alarms: &[&str
     let head = Head::first(name.clone(), attempt, u64::from(attempt), format!("execution-{attempt}"), at(0));
     let plan = plan(&name, attempt, routes, alarms);
     let routes = u32::try_from(routes.len()).unwrap();
-    let event = head.next_event(EventKind::Planned { routes }, at(0));
+    let event = head.next_event(EventKind::Planned { routes, after_ignored: None }, at(0));
     Start { head: head.apply(&event).unwrap(), plan, event }
 }
 

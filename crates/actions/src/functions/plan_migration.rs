@@ -1,7 +1,9 @@
 //! `plan-migration`: policy and inventory to a plan, and the locks.
 
+mod after;
 mod stack_limits;
 
+use self::after::after_ignored;
 use self::stack_limits::StackLimits;
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
@@ -30,7 +32,8 @@ use std::sync::Arc;
 
 /// Plans a service's migration and takes its locks. `{"request": {"service": ..., "policy"?: ..., "dryRun"?: bool},
 /// "execution": "<arn>"}`. With `{"request": {"service": ..., "resume": true, "acceptDrift"?: bool}, ...}` it hands the
-/// service's halted migration to this execution.
+/// service's halted migration to this execution. With `"ignoreAfter": true, "reason": "..."` it starts although a
+/// service that it comes after has not migrated, which the journal then records.
 ///
 /// `"stack": {"inlinePolicies": "accepted" | "refused", "loadBalancers": "<pattern>"}` has what the stack allows. Where
 /// it refuses inline policies, a request may bring its own policy for a dry run only. A plan with a route on a load
@@ -77,7 +80,7 @@ async fn plan_within(
         return again(ports, own).await;
     }
     if let Some(how) = request.resume {
-        return take_up(ports, &request.service, how, previous.as_ref(), execution).await;
+        return take_up(ports, request, how, previous.as_ref(), execution).await;
     }
     let policy = match policy_of(ports, request).await? {
         Ok(policy) => policy,
@@ -98,11 +101,19 @@ async fn plan_within(
     // made.
     let created = ports.clock.now();
     let inventory = read_inventory(ports, &policy).await?;
-    let plan = match plan(&policy, &inventory, migration, created) {
+    let too_early = after::findings(ports, &policy, request, execution).await?;
+    let mut plan = match plan(&policy, &inventory, migration, created) {
         Ok(plan) => guarded(ports, plan, attempt),
-        Err(findings) => return Ok(refused_by(&request.service, findings)),
+        Err(mut findings) => {
+            findings.extend(too_early);
+            return Ok(refused_by(&request.service, findings));
+        }
     };
-    let mut objections = limits.objections(&plan);
+    let after_ignored = after_ignored(&too_early).filter(|_| request.ignore_after);
+    let (mut objections, warnings): (Vec<Finding>, Vec<Finding>) =
+        too_early.into_iter().partition(|finding| finding.severity == Severity::Refusal);
+    plan.findings.extend(warnings);
+    objections.extend(limits.objections(&plan));
     objections.extend(taken_guards(ports, &plan).await?);
     if !objections.is_empty() {
         return Ok(refused_by(&request.service, objections));
@@ -114,7 +125,7 @@ async fn plan_within(
     let generation = previous.as_ref().map_or(1, |head| head.generation + 1);
     let start = Head::first(plan.service.clone(), attempt, generation, execution.to_owned(), ports.clock.now());
     let routes = u32::try_from(plan.routes.len()).expect("a plan has at most 90 routes");
-    let event = start.next_event(EventKind::Planned { routes }, start.since);
+    let event = start.next_event(EventKind::Planned { routes, after_ignored }, start.since);
     let head = start.apply(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
     match ports.ledger.take(previous.as_ref(), &head, &plan, &event).await {
         Ok(()) => confirm(ports, Migration { head, plan: Arc::new(plan) }).await,
@@ -265,17 +276,17 @@ fn entry(head: &Head) -> (u32, NextStep) {
 /// Continues a halted migration in this execution.
 async fn take_up(
     ports: &Ports,
-    service: &ServiceName,
+    request: &PlanRequest,
     how: ResumeRequest,
     head: Option<&Head>,
     execution: &str,
 ) -> Result<Cursor, ActionError> {
+    let service = &request.service;
     let Some(head) = head else {
         return Ok(refused(service, Refusal::Refused, format!("{service} has no migration to resume"), Vec::new()));
     };
-    let name = execution.rsplit(':').next().unwrap_or_default();
-    let request = Resume { accept_drift: how.accept_drift, who: format!("whoever started execution {name}") };
-    match take_over(ports, head, &request, execution).await {
+    let by = Resume { accept_drift: how.accept_drift, who: after::who(request, execution) };
+    match take_over(ports, head, &by, execution).await {
         Ok(Resumed { head, plan, .. }) => confirm(ports, Migration { head, plan: Arc::new(plan) }).await,
         Err(error) => match error.class() {
             ErrorClass::LockHeld => Ok(refused(service, Refusal::LockHeld, error.chain(), Vec::new())),

@@ -52,7 +52,10 @@ mod tests {
     #[test]
     fn only_a_change_of_where_a_migration_is_is_announced() {
         let reason = || "an alarm".to_owned();
-        check(EventKind::Planned { routes: 2 }, Some(("started", "2 routes are locked and nothing is changed yet")));
+        check(
+            EventKind::Planned { routes: 2, after_ignored: None },
+            Some(("started", "2 routes are locked and nothing is changed yet")),
+        );
         check(
             EventKind::Shifted { step: 1, weight: Weight::FULL },
             Some(("shifted", "every route was read back at 100 %")),

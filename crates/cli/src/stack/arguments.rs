@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::parsed_duration;
+use crossfade_domain::policy::request::MOST_REASON;
 use jiff::SignedDuration;
 
 /// How a command prints its data.
@@ -36,6 +37,18 @@ const MAX_SECONDS: i64 = 366 * 24 * 3600;
 /// Describes a valid name.
 pub fn service(text: &str) -> Result<ServiceName, String> {
     ServiceName::parse(text).map_err(|error| format!("expected {}", error.expected))
+}
+
+/// Parses a reason for the journal.
+///
+/// # Errors
+/// Describes a valid reason.
+pub fn reason(text: &str) -> Result<String, String> {
+    let length = text.chars().count();
+    if text.trim().is_empty() || length > MOST_REASON {
+        return Err(format!("expected 1 to {MOST_REASON} characters, found {length}"));
+    }
+    Ok(text.to_owned())
 }
 
 /// Parses a duration such as `90s`, `10m` or `1h30m`.
@@ -100,6 +113,12 @@ mod tests {
     fn a_wait_of_over_a_year_is_refused() {
         assert!(duration("99999999999h").is_err());
         assert!(duration("30d").is_ok());
+    }
+
+    #[test]
+    fn a_reason_says_something_and_fits_into_the_journal() {
+        assert_eq!(reason("sessions stays on Swarm").as_deref(), Ok("sessions stays on Swarm"));
+        assert!(reason(" ").is_err() && reason(&"a".repeat(1_025)).is_err() && reason(&"a".repeat(1_024)).is_ok());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
 use crate::following::follow::{Follow, Reached, Until};
 use crate::following::wait_for_end::WaitForEnd;
-use crate::stack::arguments::{Output, service};
+use crate::stack::arguments::{Output, reason, service};
 use crate::stack::policy_file;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
@@ -32,12 +32,14 @@ const PLANNING: Duration = Duration::from_mins(5);
 /// Start a service's migration, or attach to the one under way.
 ///
 /// Returns when the migration holds its locks; with --wait, when it is over. Safe
-/// to repeat: a second start attaches to the first one and ends as it does.
+/// to repeat: a second start attaches to the first one and ends as it does. It is
+/// refused until every service that it comes after (`after`) has migrated.
 ///
 /// Examples:
 ///   crossfade start users
 ///   crossfade start users --policy policy.yaml    does not store this policy
 ///   crossfade start users --wait --timeout 3h --output github    in a deploy job
+///   crossfade start users --ignore-after --reason "sessions stays on Swarm"
 ///
 /// Exit codes: 0 started, or with --wait migrated; 2 refused; 3 rolled back by a
 /// gate; 4 aborted; 5 another migration is in the way; 6 the wait timed out;
@@ -51,6 +53,12 @@ pub struct StartArguments {
     /// Use this policy, in YAML or JSON, for this migration instead of the stored one.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Start although a service that this one comes after has not migrated.
+    #[arg(long, requires = "reason")]
+    ignore_after: bool,
+    /// Why the order does not matter; the journal records it.
+    #[arg(long, value_name = "TEXT", value_parser = reason, requires = "ignore_after")]
+    reason: Option<String>,
     #[command(flatten)]
     until_the_end: WaitForEnd,
     /// Where the stack is.
@@ -68,7 +76,7 @@ pub async fn run(
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
     let service = &arguments.service;
-    let (input, wanted) = request(service, arguments.policy.as_ref())?;
+    let (input, wanted) = request(arguments, &session.caller.arn)?;
     let head = session.ports.ledger.head(service).await;
     let head = head.map_err(|source| session.ledger_failed(&format!("reading the head of {service}"), source))?;
     // A migration that was started with `--policy` may be of a service that no stored policy names.
@@ -98,11 +106,17 @@ pub async fn run(
 }
 
 /// Returns the execution's input, and the policy in it.
-fn request(service: &ServiceName, file: Option<&PathBuf>) -> Result<(Value, Option<ServicePolicy>), Failure> {
-    let Some(file) = file else { return Ok((json!({"service": service}), None)) };
+fn request(arguments: &StartArguments, who: &str) -> Result<(Value, Option<ServicePolicy>), Failure> {
+    let mut input = json!({"service": arguments.service});
+    if arguments.ignore_after {
+        input["ignoreAfter"] = json!(true);
+        input["reason"] = json!(arguments.reason);
+        input["who"] = json!(who);
+    }
+    let Some(file) = &arguments.policy else { return Ok((input, None)) };
     let document = policy_file::read(file)?;
     policy_file::decode(file, &document)?;
-    let input = json!({"service": service, "policy": document});
+    input["policy"] = document;
     let request =
         decode_request(&input).map_err(|problems| Failure::bad_input(format!("{}: {problems}", file.display())))?;
     Ok((input, request.policy))

@@ -52,6 +52,9 @@ pub enum EventKind {
     Planned {
         /// Number of routes locked.
         routes: u32,
+        /// Which services had not migrated that this one comes after, who started it all the same, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_ignored: Option<String>,
     },
     /// The new groups exist, tagged as ours.
     GroupsCreated {

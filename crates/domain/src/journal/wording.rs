@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 /// What happened, in one line without a time.
 pub fn journal_line(event: &Event) -> String {
     match &event.kind {
-        EventKind::Planned { routes } => format!("planned: {} locked", counted(*routes, "route")),
+        EventKind::Planned { routes, after_ignored: None } => format!("planned: {} locked", counted(*routes, "route")),
+        EventKind::Planned { routes, after_ignored: Some(ignored) } => {
+            format!("planned: {} locked; {ignored}", counted(*routes, "route"))
+        }
         EventKind::GroupsCreated { groups } => format!("created {}", counted(groups.len(), "target group")),
         EventKind::GuardsCreated { alarms } => format!("created {}", counted(alarms.len(), "guard alarm")),
         EventKind::ShiftIntended { step: 0, .. } => "attaching the new groups at weight 0".to_owned(),
@@ -123,7 +126,9 @@ pub fn observed_counts(events: &[Event]) -> Vec<String> {
 /// What is announced of an event: the change in one word, and its reason in one sentence. None for most events.
 pub fn announcement(event: &Event) -> Option<(&'static str, String)> {
     Some(match &event.kind {
-        EventKind::Planned { routes } => ("started", format!("{routes} routes are locked and nothing is changed yet")),
+        EventKind::Planned { routes, .. } => {
+            ("started", format!("{routes} routes are locked and nothing is changed yet"))
+        }
         EventKind::Shifted { weight, .. } => ("shifted", format!("every route was read back at {weight}")),
         EventKind::RollbackBegun { cause, .. } => ("rolling-back", cause.clone()),
         EventKind::RollbackVerified { left, .. } if *left > 0 => {

@@ -125,6 +125,8 @@ pub enum FindingCode {
     BadSchedule,
     /// The stack may not change the rules of a load balancer.
     LoadBalancerNotAllowed,
+    /// A service that this one comes after has not migrated.
+    AfterNotMigrated,
     /// A code of a newer version. A stored plan must stay readable, since a rollback needs it.
     #[serde(other)]
     Unknown,
@@ -132,7 +134,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -180,6 +182,7 @@ impl FindingCode {
         Self::AbsoluteHealthThreshold,
         Self::BadSchedule,
         Self::LoadBalancerNotAllowed,
+        Self::AfterNotMigrated,
     ];
 
     /// The code as it is stored and printed.
@@ -232,6 +235,7 @@ impl FindingCode {
             Self::AbsoluteHealthThreshold => "absolute-health-threshold",
             Self::BadSchedule => "bad-schedule",
             Self::LoadBalancerNotAllowed => "load-balancer-not-allowed",
+            Self::AfterNotMigrated => "after-not-migrated",
             Self::Unknown => "unknown",
         }
     }

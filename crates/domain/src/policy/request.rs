@@ -7,7 +7,10 @@ use crate::policy::reader::{Object, Place, Reader, wrong};
 use crate::policy::service_policy::ServicePolicy;
 use serde_json::Value;
 
-const REQUEST_FIELDS: [&str; 5] = ["service", "policy", "dryRun", "resume", "acceptDrift"];
+const REQUEST_FIELDS: [&str; 8] =
+    ["service", "policy", "dryRun", "resume", "acceptDrift", "ignoreAfter", "reason", "who"];
+/// The most characters of a reason, or of a name of who asks.
+pub const MOST_REASON: usize = 1_024;
 
 /// Which service to plan, and by which policy; or which halted migration to take up again.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +23,27 @@ pub struct PlanRequest {
     pub dry_run: bool,
     /// Continues the service's halted migration with its own plan.
     pub resume: Option<ResumeRequest>,
+    /// Whether it starts although a service that it comes after has not migrated.
+    pub ignore_after: bool,
+    /// Why, for the journal; there is one with `ignore_after`.
+    pub reason: Option<String>,
+    /// Who asks, for the journal, where the request says so.
+    pub who: Option<String>,
+}
+
+impl PlanRequest {
+    /// A request for nothing but the plan of a service.
+    pub fn dry_run(service: &ServiceName) -> Self {
+        Self {
+            service: service.clone(),
+            policy: None,
+            dry_run: true,
+            resume: None,
+            ignore_after: false,
+            reason: None,
+            who: None,
+        }
+    }
 }
 
 impl PlanRequest {
@@ -38,7 +62,8 @@ pub struct ResumeRequest {
 
 /// Decodes a request: `{"service": "users"}` where a policy is stored, `{"service": "users", "policy": {a fleet's
 /// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`. A halted migration
-/// continues with `{"service": "users", "resume": true}` and an optional `"acceptDrift": true`.
+/// continues with `{"service": "users", "resume": true}` and an optional `"acceptDrift": true`. With `"ignoreAfter":
+/// true, "reason": "..."` a service starts before those that it comes after have migrated.
 ///
 /// # Errors
 /// Every problem of the document, each with its path.
@@ -52,10 +77,28 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
     let object = reader.object(place, &REQUEST_FIELDS, "an object such as {\"service\": \"users\"}")?;
     let mut flag = |name: &str| object.get(name).map_or(Some(false), |place| reader.flag(&place));
     let (dry_run, resume, accept_drift) = (flag("dryRun"), flag("resume"), flag("acceptDrift"));
+    let ignore_after = flag("ignoreAfter");
     if let (Some(dry_run), Some(resume), Some(accept_drift)) = (dry_run, resume, accept_drift) {
         check_together(reader, &object, dry_run, resume, accept_drift);
     }
-    let flags = dry_run.zip(resume.zip(accept_drift));
+    let mut said = |name: &str, what: &str| object.get(name).and_then(|place| said(reader, &place, what));
+    let (reason, who) = (said("reason", "why, in a sentence"), said("who", "who asks"));
+    if let (Some(resume), Some(ignore_after)) = (resume, ignore_after) {
+        check_said(reader, &object, resume, ignore_after);
+    }
+    let resume =
+        resume.zip(accept_drift).map(|(resume, accept_drift)| resume.then_some(ResumeRequest { accept_drift }));
+    let planned = |service: ServiceName, policy: Option<ServicePolicy>| {
+        Some(PlanRequest {
+            service,
+            policy,
+            dry_run: dry_run?,
+            resume: resume?,
+            ignore_after: ignore_after?,
+            reason,
+            who,
+        })
+    };
     let fleet = object.get("policy").map(|place| read_fleet(reader, &place));
     let what = "a service's name, or one service's policy";
     let service = reader.required(&object, "service", what)?;
@@ -68,7 +111,7 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
                 );
             }
             let policy = read_service(reader, &service)?;
-            Some(planned(policy.name.clone(), Some(policy), flags?))
+            planned(policy.name.clone(), Some(policy))
         }
         Value::String(_) => {
             let name = reader.parsed(&service, what, ServiceName::parse)?;
@@ -86,7 +129,7 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
                     Some(found?)
                 }
             };
-            Some(planned(name, policy, flags?))
+            planned(name, policy)
         }
         other => {
             reader.note(&service.path, wrong(other, what));
@@ -95,13 +138,29 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
     }
 }
 
-fn planned(
-    service: ServiceName,
-    policy: Option<ServicePolicy>,
-    (dry_run, (resume, accept_drift)): (bool, (bool, bool)),
-) -> PlanRequest {
-    let resume = resume.then_some(ResumeRequest { accept_drift });
-    PlanRequest { service, policy, dry_run, resume }
+/// A text for the journal, of which every event has to carry a copy.
+fn said(reader: &mut Reader, place: &Place<'_>, what: &str) -> Option<String> {
+    let text = reader.text(place, what)?;
+    let length = text.chars().count();
+    if length > MOST_REASON {
+        reader.note(&place.path, format!("{length} characters: expected {MOST_REASON} at most"));
+        return None;
+    }
+    Some(text)
+}
+
+/// A start that ignores the order is recorded with its reason, and nothing else of a start is.
+fn check_said(reader: &mut Reader, object: &Object<'_>, resume: bool, ignore_after: bool) {
+    if ignore_after && resume {
+        let message = "true next to resume: a halted migration has started already, so leave it out";
+        reader.note(object.path_of("ignoreAfter"), message);
+    }
+    if ignore_after && !object.has("reason") {
+        reader.note(object.path_of("reason"), "missing: expected why, next to ignoreAfter");
+    }
+    for field in ["reason", "who"].into_iter().filter(|field| object.has(field) && !ignore_after && !resume) {
+        reader.note(object.path_of(field), "recorded for ignoreAfter and resume only: expected one of them next to it");
+    }
 }
 
 /// A resume uses the migration's own plan and cannot be a dry run.
@@ -155,6 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn a_start_that_ignores_the_order_says_why() {
+        let request = json!({ "service": "users", "ignoreAfter": true, "reason": "sessions stays", "who": "ana" });
+        let request = decode_request(&request).unwrap();
+        assert!(request.ignore_after);
+        assert_eq!((request.reason.as_deref(), request.who.as_deref()), (Some("sessions stays"), Some("ana")));
+        let resumed = decode_request(&json!({ "service": "users", "resume": true, "reason": "repaired" })).unwrap();
+        assert_eq!((resumed.ignore_after, resumed.reason.as_deref()), (false, Some("repaired")));
+    }
+
+    #[test]
     fn every_problem_of_a_request_has_its_path() {
         #[track_caller]
         fn check(request: &Value, expected: &[&str]) {
@@ -176,6 +245,24 @@ mod tests {
         check(
             &json!({ "service": "users", "acceptDrift": true }),
             &["acceptDrift: true without resume: expected \"resume\": true next to it"],
+        );
+        check(
+            &json!({ "service": "users", "ignoreAfter": true }),
+            &["reason: missing: expected why, next to ignoreAfter"],
+        );
+        check(
+            &json!({ "service": "users", "reason": "a", "who": "ana" }),
+            &[
+                "reason: recorded for ignoreAfter and resume only: expected one of them next to it",
+                "who: recorded for ignoreAfter and resume only: expected one of them next to it",
+            ],
+        );
+        check(
+            &json!({ "service": "users", "resume": true, "ignoreAfter": true, "reason": "a".repeat(1_025) }),
+            &[
+                "reason: 1025 characters: expected 1024 at most",
+                "ignoreAfter: true next to resume: a halted migration has started already, so leave it out",
+            ],
         );
         check(
             &json!({ "service": users(), "policy": { "fleet": "f", "services": [users()] }, "dryRun": true,
