@@ -34,3 +34,6 @@ pub mod request;
 pub mod service_run;
 pub mod waves;
 pub mod wording;
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ pub fn most_in_flight(rollout: &Rollout, fleet: &FleetHead) -> u32 {
         return asked;
     }
     let failed = u32::try_from(failures(fleet).len()).unwrap_or(u32::MAX);
-    asked.min((tolerated(rollout, fleet) + 1).saturating_sub(failed).max(1))
+    asked.min(tolerated(rollout, fleet).saturating_add(1).saturating_sub(failed).max(1))
 }
 
 /// Why a service of this size may not start beside what is in flight, if so.
@@ -28,10 +28,9 @@ pub fn objection(rollout: &Rollout, fleet: &FleetHead, service: &ServiceName, si
     if in_flight >= most {
         return Some(format!("{in_flight} services are moving, and concurrency allows {most}"));
     }
-    let routes: u32 = fleet
-        .those(ServiceState::is_in_flight)
-        .filter_map(|name| Some(fleet.services.get(name)?.size.as_ref()?.routes))
-        .sum();
+    // One that someone else has started was never planned by the run; it has at least one route.
+    let routes_of = |name| fleet.services.get(name).and_then(|run| run.size.as_ref()).map_or(1, |size| size.routes);
+    let routes = fleet.those(ServiceState::is_in_flight).map(routes_of).fold(0, u32::saturating_add);
     let most = rollout.most_routes();
     // A service that is too large by itself still has to move; it does so alone.
     if in_flight > 0 && routes.saturating_add(size.routes) > most {
@@ -40,14 +39,11 @@ pub fn objection(rollout: &Rollout, fleet: &FleetHead, service: &ServiceName, si
             size.routes, rollout.rollback_within_seconds
         ));
     }
-    if let Some(why) = no_room(fleet, service, size) {
-        return Some(why);
-    }
-    exposure(rollout, fleet, service)
+    no_room(fleet, service, size).or_else(|| exposure(rollout, fleet, service))
 }
 
 /// Why a load balancer has no room for the new groups of a service, if so.
-fn no_room(fleet: &FleetHead, service: &ServiceName, size: &Size) -> Option<String> {
+pub(super) fn no_room(fleet: &FleetHead, service: &ServiceName, size: &Size) -> Option<String> {
     size.groups.iter().find_map(|(balancer, groups)| {
         let free = *fleet.room.get(balancer)?;
         let counted = fleet.room_at?;

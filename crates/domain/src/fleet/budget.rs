@@ -3,8 +3,8 @@
 //! `failures: N` tolerates N; the next failure stops the fleet. What counts as failed: a service that a gate or a
 //! failure rolls back, from the beginning of its rollback; one that has halted; one whose execution died; and one
 //! whose alarm fired while its wave was watched. What does not: a refusal, which changed nothing; a service that is
-//! blocked by another; and one that a person has rolled back or skipped. A service that succeeds at another try no
-//! longer counts.
+//! blocked by another; and one that a person has rolled back or skipped. A failure counts until its service has migrated
+//! at another try, or was skipped.
 
 use super::head::FleetHead;
 use super::service_run::ServiceRun;
@@ -12,12 +12,9 @@ use crate::names::ServiceName;
 use crate::policy::rollout::Rollout;
 use jiff::SignedDuration;
 
-/// The failures that count: those since a person last resumed the run.
+/// The failures that count: those that a person had not yet seen in the head when the run was last resumed.
 pub fn failures(fleet: &FleetHead) -> Vec<(&ServiceName, &ServiceRun)> {
-    let failed = fleet.services.iter().filter(|(_, service)| service.state.has_failed());
-    let counts =
-        |service: &ServiceRun| fleet.pardoned_at.is_none_or(|at| service.failed_at.is_none_or(|failed| failed > at));
-    failed.filter(|(_, service)| counts(service)).collect()
+    fleet.services.iter().filter(|(_, service)| service.failed_at.is_some() && !service.pardoned).collect()
 }
 
 /// How many services may fail before the next failure stops the fleet.
@@ -32,7 +29,7 @@ pub fn breaker(rollout: &Rollout, fleet: &FleetHead, alarms: &[String]) -> Optio
     let count = u32::try_from(failures.len()).unwrap_or(u32::MAX);
     let names = || {
         let names: Vec<String> =
-            failures.iter().map(|(name, service)| format!("{name} ({})", service.state.in_words())).collect();
+            failures.iter().map(|(name, service)| format!("{name} ({})", in_words(service))).collect();
         names.join(", ")
     };
     if let Some(alarm) = alarms.first() {
@@ -51,6 +48,11 @@ pub fn breaker(rollout: &Rollout, fleet: &FleetHead, alarms: &[String]) -> Optio
         ));
     }
     None
+}
+
+fn in_words(service: &ServiceRun) -> String {
+    let state = service.state.in_words();
+    if service.state.has_failed() { state.to_owned() } else { format!("failed before, now {state}") }
 }
 
 /// Whether so many services fell so close to each other that the cause is common.

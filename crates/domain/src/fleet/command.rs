@@ -1,6 +1,6 @@
 //! What an operator asks of a fleet.
 
-use super::head::{FleetHead, RunState};
+use super::head::{FleetHead, RunOutcome, RunState};
 use super::service_run::{Hold, ServiceRun, ServiceState};
 use crate::names::ServiceName;
 use jiff::Timestamp;
@@ -115,6 +115,12 @@ impl FleetHead {
         if matches!(self.state, RunState::Aborting | RunState::Returning) {
             return Taken::Refused(format!("{fleet} is going back; nothing starts any more"));
         }
+        // Those that were never started would start with it.
+        if matches!(self.outcome, Some(RunOutcome::Aborted | RunOutcome::Returned)) {
+            let what =
+                format!("crossfade start {service}, or all that have not migrated: crossfade fleet start {fleet}");
+            return Taken::Refused(format!("the run of {fleet} was ended; to move {service} alone: {what}"));
+        }
         match self.state_of(service) {
             ServiceState::Migrated => Taken::Refused(format!("{service} has migrated; there is nothing to try again")),
             ServiceState::Halted => Taken::Refused(format!(
@@ -123,6 +129,10 @@ impl FleetHead {
             )),
             state if state.is_in_flight() => Taken::Already(format!("{service} is {} already", state.in_words())),
             ServiceState::Waiting => Taken::Already(format!("{service} is waiting for its turn already")),
+            ServiceState::Blocked if self.state != RunState::Over => Taken::Refused(format!(
+                "{service} is blocked: {}; it goes on by itself once that one has migrated",
+                self.service(service).reason.unwrap_or_default()
+            )),
             _ => Taken::Recorded,
         }
     }
@@ -130,6 +140,9 @@ impl FleetHead {
     /// The head after a command that was taken.
     pub(super) fn command(&mut self, command: &FleetCommand, who: &str, at: Timestamp) {
         let asked = format!("{} by {who}", command.name());
+        if !matches!(command, FleetCommand::Skip { .. }) {
+            self.outcome = None;
+        }
         match command {
             FleetCommand::Pause { drain } => {
                 self.state = if *drain { RunState::Draining } else { RunState::Paused };
@@ -140,6 +153,10 @@ impl FleetHead {
                 self.reason = None;
                 self.windows_ignored = *now;
                 self.pardoned_at = Some(at);
+                for service in self.services.values_mut() {
+                    service.pardoned = service.failed_at.is_some();
+                    service.unreturned = false;
+                }
             }
             FleetCommand::Abort => {
                 self.state = RunState::Aborting;
@@ -166,7 +183,6 @@ impl FleetHead {
                 if self.state == RunState::Over {
                     self.state = RunState::Running;
                     self.reason = None;
-                    self.outcome = None;
                 }
             }
         }

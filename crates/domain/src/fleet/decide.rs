@@ -5,6 +5,13 @@
 //! is asked for again until a service's own journal shows it. So nothing is lost where a conductor dies between its
 //! record and its deed.
 
+mod dependants;
+mod orders;
+mod turns;
+
+pub use turns::to_plan;
+pub(super) use turns::unplanned;
+
 use super::admission::objection;
 use super::budget::breaker;
 use super::event::FleetEvent;
@@ -78,43 +85,13 @@ pub struct Decision {
     pub outlook: Outlook,
 }
 
-/// The most services that one look plans.
-const MOST_PLANS: usize = 8;
-
-/// The services that have to be planned before the present wave can go on.
-pub fn to_plan(policy: &FleetPolicy, fleet: &FleetHead) -> Vec<ServiceName> {
-    if fleet.state != RunState::Running || fleet.baking_since.is_some() {
-        return Vec::new();
-    }
-    candidates(policy, fleet)
-        .filter(|name| fleet.services.get(*name).is_none_or(|service| service.size.is_none()))
-        .take(MOST_PLANS)
-        .cloned()
-        .collect()
-}
-
-/// The services whose turn it is: those of the present wave and of the waves before it that wait, and come after none
-/// that has not migrated.
-fn candidates<'a>(policy: &'a FleetPolicy, fleet: &'a FleetHead) -> impl Iterator<Item = &'a ServiceName> {
-    let place = usize::try_from(fleet.wave).unwrap_or(usize::MAX);
-    fleet.waves.iter().take(place.saturating_add(1)).flat_map(|wave| &wave.services).filter(move |name| {
-        fleet.state_of(name) == ServiceState::Waiting
-            && after(policy, name).iter().all(|before| fleet.state_of(before).admits_dependants())
-    })
-}
-
-/// The services of the run that a service comes after.
-fn after<'a>(policy: &'a FleetPolicy, name: &ServiceName) -> &'a [ServiceName] {
-    policy.services.iter().find(|service| service.name == *name).map_or(&[], |service| &service.after)
-}
-
 /// Decides what happens next.
 pub fn decide(policy: &FleetPolicy, fleet: &FleetHead, seen: &Seen, now: Timestamp) -> Decision {
     let mut look = Look { policy, seen, now, fleet: fleet.clone(), events: Vec::new(), waits_for: None };
     look.observe();
-    look.block();
     look.stop_if_needed();
     look.return_what_must_go_back();
+    look.block();
     look.hold_or_release();
     look.move_on();
     look.end_if_back();
@@ -177,20 +154,26 @@ impl Look<'_> {
                         self.turn(&name, ServiceState::Alarmed, alarm.clone());
                     }
                 }
-                // It was decided, never done, and must not be done now.
+                // It was decided and never done. What allowed it then may forbid it now, so it is decided again.
                 ServiceState::Starting
-                    if self.fleet.state != RunState::Running
-                        && self.seen.untraced.get(&name) == Some(&Untraced::Missing) =>
+                    if self.seen.untraced.get(&name) == Some(&Untraced::Missing)
+                        && self.fleet.service(&name).since < self.now =>
                 {
-                    self.turn(&name, ServiceState::Waiting, "the run was held before it had started");
+                    let tries = self.fleet.service(&name).tries.saturating_sub(1);
+                    self.turn(&name, ServiceState::Waiting, "it was to be started, and that was not done");
+                    let waiting = self.fleet.service(&name);
+                    self.set(&name, ServiceRun { tries, execution: None, ..waiting });
                 }
                 _ => {}
             }
         }
-        if !self.seen.plans.is_empty() {
+        // Room that was counted for services whose turn is over says nothing of the next wave.
+        if self.seen.plans.keys().any(|name| self.fleet.state_of(name) == ServiceState::Waiting) {
             let mut room = if self.fleet.room_at.is_some() { self.fleet.room.clone() } else { BTreeMap::new() };
             for (balancer, free) in &self.seen.room {
-                room.entry(balancer.clone()).or_insert(*free);
+                if self.fleet.counts_room_of(balancer) {
+                    room.insert(balancer.clone(), *free);
+                }
             }
             if self.fleet.room_at.is_none() || room != self.fleet.room {
                 self.record(FleetEvent::Counted { room });
@@ -206,31 +189,6 @@ impl Look<'_> {
             }
             Some(Planned::Refused(why)) => self.turn(name, ServiceState::Refused, why.clone()),
             None => {}
-        }
-    }
-
-    /// Those that come after a service that will not migrate by itself are blocked, and theirs too.
-    fn block(&mut self) {
-        for name in self.names() {
-            let state = self.fleet.state_of(&name);
-            if !matches!(state, ServiceState::Waiting | ServiceState::Blocked) {
-                continue;
-            }
-            let by = after(self.policy, &name)
-                .iter()
-                .find(|before| self.fleet.wave_of(before).is_some() && self.fleet.state_of(before).blocks_dependants());
-            match (state, by) {
-                (ServiceState::Waiting, Some(by)) => {
-                    let reason = format!("it comes after {by}, which is {}", self.fleet.state_of(by).in_words());
-                    self.turn(&name, ServiceState::Blocked, reason);
-                }
-                (ServiceState::Blocked, None) => {
-                    let waiting = ServiceRun { size: None, ..self.fleet.service(&name) };
-                    let reason = "what it comes after is on its way again";
-                    self.set(&name, waiting.turned(ServiceState::Waiting, self.now, reason));
-                }
-                _ => {}
-            }
         }
     }
 
@@ -255,9 +213,8 @@ impl Look<'_> {
         for name in self.names() {
             let state = self.fleet.state_of(&name);
             let locked = self.seen.heads.get(&name).is_some_and(|head| head.phase == Phase::Halted);
-            if state == ServiceState::Moving
-                || (aborted && state == ServiceState::Halted && locked) && !self.tried(&name)
-            {
+            let halted = state == ServiceState::Halted && locked && !self.tried(&name);
+            if state == ServiceState::Moving || (aborted && halted) {
                 self.turn(&name, ServiceState::Returning, why.clone());
             }
         }
@@ -277,9 +234,7 @@ impl Look<'_> {
     /// Whether a halted service was asked to return already in this abort, and halted again.
     fn tried(&self, name: &ServiceName) -> bool {
         self.seen.heads.get(name).is_some_and(|head| head.rollback.is_some())
-            || self.fleet.services.get(name).is_some_and(|service| {
-                service.reason.as_deref().is_some_and(|reason| reason.starts_with("its rollback has not begun"))
-            })
+            || self.fleet.services.get(name).is_some_and(|service| service.unreturned)
     }
 
     fn hold_or_release(&mut self) {
@@ -298,6 +253,7 @@ impl Look<'_> {
             let hold = match (wanted, service.hold) {
                 // A person has paused it already, and ends that too.
                 (true, Hold::None) if paused => Hold::None,
+                (true, Hold::Releasing) if paused => Hold::Held,
                 (true, Hold::None | Hold::Releasing) => Hold::Asked,
                 (false, Hold::Asked | Hold::Held) if paused => Hold::Releasing,
                 (false, Hold::Asked | Hold::Held) => Hold::None,
@@ -327,6 +283,7 @@ impl Look<'_> {
                     let next = self.fleet.wave + 1;
                     if usize::try_from(next).is_ok_and(|next| next < self.fleet.waves.len()) {
                         self.record(FleetEvent::WaveBegun { place: next });
+                        self.block();
                     } else {
                         let all = self.names().iter().all(|name| self.fleet.state_of(name).admits_dependants());
                         return self.end(if all { RunOutcome::Migrated } else { RunOutcome::Incomplete });
@@ -344,7 +301,7 @@ impl Look<'_> {
         if self.seen.closed.is_some() && !self.fleet.windows_ignored {
             return;
         }
-        let ready: Vec<ServiceName> = candidates(self.policy, &self.fleet).cloned().collect();
+        let ready: Vec<ServiceName> = turns::candidates(self.policy, &self.fleet).cloned().collect();
         // Every plan of a wave is known before its first service moves.
         if ready.iter().any(|name| self.fleet.service(name).size.is_none()) {
             return;
@@ -380,40 +337,6 @@ impl Look<'_> {
     fn end(&mut self, outcome: RunOutcome) {
         let reason = super::outlook::counts(self.policy, &self.fleet);
         self.record(FleetEvent::Ended { outcome, reason });
-    }
-
-    /// What is to be done, by what is decided and not seen to be done.
-    fn orders(&self) -> Vec<Order> {
-        let mut orders = Vec::new();
-        for name in self.fleet.names() {
-            let Some(service) = self.fleet.services.get(name) else { continue };
-            let head = self.seen.heads.get(name);
-            match service.state {
-                ServiceState::Starting if self.fleet.state == RunState::Running => {
-                    let missing = self.seen.untraced.get(name) == Some(&Untraced::Missing);
-                    let decided_now = service.since == self.now;
-                    if let Some(execution) = service.execution.clone().filter(|_| missing || decided_now) {
-                        orders.push(Order::Start { service: name.clone(), execution });
-                    }
-                }
-                ServiceState::Moving if service.hold == Hold::Asked => orders.push(Order::Hold(name.clone())),
-                ServiceState::Moving if service.hold == Hold::Releasing => orders.push(Order::Release(name.clone())),
-                ServiceState::Returning
-                    if head.is_some_and(|head| {
-                        matches!(head.phase, Phase::Planned | Phase::Moving | Phase::Halted | Phase::Migrated)
-                    }) =>
-                {
-                    orders.push(Order::Return(name.clone()));
-                }
-                _ => {}
-            }
-        }
-        // The most loaded first, as in any rollback.
-        orders.sort_by_key(|order| match order {
-            Order::Return(name) => (0, std::cmp::Reverse(self.fleet.requests.get(name).copied().unwrap_or(0))),
-            _ => (1, std::cmp::Reverse(0)),
-        });
-        orders
     }
 }
 

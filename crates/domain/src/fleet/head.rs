@@ -93,7 +93,7 @@ pub struct FleetHead {
     /// Whether windows and freezes are ignored, as a person asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub windows_ignored: bool,
-    /// Failures up to this time are known to the person who has resumed the run; they no longer stop it.
+    /// When a person last resumed the run. What fleet alarms did before that no longer stops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pardoned_at: Option<Timestamp>,
 }
@@ -147,6 +147,13 @@ impl FleetHead {
         let on_new = self.those(|state| state.has_migrated() || state.is_in_flight());
         let new: u64 = on_new.filter_map(|name| self.requests.get(name)).sum();
         (all > 0).then_some((new, all))
+    }
+
+    /// Whether the target groups that a load balancer still takes are to be counted: where they have not been for this
+    /// wave, and again whenever nothing moves, since only then no group of ours is half created.
+    pub fn counts_room_of(&self, balancer: &LoadBalancerArn) -> bool {
+        let counted = self.room_at.is_some() && self.room.contains_key(balancer);
+        !counted || self.count(ServiceState::is_in_flight) == 0
     }
 
     /// The name of the execution by which the run starts a service for the `number`th time. No other run uses it.

@@ -47,7 +47,9 @@ fn seen(before: &ServiceRun, head: Option<&Head>, untraced: Option<&Untraced>, n
     match (before.state, head) {
         (S::Skipped, Some(head)) if head.phase != Phase::Migrated => before.clone(),
         (_, Some(head)) if known.is_some() => outcome(before, head, now),
-        (S::Migrated | S::Alarmed, Some(head)) if !head.phase.is_over() => adopt(before, head, now),
+        // Someone has started it again since: what was seen of it is over, and this is where it is now.
+        (S::Moving | S::RollingBack | S::Returning, Some(head)) => adopt(before, head, now),
+        (S::Migrated | S::Alarmed, Some(head)) if head.phase != Phase::Refused => adopt(before, head, now),
         (S::Migrated | S::Alarmed, _) => before.clone(),
         // It migrated before this run, or someone else has moved it meanwhile.
         (_, Some(head)) if head.phase == Phase::Migrated => {
@@ -111,10 +113,11 @@ fn elsewhere_halted(before: &ServiceRun, head: &Head, now: Timestamp) -> Service
 /// Where a migration of this run is.
 fn outcome(before: &ServiceRun, head: &Head, now: Timestamp) -> ServiceRun {
     use ServiceState as S;
-    if before.state == S::Returning
-        && let Some(still) = still_returning(before, head, now)
-    {
-        return still;
+    if before.unreturned && is_unbegun(before, head) {
+        return before.clone();
+    }
+    if before.state == S::Returning && is_unbegun(before, head) {
+        return still_returning(before, head, now);
     }
     let by_a_person = head.rollback.as_ref().is_some_and(|rollback| rollback.trigger.is_a_persons());
     let state = match head.phase {
@@ -149,19 +152,20 @@ fn outcome(before: &ServiceRun, head: &Head, now: Timestamp) -> ServiceRun {
 /// How long a service may be asked to return before that counts as having failed.
 const RETURN_SECONDS: i64 = 900;
 
-/// A service that was asked to return, as long as its rollback has not begun: what was seen before is no news.
-fn still_returning(before: &ServiceRun, head: &Head, now: Timestamp) -> Option<ServiceRun> {
+/// Whether a service that was asked to return has not begun to. What was seen before it was asked is no news.
+fn is_unbegun(before: &ServiceRun, head: &Head) -> bool {
     let begun = head.rollback.as_ref().is_some_and(|rollback| rollback.begun_at >= before.since);
-    let waits = matches!(head.phase, Phase::Planned | Phase::Moving | Phase::Halted | Phase::Migrated) && !begun;
-    if !waits {
-        return None;
-    }
+    matches!(head.phase, Phase::Planned | Phase::Moving | Phase::Halted | Phase::Migrated) && !begun
+}
+
+/// A service that was asked to return and has not begun to.
+fn still_returning(before: &ServiceRun, head: &Head, now: Timestamp) -> ServiceRun {
     if now.duration_since(before.since).as_secs() < RETURN_SECONDS {
-        return Some(before.clone());
+        return before.clone();
     }
     let service = &head.service;
     let reason = format!("its rollback has not begun for 15 minutes: crossfade rollback {service} says why");
-    Some(before.turned(ServiceState::Halted, now, reason))
+    ServiceRun { unreturned: true, ..before.turned(ServiceState::Halted, now, reason) }
 }
 
 /// Whether the pause or its end, which the run has asked for, is in the service's journal.

@@ -2,7 +2,7 @@
 
 use super::admission::most_in_flight;
 use super::budget::tolerated;
-use super::decide::{bake_seconds, to_plan};
+use super::decide::{bake_seconds, unplanned};
 use super::head::{FleetHead, RunOutcome, RunState};
 use super::service_run::{Hold, ServiceState};
 use crate::policy::rollout::OnStop;
@@ -109,11 +109,11 @@ fn is_at_rest(policy: &FleetPolicy, fleet: &FleetHead) -> bool {
 
 fn wait(policy: &FleetPolicy, fleet: &FleetHead, closed: Option<&Closed>, now: Timestamp) -> u32 {
     let state = |state| fleet.count(|other| other == state) > 0;
-    let in_flight = fleet.count(ServiceState::is_in_flight) > 0;
+    let most = if fleet.count(ServiceState::is_in_flight) > 0 { MOVING_SECONDS } else { RESTING_SECONDS };
     if state(ServiceState::Starting) {
         return STARTING_SECONDS;
     }
-    if closed.is_none() && !to_plan(policy, fleet).is_empty() {
+    if closed.is_none() && !unplanned(policy, fleet).is_empty() {
         return 1;
     }
     let until = |at: Timestamp, most: u32| {
@@ -122,10 +122,10 @@ fn wait(policy: &FleetPolicy, fleet: &FleetHead, closed: Option<&Closed>, now: T
     };
     if let Some(since) = fleet.baking_since.filter(|_| fleet.state == RunState::Running) {
         let seconds = i64::from(bake_seconds(policy, fleet));
-        return until(since + jiff::SignedDuration::from_secs(seconds), BAKING_SECONDS);
+        return until(since + jiff::SignedDuration::from_secs(seconds), BAKING_SECONDS.min(most));
     }
-    if in_flight {
-        return MOVING_SECONDS;
+    if most == MOVING_SECONDS {
+        return most;
     }
     match (fleet.state, closed) {
         (RunState::Running, Some(closed)) => closed.until.map_or(RESTING_SECONDS, |at| {

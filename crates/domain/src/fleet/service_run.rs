@@ -162,9 +162,15 @@ pub struct ServiceRun {
     /// Why it is where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When what made it fail began.
+    /// When its last failure began. It counts until the service migrates, or a person takes it out of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Timestamp>,
+    /// Whether the run was resumed after that failure was recorded, so it no longer stops the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pardoned: bool,
+    /// Whether it was asked to return, and its rollback did not begin.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unreturned: bool,
     /// Whether the fleet holds it.
     #[serde(default, skip_serializing_if = "Hold::is_none")]
     pub hold: Hold,
@@ -185,6 +191,8 @@ impl ServiceRun {
             moved: false,
             reason: None,
             failed_at: None,
+            pardoned: false,
+            unreturned: false,
             hold: Hold::None,
             size: None,
         }
@@ -193,7 +201,13 @@ impl ServiceRun {
     /// The same service in another state, for a reason.
     #[must_use]
     pub fn turned(&self, state: ServiceState, since: Timestamp, reason: impl Into<String>) -> Self {
-        let failed_at = if state.has_failed() { self.failed_at.or(Some(since)) } else { None };
-        Self { state, since, reason: Some(reason.into()), failed_at, ..self.clone() }
+        let fails_anew = state.has_failed() && !self.state.has_failed();
+        let failed_at = match state {
+            ServiceState::Migrated | ServiceState::Skipped => None,
+            _ if fails_anew => Some(since),
+            _ => self.failed_at,
+        };
+        let pardoned = self.pardoned && failed_at.is_some() && !fails_anew;
+        Self { state, since, reason: Some(reason.into()), failed_at, pardoned, unreturned: false, ..self.clone() }
     }
 }

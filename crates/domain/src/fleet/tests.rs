@@ -1,0 +1,10 @@
+//! A run of a fleet, look by look, on hand-made heads.
+
+mod admission;
+mod budget;
+mod commands;
+mod fixture;
+mod looks;
+mod observing;
+mod outlooks;
+mod waves;
