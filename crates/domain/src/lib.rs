@@ -14,6 +14,7 @@
 //! | `rollback` | the way back: who may begin it, even of a halted migration; when it is withheld; what a route gets |
 //! | `settle` | how long a rollback waits before it looks again |
 //! | `journal` | heads, events, and which event may follow in which phase |
+//! | `windows` | when traffic may be raised, and when not: open hours, freezes, change calendars |
 //! | `names` | services, migrations and ARNs, parsed once |
 //!
 //! **Invariant:** nothing here is async, reads a clock or the environment, or knows that AWS has an SDK. Everything
@@ -35,3 +36,4 @@ pub mod rollback;
 pub mod routing;
 pub mod settle;
 pub mod weight;
+pub mod windows;
