@@ -120,5 +120,6 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         targets_timeout_seconds: 600,
         hooks: Hooks::default(),
         gates: Gates::default(),
+        windows: None,
     }
 }

@@ -4,7 +4,8 @@
 //! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 2, `judge` true, no `minBake`,
 //! no `newHealthyShare`,
 //! `onInconclusive` advance, `onNoTraffic` hold, `onDrift` halt, `oldHealthyShare` 70, `slice` 60s, `maxHold` 4h,
-//! `targetsTimeout` 15m. A service's field replaces the default as a whole, but hooks and gates are merged one by one.
+//! `targetsTimeout` 15m. A service's field replaces the default as a whole, but hooks and gates are merged one by one,
+//! and its windows replace those of the fleet.
 //! `{service}` in an alarm's name is the service's name.
 
 mod after;
@@ -17,6 +18,7 @@ mod schedule;
 mod schema;
 mod settings;
 mod targets;
+mod windows;
 
 pub use duration::{parse as parsed_duration, written as written_duration};
 pub use judging::{Judging, judging};
@@ -28,6 +30,7 @@ use crate::policy::problem::Problems;
 use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::rollout::Rollout;
 use crate::policy::service_policy::{FleetPolicy, ServicePolicy};
+use crate::windows::Windows;
 use serde_json::Value;
 use settings::{SETTING_FIELDS, Settings};
 
@@ -35,9 +38,9 @@ use settings::{SETTING_FIELDS, Settings};
 pub const POLICY_VERSION: u32 = 1;
 
 /// The fields of a fleet's policy.
-const FLEET_FIELDS: [&str; 5] = ["version", "fleet", "rollout", "defaults", "services"];
+const FLEET_FIELDS: [&str; 6] = ["version", "fleet", "rollout", "windows", "defaults", "services"];
 /// The fields that only a service has; the others may be in `defaults` too.
-const OWN_FIELDS: [&str; 5] = ["name", "after", "risk", "oldTargetGroups", "newTargets"];
+const OWN_FIELDS: [&str; 6] = ["name", "after", "risk", "oldTargetGroups", "newTargets", "windows"];
 
 fn service_fields() -> Vec<&'static str> {
     OWN_FIELDS.into_iter().chain(SETTING_FIELDS).collect()
@@ -101,7 +104,7 @@ pub fn decode_service(document: &Value) -> Result<ServicePolicy, Problems> {
 
 /// One service's policy somewhere in a document.
 pub(crate) fn read_service(reader: &mut Reader, place: &Place<'_>) -> Option<ServicePolicy> {
-    let policy = service(reader, place, &Settings::default()).1;
+    let policy = service(reader, place, &Settings::default(), None).1;
     if let Some(policy) = &policy
         && policy.after.contains(&policy.name)
     {
@@ -122,6 +125,7 @@ fn fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
     let name =
         reader.required(&object, "fleet", "the fleet's name").and_then(|place| reader.text(&place, "the fleet's name"));
     let rollout = object.get("rollout").map_or_else(Rollout::default, |place| rollout::rollout(reader, &place));
+    let windows = object.get("windows").and_then(|place| windows::windows(reader, &place));
     let defaults = match object.get("defaults") {
         Some(place) => match reader.object(&place, &SETTING_FIELDS, "an object") {
             Some(defaults) => settings::read(reader, &defaults),
@@ -139,7 +143,7 @@ fn fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
     let mut names = Vec::new();
     let mut services = Vec::new();
     for item in items.iter().flatten() {
-        let (name, policy) = service(reader, item, &defaults);
+        let (name, policy) = service(reader, item, &defaults, windows.as_ref());
         names.push((item.path.clone(), name));
         services.push(policy);
     }
@@ -180,6 +184,7 @@ fn service(
     reader: &mut Reader,
     place: &Place<'_>,
     defaults: &Settings,
+    of_fleet: Option<&Windows>,
 ) -> (Option<ServiceName>, Option<ServicePolicy>) {
     let what = "a service's policy with name, oldTargetGroups and newTargets";
     let Some(object) = reader.object(place, &service_fields(), what) else { return (None, None) };
@@ -192,12 +197,17 @@ fn service(
     let new_targets = reader
         .required(&object, "newTargets", "one of binding, instances, ips")
         .and_then(|place| targets::new_targets(reader, &place));
+    let own_windows = object.get("windows").map(|place| windows::windows(reader, &place));
+    let windows = own_windows.unwrap_or_else(|| of_fleet.cloned());
     let own = settings::read(reader, &object);
     let settings = own.over(defaults);
     settings.check_gates(reader, &object.path_of("gates"));
     let policy = (|| {
         let name = name.clone()?;
         let settings = settings.complete(&name);
+        if let Some(windows) = &windows {
+            windows::check_bakes(reader, &object.path_of("schedule"), windows, &settings.schedule);
+        }
         Some(ServicePolicy {
             after: after?,
             risk: risk.unwrap_or_default(),
@@ -222,6 +232,7 @@ fn service(
             targets_timeout_seconds: settings.targets_timeout_seconds,
             hooks: settings.hooks,
             gates: settings.gates,
+            windows,
             name,
         })
     })();

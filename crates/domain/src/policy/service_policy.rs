@@ -5,6 +5,7 @@ use crate::names::ServiceName;
 use crate::policy::gates::Gates;
 use crate::policy::rollout::{Risk, Rollout};
 use crate::weight::Weight;
+use crate::windows::Windows;
 use serde::{Deserialize, Serialize};
 
 /// A policy for all services of a fleet, decoded and complete.
@@ -85,6 +86,9 @@ pub struct ServicePolicy {
     /// Which gates only observe.
     #[serde(default, skip_serializing_if = "Gates::is_default")]
     pub gates: Gates,
+    /// When traffic may be raised; at any time where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Windows>,
 }
 
 impl ServicePolicy {

@@ -4,7 +4,7 @@ use super::hook_name::HOOK_PREFIX;
 use super::schedule::{MOST_STEPS, NAMES};
 use super::settings::{GUARD_ALARMS, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
 use super::targets::FAMILIES;
-use super::{POLICY_VERSION, gates, judging, rollout};
+use super::{POLICY_VERSION, gates, judging, rollout, windows};
 use serde_json::{Value, json};
 
 /// The JSON Schema (draft 2020-12) of the document that `decode_fleet` reads. `$defs.service` is the schema of the
@@ -20,6 +20,7 @@ pub fn policy_schema() -> Value {
             "version": { "const": POLICY_VERSION, "description": "Version of this format; 1 if left out." },
             "fleet": { "type": "string", "minLength": 1, "description": "The fleet's name." },
             "rollout": rollout::schema(),
+            "windows": { "$ref": "#/$defs/windows" },
             "defaults": {
                 "type": "object",
                 "description": "What holds for every service that does not say otherwise.",
@@ -38,6 +39,7 @@ pub fn policy_schema() -> Value {
                 ],
             },
             "step": step(),
+            "windows": windows::schema(),
             "port": { "type": "integer", "minimum": 1, "maximum": 65535 },
             "hook": { "type": "string", "pattern": format!("^{HOOK_PREFIX}[A-Za-z0-9_-]+$"), "maxLength": 64 },
             "texts": {
@@ -61,6 +63,7 @@ fn service() -> Value {
             "description": "Names or ARNs, one for each load balancer that the service is on.",
         },
         "newTargets": new_targets(),
+        "windows": { "$ref": "#/$defs/windows" },
     });
     if let (Value::Object(all), Value::Object(own)) = (&mut properties, own) {
         all.extend(own);
@@ -225,6 +228,7 @@ mod tests {
     use crate::policy::document::schedule::STEP_FIELDS;
     use crate::policy::document::settings::{HOOK_FIELDS, SETTING_FIELDS};
     use crate::policy::document::targets::{BINDING_FIELDS, FIELDS, INSTANCE_FIELDS, IP_FIELDS};
+    use crate::policy::document::windows::{FREEZE_FIELDS, OPEN_FIELDS, WINDOWS_FIELDS};
     use crate::policy::document::{FLEET_FIELDS, service_fields};
 
     #[test]
@@ -244,6 +248,9 @@ mod tests {
         check("/properties/rollout", &ROLLOUT_FIELDS);
         check("/properties/rollout/properties/stopWhen", &STOP_WHEN_FIELDS);
         check("/properties/rollout/properties/maxNewShare", &MAX_NEW_SHARE_FIELDS);
+        check("/$defs/windows", &WINDOWS_FIELDS);
+        check("/$defs/windows/properties/open/items", &OPEN_FIELDS);
+        check("/$defs/windows/properties/freeze/items", &FREEZE_FIELDS);
         check("/properties/defaults", &SETTING_FIELDS);
         check("/$defs/service", &service_fields());
         check("/$defs/step", &STEP_FIELDS);
