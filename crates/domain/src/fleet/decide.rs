@@ -17,12 +17,13 @@ use super::budget::breaker;
 use super::event::FleetEvent;
 use super::head::{FleetHead, RunOutcome, RunState};
 use super::observe::{Untraced, observe};
-use super::outlook::{Closed, Outlook, outlook};
+use super::outlook::{Outlook, outlook};
 use super::service_run::{Hold, ServiceRun, ServiceState, Size};
 use crate::journal::{Head, Phase};
 use crate::names::{LoadBalancerArn, ServiceName};
 use crate::policy::rollout::OnStop;
 use crate::policy::service_policy::FleetPolicy;
+use crate::windows::Closed;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 

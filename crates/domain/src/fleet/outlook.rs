@@ -7,18 +7,10 @@ use super::head::{FleetHead, RunOutcome, RunState};
 use super::service_run::{Hold, ServiceState};
 use crate::policy::rollout::OnStop;
 use crate::policy::service_policy::FleetPolicy;
+use crate::windows::Closed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
-
-/// When windows or freezes forbid a start, until when and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closed {
-    /// When it opens, where that is known.
-    pub until: Option<Timestamp>,
-    /// `closed until Mon 09:30 Europe/Madrid (freeze: year end)`.
-    pub why: String,
-}
 
 /// What the machine does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -46,13 +46,6 @@ impl PlanRequest {
     }
 }
 
-impl PlanRequest {
-    /// A request for nothing but the plan of a service.
-    pub fn dry_run(service: &ServiceName) -> Self {
-        Self { service: service.clone(), policy: None, dry_run: true, resume: None }
-    }
-}
-
 /// How a halted migration continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ResumeRequest {

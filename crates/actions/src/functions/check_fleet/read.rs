@@ -15,7 +15,9 @@ use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::names::{LoadBalancerArn, ServiceName};
 use crossfade_domain::policy::request::PlanRequest;
 use crossfade_domain::policy::service_policy::FleetPolicy;
+use crossfade_domain::windows::{Calendars, Closed};
 use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Target groups that a load balancer takes; AWS does not raise it.
@@ -34,9 +36,24 @@ pub(super) async fn read(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead)
     }
     if fleet.state == RunState::Running {
         seen.service_alarms = service_alarms(ports, policy, fleet).await?;
+        seen.closed = closed(ports, policy, fleet);
         plans(ports, policy, fleet, &mut seen).await?;
     }
     Ok(seen)
+}
+
+/// Why nothing may start now, where no service that waits may; by the one that may start first. A single service with
+/// windows of its own waits for them in its own machine.
+fn closed(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead) -> Option<Closed> {
+    let now = ports.clock.now();
+    let waiting = policy.services.iter().filter(|service| fleet.state_of(&service.name) == ServiceState::Waiting);
+    let mut closed = Vec::new();
+    for service in waiting {
+        let bake = service.schedule.steps.first().map_or(0, |step| step.bake_seconds);
+        let windows = service.windows.as_ref()?;
+        closed.push(windows.fits(&Calendars::default(), now, bake).err()?);
+    }
+    closed.into_iter().min_by_key(|closed| closed.until.unwrap_or(Timestamp::MAX))
 }
 
 /// How the executions ended that are in no head.

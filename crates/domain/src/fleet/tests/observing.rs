@@ -151,7 +151,7 @@ fn a_start_that_was_lost_is_made_again_under_the_same_name() {
 /// Invariant 16: what allowed a start once may forbid it now.
 #[test]
 fn a_start_that_was_lost_is_not_made_up_for_while_it_is_closed_or_held() {
-    let closed = crate::fleet::outlook::Closed { until: None, why: "closed".into() };
+    let closed = crate::windows::Closed { until: None, why: "closed".into() };
     let mut run = run();
     run.look();
     run.look();

@@ -1,9 +1,10 @@
 use super::fixture::{Run, at, name, policy};
 use crate::fleet::command::FleetCommand as C;
-use crate::fleet::outlook::{Closed, FleetStep};
+use crate::fleet::outlook::FleetStep;
 use crate::fleet::service_run::ServiceState as S;
 use crate::journal::Trigger;
 use crate::policy::rollout::{FailureBudget, StopWhen};
+use crate::windows::Closed;
 use jiff::SignedDuration;
 
 fn closed(run: &Run, for_seconds: i64) -> Closed {
