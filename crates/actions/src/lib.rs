@@ -6,6 +6,7 @@
 //! | `operator` | what the command line asks for |
 //! | `migration` | what every step does to its migration: own it, write the journal, halt, call hooks |
 //! | `reads` | what decisions are made from, as it is read from the world |
+//! | `conducting` | runs of fleets: what is stored of them, and who conducts them |
 //! | `routes` | routes on the way up |
 //! | `rollback` | the way back |
 //! | `ports` | what an action may ask of the world |
@@ -19,6 +20,7 @@
 //! **Invariant:** an action knows the world only through `ports`; no SDK type crosses them.
 
 mod answer;
+mod conducting;
 pub mod error;
 pub mod functions;
 pub mod metric_math;

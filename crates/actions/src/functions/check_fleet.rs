@@ -5,26 +5,22 @@ mod look;
 mod orders;
 mod read;
 
-use crate::error::{ActionError, Doing as _};
+use crate::conducting::{head_of, is_conducted, name_of, policy_of, record};
+use crate::error::ActionError;
 use crate::payload::Fields;
-use crate::ports::{ExecutionStatus, FleetWriteError, LedgerError, Ports};
+use crate::ports::Ports;
 use crossfade_domain::fleet::command::{FleetCommand, Taken};
 use crossfade_domain::fleet::cursor::FleetCursor;
 use crossfade_domain::fleet::event::FleetEvent;
 use crossfade_domain::fleet::head::{FLEET_VERSION, FleetHead, RunState};
 use crossfade_domain::fleet::outlook::FleetStep;
 use crossfade_domain::fleet::request::{FleetRequest, decode_fleet_request};
-use crossfade_domain::policy::document::decode_fleet;
-use crossfade_domain::policy::problem::did_you_mean;
-use crossfade_domain::policy::service_policy::FleetPolicy;
 use serde_json::Value;
 
 /// The most looks of one execution: each is nine events of its history, which holds 25,000.
 pub const MOST_LOOKS: u32 = 2_000;
 /// How often a look that lost a race for the head is tried again.
 const TRIES: u32 = 5;
-/// Seconds for which an execution may be unknown: who continues a run records the ARN before it starts it.
-const MISSING_SECONDS: i64 = 120;
 
 /// One look at a fleet. `{"cursor": <the execution's input, or the last answer>, "execution": "<arn>"}`.
 ///
@@ -156,16 +152,6 @@ fn who(request: &FleetRequest, execution: &str) -> String {
     request.reason.as_ref().map_or_else(|| who.clone(), |reason| format!("{who}: {reason}"))
 }
 
-/// Whether the execution that conducts a run still does.
-pub(crate) async fn is_conducted(ports: &Ports, head: &FleetHead) -> Result<bool, ActionError> {
-    let status = ports.executions.status(&head.execution).await;
-    Ok(match status.doing(|| format!("reading the status of the conductor of {}", head.fleet))? {
-        ExecutionStatus::Running => true,
-        ExecutionStatus::Missing => ports.clock.now().duration_since(head.conducted_since).as_secs() < MISSING_SECONDS,
-        ExecutionStatus::Succeeded | ExecutionStatus::Stopped { .. } | ExecutionStatus::Dead { .. } => false,
-    })
-}
-
 /// The answer of an execution that does not conduct.
 fn elsewhere(head: &FleetHead) -> FleetCursor {
     let conductor = name_of(&head.execution);
@@ -186,47 +172,4 @@ fn cursor(head: &FleetHead, verdict: FleetStep, wait_seconds: u32, reason: Strin
         looks,
         changes: Vec::new(),
     }
-}
-
-/// The name of an execution.
-fn name_of(execution: &str) -> &str {
-    execution.rsplit(':').next().unwrap_or_default()
-}
-
-/// Records events that follow on `head`, and returns the head that they lead to; none where the stored head is no
-/// longer `before`.
-pub(crate) async fn record(
-    ports: &Ports,
-    before: Option<&FleetHead>,
-    head: &FleetHead,
-    events: Vec<FleetEvent>,
-) -> Result<Option<FleetHead>, ActionError> {
-    let entry = head.next_entry(events, ports.clock.now());
-    let after = head.apply(&entry);
-    match ports.fleets.record_fleet(before, &entry, &after).await {
-        Ok(()) => Ok(Some(after)),
-        Err(FleetWriteError::Moved(_)) => Ok(None),
-        Err(FleetWriteError::Ledger(error)) => {
-            Err::<_, LedgerError>(error).doing(|| format!("writing the journal of fleet {}", head.fleet))
-        }
-    }
-}
-
-async fn head_of(ports: &Ports, fleet: &str) -> Result<Option<FleetHead>, ActionError> {
-    ports.fleets.fleet(fleet).await.doing(|| format!("reading the head of fleet {fleet}"))
-}
-
-/// The stored policy of a fleet, or what is wrong with it.
-pub(crate) async fn policy_of(ports: &Ports, fleet: &str) -> Result<Result<FleetPolicy, String>, ActionError> {
-    let stored = ports.ledger.policies().await.doing(|| "reading the stored policies")?;
-    let names = stored.iter().map(|(name, _)| name.as_str());
-    let Some((_, document)) = stored.iter().find(|(name, _)| name == fleet) else {
-        if stored.is_empty() {
-            return Ok(Err("no policy is stored; apply one: crossfade apply policy.yaml".to_owned()));
-        }
-        let known: Vec<&str> = names.clone().collect();
-        let near = did_you_mean(fleet, names);
-        return Ok(Err(format!("no policy of fleet {fleet:?} is stored{near}; there are {}", known.join(", "))));
-    };
-    Ok(decode_fleet(document).map_err(|problems| format!("the stored policy of fleet {fleet} is wrong: {problems}")))
 }

@@ -1,5 +1,9 @@
-//! `react-to-alarm`: an alarm's event rolls back, at once, the migrations that the alarm guards.
+//! `react-to-alarm`: an alarm's event rolls back, at once, the migrations that the alarm guards, and wakes the fleets
+//! that it stops.
 
+mod fleets;
+
+use self::fleets::stop_fleets;
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
 use crate::migration::write_journal::observe;
@@ -35,6 +39,9 @@ const REASON_CHARACTERS: usize = 300;
 /// Returns `{"alarm", "state", "services":
 /// [{"service", "migration"?, "did", "execution"?}]}`.
 ///
+/// A fleet that the alarm stops gets a new conductor, which looks at once and finds the alarm firing; the answer has it
+/// under `fleets`.
+///
 /// Where the policy lets the alarms only observe, it records what it would have done, and moves nothing.
 ///
 /// When the table does not answer, it finds the new groups by the tags that name the alarm and removes them from every
@@ -68,10 +75,22 @@ pub async fn react_to_alarm(ports: &Ports, event: &Value) -> Result<Value, Actio
             Err(error) => _ = failure.get_or_insert(error),
         }
     }
+    // Last, since no route waits for a fleet.
+    let fleets = match stop_fleets(ports, &change.alarm).await {
+        Ok(fleets) => fleets,
+        Err(error) => {
+            failure.get_or_insert(error);
+            Vec::new()
+        }
+    };
+    let mut report = json!({"alarm": change.alarm, "state": change.state, "services": reports});
+    if !fleets.is_empty() {
+        report["fleets"] = json!(fleets);
+    }
     match failure {
         // The asynchronous invocation is repeated, and what was done is found done.
         Some(error) => Err(error),
-        None => Ok(json!({"alarm": change.alarm, "state": change.state, "services": reports})),
+        None => Ok(report),
     }
 }
 

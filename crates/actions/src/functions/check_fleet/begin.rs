@@ -1,6 +1,7 @@
 //! Begins a run: its waves, by what is in the policy and by the requests of the day before.
 
-use super::{Entered, record, who};
+use super::{Entered, who};
+use crate::conducting::record;
 use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
 use crossfade_domain::fleet::event::FleetEvent;

@@ -1,6 +1,7 @@
 //! One look: read, decide, record, do.
 
-use super::{MOST_LOOKS, TRIES, cursor, elsewhere, head_of, orders, policy_of, read, record};
+use super::{MOST_LOOKS, TRIES, cursor, elsewhere, orders, read};
+use crate::conducting::{head_of, policy_of, record};
 use crate::error::ActionError;
 use crate::ports::Ports;
 use crossfade_domain::fleet::cursor::FleetCursor;

@@ -4,11 +4,10 @@
 //! sweep. What waits for one is the next wave, and what a person has asked of the fleet.
 
 use super::CALL_WITHIN;
+use crate::conducting::{is_conducted, name_of, replace_conductor};
 use crate::error::{ActionError, Doing as _};
-use crate::functions::check_fleet::{is_conducted, record};
 use crate::ports::{ExecutionStatus, Ports};
 use crate::reads::deadline::within;
-use crossfade_domain::fleet::event::FleetEvent;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use serde_json::{Value, json};
 
@@ -45,23 +44,10 @@ async fn continue_fleet(ports: &Ports, head: &FleetHead) -> Result<String, Actio
         }
         _ => {}
     }
-    let (machine, name) = head.execution.rsplit_once(':').unwrap_or_default();
-    let execution = format!("{machine}:{}", successor(head));
-    let why = format!("execution {name} conducts it no more");
-    let conducted = FleetEvent::Conducted { execution: execution.clone(), why };
-    if record(ports, Some(head), head, vec![conducted]).await?.is_none() {
+    let why = format!("execution {} conducts it no more", name_of(&head.execution));
+    let Some(execution) = replace_conductor(ports, head, why).await? else {
         return Ok("nothing: its head has moved on".to_owned());
-    }
-    let started = ports.executions.start_conductor(&head.fleet, &execution).await;
-    started.doing(|| format!("starting the conductor of {}", head.fleet))?;
+    };
     tracing::warn!(fleet = head.fleet, execution, "a run that nobody conducted goes on");
     Ok(format!("started {execution}"))
-}
-
-/// The name of the next conductor's execution.
-fn successor(head: &FleetHead) -> String {
-    let fits = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
-    let fleet: String =
-        head.fleet.chars().map(|character| if fits(character) { character } else { '-' }).take(40).collect();
-    format!("{fleet}-{}-{}", head.since.as_second(), head.generation + 1)
 }
