@@ -5,12 +5,15 @@ mod definition;
 
 use crate::repository::{names_in, pascal_case, read, root};
 use crossfade_actions::error::ErrorClass;
+use crossfade_domain::fleet::outlook::FleetStep;
+use crossfade_domain::fleet::request::decode_fleet_request;
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::policy::request::decode_request;
 use definition::{Machine, Retrier, State};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+const FLEET: &str = "migrate-fleet";
 const MIGRATE: &str = "migrate-service";
 const ROLL_BACK: &str = "roll-back-service";
 /// States whose function is not the one they are named after, because one function has two uses.
@@ -43,7 +46,12 @@ fn machine(name: &str) -> Machine {
 }
 
 fn machines() -> impl Iterator<Item = (&'static str, Machine)> {
-    [MIGRATE, ROLL_BACK].into_iter().map(|name| (name, machine(name)))
+    [FLEET, MIGRATE, ROLL_BACK].into_iter().map(|name| (name, machine(name)))
+}
+
+/// The machines that move one service.
+fn machines_of_a_service() -> impl Iterator<Item = (&'static str, Machine)> {
+    machines().filter(|(name, _)| *name != FLEET)
 }
 
 /// What can be reached from a state, without the arrows that `leave_out` names.
@@ -67,7 +75,7 @@ fn ends_reachable<'a>(machine: &'a Machine, from: &'a str, leave_out: &[(&str, &
 fn every_machine_of_the_folder_is_checked_here() {
     let mut found = names_in("statemachine");
     found.retain(|name| !["README.md", "inputs", "tools"].contains(&name.as_str()));
-    assert_eq!(found, [MIGRATE, ROLL_BACK].map(|name| format!("{name}.asl.json")));
+    assert_eq!(found, [FLEET, MIGRATE, ROLL_BACK].map(|name| format!("{name}.asl.json")));
 }
 
 #[test]
@@ -133,7 +141,7 @@ fn every_task_invokes_the_function_it_is_named_after() {
 
 #[test]
 fn a_hook_is_the_function_that_the_cursor_names_and_its_answer_replaces_nothing() {
-    for (name, machine) in machines() {
+    for (name, machine) in machines_of_a_service() {
         let hooks: Vec<_> = machine.tasks().filter(|(state, _)| HOOKS.contains(state)).collect();
         assert!(!hooks.is_empty(), "{name}");
         for (state, task) in hooks {
@@ -267,6 +275,8 @@ fn every_error_is_caught_and_leads_to_a_rollback_or_out_of_one_to_halted() {
             assert_eq!(last.error_equals, ["States.ALL"], "{name}: {state}");
             assert!(task.catch.iter().all(|catcher| catcher.result_path == "$.error"), "{name}: {state}");
             let expected = match state {
+                // It moves no traffic, and what moves has machines of its own.
+                "Check fleet" => "Not conducted",
                 // It halts with the routes at their baselines, which only the second look can say.
                 "Call hook after rollback" => "Verify rollback",
                 _ if PATIENT.contains(&state) => "Rollback failed",
@@ -311,11 +321,18 @@ fn every_branch_is_on_a_verdict_that_exists_and_nothing_unknown_leads_to_a_succe
             }
             for rule in &choice.choices {
                 assert_eq!((rule.variable.as_str(), rule.is_present), ("$.verdict", None), "{name}: {state_name}");
-                serde_json::from_value::<NextStep>(rule.string_equals.as_deref().into())
-                    .unwrap_or_else(|error| panic!("{name}: {state_name}: {error}"));
+                let verdict = Value::from(rule.string_equals.as_deref());
+                let known = match name {
+                    FLEET => serde_json::from_value::<FleetStep>(verdict).map(|_| ()),
+                    _ => serde_json::from_value::<NextStep>(verdict).map(|_| ()),
+                };
+                known.unwrap_or_else(|error| panic!("{name}: {state_name}: {error}"));
             }
-            let inside_a_rollback = ["Rollback verdict?", "Verified?"].contains(&state_name.as_str());
-            let expected = if inside_a_rollback { "Rollback failed" } else { "Roll back" };
+            let expected = match state_name.as_str() {
+                "Rollback verdict?" | "Verified?" => "Rollback failed",
+                _ if name == FLEET => "Not conducted",
+                _ => "Roll back",
+            };
             assert_eq!(choice.default, expected, "{name}: {state_name}");
         }
     }
@@ -384,6 +401,9 @@ fn success_is_reached_only_by_the_word_of_the_function_that_did_it() {
     check(MIGRATE, "Migrated", &[("Planned?", "migrated"), ("Finished?", "migrated")]);
     check(MIGRATE, "Planned", &[("Planned?", "planned")]);
     check(ROLL_BACK, "Rolled back", &[("Verified?", "rolledBack")]);
+    check(FLEET, "Migrated", &[("Verdict?", "migrated")]);
+    check(FLEET, "Conducted elsewhere", &[("Verdict?", "elsewhere")]);
+    check(FLEET, "Continued", &[("Verdict?", "continued")]);
     assert!(
         matches!(machine(MIGRATE).state("Rolled back"), State::Fail(_)),
         "a pipeline must not go on after a rollback"
@@ -392,7 +412,7 @@ fn success_is_reached_only_by_the_word_of_the_function_that_did_it() {
 
 #[test]
 fn no_rollback_ends_without_settling_and_a_second_look() {
-    for (name, machine) in machines() {
+    for (name, machine) in machines_of_a_service() {
         let without_a_second_look = [("Verify rollback", "done")];
         let ends = ends_reachable(&machine, "Roll back", &without_a_second_look);
         assert_eq!(ends, ["Halted", "Refused"], "{name}: {ends:?}");
@@ -412,6 +432,49 @@ fn a_rollback_that_somebody_else_does_settles_first_and_one_that_a_person_asks_f
     assert!(by_hand.get("waitSeconds").is_none(), "{by_hand}");
 }
 
+/// Where a verdict of the conductor leads. A new one does not compile here before it has a place.
+fn follows(step: FleetStep) -> &'static str {
+    match step {
+        FleetStep::Wait => "Wait",
+        FleetStep::Migrated => "Migrated",
+        FleetStep::Elsewhere => "Conducted elsewhere",
+        FleetStep::Continued => "Continued",
+        FleetStep::Incomplete => "Incomplete",
+        FleetStep::Stopped => "Stopped",
+        FleetStep::Aborted => "Aborted",
+        FleetStep::Returned => "Returned",
+        FleetStep::Refused => "Refused",
+    }
+}
+
+#[test]
+fn every_verdict_of_the_conductor_has_an_arrow_and_each_end_is_named_after_it() {
+    let machine = machine(FLEET);
+    let State::Choice(choice) = machine.state("Verdict?") else { panic!("Verdict? is no choice") };
+    for (why, next) in machine.state("Verdict?").arrows().iter().filter(|(why, _)| *why != "anything else") {
+        let step: FleetStep = serde_json::from_value((*why).into()).unwrap();
+        assert_eq!(follows(step), *next);
+    }
+    let ends: BTreeSet<&str> = machine.ends().collect();
+    let led_to: BTreeSet<&str> = choice.choices.iter().map(|rule| rule.next.as_str()).collect();
+    let not_led_to: Vec<_> = ends.difference(&led_to).collect();
+    assert_eq!(not_led_to, [&"Conductor failed"]);
+    assert_eq!(led_to.difference(&ends).collect::<Vec<_>>(), [&"Wait"]);
+}
+
+#[test]
+fn invariant_15_the_conductors_machine_calls_nothing_that_moves_traffic() {
+    let machine = machine(FLEET);
+    let tasks: Vec<&str> = machine.tasks().map(|(name, _)| name).collect();
+    assert_eq!(tasks, ["Check fleet"], "a migration has a machine of its own, so that it dies with no conductor");
+    assert!(machine.states.0.iter().all(|(_, state)| !matches!(state, State::Map(_))), "no migration is nested");
+    assert_eq!(ends_reachable(&machine, "Not conducted", &[]), ["Conductor failed"]);
+    let State::Fail(_) = machine.state("Conductor failed") else { panic!("it must not look like an end of the fleet") };
+    let State::Wait(wait) = machine.state("Wait") else { panic!("Wait is no wait") };
+    assert_eq!(wait.seconds_path, "$.waitSeconds");
+    assert_eq!(machine.state("Wait").arrows(), [("waited", "Check fleet")]);
+}
+
 #[test]
 fn every_end_tells_its_name_and_a_cause() {
     for (name, machine) in machines() {
@@ -419,7 +482,8 @@ fn every_end_tells_its_name_and_a_cause() {
             let State::Fail(fail) = machine.state(end) else { continue };
             assert_eq!(fail.cause_path, "$.reason", "{name}: {end}");
             match end {
-                "Refused" => assert_eq!(fail.error_path.as_deref(), Some("$.error"), "{name}"),
+                "Refused" if name != FLEET => assert_eq!(fail.error_path.as_deref(), Some("$.error"), "{name}"),
+                "Conductor failed" => assert_eq!(fail.error.as_deref(), Some("ConductorFailed"), "{name}"),
                 "Rolled back" => assert_eq!(fail.error.as_deref(), Some("RolledBack"), "{name}"),
                 _ => assert_eq!(fail.error.as_deref(), Some(end), "{name}"),
             }
@@ -453,8 +517,12 @@ fn the_inputs_are_ready_to_be_pasted_into_the_console() {
     assert!(names.len() >= 4, "{names:?}");
     for name in names {
         let input: Value = serde_json::from_str(&read(format!("statemachine/inputs/{name}"))).unwrap();
-        assert!(input["service"].is_string(), "{name}: {input}");
-        if name != "roll-back.json" {
+        if name.starts_with("fleet-") {
+            decode_fleet_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        } else {
+            assert!(input["service"].is_string(), "{name}: {input}");
+        }
+        if !name.starts_with("fleet-") && name != "roll-back.json" {
             decode_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         }
         assert!(read("statemachine/README.md").contains(&format!("(inputs/{name})")), "{name} is not in the README");

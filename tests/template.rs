@@ -11,9 +11,13 @@ use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::{Mapping, Value};
 use std::collections::BTreeSet;
 
-const MACHINES: [&str; 2] = ["migrate-service", "roll-back-service"];
-/// The functions that may start a rollback by starting its machine.
-const STARTERS: [&str; 2] = ["react-to-alarm", "sweep-migrations"];
+const MACHINES: [&str; 3] = ["migrate-fleet", "migrate-service", "roll-back-service"];
+/// The functions that may start a machine, each with the machines.
+const STARTERS: [(&str, &[&str]); 3] = [
+    ("check-fleet", &["migrate-service", "roll-back-service"]),
+    ("react-to-alarm", &["roll-back-service"]),
+    ("sweep-migrations", &["migrate-fleet", "roll-back-service"]),
+];
 /// The functions that a rollback waits for.
 const OF_A_ROLLBACK: [&str; 3] = ["react-to-alarm", "roll-back", "sweep-migrations"];
 
@@ -147,7 +151,7 @@ fn what_rolls_back_has_concurrency_of_its_own_and_nothing_else_has() {
 }
 
 #[test]
-fn every_function_is_told_the_table_and_the_stack_and_a_starter_its_machine() {
+fn every_function_is_told_the_table_and_the_stack_and_a_starter_its_machines() {
     let template = template();
     let shared = at(&template, "Globals.Function.Environment.Variables");
     expect_intrinsic(at(shared, "CROSSFADE_TABLE"), "Ref", "Table");
@@ -156,10 +160,16 @@ fn every_function_is_told_the_table_and_the_stack_and_a_starter_its_machine() {
     assert_eq!(at(shared, "RUST_LOG").as_str(), Some("info"));
     for folder in names_in("functions") {
         let function = resource(&template, &format!("{}Function", pascal_case(&folder)), "AWS::Serverless::Function");
-        let own = at(function, "Properties.Environment.Variables.CROSSFADE_ROLL_BACK_MACHINE");
-        assert_eq!(!own.is_null(), STARTERS.contains(&folder.as_str()), "{folder}");
-        if !own.is_null() {
-            expect_intrinsic(own, "Sub", rights::ROLL_BACK_MACHINE);
+        let started = STARTERS.iter().find(|(starter, _)| *starter == folder).map_or(&[][..], |(_, machines)| machines);
+        // The next conductor of a fleet is started on the machine that the fleet's head names.
+        for (variable, machine) in
+            [("CROSSFADE_MIGRATE_MACHINE", "migrate-service"), ("CROSSFADE_ROLL_BACK_MACHINE", "roll-back-service")]
+        {
+            let own = at(function, &format!("Properties.Environment.Variables.{variable}"));
+            assert_eq!(!own.is_null(), started.contains(&machine), "{folder}: {variable}");
+            if !own.is_null() {
+                expect_intrinsic(own, "Sub", &rights::machine(machine));
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The table: what the functions answer, and which states the machines must then enter.
 
-use super::script::{Answer, Scenario, asks, fails, hook, moved, says, votes};
-use super::{MIGRATE, ROLL_BACK};
+use super::script::{Answer, Scenario, asks, conducts, fails, hook, moved, says, votes};
+use super::{FLEET, MIGRATE, ROLL_BACK};
 use serde_json::json;
 
 const PLAN: &[&str] = &["Plan migration", "Planned?"];
@@ -75,6 +75,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(rollbacks());
     all.extend(hooks());
     all.push(outside_gates());
+    all.extend(fleets());
     all
 }
 
@@ -294,4 +295,56 @@ fn hooks() -> Vec<Scenario> {
             .of_roll_back_service([says("settle"), back(), says("halt")])
             .answer(MOVE, [fails("KafkaIsDown")]),
     ]
+}
+
+/// The conductor's machine: each of its ends, and the looks before it.
+fn fleets() -> Vec<Scenario> {
+    const LOOK: &[&str] = &["Check fleet", "Verdict?"];
+    const WAIT: &[&str] = &["Wait"];
+    let run = |name, states: &[&[&'static str]], error, answers: &[Answer]| {
+        let mut run = scenario(name, states, error);
+        run.machine = FLEET;
+        run.input = json!({ "fleet": "eks-2026" });
+        run.answers.insert("check-fleet", answers.to_vec());
+        run
+    };
+    let ends = |name, verdict, end: &'static str, error| {
+        run(name, &[LOOK, WAIT, LOOK, &[end]], error, &[conducts("wait"), conducts(verdict)])
+    };
+    let mut all = vec![
+        ends("fleet-migrated", "migrated", "Migrated", None),
+        ends("fleet-conducted-elsewhere", "elsewhere", "Conducted elsewhere", None),
+        ends("fleet-continued", "continued", "Continued", None),
+        ends("fleet-incomplete", "incomplete", "Incomplete", Some("Incomplete")),
+        ends("fleet-stopped", "stopped", "Stopped", Some("Stopped")),
+        ends("fleet-aborted", "aborted", "Aborted", Some("Aborted")),
+        ends("fleet-returned", "returned", "Returned", Some("Returned")),
+        run("fleet-refused", &[LOOK, &["Refused"]], Some("Refused"), &[conducts("refused")]),
+        run(
+            "fleet-says-something-new",
+            &[LOOK, &["Not conducted", "Conductor failed"]],
+            Some("ConductorFailed"),
+            &[conducts("somethingNew")],
+        ),
+        run(
+            "fleet-look-fails",
+            &[LOOK, WAIT, &["Check fleet", "Not conducted", "Conductor failed"]],
+            Some("ConductorFailed"),
+            &[conducts("wait"), fails("Denied")],
+        ),
+        run(
+            "fleet-not-understood",
+            &[&["Check fleet", "Not understood", "Refused"]],
+            Some("Refused"),
+            &[fails("InvalidRequest")],
+        ),
+    ];
+    let retried = run(
+        "fleet-look-retried",
+        &[LOOK, WAIT, LOOK, &["Migrated"]],
+        None,
+        &[conducts("wait"), fails("Transient"), fails("Transient"), conducts("migrated")],
+    );
+    all.push(retried);
+    all
 }

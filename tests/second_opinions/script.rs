@@ -47,6 +47,14 @@ pub(super) fn says(verdict: &str) -> Answer {
     Answer::Cursor(cursor)
 }
 
+/// The conductor of a fleet answers with this verdict.
+pub(super) fn conducts(verdict: &str) -> Answer {
+    Answer::Cursor(json!({
+        "version": 1, "fleet": "eks-2026", "run": 1, "verdict": verdict, "waitSeconds": 1, "looks": 1,
+        "reason": format!("because of {verdict}"), "changes": ["users: starting"],
+    }))
+}
+
 /// The function has the machine call the hook of the scripts.
 pub(super) fn hook(point: &str) -> Answer {
     let Answer::Cursor(mut cursor) = says("hook") else { unreachable!("it says a cursor") };

@@ -183,7 +183,7 @@ pub(super) struct Rule {
     pub(super) string_equals: Option<String>,
     #[serde(default)]
     pub(super) is_present: Option<bool>,
-    next: String,
+    pub(super) next: String,
 }
 
 impl Rule {

@@ -65,6 +65,7 @@ fn an_execution_that_dies_starts_the_sweep_and_one_that_succeeds_does_not() {
     };
     for status in ["ABORTED", "FAILED", "TIMED_OUT"] {
         assert!(pattern.matches(&event("crossfade-migrate-service", status)), "{status}");
+        assert!(pattern.matches(&event("crossfade-migrate-fleet", status)), "{status}");
         assert!(!pattern.matches(&event("crossfade-roll-back-service", status)), "no migration names it: {status}");
     }
     for status in ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"] {
@@ -94,7 +95,7 @@ fn an_event_of_another_account_or_region_matches_no_pattern() {
     for (name, rule) in resources(&template, "AWS::Events::Rule") {
         check(name, at(rule, "Properties.EventPattern"));
     }
-    assert_eq!(seen, 3, "alarms, executions, and what the topic is told");
+    assert_eq!(seen, 4, "alarms, executions, and what the topic is told of migrations and of fleets");
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn what_a_rule_cannot_deliver_is_tried_again_and_then_kept() {
             check(name, target);
         }
     }
-    assert_eq!(seen, 4, "alarms, executions, the schedule, and what the topic is told");
+    assert_eq!(seen, 5, "alarms, executions, the schedule, and what the topic is told of migrations and of fleets");
 }
 
 /// An item of the table's stream, as DynamoDB documents it, for a line of the journal.
@@ -156,6 +157,20 @@ fn inserted(change: Option<&str>) -> Json {
         "eventSource": "aws:dynamodb",
         "awsRegion": REGION, "dynamodb": { "NewImage": image, "SequenceNumber": "13021600000000001596893679" }
     })
+}
+
+/// The same for a line of the journal of a fleet's run.
+fn inserted_of_a_fleet(change: Option<&str>) -> Json {
+    let mut event = inserted(None);
+    let image = event.pointer_mut("/dynamodb/NewImage").unwrap();
+    *image = json!({
+        "pk": {"S": "fleet#eks-2026"}, "sk": {"S": "entry#2#00000004"}, "document": {"S": "{}"},
+        "fleet": {"S": "eks-2026"}, "run": {"S": "2"}, "at": {"S": "2026-11-22T21:00:00Z"}, "reason": {"S": "because"}
+    });
+    if let Some(change) = change {
+        image["fleetChange"] = json!({ "S": change });
+    }
+    event
 }
 
 /// `<$.a.b>` replaced by what stands there.
@@ -207,4 +222,45 @@ fn what_changes_is_told_on_the_event_bus_and_the_topic() {
         assert!(rule.matches(&event(change)), "{change}");
     }
     assert!(!rule.matches(&event("shifted")), "a chat is not told of every shift");
+}
+
+#[test]
+fn what_changes_in_a_fleet_is_told_on_the_event_bus_and_the_topic() {
+    let template = template();
+    let pipe = |name: &str| resolved(&template, at(resource(&template, name, "AWS::Pipes::Pipe"), "Properties"));
+    let filter = |pipe: &Json| {
+        let filter = pipe["SourceParameters"]["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap();
+        EventPattern::parse(&serde_json::from_str(filter).unwrap()).unwrap()
+    };
+    let (of_fleets, of_migrations) = (pipe("FleetJournalPipe"), pipe("JournalPipe"));
+    assert!(filter(&of_fleets).matches(&inserted_of_a_fleet(Some("stopped"))));
+    assert!(!filter(&of_fleets).matches(&inserted_of_a_fleet(None)), "a line that is told to nobody");
+    // Each pipe looks for fields that only its own lines have.
+    assert!(!filter(&of_fleets).matches(&inserted(Some("halted"))));
+    assert!(!filter(&of_migrations).matches(&inserted_of_a_fleet(Some("stopped"))));
+
+    let rule = |name: &str| {
+        let properties = resolved(&template, at(resource(&template, name, "AWS::Events::Rule"), "Properties"));
+        EventPattern::parse(&properties["EventPattern"]).unwrap()
+    };
+    let bus = &of_fleets["TargetParameters"]["EventBridgeEventBusParameters"];
+    let event = |change: &str| {
+        let input = of_fleets["TargetParameters"]["InputTemplate"].as_str().unwrap();
+        json!({
+            "source": bus["Source"], "detail-type": bus["DetailType"], "account": ACCOUNT, "region": REGION,
+            "detail": transformed(input, &inserted_of_a_fleet(Some(change)))
+        })
+    };
+    let expected = json!({
+        "stack": "crossfade", "change": "stopped", "fleet": "eks-2026", "run": "2", "at": "2026-11-22T21:00:00Z",
+        "reason": "because"
+    });
+    assert_eq!(event("stopped")["detail"], expected);
+    let wording = crate::repository::read("crates/domain/src/fleet/wording.rs");
+    for change in ["started", "commanded", "waveStarted", "stopped", "ended"] {
+        assert!(rule("FleetChanges").matches(&event(change)), "{change}");
+        assert!(!rule("MigrationChanges").matches(&event(change)), "{change}");
+        assert!(wording.contains(&format!("=> \"{change}\",")), "{change}: nothing announces it");
+    }
+    assert!(!rule("FleetChanges").matches(&event("waveSettled")), "a chat is told when the next wave begins");
 }

@@ -6,8 +6,12 @@ use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::Value;
 use std::collections::BTreeSet;
 
-pub(super) const ROLL_BACK_MACHINE: &str =
-    "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-roll-back-service";
+/// The ARN of a machine of the stack, as the template spells it.
+pub(super) fn machine(name: &str) -> String {
+    format!(
+        "arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:stateMachine:${{AWS::StackName}}-{name}"
+    )
+}
 
 /// Actions that AWS cannot limit to a resource; only these may stand beside a `*`. `DescribeAlarms` could be limited to
 /// metric alarms, but then composite ones are not listed.
@@ -107,7 +111,11 @@ fn every_statement_is_written_effect_action_resource() {
         }
         for managed in at(role, "Properties.ManagedPolicyArns").as_sequence().into_iter().flatten() {
             // AWS's own change without us.
-            assert_eq!(intrinsic(managed), Some(("Ref".to_owned(), "CiPolicy")), "{name}");
+            let ours = match managed {
+                Value::Tagged(choice) if choice.tag == "If" => &choice.value[1],
+                policy => policy,
+            };
+            assert!(["CiFleetPolicy", "CiPolicy"].contains(&intrinsic(ours).unwrap().1), "{name}: {managed:?}");
         }
     }
 }
@@ -211,15 +219,15 @@ fn only_the_functions_that_move_traffic_may_write_to_routes() {
 }
 
 #[test]
-fn only_a_rollback_can_be_started_by_a_function() {
-    assert_eq!(holders("states:StartExecution"), STARTERS);
+fn only_a_fleets_conductor_can_start_a_migration_and_only_the_sweep_a_conductor() {
+    assert_eq!(holders("states:StartExecution"), STARTERS.map(|(function, _)| function));
     let template = template();
-    for function in STARTERS {
+    for (function, machines) in STARTERS {
         let role = resource(&template, &format!("{}Role", pascal_case(function)), "AWS::IAM::Role");
         for statement in statements(role).into_iter().filter(|s| actions(s).contains(&"states:StartExecution")) {
             let targets = at(statement, "Resource").as_sequence().unwrap();
             let targets: Vec<_> = targets.iter().map(|target| intrinsic(target).unwrap().1).collect();
-            assert_eq!(targets, [ROLL_BACK_MACHINE], "{function}");
+            assert_eq!(targets, machines.iter().map(|name| machine(name)).collect::<Vec<_>>(), "{function}");
         }
     }
 }
@@ -232,13 +240,13 @@ fn a_machine_may_call_the_functions_of_its_states_and_no_others() {
         let role = resource(&template, &format!("{name}Role"), "AWS::IAM::Role");
         let calls: Vec<_> =
             statements(role).into_iter().filter(|s| actions(s).contains(&"lambda:InvokeFunction")).collect();
-        assert_eq!(calls.len(), 2, "{machine}: its functions, and the operator's hooks");
         for call in &calls {
             assert_eq!(actions(call), ["lambda:InvokeFunction"], "{machine}");
         }
-        let hooks = at(calls[1], "Resource").as_sequence().unwrap();
-        let hooks: Vec<_> = hooks.iter().map(|one| intrinsic(one).unwrap().1).collect();
-        assert_eq!(hooks, [HOOKS], "{machine}");
+        // A fleet has no hooks; each of its services has its own.
+        let hooks: Vec<_> = calls[1..].iter().flat_map(|call| at(call, "Resource").as_sequence().unwrap()).collect();
+        let hooks: Vec<_> = hooks.into_iter().map(|one| intrinsic(one).unwrap().1).collect();
+        assert_eq!(hooks, if machine == "migrate-fleet" { &[][..] } else { &[HOOKS] }, "{machine}");
         let granted = at(calls[0], "Resource").as_sequence().unwrap();
         let granted: BTreeSet<_> = granted.iter().map(|one| intrinsic(one).unwrap().1.to_owned()).collect();
         let mut called = super::placeholders(&read(format!("statemachine/{machine}.asl.json")));
@@ -267,9 +275,26 @@ fn continuous_integration_may_start_watch_and_abort_and_nothing_else() {
         "states:StopExecution",
     ];
     assert_eq!(allowed, expected);
+    let machines = |policy: &str| -> BTreeSet<String> {
+        let policy = resource(&template, policy, "AWS::IAM::ManagedPolicy");
+        let starts = statements(policy).into_iter().filter(|s| actions(s).contains(&"states:StartExecution"));
+        let targets = starts.flat_map(|statement| at(statement, "Resource").as_sequence().unwrap());
+        targets.map(|target| intrinsic(target).unwrap().1.to_owned()).collect()
+    };
+    assert_eq!(machines("CiPolicy"), ["migrate-service", "roll-back-service"].map(machine).into());
+    // A whole fleet only where the stack's owner says so.
+    assert_eq!(machines("CiFleetPolicy"), ["migrate-fleet"].map(machine).into());
+    assert_eq!(at(&template, "Resources.CiFleetPolicy.Condition").as_str(), Some("FleetsFromCi"));
+    assert_eq!(at(&template, "Parameters.FleetsFromCi.Default").as_str(), Some("no"));
     for role in ["CiOnGitHubRole", "CiOnGitLabRole"] {
+        let managed = at(resource(&template, role, "AWS::IAM::Role"), "Properties.ManagedPolicyArns");
+        let Value::Tagged(of_fleets) = &managed[1] else { panic!("{role}: no fleets unless told: {managed:?}") };
+        assert_eq!((of_fleets.tag.to_string().as_str(), of_fleets.value[0].as_str()), ("!If", Some("FleetsFromCi")));
+        expect_intrinsic(&managed[0], "Ref", "CiPolicy");
+        expect_intrinsic(&of_fleets.value[1], "Ref", "CiFleetPolicy");
+        expect_intrinsic(&of_fleets.value[2], "Ref", "AWS::NoValue");
         let properties = resolved(&template, at(resource(&template, role, "AWS::IAM::Role"), "Properties"));
-        assert!(properties.get("Policies").is_none(), "{role}: the shared policy is all it has");
+        assert!(properties.get("Policies").is_none(), "{role}: the shared policies are all it has");
         let trust = &properties["AssumeRolePolicyDocument"]["Statement"][0];
         assert_eq!(trust["Action"], "sts:AssumeRoleWithWebIdentity");
         // Without both, every repository of the provider could take the role.

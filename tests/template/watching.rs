@@ -48,6 +48,17 @@ fn fields(pattern: &str) -> BTreeSet<&str> {
     pattern.split("$.").skip(1).map(|rest| &rest[..end(rest)]).collect()
 }
 
+/// The field by which a function's line says what was recorded, with the line and the names that it can have.
+const ANNOUNCED: [(&str, &str, &str, &str); 2] = [
+    ("change", "crates/aws/src/ledger/change.rs", "tracing::info!(change, ", "crates/domain/src/journal/wording.rs"),
+    (
+        "fleetChange",
+        "crates/aws/src/ledger/fleet.rs",
+        "tracing::info!(fleetChange = change, ",
+        "crates/domain/src/fleet/wording.rs",
+    ),
+];
+
 /// The lines that a metric on `$.change` counts, in the logs that a rehearsal wrote into `folder`.
 pub(crate) fn counted(metric: &str, folder: &Path) -> Vec<Json> {
     let template = template();
@@ -63,8 +74,7 @@ pub(crate) fn counted(metric: &str, folder: &Path) -> Vec<Json> {
 #[test]
 fn a_metric_asks_for_what_the_logs_say() {
     let template = template();
-    let (line, recorded) = (read("crates/lambda/src/invocation.rs"), read("crates/aws/src/ledger/change.rs"));
-    let announced = read("crates/domain/src/journal/wording.rs");
+    let line = read("crates/lambda/src/invocation.rs");
     for (name, filter) in resources(&template, "AWS::Logs::MetricFilter") {
         let properties = resolved(&template, at(filter, "Properties"));
         let pattern = properties["FilterPattern"].as_str().unwrap();
@@ -77,11 +87,12 @@ fn a_metric_asks_for_what_the_logs_say() {
         asked.extend(fields(transformed["MetricValue"].as_str().unwrap()));
         if let Some(function) = log_group.strip_prefix("/aws/lambda/crossfade-") {
             assert!(names_in("functions").iter().any(|folder| folder == function), "{name}: {function}");
-            if asked == BTreeSet::from(["change"]) {
+            let announced = ANNOUNCED.iter().find(|(field, ..)| asked == BTreeSet::from([*field]));
+            if let Some((field, ledger, recorded, wording)) = announced {
                 // The line of the ledger, which a rehearsal's logs are held against as well.
-                assert!(recorded.contains("tracing::info!(change, "), "{name}: no line of a function has a change");
-                let change = pattern.split('"').nth(1).unwrap();
-                assert!(announced.contains(&format!("(\"{change}\",")), "{name}: {change}");
+                assert!(read(ledger).contains(recorded), "{name}: no line of a function has a {field}");
+                let change = format!("\"{}\",", pattern.split('"').nth(1).unwrap());
+                assert!(read(wording).contains(&change), "{name}: {change}");
                 continue;
             }
             assert!(pattern.contains(&format!("$.function = \"{function}\"")), "{name}: {pattern}");
