@@ -200,6 +200,7 @@ fn a_pause_holds_the_weight_and_halts_when_nobody_continues() {
     let (stage, execution) = commanded("Check alarms", Command::Pause);
     assert_eq!(stage.ended(&execution).1, "Halted", "{}", stage.told());
     assert_eq!(stage.step("users"), Some(1));
+    assert_eq!(stage.head("users").commanded.as_deref(), Some("Pause by a test"), "who and why are in the head");
 }
 
 #[test]

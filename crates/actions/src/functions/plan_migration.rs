@@ -285,7 +285,7 @@ async fn take_up(
     let Some(head) = head else {
         return Ok(refused(service, Refusal::Refused, format!("{service} has no migration to resume"), Vec::new()));
     };
-    let by = Resume { accept_drift: how.accept_drift, who: after::who(request, execution) };
+    let by = Resume { accept_drift: how.accept_drift, who: after::who_and_why(request, execution) };
     match take_over(ports, head, &by, execution).await {
         Ok(Resumed { head, plan, .. }) => confirm(ports, Migration { head, plan: Arc::new(plan) }).await,
         Err(error) => match error.class() {

@@ -20,8 +20,8 @@ pub enum Command {
     Abort,
 }
 
-/// Records a command in the journal of the service's migration, with who gave it, and returns the head. After an abort,
-/// no other command is taken.
+/// Records a command in the journal of the service's migration, with who gave it and why, and returns the head. After
+/// an abort, no other command is taken.
 ///
 /// May run again at any time: a command in force is not recorded twice.
 ///

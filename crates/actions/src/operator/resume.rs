@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 pub struct Resume {
     /// What others changed on routes becomes part of their baselines; otherwise a drifted route refuses the resume.
     pub accept_drift: bool,
-    /// Who asked, for the journal.
+    /// Who asked, and why, for the journal.
     pub who: String,
 }
 

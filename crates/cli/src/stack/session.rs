@@ -90,6 +90,12 @@ pub struct Place {
 }
 
 impl Session {
+    /// Who gives a command, and why, for the journal.
+    pub fn who_and_why(&self, reason: Option<&str>) -> String {
+        let who = &self.caller.arn;
+        reason.map_or_else(|| who.clone(), |why| format!("{who}: {why}"))
+    }
+
     /// Signs in.
     ///
     /// # Errors

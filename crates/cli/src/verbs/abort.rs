@@ -152,12 +152,12 @@ async fn go_back(
     let BackArguments { service, reason, no_wait, .. } = arguments;
     // From now on, Ctrl-C ends only the waiting, never a rollback that is being started.
     let interruption = Interruption::listen().map_err(|error| Failure::of(&error))?;
-    let who = &session.caller.arn;
-    let cause = reason.as_ref().map_or_else(|| format!("{how} by {who}"), |why| format!("{how} by {who}: {why}"));
+    let who = session.who_and_why(reason.as_deref());
+    let cause = format!("{how} by {who}");
     if head.is_some_and(|head| matches!(head.phase, Phase::Planned | Phase::Moving)) {
         // Records that an operator asked for it, even if something else ends the migration now. This may fail: the
         // rollback matters more.
-        let wish = command(&session.ports, service, Command::Abort, who);
+        let wish = command(&session.ports, service, Command::Abort, &who);
         let _recorded = tokio::time::timeout(TABLE_LIMIT, wish).await;
     }
     let name = format!("{service}-by-hand-{}", session.now().as_millisecond());

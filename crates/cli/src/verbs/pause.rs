@@ -2,7 +2,7 @@
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
-use crate::stack::arguments::{Output, service};
+use crate::stack::arguments::{Output, reason, service};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use clap::Args;
@@ -17,7 +17,7 @@ use serde_json::json;
 /// halts.
 ///
 /// Example:
-///   crossfade pause users
+///   crossfade pause users --reason "the payments team deploys"
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct PauseArguments {
@@ -41,7 +41,7 @@ pub struct ContinueArguments {
 /// The next step follows when the bake of this one is over.
 ///
 /// Example:
-///   crossfade approve bookings
+///   crossfade approve bookings --reason "the report of Monday is right"
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct ApproveArguments {
@@ -54,6 +54,9 @@ struct ServiceArguments {
     /// The service.
     #[arg(value_parser = service)]
     service: ServiceName,
+    /// Why; the journal records it.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: Option<String>,
     /// Where the stack is.
     #[command(flatten)]
     connection: Connection,
@@ -69,6 +72,8 @@ pub trait OperatorCommand {
     fn connection(&self) -> &Connection;
     /// The service.
     fn service(&self) -> &ServiceName;
+    /// Why.
+    fn reason(&self) -> Option<&str>;
 }
 
 macro_rules! operator_command {
@@ -81,6 +86,9 @@ macro_rules! operator_command {
             }
             fn service(&self) -> &ServiceName {
                 &self.arguments.service
+            }
+            fn reason(&self) -> Option<&str> {
+                self.arguments.reason.as_deref()
             }
         }
     };
@@ -98,7 +106,7 @@ operator_command!(
     "is approved at its current step; the next step follows when the bake is over"
 );
 
-/// Records the command with who gave it, and returns the exit code.
+/// Records the command with who gave it and why, and returns the exit code.
 ///
 /// # Errors
 /// No migration is under way; no access.
@@ -108,12 +116,14 @@ pub async fn run<S: OperatorCommand>(
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
     let before = session.head_of(arguments.service()).await?;
-    let after = command(&session.ports, arguments.service(), S::COMMAND, &session.caller.arn).await;
+    let who = session.who_and_why(arguments.reason());
+    let after = command(&session.ports, arguments.service(), S::COMMAND, &who).await;
     let after = after.map_err(|error| session.failed(&error))?;
     let already = before.sequence == after.sequence;
     match console.output {
         Output::Json => console.json(&json!({
             "migration": after.migration, "commands": after.commands, "already": already, "who": session.caller.arn,
+            "reason": arguments.reason(),
         }))?,
         Output::Human | Output::Github => {
             let already = if already { " (already recorded)" } else { "" };

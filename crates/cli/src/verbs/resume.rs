@@ -4,7 +4,7 @@ use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::following::follow::Follow;
 use crate::following::wait_for_end::WaitForEnd;
-use crate::stack::arguments::{Output, service};
+use crate::stack::arguments::{Output, reason, service};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use clap::Args;
@@ -34,6 +34,9 @@ pub struct ResumeArguments {
     /// Accept routes that someone else has changed: their current state becomes the baseline.
     #[arg(long)]
     accept_drift: bool,
+    /// Why; the journal records it.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: Option<String>,
     #[command(flatten)]
     until_the_end: WaitForEnd,
     /// Where the stack is.
@@ -51,7 +54,8 @@ pub async fn run(
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
     let service = &arguments.service;
-    let request = Resume { accept_drift: arguments.accept_drift, who: session.caller.arn.clone() };
+    let who = session.who_and_why(arguments.reason.as_deref());
+    let request = Resume { accept_drift: arguments.accept_drift, who };
     let resumed = resume(&session.ports, service, &request).await.map_err(|error| session.failed(&error))?;
     let migration = &resumed.head.migration;
     for drift in &resumed.accepted {

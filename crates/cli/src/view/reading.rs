@@ -52,7 +52,9 @@ pub fn headline(reading: &Reading) -> String {
     let since = written_duration(seconds_between(head.at_rest_since(), reading.now));
     let paused = if head.commands.paused && head.phase == Phase::Moving { ", PAUSED" } else { "" };
     let reason = head.reason.as_ref().map_or_else(String::new, |reason| format!("\n  reason    {reason}"));
-    format!("{}: {where_it_is}{paused}, since {since}{reason}", head.migration)
+    let commanded = head.commanded.as_ref().filter(|_| matches!(head.phase, Phase::Planned | Phase::Moving));
+    let commanded = commanded.map_or_else(String::new, |command| format!("\n  operator  {command}"));
+    format!("{}: {where_it_is}{paused}, since {since}{reason}{commanded}", head.migration)
 }
 
 fn migrated(reading: &Reading) -> String {

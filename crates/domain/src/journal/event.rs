@@ -193,7 +193,7 @@ pub enum EventKind {
     Resumed {
         /// The ARN of that execution, which is started after this is recorded.
         execution: String,
-        /// Who asked.
+        /// Who asked, and why.
         who: String,
         /// What others did to routes and what from now on belongs to their baselines. Where there is any, the revision
         /// of the plan that has it is stored with this line, under the generation that this line begins.

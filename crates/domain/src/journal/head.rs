@@ -101,6 +101,9 @@ pub struct Head {
     /// What an operator asked for.
     #[serde(default)]
     pub commands: Commands,
+    /// The operator's last command, with who gave it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commanded: Option<String>,
     /// The rollback, once one was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
@@ -148,6 +151,7 @@ impl Head {
             guarded: false,
             observed: BTreeMap::new(),
             commands: Commands::default(),
+            commanded: None,
             rollback: None,
             hook: None,
             halted_at: None,

@@ -63,6 +63,7 @@ fn a_resume_raises_the_generation_and_clears_what_the_halt_left() {
     assert_eq!((head.verified_at, head.resumed_at), (Some(now), Some(now)), "the step bakes anew");
     assert_eq!((head.held_since, head.rollback_decided, head.reason), (None, None, None));
     assert_eq!(head.commands, Commands { approved_step: Some(1), ..Commands::default() });
+    assert_eq!(head.commanded.as_deref(), Some("Resume by a person"));
 }
 
 #[test]

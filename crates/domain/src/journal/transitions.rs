@@ -1,5 +1,6 @@
 //! The one table of transitions: which event may follow in which phase, and the head that it leads to.
 
+use super::commands::Commands;
 use super::cursor::NextStep;
 use super::event::{Event, EventKind};
 use super::head::{Head, Phase};
@@ -88,7 +89,7 @@ impl Head {
             {
                 next.hook = self.hook.clone().map(|call| HookCall { answered: true, ..call });
             }
-            (P::Planned | P::Moving | P::Halted, E::Commanded { commands, .. }) => next.commands = commands.clone(),
+            (P::Planned | P::Moving | P::Halted, E::Commanded { commands, reason }) => next.command(commands, reason),
             (phase, E::RollbackBegun { trigger, cause, caused_at }) if may_begin(phase, *trigger) => {
                 next.begin_rollback(Rollback {
                     trigger: *trigger,
@@ -114,8 +115,8 @@ impl Head {
                 next.reason = Some(reason.clone());
             }
             // What a rollback left is never taken up again.
-            (P::Halted, E::Resumed { execution, accepted, .. }) if self.rollback.is_none() => {
-                next.resume(execution, !accepted.is_empty(), event.at);
+            (P::Halted, E::Resumed { execution, who, accepted }) if self.rollback.is_none() => {
+                next.resume(execution, who, !accepted.is_empty(), event.at);
             }
             (P::Planned, E::Refused { reason }) => {
                 next.phase = P::Refused;
@@ -165,9 +166,15 @@ impl Head {
         });
     }
 
+    fn command(&mut self, commands: &Commands, reason: &str) {
+        self.commands = commands.clone();
+        self.commanded = Some(reason.to_owned());
+    }
+
     /// Fences off what moved the migration before it halted, hands it to another execution and forgets what the halt
     /// left. The step bakes again, and new targets are checked again: no one checked them during the halt.
-    fn resume(&mut self, execution: &str, revised: bool, at: Timestamp) {
+    fn resume(&mut self, execution: &str, who: &str, revised: bool, at: Timestamp) {
+        self.commanded = Some(format!("Resume by {who}"));
         self.generation += 1;
         execution.clone_into(&mut self.execution);
         self.resumed_at = Some(at);

@@ -72,7 +72,7 @@ pub fn journal_line(event: &Event) -> String {
         EventKind::Halted { reason } => format!("halted: {reason}"),
         EventKind::Resumed { who, accepted, .. } if accepted.is_empty() => format!("resumed by {who}"),
         EventKind::Resumed { who, accepted, .. } => {
-            format!("resumed by {who}, who accepts what others did to {}", counted(accepted.len(), "route"))
+            format!("resumed by {who}; what others did to {} is accepted", counted(accepted.len(), "route"))
         }
         EventKind::Refused { reason } => format!("refused: {reason}"),
     }

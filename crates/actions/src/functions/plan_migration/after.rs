@@ -56,9 +56,15 @@ pub(super) fn after_ignored(findings: &[Finding]) -> Option<String> {
 }
 
 /// Who asks, for the journal. An execution that was started elsewhere does not know more than its own name.
-pub(super) fn who(request: &PlanRequest, execution: &str) -> String {
+fn who(request: &PlanRequest, execution: &str) -> String {
     let name = execution.rsplit(':').next().unwrap_or_default();
     request.who.clone().unwrap_or_else(|| format!("whoever started execution {name}"))
+}
+
+/// Who asks, and why where the request says so.
+pub(super) fn who_and_why(request: &PlanRequest, execution: &str) -> String {
+    let who = who(request, execution);
+    request.reason.as_ref().map_or_else(|| who.clone(), |why| format!("{who}: {why}"))
 }
 
 /// Where a service stands that has not migrated, and the command that comes next for it.
