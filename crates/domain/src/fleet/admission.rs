@@ -55,8 +55,8 @@ pub(super) fn no_room(fleet: &FleetHead, service: &ServiceName, size: &Size) -> 
         let left = free.saturating_sub(taken).saturating_sub(RESERVED_GROUPS);
         (left < *groups).then(|| {
             format!(
-                "load balancer {} is full: {left} more target groups, and {service} needs {groups}; retire services that \
-                 have migrated, or skip it",
+                "load balancer {} is full: {left} more target groups, and {service} needs {groups}; retire services \
+                 that have migrated, or skip it",
                 balancer.name()
             )
         })

@@ -3,8 +3,8 @@
 //! `failures: N` tolerates N; the next failure stops the fleet. What counts as failed: a service that a gate or a
 //! failure rolls back, from the beginning of its rollback; one that has halted; one whose execution died; and one
 //! whose alarm fired while its wave was watched. What does not: a refusal, which changed nothing; a service that is
-//! blocked by another; and one that a person has rolled back or skipped. A failure counts until its service has migrated
-//! at another try, or was skipped.
+//! blocked by another; and one that a person has rolled back or skipped. A failure counts until its service
+//! has migrated at another try, or was skipped.
 
 use super::head::FleetHead;
 use super::service_run::ServiceRun;

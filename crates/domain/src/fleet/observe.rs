@@ -113,10 +113,10 @@ fn elsewhere_halted(before: &ServiceRun, head: &Head, now: Timestamp) -> Service
 /// Where a migration of this run is.
 fn outcome(before: &ServiceRun, head: &Head, now: Timestamp) -> ServiceRun {
     use ServiceState as S;
-    if before.unreturned && is_unbegun(before, head) {
+    if before.unreturned && is_unbegun(head) {
         return before.clone();
     }
-    if before.state == S::Returning && is_unbegun(before, head) {
+    if before.state == S::Returning && is_unbegun(head) {
         return still_returning(before, head, now);
     }
     let by_a_person = head.rollback.as_ref().is_some_and(|rollback| rollback.trigger.is_a_persons());
@@ -152,10 +152,9 @@ fn outcome(before: &ServiceRun, head: &Head, now: Timestamp) -> ServiceRun {
 /// How long a service may be asked to return before that counts as having failed.
 const RETURN_SECONDS: i64 = 900;
 
-/// Whether a service that was asked to return has not begun to. What was seen before it was asked is no news.
-fn is_unbegun(before: &ServiceRun, head: &Head) -> bool {
-    let begun = head.rollback.as_ref().is_some_and(|rollback| rollback.begun_at >= before.since);
-    matches!(head.phase, Phase::Planned | Phase::Moving | Phase::Halted | Phase::Migrated) && !begun
+/// Whether a migration that was asked to return has not begun to: nobody has begun its rollback.
+fn is_unbegun(head: &Head) -> bool {
+    head.rollback.is_none() && matches!(head.phase, Phase::Planned | Phase::Moving | Phase::Halted | Phase::Migrated)
 }
 
 /// A service that was asked to return and has not begun to.

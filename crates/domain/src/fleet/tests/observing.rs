@@ -122,6 +122,16 @@ fn a_rollback_by_a_person_and_one_by_a_gate_are_two_things() {
 }
 
 #[test]
+fn a_persons_rollback_that_halts_has_halted_at_the_next_look() {
+    let mut run = longer_run();
+    run.starts();
+    run.begins_rollback("a", Trigger::Operator);
+    run.look();
+    run.halts("a");
+    assert_eq!((run.look().orders, run.state("a")), (vec![], S::Halted));
+}
+
+#[test]
 fn a_start_that_left_no_trace_is_what_its_execution_says() {
     for (how, state) in [
         (Untraced::Refused("locked".into()), S::Refused),
