@@ -12,6 +12,7 @@
 //! | `admission` | which services may start now |
 //! | `decide` | the one function from what is known to what is done |
 //! | `outlook` | what the machine does next, and the sentence that says why |
+//! | `forecast` | what a run comes to if nothing fails, and what can fail before it stops |
 //! | `cursor` | what the state machine passes on |
 //! | `request` | what starts an execution of the machine |
 //! | `wording` | a line of the journal in words, and what is announced to others |
@@ -27,6 +28,7 @@ pub mod command;
 pub mod cursor;
 pub mod decide;
 pub mod event;
+pub mod forecast;
 pub mod head;
 pub mod observe;
 pub mod outlook;

@@ -4,6 +4,7 @@ mod admission;
 mod budget;
 mod commands;
 mod fixture;
+mod forecasts;
 mod looks;
 mod observing;
 mod outlooks;
