@@ -8,3 +8,5 @@ mod stage;
 mod stopping;
 mod watch;
 mod waves;
+
+pub(crate) use scenarios::callers;

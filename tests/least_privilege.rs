@@ -14,6 +14,7 @@ mod roles;
 use self::asked::Asked;
 use self::policy::{Statement, allows};
 use self::roles::Holder;
+use crate::fleets;
 use crate::simulation::{self, Callers};
 use crate::template::template;
 use crossfade_rehearsal::endpoints::access::IamAccess;
@@ -24,7 +25,8 @@ use std::sync::LazyLock;
 
 /// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A
 /// rehearsal with the built binaries holds those of its own policy to the roles again.
-const ELSEWHERE: [(&str, &[&str], &str); 12] = [
+const ELSEWHERE: [(&str, &[&str], &str); 14] = [
+    ("check-fleet", &["alarm_tags", "firings"], "tests/stories/guarding.rs, tests/fleets/stopping.rs"),
     ("create-target-group", &["add_tags", "remove_tags"], "tests/stories/alarm_events.rs: a group that is adopted"),
     ("plan-migration", &["policies", "metric_data"], "a rehearsal: its policy is stored and has a judge"),
     ("plan-migration", &["firings"], "tests/stories/planning.rs: an alarm fires and clears while the locks are taken"),
@@ -43,7 +45,12 @@ const ELSEWHERE: [(&str, &[&str], &str); 12] = [
     ),
     ("roll-back", &["write_route of a default action"], "a rehearsal: the gates roll back a default action"),
     ("finish-migration", &["alarm_tags", "delete_alarms"], "tests/stories/guarding.rs"),
-    ("roll-back", &["alarm_tags", "delete_alarms", "status"], "tests/stories/guarding.rs and hooks.rs"),
+    (
+        "roll-back",
+        &["alarm_tags", "delete_alarms", "status of a migration", "status of a rollback"],
+        "tests/stories/guarding.rs and hooks.rs",
+    ),
+    ("react-to-alarm", &["fleets", "record_fleet", "start_conductor"], "tests/fleets: an alarm of the fleet fires"),
     (
         "react-to-alarm",
         &["alarm_tags", "delete_alarms", "delete_group", "release", "groups_of_service", "all_guarded_groups"],
@@ -74,7 +81,9 @@ fn asked() -> Vec<Asked> {
     // Run once for all tests that look at it.
     static CALLERS: LazyLock<Callers> = LazyLock::new(simulation::callers);
     let template = template();
+    static OF_FLEETS: LazyLock<Callers> = LazyLock::new(fleets::callers);
     let mut callers = CALLERS.clone();
+    callers.extend(OF_FLEETS.iter().copied());
     callers.extend(ELSEWHERE.iter().flat_map(|(function, verbs, _)| verbs.iter().map(move |verb| (*function, *verb))));
     let mut all = asked::by_functions(&callers, &ports::accesses());
     all.extend(asked::by_lambda(&template));

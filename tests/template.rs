@@ -15,7 +15,7 @@ const MACHINES: [&str; 3] = ["migrate-fleet", "migrate-service", "roll-back-serv
 /// The functions that may start a machine, each with the machines.
 const STARTERS: [(&str, &[&str]); 3] = [
     ("check-fleet", &["migrate-service", "roll-back-service"]),
-    ("react-to-alarm", &["roll-back-service"]),
+    ("react-to-alarm", &["migrate-fleet", "roll-back-service"]),
     ("sweep-migrations", &["migrate-fleet", "roll-back-service"]),
 ];
 /// The functions that a rollback waits for.

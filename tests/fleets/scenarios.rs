@@ -1,7 +1,7 @@
 //! Fleets of three or four services, with what happens to them and how they must end.
 
 use super::stage::{FLEET, FleetStage};
-use crate::simulation::{Breakage, PortFault};
+use crate::simulation::{Breakage, Callers, PortFault};
 use crossfade_domain::fleet::head::RunState;
 use crossfade_world::states::Status;
 use serde_json::{Value, json};
@@ -243,4 +243,9 @@ pub(crate) fn play(scenario: &Scenario, breakage: Option<Breakage>, prepares: im
         fleet.run();
     }
     fleet
+}
+
+/// Which function calls which verb of its ports in all of the scenarios.
+pub(crate) fn callers() -> Callers {
+    SCENARIOS.iter().flat_map(|scenario| play(scenario, None, |_| {}).calls.callers()).collect()
 }

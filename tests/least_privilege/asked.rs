@@ -178,7 +178,7 @@ fn by(service: &str, source: &str, action: &str, arn: &Json) -> IamAccess {
 /// What a deploy job needs to start a migration, to watch it and to abort it, with the command line or without it.
 pub(super) fn by_integrations() -> Vec<Asked> {
     let states = |kind: &str, name: &str| format!("arn:aws:states:{REGION}:{ACCOUNT}:{kind}:crossfade-{name}");
-    let mut all = Vec::new();
+    let (mut all, mut fleet) = (Vec::new(), Vec::new());
     let mut asks = |action: &str, resource: String, why: &str| {
         all.push(Asked::new("CiPolicy", IamAccess::new(action, resource), why));
     };
@@ -194,7 +194,17 @@ pub(super) fn by_integrations() -> Vec<Asked> {
             "`abort` stops what it has rolled back, and a rollback that was started twice",
         );
     }
+    let (machine, execution) = (states("stateMachine", "migrate-fleet"), states("execution", "migrate-fleet:eks-1"));
     let table = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/crossfade");
+    for (action, resource, why) in [
+        ("states:StartExecution", &machine, "`fleet start` and every command to a fleet"),
+        ("states:ListExecutions", &machine, "a second `fleet start` finds the first"),
+        ("states:DescribeExecution", &execution, "`fleet watch` asks how it stands"),
+        ("states:GetExecutionHistory", &execution, "`fleet watch` tells how it came to that"),
+        ("dynamodb:BatchGetItem", &table, "`fleet watch` reads the heads of all services"),
+    ] {
+        fleet.push(Asked::new("CiFleetPolicy", IamAccess::new(action, resource.as_str()), why));
+    }
     asks("dynamodb:GetItem", table.clone(), "`watch` reads the head and the plan");
     asks("dynamodb:Query", table, "`watch` reads the journal");
     for action in [
@@ -205,5 +215,6 @@ pub(super) fn by_integrations() -> Vec<Asked> {
     ] {
         asks(action, "*".to_owned(), "`watch` shows what is live");
     }
+    all.extend(fleet);
     all
 }

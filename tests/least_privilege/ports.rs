@@ -4,9 +4,11 @@
 use crate::contract::samples;
 use crate::contract::sides::{STANDS_STILL, Served, TABLE};
 use crate::contract::{guard, new_group};
-use crossfade_actions::ports::{Executions, Ledger, NewGroup, RollBackOrder, TargetZone};
+use crossfade_actions::ports::{Executions, Fleets, Ledger, NewGroup, RollBackOrder, TargetZone};
 use crossfade_aws::{Connections, Settings, connect_with};
 use crossfade_domain::alarms::tags;
+use crossfade_domain::fleet::event::FleetEvent;
+use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::journal::{EventKind, Trigger};
 use crossfade_domain::load_balancer::group::{Attributes, Tags, Target};
 use crossfade_domain::load_balancer::metric_query::MetricQuery;
@@ -80,6 +82,7 @@ async fn ask() -> Verbs {
     routes(&mut recorder, &connections, &users).await;
     watching(&mut recorder, &connections, &users, &own).await;
     ledger(&mut recorder, &connections.ledger).await;
+    fleets(&mut recorder, &connections.fleets).await;
     executions(&mut recorder, &connections.executions).await;
     recorder.verbs
 }
@@ -247,9 +250,30 @@ async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
     recorder.was("policies");
 }
 
+async fn fleets(recorder: &mut Recorder, port: &Arc<dyn Fleets>) {
+    let head = FleetHead::first("eks-2026", None, &execution("migrate-fleet"), samples::at(0));
+    let begun = FleetEvent::Begun { who: "ana".to_owned(), waves: Vec::new(), requests: BTreeMap::new() };
+    let entry = head.next_entry(vec![begun], samples::at(0));
+    let after = head.apply(&entry);
+    port.record_fleet(None, &entry, &after).await.unwrap();
+    recorder.was("record_fleet");
+    // A write whose answer was lost looks for its own entry.
+    port.record_fleet(None, &entry, &after).await.unwrap();
+    recorder.and("record_fleet");
+    port.fleet("eks-2026").await.unwrap();
+    recorder.was("fleet");
+    port.fleets().await.unwrap();
+    recorder.was("fleets");
+    port.fleet_entries("eks-2026", 1).await.unwrap();
+    recorder.was("fleet_entries");
+}
+
+fn execution(machine: &str) -> String {
+    format!("arn:aws:states:{REGION}:{ACCOUNT}:execution:crossfade-{machine}:users-1")
+}
+
 /// Nobody answers here: what is asked for is all that counts.
 async fn executions(recorder: &mut Recorder, port: &Arc<dyn Executions>) {
-    let execution = |machine: &str| format!("arn:aws:states:{REGION}:{ACCOUNT}:execution:crossfade-{machine}:users-1");
     let started = port
         .start_roll_back("users-1", &RollBackOrder::new(&samples::service("users"), Trigger::Sweep, "a test"))
         .await;
@@ -258,9 +282,19 @@ async fn executions(recorder: &mut Recorder, port: &Arc<dyn Executions>) {
     // Asked for by the command line alone, which has a person's rights.
     assert!(port.start_resumed(&samples::service("users"), &execution("migrate-service")).await.is_err());
     recorder.was("start_resumed");
-    for machine in ["migrate-service", "roll-back-service"] {
+    assert!(port.start_migration("users-1", &samples::service("users")).await.is_err());
+    recorder.was("start_migration");
+    assert!(port.start_conductor("eks-2026", &execution("migrate-fleet")).await.is_err());
+    recorder.was("start_conductor");
+    for (machine, verb) in [
+        ("migrate-fleet", "status of a conductor"),
+        ("migrate-service", "status of a migration"),
+        ("roll-back-service", "status of a rollback"),
+    ] {
         assert!(port.status(&execution(machine)).await.is_err());
-        recorder.and("status");
+        recorder.was(verb);
+    }
+    for machine in ["migrate-service", "roll-back-service"] {
         assert!(port.stop(&execution(machine), "a test").await.is_err());
         recorder.and("stop");
     }

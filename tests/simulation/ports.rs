@@ -12,7 +12,7 @@ use super::account::{Account, Order};
 use super::breakage::Breakage;
 use super::timers::{Sleep, VirtualClock, at_once};
 use super::watch::{ALARMS, FIRINGS, METRICS};
-use super::wiring::{service, timeout_seconds};
+use super::wiring::{self, service, timeout_seconds};
 use crossfade_actions::ports::{
     Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, Metrics, PortError, Ports, RollBackOrder,
     Routes as _, Started,
@@ -193,6 +193,11 @@ impl SimulatedPorts {
                     note(if write { "write_route of a default action" } else { "read_routes of default actions" });
                 }
             }
+            "status" => note(match object.rsplit(':').nth(1) {
+                Some(wiring::MIGRATE_FLEET) => "status of a conductor",
+                Some(wiring::ROLL_BACK) => "status of a rollback",
+                _ => "status of a migration",
+            }),
             other => note(other),
         }
     }

@@ -219,7 +219,7 @@ fn only_the_functions_that_move_traffic_may_write_to_routes() {
 }
 
 #[test]
-fn only_a_fleets_conductor_can_start_a_migration_and_only_the_sweep_a_conductor() {
+fn a_function_starts_the_machines_it_needs_and_only_a_fleets_conductor_a_migration() {
     assert_eq!(holders("states:StartExecution"), STARTERS.map(|(function, _)| function));
     let template = template();
     for (function, machines) in STARTERS {

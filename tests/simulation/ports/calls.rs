@@ -78,7 +78,8 @@ impl PortCalls {
         self.log().made.len()
     }
 
-    pub(in crate::simulation) fn callers(&self) -> BTreeSet<(&'static str, &'static str)> {
+    /// Which function called which verb so far.
+    pub(crate) fn callers(&self) -> BTreeSet<(&'static str, &'static str)> {
         self.log().callers.clone()
     }
 

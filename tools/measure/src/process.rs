@@ -91,6 +91,10 @@ pub(crate) fn measure(runtime: &Runtime, binary: &Path) -> Result<Start, Measure
             ("CROSSFADE_TABLE", "crossfade"),
             ("CROSSFADE_STACK", "crossfade"),
             (
+                "CROSSFADE_MIGRATE_MACHINE",
+                "arn:aws:states:eu-west-1:123456789012:stateMachine:crossfade-migrate-service",
+            ),
+            (
                 "CROSSFADE_ROLL_BACK_MACHINE",
                 "arn:aws:states:eu-west-1:123456789012:stateMachine:crossfade-roll-back-service",
             ),
