@@ -5,6 +5,7 @@ use crossfade_domain::fleet::head::RunState;
 use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::journal::Phase;
 use crossfade_world::states::Status;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// Two services at once, none of which may fail, and two after them.
@@ -96,12 +97,30 @@ fn a_fleet_alarm_stops_the_fleet_before_it_starts_anything_more() {
     let mut fleet = fleet(json!({"alarms": ["cluster-api"], "failures": 1}));
     fleet.world.add_alarm("cluster-api");
     fleet.world.take_events();
-    let conductor = fleet.conduct();
-    fleet.minutes(3);
+    fleet.conduct();
+    fleet.minutes(2);
+    fleet.run_for(SignedDuration::from_secs(20));
     fleet.world.fire_alarm("cluster-api");
+    // The event wakes the conductor, which would have looked half a minute later.
+    fleet.run_for(SignedDuration::from_secs(10));
+    assert_eq!(fleet.fleet().state, RunState::Stopped, "{}", fleet.told());
     fleet.minutes(30);
+    let conductor = fleet.fleet().execution;
     assert_eq!(fleet.ended(&conductor), (Status::Failed, "Stopped".to_owned()), "{}", fleet.told());
     assert!(fleet.fleet().reason.unwrap().contains("cluster-api"));
     assert_eq!(fleet.fleet().count(ServiceState::has_failed), 0, "no service is to blame");
     assert_eq!(fleet.migrations(), 2);
+}
+
+#[test]
+fn a_fleet_alarm_whose_event_is_lost_is_seen_at_the_next_look() {
+    let mut fleet = fleet(json!({"alarms": ["cluster-api"]}));
+    fleet.world.add_alarm("cluster-api");
+    fleet.world.take_events();
+    fleet.conduct();
+    fleet.lose_alarm_events();
+    fleet.minutes(2);
+    fleet.world.fire_alarm("cluster-api");
+    fleet.minutes(1);
+    assert_eq!(fleet.fleet().state, RunState::Stopped, "{}", fleet.told());
 }

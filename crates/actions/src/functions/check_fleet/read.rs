@@ -164,7 +164,7 @@ async fn plans(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead, seen: &mu
         .flatten()
         .collect();
     for balancer in balancers {
-        if fleet.room_at.is_some() && fleet.room.contains_key(balancer) {
+        if !fleet.counts_room_of(balancer) {
             continue;
         }
         let groups = ports.target_groups.target_groups_of(balancer).await;

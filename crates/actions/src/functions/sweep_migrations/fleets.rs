@@ -11,6 +11,9 @@ use crate::reads::deadline::within;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use serde_json::{Value, json};
 
+/// Seconds for which a run had its last conductor before it gets another one.
+const LEAST_SECONDS: i64 = 60;
+
 /// Continues the runs that are not over and that nobody conducts; of all, or of the one that `only` has conducted.
 pub(super) async fn continue_fleets(ports: &Ports, only: Option<&str>) -> Result<Vec<Value>, ActionError> {
     let heads = async { ports.fleets.fleets().await.doing(|| "reading the heads of the fleets") };
@@ -43,6 +46,10 @@ async fn continue_fleet(ports: &Ports, head: &FleetHead) -> Result<String, Actio
             return Ok("nothing: it has stopped".to_owned());
         }
         _ => {}
+    }
+    // One that dies at once would be replaced at once, for ever.
+    if ports.clock.now().duration_since(head.conducted_since).as_secs() < LEAST_SECONDS {
+        return Ok("nothing: its conductor had hardly begun; a later sweep starts the next one".to_owned());
     }
     let why = format!("execution {} conducts it no more", name_of(&head.execution));
     let Some(execution) = replace_conductor(ports, head, why).await? else {
