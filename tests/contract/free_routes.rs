@@ -4,8 +4,8 @@ use super::on_both_sides;
 use super::samples::{Start, at, intent, next, route, start};
 use super::sides::Side;
 use crossfade_actions::ports::{Ledger, TakeError};
+use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::journal::{EventKind, Head};
-use crossfade_domain::settle::SETTLE_SECONDS;
 use jiff::Timestamp;
 
 on_both_sides![

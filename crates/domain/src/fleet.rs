@@ -10,6 +10,7 @@
 //! | `observe` | what a service's own journal says of it |
 //! | `budget` | when the fleet stops by itself |
 //! | `admission` | which services may start now |
+//! | `turns` | whose turn it is, and how long a wave is watched |
 //! | `decide` | the one function from what is known to what is done |
 //! | `outlook` | what the machine does next, and the sentence that says why |
 //! | `forecast` | what a run comes to if nothing fails, and what can fail before it stops |
@@ -34,6 +35,7 @@ pub mod observe;
 pub mod outlook;
 pub mod request;
 pub mod service_run;
+pub mod turns;
 pub mod waves;
 pub mod wording;
 

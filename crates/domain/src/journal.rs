@@ -11,6 +11,7 @@
 //! | `hook_answer` | what a hook says of the requests with which it has warmed the new targets |
 //! | `observation` | when it is recorded what a gate that only observes would have done |
 //! | `outside_call` | what a machine asks the outside gates |
+//! | `settle` | how long a rollback waits before it looks again |
 //! | `wording` | an event in words: a line for people, and what is announced to others |
 //! | `cursor` | what the state machines pass from state to state |
 //!
@@ -27,6 +28,7 @@ pub mod hook_answer;
 mod observation;
 pub mod outside_call;
 mod rollback;
+pub mod settle;
 mod transitions;
 pub mod wording;
 

@@ -12,7 +12,6 @@
 //! | `gates` | what can stop a migration: alarms, an operator's pause, health, ...; the verdict, and when a bake ends |
 //! | `judge`, `comparison` | the statistical comparison of new with old, and the figures that it is made from |
 //! | `rollback` | the way back: who may begin it, even of a halted migration; when it is withheld; what a route gets |
-//! | `settle` | how long a rollback waits before it looks again |
 //! | `journal` | heads, events, and which event may follow in which phase |
 //! | `windows` | when traffic may be raised, and when not: open hours, freezes, change calendars |
 //! | `names` | services, migrations and ARNs, parsed once |
@@ -34,6 +33,5 @@ pub mod planner;
 pub mod policy;
 pub mod rollback;
 pub mod routing;
-pub mod settle;
 pub mod weight;
 pub mod windows;

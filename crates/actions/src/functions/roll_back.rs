@@ -14,12 +14,12 @@ use crate::rollback::by_tags::remove_new_groups;
 use crate::rollback::return_routes::return_again;
 use crossfade_domain::gates::outside::decided_outside;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
+use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::opinion::Gate;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::rollback::{Admission, Cause, admission, only_observes};
-use crossfade_domain::settle::SETTLE_SECONDS;
 use jiff::Timestamp;
 use serde_json::Value;
 

@@ -9,8 +9,8 @@ use crate::reads::journal::head_of;
 use crossfade_domain::gates::history_budget::{is_used_up, used_up};
 use crossfade_domain::gates::outside::checks_of_a_question;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_domain::settle::SETTLE_SECONDS;
 use futures::future::BoxFuture;
 use serde_json::Value;
 

@@ -8,12 +8,12 @@ use crate::reads::journal::{head_of, plan_of};
 use crate::routes::{list, read};
 use crossfade_domain::alarms::quiet::{Objection, objections};
 use crossfade_domain::gates::drift::stray_reason;
+use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::revise;
 use crossfade_domain::routing::drift::Drift;
-use crossfade_domain::settle::SETTLE_SECONDS;
 use jiff::{SignedDuration, Timestamp};
 
 /// How a halted migration continues, and who asked for it.

@@ -1,7 +1,7 @@
 use super::PortError;
 use crossfade_domain::journal::Trigger;
+use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::settle::SETTLE_SECONDS;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -7,10 +7,6 @@
 
 mod dependants;
 mod orders;
-mod turns;
-
-pub use turns::to_plan;
-pub(super) use turns::unplanned;
 
 use super::admission::objection;
 use super::budget::breaker;
@@ -19,6 +15,7 @@ use super::head::{FleetHead, RunOutcome, RunState};
 use super::observe::{Untraced, observe};
 use super::outlook::{Outlook, outlook};
 use super::service_run::{Hold, ServiceRun, ServiceState, Size};
+use super::turns::{bake_seconds, candidates};
 use crate::journal::{Head, Phase};
 use crate::names::{LoadBalancerArn, ServiceName};
 use crate::policy::rollout::OnStop;
@@ -302,7 +299,7 @@ impl Look<'_> {
         if self.seen.closed.is_some() && !self.fleet.windows_ignored {
             return;
         }
-        let ready: Vec<ServiceName> = turns::candidates(self.policy, &self.fleet).cloned().collect();
+        let ready: Vec<ServiceName> = candidates(self.policy, &self.fleet).cloned().collect();
         // Every plan of a wave is known before its first service moves.
         if ready.iter().any(|name| self.fleet.service(name).size.is_none()) {
             return;
@@ -338,18 +335,5 @@ impl Look<'_> {
     fn end(&mut self, outcome: RunOutcome) {
         let reason = super::outlook::counts(self.policy, &self.fleet);
         self.record(FleetEvent::Ended { outcome, reason });
-    }
-}
-
-/// How long the present wave is watched once its services are settled, in seconds: not at all where it has moved none.
-pub(super) fn bake_seconds(policy: &FleetPolicy, fleet: &FleetHead) -> u32 {
-    let Some(wave) = fleet.present_wave() else { return 0 };
-    let moved = wave.services.iter().any(|name| {
-        fleet.state_of(name).has_migrated() && fleet.services.get(name).is_some_and(|service| service.moved)
-    });
-    match (moved, wave.number) {
-        (false, _) => 0,
-        (true, 0) => policy.rollout.canary_bake_seconds,
-        (true, _) => policy.rollout.wave_bake_seconds,
     }
 }

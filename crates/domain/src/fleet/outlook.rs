@@ -2,9 +2,9 @@
 
 use super::admission::most_in_flight;
 use super::budget::tolerated;
-use super::decide::{bake_seconds, unplanned};
 use super::head::{FleetHead, RunOutcome, RunState};
 use super::service_run::{Hold, ServiceState};
+use super::turns::{bake_seconds, unplanned};
 use crate::policy::rollout::OnStop;
 use crate::policy::service_policy::FleetPolicy;
 use crate::windows::Closed;

@@ -1,8 +1,8 @@
 //! Services that come after others wait for them, or are blocked.
 
 use super::Look;
-use super::turns::after;
 use crate::fleet::service_run::{ServiceRun, ServiceState};
+use crate::fleet::turns::after;
 use crate::names::ServiceName;
 
 impl Look<'_> {

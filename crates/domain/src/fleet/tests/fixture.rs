@@ -1,11 +1,12 @@
 //! A fleet whose services' journals are written by the test.
 
 use crate::fleet::command::FleetCommand;
-use crate::fleet::decide::{Decision, Order, Planned, Seen, decide, to_plan};
+use crate::fleet::decide::{Decision, Order, Planned, Seen, decide};
 use crate::fleet::event::FleetEvent;
 use crate::fleet::head::{FleetHead, RunState};
 use crate::fleet::observe::Untraced;
 use crate::fleet::service_run::{ServiceRun, ServiceState, Size};
+use crate::fleet::turns::to_plan;
 use crate::fleet::waves::waves;
 use crate::journal::{EventKind, Head, Trigger};
 use crate::names::{LoadBalancerArn, ServiceName};

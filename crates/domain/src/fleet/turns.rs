@@ -1,8 +1,8 @@
 //! Whose turn it is.
 
-use crate::fleet::admission::no_room;
-use crate::fleet::head::{FleetHead, RunState};
-use crate::fleet::service_run::ServiceState;
+use super::admission::no_room;
+use super::head::{FleetHead, RunState};
+use super::service_run::ServiceState;
 use crate::names::ServiceName;
 use crate::policy::service_policy::FleetPolicy;
 
@@ -52,4 +52,17 @@ pub(super) fn candidates<'a>(policy: &'a FleetPolicy, fleet: &'a FleetHead) -> i
 /// The services of the run that a service comes after.
 pub(super) fn after<'a>(policy: &'a FleetPolicy, name: &ServiceName) -> &'a [ServiceName] {
     policy.services.iter().find(|service| service.name == *name).map_or(&[], |service| &service.after)
+}
+
+/// How long the present wave is watched once its services are settled, in seconds: not at all where it has moved none.
+pub(super) fn bake_seconds(policy: &FleetPolicy, fleet: &FleetHead) -> u32 {
+    let Some(wave) = fleet.present_wave() else { return 0 };
+    let moved = wave.services.iter().any(|name| {
+        fleet.state_of(name).has_migrated() && fleet.services.get(name).is_some_and(|service| service.moved)
+    });
+    match (moved, wave.number) {
+        (false, _) => 0,
+        (true, 0) => policy.rollout.canary_bake_seconds,
+        (true, _) => policy.rollout.wave_bake_seconds,
+    }
 }
