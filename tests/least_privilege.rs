@@ -80,8 +80,8 @@ pub(crate) const SEEN_WITH_GATES: &[(&str, &str)] = &[("RollBackRole", "elasticl
 fn asked() -> Vec<Asked> {
     // Run once for all tests that look at it.
     static CALLERS: LazyLock<Callers> = LazyLock::new(simulation::callers);
-    let template = template();
     static OF_FLEETS: LazyLock<Callers> = LazyLock::new(fleets::callers);
+    let template = template();
     let mut callers = CALLERS.clone();
     callers.extend(OF_FLEETS.iter().copied());
     callers.extend(ELSEWHERE.iter().flat_map(|(function, verbs, _)| verbs.iter().map(move |verb| (*function, *verb))));

@@ -43,7 +43,7 @@ const LONG_FILES: [(&str, &str); 10] = [
     ("tests/simulation/ports.rs", "one call, its faults and its watch, for every port"),
     ("tests/simulation/scenario.rs", "one list of scenarios"),
     ("tests/simulation/watch.rs", "one list of invariants"),
-    ("tests/state_machines.rs", "rules about the same two machines"),
+    ("tests/state_machines.rs", "rules about the same machines"),
 ];
 /// A line of code, comment or prose.
 const COLUMNS: usize = 120;
