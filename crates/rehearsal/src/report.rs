@@ -1,10 +1,13 @@
 //! The report of a rehearsal: its content, who decided, and what was not as expected.
 
 mod decision;
+mod fleets;
 mod unmet;
 
 pub use decision::Decision;
 pub(crate) use decision::{decision, held_seconds, longest_hold, noticed_seconds};
+pub use fleets::FleetReport;
+pub(crate) use fleets::unmet_of_fleet;
 pub(crate) use unmet::unmet;
 
 use crate::endpoints::access::{Calls, IamAccess};
@@ -25,6 +28,8 @@ pub struct Report {
     pub machine: Machine,
     /// The services, in the scenario's order.
     pub services: Vec<ServiceReport>,
+    /// The fleets, in the scenario's order.
+    pub fleets: Vec<FleetReport>,
     /// The time from the alarm to every verified route, for each service that an alarm's event rolled back.
     pub return_times: Vec<ReturnTime>,
     /// The planned faults that did not happen, each by its place in the scenario. Must be empty.

@@ -4,6 +4,7 @@ mod aws_faults;
 mod beginning;
 mod cluster_faults;
 mod disturbances;
+mod fleets;
 mod progress;
 mod scheduled_faults;
 mod settle;
@@ -31,7 +32,7 @@ use crate::stage::{Stage, StageError};
 use crate::traffic::data_plane::{DataPlane, DataPlaneSettings};
 use crate::wiring::{REGION, STACK, Wiring, WiringError};
 use aws_faults::{AwsFaults, Reach};
-use crossfade_actions::ports::{Ledger, LedgerError};
+use crossfade_actions::ports::{Fleets, Ledger, LedgerError};
 use crossfade_world::states::RefusedCall;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -238,17 +239,23 @@ impl Rehearsal {
         self.host.last_lines(function)
     }
 
-    /// Stores the policy, sends load, moves every service that the scenario starts, waits until each is at rest, and
+    /// Stores the policies, sends load, moves every service and fleet of the scenario, waits until each is at rest, and
     /// reports. `progress` receives what happens. The load ends with the report; [`Afterwards`] starts it again.
     pub async fn run(
         &self,
         ledger: &Arc<dyn Ledger>,
+        fleets: &Arc<dyn Fleets>,
         progress: &watch::Sender<Snapshot>,
     ) -> Result<(Report, Afterwards), RehearsalError> {
         let began = Instant::now();
         let setting_up = self.setting_up.lock().expect("no holder of the lock panics").take();
         let work = setting_up.unwrap_or_else(|| self.clock.work());
-        ledger.store_policy("rehearsal", &self.scenario.policy).await?;
+        if !self.scenario.policy["services"].as_array().is_none_or(Vec::is_empty) {
+            ledger.store_policy("rehearsal", &self.scenario.policy).await?;
+        }
+        for fleet in &self.scenario.fleets {
+            ledger.store_policy(&fleet.name, &fleet.policy).await?;
+        }
         let work = self.wait_for_old_targets(work).await;
         let new_groups = NewGroups::default();
         let traffic = Traffic::start(self, &new_groups);
@@ -262,6 +269,7 @@ impl Rehearsal {
             arns: &arns,
             heads,
             counts: traffic.stop(),
+            fleets: self.fleet_reports(&**fleets, &scheduled_faults).await?,
             scheduled_faults: &scheduled_faults,
             wall_seconds: began.elapsed().as_secs_f64(),
             waited: self.clock.spent(),

@@ -4,11 +4,13 @@
 //! Schema.
 
 mod decode;
+mod fleets;
 mod hooks;
 mod names;
 mod schema;
 
 pub use decode::{ScenarioError, decode_scenario};
+pub use fleets::{FleetExpectation, FleetOrder, FleetOutcome, FleetScenario};
 pub use hooks::HookDoes;
 pub use names::{NEW_PORT, new_target_id, old_group_name};
 pub use schema::scenario_schema;
@@ -33,10 +35,12 @@ pub struct Scenario {
     pub seed: u64,
     /// The highest number of world seconds in one real second.
     pub scale: f64,
-    /// The services, which move at the same time.
+    /// The services. Those that no fleet moves are started by the scenario, and move at the same time.
     pub services: Vec<ServiceScenario>,
-    /// The fleet's policy document, as an operator would store it.
+    /// The policy document of the services that no fleet moves, as an operator would store it.
     pub policy: Value,
+    /// The fleets, each with a policy of its own.
+    pub fleets: Vec<FleetScenario>,
     /// Faults of AWS itself.
     pub aws_faults: Vec<AwsFault>,
     /// What the hooks of the policies do, by name. A hook that is not listed succeeds.
@@ -62,8 +66,10 @@ pub struct ServiceScenario {
     pub sent_per_minute: f64,
     /// Requests in a world minute that are drawn instead of sent.
     pub drawn_per_minute: f64,
-    /// Whether to start its migration. Otherwise it only exists, under load.
+    /// Whether to start its migration. Otherwise a fleet does, or it only exists, under load.
     pub start: bool,
+    /// Whether a fleet moves it.
+    pub conducted: bool,
     /// When to start it, in world minutes after the load began.
     pub start_minute: f64,
     /// The alarms that exist before the plan.

@@ -53,8 +53,8 @@ impl<'a> Follower<'a> {
                 (executions.entered_states(arn).pop().unwrap_or_default(), reason, over)
             };
             let arn = arns[index].as_ref();
-            let (state, reason, over) =
-                arn.map_or_else(|| ("Not started".to_owned(), String::new(), !service.start), shown);
+            let (state, reason, over) = arn
+                .map_or_else(|| ("Not started".to_owned(), String::new(), !service.start && !service.conducted), shown);
             let (service, weight) = (service.name.to_string(), weights[index]);
             ServiceProgress { service, weight, state, reason, over, counts: self.traffic.counts(index) }
         });

@@ -1,12 +1,12 @@
 //! Waits until every service is at rest.
 
+use super::fleets::Conductors;
 use super::progress::{Follower, Snapshot};
 use super::scheduled_faults::ScheduledFaults;
 use super::{Rehearsal, RehearsalError};
 use crate::clock::Work;
 use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_world::states::Status;
 use jiff::Timestamp;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -58,16 +58,19 @@ impl Rehearsal {
     ) -> Result<(Vec<Option<Head>>, Work), RehearsalError> {
         let mut shown = Instant::now();
         let mut over_since: Option<Timestamp> = None;
+        let mut conductors = Conductors::new(self);
         for look in 0_u32.. {
-            let all_started = self.start_due(arns, follower.world_began)?;
+            let all_started = self.start_due(arns, follower.world_began)?
+                & self.conduct_due(&mut conductors, follower.world_began)?;
             scheduled_faults.update(self, arns, &follower.weights())?;
             if shown.elapsed() >= SHOW_EVERY {
                 shown = Instant::now();
                 progress.send_replace(follower.snapshot(arns));
             }
             if look % LOOKS_TO_ENDED == 0 {
+                self.follow_conducted(arns, ledger).await?;
                 self.draw_for_running(arns, follower)?;
-                if all_started && self.executions_are_over(arns)? {
+                if all_started && self.executions_are_over()? {
                     let now = self.clock.now();
                     let since = *over_since.get_or_insert(now);
                     let late = now.duration_since(since).as_mins() >= REST_WITHIN_MINUTES;
@@ -105,21 +108,9 @@ impl Rehearsal {
     /// Draws requests only for the services whose executions are running.
     fn draw_for_running(&self, arns: &[Option<String>], follower: &Follower<'_>) -> Result<(), RehearsalError> {
         for (service, arn) in arns.iter().enumerate() {
-            let status = arn.as_ref().map(|arn| self.executions.describe(arn)).transpose()?.map(|shown| shown.status);
-            follower.traffic.draw(service, status == Some(Status::Running));
+            follower.traffic.draw(service, self.is_running(arn.as_ref())?);
         }
         Ok(())
-    }
-
-    /// Returns whether no migration and no rollback is running.
-    fn executions_are_over(&self, arns: &[Option<String>]) -> Result<bool, RehearsalError> {
-        for arn in arns.iter().flatten() {
-            if self.executions.describe(arn)?.status == Status::Running {
-                return Ok(false);
-            }
-        }
-        let rolling_back = self.executions.running(&self.endpoints.roll_back_machine)?;
-        Ok(rolling_back == 0)
     }
 
     async fn heads(&self, ledger: &dyn Ledger) -> Result<Vec<Option<Head>>, RehearsalError> {

@@ -4,8 +4,8 @@ use super::progress::share;
 use super::{Rehearsal, RehearsalError, ScheduledFaults};
 use crate::clock::Spent;
 use crate::report::{
-    Machine, Report, Requests, ReturnTime, RollbackReport, RouteReport, ServiceReport, decision, held_seconds,
-    longest_hold, noticed_seconds, unmet,
+    FleetReport, Machine, Report, Requests, ReturnTime, RollbackReport, RouteReport, ServiceReport, decision,
+    held_seconds, longest_hold, noticed_seconds, unmet,
 };
 use crate::scenario::Outcome;
 use crate::stage::StagedRoute;
@@ -25,6 +25,7 @@ pub(super) struct FinishedRun<'a> {
     pub(super) arns: &'a [Option<String>],
     pub(super) heads: Vec<Option<Head>>,
     pub(super) counts: Vec<Counts>,
+    pub(super) fleets: Vec<FleetReport>,
     pub(super) scheduled_faults: &'a ScheduledFaults,
     pub(super) wall_seconds: f64,
     pub(super) waited: Spent,
@@ -53,7 +54,9 @@ pub(super) async fn write_report(
     let without_effect = rehearsal.without_effect(run.scheduled_faults);
     let fine = |service: &ServiceReport| service.unmet.is_empty() && service.requests.spoiled == 0;
     Ok(Report {
-        ok: services.iter().all(fine) && without_effect.is_empty(),
+        ok: services.iter().all(fine)
+            && run.fleets.iter().all(|fleet| fleet.unmet.is_empty())
+            && without_effect.is_empty(),
         machine: Machine {
             wall_seconds: run.wall_seconds,
             working_seconds: run.waited.working.as_secs_f64(),
@@ -61,6 +64,7 @@ pub(super) async fn write_report(
         },
         return_times: return_times(&services),
         services,
+        fleets: run.fleets,
         without_effect,
         calls: rehearsal.access_log().calls(),
         accesses: rehearsal.access_log().accesses(),

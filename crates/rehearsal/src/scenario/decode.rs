@@ -12,6 +12,7 @@ pub(super) use faults::{AWS_FAULT_FIELDS, FAULT_FIELDS};
 #[cfg(test)]
 pub(super) use routes::ROUTE_FIELDS;
 
+use super::fleets::{conducted, fleet};
 use super::hooks::hook;
 use super::names::{NEW_PORT, new_target_id, old_group_name};
 use super::{AwsEffect, AwsFault, Deed, Scenario, ServiceScenario};
@@ -20,6 +21,7 @@ use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::problem::{Problem, Problems};
 use crossfade_domain::policy::reader::{Object, Place, Reader};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Why a scenario cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +37,7 @@ pub enum ScenarioError {
     Problems(Problems),
 }
 
-pub(super) const SCENARIO_FIELDS: [&str; 5] = ["seed", "scale", "services", "awsFaults", "hooks"];
+pub(super) const SCENARIO_FIELDS: [&str; 6] = ["seed", "scale", "services", "fleets", "awsFaults", "hooks"];
 pub(super) const SERVICE_FIELDS: [&str; 14] = [
     "name",
     "loadBalancers",
@@ -90,13 +92,27 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
             None
         }
     };
-    let services: Vec<Option<Unguarded>> = places.iter().map(|place| service(reader, place)).collect();
+    let conducted = conducted(root.value);
+    let by_name = |policy: &Value| Some((policy["name"].as_str()?.to_owned(), policy.clone()));
+    let of_all: BTreeMap<_, _> = policy["services"].as_array().into_iter().flatten().filter_map(by_name).collect();
+    let fleets = list(reader, &fields, "fleets", |reader, place| fleet(reader, place, &of_all));
+    for (index, name) in conducted.iter().enumerate() {
+        if conducted[..index].contains(name) {
+            reader.note("fleets", format!("{name} is in two of them"));
+        }
+    }
+    let services: Vec<Option<Unguarded>> = places.iter().map(|place| service(reader, place, &conducted)).collect();
     let services = services.into_iter().collect::<Option<Vec<_>>>()?;
     let services: Vec<ServiceScenario> =
         services.into_iter().zip(policies?).map(|(service, policy)| service.with(policy)).collect();
     note_strangers(reader, aws_faults.as_deref().unwrap_or_default(), &services);
     let hooks = hooks?.into_iter().collect();
-    Some(Scenario { seed: seed?, scale: scale?, services, policy, aws_faults: aws_faults?, hooks })
+    let policy = json!({
+        "fleet": policy["fleet"],
+        "services": of_all.into_iter().filter(|(name, _)| !conducted.contains(&name.as_str())).map(|(_, policy)| policy)
+            .collect::<Vec<_>>(),
+    });
+    Some(Scenario { seed: seed?, scale: scale?, services, policy, fleets: fleets?, aws_faults: aws_faults?, hooks })
 }
 
 /// Checks that a fault about one service names a service, and that an alarm's event has an alarm.
@@ -173,7 +189,7 @@ fn note_policy_problems(reader: &mut Reader, problems: Vec<Problem>) {
     }
 }
 
-fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
+fn service(reader: &mut Reader, place: &Place<'_>, conducted: &[&str]) -> Option<Unguarded> {
     let fields = reader.object(place, &SERVICE_FIELDS, "a service")?;
     let text = fields.get("name")?.value.as_str()?.to_owned();
     let name = ServiceName::parse(text.clone()).ok();
@@ -193,11 +209,15 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
         Some(place) => reader.texts(&place, "the name of an alarm that exists"),
         None => Some(vec![format!("{text}-5xx")]),
     };
-    let start = fields.get("start").map_or(Some(true), |place| reader.flag(&place));
+    let conducted = conducted.contains(&text.as_str());
+    let start = fields.get("start").map_or(Some(!conducted), |place| reader.flag(&place));
+    if conducted && fields.has("start") {
+        reader.note(fields.path_of("start"), "a fleet starts this service: remove `start`");
+    }
     let start_minute = fields.get("startMinute").map_or(Some(0.0), |place| number(reader, &place, 0.0, 1e6));
     let faults = list(reader, &fields, "faults", faults::fault);
     let disturbances = list(reader, &fields, "disturbances", faults::disturbance);
-    let expect = expectation::expectation(reader, &fields, start.unwrap_or(true));
+    let expect = expectation::expectation(reader, &fields, conducted || start.unwrap_or(true));
     let load_balancers = load_balancers?;
     let routes = match fields.get("routes") {
         None => Some(vec![routes::plain(&load_balancers[0])]),
@@ -222,6 +242,7 @@ fn service(reader: &mut Reader, place: &Place<'_>) -> Option<Unguarded> {
         sent_per_minute: sent_per_minute?,
         drawn_per_minute: drawn_per_minute?,
         start: start?,
+        conducted,
         start_minute: start_minute?,
         existing_alarms: existing_alarms?,
         faults: faults?,
@@ -241,7 +262,7 @@ fn narrow(count: u32) -> u16 {
     u16::try_from(count).expect("counts of targets are at most 200")
 }
 
-fn list<T>(
+pub(super) fn list<T>(
     reader: &mut Reader,
     fields: &Object<'_>,
     field: &str,
@@ -253,7 +274,7 @@ fn list<T>(
     items.into_iter().collect()
 }
 
-fn number(reader: &mut Reader, place: &Place<'_>, least: f64, most: f64) -> Option<f64> {
+pub(super) fn number(reader: &mut Reader, place: &Place<'_>, least: f64, most: f64) -> Option<f64> {
     let number = place.value.as_f64().filter(|number| (least..=most).contains(number));
     if number.is_none() {
         reader.note(&place.path, format!("{}: expected a number from {least} to {most}", place.value));

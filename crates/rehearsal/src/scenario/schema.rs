@@ -1,6 +1,7 @@
 //! The JSON Schema of a scenario, for editors.
 
 use super::decode::expectation_words;
+use super::fleets::FLEET_OUTCOMES;
 use super::hooks::{DOES, MOST_REQUESTS};
 use crossfade_world::cold::{MEASURED_REQUESTS, WARM_SHARE};
 use serde_json::{Value, json};
@@ -8,8 +9,10 @@ use serde_json::{Value, json};
 /// Returns the schema, in draft 2020-12. Fields under `policy` are those of a service's policy.
 pub fn scenario_schema() -> Value {
     let mut schema = without_faults();
-    if let (Some(definitions), Value::Object(faults)) = (schema["$defs"].as_object_mut(), fault_definitions()) {
-        definitions.extend(faults);
+    for more in [fault_definitions(), fleet_definitions()] {
+        if let (Some(definitions), Value::Object(more)) = (schema["$defs"].as_object_mut(), more) {
+            definitions.extend(more);
+        }
     }
     schema
 }
@@ -140,6 +143,61 @@ fn service() -> Value {
     })
 }
 
+/// Describes a fleet, its commands and how it ends.
+fn fleet() -> Value {
+    let outcomes = FLEET_OUTCOMES.map(|(word, _)| word);
+    json!({
+        "type": "object", "additionalProperties": false, "required": ["name", "services"],
+        "properties": {
+            "name": {"type": "string"},
+            "services": {
+                "type": "array", "items": {"type": "string"},
+                "description": "The services that it moves. The scenario does not start them.",
+            },
+            "rollout": {"type": "object", "description": "The policy's `rollout`: waveSize, failures, stopWhen, ..."},
+            "windows": {"type": "object", "description": "The policy's `windows`: timeZone, open, freeze, ..."},
+            "startMinute": {
+                "type": "number", "minimum": 0, "default": 0,
+                "description": "When its run begins, in world minutes after the load began.",
+            },
+            "commands": {"type": "array", "items": {"$ref": "#/$defs/fleetCommand"}},
+            "expect": {"oneOf": [{"enum": outcomes}, {"$ref": "#/$defs/fleetExpectation"}], "default": "migrated"},
+        },
+    })
+}
+
+fn fleet_definitions() -> Value {
+    let outcomes = FLEET_OUTCOMES.map(|(word, _)| word);
+    json!({
+        "fleet": fleet(),
+        "fleetCommand": {
+            "type": "object", "additionalProperties": false, "required": ["minute", "action"],
+            "description": "What a person asks of the fleet, once.",
+            "properties": {
+                "minute": {"type": "number", "minimum": 0, "description": "World minutes after the load began."},
+                "action": {"enum": ["start", "pause", "resume", "abort", "rollBackAll", "skip", "retry"]},
+                "drain": {"type": "boolean", "description": "For `pause`: what moves continues to its end."},
+                "service": {"type": "string", "description": "For `skip` and `retry`."},
+                "reason": {"type": "string"},
+            },
+        },
+        "fleetExpectation": {
+            "type": "object", "additionalProperties": false, "required": ["outcome"],
+            "properties": {
+                "outcome": {"enum": outcomes},
+                "services": {
+                    "type": "object", "additionalProperties": {"type": "string"},
+                    "description": "Where services should be in the run: migrated, rolledBack, halted, blocked, ...",
+                },
+                "stoppedWithinSeconds": {
+                    "type": "number",
+                    "description": "The limit in world seconds from the first fault until the run has stopped.",
+                },
+            },
+        },
+    })
+}
+
 fn without_faults() -> Value {
     let (outcomes, triggers) = expectation_words();
     json!({
@@ -155,6 +213,7 @@ fn without_faults() -> Value {
                 "description": "The highest number of world seconds in one real second.",
             },
             "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
+            "fleets": {"type": "array", "items": {"$ref": "#/$defs/fleet"}},
             "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
             "hooks": {"type": "array", "items": {
                 "type": "object", "additionalProperties": false, "required": ["name"],
@@ -238,6 +297,7 @@ mod tests {
     use super::super::decode::{
         AWS_FAULT_FIELDS, EXPECTATION_FIELDS, FAULT_FIELDS, ROUTE_FIELDS, SCENARIO_FIELDS, SERVICE_FIELDS,
     };
+    use super::super::fleets::{FLEET_COMMAND_FIELDS, FLEET_EXPECTATION_FIELDS, FLEET_FIELDS};
     use super::*;
 
     #[test]
@@ -256,6 +316,9 @@ mod tests {
             ("route", &ROUTE_FIELDS),
             ("fault", &FAULT_FIELDS),
             ("awsFault", &AWS_FAULT_FIELDS),
+            ("fleet", &FLEET_FIELDS),
+            ("fleetCommand", &FLEET_COMMAND_FIELDS),
+            ("fleetExpectation", &FLEET_EXPECTATION_FIELDS),
         ] {
             check(&schema["$defs"][definition]["properties"], fields);
         }

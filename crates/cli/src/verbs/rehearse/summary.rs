@@ -241,6 +241,11 @@ fn verdict(report: &Report) -> String {
             write!(text, "\n  {} {unmet}", service.service).expect("writing to a string succeeds");
         }
     }
+    for fleet in &report.fleets {
+        for unmet in &fleet.unmet {
+            write!(text, "\n  fleet {} {unmet}", fleet.fleet).expect("writing to a string succeeds");
+        }
+    }
     for what in &report.without_effect {
         write!(text, "\n  {what}").expect("writing to a string succeeds");
     }

@@ -39,6 +39,7 @@ fn report(services: Vec<ServiceReport>) -> Report {
         ok,
         machine: Machine { wall_seconds: 38.84, working_seconds: 20.0, waiting_seconds: 18.84 },
         services,
+        fleets: Vec::new(),
         return_times,
         without_effect,
         calls: BTreeMap::new(),
