@@ -2,16 +2,14 @@
 
 pub mod abort;
 pub mod apply;
-pub mod check;
-pub mod completions;
 pub mod doctor;
 pub mod history;
 pub mod judge;
+pub mod offline;
 pub mod pause;
 pub mod plan;
 pub mod rehearse;
 pub mod resume;
-pub mod schema;
 pub mod start;
 pub mod status;
 pub mod wait;
