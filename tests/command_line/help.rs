@@ -21,10 +21,24 @@ fn help(words: &str) -> String {
     said.stdout.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 
-/// The verbs, as the command lists them.
+/// The verbs, as the command lists them; each verb of a fleet after `fleet`.
 fn verbs() -> Vec<String> {
-    let list = help("");
-    let verbs: Vec<String> = list
+    let verbs = listed("");
+    assert!(verbs.len() >= 19, "{verbs:?}");
+    let with_its_own = |verb: String| {
+        let own: Vec<String> = if verb == "fleet" {
+            listed(&verb).iter().map(|own| format!("{verb} {own}")).collect()
+        } else {
+            Vec::new()
+        };
+        std::iter::once(verb).chain(own)
+    };
+    verbs.into_iter().flat_map(with_its_own).collect()
+}
+
+/// The commands that a help page lists.
+fn listed(words: &str) -> Vec<String> {
+    help(words)
         .lines()
         .skip_while(|line| *line != "Commands:")
         .skip(1)
@@ -32,9 +46,7 @@ fn verbs() -> Vec<String> {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .map(str::to_owned)
-        .collect();
-    assert!(verbs.len() >= 19, "{verbs:?}");
-    verbs
+        .collect()
 }
 
 /// Splits off the options that most verbs share.

@@ -1,4 +1,5 @@
 //! How a command ends: the outcome of the migration, or the failure of the command.
 
 pub mod failure;
+pub mod fleet;
 pub mod outcome;

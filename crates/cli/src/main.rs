@@ -9,6 +9,7 @@ use crossfade_cli::stack::session::{Connection, Session};
 use crossfade_cli::verbs::abort::{self, AbortArguments, RollbackArguments};
 use crossfade_cli::verbs::apply::{self, ApplyArguments};
 use crossfade_cli::verbs::doctor::{self, DoctorArguments};
+use crossfade_cli::verbs::fleet::{self, FleetArguments};
 use crossfade_cli::verbs::history::{self, HistoryArguments};
 use crossfade_cli::verbs::judge::{self, JudgeArguments};
 use crossfade_cli::verbs::offline::check::{self, CheckArguments};
@@ -75,6 +76,7 @@ enum Command {
     Resume(ResumeArguments),
     Abort(AbortArguments),
     Rollback(RollbackArguments),
+    Fleet(FleetArguments),
     History(HistoryArguments),
     Doctor(DoctorArguments),
     Rehearse(RehearseArguments),
@@ -114,6 +116,8 @@ fn main() -> std::process::ExitCode {
         Command::Resume(arguments) => online!(at, arguments, arguments.connection, resume::run),
         Command::Abort(arguments) => online!(at, arguments, arguments.connection(), abort::abort),
         Command::Rollback(arguments) => online!(at, arguments, arguments.connection(), abort::rollback),
+        Command::Fleet(arguments) => at(arguments.connection())
+            .run(async |environment, console| fleet::run(&arguments, environment, console).await),
         Command::History(arguments) => online!(at, arguments, arguments.connection, history::run),
         Command::Doctor(arguments) => at(&arguments.connection)
             .run(async |environment, console| doctor::run(&arguments, environment, console).await),

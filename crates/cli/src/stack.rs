@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod environment;
+pub mod fleets;
 pub mod policy_file;
 pub mod reading;
 pub mod session;

@@ -3,6 +3,7 @@
 pub mod abort;
 pub mod apply;
 pub mod doctor;
+pub mod fleet;
 pub mod history;
 pub mod judge;
 pub mod offline;

@@ -5,8 +5,12 @@ use crate::exit_code::ExitCode;
 use crate::stack::arguments::Output;
 use crate::stack::environment::Environment;
 use crate::view::github::{JobFiles, annotation};
+use comfy_table::Table;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
+
+/// The columns of a line where neither a terminal nor a variable says how many.
+const COLUMNS: usize = 120;
 
 /// The streams of a command, and how to write to them.
 pub struct Console<'a> {
@@ -16,6 +20,8 @@ pub struct Console<'a> {
     pub output: Output,
     /// Whether standard output is a terminal on which to redraw.
     pub screen: bool,
+    /// How many columns a line may have: the terminal's, or those that `COLUMNS` says.
+    pub columns: usize,
     /// Whether to show colours.
     pub colours: bool,
     /// The migration's name, once known; empty before.
@@ -34,6 +40,7 @@ impl<'a> Console<'a> {
         let terminal = out.is_terminal();
         let screen = terminal && output == Output::Human;
         Self {
+            columns: columns(terminal, environment),
             colours: screen && environment.may_colour(),
             screen,
             migration: String::new(),
@@ -97,4 +104,11 @@ impl<'a> Console<'a> {
         self.say(&format!("error: {}", failure.message));
         failure.code
     }
+}
+
+fn columns(terminal: bool, environment: &Environment) -> usize {
+    // The table's width is the terminal's.
+    let of_terminal = if terminal { Table::new().width().map(usize::from) } else { None };
+    let of_variable = || environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
+    of_terminal.or_else(of_variable).filter(|columns| *columns > 0).unwrap_or(COLUMNS)
 }

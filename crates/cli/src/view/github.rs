@@ -1,6 +1,7 @@
 //! What a command writes for GitHub Actions: annotations, a job's summary and a step's outputs.
 
 use crate::ending::failure::Failure;
+use crate::ending::fleet::FleetEnding;
 use crate::ending::outcome::Ending;
 use crate::exit_code::ExitCode;
 use crate::stack::environment::Environment;
@@ -36,6 +37,20 @@ impl JobFiles {
     /// A file that GitHub Actions named cannot be written.
     pub fn write_ending(&self, ending: &Ending) -> Result<(), Failure> {
         self.write(&summary(ending), &step_outputs(ending))
+    }
+
+    /// Writes the end of a fleet's run.
+    ///
+    /// # Errors
+    /// A file that GitHub Actions named cannot be written.
+    pub fn write_fleet_ending(&self, ending: &FleetEnding) -> Result<(), Failure> {
+        let FleetEnding { fleet, run, outcome, exit_code, next, .. } = ending;
+        let (words, reason) = (outcome.words(), ending.reason.replace(['\r', '\n'], " "));
+        let rows = format!("| run | {run} |\n| reason | {} |\n| next | {} |", cell(&reason), cell(next));
+        self.write(
+            &format!("### Crossfade: fleet {fleet}: {words}\n\n| | |\n| --- | --- |\n{rows}\n\n"),
+            &format!("outcome={words}\nexit-code={exit_code}\nfleet={fleet}\nrun={run}\nreason={reason}\n"),
+        )
     }
 
     /// Writes the same outputs and a summary for a command that saw no end; the exit code is the outcome.

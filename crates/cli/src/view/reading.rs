@@ -142,14 +142,15 @@ fn deviates(reading: &Reading, route: &RouteSeen) -> bool {
     route.changed.is_some() || route.live_percent.is_none_or(|live| (live - desired).abs() > 0.2)
 }
 
-/// Cuts the text to this many lines, and says how many are left out. Those are routes, which come last.
-pub fn cut(text: &str, height: usize) -> String {
+/// Cuts the text to this many lines, and says how many are left out and which command shows them. What matters least
+/// comes last.
+pub fn cut(text: &str, height: usize, whole: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() <= height || height < 2 {
         return text.to_owned();
     }
     let left = lines.len() - (height - 1);
-    format!("{}\n  and {left} more; `crossfade status` shows all", lines[..height - 1].join("\n"))
+    format!("{}\n  and {left} more; `{whole}` shows all", lines[..height - 1].join("\n"))
 }
 
 fn live(route: &RouteSeen) -> String {

@@ -48,9 +48,10 @@ impl Screen {
         matches!(self, Self::Stream)
     }
 
-    pub(crate) fn show(&self, text: &str) {
+    /// Shows a text; `whole` is the command that prints all of it.
+    pub(crate) fn show(&self, text: &str, whole: &str) {
         if let Self::Drawn(bar) = self {
-            bar.set_message(reading::cut(text, LINES));
+            bar.set_message(reading::cut(text, LINES, whole));
             bar.tick();
         }
     }

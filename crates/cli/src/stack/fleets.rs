@@ -1,0 +1,238 @@
+//! Which fleet a command means, and one reading of its run.
+
+use crate::ending::failure::Failure;
+use crate::stack::reading::weight_at;
+use crate::stack::session::Session;
+use crossfade_actions::error::ActionError;
+use crossfade_actions::operator::observe::plan_in_force;
+use crossfade_actions::ports::ExecutionStatus;
+use crossfade_domain::fleet::head::{FleetHead, RunState};
+use crossfade_domain::fleet::service_run::ServiceState;
+use crossfade_domain::gates::approval::waits_for_approval;
+use crossfade_domain::gates::verdict::seconds_between;
+use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::policy::document::decode_fleet;
+use crossfade_domain::policy::problem::did_you_mean;
+use crossfade_domain::policy::service_policy::FleetPolicy;
+use crossfade_domain::weight::Weight;
+use jiff::Timestamp;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// For how many seconds the execution that conducts a run may be unknown to Step Functions.
+const BEFORE_ITS_START: u32 = 120;
+
+/// A fleet whose policy is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredFleet {
+    /// Its name.
+    pub name: String,
+    /// Its policy; without services if this version cannot decode it.
+    pub policy: FleetPolicy,
+    /// Why its policy cannot be decoded, if so.
+    pub problem: Option<String>,
+}
+
+impl Session {
+    /// Returns the fleet with this name, or the only one if no name is given.
+    ///
+    /// # Errors
+    /// No policy is stored under this name, or none or several without a name; the table cannot be read.
+    pub async fn fleet(&self, name: Option<&str>) -> Result<StoredFleet, Failure> {
+        let stored = self.ports.ledger.policies().await;
+        let mut stored = stored.map_err(|source| self.ledger_failed("reading the stored policies", source))?;
+        stored.sort_by(|a, b| a.0.cmp(&b.0));
+        let known: Vec<&str> = stored.iter().map(|(fleet, _)| fleet.as_str()).collect();
+        let listed = known.join(", ");
+        let chosen = match name {
+            Some(name) => known.iter().position(|known| *known == name),
+            None if known.len() == 1 => Some(0),
+            None => None,
+        };
+        let Some(chosen) = chosen else {
+            return Err(Failure::bad_input(match name {
+                _ if known.is_empty() => {
+                    "no policy is stored\n  `crossfade apply policy.yaml` stores the policy of a fleet".to_owned()
+                }
+                Some(name) => {
+                    let near = did_you_mean(name, known.iter().copied());
+                    format!("there is no fleet {name}{near}\n  the stored policies are of {listed}")
+                }
+                None => format!("which fleet? the stored policies are of {listed}\n  give its name as an argument"),
+            }));
+        };
+        let (name, document) = stored.swap_remove(chosen);
+        Ok(match decode_fleet(&document) {
+            Ok(policy) => StoredFleet { name, policy, problem: None },
+            Err(problems) => {
+                let problem = format!(
+                    "the stored policy of fleet {name} cannot be used: {problems}; `crossfade apply policy.yaml` \
+                     stores a valid one"
+                );
+                StoredFleet { policy: without_services(&name), name, problem: Some(problem) }
+            }
+        })
+    }
+
+    /// Returns the head of a fleet's latest run, if it has had one.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn run_of(&self, fleet: &str) -> Result<Option<FleetHead>, Failure> {
+        let head = self.ports.fleets.fleet(fleet).await;
+        head.map_err(|source| self.ledger_failed(&format!("reading the head of fleet {fleet}"), source))
+    }
+
+    /// Returns the head of a fleet's latest run.
+    ///
+    /// # Errors
+    /// The fleet has had no run; the table cannot be read.
+    pub async fn begun_run_of(&self, fleet: &str) -> Result<FleetHead, Failure> {
+        let head = self.run_of(fleet).await?;
+        head.ok_or_else(|| {
+            Failure::bad_input(format!(
+                "fleet {fleet} has had no run yet\n  `crossfade fleet plan {fleet}` shows what would happen, \
+                 `crossfade fleet start {fleet}` begins"
+            ))
+        })
+    }
+}
+
+/// A policy that says nothing but the fleet's name.
+fn without_services(fleet: &str) -> FleetPolicy {
+    let empty = json!({"version": 1, "fleet": fleet, "services": []});
+    serde_json::from_value(empty).expect("whatever else a policy has may be left out")
+}
+
+/// Who conducts a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conductor {
+    /// Its execution is running.
+    Runs,
+    /// The run needs none: it is over, or has stopped.
+    NotNeeded,
+    /// Its execution has ended, although the run has not; in words.
+    Ended(String),
+    /// Its execution could not be read.
+    Unreadable(String),
+}
+
+/// Where a service that moves is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Position {
+    /// The head of its migration.
+    pub head: Head,
+    /// The weight that was last read back on every route, if its plan could be read.
+    pub weight: Option<Weight>,
+    /// The step that was last read back, and the number of steps.
+    pub step: Option<(u32, u32)>,
+    /// Seconds until the bake of the step is over.
+    pub seconds_to_next_step: Option<u32>,
+    /// The weight to which it is being shifted.
+    pub shifting_to: Option<Weight>,
+    /// Whether the next step waits for an approval.
+    pub waits_for_approval: bool,
+}
+
+/// One reading of a fleet's run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FleetReading {
+    /// When it was read.
+    pub now: Timestamp,
+    /// The fleet.
+    pub fleet: StoredFleet,
+    /// The run.
+    pub head: FleetHead,
+    /// Who conducts it.
+    pub conductor: Conductor,
+    /// Where the services are that move, or that have stopped on the way.
+    pub positions: BTreeMap<ServiceName, Position>,
+}
+
+impl FleetReading {
+    /// Reads the conductor's execution, and the heads and plans of what moves or has stopped on the way.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn take(session: &Session, fleet: StoredFleet, head: FleetHead) -> Result<Self, ActionError> {
+        let on_the_way =
+            |state: ServiceState| state.is_in_flight() || matches!(state, ServiceState::Halted | ServiceState::Died);
+        let names: Vec<ServiceName> = head.those(on_the_way).cloned().collect();
+        let (heads, conductor) = tokio::join!(session.ports.ledger.heads(&names), conductor(session, &head));
+        let heads = heads.map_err(|source| ActionError::Ledger {
+            doing: "reading the heads of the fleet's services".to_owned(),
+            source,
+        })?;
+        let now = session.now();
+        let mut positions = BTreeMap::new();
+        for service in heads.into_iter().filter(|service| is_of_this_run(&head, service)) {
+            positions.insert(service.service.clone(), Position::read(session, service, now).await);
+        }
+        Ok(Self { now, fleet, head, conductor, positions })
+    }
+}
+
+/// Returns whether a service's head is of the migration that the run has seen, not of an earlier one.
+fn is_of_this_run(fleet: &FleetHead, head: &Head) -> bool {
+    let run = fleet.service(&head.service);
+    run.migration.as_ref().map_or_else(
+        || run.execution.as_deref().is_some_and(|name| head.execution.ends_with(&format!(":{name}"))),
+        |migration| *migration == head.migration,
+    )
+}
+
+/// Reads who conducts a run.
+pub async fn conductor(session: &Session, head: &FleetHead) -> Conductor {
+    if matches!(head.state, RunState::Over | RunState::Stopped) {
+        return Conductor::NotNeeded;
+    }
+    let why = |error: &Option<String>, cause: &Option<String>| {
+        let texts: Vec<&str> = [error, cause].into_iter().flatten().map(String::as_str).collect();
+        if texts.is_empty() { String::new() } else { format!(": {}", texts.join(": ")) }
+    };
+    match session.ports.executions.status(&head.execution).await {
+        Ok(ExecutionStatus::Running) => Conductor::Runs,
+        Ok(ExecutionStatus::Stopped { error, cause }) => {
+            Conductor::Ended(format!("someone stopped it{}", why(&error, &cause)))
+        }
+        Ok(ExecutionStatus::Dead { error, cause }) => Conductor::Ended(format!("it failed{}", why(&error, &cause))),
+        Ok(ExecutionStatus::Succeeded) => Conductor::Ended("it has ended".to_owned()),
+        // Whoever goes on with a run records the execution before it starts it.
+        Ok(ExecutionStatus::Missing) if seconds_between(head.conducted_since, session.now()) < BEFORE_ITS_START => {
+            Conductor::Runs
+        }
+        Ok(ExecutionStatus::Missing) => Conductor::Ended("Step Functions does not know it".to_owned()),
+        Err(error) => Conductor::Unreadable(error.to_string()),
+    }
+}
+
+impl Position {
+    async fn read(session: &Session, head: Head, now: Timestamp) -> Self {
+        // A row without its weight is better than no screen.
+        let plan = plan_in_force(&session.ports, &head).await.ok();
+        let settled = head.phase == Phase::Settling;
+        let returning = head.phase == Phase::RollingBack;
+        let bakes = head.phase == Phase::Moving && head.intended_step.is_none();
+        Self {
+            weight: plan
+                .as_ref()
+                .filter(|_| !returning)
+                .map(|plan| if settled { Weight::ZERO } else { weight_at(plan, head.verified_step) }),
+            step: plan
+                .as_ref()
+                .filter(|_| !head.phase.is_returning())
+                .map(|plan| (head.verified_step.unwrap_or(0), plan.last_step())),
+            seconds_to_next_step: plan.as_ref().filter(|_| bakes).and_then(|plan| {
+                let bake = plan.step(head.verified_step?)?.bake_seconds;
+                Some(bake.saturating_sub(seconds_between(head.verified_at?, now)))
+            }),
+            shifting_to: plan
+                .as_ref()
+                .filter(|_| head.phase == Phase::Moving)
+                .and_then(|plan| Some(weight_at(plan, Some(head.intended_step.filter(|step| *step > 0)?)))),
+            waits_for_approval: plan.as_ref().is_some_and(|plan| waits_for_approval(&head, plan, now)),
+            head,
+        }
+    }
+}

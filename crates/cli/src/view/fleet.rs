@@ -1,0 +1,260 @@
+//! A fleet's run, for people and for programs.
+
+mod json;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use json::object;
+
+use crate::stack::fleets::{Conductor, FleetReading};
+use crossfade_domain::fleet::head::RunState;
+use crossfade_domain::fleet::outlook::headline;
+use crossfade_domain::fleet::service_run::ServiceState;
+use crossfade_domain::gates::verdict::seconds_between;
+use crossfade_domain::policy::document::written_duration;
+use crossfade_domain::policy::rollout::Rollout;
+use rows::{Row, needs_a_person, rows};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use text::{filled, shortened};
+
+/// The most services of a section that get a line each.
+const MOST_ROWS: usize = 20;
+/// The most names in a list of names.
+const MOST_NAMES: usize = 5;
+/// The columns that are worth to begin a reason beside the rest of its row.
+const WORTH_A_REASON: usize = 48;
+
+/// Renders the run in lines of at most this many columns: first what needs a person, then what moves; the rest is
+/// counted, wave by wave.
+pub fn render(reading: &FleetReading, columns: usize) -> String {
+    let mut lines = filled(&headline(&reading.fleet.policy, &reading.head), "", "  ", columns);
+    for (first, text) in states(reading) {
+        lines.extend(filled(&text, first, "  ", columns));
+    }
+    let rows = rows(reading);
+    let (troubled, others): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| needs_a_person(row.state));
+    let mut troubled = troubled;
+    troubled.sort_by_key(|row| urgency(row.state));
+    if !troubled.is_empty() {
+        lines.push("NEEDS A PERSON".to_owned());
+        let (stuck, troubled): (Vec<&Row>, Vec<&Row>) =
+            troubled.iter().partition(|row| row.state == ServiceState::Blocked);
+        lines.extend(table(&troubled, columns));
+        lines.extend(blocked(&stuck, columns));
+        lines.extend(ways_on(reading, &troubled).iter().flat_map(|way| filled(way, "  -> ", "     ", columns)));
+    }
+    let moving: Vec<&Row> = others.into_iter().filter(|row| row.state.is_in_flight()).collect();
+    if !moving.is_empty() {
+        lines.push("MOVING".to_owned());
+        lines.extend(table(&moving, columns));
+    }
+    lines.extend(waves(reading, columns));
+    lines.join("\n")
+}
+
+/// What stands above the services: what the run waits for, who conducts it, and what is wrong with its policy. Each
+/// with what its first line begins with.
+fn states(reading: &FleetReading) -> Vec<(&'static str, String)> {
+    let FleetReading { head, fleet, .. } = reading;
+    let name = &fleet.name;
+    let reason = head.reason.as_deref().unwrap_or("no reason was recorded");
+    let mut states = Vec::new();
+    match head.state {
+        RunState::Running => {
+            if let Some(since) = head.baking_since {
+                let since = written_duration(seconds_between(since, reading.now));
+                states.push(("", format!("the wave is over, and is watched since {since}")));
+            }
+        }
+        RunState::Stopped => {
+            states.push(("STOPPED: ", reason.to_owned()));
+            states.push(("  -> ", format!("when that is fixed: crossfade fleet resume {name}")));
+            states.push(("  -> ", format!("to return what moves: crossfade fleet abort {name}")));
+        }
+        RunState::Paused => {
+            states.push(("PAUSED: ", format!("{reason}; nothing starts, and what moves stays at its weight")));
+            states.push(("  -> ", format!("to go on: crossfade fleet resume {name}")));
+        }
+        RunState::Draining => {
+            states.push(("PAUSED: ", format!("{reason}; nothing starts, and what moves goes on to its end")));
+            states.push(("  -> ", format!("to go on: crossfade fleet resume {name}")));
+        }
+        RunState::Aborting => states.push(("GOING BACK: ", format!("{reason}; what moves is being rolled back"))),
+        RunState::Returning => {
+            states.push(("GOING BACK: ", format!("{reason}; everything is being rolled back, the last wave first")));
+        }
+        RunState::Over => {
+            let again = format!("the run is over; another one: crossfade fleet start {name}");
+            states.push(("", again));
+        }
+    }
+    match &reading.conductor {
+        Conductor::Ended(why) => {
+            let execution = execution_name(&head.execution);
+            states.push((
+                "NOBODY CONDUCTS: ",
+                format!(
+                    "execution {execution}: {why}. Nothing new starts; what moves is guarded by its own gates and alarms"
+                ),
+            ));
+            states.push(("  -> ", way_on(reading)));
+        }
+        Conductor::Unreadable(error) => {
+            states.push(("", format!("the execution that conducts it could not be read: {error}")));
+        }
+        Conductor::Runs | Conductor::NotNeeded => {}
+    }
+    states.extend(fleet.problem.iter().map(|problem| ("WRONG POLICY: ", problem.clone())));
+    states
+}
+
+/// The command that goes on with a run that nobody conducts.
+fn way_on(reading: &FleetReading) -> String {
+    let name = &reading.fleet.name;
+    match reading.head.state {
+        RunState::Aborting => format!("to go on with the return: crossfade fleet abort {name}"),
+        RunState::Returning => format!("to go on with the return: crossfade fleet rollback --all {name}"),
+        _ => format!("to go on: crossfade fleet start {name}"),
+    }
+}
+
+/// The name of an execution.
+pub fn execution_name(execution: &str) -> &str {
+    execution.rsplit(':').next().unwrap_or_default()
+}
+
+/// What is to be decided first.
+fn urgency(state: ServiceState) -> u32 {
+    match state {
+        ServiceState::Halted => 0,
+        ServiceState::Died => 1,
+        ServiceState::Alarmed => 2,
+        ServiceState::RolledBack => 3,
+        ServiceState::Refused => 4,
+        _ => 5,
+    }
+}
+
+/// What a person can do about the services that need one.
+fn ways_on(reading: &FleetReading, rows: &[&Row]) -> Vec<String> {
+    let has = |states: &[ServiceState]| rows.iter().any(|row| states.contains(&row.state));
+    // A fleet's name may be left out where there is only one; a command that is copied must work in any case.
+    let fleet = &reading.fleet.name;
+    let mut ways = Vec::new();
+    if has(&[ServiceState::Halted]) {
+        ways.push("halted: crossfade resume SERVICE, or crossfade rollback SERVICE".to_owned());
+    }
+    if has(&[ServiceState::Alarmed]) {
+        ways.push("migrated, alarm: crossfade rollback SERVICE, or when it is quiet again, as below".to_owned());
+    }
+    if has(&[ServiceState::Died, ServiceState::RolledBack, ServiceState::Refused, ServiceState::Alarmed]) {
+        ways.push(format!("when it is fixed: crossfade fleet retry SERVICE {fleet}"));
+        ways.push(format!("to go on without it: crossfade fleet skip SERVICE {fleet}"));
+    }
+    ways
+}
+
+/// The rows of a section, each in one line, or in two where its reason does not fit beside it. A column in which every
+/// row is empty is left out.
+fn table(rows: &[&Row], columns: usize) -> Vec<String> {
+    let details: [fn(&Row) -> &str; 4] = [|row| &row.weight, |row| &row.step, |row| &row.next, |row| &row.tries];
+    let widest = |cell: fn(&Row) -> &str| rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0);
+    let details: Vec<_> =
+        details.into_iter().map(|cell| (cell, widest(cell))).filter(|(_, width)| *width > 0).collect();
+    let wave = rows.iter().map(|row| row.wave.to_string().len()).max().unwrap_or(0);
+    let state = widest(|row| row.state.in_words());
+    let beside = 2 + "wave ".len() + wave + 2 + 2 + state + details.iter().map(|(_, width)| width + 2).sum::<usize>();
+    let name = widest(|row| &row.service).min(columns.saturating_sub(beside).max(8));
+    let mut lines = Vec::new();
+    for row in rows.iter().take(MOST_ROWS) {
+        let service = shortened(&row.service, name);
+        let mut line = format!("  wave {:<wave$}  {service:<name$}  {:<state$}", row.wave, row.state.in_words());
+        for (cell, width) in &details {
+            let _ = write!(line, "  {:>width$}", cell(row));
+        }
+        let room = columns.saturating_sub(line.chars().count() + 2);
+        if row.why.chars().count() <= room || room >= WORTH_A_REASON {
+            let _ = write!(line, "  {}", shortened(&row.why, room));
+            lines.push(line.trim_end().to_owned());
+        } else {
+            lines.push(shortened(line.trim_end(), columns));
+            lines.push(shortened(&format!("      {}", row.why), columns));
+        }
+    }
+    if rows.len() > MOST_ROWS {
+        lines.push(format!("  and {} more: crossfade fleet status --output json", rows.len() - MOST_ROWS));
+    }
+    lines
+}
+
+/// Blocked services, a line for each reason.
+fn blocked(rows: &[&Row], columns: usize) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for row in rows {
+        match reasons.iter_mut().find(|(reason, _)| *reason == row.why) {
+            Some((_, names)) => names.push(&row.service),
+            None => reasons.push((&row.why, vec![&row.service])),
+        }
+    }
+    let one = |(reason, names): &(&str, Vec<&str>)| {
+        let text = format!("blocked: {}: {reason}", some_of(names));
+        filled(&text, "  ", "      ", columns)
+    };
+    let mut lines: Vec<String> = reasons.iter().take(MOST_ROWS).flat_map(one).collect();
+    if reasons.len() > MOST_ROWS {
+        lines.push("  and more: crossfade fleet status --output json".to_owned());
+    }
+    lines
+}
+
+/// The first few of many names, and how many more there are.
+pub fn some_of(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(MOST_NAMES);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// How many services of each wave are where. Waves next to each other that are alike share a line.
+fn waves(reading: &FleetReading, columns: usize) -> Vec<String> {
+    let head = &reading.head;
+    let mut alike: Vec<(usize, usize, String)> = Vec::new();
+    let present = usize::try_from(head.wave).unwrap_or(usize::MAX);
+    for (place, wave) in head.waves.iter().enumerate() {
+        let mut counts: BTreeMap<ServiceState, usize> = BTreeMap::new();
+        for name in &wave.services {
+            *counts.entry(head.state_of(name)).or_default() += 1;
+        }
+        let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", state.in_words())).collect();
+        let counts = counts.join(", ");
+        let stands_alone = place == present || place == present + 1 || wave.number == 0;
+        match alike.last_mut() {
+            Some((_, last, same)) if *same == counts && !stands_alone => *last = place,
+            _ => alike.push((place, place, counts)),
+        }
+    }
+    let mut lines = vec!["WAVES".to_owned()];
+    for (first, last, counts) in alike {
+        let mark = if first == present && head.state != RunState::Over { "> " } else { "  " };
+        let canary = if head.waves[first].number == 0 { " (canary)" } else { "" };
+        let text = if first == last {
+            format!("wave {}{canary}: {counts}", first + 1)
+        } else {
+            format!("waves {} to {}: {counts} each", first + 1, last + 1)
+        };
+        lines.extend(filled(&text, mark, "    ", columns));
+    }
+    lines.extend(filled(&tolerance(&reading.fleet.policy.rollout, head.size()), "", "  ", columns));
+    lines
+}
+
+/// How many failures a fleet of so many services tolerates.
+pub fn tolerance(rollout: &Rollout, services: u32) -> String {
+    match rollout.failures.tolerated(services) {
+        0 => "tolerates no failure; the first stops the fleet".to_owned(),
+        1 => "tolerates 1 failure; the second stops the fleet".to_owned(),
+        more => format!("tolerates {more} failures; failure number {} stops the fleet", more + 1),
+    }
+}
