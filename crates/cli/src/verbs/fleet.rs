@@ -1,5 +1,9 @@
 //! `crossfade fleet`: moves all services of one policy, in waves.
 
+mod back;
+mod hold;
+mod order;
+mod start;
 mod status;
 mod watch;
 
@@ -8,7 +12,10 @@ use crate::exit_code::ExitCode;
 use crate::stack::environment::Environment;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
+use back::{AbortArguments, RollbackArguments};
 use clap::{Args, Subcommand};
+use hold::{PauseArguments, ResumeArguments, RetryArguments, SkipArguments};
+use start::StartArguments;
 use status::StatusArguments;
 use watch::WatchArguments;
 
@@ -17,8 +24,13 @@ use watch::WatchArguments;
 /// The name of the fleet may be left out where only one policy is stored.
 ///
 /// Examples:
-///   crossfade fleet status eks-2026
+///   crossfade fleet start eks-2026
 ///   crossfade fleet watch eks-2026
+///   crossfade fleet pause eks-2026 --reason "checkout is slow"
+///
+/// Return what moves now:
+///   crossfade fleet abort eks-2026
+///
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct FleetArguments {
@@ -28,16 +40,30 @@ pub struct FleetArguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Start(StartArguments),
     Watch(WatchArguments),
     Status(StatusArguments),
+    Pause(PauseArguments),
+    Resume(ResumeArguments),
+    Skip(SkipArguments),
+    Retry(RetryArguments),
+    Abort(AbortArguments),
+    Rollback(RollbackArguments),
 }
 
 impl FleetArguments {
     /// Where the stack is.
     pub fn connection(&self) -> &Connection {
         match &self.verb {
+            Verb::Start(arguments) => &arguments.connection,
             Verb::Watch(arguments) => &arguments.connection,
             Verb::Status(arguments) => &arguments.connection,
+            Verb::Pause(arguments) => &arguments.connection,
+            Verb::Resume(arguments) => &arguments.connection,
+            Verb::Skip(arguments) => &arguments.one.connection,
+            Verb::Retry(arguments) => &arguments.one.connection,
+            Verb::Abort(arguments) => &arguments.back.connection,
+            Verb::Rollback(arguments) => &arguments.back.connection,
         }
     }
 }
@@ -53,8 +79,15 @@ pub async fn run(
 ) -> Result<ExitCode, Failure> {
     let session = Session::open(arguments.connection(), environment).await?;
     let ended = match &arguments.verb {
+        Verb::Start(arguments) => start::run(arguments, &session, console).await,
         Verb::Watch(arguments) => watch::run(arguments, &session, console).await,
         Verb::Status(arguments) => status::run(arguments, &session, console).await,
+        Verb::Pause(arguments) => hold::pause(arguments, &session, console).await,
+        Verb::Resume(arguments) => hold::resume(arguments, &session, console).await,
+        Verb::Skip(arguments) => hold::skip(arguments, &session, console).await,
+        Verb::Retry(arguments) => hold::retry(arguments, &session, console).await,
+        Verb::Abort(arguments) => back::abort(arguments, &session, console).await,
+        Verb::Rollback(arguments) => back::rollback(arguments, &session, console).await,
     };
     match ended {
         Err(failure) => Err(session.explained(failure).await),
