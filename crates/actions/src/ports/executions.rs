@@ -75,8 +75,8 @@ pub trait Executions: Send + Sync {
     /// Starts `migrate-service` under `name` with the input `{"service": ...}`, as with `start_roll_back`.
     async fn start_migration(&self, name: &str, service: &ServiceName) -> Result<Started, PortError>;
 
-    /// Starts the execution of `migrate-fleet` whose ARN is given, under the name and on the machine that the ARN names,
-    /// with the input `{"fleet": ...}`, as with `start_resumed`.
+    /// Starts the execution of `migrate-fleet` whose ARN is given, under the name and on the machine that the ARN
+    /// names, with the input `{"fleet": ...}`, as with `start_resumed`.
     async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError>;
 
     /// The status of an execution.

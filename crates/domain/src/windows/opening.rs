@@ -3,7 +3,6 @@
 use super::calendars::Calendars;
 use super::hours::{Fit, Windows};
 use super::wording;
-use crate::policy::document::written_duration;
 use jiff::{SignedDuration, Timestamp};
 
 /// Whether traffic may be raised at a moment.
@@ -72,7 +71,7 @@ impl Windows {
                 let closes = until.map_or_else(String::new, |until| wording::moment(&self.time_zone, now, until));
                 let why = format!(
                     "closes at {closes}, before a bake of {} would end; {}",
-                    written_duration(bake_seconds),
+                    wording::span(bake_seconds),
                     wording::fits_from(&self.time_zone, now, later, bake_seconds)
                 );
                 Err(Closed { until: later, why })

@@ -1,6 +1,5 @@
 //! Moments and reasons as an operator reads them.
 
-use crate::policy::document::written_duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,9 +20,14 @@ pub(super) fn closed(zone: &TimeZone, now: Timestamp, until: Option<Timestamp>, 
     }
 }
 
+/// `1h 30m`.
+pub(super) fn span(seconds: u32) -> String {
+    format!("{:#}", SignedDuration::from_secs(i64::from(seconds)))
+}
+
 /// When a bake fits next.
 pub(super) fn fits_from(zone: &TimeZone, now: Timestamp, from: Option<Timestamp>, bake_seconds: u32) -> String {
-    let bake = written_duration(bake_seconds);
+    let bake = span(bake_seconds);
     match from {
         Some(from) => format!("a bake of {bake} fits from {}", moment(zone, now, from)),
         None => format!("it is not known when a bake of {bake} fits"),
