@@ -26,3 +26,4 @@ mod slow_answers;
 pub(crate) mod stage;
 mod warming;
 mod way_back;
+mod windows;

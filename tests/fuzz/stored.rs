@@ -74,6 +74,7 @@ fn used(head: &Head, plan: &Plan) {
     }
     let unread = || Err("not read".to_owned());
     let inputs = SliceInputs {
+        checks: 0,
         now,
         plan,
         head,

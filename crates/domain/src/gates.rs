@@ -11,3 +11,4 @@ pub mod operator;
 pub mod outside;
 pub mod readiness;
 pub mod verdict;
+pub mod window;

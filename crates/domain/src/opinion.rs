@@ -20,6 +20,8 @@ pub enum Gate {
     Drift,
     /// The comparison of new with old.
     Judge,
+    /// When the policy lets traffic be raised.
+    Window,
     /// The schedule.
     Schedule,
     /// An operator's own function, by its name in the policy.
@@ -36,6 +38,7 @@ impl Gate {
             Self::Capacity => "capacity",
             Self::Drift => "drift",
             Self::Judge => "judge",
+            Self::Window => "window",
             Self::Schedule => "schedule",
             Self::Outside(name) => name,
         }

@@ -35,7 +35,7 @@ const READS: Duration = Duration::from_secs(30);
 /// - `ask`, with the outside gates of the policy, unless the others roll back: the machine asks them, and then runs
 ///   this function once more with what came of it;
 /// - `advance`, with the next step, or with the one that was begun and had to wait;
-/// - `bake`, `hold` or `approval`: keep the weight for another slice;
+/// - `bake`, `hold`, `approval` or `closed`: keep the weight for another slice;
 /// - `finish` after the last bake;
 /// - `rollBack`, `stop` or `halt`.
 ///
@@ -68,6 +68,7 @@ async fn check(ports: &Ports, migration: &mut Migration, input: &StepInput) -> R
     let now = ports.clock.now();
     let (asked, answers) = (input.asked.as_ref(), input.answers.as_ref());
     let inputs = SliceInputs {
+        checks: input.checks,
         plan,
         head,
         alarms,
@@ -125,7 +126,8 @@ async fn strays(ports: &Ports, migration: &Migration) -> Result<Vec<StrayRoute>,
 fn judged(head: &Head, said: &SliceVerdict) -> Option<EventKind> {
     let news = match said.verdict {
         NextStep::Hold | NextStep::Approval => head.held_since.is_none(),
-        NextStep::Bake => head.held_since.is_some(),
+        NextStep::Closed => head.closed_since.is_none(),
+        NextStep::Bake => head.held_since.is_some() || head.closed_since.is_some(),
         NextStep::RollBack => head.rollback_decided.is_none(),
         _ => true,
     };

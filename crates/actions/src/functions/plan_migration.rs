@@ -1,9 +1,12 @@
 //! `plan-migration`: policy and inventory to a plan, and the locks.
 
 mod after;
+mod policy_of;
 mod stack_limits;
+mod window;
 
 use self::after::after_ignored;
+use self::policy_of::policy_of;
 use self::stack_limits::StackLimits;
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
@@ -24,7 +27,6 @@ use crossfade_domain::plan::summary::{in_words, with_examples};
 use crossfade_domain::plan::{Finding, FindingCode, Plan, Severity};
 use crossfade_domain::planner::inventory::held_by;
 use crossfade_domain::planner::plan;
-use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::request::{PlanRequest, ResumeRequest, decode_request};
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use serde_json::Value;
@@ -39,10 +41,13 @@ use std::sync::Arc;
 /// it refuses inline policies, a request may bring its own policy for a dry run only. A plan with a route on a load
 /// balancer that the pattern does not match is refused. Without `stack`, everything is allowed.
 ///
-/// Returns `proceed` with the locks held; `advance` where a resumed migration continues at a step above 0; `refused`
-/// with the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `migrated` where the service has
-/// migrated already and its routes say so; `planned` with the plan for a dry run, which writes nothing. Of a code that
-/// was found often there are three findings and their number. A plan of more than 100 kB is left out: `crossfade plan`
+/// With `"now": true, "reason": "..."` the windows of the policy do not count; the journal has who asked, and why.
+///
+/// Returns `proceed` with the locks held; `closed` where no window is open for the first step, with nothing written and
+/// no lock held: the machine waits and calls this function again; `advance` where a resumed migration continues at a
+/// step above 0; `refused` with the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `migrated`
+/// where the service has migrated already and its routes say so; `planned` with the plan for a dry run, which writes
+/// nothing. Of a code that was found often there are three findings and their number. A plan of more than 100 kB is left out: `crossfade plan`
 /// shows it. The alarms are read again once the locks are held, so no alarm that fires in between is lost.
 ///
 /// May run again at any time: the execution finds the migration that it has begun.
@@ -77,7 +82,7 @@ async fn plan_within(
     if !request.dry_run
         && let Some(own) = previous.as_ref().filter(|head| head.execution == execution)
     {
-        return again(ports, own).await;
+        return again(ports, own, request).await;
     }
     if let Some(how) = request.resume {
         return take_up(ports, request, how, previous.as_ref(), execution).await;
@@ -93,6 +98,10 @@ async fn plan_within(
         && let Some(migrated) = migrated_already(ports, head, &policy).await?
     {
         return Ok(migrated);
+    }
+
+    if let Some(waits) = window::waits(ports, request, &policy) {
+        return Ok(waits);
     }
 
     let attempt = previous.as_ref().map_or(1, |head| head.attempt + 1);
@@ -128,7 +137,7 @@ async fn plan_within(
     let event = start.next_event(EventKind::Planned { routes, after_ignored }, start.since);
     let head = start.apply(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
     match ports.ledger.take(previous.as_ref(), &head, &plan, &event).await {
-        Ok(()) => confirm(ports, Migration { head, plan: Arc::new(plan) }).await,
+        Ok(()) => confirm(ports, Migration { head, plan: Arc::new(plan) }, request).await,
         // No one holds a route any more: it is only too early, and the machine retries.
         Err(TakeError::Held(holders)) if holders.iter().all(|holder| holder.free_at.is_some()) => {
             Err(ActionError::NotYet(held_by(&holders)))
@@ -232,17 +241,18 @@ async fn migrated_already(ports: &Ports, head: &Head, policy: &ServicePolicy) ->
 }
 
 /// Continues what the same execution has begun before.
-async fn again(ports: &Ports, head: &Head) -> Result<Cursor, ActionError> {
+async fn again(ports: &Ports, head: &Head, request: &PlanRequest) -> Result<Cursor, ActionError> {
     if head.phase.is_over() {
         let reason = head.reason.clone().unwrap_or_else(|| format!("{} is over", head.migration));
         return Ok(refused(&head.service, Refusal::Refused, reason, Vec::new()));
     }
-    confirm(ports, Migration::of(ports, head.clone()).await?).await
+    confirm(ports, Migration::of(ports, head.clone()).await?, request).await
 }
 
 /// Reads the alarms again, now that an alarm's event would find the migration. The event of an alarm that fired after
 /// the first read and before the locks were held has found none.
-async fn confirm(ports: &Ports, mut migration: Migration) -> Result<Cursor, ActionError> {
+async fn confirm(ports: &Ports, mut migration: Migration, request: &PlanRequest) -> Result<Cursor, ActionError> {
+    window::override_them(ports, &mut migration, request).await?;
     if migration.head.phase == Phase::Planned
         && let Some(reason) = not_quiet(ports, &migration.plan).await?
     {
@@ -287,7 +297,7 @@ async fn take_up(
     };
     let by = Resume { accept_drift: how.accept_drift, who: after::who_and_why(request, execution) };
     match take_over(ports, head, &by, execution).await {
-        Ok(Resumed { head, plan, .. }) => confirm(ports, Migration { head, plan: Arc::new(plan) }).await,
+        Ok(Resumed { head, plan, .. }) => confirm(ports, Migration { head, plan: Arc::new(plan) }, request).await,
         Err(error) => match error.class() {
             ErrorClass::LockHeld => Ok(refused(service, Refusal::LockHeld, error.chain(), Vec::new())),
             // The migration stays where it was, so this is an answer.
@@ -313,41 +323,6 @@ async fn not_quiet(ports: &Ports, plan: &Plan) -> Result<Option<String>, ActionE
     };
     let objections = objections(names, &AlarmsRead { found, firings }, plan.created);
     Ok(objections.first().map(|objection| format!("{objection}, seen once the locks were held")))
-}
-
-/// The request's policy, else the one stored policy that names the service; or what is wrong.
-async fn policy_of(ports: &Ports, request: &PlanRequest) -> Result<Result<ServicePolicy, String>, ActionError> {
-    if let Some(policy) = &request.policy {
-        return Ok(Ok(policy.clone()));
-    }
-    let stored = ports.ledger.policies().await.doing(|| "reading the stored policies")?;
-    let mut found = Vec::new();
-    let mut known = Vec::new();
-    for (fleet, document) in &stored {
-        match decode_fleet(document) {
-            Err(problems) => return Ok(Err(format!("the stored policy of fleet {fleet} is wrong: {problems}"))),
-            Ok(decoded) => {
-                known.extend(decoded.services.iter().map(|service| service.name.to_string()));
-                let service = decoded.services.into_iter().find(|service| service.name == request.service);
-                found.extend(service.map(|service| (fleet, service)));
-            }
-        }
-    }
-    Ok(match found.len() {
-        1 => Ok(found.remove(0).1),
-        0 if stored.is_empty() => {
-            Err(format!("no policy is stored; apply one, or send the policy of {} along", request.service))
-        }
-        0 => Err(format!(
-            "no stored policy names service {}; the stored ones name {}",
-            request.service,
-            known.join(", ")
-        )),
-        _ => {
-            let fleets: Vec<&str> = found.iter().map(|(fleet, _)| fleet.as_str()).collect();
-            Err(format!("service {} is in more than one stored policy: {}", request.service, fleets.join(", ")))
-        }
-    })
 }
 
 fn planned(plan: Plan) -> Cursor {

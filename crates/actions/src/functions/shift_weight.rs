@@ -11,7 +11,8 @@ use crate::routes::list;
 use crate::routes::raise::{Raise, Raised};
 use crate::routes::read::{self, Live};
 use crossfade_domain::gates::operator::is_paused;
-use crossfade_domain::gates::verdict::{held_too_long, held_wait_seconds, seconds_between, slice_seconds};
+use crossfade_domain::gates::verdict::{held_too_long, seconds_between, slice_seconds};
+use crossfade_domain::gates::window::{self, Waiting};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::load_balancer::same_actions::equivalent;
@@ -39,8 +40,8 @@ const CONTINUES_SECONDS: u32 = 1;
 /// - `proceed` (step 0) or `bake` once every route shows the step;
 /// - `hook` where a hook of the policy has to answer first, the one before the first shift or the one after the shift:
 ///   the machine calls it, and then this function once more;
-/// - `wait` before the first traffic, and `hold` after it, if an operator has paused the migration, if a side lacks
-///   healthy targets, if the routes cannot be listed, or if one invocation cannot write all routes. After `wait` the
+/// - `wait` before the first traffic, and `hold` after it, if an operator has paused the migration, if no window of
+///   the policy is open, if a side lacks healthy targets, if the routes cannot be listed, or if one invocation cannot write all routes. After `wait` the
 ///   machine calls this function again. After `hold` it asks the gates first, because this function asks none of them;
 /// - `rollBack` when an operator aborts, or the new side has traffic and too few healthy targets;
 /// - `stop` when another generation has taken over;
@@ -69,7 +70,7 @@ async fn shift(ports: &Ports, migration: &mut Migration, input: &StepInput) -> R
     if migration.head.verified_step == Some(step) && migration.head.intended_step.is_none() {
         return shifted(ports, migration, step).await;
     }
-    if let Some(answer) = objection(ports, migration, step, &live).await? {
+    if let Some(answer) = objection(ports, migration, input, &live).await? {
         return Ok(answer);
     }
     // Last of all: a hook is called right before the traffic comes, and not before a wait.
@@ -118,18 +119,23 @@ fn in_order(head: &Head, plan: &Plan, step: u32) -> Result<(), ActionError> {
     )))
 }
 
-/// Why the weight is not raised now, if so. Attaching at weight 0 raises nothing.
+/// Why the weight is not raised now, if so. Attaching at weight 0 raises nothing, but waits for a window too: it is the
+/// first change.
 async fn objection(
     ports: &Ports,
     migration: &mut Migration,
-    step: u32,
+    input: &StepInput,
     live: &Live,
 ) -> Result<Option<Cursor>, ActionError> {
+    let step = input.step;
     if migration.head.commands.abort {
         let reason = format!("aborted by an operator before step {step}");
         return Ok(Some(migration.answer(step, NextStep::RollBack, reason)));
     }
-    if let Some(answer) = not_all_routes(ports, migration, step).await? {
+    if let Some(answer) = outside_windows(ports, migration, input).await? {
+        return Ok(Some(answer));
+    }
+    if let Some(answer) = not_all_routes(ports, migration, input).await? {
         return Ok(Some(answer));
     }
     let Migration { head, plan } = &*migration;
@@ -139,7 +145,7 @@ async fn objection(
     let begun = head.intended_step == Some(step) && !untouched(plan, head, live)?;
     let exposed = begun || head.verified_step.is_some_and(|verified| verified > 0);
     if is_paused(head) {
-        return held(ports, migration, step, exposed, "paused by an operator").await.map(Some);
+        return held(ports, migration, input, exposed, "paused by an operator").await.map(Some);
     }
     let weight = plan.step(step).map_or(Weight::ZERO, |step| step.weight);
     let NewSide { unhealthy, not_ready } = new_side(ports, plan, head, weight).await?;
@@ -158,12 +164,42 @@ async fn objection(
         let reason = format!("step {step} is on some routes only and cannot be completed: {reason}");
         return Ok(Some(migration.answer(step, NextStep::RollBack, reason)));
     }
-    held(ports, migration, step, exposed, &reason).await.map(Some)
+    held(ports, migration, input, exposed, &reason).await.map(Some)
+}
+
+/// The answer where the policy's windows forbid the step now. A shift that was begun is completed: half of a shift is no
+/// place to wait.
+async fn outside_windows(
+    ports: &Ports,
+    migration: &mut Migration,
+    input: &StepInput,
+) -> Result<Option<Cursor>, ActionError> {
+    let (Migration { head, plan }, step) = (&*migration, input.step);
+    if head.intended_step == Some(step) {
+        return Ok(None);
+    }
+    let now = ports.clock.now();
+    let Some(closed) = window::closed(plan, head, step, now) else { return Ok(None) };
+    let exposed = head.verified_step.is_some_and(|verified| verified > 0);
+    let waiting = Waiting { now, exposed, checks: input.checks };
+    let wait = window::closed_wait_seconds(&plan.policy, waiting, closed.until);
+    let why = format!("window: {}", closed.why);
+    let recorded = migration.record(ports, |now| {
+        let first = now.closed_since.is_none();
+        first.then(|| EventKind::Judged { verdict: NextStep::Closed, reason: why.clone() })
+    });
+    recorded.await?;
+    Ok(Some(waits(migration, step, exposed, &why, wait)))
 }
 
 /// Why the plan no longer has every route that the migration should move, if so. A shift that was begun is completed:
 /// the routes were listed before it began, and half of a shift is no place to wait.
-async fn not_all_routes(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Option<Cursor>, ActionError> {
+async fn not_all_routes(
+    ports: &Ports,
+    migration: &mut Migration,
+    input: &StepInput,
+) -> Result<Option<Cursor>, ActionError> {
+    let step = input.step;
     let Migration { head, plan } = &*migration;
     if head.intended_step == Some(step) {
         return Ok(None);
@@ -178,7 +214,7 @@ async fn not_all_routes(ports: &Ports, migration: &mut Migration, step: u32) -> 
                 // Nothing has been changed yet: the machine retries, and otherwise gives the plan up.
                 return Err(ActionError::NotYet(reason));
             }
-            held(ports, migration, step, exposed, &reason).await.map(Some)
+            held(ports, migration, input, exposed, &reason).await.map(Some)
         }
     }
 }
@@ -206,28 +242,38 @@ fn untouched(plan: &Plan, head: &Head, live: &Live) -> Result<bool, ActionError>
 async fn held(
     ports: &Ports,
     migration: &mut Migration,
-    step: u32,
+    input: &StepInput,
     exposed: bool,
     why: &str,
 ) -> Result<Cursor, ActionError> {
+    let step = input.step;
     let held = migration.record(ports, |now| {
         let first = now.held_since.is_none();
         first.then(|| EventKind::Judged { verdict: NextStep::Hold, reason: why.to_owned() })
     });
     held.await?;
     let policy = &migration.plan.policy;
-    let held_for = migration.head.held_since.map_or(0, |since| seconds_between(since, ports.clock.now()));
-    let Some(wait) = held_wait_seconds(policy, held_for, CAPACITY_WAIT_SECONDS) else {
-        let reason = held_too_long(policy, held_for, &format!("step {step}: {why}"));
-        return migration.halt(ports, step, &reason).await;
+    let now = ports.clock.now();
+    let waiting = Waiting { now, exposed, checks: input.checks };
+    let wait = match window::wait_of_hold(policy, &migration.head, waiting, CAPACITY_WAIT_SECONDS) {
+        Ok(wait) => wait,
+        Err(held_for) => {
+            let reason = held_too_long(policy, held_for, &format!("step {step}: {why}"));
+            return migration.halt(ports, step, &reason).await;
+        }
     };
-    Ok(if exposed {
-        // The step that continues to bake, whose weight the routes have.
-        migration.answer(migration.head.verified_step.unwrap_or(0), NextStep::Hold, why).waiting(wait)
-    } else {
-        // No gate is waited for here, so a tenth of the time that has passed is soon enough.
-        migration.answer(step, NextStep::Wait, why).waiting(wait.min(CAPACITY_WAIT_SECONDS.max(held_for / 10)))
-    })
+    let held_for = migration.head.held_since.map_or(0, |since| seconds_between(since, now));
+    // Where no gate is waited for, a tenth of the time that has passed is soon enough.
+    let most = if exposed { u32::MAX } else { CAPACITY_WAIT_SECONDS.max(held_for / 10) };
+    Ok(waits(migration, step, exposed, why, wait.min(most)))
+}
+
+/// The answer of a step that is not taken now. Where the new side may have traffic, the gates look at it meanwhile: at
+/// the step whose weight the routes have.
+fn waits(migration: &Migration, step: u32, exposed: bool, why: &str, wait_seconds: u32) -> Cursor {
+    let (step, verdict) =
+        if exposed { (migration.head.verified_step.unwrap_or(0), NextStep::Hold) } else { (step, NextStep::Wait) };
+    migration.answer(step, verdict, why).waiting(wait_seconds)
 }
 
 /// The answer where the invocation's time ended before the last route was written. The attach moves no traffic and is

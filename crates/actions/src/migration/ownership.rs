@@ -64,7 +64,10 @@ async fn counted(
         _ => 1,
     };
     let checks = input.checks.saturating_add(makes);
-    let waits = matches!(answer.verdict, NextStep::Bake | NextStep::Hold | NextStep::Approval | NextStep::Wait);
+    let waits = matches!(
+        answer.verdict,
+        NextStep::Bake | NextStep::Hold | NextStep::Approval | NextStep::Closed | NextStep::Wait
+    );
     if !waits || !is_used_up(checks, migration.head.intended_step.is_some()) {
         return Ok(Cursor { checks, ..answer });
     }

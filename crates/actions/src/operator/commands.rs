@@ -1,6 +1,7 @@
 //! Commands for a running migration; `check-alarms` finds them at the next slice.
 
 use crate::error::ActionError;
+use crate::migration::Migration;
 use crate::migration::write_journal::record;
 use crate::ports::Ports;
 use crate::reads::journal::head_of;
@@ -16,6 +17,8 @@ pub enum Command {
     Continue,
     /// Approve the step that is baking.
     Approve,
+    /// Raise traffic whatever the policy's windows say, and end a pause. `who` says why too.
+    IgnoreWindows,
     /// Roll back.
     Abort,
 }
@@ -34,11 +37,33 @@ pub async fn command(ports: &Ports, service: &ServiceName, command: Command, who
     check(&head, command)?;
     let recorded = record(ports, &mut head, |now| {
         let commands = after(now, command);
-        let reason = format!("{command:?} by {who}");
+        let reason = given(command, who);
         (commands != now.commands).then_some(EventKind::Commanded { commands, reason })
     });
     recorded.await?;
     Ok(head)
+}
+
+/// Records a command for a migration that a function works on.
+///
+/// # Errors
+/// The ledger's.
+pub(crate) async fn obey(
+    ports: &Ports,
+    migration: &mut Migration,
+    command: Command,
+    who: &str,
+) -> Result<(), ActionError> {
+    let recorded = migration.record(ports, |now| {
+        let commands = after(now, command);
+        (commands != now.commands).then(|| EventKind::Commanded { commands, reason: given(command, who) })
+    });
+    recorded.await
+}
+
+/// What the journal has of a command.
+fn given(command: Command, who: &str) -> String {
+    format!("{command:?} by {who}")
 }
 
 fn check(head: &Head, command: Command) -> Result<(), ActionError> {
@@ -46,6 +71,8 @@ fn check(head: &Head, command: Command) -> Result<(), ActionError> {
     let refuse = |why: String| Err(ActionError::InvalidRequest(why));
     match head.phase {
         Phase::Planned | Phase::Moving => {}
+        // A resume follows, and the migration then finds it.
+        Phase::Halted if command == Command::IgnoreWindows => {}
         Phase::Halted => {
             return refuse(format!(
                 "{migration} has halted; roll it back or resume it, no execution would see a command"
@@ -70,6 +97,10 @@ fn after(head: &Head, command: Command) -> Commands {
         _ if commands.abort => {}
         Command::Pause => commands.paused = true,
         Command::Continue => commands.paused = false,
+        Command::IgnoreWindows => {
+            commands.ignore_windows = true;
+            commands.paused = false;
+        }
         Command::Approve => commands.approved_step = head.verified_step,
         Command::Abort => commands.abort = true,
     }

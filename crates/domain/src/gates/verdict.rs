@@ -2,12 +2,14 @@
 //!
 //! Every gate is asked, and the strongest opinion wins: roll back, then halt, then hold. The bake counts only when none
 //! objects. Among equals the order is operator, alarms, health, capacity, drift, judge,
-//! outside gates. So a pause holds the weight and
+//! outside gates, window. So a pause holds the weight and
 //! never holds back a rollback.
 //!
 //! A shift that had to wait comes here too, because no traffic may go unwatched. A shift that was begun must not stay
 //! half done: pause, capacity and an inconclusive judge then hold nothing, and `shift-weight` completes the shift or
 //! takes it back (invariant 3). A gate that cannot be read still holds.
+//!
+//! A closed window comes last of all: it holds what would otherwise advance, and `maxHold` does not count then.
 //!
 //! A gate that only observes objects to nothing; its reason says what it would have done.
 
@@ -20,6 +22,7 @@ use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
 use crate::gates::operator::operator_opinion;
 use crate::gates::outside::{OutsideAnswers, checks_of_a_look, outside_opinion};
 use crate::gates::readiness;
+use crate::gates::window::{self, Waiting};
 use crate::journal::cursor::NextStep;
 use crate::journal::settle::SETTLE_SECONDS;
 use crate::journal::{Head, Phase, Trigger};
@@ -65,12 +68,14 @@ pub struct SliceInputs<'a> {
     pub outside: Option<OutsideAnswers>,
     /// The comparison; none before the first traffic and where the policy wants none.
     pub judge: Option<Result<JudgeReading, String>>,
+    /// The checks that the execution has made before this one.
+    pub checks: u32,
 }
 
 /// What comes next, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SliceVerdict {
-    /// `ask`, `advance`, `bake`, `hold`, `approval`, `rollBack`, `stop`, `halt` or `finish`.
+    /// `ask`, `advance`, `bake`, `hold`, `approval`, `closed`, `rollBack`, `stop`, `halt` or `finish`.
     pub verdict: NextStep,
     /// The gate that decided.
     pub gate: Gate,
@@ -86,6 +91,12 @@ pub struct SliceVerdict {
 
 /// Combines the opinions of the gates.
 pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
+    let verdict = decide(inputs);
+    let wait_seconds = window::until_closing(inputs.plan, inputs.head, inputs.now, verdict.wait_seconds);
+    SliceVerdict { wait_seconds, ..verdict }
+}
+
+fn decide(inputs: &SliceInputs<'_>) -> SliceVerdict {
     let decided = |verdict, gate, wait_seconds, reason| SliceVerdict {
         verdict,
         gate,
@@ -182,6 +193,7 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
     opinions.extend(judge(inputs));
     let begun = inputs.head.intended_step.is_some();
     opinions.extend(inputs.outside.iter().flatten().map(|(name, said)| outside_opinion(name, said, begun)));
+    opinions.extend(window::window_opinion(inputs.plan, inputs.head, inputs.now));
     opinions
 }
 
@@ -310,6 +322,13 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
         return held(inputs, NextStep::Approval, Gate::Schedule, noted(format!("{baked}; waits for approval")));
     }
     let next = plan.step(number + 1);
+    if next.is_some()
+        && let Some(closed) = window::closed(plan, head, number + 1, inputs.now)
+    {
+        let wait = window::closed_wait_seconds(&plan.policy, waiting(inputs), closed.until);
+        let reason = format!("{baked}; window: {}", closed.why);
+        return SliceVerdict { gate: Gate::Window, ..decided(NextStep::Closed, wait, reason) };
+    }
     if let Some(reason) = not_ready(inputs, next.map_or(weight, |next| next.weight)) {
         return held(inputs, NextStep::Hold, Gate::Capacity, noted(format!("{baked}; waits: {reason}")));
     }
@@ -331,12 +350,16 @@ fn not_ready(inputs: &SliceInputs<'_>, weight: Weight) -> Option<String> {
 /// A hold or an approval: the wait between two checks grows to a quarter of an hour, and ends in a halt.
 fn held(inputs: &SliceInputs<'_>, verdict: NextStep, gate: Gate, reason: String) -> SliceVerdict {
     let policy = &inputs.plan.policy;
-    let held_for = inputs.head.held_since.map_or(0, |since| seconds_between(since, inputs.now));
-    let (verdict, wait_seconds, reason) = match held_wait_seconds(policy, held_for, policy.slice_seconds) {
-        Some(wait) => (verdict, wait, reason),
-        None => (NextStep::Halt, 0, held_too_long(policy, held_for, &reason)),
+    let wait = window::wait_of_hold(policy, inputs.head, waiting(inputs), policy.slice_seconds);
+    let (verdict, wait_seconds, reason) = match wait {
+        Ok(wait) => (verdict, wait, reason),
+        Err(held_for) => (NextStep::Halt, 0, held_too_long(policy, held_for, &reason)),
     };
     SliceVerdict { verdict, gate, wait_seconds, reason, trigger: None, caused_at: inputs.now }
+}
+
+fn waiting(inputs: &SliceInputs<'_>) -> Waiting {
+    Waiting { now: inputs.now, exposed: inputs.head.new_side_may_have_traffic(), checks: inputs.checks }
 }
 
 /// The wait before the next check of something that has been held for so many seconds: `shortest` at first, then as

@@ -15,4 +15,7 @@ pub struct Commands {
     /// The last step that was approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_step: Option<u32>,
+    /// Raise traffic whatever the windows of the policy say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_windows: bool,
 }

@@ -157,6 +157,8 @@ pub enum NextStep {
     Hold,
     /// Keep the weight until an operator approves.
     Approval,
+    /// Start, or take the next step, once a window of the policy is open.
+    Closed,
     /// On to the step in the payload.
     Advance,
     /// The final bake is over.

@@ -80,6 +80,9 @@ pub struct Head {
     /// When the current run of `hold` or `approval` verdicts began. A bake or a verified shift ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Timestamp>,
+    /// Since when nothing but a closed window holds the migration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_since: Option<Timestamp>,
     /// Why the gates decided to roll back. A decision that is recorded stays, even before anyone has acted on it.
     #[serde(rename = "condemned", default, skip_serializing_if = "Option::is_none")]
     pub rollback_decided: Option<String>,
@@ -144,6 +147,7 @@ impl Head {
             verified_at: None,
             intended_step: None,
             held_since: None,
+            closed_since: None,
             rollback_decided: None,
             waiting_since: None,
             healthy_reads: 0,

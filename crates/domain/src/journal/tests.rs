@@ -55,7 +55,7 @@ fn a_resume_raises_the_generation_and_clears_what_the_halt_left() {
     let mut before = after(&moving(), halted()).unwrap();
     before.held_since = Some(Timestamp::UNIX_EPOCH);
     before.rollback_decided = Some("alarms: users-5xx fires".to_owned());
-    before.commands = Commands { paused: true, abort: true, approved_step: Some(1) };
+    before.commands = Commands { paused: true, abort: true, approved_step: Some(1), ignore_windows: false };
     let now = Timestamp::from_second(900).unwrap();
     let head = before.apply(&before.next_event(resumed(vec![]), now)).unwrap();
     assert_eq!((head.phase, head.generation, head.execution.as_str()), (Phase::Moving, 2, "second"));

@@ -44,6 +44,7 @@ impl Head {
             (P::Planned, E::GuardsCreated { .. }) => next.guarded = true,
             (P::Planned | P::Moving, E::ShiftIntended { step, .. }) => {
                 next.phase = P::Moving;
+                next.closed_since = None;
                 next.intended_step = Some(*step);
             }
             (P::Moving, E::Shifted { step, .. }) => {
@@ -60,17 +61,8 @@ impl Head {
                 next.waiting_since = self.waiting_since.or(Some(event.at));
                 next.healthy_reads = if *healthy { self.healthy_reads + 1 } else { 0 };
             }
-            (P::Moving, E::Judged { verdict, reason }) => {
-                if *verdict == NextStep::RollBack {
-                    next.rollback_decided.get_or_insert_with(|| reason.clone());
-                }
-                next.held_since = match verdict {
-                    NextStep::Hold | NextStep::Approval => self.held_since.or(Some(event.at)),
-                    // Not a shift yet: if it is held again, the time continues to count, so `maxHold` ends it.
-                    NextStep::Advance => self.held_since,
-                    _ => None,
-                };
-            }
+            (P::Planned, E::Judged { verdict: verdict @ NextStep::Closed, reason })
+            | (P::Moving, E::Judged { verdict, reason }) => next.judge(*verdict, reason, event.at),
             (P::Planned | P::Moving | P::Halted, E::Observed { gate, vote, caused_at, .. }) => {
                 next.observed.insert(gate.clone(), Observation { vote: *vote, caused_at: *caused_at });
             }
@@ -133,6 +125,19 @@ impl Head {
         Ok(next)
     }
 
+    fn judge(&mut self, verdict: NextStep, reason: &str, at: Timestamp) {
+        if verdict == NextStep::RollBack {
+            self.rollback_decided.get_or_insert_with(|| reason.to_owned());
+        }
+        self.closed_since = (verdict == NextStep::Closed).then(|| self.closed_since.unwrap_or(at));
+        self.held_since = match verdict {
+            NextStep::Hold | NextStep::Approval => self.held_since.or(Some(at)),
+            // Not a shift yet: if it is held again, the time continues to count, so `maxHold` ends it.
+            NextStep::Advance => self.held_since,
+            _ => None,
+        };
+    }
+
     /// Whether a rollback that begins now is one of a service that has migrated, or continues one.
     fn is_rolled_back_after_the_end(&self) -> bool {
         self.phase == Phase::Migrated || self.rollback.as_ref().is_some_and(|rollback| rollback.after_the_end)
@@ -182,6 +187,7 @@ impl Head {
         self.phase = if touched { Phase::Moving } else { Phase::Planned };
         self.verified_at = self.verified_step.map(|_| at);
         self.held_since = None;
+        self.closed_since = None;
         self.rollback_decided = None;
         self.waiting_since = None;
         self.healthy_reads = 0;

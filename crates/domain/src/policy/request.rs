@@ -7,8 +7,8 @@ use crate::policy::reader::{Object, Place, Reader, wrong};
 use crate::policy::service_policy::ServicePolicy;
 use serde_json::Value;
 
-const REQUEST_FIELDS: [&str; 8] =
-    ["service", "policy", "dryRun", "resume", "acceptDrift", "ignoreAfter", "reason", "who"];
+const REQUEST_FIELDS: [&str; 9] =
+    ["service", "policy", "dryRun", "resume", "acceptDrift", "ignoreAfter", "now", "reason", "who"];
 /// The most characters of a reason, or of a name of who asks.
 pub const MOST_REASON: usize = 1_024;
 
@@ -25,7 +25,9 @@ pub struct PlanRequest {
     pub resume: Option<ResumeRequest>,
     /// Whether it starts although a service that it comes after has not migrated.
     pub ignore_after: bool,
-    /// Why, for the journal; there is one with `ignore_after`.
+    /// Whether the migration does not wait for the windows of its policy.
+    pub now: bool,
+    /// Why, for the journal; there is one with `ignore_after` and `now`.
     pub reason: Option<String>,
     /// Who asks, for the journal, where the request says so.
     pub who: Option<String>,
@@ -40,6 +42,7 @@ impl PlanRequest {
             dry_run: true,
             resume: None,
             ignore_after: false,
+            now: false,
             reason: None,
             who: None,
         }
@@ -56,7 +59,8 @@ pub struct ResumeRequest {
 /// Decodes a request: `{"service": "users"}` where a policy is stored, `{"service": "users", "policy": {a fleet's
 /// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`. A halted migration
 /// continues with `{"service": "users", "resume": true}` and an optional `"acceptDrift": true`. With `"ignoreAfter":
-/// true, "reason": "..."` a service starts before those that it comes after have migrated.
+/// true, "reason": "..."` a service starts before those that it comes after have migrated. With `"now": true, "reason":
+/// "..."` its migration waits for no window.
 ///
 /// # Errors
 /// Every problem of the document, each with its path.
@@ -70,14 +74,14 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
     let object = reader.object(place, &REQUEST_FIELDS, "an object such as {\"service\": \"users\"}")?;
     let mut flag = |name: &str| object.get(name).map_or(Some(false), |place| reader.flag(&place));
     let (dry_run, resume, accept_drift) = (flag("dryRun"), flag("resume"), flag("acceptDrift"));
-    let ignore_after = flag("ignoreAfter");
+    let (ignore_after, now) = (flag("ignoreAfter"), flag("now"));
     if let (Some(dry_run), Some(resume), Some(accept_drift)) = (dry_run, resume, accept_drift) {
         check_together(reader, &object, dry_run, resume, accept_drift);
     }
     let mut said = |name: &str, what: &str| object.get(name).and_then(|place| said(reader, &place, what));
     let (reason, who) = (said("reason", "why, in a sentence"), said("who", "who asks"));
-    if let (Some(resume), Some(ignore_after)) = (resume, ignore_after) {
-        check_said(reader, &object, resume, ignore_after);
+    if let (Some(resume), Some(ignore_after), Some(now)) = (resume, ignore_after, now) {
+        check_said(reader, &object, resume, ignore_after, now);
     }
     let resume =
         resume.zip(accept_drift).map(|(resume, accept_drift)| resume.then_some(ResumeRequest { accept_drift }));
@@ -88,6 +92,7 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
             dry_run: dry_run?,
             resume: resume?,
             ignore_after: ignore_after?,
+            now: now?,
             reason,
             who,
         })
@@ -142,17 +147,21 @@ fn said(reader: &mut Reader, place: &Place<'_>, what: &str) -> Option<String> {
     Some(text)
 }
 
-/// A start that ignores the order is recorded with its reason, and nothing else of a start is.
-fn check_said(reader: &mut Reader, object: &Object<'_>, resume: bool, ignore_after: bool) {
+/// A start that ignores the order or the windows is recorded with its reason, and nothing else of a start is.
+fn check_said(reader: &mut Reader, object: &Object<'_>, resume: bool, ignore_after: bool, now: bool) {
     if ignore_after && resume {
         let message = "true next to resume: a halted migration has started already, so leave it out";
         reader.note(object.path_of("ignoreAfter"), message);
     }
-    if ignore_after && !object.has("reason") {
-        reader.note(object.path_of("reason"), "missing: expected why, next to ignoreAfter");
+    for (field, _) in [("ignoreAfter", ignore_after), ("now", now)].into_iter().filter(|(_, is_given)| *is_given) {
+        if !object.has("reason") {
+            reader.note(object.path_of("reason"), format!("missing: expected why, next to {field}"));
+        }
     }
-    for field in ["reason", "who"].into_iter().filter(|field| object.has(field) && !ignore_after && !resume) {
-        reader.note(object.path_of(field), "recorded for ignoreAfter and resume only: expected one of them next to it");
+    let is_recorded = ignore_after || now || resume;
+    for field in ["reason", "who"].into_iter().filter(|field| object.has(field) && !is_recorded) {
+        let message = "recorded for ignoreAfter, now and resume only: expected one of them next to it";
+        reader.note(object.path_of(field), message);
     }
 }
 
@@ -243,11 +252,12 @@ mod tests {
             &json!({ "service": "users", "ignoreAfter": true }),
             &["reason: missing: expected why, next to ignoreAfter"],
         );
+        check(&json!({ "service": "users", "now": true }), &["reason: missing: expected why, next to now"]);
         check(
             &json!({ "service": "users", "reason": "a", "who": "ana" }),
             &[
-                "reason: recorded for ignoreAfter and resume only: expected one of them next to it",
-                "who: recorded for ignoreAfter and resume only: expected one of them next to it",
+                "reason: recorded for ignoreAfter, now and resume only: expected one of them next to it",
+                "who: recorded for ignoreAfter, now and resume only: expected one of them next to it",
             ],
         );
         check(

@@ -79,6 +79,11 @@ impl Windows {
         }
     }
 
+    /// A moment as an operator reads it: `Mon 09:30 Europe/Madrid`, with the date where it is far from `now`.
+    pub fn written(&self, now: Timestamp, moment: Timestamp) -> String {
+        wording::moment(&self.time_zone, now, moment)
+    }
+
     /// The first moment from `from` on at which a step with such a bake may be taken, as far as is known.
     pub fn next_fit(&self, calendars: &Calendars, from: Timestamp, bake_seconds: u32) -> Option<Timestamp> {
         let last_freeze = self.frozen().map(|(_, (_, to))| to).fold(from, Timestamp::max);

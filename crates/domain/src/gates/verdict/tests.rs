@@ -4,6 +4,7 @@ mod observing;
 mod outside;
 mod readiness;
 mod strays;
+mod windows;
 
 use super::*;
 use crate::alarms::alarm::{Alarm, AlarmState};
@@ -154,6 +155,7 @@ impl Scene {
             healthy.clone().map(|healthy| BTreeMap::from([(group(name), targets(healthy))]))
         };
         of(&SliceInputs {
+            checks: 0,
             now: second(self.now),
             plan: &self.plan,
             head: &self.head,
@@ -208,7 +210,7 @@ fn an_operator_aborts_and_pauses() {
     check(|scene| scene.head.commands.abort = true, NextStep::RollBack, 0, "operator: asked to abort");
     check(|scene| scene.head.commands.paused = true, NextStep::Hold, 60, "operator: paused until continue");
     let mut scene = Scene::new();
-    scene.head.commands = Commands { abort: true, paused: true, approved_step: None };
+    scene.head.commands = Commands { abort: true, paused: true, ..Commands::default() };
     scene.fire(1100);
     let found = scene.verdict();
     assert_eq!((found.trigger, found.caused_at), (Some(Trigger::Operator), second(1120)));
@@ -447,6 +449,7 @@ fn a_group_in_no_route_is_unhealthy_only_when_the_routes_are_known_to_hold_it() 
     let unused = TargetHealth { target, state: HealthState::Unused, reason: Some("Target.NotInUse".into()) };
     let decide = |drift: Result<Vec<Drift>, String>| {
         verdict(&SliceInputs {
+            checks: 0,
             now: second(scene.now),
             plan: &scene.plan,
             head: &scene.head,

@@ -39,7 +39,7 @@ pub(super) const OUTSIDE_FIELDS: [&str; 3] = ["function", "timeout", "mode"];
 /// How long an outside gate may take if the policy does not say so, in seconds.
 const TIMEOUT_SECONDS: u32 = 10;
 /// Names that are no outside gate's, because reasons begin with them.
-const RESERVED: [Gate; 2] = [Gate::Operator, Gate::Schedule];
+const RESERVED: [Gate; 3] = [Gate::Operator, Gate::Window, Gate::Schedule];
 
 /// Reads `gates`.
 pub(super) fn gates(reader: &mut Reader, place: &Place<'_>) -> Chosen {
