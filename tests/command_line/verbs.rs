@@ -69,6 +69,37 @@ fn every_verb_and_every_exit_code_against_a_kept_rehearsal() {
     assert_eq!(codes, (0..=9).collect(), "every exit code has a cause here");
 }
 
+/// A service whose windows are closed for as long as anyone lives.
+const FROZEN: &str = "
+seed: 5
+scale: 120
+services:
+  - name: users
+    sentPerMinute: 2
+    policy:
+      judge: false
+      windows: { timeZone: Europe/Madrid, freeze: [{ from: 2000-01-01, to: 2199-12-30, why: no one moves }] }
+      schedule: [{ weight: 10, bake: 20m }, { weight: 100, bake: 2m }]
+";
+
+#[test]
+fn a_start_waits_for_a_window_and_says_so_unless_someone_gives_a_reason() {
+    let kept = Kept::start(FROZEN);
+    let waits = kept.run_until(0, "start users");
+    let closed = "users waits and starts by itself: window: closed until Tue 2199-12-31 00:00 Europe/Madrid (freeze: \
+                  no one moves); users is planned then.";
+    assert!(waits.stdout.contains(closed), "{} {}", waits.stdout, waits.stderr);
+    let plan = kept.run("plan users");
+    let dates = "Windows, if nothing else holds a step\n  to 10 %     from Tue 2199-12-31 00:00 Europe/Madrid";
+    assert!(plan.stdout.contains(dates), "{}", plan.stdout);
+    assert_eq!(kept.run("start users --now").code, 2, "without a reason");
+    let begun = kept.run("start users --now --reason \"agreed with the duty manager\"");
+    assert_eq!(begun.code, 0, "{} {}", begun.stdout, begun.stderr);
+    let history = kept.run("history users");
+    let said = history.stdout.lines().find(|line| line.contains("IgnoreWindows by "));
+    assert!(said.is_some_and(|line| line.ends_with(": agreed with the duty manager")), "{}", history.stdout);
+}
+
 fn rolled_back_by_a_gate(kept: &Kept) -> BTreeSet<i32> {
     let mut shown = Transcript::default();
     for words in ["wait bookings --timeout 30d", "status bookings", "history bookings", "wait bookings --output json"] {

@@ -34,7 +34,7 @@ const TABLE_LIMIT: Duration = Duration::from_secs(2);
 pub enum Until {
     /// The end.
     End,
-    /// The plan is accepted and the locks are held.
+    /// The plan is accepted and the locks are held, or the start waits for a window.
     Taken,
     /// A step waits for approval.
     Approval,
@@ -49,8 +49,8 @@ pub enum Reached {
     End(Ending),
     /// The migration continues, and the condition holds.
     There {
-        /// The migration.
-        migration: MigrationId,
+        /// The migration; none while its start waits for a window.
+        migration: Option<MigrationId>,
         /// The condition, in words.
         message: String,
         /// The command's exit code.
@@ -74,6 +74,8 @@ pub struct Follow<'a> {
     /// Whether it is being rolled back, so that there is nothing to abort.
     returning: bool,
     interruption: Option<Interruption>,
+    /// Why the start waits for a window, as it was last printed.
+    closed: Option<String>,
     /// When the data on the screen was read.
     shown_at: Option<Timestamp>,
     screen: Screen,
@@ -83,6 +85,8 @@ pub struct Follow<'a> {
 struct Seen {
     head: Option<Head>,
     run: Option<DescribedExecution>,
+    /// Why the start waits for a window, if it does.
+    closed: Option<String>,
 }
 
 impl<'a> Follow<'a> {
@@ -105,6 +109,7 @@ impl<'a> Follow<'a> {
             by_run: false,
             returning: false,
             interruption: None,
+            closed: None,
             shown_at: None,
             screen: Screen::none(),
         }
@@ -246,7 +251,17 @@ impl<'a> Follow<'a> {
             }
             _ => None,
         };
-        Ok(Seen { head, run })
+        let closed = match &run {
+            Some(run) if !self.by_run && Ending::of_run(&self.service, run).is_none() => self.waits_for_window().await,
+            _ => None,
+        };
+        Ok(Seen { head, run, closed })
+    }
+
+    /// Why the execution waits for a window, if that is its last answer.
+    async fn waits_for_window(&self) -> Option<String> {
+        let answer = self.session.machines.last_answer(self.execution.as_ref()?).await.ok()??;
+        (answer.payload["verdict"] == "closed").then(|| answer.payload["reason"].as_str().map(str::to_owned))?
     }
 
     /// Returns whether the head is of the followed migration, not of an earlier one.
@@ -267,8 +282,13 @@ impl<'a> Follow<'a> {
         if let Some(ending) = ending {
             return Some(Reached::End(ending));
         }
+        if let (Some(reason), Until::Taken) = (&seen.closed, until) {
+            let message = format!("{} waits and starts by itself: {reason}", self.service);
+            return Some(Reached::There { migration: None, message, code: ExitCode::Done });
+        }
         let head = seen.head.as_ref()?;
-        let there = |message: String, code| Some(Reached::There { migration: head.migration.clone(), message, code });
+        let migration = Some(head.migration.clone());
+        let there = |message: String, code| Some(Reached::There { migration, message, code });
         let verified = weight_at(self.plan.as_ref()?, head.verified_step);
         match until {
             Until::Taken => there(format!("{} holds its locks and is under way", head.migration), ExitCode::Done),
@@ -299,6 +319,10 @@ impl<'a> Follow<'a> {
     }
 
     async fn tell(&mut self, seen: &Seen, console: &mut Console<'_>) -> Result<(), Failure> {
+        if let Some(reason) = seen.closed.as_ref().filter(|_| self.closed != seen.closed) {
+            self.say(&format!("{} waits: {reason}", self.service), console);
+            self.closed.clone_from(&seen.closed);
+        }
         let Some(head) = &seen.head else { return Ok(()) };
         console.migration = head.migration.to_string();
         if self.screen.is_shown() {

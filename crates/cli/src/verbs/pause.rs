@@ -27,13 +27,19 @@ pub struct PauseArguments {
 
 /// Continue a paused migration.
 ///
-/// Example:
+/// With --now, it no longer waits for a window of its policy.
+///
+/// Examples:
 ///   crossfade continue users
+///   crossfade continue users --now --reason "agreed with the duty manager"
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct ContinueArguments {
     #[command(flatten)]
     arguments: ServiceArguments,
+    /// Do not wait for a window of the policy.
+    #[arg(long, requires = "reason")]
+    now: bool,
 }
 
 /// Approve the current step of a migration.
@@ -64,10 +70,8 @@ struct ServiceArguments {
 
 /// A command that an operator gives to a migration on its way up.
 pub trait OperatorCommand {
-    /// The command.
-    const COMMAND: Command;
-    /// What happens next, as printed for people.
-    const THEN: &'static str;
+    /// The command, and what happens next, as printed for people.
+    fn command(&self) -> (Command, &'static str);
     /// Where the stack is.
     fn connection(&self) -> &Connection;
     /// The service.
@@ -77,10 +81,11 @@ pub trait OperatorCommand {
 }
 
 macro_rules! operator_command {
-    ($arguments:ident, $command:expr, $then:literal) => {
+    ($arguments:ident, $command:expr) => {
         impl OperatorCommand for $arguments {
-            const COMMAND: Command = $command;
-            const THEN: &'static str = $then;
+            fn command(&self) -> (Command, &'static str) {
+                $command(self)
+            }
             fn connection(&self) -> &Connection {
                 &self.arguments.connection
             }
@@ -94,17 +99,19 @@ macro_rules! operator_command {
     };
 }
 
-operator_command!(
-    PauseArguments,
+operator_command!(PauseArguments, |_: &_| (
     Command::Pause,
     "pauses at the next check of its gates; `crossfade continue` ends the pause"
-);
-operator_command!(ContinueArguments, Command::Continue, "continues at the next check of its gates");
-operator_command!(
-    ApproveArguments,
+));
+operator_command!(ContinueArguments, |arguments: &ContinueArguments| if arguments.now {
+    (Command::IgnoreWindows, "continues at the next check of its gates, whatever its windows say")
+} else {
+    (Command::Continue, "continues at the next check of its gates")
+});
+operator_command!(ApproveArguments, |_: &_| (
     Command::Approve,
     "is approved at its current step; the next step follows when the bake is over"
-);
+));
 
 /// Records the command with who gave it and why, and returns the exit code.
 ///
@@ -117,7 +124,8 @@ pub async fn run<S: OperatorCommand>(
 ) -> Result<ExitCode, Failure> {
     let before = session.head_of(arguments.service()).await?;
     let who = session.who_and_why(arguments.reason());
-    let after = command(&session.ports, arguments.service(), S::COMMAND, &who).await;
+    let (asked, then) = arguments.command();
+    let after = command(&session.ports, arguments.service(), asked, &who).await;
     let after = after.map_err(|error| session.failed(&error))?;
     let already = before.sequence == after.sequence;
     match console.output {
@@ -127,7 +135,7 @@ pub async fn run<S: OperatorCommand>(
         }))?,
         Output::Human | Output::Github => {
             let already = if already { " (already recorded)" } else { "" };
-            console.data(&format!("{} {}{already}", after.migration, S::THEN))?;
+            console.data(&format!("{} {}{already}", after.migration, then))?;
         }
     }
     Ok(ExitCode::Done)

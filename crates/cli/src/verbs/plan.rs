@@ -2,6 +2,7 @@
 
 mod estimate;
 mod text;
+mod windows;
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -78,8 +79,14 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
     };
     let estimate = Estimate::of(session, plan).await;
     match console.output {
-        Output::Json => console.json(&json!({"plan": plan, "findings": plan.findings, "estimate": estimate}))?,
-        Output::Human | Output::Github => console.data(&text::render(plan, &estimate))?,
+        Output::Json => {
+            let mut shown = json!({"plan": plan, "findings": plan.findings, "estimate": estimate});
+            if let Some(dates) = windows::dates(plan, session.now()) {
+                shown["dates"] = json!(dates);
+            }
+            console.json(&shown)?;
+        }
+        Output::Human | Output::Github => console.data(&text::render(plan, &estimate, session.now()))?,
     }
     Ok(ExitCode::Done)
 }

@@ -8,6 +8,7 @@ use crate::stack::arguments::{Output, reason, service};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use clap::Args;
+use crossfade_actions::operator::commands::{Command, command};
 use crossfade_actions::operator::resume::{Resume, resume};
 use crossfade_domain::names::ServiceName;
 use serde_json::json;
@@ -21,6 +22,7 @@ use serde_json::json;
 /// Examples:
 ///   crossfade resume users
 ///   crossfade resume users --accept-drift    keeps what others changed
+///   crossfade resume users --now --reason "agreed with the duty manager"
 ///
 /// Exit codes: 0 it continues, or with --wait has migrated; 2 a check refused it;
 /// 3 rolled back; 4 aborted; 5 it is already under way; 6 the wait timed out; 7 it
@@ -34,6 +36,9 @@ pub struct ResumeArguments {
     /// Accept routes that someone else has changed: their current state becomes the baseline.
     #[arg(long)]
     accept_drift: bool,
+    /// Do not wait for a window of the policy.
+    #[arg(long, requires = "reason")]
+    now: bool,
     /// Why; the journal records it.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
@@ -55,6 +60,10 @@ pub async fn run(
 ) -> Result<ExitCode, Failure> {
     let service = &arguments.service;
     let who = session.who_and_why(arguments.reason.as_deref());
+    if arguments.now {
+        let ignored = command(&session.ports, service, Command::IgnoreWindows, &who).await;
+        ignored.map_err(|error| session.failed(&error))?;
+    }
     let request = Resume { accept_drift: arguments.accept_drift, who };
     let resumed = resume(&session.ports, service, &request).await.map_err(|error| session.failed(&error))?;
     let migration = &resumed.head.migration;

@@ -10,12 +10,13 @@ use crate::stack::policy_file;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use crate::view::ending;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use crossfade_actions::error::ActionError;
+use crossfade_actions::operator::commands::{Command, command};
 use crossfade_actions::operator::observe::{Listings, not_at_the_end, plan_in_force};
 use crossfade_aws::StartResult;
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_domain::names::ServiceName;
+use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::policy::request::decode_request;
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use jiff::{SignedDuration, Timestamp};
@@ -33,19 +34,21 @@ const PLANNING: Duration = Duration::from_mins(5);
 ///
 /// Returns when the migration holds its locks; with --wait, when it is over. Safe
 /// to repeat: a second start attaches to the first one and ends as it does. It is
-/// refused until every service that it comes after (`after`) has migrated.
+/// refused until every service that it comes after (`after`) has migrated. While no
+/// window of its policy is open, it waits for one and holds no lock.
 ///
 /// Examples:
 ///   crossfade start users
 ///   crossfade start users --policy policy.yaml    does not store this policy
 ///   crossfade start users --wait --timeout 3h --output github    in a deploy job
+///   crossfade start users --now --reason "agreed with the duty manager"
 ///   crossfade start users --ignore-after --reason "sessions stays on Swarm"
 ///
 /// Exit codes: 0 started, or with --wait migrated; 2 refused; 3 rolled back by a
 /// gate; 4 aborted; 5 another migration is in the way; 6 the wait timed out;
 /// 7 halted; 8 no access.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, group = ArgGroup::new("overrides").multiple(true))]
 pub struct StartArguments {
     /// The service.
     #[arg(value_parser = service)]
@@ -54,10 +57,13 @@ pub struct StartArguments {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Start although a service that this one comes after has not migrated.
-    #[arg(long, requires = "reason")]
+    #[arg(long, requires = "reason", group = "overrides")]
     ignore_after: bool,
-    /// Why the order does not matter; the journal records it.
-    #[arg(long, value_name = "TEXT", value_parser = reason, requires = "ignore_after")]
+    /// Do not wait for a window of the policy.
+    #[arg(long, requires = "reason", group = "overrides")]
+    now: bool,
+    /// Why the order or the windows do not matter; the journal records it.
+    #[arg(long, value_name = "TEXT", value_parser = reason, requires = "overrides")]
     reason: Option<String>,
     #[command(flatten)]
     until_the_end: WaitForEnd,
@@ -108,8 +114,12 @@ pub async fn run(
 /// Returns the execution's input, and the policy in it.
 fn request(arguments: &StartArguments, who: &str) -> Result<(Value, Option<ServicePolicy>), Failure> {
     let mut input = json!({"service": arguments.service});
-    if arguments.ignore_after {
-        input["ignoreAfter"] = json!(true);
+    for (field, is_given) in [("ignoreAfter", arguments.ignore_after), ("now", arguments.now)] {
+        if is_given {
+            input[field] = json!(true);
+        }
+    }
+    if arguments.ignore_after || arguments.now {
         input["reason"] = json!(arguments.reason);
         input["who"] = json!(who);
     }
@@ -167,6 +177,11 @@ async fn attach(
             message: format!("{migration} is being rolled back; `crossfade wait {service}` reports when it is over"),
         });
     }
+    if arguments.now && !head.phase.is_returning() {
+        let who = session.who_and_why(arguments.reason.as_deref());
+        let ignored = command(&session.ports, service, Command::IgnoreWindows, &who).await;
+        ignored.map_err(|error| session.failed(&error))?;
+    }
     console.say(&format!("attached to {migration}, which has been under way since {}", moment(head.since)));
     let follow_it = Follow::migration(session, service, Some(migration.clone())).after_event(head.sequence);
     follow(arguments, follow_it, session.in_world(PLANNING), console).await
@@ -204,11 +219,13 @@ async fn follow(
     }
     match follow.until(Until::Taken, Some(planning), console).await? {
         Reached::There { migration, message, .. } => {
-            console.say(&format!("{message}; `crossfade watch {service}` shows it"));
+            if migration.is_some() {
+                console.say(&format!("{message}; `crossfade watch {service}` shows it"));
+            }
             if console.output == Output::Json {
                 console.json(&json!({"service": service, "migration": migration, "reason": message, "exitCode": 0}))?;
             } else {
-                console.data(migration.as_str())?;
+                console.data(migration.as_ref().map_or(message.as_str(), MigrationId::as_str))?;
             }
             Ok(ExitCode::Done)
         }

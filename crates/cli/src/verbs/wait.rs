@@ -65,7 +65,8 @@ pub async fn run(arguments: &WaitArguments, session: &Session, console: &mut Con
         Follow::migration(session, &arguments.service, Some(head.migration.clone())).after_event(head.sequence);
     match follow.until(arguments.until, arguments.timeout, console).await? {
         Reached::End(ending) => ending::print(&ending, console),
-        Reached::There { migration, message, code } => {
+        Reached::There { message, code, .. } => {
+            let migration = &head.migration;
             match console.output {
                 Output::Human => console.data(&message)?,
                 Output::Json => console.json(&json!({"migration": migration, "told": message, "exitCode": code}))?,

@@ -4,12 +4,13 @@ use crate::stack::reading::Reading;
 use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
 use crossfade_domain::gates::verdict::seconds_between;
+use crossfade_domain::gates::window::{closed, held_seconds};
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{Phase, Rollback};
 use crossfade_domain::opinion::Vote;
 use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::weight::Weight;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 /// Renders the whole reading, in several lines.
@@ -93,6 +94,11 @@ pub fn next_step(reading: &Reading) -> Option<String> {
         Some(step) => format!("to {}", step.weight),
         None => "finish".to_owned(),
     };
+    if let Some(reason) = window_of_next_step(reading, left) {
+        return Some(format!(
+            "{then} when a window opens: {reason}; `crossfade continue {service} --now --reason TEXT` does not wait"
+        ));
+    }
     let approval = plan.step(head.verified_step?).is_some_and(|step| step.approve);
     let asked = if approval && head.commands.approved_step < head.verified_step { ", after an approval" } else { "" };
     Some(match left {
@@ -101,10 +107,21 @@ pub fn next_step(reading: &Reading) -> Option<String> {
     })
 }
 
+/// Why the next step has to wait for a window once its bake is over, if it has to.
+fn window_of_next_step(reading: &Reading, left_seconds: u32) -> Option<String> {
+    let next = reading.head.verified_step? + 1;
+    reading.plan.step(next)?;
+    let due = reading.now + SignedDuration::from_secs(i64::from(left_seconds));
+    closed(&reading.plan, &reading.head, next, due).map(|closed| closed.why)
+}
+
 /// Says when a hold ends by itself.
 fn hold_limit(reading: &Reading) -> String {
-    let Some(since) = reading.head.held_since else { return String::new() };
-    let left = reading.plan.policy.max_hold_seconds.saturating_sub(seconds_between(since, reading.now));
+    let (policy, head) = (&reading.plan.policy, &reading.head);
+    if head.held_since.is_none() {
+        return String::new();
+    }
+    let left = policy.max_hold_seconds.saturating_sub(held_seconds(policy, head, reading.now));
     format!("; halts in {} (maxHold)", written_duration(left))
 }
 
