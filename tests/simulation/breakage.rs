@@ -96,6 +96,8 @@ pub(crate) enum Breakage {
     StackLimitsAreNotTold,
     /// Neither the rule nor the function sees that an alarm's event is of another account or region.
     EventsElsewhereAreOurs,
+    /// What raises traffic does not ask for a window.
+    WindowsAreIgnored,
     /// Nor does any other group name one during a rollback.
     NoGroupNamesALoadBalancer,
     /// Where a service of a fleet falls, its siblings are stopped, as a Map would.
@@ -294,6 +296,7 @@ impl Breakage {
                     rollback.begun_at -= SignedDuration::from_hours(1);
                 }
             }
+            Self::WindowsAreIgnored => head.commands.ignore_windows = true,
             Self::AlarmsMoveTheMigrated if head.phase == Phase::Migrated => head.phase = Phase::Moving,
             Self::RollbacksNeverLookOver if who.function == "roll-back" && head.phase.is_over() => {
                 head.phase = Phase::RollingBack;

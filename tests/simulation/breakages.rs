@@ -217,3 +217,8 @@ fn a_shift_that_does_not_list_again_is_caught() {
 fn targets_of_an_earlier_attempt_that_stay_are_caught() {
     check(Breakage::UnlistedTargetsStay, "started-anew-with-a-target-left", None, 20);
 }
+
+#[test]
+fn a_shift_that_ignores_the_windows_is_caught() {
+    check(Breakage::WindowsAreIgnored, "freeze-begins-and-ends", None, 16);
+}

@@ -12,7 +12,7 @@ use super::watch::rest;
 use super::watch::{INVARIANTS, Violation};
 use super::wiring::MIGRATE;
 use crossfade_world::cloudwatch::Lateness;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,8 +123,16 @@ impl SimulatedRun {
         if scenario.guards {
             policy["guardAlarms"] = json!("auto");
         }
+        let mut frozen = None;
         if scenario.holds_a_month {
             policy["maxHold"] = json!("30d");
+        }
+        if let Some((from, to)) = scenario.frozen {
+            let at = |seconds| Timestamp::from_second((now + SignedDuration::from_secs(seconds)).as_second()).unwrap();
+            let local = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            let freeze = json!({"from": local(at(from)), "to": local(at(to))});
+            policy["windows"] = json!({"timeZone": "UTC", "fit": "start", "freeze": [freeze]});
+            frozen = Some((at(from), at(to)));
         }
         policy["judge"] = json!(scenario.judge != Judge::Off);
         if scenario.late {
@@ -139,6 +147,7 @@ impl SimulatedRun {
             policy["slice"] = json!("2m");
         }
         policy["untouchable"] = json!(untouchable);
+        watch.frozen = frozen;
         drop(watch);
         self.execution = self.start("first").expect("the first start is never refused");
     }

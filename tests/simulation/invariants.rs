@@ -101,6 +101,11 @@ fn invariant_14_throttling_never_changes_how_a_migration_ends() {
 }
 
 #[test]
+fn invariant_16_no_traffic_is_raised_while_the_windows_are_closed() {
+    check(16);
+}
+
+#[test]
 fn invariant_20_only_targets_of_this_attempt_get_traffic() {
     check(20);
 }

@@ -17,6 +17,10 @@ pub(super) const WEIGHTS: [f64; 3] = [0.0, 20.0, 100.0];
 pub(super) const ERRORS: &str = "users-5xx";
 /// One of our own alarms, where the policy asks for them; fires only by hand.
 pub(super) const GUARD: &str = "crossfade-guard-users-1-errors";
+/// When the freeze of most scenarios begins that have one: in the first bake.
+const FROZEN_SECONDS: i64 = 80;
+/// When it ends.
+const FROZEN_UNTIL_SECONDS: i64 = 1_500;
 /// Fires only by hand.
 pub(super) const LATENCY: &str = "users-latency";
 
@@ -163,6 +167,8 @@ pub(super) struct Scenario {
     pub(super) judge: Judge,
     /// Whether the policy lets a hold take a month.
     pub(super) holds_a_month: bool,
+    /// A freeze of the policy, in seconds from the start.
+    pub(super) frozen: Option<(i64, i64)>,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -198,6 +204,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         late: false,
         judge: Judge::Off,
         holds_a_month: false,
+        frozen: None,
         about: 13,
     }
 }
@@ -283,6 +290,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let fires = vec![(When::Recorded("shifted 1"), Act::FireAlarm(LATENCY))];
     list.push(Scenario { alarms_observe: true, ..scenario("alarm-observes", O::Migrated, fires) });
     list.extend(with_an_outside_gate());
+    list.extend(with_windows());
     list.extend(with_hooks());
     let guard = vec![(When::Recorded("shifted 1"), Act::FireAlarm(GUARD))];
     list.push(Scenario { guards: true, ..scenario("guards", O::Migrated, vec![]) });
@@ -454,6 +462,29 @@ fn resumed() -> Vec<Scenario> {
         scenario("resumed-after-a-pause", O::Migrated, vec![(When::Recorded("shifted 1"), Act::Pause), resumes(false)]),
         scenario("not-resumed-without-its-alarm", O::Halted, deleted),
         scenario("not-resumed-in-a-rollback", O::Halted, in_rollback),
+    ]
+}
+
+/// A freeze for longer than `maxHold`, from before the start or over the first bake.
+fn with_windows() -> Vec<Scenario> {
+    use Outcome as O;
+    let frozen = |from, name, ends, script| Scenario {
+        frozen: Some((from, FROZEN_UNTIL_SECONDS)),
+        about: 16,
+        ..scenario(name, ends, script)
+    };
+    let over = |name, ends, script| frozen(FROZEN_SECONDS, name, ends, script);
+    let in_the_freeze = |act| (When::After(700), act);
+    let held = vec![
+        (When::After(FROZEN_SECONDS), Act::OldSideLosesATarget),
+        (When::After(FROZEN_UNTIL_SECONDS + 120), Act::OldSideRecovers),
+    ];
+    vec![
+        frozen(-60, "frozen-at-the-start", O::Migrated, vec![]),
+        over("freeze-begins-and-ends", O::Migrated, vec![]),
+        over("held-in-a-freeze", O::Migrated, held),
+        over("alarm-in-a-freeze", O::RolledBack, vec![in_the_freeze(Act::FireAlarm(LATENCY))]),
+        over("abort-in-a-freeze", O::RolledBack, vec![in_the_freeze(Act::Abort)]),
     ]
 }
 

@@ -87,6 +87,8 @@ pub(super) struct Watch {
     /// The routes that each shift has written after that.
     after_the_fence: BTreeMap<u64, BTreeSet<RouteId>>,
     pub(super) outside: Outside,
+    /// The freeze of the policy.
+    pub(super) frozen: Option<(Timestamp, Timestamp)>,
     /// When the locks were released last after routes had been written to.
     released_at: Option<Timestamp>,
 }
@@ -159,6 +161,7 @@ impl Watch {
             fenced_at: None,
             after_the_fence: BTreeMap::new(),
             outside: Outside::default(),
+            frozen: None,
             released_at: None,
             compared: BTreeMap::new(),
         }
@@ -290,13 +293,21 @@ impl Watch {
                 });
             }
             EventKind::ShiftIntended { step, .. } => {
+                if let Some((from, to)) = self.frozen {
+                    self.expect(16, at < from || at >= to, || format!("step {step} begins at {at}, in the freeze"));
+                }
                 let added = self.setup.added.clone();
                 self.expect(3, added.is_empty(), || {
                     format!("step {step} begins, and the plan does not have {added:?}")
                 });
             }
             EventKind::RollbackVerified { .. } => self.released_at = Some(at),
-            EventKind::Planned { .. } => self.taken(at),
+            EventKind::Planned { .. } => {
+                if let Some((from, to)) = self.frozen {
+                    self.expect(16, at < from || at >= to, || format!("a migration starts at {at}, in the freeze"));
+                }
+                self.taken(at);
+            }
             EventKind::Resumed { accepted, .. } => {
                 let accepted: BTreeSet<RouteId> = accepted.iter().map(|drift| drift.route.clone()).collect();
                 self.resumed(&accepted);
