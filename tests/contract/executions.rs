@@ -1,4 +1,4 @@
-//! What Step Functions promises to those who start rollbacks and resumes.
+//! What Step Functions promises to those who start rollbacks, resumes, migrations and conductors.
 
 use super::on_both_sides;
 use super::samples::service;
@@ -14,6 +14,8 @@ on_both_sides![
     a_resumed_execution_has_the_arn_that_was_written_before_it_was_started,
     a_stopped_execution_says_why_and_may_be_stopped_again,
     an_unknown_execution_is_missing_and_can_be_stopped,
+    a_migration_is_started_under_the_arn_that_its_name_says,
+    a_conductor_has_the_arn_that_was_written_before_it_was_started_and_a_repeated_start_finds_it,
 ];
 
 const RESUMED: &str = "arn:aws:states:eu-west-1:000000000000:execution:migrate-service:users-1-resume-2";
@@ -78,4 +80,30 @@ async fn an_unknown_execution_is_missing_and_can_be_stopped(side: Side) {
     assert_eq!(open.executions.status(RESUMED).await.unwrap(), ExecutionStatus::Missing);
     open.executions.stop(RESUMED, "a test").await.unwrap();
     assert_eq!(open.executions.status(RESUMED).await.unwrap(), ExecutionStatus::Missing);
+}
+
+async fn a_migration_is_started_under_the_arn_that_its_name_says(side: Side) {
+    let open = side.executions().await;
+    let named = open.executions.migration_execution("users-fleet-1-1").unwrap();
+    assert_eq!(named, "arn:aws:states:eu-west-1:000000000000:execution:migrate-service:users-fleet-1-1");
+    assert_eq!(open.executions.status(&named).await.unwrap(), ExecutionStatus::Missing);
+    let started = open.executions.start_migration("users-fleet-1-1", &service("users")).await.unwrap();
+    assert_eq!(started, Started::New(named.clone()));
+    open.until(&named, ExecutionStatus::Succeeded).await;
+    let again = open.executions.start_migration("users-fleet-1-1", &service("users")).await.unwrap();
+    assert_eq!(again, Started::Already, "a start that is repeated starts no second migration");
+}
+
+async fn a_conductor_has_the_arn_that_was_written_before_it_was_started_and_a_repeated_start_finds_it(side: Side) {
+    let open = side.executions().await;
+    let conductor = "arn:aws:states:eu-west-1:000000000000:execution:migrate-fleet:eks-1-2";
+    assert_eq!(open.executions.status(conductor).await.unwrap(), ExecutionStatus::Missing);
+    for _ in 0..2 {
+        let started = open.executions.start_conductor("eks", conductor).await.unwrap();
+        assert_eq!(started, Started::New(conductor.to_owned()));
+        assert_eq!(open.executions.status(conductor).await.unwrap(), ExecutionStatus::Running);
+    }
+    assert_eq!(open.executions.start_conductor("other", conductor).await.unwrap(), Started::Already);
+    open.executions.stop(conductor, "a test").await.unwrap();
+    assert_eq!(open.executions.start_conductor("eks", conductor).await.unwrap(), Started::Already);
 }

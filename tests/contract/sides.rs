@@ -3,7 +3,9 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-use crossfade_actions::ports::{Alarms, ExecutionStatus, Executions, Ledger, Metrics, Routes, Tagging, TargetGroups};
+use crossfade_actions::ports::{
+    Alarms, ExecutionStatus, Executions, Fleets, Ledger, Metrics, Routes, Tagging, TargetGroups,
+};
 use crossfade_aws::{Settings, connect_with};
 use crossfade_rehearsal::clock::{Work, WorldClock};
 use crossfade_rehearsal::endpoints::aws_service::AwsService;
@@ -40,6 +42,7 @@ pub(crate) enum Side {
 /// A ledger, with whatever keeps it alive.
 pub(crate) struct OpenLedger {
     pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) fleets: Arc<dyn Fleets>,
     _served: Option<Served>,
 }
 
@@ -49,9 +52,13 @@ impl Side {
         match self {
             Self::Served => {
                 let served = Served::start(Vec::new()).await;
-                OpenLedger { ledger: served.ledger().await, _served: Some(served) }
+                let (ledger, fleets) = (served.ledger().await, served.fleets());
+                OpenLedger { ledger, fleets, _served: Some(served) }
             }
-            Self::Direct => OpenLedger { ledger: Arc::new(crossfade_world::ledger::Ledger::default()), _served: None },
+            Self::Direct => {
+                let table = Arc::new(crossfade_world::ledger::Ledger::default());
+                OpenLedger { ledger: table.clone(), fleets: table, _served: None }
+            }
         }
     }
 }
@@ -101,7 +108,7 @@ impl Side {
     }
 }
 
-/// Two machines: `roll-back-service` waits for an hour, `migrate-service` succeeds at once.
+/// Three machines: `roll-back-service` and `migrate-fleet` wait for an hour, `migrate-service` succeeds at once.
 pub(crate) struct OpenExecutions {
     pub(crate) executions: Arc<dyn Executions>,
     machines: Option<(Arc<Machines>, Arc<World>)>,
@@ -113,6 +120,10 @@ Resources:
   Wait:
     Type: AWS::Serverless::StateMachine
     Properties: { Name: roll-back-service, Definition: { StartAt: Wait,
+      States: { Wait: { Type: Wait, Seconds: 3600, Next: End }, End: { Type: Succeed } } } }
+  Conduct:
+    Type: AWS::Serverless::StateMachine
+    Properties: { Name: migrate-fleet, Definition: { StartAt: Wait,
       States: { Wait: { Type: Wait, Seconds: 3600, Next: End }, End: { Type: Succeed } } } }
   End:
     Type: AWS::Serverless::StateMachine
@@ -134,9 +145,16 @@ impl Side {
                 let orchestrator = Orchestrator::start(&wiring, Arc::new(NoFunctions), &clock, 7).unwrap();
                 let api: Arc<dyn AwsService> = Arc::new(StepFunctionsApi::new(orchestrator.executions()));
                 let served = Served::start(vec![("states", api)]).await;
-                let machine = format!("arn:aws:states:{}:{}:stateMachine:roll-back-service", REGION.0, REGION.1);
-                let executions =
-                    connect_with(&served.config, &Settings { roll_back_machine: Some(machine), ..settings() });
+                let machine =
+                    |name: &str| Some(format!("arn:aws:states:{}:{}:stateMachine:{name}", REGION.0, REGION.1));
+                let executions = connect_with(
+                    &served.config,
+                    &Settings {
+                        migrate_machine: machine("migrate-service"),
+                        roll_back_machine: machine("roll-back-service"),
+                        ..settings()
+                    },
+                );
                 OpenExecutions {
                     executions: executions.executions,
                     machines: None,
@@ -279,6 +297,11 @@ impl Served {
             .unwrap();
         self.calls.take();
         connect_with(&self.config, &settings()).ledger
+    }
+
+    /// The part of the table that fleets have, once [`Served::ledger`] has created it.
+    pub(crate) fn fleets(&self) -> Arc<dyn Fleets> {
+        connect_with(&self.config, &settings()).fleets
     }
 
     /// The table itself, for what no port allows.
