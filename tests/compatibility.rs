@@ -2,11 +2,18 @@
 //! files and adds others.
 
 use crate::repository::root;
+use crossfade_domain::fleet::cursor::FleetCursor;
+use crossfade_domain::fleet::event::FleetEntry;
+use crossfade_domain::fleet::head::{FleetHead, RunOutcome, RunState};
+use crossfade_domain::fleet::service_run::{Hold, ServiceState};
 use crossfade_domain::journal::cursor::Cursor;
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
+use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_domain::policy::document::decode_fleet;
+use crossfade_domain::policy::rollout::Rollout;
+use crossfade_domain::policy::service_policy::FleetPolicy;
 use crossfade_domain::rollback::{WayBack, revise_after_the_end, way_back};
 use crossfade_domain::routing::route_edit::at_step;
 use serde::Serialize;
@@ -113,4 +120,56 @@ fn a_policy_with_and_without_its_version_is_the_same_policy() {
         let problems = decode_fleet(&second).unwrap_err().to_string();
         assert!(problems.starts_with(&format!("version: {later}: expected 1")), "{problems}");
     }
+}
+
+#[test]
+fn a_fleets_head_of_version_1_is_read_with_and_without_its_optional_fields() {
+    let head = check::<FleetHead>("fleet-head");
+    let of = |name: &str| head.service(&ServiceName::parse(name).unwrap());
+    assert_eq!((head.state, head.size(), head.windows_ignored), (RunState::Stopped, 5, true));
+    assert!(of("bookings").pardoned && of("payments").unreturned && of("search").hold == Hold::Asked);
+    assert_eq!(of("orders").state, ServiceState::Waiting, "a service that is not in the item waits");
+
+    let first = check::<FleetHead>("fleet-head-first");
+    let users = first.service(&ServiceName::parse("users").unwrap());
+    assert_eq!((first.outcome, users.state, users.tries), (Some(RunOutcome::Incomplete), ServiceState::Refused, 0));
+    assert_eq!((first.baking_since, first.pardoned_at, first.windows_ignored), (None, None, false));
+    assert!(first.requests.is_empty() && first.room.is_empty() && first.room_at.is_none());
+    assert!(users.size.is_none() && users.hold == Hold::None && !users.moved);
+}
+
+#[test]
+fn every_entry_of_version_1_of_a_fleets_journal_is_read_and_leads_to_a_head() {
+    let entries = stored("fleet-entries");
+    let mut head = check::<FleetHead>("fleet-head-first");
+    let mut kinds = BTreeSet::new();
+    for entry in entries.as_array().unwrap() {
+        assert_eq!(entry["version"], json!(1));
+        kinds.extend(entry["events"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()));
+        let read: FleetEntry = serde_json::from_value(entry.clone()).unwrap_or_else(|error| panic!("{entry}: {error}"));
+        holds(entry, &serde_json::to_value(&read).unwrap(), "entry");
+        head = head.apply(&read);
+    }
+    assert_eq!(kinds.len(), 10, "{kinds:?}");
+    assert_eq!((head.sequence, head.state, head.outcome), (4, RunState::Over, Some(RunOutcome::Aborted)));
+}
+
+#[test]
+fn a_fleets_cursor_of_version_1_is_read() {
+    check::<FleetCursor>("fleet-cursor");
+}
+
+#[test]
+fn a_policy_of_version_1_with_a_rollout_and_windows_is_read_and_its_decoded_form_too() {
+    let policy = decode_fleet(&stored("policy-fleet")).unwrap();
+    let rollout = &policy.rollout;
+    assert_eq!((rollout.canary_bake_seconds, rollout.concurrency, rollout.most_routes()), (43_200, 4, 80));
+    assert!(policy.services.iter().all(|service| service.windows.is_some()), "a fleet's windows are its services'");
+    // A plan has the decoded policy of its service.
+    let written = serde_json::to_value(&policy).unwrap();
+    assert_eq!(serde_json::from_value::<FleetPolicy>(written).unwrap(), policy);
+
+    let before = decode_fleet(&stored("policy-without-version")).unwrap();
+    assert_eq!(before.rollout, Rollout::default());
+    assert!(before.services.iter().all(|service| service.windows.is_none()));
 }
