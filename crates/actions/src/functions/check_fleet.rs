@@ -6,6 +6,8 @@ mod orders;
 mod read;
 
 use crate::conducting::{head_of, is_conducted, name_of, policy_of, record};
+pub use begin::requests_of_a_day;
+
 use crate::error::ActionError;
 use crate::payload::Fields;
 use crate::ports::Ports;

@@ -196,8 +196,12 @@ pub async fn conductor(session: &Session, head: &FleetHead) -> Conductor {
         Ok(ExecutionStatus::Stopped { error, cause }) => {
             Conductor::Ended(format!("someone stopped it{}", why(&error, &cause)))
         }
-        Ok(ExecutionStatus::Dead { error, cause }) => Conductor::Ended(format!("it failed{}", why(&error, &cause))),
-        Ok(ExecutionStatus::Succeeded) => Conductor::Ended("it has ended".to_owned()),
+        Ok(ExecutionStatus::Dead { error, cause }) => {
+            Conductor::Ended(format!("it failed{}; the sweep starts another within minutes", why(&error, &cause)))
+        }
+        Ok(ExecutionStatus::Succeeded) => {
+            Conductor::Ended("it has ended; the sweep starts another within minutes".to_owned())
+        }
         // Whoever goes on with a run records the execution before it starts it.
         Ok(ExecutionStatus::Missing) if seconds_between(head.conducted_since, session.now()) < BEFORE_ITS_START => {
             Conductor::Runs

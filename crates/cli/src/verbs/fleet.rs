@@ -3,6 +3,7 @@
 mod back;
 mod hold;
 mod order;
+mod plan;
 mod start;
 mod status;
 mod watch;
@@ -15,6 +16,7 @@ use crate::view::console::Console;
 use back::{AbortArguments, RollbackArguments};
 use clap::{Args, Subcommand};
 use hold::{PauseArguments, ResumeArguments, RetryArguments, SkipArguments};
+use plan::PlanArguments;
 use start::StartArguments;
 use status::StatusArguments;
 use watch::WatchArguments;
@@ -24,6 +26,7 @@ use watch::WatchArguments;
 /// The name of the fleet may be left out where only one policy is stored.
 ///
 /// Examples:
+///   crossfade fleet plan eks-2026
 ///   crossfade fleet start eks-2026
 ///   crossfade fleet watch eks-2026
 ///   crossfade fleet pause eks-2026 --reason "checkout is slow"
@@ -40,6 +43,7 @@ pub struct FleetArguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Plan(PlanArguments),
     Start(StartArguments),
     Watch(WatchArguments),
     Status(StatusArguments),
@@ -55,6 +59,7 @@ impl FleetArguments {
     /// Where the stack is.
     pub fn connection(&self) -> &Connection {
         match &self.verb {
+            Verb::Plan(arguments) => &arguments.connection,
             Verb::Start(arguments) => &arguments.connection,
             Verb::Watch(arguments) => &arguments.connection,
             Verb::Status(arguments) => &arguments.connection,
@@ -77,8 +82,14 @@ pub async fn run(
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
+    // What is wrong with a file is wrong without AWS.
+    let given = match &arguments.verb {
+        Verb::Plan(arguments) => arguments.given()?,
+        _ => None,
+    };
     let session = Session::open(arguments.connection(), environment).await?;
     let ended = match &arguments.verb {
+        Verb::Plan(arguments) => plan::run(arguments, given, &session, console).await,
         Verb::Start(arguments) => start::run(arguments, &session, console).await,
         Verb::Watch(arguments) => watch::run(arguments, &session, console).await,
         Verb::Status(arguments) => status::run(arguments, &session, console).await,

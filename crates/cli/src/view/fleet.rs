@@ -1,20 +1,22 @@
 //! A fleet's run, for people and for programs.
 
 mod json;
+mod planned;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use json::object;
+pub use planned::{Foreseen, Limit, findings, foreseen};
 
 use crate::stack::fleets::{Conductor, FleetReading};
+use crossfade_domain::fleet::forecast::budget;
 use crossfade_domain::fleet::head::RunState;
 use crossfade_domain::fleet::outlook::headline;
 use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::gates::verdict::seconds_between;
 use crossfade_domain::policy::document::written_duration;
-use crossfade_domain::policy::rollout::Rollout;
 use rows::{Row, needs_a_person, rows};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -246,15 +248,6 @@ fn waves(reading: &FleetReading, columns: usize) -> Vec<String> {
         };
         lines.extend(filled(&text, mark, "    ", columns));
     }
-    lines.extend(filled(&tolerance(&reading.fleet.policy.rollout, head.size()), "", "  ", columns));
+    lines.extend(filled(&budget(&reading.fleet.policy.rollout, head.names().count()), "", "  ", columns));
     lines
-}
-
-/// How many failures a fleet of so many services tolerates.
-pub fn tolerance(rollout: &Rollout, services: u32) -> String {
-    match rollout.failures.tolerated(services) {
-        0 => "tolerates no failure; the first stops the fleet".to_owned(),
-        1 => "tolerates 1 failure; the second stops the fleet".to_owned(),
-        more => format!("tolerates {more} failures; failure number {} stops the fleet", more + 1),
-    }
 }

@@ -137,7 +137,8 @@ fn most_at_once(rollout: &Rollout, services: usize) -> usize {
     usize::try_from(most).unwrap_or(usize::MAX)
 }
 
-fn budget(rollout: &Rollout, services: usize) -> String {
+/// `tolerates 1 failure; the second stops the fleet`.
+pub fn budget(rollout: &Rollout, services: usize) -> String {
     match tolerated(rollout, services) {
         0 => "tolerates no failure; the first stops the fleet".to_owned(),
         1 => "tolerates 1 failure; the second stops the fleet".to_owned(),

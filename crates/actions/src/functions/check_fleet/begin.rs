@@ -35,10 +35,7 @@ const HOUR_SECONDS: u16 = 3_600;
 ///
 /// # Errors
 /// Those of the load balancers and of the metrics.
-pub(crate) async fn requests_of_a_day(
-    ports: &Ports,
-    policy: &FleetPolicy,
-) -> Result<BTreeMap<ServiceName, u64>, ActionError> {
+pub async fn requests_of_a_day(ports: &Ports, policy: &FleetPolicy) -> Result<BTreeMap<ServiceName, u64>, ActionError> {
     let names: Vec<String> =
         policy.services.iter().flat_map(|service| service.old_target_groups.iter().cloned()).collect();
     let groups = ports.target_groups.target_groups(&names).await.doing(|| "reading the old target groups")?;

@@ -8,9 +8,9 @@ use crate::stack::arguments::{Output, duration};
 use crate::stack::fleets::StoredFleet;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
-use crate::view::fleet::tolerance;
 use crate::view::fleet_ending;
 use clap::Args;
+use crossfade_domain::fleet::forecast::budget;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::journal::Phase;
 use crossfade_domain::names::ServiceName;
@@ -150,7 +150,7 @@ fn begun(fleet: &StoredFleet, head: &FleetHead, already: Option<&str>, under_way
             head.run,
             head.size(),
             head.waves.len(),
-            tolerance(&policy.rollout, head.size())
+            budget(&policy.rollout, head.names().count())
         ),
     }
 }

@@ -1,0 +1,252 @@
+//! What a run would do, for people and for programs.
+
+use super::some_of;
+use super::text::filled;
+use crate::exit_code::ExitCode;
+use crossfade_domain::fleet::forecast::{Forecast, ForecastWave};
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::plan::{Finding, FindingCode, Severity};
+use crossfade_domain::policy::document::written_duration;
+use crossfade_domain::policy::service_policy::FleetPolicy;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// A run that has not begun.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Foreseen {
+    /// The policy.
+    pub policy: FleetPolicy,
+    /// When it was asked for.
+    pub now: Timestamp,
+    /// What happens if nothing fails.
+    pub forecast: Forecast,
+    /// The room on each load balancer.
+    pub limits: Vec<Limit>,
+    /// Services whose start would be refused, and why.
+    pub refused: Vec<(ServiceName, String)>,
+    /// Services that are moving already, and what of them.
+    pub under_way: Vec<(ServiceName, String)>,
+    /// Services that have migrated.
+    pub migrated: Vec<(ServiceName, String)>,
+    /// The findings of all services.
+    pub findings: Vec<Found>,
+}
+
+/// The target groups of a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Its name.
+    pub load_balancer: String,
+    /// Those that it has.
+    pub used: usize,
+    /// Those that the run makes.
+    pub new: u32,
+    /// Those that AWS allows.
+    pub most: usize,
+}
+
+impl Limit {
+    fn needed(&self) -> usize {
+        self.used + usize::try_from(self.new).unwrap_or(usize::MAX)
+    }
+}
+
+/// What was found, with all services that it was found for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The rule.
+    pub code: FindingCode,
+    /// Whether it refuses a start.
+    pub refuses: bool,
+    /// The services, each with its subject and message.
+    pub services: Vec<(ServiceName, String, String)>,
+}
+
+/// Groups the findings of all services by their codes; those that refuse come first, then those of most services.
+pub fn findings<'a>(all: impl IntoIterator<Item = (&'a ServiceName, Vec<&'a Finding>)>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for (service, finding) in all.into_iter().flat_map(|(service, all)| all.into_iter().map(move |it| (service, it))) {
+        let refuses = finding.severity == Severity::Refusal;
+        let one = (service.clone(), finding.subject.clone(), finding.message.clone());
+        match found.iter_mut().find(|found| found.code == finding.code && found.refuses == refuses) {
+            Some(found) => found.services.push(one),
+            None => found.push(Found { code: finding.code, refuses, services: vec![one] }),
+        }
+    }
+    found.sort_by_key(|found| (!found.refuses, std::cmp::Reverse(found.services.len())));
+    found
+}
+
+/// Renders it in lines of at most this many columns.
+pub fn foreseen(foreseen: &Foreseen, columns: usize) -> String {
+    let Foreseen { policy, forecast, .. } = foreseen;
+    let fleet = &policy.fleet;
+    let takes = forecast.end.duration_since(foreseen.now).as_secs();
+    let takes = written_duration(u32::try_from(takes.max(0)).unwrap_or(u32::MAX));
+    let services = policy.services.len();
+    let head = format!(
+        "{fleet}: {services} services in {} waves; {takes} if nothing fails, until {}",
+        forecast.waves.len(),
+        forecast.end.strftime("%a %Y-%m-%d %H:%M UTC")
+    );
+    let mut lines = filled(&head, "", "  ", columns);
+    lines.extend(filled(&forecast.budget, "  ", "    ", columns));
+    lines.extend(filled(&forecast.exposure, "  ", "    ", columns));
+    lines.push("WAVES".to_owned());
+    lines.extend(forecast.waves.iter().enumerate().flat_map(|(place, wave)| one_wave(place, wave, columns)));
+    for (words, services) in [("migrated already", &foreseen.migrated), ("under way already", &foreseen.under_way)] {
+        if !services.is_empty() {
+            let names: Vec<&str> = services.iter().map(|(name, _)| name.as_str()).collect();
+            lines.extend(filled(&format!("{words}: {}", some_of(&names)), "  ", "    ", columns));
+        }
+    }
+    lines.push("LIMITS".to_owned());
+    lines.extend(limits(foreseen).iter().flat_map(|limit| filled(limit, "  ", "    ", columns)));
+    lines.push("ESTIMATE".to_owned());
+    lines.extend(estimates(forecast).iter().flat_map(|estimate| filled(estimate, "  ", "    ", columns)));
+    lines.push("FINDINGS".to_owned());
+    lines.extend(all_findings(foreseen, columns));
+    lines.push(match foreseen.refused.len() {
+        0 => format!("Nothing was changed. To start: crossfade fleet start {fleet}"),
+        1 => "Nothing was changed. The start of 1 service would be refused.".to_owned(),
+        more => format!("Nothing was changed. The starts of {more} services would be refused."),
+    });
+    lines.join("\n")
+}
+
+fn one_wave(place: usize, wave: &ForecastWave, columns: usize) -> Vec<String> {
+    let canary = if wave.number == 0 { " (canary)" } else { "" };
+    let names: Vec<&str> = wave.services.iter().map(ServiceName::as_str).collect();
+    let text = format!(
+        "wave {}{canary}, {} to {}: {}",
+        place + 1,
+        wave.begin.strftime("%a %H:%M"),
+        wave.end.strftime("%a %H:%M"),
+        names.join(", ")
+    );
+    filled(&text, "  ", "    ", columns)
+}
+
+fn limits(foreseen: &Foreseen) -> Vec<String> {
+    let forecast = &foreseen.forecast;
+    let mut lines: Vec<String> = foreseen
+        .limits
+        .iter()
+        .map(|limit| {
+            let Limit { load_balancer, used, new, most } = limit;
+            let full = if limit.needed() > *most { "; NOT ENOUGH: retire services between waves" } else { "" };
+            format!("load balancer {load_balancer}: {used} target groups now, {new} more, of {most}{full}")
+        })
+        .collect();
+    lines.push(format!(
+        "routes that move at once: {} of {}; AWS takes {} s to return them",
+        forecast.most_routes,
+        foreseen.policy.rollout.most_routes(),
+        forecast.rollback_seconds
+    ));
+    lines.push("rules of load balancers: none is added".to_owned());
+    lines.extend(forecast.problems.iter().map(|problem| format!("CANNOT BE MET: {problem}")));
+    lines
+}
+
+fn estimates(forecast: &Forecast) -> Vec<String> {
+    let cents = forecast.micro_usd.div_ceil(10_000);
+    vec![
+        format!("cost: {}.{:02} USD for the state machines", cents / 100, cents % 100),
+        format!(
+            "worst case: {} requests harmed, if all services that begin at once fail from their first step on",
+            forecast.most_harmed
+        ),
+    ]
+}
+
+fn all_findings(foreseen: &Foreseen, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Found { code, refuses, services } in &foreseen.findings {
+        let severity = if *refuses { "REFUSED" } else { "warning" };
+        let (first, subject, message) = &services[0];
+        let mut names: Vec<&str> = services.iter().map(|(name, _, _)| name.as_str()).collect();
+        names.dedup();
+        let others = if names.len() > 1 { " (the first of them)" } else { "" };
+        let text = format!("{severity} {code}: {}", some_of(&names));
+        lines.extend(filled(&text, "  ", "    ", columns));
+        lines.extend(filled(&format!("{first}{others}: {subject}: {message}"), "      ", "      ", columns));
+    }
+    // A start may be refused for a reason that is no finding, such as a halted migration.
+    for (service, why) in &foreseen.refused {
+        let has_finding = foreseen
+            .findings
+            .iter()
+            .any(|found| found.refuses && found.services.iter().any(|(name, _, _)| name == service));
+        if !has_finding {
+            lines.extend(filled(&format!("REFUSED {service}: {why}"), "  ", "    ", columns));
+        }
+    }
+    if lines.is_empty() {
+        lines.push("  none".to_owned());
+    }
+    lines
+}
+
+impl Foreseen {
+    /// Everything, for programs.
+    pub fn object(&self, code: ExitCode) -> Value {
+        let forecast = &self.forecast;
+        let list = |services: &[(ServiceName, String)]| {
+            services.iter().map(|(name, why)| json!({"service": name, "reason": why})).collect::<Vec<_>>()
+        };
+        let waves: Vec<Value> = forecast
+            .waves
+            .iter()
+            .enumerate()
+            .map(|(place, wave)| {
+                json!({
+                    "wave": place + 1, "canary": wave.number == 0, "services": wave.services, "begin": wave.begin,
+                    "end": wave.end,
+                })
+            })
+            .collect();
+        let limits: Vec<Value> = self
+            .limits
+            .iter()
+            .map(|limit| {
+                json!({
+                    "loadBalancer": limit.load_balancer, "targetGroups": limit.used, "new": limit.new,
+                    "most": limit.most,
+                })
+            })
+            .collect();
+        let findings: Vec<Value> = self
+            .findings
+            .iter()
+            .flat_map(|found| {
+                found.services.iter().map(|(service, subject, message)| {
+                    json!({
+                        "service": service, "code": found.code, "refuses": found.refuses, "subject": subject,
+                        "message": message,
+                    })
+                })
+            })
+            .collect();
+        json!({
+            "version": 1,
+            "fleet": self.policy.fleet,
+            "services": self.policy.services.len(),
+            "waves": waves,
+            "end": forecast.end,
+            "budget": forecast.budget,
+            "exposure": forecast.exposure,
+            "problems": forecast.problems,
+            "loadBalancers": limits,
+            "mostRoutes": forecast.most_routes,
+            "secondsToReturnThem": forecast.rollback_seconds,
+            "microUsd": forecast.micro_usd,
+            "mostHarmed": forecast.most_harmed,
+            "refused": list(&self.refused),
+            "underWay": list(&self.under_way),
+            "migrated": list(&self.migrated),
+            "findings": findings,
+            "exitCode": code,
+        })
+    }
+}
