@@ -8,5 +8,6 @@ mod stage;
 mod stopping;
 mod watch;
 mod waves;
+mod windows;
 
 pub(crate) use scenarios::callers;

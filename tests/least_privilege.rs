@@ -25,8 +25,10 @@ use std::sync::LazyLock;
 
 /// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A
 /// rehearsal with the built binaries holds those of its own policy to the roles again.
-const ELSEWHERE: [(&str, &[&str], &str); 14] = [
+const ELSEWHERE: [(&str, &[&str], &str); 16] = [
     ("check-fleet", &["alarm_tags", "firings"], "tests/stories/guarding.rs, tests/fleets/stopping.rs"),
+    ("check-fleet", &["status of a migration"], "tests/fleets/every_call.rs: a start whose answer is lost"),
+    ("sweep-migrations", &["status of a rollback"], "tests/stories/abandoned.rs: a rollback whose execution died"),
     ("create-target-group", &["add_tags", "remove_tags"], "tests/stories/alarm_events.rs: a group that is adopted"),
     ("plan-migration", &["policies", "metric_data"], "a rehearsal: its policy is stored and has a judge"),
     ("plan-migration", &["firings"], "tests/stories/planning.rs: an alarm fires and clears while the locks are taken"),

@@ -282,7 +282,7 @@ async fn executions(recorder: &mut Recorder, port: &Arc<dyn Executions>) {
     // Asked for by the command line alone, which has a person's rights.
     assert!(port.start_resumed(&samples::service("users"), &execution("migrate-service")).await.is_err());
     recorder.was("start_resumed");
-    assert!(port.start_migration("users-1", &samples::service("users")).await.is_err());
+    assert!(port.start_migration("users-1", &samples::service("users"), None).await.is_err());
     recorder.was("start_migration");
     assert!(port.start_conductor("eks-2026", &execution("migrate-fleet")).await.is_err());
     recorder.was("start_conductor");

@@ -424,8 +424,13 @@ impl Executions for SimulatedPorts {
         self.account.machines.migration_execution(name)
     }
 
-    async fn start_migration(&self, name: &str, service: &ServiceName) -> Result<Started, PortError> {
-        self.call("start_migration", name, || at_once(self.account.machines.start_migration(name, service))).await
+    async fn start_migration(
+        &self,
+        name: &str,
+        service: &ServiceName,
+        now: Option<&str>,
+    ) -> Result<Started, PortError> {
+        self.call("start_migration", name, || at_once(self.account.machines.start_migration(name, service, now))).await
     }
 
     async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {

@@ -38,7 +38,7 @@ pub(super) fn step_functions(now: Timestamp, seed: u64, broken: Option<Breakage>
     for machine in wiring().machines.values() {
         if [MIGRATE, MIGRATE_FLEET, ROLL_BACK].contains(&machine.name.as_str()) {
             let mut definition = machine.definition.clone();
-            if let Some(breakage) = broken {
+            if let Some(breakage) = broken.filter(|_| machine.name != MIGRATE_FLEET) {
                 breakage.of_machine(&mut definition);
             }
             states.create_state_machine(now, &machine.name, &definition).unwrap();

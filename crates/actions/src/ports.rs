@@ -14,7 +14,7 @@ mod target_groups;
 
 pub use alarms::Alarms;
 pub use clock::Clock;
-pub use executions::{ExecutionStatus, Executions, RollBackOrder, Started};
+pub use executions::{ExecutionStatus, Executions, RollBackOrder, Started, migration_input};
 pub use fleets::{FleetWriteError, Fleets};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use metrics::Metrics;

@@ -1,7 +1,9 @@
 //! The actions' port to Step Functions, on the world's engine.
 
 use crate::states::{RefusedCall, Status, StepFunctions};
-use crossfade_actions::ports::{Clock, ExecutionStatus, Executions, PortError, RollBackOrder, Started};
+use crossfade_actions::ports::{
+    Clock, ExecutionStatus, Executions, PortError, RollBackOrder, Started, migration_input,
+};
 use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -66,8 +68,13 @@ impl Executions for Machines {
         Some(format!("{}:{name}", machine.arn.replace(":stateMachine:", ":execution:")))
     }
 
-    async fn start_migration(&self, name: &str, service: &ServiceName) -> Result<Started, PortError> {
-        self.start(self.migrate_machine, name, json!({"service": service}))
+    async fn start_migration(
+        &self,
+        name: &str,
+        service: &ServiceName,
+        now: Option<&str>,
+    ) -> Result<Started, PortError> {
+        self.start(self.migrate_machine, name, migration_input(service, now))
     }
 
     async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {

@@ -52,6 +52,15 @@ impl RollBackOrder {
     }
 }
 
+/// What `migrate-service` is started with by a fleet: `{"service": ...}`, and where windows and freezes are ignored
+/// `"now": true` with the reason.
+pub fn migration_input(service: &ServiceName, now: Option<&str>) -> Value {
+    match now {
+        None => json!({"service": service}),
+        Some(reason) => json!({"service": service, "now": true, "reason": reason}),
+    }
+}
+
 /// Step Functions.
 #[async_trait::async_trait]
 pub trait Executions: Send + Sync {
@@ -72,8 +81,9 @@ pub trait Executions: Send + Sync {
     /// was given no such machine.
     fn migration_execution(&self, name: &str) -> Option<String>;
 
-    /// Starts `migrate-service` under `name` with the input `{"service": ...}`, as with `start_roll_back`.
-    async fn start_migration(&self, name: &str, service: &ServiceName) -> Result<Started, PortError>;
+    /// Starts `migrate-service` under `name` with [`migration_input`], as with `start_roll_back`.
+    async fn start_migration(&self, name: &str, service: &ServiceName, now: Option<&str>)
+    -> Result<Started, PortError>;
 
     /// Starts the execution of `migrate-fleet` whose ARN is given, under the name and on the machine that the ARN
     /// names, with the input `{"fleet": ...}`, as with `start_resumed`.

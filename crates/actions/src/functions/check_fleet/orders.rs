@@ -27,7 +27,8 @@ pub(super) async fn carry_out(ports: &Ports, fleet: &FleetHead, orders: &[Order]
 async fn carry(ports: &Ports, fleet: &FleetHead, order: &Order) -> Result<(), ActionError> {
     match order {
         Order::Start { service, execution } => {
-            let started = ports.executions.start_migration(execution, service).await;
+            let now = fleet.windows_ignored.then(|| in_the_name_of(fleet));
+            let started = ports.executions.start_migration(execution, service, now.as_deref()).await;
             started.doing(|| format!("starting the migration of {service}"))?;
             Ok(())
         }

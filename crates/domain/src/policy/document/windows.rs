@@ -366,7 +366,8 @@ mod tests {
     fn a_bake_that_fits_into_no_window_is_refused_with_its_step() {
         let hour = json!([{ "days": "Mon-Fri", "from": "09:00", "to": "10:00" }]);
         let schedule = json!([{ "weight": 5, "bake": "2h" }, { "weight": 100, "bake": "1h" }]);
-        let fields = |fit: &str| json!({ "schedule": schedule, "windows": { "timeZone": "Europe/Madrid", "open": hour, "fit": fit } });
+        let windows = |fit: &str| json!({ "timeZone": "Europe/Madrid", "open": hour, "fit": fit });
+        let fields = |fit: &str| json!({ "schedule": schedule, "windows": windows(fit) });
         check(
             &fields("bake"),
             &["schedule: the bake of step 1 (5 %) is 2h, and no window is open for more than 1h: shorten the bake, \
