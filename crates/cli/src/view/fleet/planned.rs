@@ -106,11 +106,12 @@ pub fn foreseen(foreseen: &Foreseen, columns: usize) -> String {
     lines.extend(estimates(forecast).iter().flat_map(|estimate| filled(estimate, "  ", "    ", columns)));
     lines.push("FINDINGS".to_owned());
     lines.extend(all_findings(foreseen, columns));
-    lines.push(match foreseen.refused.len() {
+    let last = match foreseen.refused.len() {
         0 => format!("Nothing was changed. To start: crossfade fleet start {fleet}"),
         1 => "Nothing was changed. The start of 1 service would be refused.".to_owned(),
         more => format!("Nothing was changed. The starts of {more} services would be refused."),
-    });
+    };
+    lines.extend(filled(&last, "", "  ", columns));
     lines.join("\n")
 }
 

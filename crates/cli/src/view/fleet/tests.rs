@@ -1,12 +1,14 @@
-use super::{object, render};
+use super::{Foreseen, Limit, findings, foreseen, object, render};
 use crate::ending::fleet::{FleetEnding, FleetOutcome};
 use crate::exit_code::ExitCode;
 use crate::stack::fleets::{Conductor, FleetReading, Position, StoredFleet};
+use crossfade_domain::fleet::forecast::forecast;
 use crossfade_domain::fleet::head::{FleetHead, RunOutcome, RunState};
 use crossfade_domain::fleet::service_run::{Hold, ServiceRun, ServiceState};
 use crossfade_domain::fleet::waves::waves;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
+use crossfade_domain::plan::{Finding, FindingCode, Severity};
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
@@ -212,4 +214,46 @@ fn the_exit_code_of_a_run_says_who_has_to_act() {
     assert_eq!(over(RunOutcome::Returned, &all(S::Aborted)), asked);
     assert_eq!(over(RunOutcome::Returned, &rest(S::Halted)), both(ExitCode::Halted));
     assert_eq!(FleetOutcome::Stopped.words(), "STOPPED");
+}
+
+/// A run of fifty services that has not begun, with findings of several kinds.
+fn unstarted(services: usize) -> Foreseen {
+    let policy = stored(services).policy;
+    let requests: BTreeMap<ServiceName, u64> = (0..services).map(|number| (name(number), 86_400)).collect();
+    let finding = |severity, code, message: &str| Finding {
+        severity,
+        code,
+        subject: "oldTargetGroups".to_owned(),
+        message: message.to_owned(),
+    };
+    let crowded =
+        finding(Severity::Warning, FindingCode::NewSideSmaller, "the new side has less than half of the targets");
+    let refused = finding(Severity::Refusal, FindingCode::OldSideUnhealthy, "no healthy target: expected 1 or more");
+    let found = (0..services).map(|number| (name(number), if number == 7 { &refused } else { &crowded }));
+    let found: Vec<(ServiceName, Vec<&Finding>)> = found.map(|(name, finding)| (name, vec![finding])).collect();
+    Foreseen {
+        forecast: forecast(&policy, &BTreeMap::new(), &requests, time(BEGUN), |at| at),
+        limits: vec![Limit { load_balancer: "public".to_owned(), used: 62, new: 50, most: 100 }],
+        refused: vec![(name(7), "oldTargetGroups: no healthy target".to_owned())],
+        under_way: Vec::new(),
+        migrated: vec![(name(3), "it has migrated".to_owned())],
+        findings: findings(found.iter().map(|(name, all)| (name, all.clone()))),
+        now: time(BEGUN),
+        policy,
+    }
+}
+
+#[test]
+fn a_plan_of_fifty_services_has_its_waves_limits_and_findings_worst_first() {
+    insta::assert_snapshot!("plan_of_fifty_services_on_100_columns", foreseen(&unstarted(50), 100));
+    for services in [8, 50, 200] {
+        for columns in [60, 80, 160] {
+            for line in foreseen(&unstarted(services), columns).lines() {
+                assert!(line.chars().count() <= columns, "{services} services, {columns} columns: {line}");
+            }
+        }
+    }
+    let object = unstarted(50).object(ExitCode::BadInput);
+    assert_eq!((object["findings"].as_array().unwrap().len(), &object["exitCode"]), (50, &json!(2)));
+    assert_eq!(object["findings"][0]["refuses"], true, "the worst comes first");
 }
