@@ -5,6 +5,7 @@ use crate::exit_code::ExitCode;
 use crate::stack::arguments::Output;
 use crate::stack::environment::Environment;
 use crate::stack::session::{Connection, Session};
+use crate::verbs::fleet::{MACHINE as MACHINE_OF_FLEETS, too_old};
 use crate::view::console::Console;
 use clap::Args;
 use crossfade_actions::operator::observe::{Listings, plan_in_force};
@@ -18,7 +19,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// The state machines of a stack.
-const MACHINES: [&str; 2] = ["migrate-service", "roll-back-service"];
+const MACHINES: [&str; 3] = ["migrate-service", "roll-back-service", MACHINE_OF_FLEETS];
 /// With this many target groups, a load balancer has little room for more.
 const CROWDED: usize = GROUPS_PER_LOAD_BALANCER * 9 / 10;
 
@@ -123,10 +124,18 @@ async fn examine(session: &Session, lines: &mut Vec<Line>) {
         migrated(session, lines).await;
         load_balancers(session, lines).await;
     }
+    let mut others = false;
     for machine in MACHINES {
         let found = session.machines.look_at(&session.machine(machine)).await;
+        let what = format!("machine {machine}");
         let well = format!("{}-{machine} exists", place.stack);
-        lines.push(judged(session, &format!("machine {machine}"), found, &well));
+        let is_missing = matches!(found, Err(PortError::NotFound { .. }));
+        lines.push(if machine == MACHINE_OF_FLEETS && is_missing && others {
+            line(&what, LineState::Missing, too_old(session))
+        } else {
+            others |= found.is_ok();
+            judged(session, &what, found, &well)
+        });
     }
     let alarms = session.ports.alarms.alarms(&["crossfade-doctor".to_owned()]).await.map(drop);
     lines.push(judged(session, "alarms", alarms, "readable"));

@@ -8,6 +8,8 @@ mod start;
 mod status;
 mod watch;
 
+pub(crate) use order::{MACHINE, too_old};
+
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::stack::environment::Environment;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The state machine.
-pub(super) const MACHINE: &str = "migrate-fleet";
+pub(crate) const MACHINE: &str = "migrate-fleet";
 /// How long a command may take until the fleet's head shows it. In real time: a function that is started for the first
 /// time, throttled or retried needs a while.
 const TAKEN_WITHIN: Duration = Duration::from_mins(3);
