@@ -2,6 +2,7 @@
 
 use super::closed_door::ClosedDoor;
 use super::terminal::{Said, bare, policy_file, said};
+use super::transcript::Transcript;
 
 /// Runs a command that must fail.
 #[track_caller]
@@ -37,6 +38,41 @@ services:
     let problems = said.stderr.lines().filter(|line| line.starts_with("  ")).count();
     assert!(problems >= 10, "{problems}: {}", said.stderr);
     assert!(said.stderr.lines().next().unwrap().ends_with(&format!("has {problems} problems")), "{}", said.stderr);
+}
+
+/// Fifty services and ten mistakes: all are reported at once, before AWS or even a region is asked for.
+#[test]
+fn a_fleet_of_fifty_services_with_ten_mistakes_is_not_planned() {
+    let mistakes = [
+        (3, "oldTargetGroups: []"),
+        (7, "newTargets: {}"),
+        (11, "after: [nobody]"),
+        (17, "risk: huge"),
+        (23, "schedule: [{ weight: 50, bake: 1x }, { weight: 100, bake: 5m }]"),
+        (29, "alarm: [a]"),
+        (37, "minHealthy: -1"),
+        (43, "schedule: [{ weight: 101, bake: 5m }]"),
+    ];
+    let mut text = "fleet: eks-2026\nrollout: { canary: [nobody], concurrency: 0 }\nservices:\n".to_owned();
+    for number in 0..50 {
+        let groups = format!("oldTargetGroups: s-{number:02}-swarm");
+        let targets = "newTargets: { instances: [i-1, i-2] }".to_owned();
+        let mut fields = vec![format!("name: s-{number:02}"), groups, targets];
+        if let Some((_, mistake)) = mistakes.iter().find(|(service, _)| *service == number) {
+            let key = mistake.split(':').next().unwrap();
+            fields.retain(|field| !field.starts_with(key));
+            fields.push((*mistake).to_owned());
+        }
+        text.push_str(&format!("  - {{ {} }}\n", fields.join(", ")));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = policy_file(folder.path(), "policy.yaml", &text);
+    let words = format!("fleet plan --policy {file}");
+    let planned = refused(&mut bare(&words), 2, &["has 10 problems", "nobody"]);
+    assert_eq!(planned.stderr, said(bare(&format!("check {file}")).output().unwrap()).stderr);
+    let mut shown = Transcript::default();
+    shown.note(&words, &planned);
+    shown.check("a_fleet_with_ten_mistakes");
 }
 
 #[test]
