@@ -4,6 +4,7 @@ mod command;
 mod counts;
 mod default_scenario;
 mod faults;
+mod fleets;
 mod guards;
 mod hooks;
 mod interruptions;

@@ -131,3 +131,17 @@ fn a_person_who_continues_a_held_service_has_decided() {
     assert_eq!(fleet.state("a"), ServiceState::Migrated, "{}", fleet.told());
     assert_eq!(fleet.state("b"), ServiceState::Moving);
 }
+
+#[test]
+fn an_abort_needs_no_policy_that_can_be_read() {
+    let mut fleet = fleet();
+    fleet.conduct();
+    fleet.minutes(5);
+    let policy = std::mem::replace(&mut fleet.policy, json!({"fleet": FLEET, "servces": []}));
+    fleet.apply();
+    let abort = fleet.command("abort");
+    fleet.minutes(30);
+    assert_eq!(fleet.ended(&abort), (Status::Failed, "Aborted".to_owned()), "{}", fleet.told());
+    assert!(fleet.is_at_baseline("a") && fleet.is_at_baseline("b"));
+    fleet.policy = policy;
+}

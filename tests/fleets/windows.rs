@@ -56,7 +56,7 @@ fn a_person_may_start_a_fleet_while_it_is_closed() {
 #[test]
 fn invariant_16_a_closed_window_stops_no_abort() {
     let mut fleet = fleet();
-    fleet.policy["services"][0]["schedule"][0]["bake"] = json!("6h");
+    fleet.policy["services"][0]["schedule"] = json!([{"weight": 5, "bake": "6h"}, {"weight": 100, "bake": "2h"}]);
     fleet.apply();
     fleet.conduct();
     // 10:00 in Madrid: users is at its first step. Then it closes at 16:00.

@@ -3,6 +3,7 @@
 pub mod alarms;
 pub mod approval;
 pub mod capacity;
+pub mod checks;
 pub mod drift;
 pub mod health;
 pub mod history_budget;

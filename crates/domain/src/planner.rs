@@ -20,7 +20,8 @@ pub use revision::revise;
 pub use routes::routes_of;
 
 use crate::comparison::{HourBefore, ResponseTimes, before_by_metric};
-use crate::gates::history_budget::{MOST_CHECKS, most_checks_of};
+use crate::gates::checks::MOST_CHECKS;
+use crate::gates::history_budget::most_checks_of;
 use crate::names::{LoadBalancerArn, MigrationId};
 use crate::plan::{Finding, FindingCode, Plan, PlannedGroup, Severity};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};

@@ -75,21 +75,20 @@ enum Entered {
 async fn enter(ports: &Ports, request: &FleetRequest, execution: &str) -> Result<Entered, ActionError> {
     let fleet = &request.fleet;
     for _ in 0..TRIES {
-        let policy = match policy_of(ports, fleet).await? {
-            Ok(policy) => policy,
-            Err(why) => return Ok(Entered::Ends(FleetCursor::refused(fleet, why))),
-        };
         let head = head_of(ports, fleet).await?;
         // The answer to this execution's first call was lost.
         if head.as_ref().is_some_and(|head| head.execution == execution) {
             return Ok(Entered::Conducts);
         }
         let entered = match (&request.command, head) {
-            (None, None) => begin::begin(ports, &policy, None, request, execution).await,
-            (None, Some(head)) if head.state == RunState::Over => {
-                begin::begin(ports, &policy, Some(&head), request, execution).await
+            (None, Some(head)) if head.state != RunState::Over => go_on(ports, &head, execution).await,
+            (None, head) => {
+                // Only a beginning needs the policy: what moves can be held and returned without it.
+                match policy_of(ports, fleet).await? {
+                    Ok(policy) => begin::begin(ports, &policy, head.as_ref(), request, execution).await,
+                    Err(why) => return Ok(Entered::Ends(FleetCursor::refused(fleet, why))),
+                }
             }
-            (None, Some(head)) => go_on(ports, &head, execution).await,
             (Some(command), None) => {
                 let why = format!(
                     "fleet {fleet} has had no run, so there is nothing to {}; begin one: crossfade fleet start {fleet}",

@@ -141,7 +141,9 @@ impl Look<'_> {
             if now != before {
                 self.set(&name, now);
             }
-            let listed = self.policy.services.iter().any(|service| service.name == name);
+            // A policy that cannot be read names no service.
+            let listed =
+                self.policy.services.is_empty() || self.policy.services.iter().any(|service| service.name == name);
             match self.fleet.state_of(&name) {
                 ServiceState::Waiting if !listed => {
                     self.turn(&name, ServiceState::Skipped, "the policy of the fleet no longer has it");

@@ -28,9 +28,9 @@ fn line(event: &FleetEvent) -> Option<String> {
             }
         }
         FleetEvent::Counted { .. } => return None,
-        FleetEvent::WaveSettled { number } => format!("wave {number} is settled and is watched"),
-        FleetEvent::WaveReopened { number } => format!("wave {number} waits for services again"),
-        FleetEvent::WaveBegun { place } => format!("wave in place {} begins", place + 1),
+        FleetEvent::WaveSettled { .. } => "every service of the wave is settled, and it is watched".to_owned(),
+        FleetEvent::WaveReopened { .. } => "the wave waits for a service again".to_owned(),
+        FleetEvent::WaveBegun { place } => format!("wave {} begins", place + 1),
         FleetEvent::Stopped { reason } => format!("STOPPED: {reason}"),
         FleetEvent::Ended { outcome, reason } => format!("{}: {reason}", ended(*outcome)),
     })

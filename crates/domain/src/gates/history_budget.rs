@@ -5,15 +5,13 @@
 //! approvals, waits for targets and for capacity), and a migration that has used it up halts by itself. A resume begins
 //! a new execution, and with it a new budget.
 
+use crate::gates::checks::MOST_CHECKS;
 use crate::gates::health::targets_wait_seconds;
 use crate::gates::outside::checks_of_a_look;
 use crate::gates::verdict::{held_wait_seconds, slice_seconds};
 use crate::names::ServiceName;
 use crate::policy::service_policy::ServicePolicy;
 
-/// The checks that one execution may make. Each takes at most 9 events: 5 of the task, 2 of the choice, 2 of the wait.
-/// That is 18,000 of 25,000. The rest is for calls that are repeated, at 3 events each, for hooks, and for a rollback.
-pub const MOST_CHECKS: u32 = 2_000;
 /// The checks beyond these that a shift gets which was begun: half of a shift is no place to halt.
 const TO_COMPLETE_A_SHIFT: u32 = 100;
 /// The shortest interval of a health check, in seconds: the most checks of targets that a policy can lead to.

@@ -6,8 +6,12 @@ use crate::error::ActionError;
 use crate::ports::Ports;
 use crossfade_domain::fleet::cursor::FleetCursor;
 use crossfade_domain::fleet::decide::decide;
+use crossfade_domain::fleet::head::RunState;
 use crossfade_domain::fleet::outlook::FleetStep;
 use crossfade_domain::fleet::wording::lines;
+use crossfade_domain::policy::document::POLICY_VERSION;
+use crossfade_domain::policy::rollout::Rollout;
+use crossfade_domain::policy::service_policy::FleetPolicy;
 
 /// Seconds until a policy that cannot be read is read again.
 const UNREADABLE_POLICY_SECONDS: u32 = 60;
@@ -25,7 +29,11 @@ pub(super) async fn look(ports: &Ports, fleet: &str, execution: &str, looks: u32
         let policy = match policy_of(ports, fleet).await? {
             Ok(policy) => policy,
             // Nothing starts by a policy that cannot be read; what moves has a plan of its own.
-            Err(why) => return Ok(enough(cursor(&head, FleetStep::Wait, UNREADABLE_POLICY_SECONDS, why, looks))),
+            Err(why) if head.state == RunState::Running => {
+                return Ok(enough(cursor(&head, FleetStep::Wait, UNREADABLE_POLICY_SECONDS, why, looks)));
+            }
+            // What is held or goes back needs none.
+            Err(_) => unreadable(fleet),
         };
         let seen = read::read(ports, &policy, &head).await?;
         let decision = decide(&policy, &head, &seen, ports.clock.now());
@@ -53,6 +61,11 @@ pub(super) async fn look(ports: &Ports, fleet: &str, execution: &str, looks: u32
         return Ok(enough(FleetCursor { changes, ..next }));
     }
     Err(ActionError::NotYet(format!("the head of fleet {fleet} moved on {TRIES} times while it was looked at")))
+}
+
+/// What stands for a policy that cannot be read: no service, and how a fleet moves where nothing is said.
+fn unreadable(fleet: &str) -> FleetPolicy {
+    FleetPolicy { version: POLICY_VERSION, fleet: fleet.to_owned(), rollout: Rollout::default(), services: Vec::new() }
 }
 
 /// Ends an execution whose history is nearly full; the sweep starts the next conductor.

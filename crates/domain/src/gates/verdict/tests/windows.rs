@@ -1,7 +1,7 @@
 //! Closed windows. In UTC, second 0 is midnight of a Thursday.
 
 use super::*;
-use crate::gates::history_budget::MOST_CHECKS;
+use crate::gates::checks::MOST_CHECKS;
 use crate::gates::window::{Waiting, closed_wait_seconds, start_wait_seconds};
 
 const DAY: u32 = 24 * 3_600;
