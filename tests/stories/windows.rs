@@ -3,7 +3,7 @@
 use super::stage::{Stage, users};
 use crate::simulation::at_once;
 use crossfade_actions::operator::commands::{Command, command};
-use crossfade_domain::gates::history_budget::MOST_CHECKS;
+use crossfade_domain::gates::checks::MOST_CHECKS;
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{EventKind, Phase, Trigger};
 use crossfade_domain::names::ServiceName;

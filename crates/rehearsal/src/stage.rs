@@ -127,7 +127,7 @@ impl Stage {
         let old = Cluster::start(&cluster("old", service.old_targets, seed), clock).await.map_err(started)?;
         let new = Cluster::start(&cluster("new", service.new_targets, seed + 1), clock).await.map_err(started)?;
         for (index, address) in new.addresses().iter().enumerate() {
-            let id = new_target_id(name, u64::try_from(index).unwrap_or_default() + 1);
+            let id = new_target_id(number, u64::try_from(index).unwrap_or_default() + 1);
             self.directory.insert(&id, NEW_PORT, *address);
         }
         let old_port = 30_000 + u16::try_from(number).unwrap_or_default();

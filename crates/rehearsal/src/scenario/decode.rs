@@ -54,6 +54,9 @@ pub(super) const SERVICE_FIELDS: [&str; 14] = [
     "startMinute",
     "expect",
 ];
+/// The most services: each has a network of its own for its new targets.
+const MOST_SERVICES: usize = 256;
+
 /// Decodes a scenario document.
 ///
 /// # Errors
@@ -81,9 +84,12 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     if places.is_empty() {
         reader.note("services", "empty: expected at least one service");
     }
+    if places.len() > MOST_SERVICES {
+        reader.note("services", format!("{} services: expected {MOST_SERVICES} at most", places.len()));
+    }
     let policy = json!({
         "fleet": "rehearsal",
-        "services": places.iter().map(|place| policy_of(place.value)).collect::<Vec<_>>(),
+        "services": places.iter().enumerate().map(|(index, place)| policy_of(place.value, index)).collect::<Vec<_>>(),
     });
     let policies = match decode_fleet(&policy) {
         Ok(fleet) => Some(fleet.services),
@@ -147,8 +153,8 @@ impl Unguarded {
     }
 }
 
-/// Returns the policy that an operator would write for a service of the scenario.
-fn policy_of(service: &Value) -> Value {
+/// Returns the policy that an operator would write for the service in a place of the scenario, from 0.
+fn policy_of(service: &Value, place: usize) -> Value {
     let name = service.get("name").cloned().unwrap_or(Value::Null);
     let text = name.as_str().unwrap_or_default();
     let mut policy = service.get("policy").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
@@ -159,7 +165,7 @@ fn policy_of(service: &Value) -> Value {
     }
     let count = service.get("new").and_then(Value::as_u64).unwrap_or(3);
     let targets: Vec<Value> =
-        (1..=count).map(|number| json!({"ip": new_target_id(text, number), "port": NEW_PORT})).collect();
+        (1..=count).map(|number| json!({"ip": new_target_id(place, number), "port": NEW_PORT})).collect();
     policy.insert("name".to_owned(), name.clone());
     policy.entry("oldTargetGroups").or_insert_with(|| json!(old));
     policy.entry("newTargets").or_insert_with(|| json!({ "ips": targets }));

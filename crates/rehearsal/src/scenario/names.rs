@@ -8,8 +8,8 @@ pub fn old_group_name(service: &str, load_balancer: &str) -> String {
     if load_balancer == service { format!("{service}-swarm") } else { format!("{load_balancer}-swarm") }
 }
 
-/// Returns the address by which the load balancer knows a new target. The rehearsal maps it to a local server.
-pub fn new_target_id(service: &str, number: u64) -> String {
-    let third = service.bytes().fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-    format!("10.1.{third}.{number}")
+/// Returns the address by which the load balancer knows a new target of the service in a place of the scenario, from 0.
+/// The rehearsal maps it to a local server.
+pub fn new_target_id(place: usize, number: u64) -> String {
+    format!("10.1.{place}.{number}")
 }
