@@ -8,4 +8,6 @@ mod forecasts;
 mod looks;
 mod observing;
 mod outlooks;
+mod properties;
 mod waves;
+mod world;
