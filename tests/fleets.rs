@@ -9,5 +9,6 @@ mod stopping;
 mod watch;
 mod waves;
 mod windows;
+mod write_budget;
 
 pub(crate) use scenarios::callers;

@@ -241,9 +241,11 @@ impl Account {
 fn latency_of(verb: &str) -> Duration {
     match verb {
         "head" | "heads" | "open_heads" | "plan" | "revised_plan" | "events" | "holders" | "guarded_by"
-        | "policies" => latency::TABLE_READ,
-        "take" | "retake" | "record" | "revise" | "release" | "store_policy" => latency::TABLE_WRITE,
-        "start_roll_back" | "start_resumed" | "status" | "stop" => latency::START,
+        | "policies" | "fleet" | "fleets" | "fleet_entries" => latency::TABLE_READ,
+        "take" | "retake" | "record" | "revise" | "release" | "store_policy" | "record_fleet" => latency::TABLE_WRITE,
+        "start_roll_back" | "start_resumed" | "start_migration" | "start_conductor" | "status" | "stop" => {
+            latency::START
+        }
         "write_route"
         | "set_attributes"
         | "create_group"

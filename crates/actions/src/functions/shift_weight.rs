@@ -41,8 +41,9 @@ const CONTINUES_SECONDS: u32 = 1;
 /// - `hook` where a hook of the policy has to answer first, the one before the first shift or the one after the shift:
 ///   the machine calls it, and then this function once more;
 /// - `wait` before the first traffic, and `hold` after it, if an operator has paused the migration, if no window of
-///   the policy is open, if a side lacks healthy targets, if the routes cannot be listed, or if one invocation cannot write all routes. After `wait` the
-///   machine calls this function again. After `hold` it asks the gates first, because this function asks none of them;
+///   the policy is open, if a side lacks healthy targets, if the routes cannot be listed, if AWS throttles changes, or
+///   if one invocation cannot write all routes. After `wait` the machine calls this function again. After `hold` it
+///   asks the gates first, because this function asks none of them;
 /// - `rollBack` when an operator aborts, or the new side has traffic and too few healthy targets;
 /// - `stop` when another generation has taken over;
 /// - `halt` or `rollBack`, as the policy asks, when someone else changed a route, or when a route outside the plan
@@ -89,6 +90,10 @@ async fn shift(ports: &Ports, migration: &mut Migration, input: &StepInput) -> R
     match Raise::new(ports, migration, step, live, read_at).all().await? {
         Raised::Everywhere => {}
         Raised::Unfinished(left) => return Ok(unfinished(migration, step, left)),
+        Raised::Throttled(left) => {
+            let why = format!("AWS throttles changes: {left} of {} routes are still to be written", plan.routes.len());
+            return held(ports, migration, input, step > 0, &why).await;
+        }
         Raised::Changed(seen) => {
             // One read is not enough to say so; a read that was merely stale makes the machine run this again.
             let (_, drift) = read::drift(ports, &plan, &migration.head).await?;

@@ -31,6 +31,9 @@ pub(crate) enum Raised {
     Everywhere,
     /// The invocation's time for writes is over: this many routes are still to be written.
     Unfinished(usize),
+    /// AWS throttles the account's changes, for longer than an invocation retries: this many routes are still to be
+    /// written.
+    Throttled(usize),
     /// Someone else changed a route, as far as one read can tell.
     Changed(String),
 }
@@ -69,8 +72,11 @@ impl<'a> Raise<'a> {
             if self.ports.clock.real().saturating_sub(self.read_at) >= WRITES_FOR {
                 return Ok(Raised::Unfinished(left.len() - done));
             }
-            if let Some(changed) = self.one(route, wanted).await? {
-                return Ok(Raised::Changed(changed));
+            match self.one(route, wanted).await {
+                Ok(None) => {}
+                Ok(Some(changed)) => return Ok(Raised::Changed(changed)),
+                Err(error) if is_throttled(&error) => return Ok(Raised::Throttled(left.len() - done)),
+                Err(error) => return Err(error),
             }
         }
         Ok(Raised::Everywhere)
@@ -143,6 +149,11 @@ impl<'a> Raise<'a> {
         let why = now.map_or_else(|| "its head has vanished".to_owned(), |now| superseded(&now, head.generation));
         Err(ActionError::Superseded(format!("step {step} of {} may not be written any more: {why}", head.migration)))
     }
+}
+
+/// The pace of an account is shared by all its services, so throttling is a reason to wait and no failure.
+fn is_throttled(error: &ActionError) -> bool {
+    matches!(error, ActionError::Port { source: PortError::Throttled { .. }, .. })
 }
 
 /// For seconds after it was created, a target group may be unknown to the call that attaches it.
