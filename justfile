@@ -106,6 +106,11 @@ way-back:
     cargo test --package crossfade-tests --locked --test all -- --exact --nocapture \
         stories::way_back::the_way_back_takes_at_most_1_3_times_its_calls
 
+# Prints what a large fleet takes in virtual time, next to the least that it could, for docs/performance.md.
+fleets:
+    cargo test --package crossfade-tests --locked --test all -- --exact --nocapture \
+        fleets::figures::a_large_fleet_takes_at_most_1_1_times_the_least_and_goes_back_within_30_seconds
+
 # Reports whether the functions can be built for Lambda here. Builds nothing.
 arm64:
     python3 infra/tools/deploy.py target

@@ -15,3 +15,4 @@ mod timing;
 mod warm_up;
 
 pub(crate) use command::{Running, binary, crossfade, scenario_file};
+pub(crate) use counts::price;

@@ -15,17 +15,17 @@ const GOAL_BESIDE_WRITES: u64 = 3;
 const MOST_BESIDE_WRITES: u64 = 6;
 
 /// AWS's prices in eu-west-1, USD each.
-mod price {
-    pub(super) const TRANSITION: f64 = 25e-6;
-    pub(super) const INVOCATION: f64 = 0.2e-6;
+pub(crate) mod price {
+    pub(crate) const TRANSITION: f64 = 25e-6;
+    pub(crate) const INVOCATION: f64 = 0.2e-6;
     /// A GB second on arm64.
-    pub(super) const MEMORY_SECOND: f64 = 13.3334e-6;
+    pub(crate) const MEMORY_SECOND: f64 = 13.3334e-6;
     /// A metric in a `GetMetricData`.
-    pub(super) const METRIC: f64 = 10e-6;
+    pub(crate) const METRIC: f64 = 10e-6;
     /// A write unit, by request; a transaction takes two for each item.
-    pub(super) const TABLE_WRITE: f64 = 0.705e-6;
+    pub(crate) const TABLE_WRITE: f64 = 0.705e-6;
     /// A consistent read of 4 KB.
-    pub(super) const TABLE_READ: f64 = 0.141e-6;
+    pub(crate) const TABLE_READ: f64 = 0.141e-6;
 }
 /// Generous: an invocation waits for a few answers of AWS.
 const SECONDS_OF_AN_INVOCATION: f64 = 0.5;

@@ -18,6 +18,8 @@ pub(crate) struct PortCalls {
 struct Log {
     /// Each call's invocation, function and verb.
     made: Vec<(u64, &'static str, &'static str)>,
+    /// The numbers of each invocation's calls.
+    by_invocation: BTreeMap<u64, Vec<usize>>,
     /// Who called what; a call on a route says of which kind.
     callers: BTreeSet<(&'static str, &'static str)>,
     by_number: Vec<(Range<usize>, PortFault)>,
@@ -71,7 +73,8 @@ impl PortCalls {
 
     /// The verbs that one invocation has called so far, in order.
     pub(in crate::simulation) fn made_by(&self, invocation: u64) -> Vec<&'static str> {
-        self.log().made.iter().filter(|(by, _, _)| *by == invocation).map(|(_, _, verb)| *verb).collect()
+        let log = self.log();
+        log.by_invocation.get(&invocation).into_iter().flatten().map(|number| log.made[*number].2).collect()
     }
 
     pub(in crate::simulation) fn count(&self) -> usize {
@@ -107,6 +110,7 @@ impl PortCalls {
         let mut log = self.log();
         let number = log.made.len();
         log.made.push((invocation, function, verb));
+        log.by_invocation.entry(invocation).or_default().push(number);
         let numbered = log.by_number.iter().find(|(numbers, _)| numbers.contains(&number)).map(|(_, fault)| *fault);
         let fault =
             numbered.or_else(|| log.by_verb.iter().find(|(faulty, _)| *faulty == verb).map(|(_, fault)| *fault));
