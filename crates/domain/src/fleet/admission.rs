@@ -21,13 +21,19 @@ pub fn most_in_flight(rollout: &Rollout, fleet: &FleetHead) -> u32 {
     asked.min(tolerated(rollout, fleet).saturating_add(1).saturating_sub(failed).max(1))
 }
 
-/// Why a service of this size may not start beside what is in flight, if so.
-pub fn objection(rollout: &Rollout, fleet: &FleetHead, service: &ServiceName, size: &Size) -> Option<String> {
+/// Why no service at all may start beside what is in flight, if so.
+pub(super) fn is_full(rollout: &Rollout, fleet: &FleetHead) -> Option<String> {
     let in_flight = fleet.count(ServiceState::is_in_flight);
     let most = most_in_flight(rollout, fleet);
-    if in_flight >= most {
-        return Some(format!("{in_flight} services are moving, and concurrency allows {most}"));
+    (in_flight >= most).then(|| format!("{in_flight} services are moving, and concurrency allows {most}"))
+}
+
+/// Why a service of this size may not start beside what is in flight, if so.
+pub fn objection(rollout: &Rollout, fleet: &FleetHead, service: &ServiceName, size: &Size) -> Option<String> {
+    if let Some(why) = is_full(rollout, fleet) {
+        return Some(why);
     }
+    let in_flight = fleet.count(ServiceState::is_in_flight);
     // One that someone else has started was never planned by the run; it has at least one route.
     let routes_of = |name| fleet.services.get(name).and_then(|run| run.size.as_ref()).map_or(1, |size| size.routes);
     let routes = fleet.those(ServiceState::is_in_flight).map(routes_of).fold(0, u32::saturating_add);

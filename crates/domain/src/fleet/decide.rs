@@ -8,7 +8,7 @@
 mod dependants;
 mod orders;
 
-use super::admission::objection;
+use super::admission::{is_full, objection};
 use super::budget::breaker;
 use super::event::FleetEvent;
 use super::head::{FleetHead, RunOutcome, RunState};
@@ -307,6 +307,11 @@ impl Look<'_> {
             return;
         }
         for name in ready {
+            // Each objection counts the whole fleet, and this one holds for all that wait.
+            if let Some(why) = is_full(&self.policy.rollout, &self.fleet) {
+                self.waits_for.get_or_insert(why);
+                return;
+            }
             let service = self.fleet.service(&name);
             let Some(size) = &service.size else { continue };
             if let Some(why) = objection(&self.policy.rollout, &self.fleet, &name, size) {
