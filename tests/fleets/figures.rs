@@ -128,7 +128,7 @@ fn moved() -> Moved {
     let mut table = String::from("| a fleet | | beside it |\n| --- | ---: | ---: |\n");
     let mut row =
         |what: &str, value: String, beside: String| writeln!(table, "| {what} | {value} | {beside} |").unwrap();
-    let minutes = |span: SignedDuration| format!("{:.1}", span.as_secs_f64() / 60.0);
+    let minutes = |span: SignedDuration| format!("{:.0}", span.as_secs_f64() / 60.0);
     row("services with 2 routes each; at once", SERVICES.to_string(), AT_ONCE.to_string());
     row("minutes; the least that any conductor could need", minutes(took), minutes(least));
     row("migrations that failed", failed.to_string(), String::new());
@@ -170,7 +170,7 @@ fn a_large_fleet_takes_at_most_1_1_times_the_least_and_goes_back_within_30_secon
     let Moved { took, least, mut table } = moved();
     let (first, last) = aborted();
     let what = format!("seconds from an abort until the first of {} routes is back; until all are", ABORTED * ROUTES);
-    writeln!(table, "| {what} | {first:.1} | {last:.1} |").unwrap();
+    writeln!(table, "| {what} | {first:.0} | {last:.0} |").unwrap();
     eprintln!("{table}");
     assert!(took.as_secs_f64() <= least.as_secs_f64() * GOAL, "{took:#}, and the least is {least:#}");
     assert!(last <= MOST_SECONDS_BACK, "{last} s");
