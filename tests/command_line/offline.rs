@@ -3,6 +3,7 @@
 use super::closed_door::ClosedDoor;
 use super::terminal::{Said, bare, policy_file, said};
 use super::transcript::Transcript;
+use std::fmt::Write as _;
 
 /// Runs a command that must fail.
 #[track_caller]
@@ -63,7 +64,7 @@ fn a_fleet_of_fifty_services_with_ten_mistakes_is_not_planned() {
             fields.retain(|field| !field.starts_with(key));
             fields.push((*mistake).to_owned());
         }
-        text.push_str(&format!("  - {{ {} }}\n", fields.join(", ")));
+        let _ = writeln!(text, "  - {{ {} }}", fields.join(", "));
     }
     let folder = tempfile::tempdir().unwrap();
     let file = policy_file(folder.path(), "policy.yaml", &text);

@@ -77,7 +77,6 @@ fn invariants_15_and_17_hold_with_every_fault_at_every_call_of_the_conductor() {
         }
     });
     let found = found.into_inner().unwrap();
-    println!("{} runs of fleets, {} broken", cases.len(), found.len());
     assert!(cases.len() > 1_000, "{} cases", cases.len());
     assert!(found.is_empty(), "{} of {} runs:\n{}", found.len(), cases.len(), found[..found.len().min(20)].join("\n"));
 }
@@ -97,7 +96,6 @@ fn caught(breakage: Breakage) {
             found.extend(judged(straight, Some((call, PortFault::Hangs)), Some(breakage)));
         }
     }
-    println!("{breakage:?} is caught:\n{}", found.join("\n"));
     assert!(!found.is_empty(), "nothing has noticed {breakage:?}");
 }
 

@@ -29,7 +29,7 @@ const ABORTED: usize = 50;
 const MOST_SECONDS_BACK: f64 = 30.0;
 
 /// A fleet of so many services on load balancers of an account with AWS's request rates.
-fn fleet_of(services: usize, rollout: Value, schedule: &Value) -> FleetStage {
+fn fleet_of(services: usize, rollout: &Value, schedule: &Value) -> FleetStage {
     let stage = Stage::through_the_sdk();
     let names: Vec<String> = (0..services).map(|number| format!("service-{number:04}")).collect();
     let policies: Vec<Value> = names
@@ -61,7 +61,7 @@ fn schedule() -> Value {
 
 /// How long one service takes that has the account to itself.
 fn alone() -> SignedDuration {
-    let mut fleet = fleet_of(1, json!({}), &schedule());
+    let mut fleet = fleet_of(1, &json!({}), &schedule());
     let began = fleet.world.now();
     fleet.start("alone", json!({"service": "service-0000"}));
     fleet.run();
@@ -106,7 +106,7 @@ struct Moved {
 fn moved() -> Moved {
     let bake = SignedDuration::from_mins(1);
     let rollout = json!({"concurrency": AT_ONCE, "rollbackWithin": "10s", "waveBake": "1m"});
-    let mut fleet = fleet_of(SERVICES, rollout, &schedule());
+    let mut fleet = fleet_of(SERVICES, &rollout, &schedule());
     let began = fleet.world.now();
     let conductor = fleet.conduct();
     fleet.run();
@@ -116,8 +116,8 @@ fn moved() -> Moved {
     assert_eq!(failed, 0, "{}", fleet.states());
     assert_eq!(fleet.migrations(), SERVICES, "no service needed a second try");
     let items = fleet.ledger.snapshot();
-    let last = items.fleet_journals.values().next().unwrap().last().unwrap().at;
-    let (took, least) = (last.duration_since(began), least(alone(), bake));
+    let ended = items.fleet_journals.values().next().unwrap().last().unwrap().at;
+    let (took, least) = (ended.duration_since(began), least(alone(), bake));
 
     let looks = fleet.visits("Check fleet");
     let (reads, most_reads) = verbs(&looks, &TABLE);
@@ -144,7 +144,7 @@ fn moved() -> Moved {
 /// The seconds from the abort of a fleet until every route was seen back, of the first and of the last service.
 fn aborted() -> (f64, f64) {
     let rollout = json!({"concurrency": ABORTED, "rollbackWithin": "30s", "waveBake": "1m"});
-    let mut fleet = fleet_of(ABORTED, rollout, &json!([{"weight": 5, "bake": "1h"}, {"weight": 100, "bake": "1h"}]));
+    let mut fleet = fleet_of(ABORTED, &rollout, &json!([{"weight": 5, "bake": "1h"}, {"weight": 100, "bake": "1h"}]));
     fleet.conduct();
     fleet.minutes(30);
     let at_5 = fleet.heads().iter().filter(|head| head.verified_step == Some(1)).count();

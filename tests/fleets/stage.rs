@@ -57,11 +57,11 @@ pub(crate) fn name(service: &str) -> ServiceName {
 
 impl FleetStage {
     /// Services with what they come after, one rule each on one load balancer, and how they move.
-    pub(crate) fn new(services: &[(&str, &[&str])], rollout: Value) -> Self {
+    pub(crate) fn new(services: &[(&str, &[&str])], rollout: impl Into<Value>) -> Self {
         Self::broken(services, rollout, None)
     }
 
-    pub(crate) fn broken(services: &[(&str, &[&str])], rollout: Value, breakage: Option<Breakage>) -> Self {
+    pub(crate) fn broken(services: &[(&str, &[&str])], rollout: impl Into<Value>, breakage: Option<Breakage>) -> Self {
         let stage = Stage::broken(breakage);
         for (name, _) in services {
             stage.world.add_service("internal", &format!("{name}-swarm"), &[&format!("{name}.internal")]);
@@ -69,13 +69,14 @@ impl FleetStage {
         }
         stage.world.take_events();
         let services: Vec<Value> = services.iter().map(|(name, after)| service(name, after)).collect();
+        let rollout: Value = rollout.into();
         let mut fleet = Self { stage, policy: json!({"fleet": FLEET, "rollout": rollout, "services": services}) };
         fleet.apply();
         fleet
     }
 
     /// Four services in three levels: `users`, then `carts` and `prices`, then `orders` after both.
-    pub(crate) fn of_four(rollout: Value) -> Self {
+    pub(crate) fn of_four(rollout: impl Into<Value>) -> Self {
         Self::new(
             &[("users", &[]), ("carts", &["users"]), ("prices", &["users"]), ("orders", &["carts", "prices"])],
             rollout,

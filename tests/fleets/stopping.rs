@@ -9,9 +9,10 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// Two services at once, none of which may fail, and two after them.
-fn fleet(rollout: Value) -> FleetStage {
+fn fleet(rollout: impl Into<Value>) -> FleetStage {
     let mut all = json!({"waveBake": "1m", "failures": 0});
-    all.as_object_mut().unwrap().extend(rollout.as_object().unwrap().clone());
+    let Value::Object(more) = rollout.into() else { panic!("a rollout is an object") };
+    all.as_object_mut().unwrap().extend(more);
     FleetStage::new(&[("a", &[]), ("b", &[]), ("c", &["a"]), ("d", &["b"])], all)
 }
 

@@ -65,7 +65,7 @@ fn siblings(items: &Items, journal: &[FleetEntry], spoiled: &[&str]) -> Vec<Stri
         let service = service_of(migration.as_str());
         for event in events {
             if let EventKind::RollbackBegun { trigger, cause, .. } = &event.kind
-                && !(spoiled.contains(&service) && !trigger.is_a_persons())
+                && (!spoiled.contains(&service) || trigger.is_a_persons())
                 && !(returned && trigger.is_a_persons())
             {
                 found.push(format!("{service} was rolled back by {trigger:?}: {cause}"));

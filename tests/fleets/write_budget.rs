@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// A fleet on a stage on which calls take time: services with so many rules each, which come after no other.
-fn with_rules(stage: Stage, services: &[(&str, usize)], rollout: Value) -> FleetStage {
+fn with_rules(stage: Stage, services: &[(&str, usize)], rollout: impl Into<Value>) -> FleetStage {
     for (name, rules) in services {
         let hosts: Vec<String> = (0..*rules).map(|rule| format!("{rule}.{name}.internal")).collect();
         let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
@@ -19,6 +19,7 @@ fn with_rules(stage: Stage, services: &[(&str, usize)], rollout: Value) -> Fleet
     }
     stage.world.take_events();
     let services: Vec<Value> = services.iter().map(|(name, _)| service(name, &[])).collect();
+    let rollout: Value = rollout.into();
     let mut fleet = FleetStage { stage, policy: json!({"fleet": FLEET, "rollout": rollout, "services": services}) };
     fleet.apply();
     fleet

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::breakage::Breakage;
 use super::ports::Caller;
 use super::timers::at_once;
-use crossfade_actions::ports::{ExecutionStatus, Executions as _, FleetWriteError};
+use crossfade_actions::ports::{ExecutionStatus, Executions as _};
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::fleet::service_run::ServiceState;
@@ -70,16 +70,11 @@ impl Breakage {
     }
 
     /// A fleet's head is written whatever is stored.
-    pub(super) fn of_fleet_write(
-        account: &Account,
-        entry: &FleetEntry,
-        after: &FleetHead,
-    ) -> Result<(), FleetWriteError> {
+    pub(super) fn of_fleet_write(account: &Account, entry: &FleetEntry, after: &FleetHead) {
         let mut items = account.ledger.snapshot();
         items.fleet_journals.entry((after.fleet.clone(), entry.run)).or_default().push(entry.clone());
         items.fleets.insert(after.fleet.clone(), after.clone());
         account.ledger.restore(items);
-        Ok(())
     }
 
     /// What the sweep is told of a conductor.

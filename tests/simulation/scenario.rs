@@ -211,6 +211,12 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
 
 /// The list.
 pub(super) fn scenarios() -> Vec<Scenario> {
+    let mut list = without_windows();
+    list.extend(with_windows());
+    list
+}
+
+fn without_windows() -> Vec<Scenario> {
     use Outcome as O;
     let mut list = vec![
         scenario("straight", O::Migrated, vec![]),
@@ -290,7 +296,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let fires = vec![(When::Recorded("shifted 1"), Act::FireAlarm(LATENCY))];
     list.push(Scenario { alarms_observe: true, ..scenario("alarm-observes", O::Migrated, fires) });
     list.extend(with_an_outside_gate());
-    list.extend(with_windows());
     list.extend(with_hooks());
     let guard = vec![(When::Recorded("shifted 1"), Act::FireAlarm(GUARD))];
     list.push(Scenario { guards: true, ..scenario("guards", O::Migrated, vec![]) });

@@ -160,7 +160,8 @@ impl Fleets for SimulatedPorts {
     ) -> Result<(), FleetWriteError> {
         let effect = || {
             if self.broken(Breakage::FleetHeadsAreNotFenced) {
-                return Breakage::of_fleet_write(&self.account, entry, after);
+                Breakage::of_fleet_write(&self.account, entry, after);
+                return Ok(());
             }
             at_once(self.account.ledger.record_fleet(before, entry, after))
         };
