@@ -41,7 +41,7 @@ RESERVE = "  ReserveConcurrency:\n    Type: String\n    Default: "
 CHANGES = [
     ("    Timeout: 60\n", "    Timeout: 61\n", EVERY),
     ("        RUST_LOG: info\n", "        RUST_LOG: debug\n", EVERY),
-    ("      MemorySize: 512\n", "      MemorySize: 1024\n", 3),
+    ("      MemorySize: 512\n", "      MemorySize: 1024\n", 4),
     ("      Description: Writes the final record and releases the locks.\n", "      Description: Another.\n", 1),
     # A version holds none of these.
     ("    RollBack: { Reserved: 20 }\n", "    RollBack: { Reserved: 30 }\n", 0),
