@@ -48,7 +48,8 @@ use std::sync::Arc;
 /// step above 0; `refused` with the findings and the error name `Refused`, `LockHeld` or `InvalidRequest`; `migrated`
 /// where the service has migrated already and its routes say so; `planned` with the plan for a dry run, which writes
 /// nothing. Of a code that was found often there are three findings and their number. A plan of more than 100 kB is
-/// left out: `crossfade plan` shows it. The alarms are read again once the locks are held, so no alarm that fires in between is lost.
+/// left out: `crossfade plan` shows it. The alarms are read again once the locks are held, so no alarm that fires in
+/// between is lost.
 ///
 /// May run again at any time: the execution finds the migration that it has begun.
 ///
