@@ -3,8 +3,9 @@
 use super::Case;
 use super::mutation::document;
 use crate::compatibility::stored;
+use crossfade_domain::gates::checks::slice_seconds;
 use crossfade_domain::gates::history_budget::most_checks_of;
-use crossfade_domain::gates::verdict::{SliceInputs, slice_seconds, verdict};
+use crossfade_domain::gates::verdict::{SliceInputs, verdict};
 use crossfade_domain::journal::cursor::Cursor;
 use crossfade_domain::journal::wording::{announcement, journal_line};
 use crossfade_domain::journal::{Event, Head};

@@ -29,6 +29,7 @@ EXPANDED, BINARIES = ROOT / ".tools/expanded.json", ROOT / "target/debug"
 STACK, ACCOUNT = simulated_aws.STACK, simulated_aws.ACCOUNTS["ministack"]
 # With these, the resources that depend on a condition are created too.
 PARAMETERS = {
+    "FleetsFromCi": "yes",
     "NotificationEmail": "ops@example.com",
     "GitHubProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com",
     "GitHubSubjects": "repo:acme/users:ref:refs/heads/main,repo:acme@123456/shop@456789:ref:refs/heads/main",

@@ -11,7 +11,7 @@ use crate::reads::journal::head_of;
 use crate::retry::retry;
 use crate::routes::{list, read};
 use crossfade_domain::alarms::tags;
-use crossfade_domain::gates::verdict::slice_seconds;
+use crossfade_domain::gates::checks::slice_seconds;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::Tags;

@@ -9,7 +9,7 @@ use crossfade_actions::ports::ExecutionStatus;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::gates::approval::waits_for_approval;
-use crossfade_domain::gates::verdict::seconds_between;
+use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;

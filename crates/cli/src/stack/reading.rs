@@ -5,7 +5,7 @@ use crossfade_actions::error::ActionError;
 use crossfade_actions::operator::observe::{Listings, Observation, observe, plan_in_force};
 use crossfade_aws::Answer;
 use crossfade_domain::gates::approval::waits_for_approval;
-use crossfade_domain::gates::verdict::seconds_between;
+use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::routing::stray::StrayRoute;

@@ -11,7 +11,7 @@ use crate::view::reading;
 use clap::Args;
 use comfy_table::{Table, presets};
 use crossfade_actions::operator::observe::{Listings, RouteSeen, TargetsSeen, plan_in_force};
-use crossfade_domain::gates::verdict::seconds_between;
+use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;

@@ -15,7 +15,7 @@ use crossfade_domain::fleet::forecast::budget;
 use crossfade_domain::fleet::head::RunState;
 use crossfade_domain::fleet::outlook::headline;
 use crossfade_domain::fleet::service_run::ServiceState;
-use crossfade_domain::gates::verdict::seconds_between;
+use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::policy::document::written_duration;
 use rows::{Row, needs_a_person, rows};
 use std::collections::BTreeMap;

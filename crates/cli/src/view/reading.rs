@@ -3,7 +3,7 @@
 use crate::stack::reading::Reading;
 use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
-use crossfade_domain::gates::verdict::seconds_between;
+use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::gates::window::{closed, held_seconds};
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{Phase, Rollback};

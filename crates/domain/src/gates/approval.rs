@@ -1,6 +1,6 @@
 //! Whether the next step waits only for an operator's approval.
 
-use super::verdict::seconds_between;
+use super::checks::seconds_between;
 use crate::journal::{Head, Phase};
 use crate::plan::Plan;
 use jiff::Timestamp;

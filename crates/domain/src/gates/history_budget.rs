@@ -6,9 +6,9 @@
 //! a new execution, and with it a new budget.
 
 use crate::gates::checks::MOST_CHECKS;
+use crate::gates::checks::{held_wait_seconds, slice_seconds};
 use crate::gates::health::targets_wait_seconds;
 use crate::gates::outside::checks_of_a_look;
-use crate::gates::verdict::{held_wait_seconds, slice_seconds};
 use crate::names::ServiceName;
 use crate::policy::service_policy::ServicePolicy;
 

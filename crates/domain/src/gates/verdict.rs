@@ -16,11 +16,12 @@
 use crate::alarms::quiet::AlarmsRead;
 use crate::gates::alarms::alarms_opinion;
 use crate::gates::capacity::capacity_verdict;
+use crate::gates::checks::{seconds_between, slice_seconds};
 use crate::gates::drift::{drift_opinion, stray_opinion};
 use crate::gates::health::{is_in_no_route, new_group_verdict};
 use crate::gates::judge::{JudgeReading, Moment, judge_opinion};
 use crate::gates::operator::operator_opinion;
-use crate::gates::outside::{OutsideAnswers, checks_of_a_look, outside_opinion};
+use crate::gates::outside::{OutsideAnswers, outside_opinion};
 use crate::gates::readiness;
 use crate::gates::window::{self, Waiting};
 use crate::journal::cursor::NextStep;
@@ -37,12 +38,6 @@ use crate::routing::stray::StrayRoute;
 use crate::weight::Weight;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-
-/// The longest wait between two checks while a step is held or waits for approval, in seconds.
-pub const LONGEST_HELD_WAIT_SECONDS: u32 = 900;
-/// About as many slices as all bakes of a schedule have together: each is some ten events of the at most 25,000 that
-/// the history of one execution holds.
-const MOST_SLICES: u64 = 1000;
 
 /// What a check has read. An error is the text of what could not be read.
 #[derive(Debug, Clone)]
@@ -362,32 +357,10 @@ fn waiting(inputs: &SliceInputs<'_>) -> Waiting {
     Waiting { now: inputs.now, exposed: inputs.head.new_side_may_have_traffic(), checks: inputs.checks }
 }
 
-/// The wait before the next check of something that has been held for so many seconds: `shortest` at first, then as
-/// long as it has been held, up to a quarter of an hour. None once the policy's `maxHold` is over.
-pub fn held_wait_seconds(policy: &ServicePolicy, held_for: u32, shortest: u32) -> Option<u32> {
-    let left = policy.max_hold_seconds.saturating_sub(held_for);
-    let longest = LONGEST_HELD_WAIT_SECONDS.max(shortest);
-    (left > 0).then(|| held_for.clamp(shortest, longest).min(left).max(1))
-}
-
 /// The reason for the halt of something that has been held for longer than the policy's `maxHold`.
 pub fn held_too_long(policy: &ServicePolicy, held_for: u32, reason: &str) -> String {
     let longest = written_duration(policy.max_hold_seconds);
     format!("held for {} (maxHold is {longest}): {reason}", written_duration(held_for))
-}
-
-/// The next slice, in seconds, of a bake of which `remaining_seconds` are left: the policy's slice, but longer if the
-/// schedule's checks would not fit into the history of one execution, and never more than the rest.
-pub fn slice_seconds(policy: &ServicePolicy, remaining_seconds: u32) -> u32 {
-    let total: u64 = policy.schedule.steps.iter().map(|step| u64::from(step.bake_seconds)).sum();
-    let most = MOST_SLICES / u64::from(checks_of_a_look(policy));
-    let fitting = u32::try_from(total.div_ceil(most)).unwrap_or(u32::MAX);
-    policy.slice_seconds.max(fitting).min(remaining_seconds).max(1)
-}
-
-/// Whole seconds from one time to another; 0 where it is earlier.
-pub fn seconds_between(from: Timestamp, to: Timestamp) -> u32 {
-    u32::try_from(to.duration_since(from).as_secs().max(0)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! It stops what raises traffic and nothing else. A rollback never asks here.
 
 use crate::gates::checks::MOST_CHECKS;
+use crate::gates::checks::{LONGEST_HELD_WAIT_SECONDS, held_wait_seconds, seconds_between};
 use crate::gates::outside::checks_of_a_look;
-use crate::gates::verdict::{LONGEST_HELD_WAIT_SECONDS, held_wait_seconds, seconds_between};
 use crate::journal::{Head, Phase};
 use crate::opinion::{Gate, Opinion, Vote};
 use crate::plan::Plan;

@@ -1,7 +1,7 @@
 //! Estimates the time, calls, money and worst-case harm of a plan. Each constant says where it comes from.
 
 use crate::stack::session::Session;
-use crossfade_domain::gates::verdict::slice_seconds;
+use crossfade_domain::gates::checks::slice_seconds;
 use crossfade_domain::load_balancer::metric_query::MetricQuery;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::opinion::Gate;

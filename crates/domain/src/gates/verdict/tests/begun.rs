@@ -1,6 +1,7 @@
 //! A shift that was begun and had to wait: the gates look, and it is completed or taken back.
 
 use super::*;
+use crate::gates::checks::held_wait_seconds;
 use crate::judge::{self, Judgement};
 
 /// From 5 % at the end of its bake, 50 % was begun.
