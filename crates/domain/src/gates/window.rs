@@ -22,7 +22,7 @@ const KEPT_CHECKS: u32 = 600;
 const LEAST_CHECKS: u32 = 50;
 /// A start waits at most so often in the time that is left, because no one counts its looks. They are less than 2,000
 /// for a start that waits for a year.
-const LOOKS_OF_A_START: u32 = 500;
+const LOOKS_OF_A_START: u32 = 480;
 
 /// What a wait for a window depends on.
 #[derive(Debug, Clone, Copy)]
