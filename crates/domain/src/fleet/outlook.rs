@@ -3,7 +3,7 @@
 use super::admission::most_in_flight;
 use super::budget::tolerated;
 use super::head::{FleetHead, RunOutcome, RunState};
-use super::service_run::{Hold, ServiceState};
+use super::service_run::{Hold, ServiceRun, ServiceState};
 use super::turns::{bake_seconds, unplanned};
 use crate::policy::rollout::OnStop;
 use crate::policy::service_policy::FleetPolicy;
@@ -100,9 +100,13 @@ fn is_at_rest(policy: &FleetPolicy, fleet: &FleetHead) -> bool {
 }
 
 fn wait(policy: &FleetPolicy, fleet: &FleetHead, closed: Option<&Closed>, now: Timestamp) -> u32 {
-    let state = |state| fleet.count(|other| other == state) > 0;
+    let just_started = |service: &ServiceRun| {
+        service.state == ServiceState::Starting
+            && now.duration_since(service.since).as_secs() < i64::from(MOVING_SECONDS)
+    };
     let most = if fleet.count(ServiceState::is_in_flight) > 0 { MOVING_SECONDS } else { RESTING_SECONDS };
-    if state(ServiceState::Starting) {
+    // One that does not begin waits for something, such as its own windows.
+    if fleet.services.values().any(just_started) {
         return STARTING_SECONDS;
     }
     if closed.is_none() && !unplanned(policy, fleet).is_empty() {

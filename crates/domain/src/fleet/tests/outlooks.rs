@@ -22,6 +22,16 @@ fn waits(run: &mut Run, seconds: u32) {
 }
 
 #[test]
+fn a_service_that_does_not_begin_is_not_looked_at_every_ten_seconds() {
+    let mut run = run();
+    waits(&mut run, 10);
+    for _ in 0..5 {
+        run.look();
+    }
+    waits(&mut run, 60);
+}
+
+#[test]
 fn it_looks_again_as_often_as_something_may_have_changed() {
     let mut run = run();
     waits(&mut run, 10);
