@@ -83,6 +83,8 @@ fn ends_before_a_change() -> Vec<Scenario> {
     vec![
         scenario("dry-run", &[PLAN, &["Planned"]], None).answer("plan-migration", [says("planned")]),
         scenario("refused", &[PLAN, &["Refused"]], Some("Refused")).answer("plan-migration", [says("refused")]),
+        scenario("closed-window", &[PLAN, &["Wait for window"], PLAN, &["Planned"]], None)
+            .answer("plan-migration", [says("closed"), says("planned")]),
         scenario("lock-held", &[&["Plan migration", "Not planned", "Refused"]], Some("LockHeld"))
             .answer("plan-migration", [fails("LockHeld")]),
         scenario("invalid-request", &[&["Plan migration", "Not planned", "Refused"]], Some("InvalidRequest"))

@@ -7,6 +7,7 @@ mod decode;
 mod fleets;
 mod hooks;
 mod names;
+mod reading;
 mod schema;
 
 pub use decode::{ScenarioError, decode_scenario};

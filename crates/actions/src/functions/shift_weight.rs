@@ -173,8 +173,8 @@ async fn objection(
     held(ports, migration, input, exposed, &reason).await.map(Some)
 }
 
-/// The answer where the policy's windows forbid the step now. A shift that was begun is completed: half of a shift is no
-/// place to wait.
+/// The answer where the policy's windows forbid the step now. A shift that was begun is completed: half of a shift is
+/// no place to wait.
 async fn outside_windows(
     ports: &Ports,
     migration: &mut Migration,

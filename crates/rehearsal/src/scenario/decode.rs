@@ -15,11 +15,12 @@ pub(super) use routes::ROUTE_FIELDS;
 use super::fleets::{conducted, fleet};
 use super::hooks::hook;
 use super::names::{NEW_PORT, new_target_id, old_group_name};
+use super::reading::{list, number};
 use super::{AwsEffect, AwsFault, Deed, Scenario, ServiceScenario};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::problem::{Problem, Problems};
-use crossfade_domain::policy::reader::{Object, Place, Reader};
+use crossfade_domain::policy::reader::{Place, Reader};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -266,26 +267,6 @@ fn placeholder_policy() -> crossfade_domain::policy::service_policy::ServicePoli
 
 fn narrow(count: u32) -> u16 {
     u16::try_from(count).expect("counts of targets are at most 200")
-}
-
-pub(super) fn list<T>(
-    reader: &mut Reader,
-    fields: &Object<'_>,
-    field: &str,
-    mut item: impl FnMut(&mut Reader, &Place<'_>) -> Option<T>,
-) -> Option<Vec<T>> {
-    let Some(place) = fields.get(field) else { return Some(Vec::new()) };
-    let places = reader.list(&place, "a list")?;
-    let items: Vec<Option<T>> = places.iter().map(|place| item(reader, place)).collect();
-    items.into_iter().collect()
-}
-
-pub(super) fn number(reader: &mut Reader, place: &Place<'_>, least: f64, most: f64) -> Option<f64> {
-    let number = place.value.as_f64().filter(|number| (least..=most).contains(number));
-    if number.is_none() {
-        reader.note(&place.path, format!("{}: expected a number from {least} to {most}", place.value));
-    }
-    number
 }
 
 #[cfg(test)]

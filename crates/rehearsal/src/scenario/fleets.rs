@@ -1,6 +1,6 @@
 //! Fleets of a scenario: services that a conductor moves, and what people ask of it.
 
-use super::decode::{list, number};
+use super::reading::{list, number};
 use crossfade_domain::fleet::request::decode_fleet_request;
 use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::names::ServiceName;
