@@ -234,7 +234,8 @@ pub(crate) fn play(scenario: &Scenario, breakage: Option<Breakage>, prepares: im
     insist(&mut fleet, &json!({"fleet": FLEET}));
     (scenario.happens)(&mut fleet);
     fleet.run();
-    // Where the conductor was denied something, the sweep goes on with the run; what it cannot go on with, a person does.
+    // Where the conductor was denied something, the sweep goes on with the run; what it cannot go on with, a person
+    // does.
     for _ in 0..3 {
         if matches!(fleet.fleet().state, RunState::Over | RunState::Stopped) {
             break;

@@ -147,8 +147,8 @@ fn order(fleet: &FleetStage, items: &Items, adopted: &[&str]) -> Vec<String> {
     found
 }
 
-/// A fleet that has more failures than its policy tolerates has stopped within a look and a little more, unless a person
-/// has ended it.
+/// A fleet that has more failures than its policy tolerates has stopped within a look and a little more, unless a
+/// person has ended it.
 fn budget(fleet: &FleetStage, items: &Items, journal: &[FleetEntry]) -> Vec<String> {
     let policy = decode_fleet(&fleet.policy).unwrap();
     let services = u32::try_from(policy.services.len()).unwrap();

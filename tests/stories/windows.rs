@@ -21,7 +21,11 @@ fn freeze(stage: &Stage, after_seconds: i64, lasting: SignedDuration) -> (Value,
     let from = stage.world.now() + SignedDuration::from_secs(after_seconds);
     let to = Timestamp::from_second((from + lasting).as_second()).unwrap();
     (
-        json!({ "timeZone": "UTC", "fit": "start", "freeze": [{ "from": local(from), "to": local(to), "why": "year end" }] }),
+        json!({
+            "timeZone": "UTC",
+            "fit": "start",
+            "freeze": [{ "from": local(from), "to": local(to), "why": "year end" }],
+        }),
         to,
     )
 }

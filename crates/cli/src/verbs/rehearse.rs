@@ -202,7 +202,9 @@ async fn move_services(
     let connections = connect_local(&endpoints.aws, &endpoints.region, &settings);
     let (progress, mut shown) = watch::channel(Snapshot::default());
     let result = tokio::select! {
-        report = rehearsal.run(&connections.ledger, &connections.fleets, &progress) => report.map_err(|error| Failure::of(&error)),
+        report = rehearsal.run(&connections.ledger, &connections.fleets, &progress) => {
+            report.map_err(|error| Failure::of(&error))
+        },
         never = live.follow(&mut shown, stderr) => match never {},
         () = interruption.wait() => Err(interrupted(&live::positions(&progress.borrow()))),
     };

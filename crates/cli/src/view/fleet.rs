@@ -99,7 +99,8 @@ fn states(reading: &FleetReading) -> Vec<(&'static str, String)> {
             states.push((
                 "NOBODY CONDUCTS: ",
                 format!(
-                    "execution {execution}: {why}. Nothing new starts; what moves is guarded by its own gates and alarms"
+                    "execution {execution}: {why}. Nothing new starts; what moves is guarded by its own gates and \
+                     alarms"
                 ),
             ));
             states.push(("  -> ", way_on(reading)));

@@ -50,7 +50,8 @@ impl Windows {
         Opening::Closed { until, why: wording::closed(&self.time_zone, now, until, &causes.join(", ")) }
     }
 
-    /// Whether a step may be taken now: everything is open, and stays open until its bake ends, unless `fit` is `start`.
+    /// Whether a step may be taken now: everything is open, and stays open until its bake ends, unless `fit` is
+    /// `start`.
     ///
     /// # Errors
     /// Why not, and when it may be taken.

@@ -84,8 +84,8 @@ pub(super) async fn abort(
     if head.state == RunState::Over {
         let name = &fleet.name;
         return Err(Failure::bad_input(format!(
-            "nothing is under way: run {} of {name} is over\n  `crossfade fleet rollback --all {name}` returns what has \
-             migrated",
+            "nothing is under way: run {} of {name} is over\n  `crossfade fleet rollback --all {name}` returns what \
+             has migrated",
             head.run
         )));
     }

@@ -46,7 +46,11 @@ mod tests {
         assert_eq!(render(&plan, now), None);
         plan.policy = decode_service(&json!({
             "name": "users", "oldTargetGroups": "g", "newTargets": { "instances": ["i-1", "i-2"] },
-            "schedule": [{ "weight": 5, "bake": "1h" }, { "weight": 50, "bake": "2h" }, { "weight": 100, "bake": "1h" }],
+            "schedule": [
+                { "weight": 5, "bake": "1h" },
+                { "weight": 50, "bake": "2h" },
+                { "weight": 100, "bake": "1h" },
+            ],
             "windows": {
                 "timeZone": "Europe/Madrid", "open": [{ "days": "Mon-Thu", "from": "09:30", "to": "16:00" }],
             },
