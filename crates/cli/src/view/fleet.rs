@@ -68,7 +68,7 @@ fn states(reading: &FleetReading) -> Vec<(&'static str, String)> {
         RunState::Running => {
             if let Some(since) = head.baking_since {
                 let since = written_duration(seconds_between(since, reading.now));
-                states.push(("", format!("the wave is over, and is watched since {since}")));
+                states.push(("", format!("the wave is over, and has been watched for {since}")));
             }
         }
         RunState::Stopped => {

@@ -106,9 +106,12 @@ pub(super) async fn rollback(
     let fleet = session.fleet(arguments.back.fleet.as_deref()).await?;
     let head = session.begun_run_of(&fleet.name).await?;
     let back = names_of(&head, |state| state.is_in_flight() || state.has_migrated());
-    let words = format!("{} to return ({})", services(back.len()), some_of(&back));
+    let words = match back.len() {
+        0 => "no service has moved, so there is nothing to return".to_owned(),
+        count => format!("{} to return ({}), the last wave first", services(count), some_of(&back)),
+    };
     confirm(&fleet.name, arguments.yes_return.as_deref(), &words, console)?;
-    console.say(&format!("{words}, the last wave first"));
+    console.say(&words);
     go_back("rollback", json!({"action": "rollBackAll"}), &fleet, &arguments.back, session, console).await
 }
 
@@ -117,7 +120,7 @@ fn confirm(fleet: &str, given: Option<&str>, words: &str, console: &mut Console<
     let typed = match given {
         Some(given) => given.to_owned(),
         None if std::io::stdin().is_terminal() => {
-            console.say(&format!("{words}, from the whole of {fleet}; type the name of the fleet to go on:"));
+            console.say(&format!("{words}; this is the whole of {fleet}; type the name of the fleet to go on:"));
             let _flushed = std::io::stderr().flush();
             let mut line = String::new();
             let read = std::io::stdin().lock().read_line(&mut line);
