@@ -42,7 +42,7 @@ impl Transcript {
             (r"\[\d[\d., e-]*\]", "[data points]"),
             (r"\b[0-9a-f]{16}\b", "[id]"),
             (r"-[0-9a-f]{8}\b", "-[hash]"),
-            (r"\d+ out of the last \d+ datapoints", "[n] out of the last [m] datapoints"),
+            (r"\d+ out of the last \d+ datapoin", "[n] out of the last [m] datapoin"),
             (r"\d+\.\d requests a second now", "[rate] requests a second now"),
             (r"\d+ harmed", "[n] harmed"),
             (r"(?m)^(  \[time\]  targets: .*\n)+", "  [time]  targets: [healthy enough]\n"),
@@ -72,6 +72,15 @@ impl Transcript {
             (r"(default action of listener \[id\] of orders): expected [^;\n]*", "$1: [expected and found]"),
             (r"(HALTED) at \d+ %", "$1 at [weight]"),
             (r"(?m)^(  default action of listener \[id\] of orders  ).*$", "$1 [weights]"),
+            // Executions of fleets, and the columns and the forecast of a fleet.
+            (r"-(pause|resume|skip|retry|start)-\d{13}", "-$1-[number]"),
+            (r"  (\d/\d)  (\d+[dhms])+", "  $1  [age]"),
+            (r"(\d+[dhms])+ if nothing fails", "[age] if nothing fails"),
+            (r"\d{4}-\d\d-\d\d\s+\d\d:\d\d UTC", "[when]"),
+            (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\d\d:\d\d|\[when\])", "[when]"),
+            // Groups of services that have been rolled back are deleted by and by.
+            (r"(?m)^(  load balancer .*\n)+", "  [load balancers]\n"),
+            (r"worst case: \d+ requests? harmed", "worst case: [n] requests harmed"),
             (r"(?m)[ ]+$", ""),
         ];
         insta::with_settings!({filters => filters, omit_expression => true, prepend_module_to_snapshot => false}, {
