@@ -116,7 +116,8 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     let hooks = hooks?.into_iter().collect();
     let policy = json!({
         "fleet": policy["fleet"],
-        "services": of_all.into_iter().filter(|(name, _)| !conducted.contains(&name.as_str())).map(|(_, policy)| policy)
+        "services": policy["services"].as_array().into_iter().flatten()
+            .filter(|service| !service["name"].as_str().is_some_and(|name| conducted.contains(&name)))
             .collect::<Vec<_>>(),
     });
     Some(Scenario { seed: seed?, scale: scale?, services, policy, fleets: fleets?, aws_faults: aws_faults?, hooks })
