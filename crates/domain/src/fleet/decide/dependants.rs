@@ -38,9 +38,11 @@ impl Look<'_> {
         let state = self.fleet.state_of(before);
         match self.fleet.wave_of(before) {
             None => Some(format!("it comes after {before}, which is no service of this run")),
-            Some(_) if state.blocks_dependants() => {
-                Some(format!("it comes after {before}, which is {}", state.in_words()))
+            // True for as long as it is blocked, whatever becomes of the other meanwhile.
+            Some(_) if state.has_migrated() && state.blocks_dependants() => {
+                Some(format!("it comes after {before}, whose alarm fired after it had migrated"))
             }
+            Some(_) if state.blocks_dependants() => Some(format!("it comes after {before}, which has not migrated")),
             Some(place) if Some(place) > self.fleet.wave_of(name) && place > self.fleet.wave => {
                 Some(format!("it comes after {before}, which is of a later wave"))
             }
