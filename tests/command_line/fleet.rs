@@ -37,9 +37,24 @@ fn run(kept: &Kept, words: &str) -> Said {
     said(kept.command(words).env("COLUMNS", "80").output().unwrap())
 }
 
+/// A command that is repeated so often in vain never says what is waited for. World time goes on with each of them, so
+/// a slow machine makes them longer and not more.
+const MOST_TRIES: usize = 2_000;
+
 /// Repeats a command until it prints all of this. The world brings it about.
 fn until_it_says(kept: &Kept, words: &str, texts: &[&str]) {
-    while !texts.iter().all(|text| kept.run_until(0, words).stdout.contains(text)) {}
+    until(kept, words, |stdout| texts.iter().all(|text| stdout.contains(text)));
+}
+
+fn until(kept: &Kept, words: &str, shows: impl Fn(&str) -> bool) {
+    let mut said = String::new();
+    for _ in 0..MOST_TRIES {
+        said = kept.run_until(0, words).stdout;
+        if shows(&said) {
+            return;
+        }
+    }
+    panic!("`{words}` has been repeated {MOST_TRIES} times, and last said:\n{said}");
 }
 
 #[test]
@@ -71,7 +86,7 @@ fn paused_and_resumed(kept: &Kept) {
         kept,
         &["fleet status", "fleet start", "fleet resume --reason \"invoices are out\"", "fleet resume"],
     );
-    while run(kept, "fleet status").stdout.contains("held by the fleet") {}
+    until(kept, "fleet status", |stdout| !stdout.contains("held by the fleet"));
     note_all(
         &mut shown,
         kept,
