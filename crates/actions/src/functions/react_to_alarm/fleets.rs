@@ -23,7 +23,14 @@ async fn wake(ports: &Ports, alarm: &str) -> Result<Vec<Value>, ActionError> {
     let moves = |head: &FleetHead| matches!(head.state, RunState::Running | RunState::Draining);
     let mut woken = Vec::new();
     for head in heads.iter().filter(|head| moves(head)) {
-        let Ok(policy) = policy_of(ports, &head.fleet).await? else { continue };
+        let policy = match policy_of(ports, &head.fleet).await? {
+            Ok(policy) => policy,
+            // Its conductor starts nothing by that policy, and says so at every look.
+            Err(why) => {
+                tracing::error!(fleet = head.fleet, alarm, why, "nobody knows whether the alarm stops this fleet");
+                continue;
+            }
+        };
         if policy.rollout.alarms.iter().any(|name| name == alarm) {
             let execution = replace_conductor(ports, head, format!("alarm {alarm} of the fleet fires")).await?;
             woken.push(json!({"fleet": head.fleet, "run": head.run, "execution": execution}));
