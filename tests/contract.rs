@@ -13,6 +13,7 @@ mod load_balancers;
 mod metrics;
 mod retaken;
 mod revisions;
+mod rules;
 pub(crate) mod samples;
 pub(crate) mod sides;
 

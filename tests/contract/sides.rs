@@ -4,7 +4,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use crossfade_actions::ports::{
-    Alarms, ExecutionStatus, Executions, Fleets, Ledger, Metrics, Routes, Tagging, TargetGroups,
+    Alarms, ExecutionStatus, Executions, Fleets, Ledger, Metrics, Routes, Rules, Survey, Tagging, TargetGroups,
 };
 use crossfade_aws::{Settings, connect_with};
 use crossfade_rehearsal::clock::{Work, WorldClock};
@@ -66,6 +66,8 @@ impl Side {
 /// A world's ports, with whatever keeps them alive.
 pub(crate) struct Open {
     pub(crate) routes: Arc<dyn Routes>,
+    pub(crate) rules: Arc<dyn Rules>,
+    pub(crate) survey: Arc<dyn Survey>,
     pub(crate) target_groups: Arc<dyn TargetGroups>,
     pub(crate) tagging: Arc<dyn Tagging>,
     pub(crate) alarms: Arc<dyn Alarms>,
@@ -89,6 +91,8 @@ impl Side {
                 let connections = connect_with(&served.config, &settings());
                 Open {
                     routes: connections.routes,
+                    rules: connections.rules,
+                    survey: connections.survey,
                     target_groups: connections.target_groups,
                     tagging: connections.tagging,
                     alarms: connections.alarms,
@@ -98,6 +102,8 @@ impl Side {
             }
             Self::Direct => Open {
                 routes: world.clone(),
+                rules: world.clone(),
+                survey: world.clone(),
                 target_groups: world.clone(),
                 tagging: world.clone(),
                 alarms: world.clone(),

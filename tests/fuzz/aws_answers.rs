@@ -47,11 +47,16 @@ struct Answer {
 }
 
 /// The calls of ports whose answers are changed.
-const CALLS: [&str; 23] = [
+const CALLS: [&str; 28] = [
     "load_balancers",
     "listeners",
     "routes",
     "read_routes",
+    "rules",
+    "all_load_balancers",
+    "listeners_of",
+    "balancer_attributes",
+    "all_target_groups",
     "target_groups",
     "target_groups_of",
     "attributes",
@@ -229,7 +234,8 @@ impl Asked {
 
     /// Asks through the ports; the error is its chain.
     async fn ask(&self, to: &Connections, call: &str) -> Result<(), String> {
-        let Connections { routes, target_groups, tagging, alarms, metrics, executions, ledger, fleets } = to;
+        let Connections { routes, rules, survey, target_groups, tagging, alarms, metrics, executions, ledger, fleets } =
+            to;
         let group = self.group.as_str().to_owned();
         let names = ["users-5xx".to_owned()];
         let users = service("users");
@@ -238,6 +244,11 @@ impl Asked {
             "listeners" => said(routes.listeners(&self.load_balancer).await),
             "routes" => said(routes.routes(&self.listener).await),
             "read_routes" => said(routes.read_routes(std::slice::from_ref(&self.rule)).await),
+            "rules" => said(rules.rules(&self.listener).await),
+            "all_load_balancers" => said(survey.all_load_balancers().await),
+            "listeners_of" => said(survey.listeners_of(&self.load_balancer).await),
+            "balancer_attributes" => said(survey.balancer_attributes(&self.load_balancer).await),
+            "all_target_groups" => said(survey.all_target_groups().await),
             "target_groups" => said(target_groups.target_groups(&[group]).await),
             "target_groups_of" => said(target_groups.target_groups_of(&self.load_balancer).await),
             "attributes" => said(target_groups.attributes(&self.group).await),

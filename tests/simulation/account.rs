@@ -224,6 +224,8 @@ impl Account {
     pub(crate) fn plain_ports(&self) -> Ports {
         Ports {
             routes: self.world.clone(),
+            rules: self.world.clone(),
+            survey: self.world.clone(),
             target_groups: self.world.clone(),
             tagging: self.world.clone(),
             alarms: self.world.clone(),

@@ -3,6 +3,7 @@
 mod balancers;
 pub(crate) mod calls;
 pub(crate) mod port_fault;
+mod rules;
 mod sdk;
 mod table;
 
@@ -62,6 +63,8 @@ pub(crate) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
     let ports = Arc::new(SimulatedPorts { account: Arc::clone(account), caller });
     Ports {
         routes: ports.clone(),
+        rules: ports.clone(),
+        survey: ports.clone(),
         target_groups: ports.clone(),
         tagging: ports.clone(),
         alarms: ports.clone(),

@@ -9,6 +9,8 @@ mod fleets;
 mod ledger;
 mod metrics;
 mod routes;
+mod rules;
+mod survey;
 mod tagging;
 mod target_groups;
 
@@ -19,6 +21,8 @@ pub use fleets::{FleetWriteError, Fleets};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use metrics::Metrics;
 pub use routes::{Listener, LoadBalancer, Routes};
+pub use rules::{NewListener, NewRule, Rules};
+pub use survey::{Survey, SurveyedBalancer, SurveyedListener};
 pub use tagging::Tagging;
 pub use target_groups::{NewGroup, TargetGroups, TargetZone};
 
@@ -31,6 +35,10 @@ use std::time::Duration;
 pub struct Ports {
     /// Load balancers, their listeners and their routes.
     pub routes: Arc<dyn Routes>,
+    /// Rules and listeners that come and go.
+    pub rules: Arc<dyn Rules>,
+    /// Everything of the account.
+    pub survey: Arc<dyn Survey>,
     /// Target groups and their targets.
     pub target_groups: Arc<dyn TargetGroups>,
     /// Tags of what `ELBv2` holds.

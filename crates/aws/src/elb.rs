@@ -7,7 +7,9 @@ mod convert;
 mod groups;
 mod health;
 mod routes;
+mod rules;
 mod settings;
+mod survey;
 mod tags;
 
 use crate::clients::Later;

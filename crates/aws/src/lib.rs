@@ -25,7 +25,7 @@ pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, sign_in};
 use aws_config::SdkConfig;
 use clients::later;
 use crossfade_actions::ports::{
-    Alarms, Clock, Executions, Fleets, Ledger, Metrics, Ports, Routes, Tagging, TargetGroups,
+    Alarms, Clock, Executions, Fleets, Ledger, Metrics, Ports, Routes, Rules, Survey, Tagging, TargetGroups,
 };
 use std::sync::Arc;
 
@@ -47,6 +47,10 @@ pub struct Settings {
 pub struct Connections {
     /// Load balancers, their listeners and their routes.
     pub routes: Arc<dyn Routes>,
+    /// Rules and listeners that come and go.
+    pub rules: Arc<dyn Rules>,
+    /// Everything of the account.
+    pub survey: Arc<dyn Survey>,
     /// Target groups and their targets.
     pub target_groups: Arc<dyn TargetGroups>,
     /// Tags of what `ELBv2` holds.
@@ -66,9 +70,11 @@ pub struct Connections {
 impl Connections {
     /// The ports of an action.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Ports {
-        let Self { routes, target_groups, tagging, alarms, metrics, ledger, fleets, executions } = self;
+        let Self { routes, rules, survey, target_groups, tagging, alarms, metrics, ledger, fleets, executions } = self;
         Ports {
             routes,
+            rules,
+            survey,
             target_groups,
             tagging,
             alarms,
@@ -104,6 +110,8 @@ pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
     ));
     Connections {
         routes: elb.clone(),
+        rules: elb.clone(),
+        survey: elb.clone(),
         target_groups: elb.clone(),
         tagging: elb,
         alarms: Arc::new(alarms::CloudWatch::new(cloudwatch(), settings.stack.clone())),

@@ -8,5 +8,6 @@ pub mod membership;
 pub mod metric_query;
 pub mod our_tags;
 pub mod route;
+pub mod rule;
 pub mod same_actions;
 pub mod wildcard;

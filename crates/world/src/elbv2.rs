@@ -98,6 +98,8 @@ impl Elbv2 {
         match operation {
             "CreateLoadBalancer" => self.create_load_balancer_call(now, input),
             "DescribeLoadBalancers" => self.describe_load_balancers(input),
+            "DescribeLoadBalancerAttributes" => self.describe_load_balancer_attributes(input),
+            "ModifyLoadBalancerAttributes" => self.modify_load_balancer_attributes(input),
             "DeleteLoadBalancer" => self.delete_load_balancer(now, input),
             "CreateListener" => self.create_listener_call(now, input),
             "DescribeListeners" => self.describe_listeners(input),

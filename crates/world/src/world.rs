@@ -9,6 +9,7 @@ mod fixtures;
 mod load_balancers;
 mod metrics;
 mod people;
+mod rules;
 
 pub use fixtures::ServiceOnBalancer;
 

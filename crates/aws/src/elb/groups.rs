@@ -151,7 +151,7 @@ impl Elb {
     }
 
     /// Every group of a load balancer, or of the account.
-    async fn groups_on(&self, on: Option<&LoadBalancerArn>) -> Result<Vec<TargetGroup>, PortError> {
+    pub(super) async fn groups_on(&self, on: Option<&LoadBalancerArn>) -> Result<Vec<TargetGroup>, PortError> {
         let object = on.map_or("every target group", LoadBalancerArn::as_str);
         let mut items = self
             .reader

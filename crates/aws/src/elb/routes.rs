@@ -39,14 +39,7 @@ impl Routes for Elb {
     }
 
     async fn routes(&self, on: &ListenerArn) -> Result<Vec<Route>, PortError> {
-        let mut items =
-            self.reader.describe_rules().listener_arn(on.as_str()).page_size(PAGE).into_paginator().items().send();
-        let mut routes = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(failed(DESCRIBE_RULES, on.as_str()))?;
-            routes.push(route(item, Some(on))?);
-        }
-        Ok(routes)
+        self.rules_of(on).await?.into_iter().map(|item| route(item, Some(on))).collect()
     }
 
     async fn read_routes(&self, routes: &[RouteId]) -> Result<Vec<Route>, PortError> {
@@ -89,6 +82,17 @@ impl Routes for Elb {
 }
 
 impl Elb {
+    /// Every rule of a listener, as the SDK has it.
+    pub(super) async fn rules_of(&self, on: &ListenerArn) -> Result<Vec<Rule>, PortError> {
+        let mut items =
+            self.reader.describe_rules().listener_arn(on.as_str()).page_size(PAGE).into_paginator().items().send();
+        let mut rules = Vec::new();
+        while let Some(item) = items.next().await {
+            rules.push(item.map_err(failed(DESCRIBE_RULES, on.as_str()))?);
+        }
+        Ok(rules)
+    }
+
     async fn describe_load_balancers(&self, arns: Vec<String>) -> Result<Vec<LoadBalancer>, PortError> {
         let object = arns.join(", ");
         let mut items =
@@ -142,7 +146,7 @@ fn listener(item: SdkListener) -> Result<Listener, PortError> {
 }
 
 /// A listener's default rule has its own ARN, but only the listener can be changed, so the route has the listener's.
-fn route(item: Rule, on: Option<&ListenerArn>) -> Result<Route, PortError> {
+pub(super) fn route(item: Rule, on: Option<&ListenerArn>) -> Result<Route, PortError> {
     let name = item.rule_arn.unwrap_or_default();
     let wrong = |error: &dyn std::fmt::Display| malformed(DESCRIBE_RULES, &name, error.to_string());
     let rule = RuleArn::parse(name.clone()).map_err(|error| wrong(&error))?;

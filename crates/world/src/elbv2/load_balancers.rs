@@ -5,6 +5,24 @@ use super::{Elbv2, identity, required};
 use crate::aws_error::AwsError;
 use crate::tree::Tree;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// The attributes of an application load balancer that matter to its clients, with their defaults.
+const ATTRIBUTES: [(&str, &str); 8] = [
+    ("client_keep_alive.seconds", "3600"),
+    ("deletion_protection.enabled", "false"),
+    ("idle_timeout.timeout_seconds", "60"),
+    ("routing.http.preserve_host_header.enabled", "false"),
+    ("routing.http.drop_invalid_header_fields.enabled", "false"),
+    ("routing.http.xff_header_processing.mode", "append"),
+    ("routing.http2.enabled", "true"),
+    ("waf.fail_open.enabled", "false"),
+];
+
+fn zones() -> Vec<Tree> {
+    let zone = |letter: &str| Tree::map([("ZoneName", format!("{}{letter}", identity::REGION).into())]);
+    ["a", "b", "c"].into_iter().map(zone).collect()
+}
 
 impl Elbv2 {
     pub(super) fn create_load_balancer_call(&mut self, now: Timestamp, input: &Tree) -> Result<Tree, AwsError> {
@@ -41,10 +59,12 @@ impl Elbv2 {
             ("State", Tree::map([("Code", "active".into())])),
             ("Type", kind.into()),
             ("IpAddressType", input.text_at("IpAddressType").unwrap_or("ipv4").into()),
+            ("AvailabilityZones", zones().into()),
             ("SecurityGroups", input.get("SecurityGroups").cloned().unwrap_or(Tree::List(Vec::new()))),
         ]);
         self.tag(&arn, input.list_at("Tags"))?;
-        self.load_balancers.insert(arn, LoadBalancer { name: name.to_owned(), details: details.clone() });
+        self.load_balancers
+            .insert(arn, LoadBalancer { name: name.to_owned(), details: details.clone(), attributes: BTreeMap::new() });
         Ok(Tree::map([("LoadBalancers", vec![details].into())]))
     }
 
@@ -64,6 +84,29 @@ impl Elbv2 {
             .map(|(arn, balancer)| (arn.clone(), balancer.details.clone()))
             .collect();
         self.page(input, "LoadBalancers", wanted)
+    }
+
+    pub(super) fn describe_load_balancer_attributes(&self, input: &Tree) -> Result<Tree, AwsError> {
+        let arn = required(input, "LoadBalancerArn")?;
+        let balancer = self.load_balancers.get(arn).ok_or_else(|| not_found("Load balancer not found"))?;
+        let pair = |(key, default): &(&str, &str)| {
+            let value = balancer.attributes.get(*key).map_or(*default, String::as_str);
+            Tree::map([("Key", (*key).into()), ("Value", value.into())])
+        };
+        Ok(Tree::map([("Attributes", ATTRIBUTES.iter().map(pair).collect::<Vec<_>>().into())]))
+    }
+
+    pub(super) fn modify_load_balancer_attributes(&mut self, input: &Tree) -> Result<Tree, AwsError> {
+        let arn = required(input, "LoadBalancerArn")?;
+        let balancer = self.load_balancers.get_mut(arn).ok_or_else(|| not_found("Load balancer not found"))?;
+        for pair in input.list_at("Attributes") {
+            let key = required(pair, "Key")?;
+            if !ATTRIBUTES.iter().any(|(known, _)| *known == key) {
+                return Err(AwsError::validation(format!("Load balancer attribute key '{key}' is not recognized")));
+            }
+            balancer.attributes.insert(key.to_owned(), required(pair, "Value")?.to_owned());
+        }
+        self.describe_load_balancer_attributes(input)
     }
 
     pub(super) fn delete_load_balancer(&mut self, now: Timestamp, input: &Tree) -> Result<Tree, AwsError> {

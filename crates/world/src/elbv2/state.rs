@@ -11,6 +11,8 @@ pub(super) struct LoadBalancer {
     pub(super) name: String,
     /// As Describe returns it.
     pub(super) details: Tree,
+    /// Those that were changed.
+    pub(super) attributes: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone)]

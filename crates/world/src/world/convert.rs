@@ -40,7 +40,7 @@ pub(super) fn requests(conditions: &[Tree]) -> String {
     describe_conditions(&described)
 }
 
-fn field_and_values(condition: &Tree) -> (String, Vec<String>) {
+pub(super) fn field_and_values(condition: &Tree) -> (String, Vec<String>) {
     let field = condition.text_at("Field").unwrap_or_default();
     let header = condition.get("HttpHeaderConfig");
     let name = header.and_then(|config| config.text_at("HttpHeaderName"));
@@ -99,8 +99,22 @@ fn group_arn(text: Option<&str>) -> TargetGroupArn {
     TargetGroupArn::parse(text.unwrap_or_default()).expect("the world gives out whole ARNs")
 }
 
+/// The list to be written, or the refusal that AWS would give.
+pub(super) fn accepted_actions(
+    operation: &'static str,
+    object: &str,
+    actions: &[Action],
+) -> Result<Vec<Tree>, PortError> {
+    action_trees(actions).map_err(|detail| PortError::Refused {
+        operation,
+        object: object.to_owned(),
+        code: "InvalidRequest".to_owned(),
+        detail,
+    })
+}
+
 /// The list to be written, all of it or nothing; the words are those of the refusal.
-pub(super) fn action_trees(actions: &[Action]) -> Result<Vec<Tree>, String> {
+fn action_trees(actions: &[Action]) -> Result<Vec<Tree>, String> {
     if actions.is_empty() {
         return Err("the route has no actions, and AWS takes an empty list for no change".to_owned());
     }
@@ -272,7 +286,7 @@ pub(super) fn set_health_check(tree: &mut Tree, health_check: &HealthCheck) {
     }
 }
 
-fn tag_trees(tags: &Tags) -> Vec<Tree> {
+pub(super) fn tag_trees(tags: &Tags) -> Vec<Tree> {
     tags.iter()
         .map(|(key, value)| Tree::map([("Key", key.as_str().into()), ("Value", value.as_str().into())]))
         .collect()

@@ -17,12 +17,12 @@ use std::collections::BTreeMap;
 const NAMES_IN_A_CALL: usize = 20;
 
 impl World {
-    fn elb(&self, operation: &'static str, object: &str, input: &Tree) -> Result<Tree, PortError> {
+    pub(super) fn elb(&self, operation: &'static str, object: &str, input: &Tree) -> Result<Tree, PortError> {
         self.call(operation, object, |state| state.elbv2.call(state.now, operation, input))
     }
 
     /// Every item of a paginated list.
-    fn every(
+    pub(super) fn every(
         &self,
         operation: &'static str,
         list: &str,
@@ -148,12 +148,7 @@ impl Routes for World {
             RouteId::Rule(_) => ("ModifyRule", "RuleArn", "Actions"),
             RouteId::Default(_) => ("ModifyListener", "ListenerArn", "DefaultActions"),
         };
-        let actions = convert::action_trees(actions).map_err(|detail| PortError::Refused {
-            operation,
-            object: route.as_str().to_owned(),
-            code: "InvalidRequest".to_owned(),
-            detail,
-        })?;
+        let actions = convert::accepted_actions(operation, route.as_str(), actions)?;
         let input = Tree::map([(id, route.as_str().into()), (list, actions.into())]);
         self.elb(operation, route.as_str(), &input).map(drop)
     }
@@ -298,6 +293,6 @@ fn route(tree: &Tree) -> Route {
     Route { id, load_balancer, actions: convert::actions(tree.list_at("Actions")), requests }
 }
 
-fn listener_arn(text: &str) -> ListenerArn {
+pub(super) fn listener_arn(text: &str) -> ListenerArn {
     ListenerArn::parse(text).expect("the world gives out whole ARNs")
 }

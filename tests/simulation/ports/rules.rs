@@ -1,0 +1,53 @@
+//! Rules and listeners that come and go, and the whole account.
+
+use super::super::timers::at_once;
+use super::SimulatedPorts;
+use crossfade_actions::ports::{NewListener, NewRule, PortError, Rules, Survey, SurveyedBalancer, SurveyedListener};
+use crossfade_domain::load_balancer::group::{Attributes, TargetGroup};
+use crossfade_domain::load_balancer::rule::Rule;
+use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn};
+
+#[async_trait::async_trait]
+impl Rules for SimulatedPorts {
+    async fn rules(&self, listener: &ListenerArn) -> Result<Vec<Rule>, PortError> {
+        self.call("rules", listener.as_str(), || at_once(self.account.world.rules(listener))).await
+    }
+
+    async fn create_rule(&self, rule: &NewRule) -> Result<RuleArn, PortError> {
+        self.call("create_rule", rule.listener.as_str(), || at_once(self.account.world.create_rule(rule))).await
+    }
+
+    async fn delete_rule(&self, rule: &RuleArn) -> Result<(), PortError> {
+        self.call("delete_rule", rule.as_str(), || at_once(self.account.world.delete_rule(rule))).await
+    }
+
+    async fn create_listener(&self, listener: &NewListener) -> Result<ListenerArn, PortError> {
+        let effect = || at_once(self.account.world.create_listener(listener));
+        self.call("create_listener", listener.load_balancer.as_str(), effect).await
+    }
+
+    async fn delete_listener(&self, listener: &ListenerArn) -> Result<(), PortError> {
+        self.call("delete_listener", listener.as_str(), || at_once(self.account.world.delete_listener(listener))).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Survey for SimulatedPorts {
+    async fn all_load_balancers(&self) -> Result<Vec<SurveyedBalancer>, PortError> {
+        self.call("all_load_balancers", "", || at_once(self.account.world.all_load_balancers())).await
+    }
+
+    async fn listeners_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<SurveyedListener>, PortError> {
+        let effect = || at_once(self.account.world.listeners_of(load_balancer));
+        self.call("listeners_of", load_balancer.as_str(), effect).await
+    }
+
+    async fn balancer_attributes(&self, load_balancer: &LoadBalancerArn) -> Result<Attributes, PortError> {
+        let effect = || at_once(self.account.world.balancer_attributes(load_balancer));
+        self.call("balancer_attributes", load_balancer.as_str(), effect).await
+    }
+
+    async fn all_target_groups(&self) -> Result<Vec<TargetGroup>, PortError> {
+        self.call("all_target_groups", "", || at_once(self.account.world.all_target_groups())).await
+    }
+}
