@@ -121,5 +121,10 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         hooks: Hooks::default(),
         gates: Gates::default(),
         windows: None,
+        calls: Vec::new(),
+        internal_route: None,
+        base_url_property: None,
+        direct_url: None,
+        probes: Vec::new(),
     }
 }

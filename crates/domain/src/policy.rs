@@ -1,5 +1,6 @@
 //! What the operator asks for: a fleet's policy document, one service's policy, the request that starts a migration.
 
+pub mod calling;
 pub mod document;
 pub mod gates;
 pub mod problem;

@@ -9,6 +9,7 @@
 //! `{service}` in an alarm's name is the service's name.
 
 mod after;
+mod calling;
 mod duration;
 mod gates;
 mod hook_name;
@@ -40,7 +41,8 @@ pub const POLICY_VERSION: u32 = 1;
 /// The fields of a fleet's policy.
 const FLEET_FIELDS: [&str; 6] = ["version", "fleet", "rollout", "windows", "defaults", "services"];
 /// The fields that only a service has; the others may be in `defaults` too.
-const OWN_FIELDS: [&str; 6] = ["name", "after", "risk", "oldTargetGroups", "newTargets", "windows"];
+const OWN_FIELDS: [&str; 9] =
+    ["name", "after", "risk", "calls", "oldTargetGroups", "newTargets", "windows", "internalRoute", "directUrl"];
 
 fn service_fields() -> Vec<&'static str> {
     OWN_FIELDS.into_iter().chain(SETTING_FIELDS).collect()
@@ -152,6 +154,7 @@ fn fleet(reader: &mut Reader, place: &Place<'_>) -> Option<FleetPolicy> {
     let links: Vec<(Place<'_>, Option<ServiceName>)> =
         items.iter().flatten().zip(&names).map(|(item, (_, name))| (item.clone(), name.clone())).collect();
     after::check(reader, &links);
+    calling::check(reader, &links);
     let services: Option<Vec<ServicePolicy>> = services.into_iter().collect();
     if !version {
         return None;
@@ -192,6 +195,9 @@ fn service(
         .required(&object, "name", "the service's name")
         .and_then(|place| reader.parsed(&place, "the service's name", ServiceName::parse));
     let after = names(reader, &object, "after");
+    let calls = names(reader, &object, "calls");
+    let internal_route = object.get("internalRoute").and_then(|place| calling::internal_route(reader, &place));
+    let direct_url = object.get("directUrl").and_then(|place| calling::direct_url(reader, &place));
     let risk = object.get("risk").and_then(|place| reader.word(&place, &rollout::RISK));
     let old_target_groups = old_target_groups(reader, &object);
     let new_targets = reader
@@ -233,6 +239,11 @@ fn service(
             hooks: settings.hooks,
             gates: settings.gates,
             windows,
+            calls: calls?,
+            internal_route,
+            base_url_property: settings.base_url_property,
+            direct_url,
+            probes: settings.probes,
             name,
         })
     })();

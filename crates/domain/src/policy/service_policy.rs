@@ -2,6 +2,7 @@
 
 use crate::load_balancer::group::{AddressFamily, Target};
 use crate::names::ServiceName;
+use crate::policy::calling::{InternalRoute, Probe};
 use crate::policy::gates::Gates;
 use crate::policy::rollout::{Risk, Rollout};
 use crate::weight::Weight;
@@ -89,6 +90,21 @@ pub struct ServicePolicy {
     /// When traffic may be raised; at any time where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<Windows>,
+    /// Services that it calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ServiceName>,
+    /// How other services reach it through a load balancer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub internal_route: Option<InternalRoute>,
+    /// The property in which its callers keep its base URL; `{service}` is its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url_property: Option<String>,
+    /// The URL under which callers reach it in the new cluster, without a load balancer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct_url: Option<String>,
+    /// Requests that the new side must answer before any user's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
 }
 
 impl ServicePolicy {

@@ -4,7 +4,7 @@ use super::hook_name::HOOK_PREFIX;
 use super::schedule::{MOST_STEPS, NAMES};
 use super::settings::{GUARD_ALARMS, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
 use super::targets::FAMILIES;
-use super::{POLICY_VERSION, gates, judging, rollout, windows};
+use super::{POLICY_VERSION, calling, gates, judging, rollout, windows};
 use serde_json::{Value, json};
 
 /// The JSON Schema (draft 2020-12) of the document that `decode_fleet` reads. `$defs.service` is the schema of the
@@ -64,6 +64,13 @@ fn service() -> Value {
         },
         "newTargets": new_targets(),
         "windows": { "$ref": "#/$defs/windows" },
+        "calls": { "$ref": "#/$defs/texts", "description": "Services that this one calls." },
+        "internalRoute": calling::route_schema(),
+        "directUrl": {
+            "type": "string",
+            "pattern": "^https?://[^/: ]",
+            "description": "Its URL inside the new cluster, without a load balancer.",
+        },
     });
     if let (Value::Object(all), Value::Object(own)) = (&mut properties, own) {
         all.extend(own);
@@ -130,6 +137,11 @@ fn setting_properties() -> Value {
             },
         },
         "gates": gates::schema(),
+        "baseUrlProperty": {
+            "type": "string",
+            "description": "The property in which its callers keep its base URL; {service} is its name.",
+        },
+        "probes": calling::probes_schema(),
     })
 }
 

@@ -1,11 +1,13 @@
 //! The fields that a fleet's defaults and a service share.
 
+use super::calling;
 use super::duration::{BAKE, HOLD, SLICE, TARGETS, seconds};
 use super::gates::{self, Chosen};
 use super::hook_name::hook_name;
 use super::judging::{Judging, judging};
 use super::schedule::{canary, schedule};
 use crate::names::ServiceName;
+use crate::policy::calling::Probe;
 use crate::policy::gates::Gates;
 use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::service_policy::{
@@ -13,7 +15,7 @@ use crate::policy::service_policy::{
 };
 
 /// The fields of `defaults`; a service may have each of them too.
-pub(super) const SETTING_FIELDS: [&str; 17] = [
+pub(super) const SETTING_FIELDS: [&str; 19] = [
     "schedule",
     "alarms",
     "guardAlarms",
@@ -31,6 +33,8 @@ pub(super) const SETTING_FIELDS: [&str; 17] = [
     "targetsTimeout",
     "hooks",
     "gates",
+    "baseUrlProperty",
+    "probes",
 ];
 /// The fields of `hooks`.
 pub(super) const HOOK_FIELDS: [&str; 4] = ["beforeFirstShift", "afterEachShift", "afterRollback", "beforeRetire"];
@@ -67,6 +71,8 @@ pub(super) struct Settings {
     targets_timeout_seconds: Option<u32>,
     hooks: Hooks,
     gates: Chosen,
+    base_url_property: Option<String>,
+    probes: Option<Vec<Probe>>,
 }
 
 /// Settings with every value filled in.
@@ -88,6 +94,8 @@ pub(super) struct Complete {
     pub(super) targets_timeout_seconds: u32,
     pub(super) hooks: Hooks,
     pub(super) gates: Gates,
+    pub(super) base_url_property: Option<String>,
+    pub(super) probes: Vec<Probe>,
 }
 
 impl Settings {
@@ -117,6 +125,8 @@ impl Settings {
                 before_retire: self.hooks.before_retire.or(defaults.hooks.before_retire),
             },
             gates: gates::over(self.gates, defaults.gates),
+            base_url_property: self.base_url_property.or(defaults.base_url_property),
+            probes: self.probes.or(defaults.probes),
         }
     }
 
@@ -147,6 +157,8 @@ impl Settings {
             targets_timeout_seconds: self.targets_timeout_seconds.unwrap_or(15 * 60),
             hooks: self.hooks,
             gates: gates::complete(self.gates),
+            base_url_property: self.base_url_property,
+            probes: self.probes.unwrap_or_default(),
         }
     }
 }
@@ -175,6 +187,8 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         max_hold_seconds: field("maxHold").and_then(|place| seconds(reader, &place, HOLD)),
         targets_timeout_seconds: field("targetsTimeout").and_then(|place| seconds(reader, &place, TARGETS)),
         hooks: field("hooks").map(|place| hooks(reader, &place)).unwrap_or_default(),
+        base_url_property: field("baseUrlProperty").and_then(|place| calling::base_url_property(reader, &place)),
+        probes: field("probes").and_then(|place| calling::probes(reader, &place)),
         gates: field("gates").map(|place| gates::gates(reader, &place)).unwrap_or_default(),
     }
 }
