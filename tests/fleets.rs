@@ -2,6 +2,7 @@
 
 mod conductors;
 mod every_call;
+mod every_look;
 mod figures;
 mod people;
 mod scenarios;

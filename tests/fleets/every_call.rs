@@ -24,7 +24,7 @@ const STRIDE: usize = 8;
 
 /// What came of one run: what was broken.
 fn judged(scenario: &Scenario, fault: Option<(usize, PortFault)>, breakage: Option<Breakage>) -> Vec<String> {
-    let played = catch_unwind(AssertUnwindSafe(|| {
+    violations_or_panic(|| {
         let fleet = play(scenario, breakage, |stage: &FleetStage| {
             if let Some((call, fault)) = fault {
                 stage.calls.at(call, fault);
@@ -37,11 +37,30 @@ fn judged(scenario: &Scenario, fault: Option<(usize, PortFault)>, breakage: Opti
             broken.push(format!("ended as {states:?}, expected {:?}", scenario.ends));
         }
         broken
-    }));
-    played.unwrap_or_else(|panic| {
+    })
+}
+
+/// What `judged` found, or the first line of its panic.
+pub(crate) fn violations_or_panic(judged: impl FnOnce() -> Vec<String>) -> Vec<String> {
+    catch_unwind(AssertUnwindSafe(judged)).unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
         vec![format!("panic: {}", words.lines().next().unwrap_or_default())]
     })
+}
+
+/// Judges all cases on every core, and returns what was found.
+pub(crate) fn in_parallel<C: Sync>(cases: &[C], judged: impl Fn(&C) -> Option<String> + Sync) -> Vec<String> {
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    found.lock().unwrap().extend(judged(case));
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap()
 }
 
 #[test]
@@ -63,20 +82,10 @@ fn invariants_15_and_17_hold_with_every_fault_at_every_call_of_the_conductor() {
             cases.extend(own.map(|(_, fault)| (scenario, call, fault)));
         }
     }
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some((scenario, call, fault)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let broken = judged(scenario, Some((*call, *fault)), None);
-                    if !broken.is_empty() {
-                        found.lock().unwrap().push(format!("{}/{fault}@{call}: {broken:?}", scenario.name));
-                    }
-                }
-            });
-        }
+    let found = in_parallel(&cases, |(scenario, call, fault)| {
+        let broken = judged(scenario, Some((*call, *fault)), None);
+        (!broken.is_empty()).then(|| format!("{}/{fault}@{call}: {broken:?}", scenario.name))
     });
-    let found = found.into_inner().unwrap();
     assert!(cases.len() > 1_000, "{} cases", cases.len());
     assert!(found.is_empty(), "{} of {} runs:\n{}", found.len(), cases.len(), found[..found.len().min(20)].join("\n"));
 }

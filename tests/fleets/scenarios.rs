@@ -209,7 +209,7 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
 ];
 
 /// Starts an execution with this input until one of them was followed: a person sees that it failed and tries again.
-fn insist(fleet: &mut FleetStage, input: &Value) {
+pub(crate) fn insist(fleet: &mut FleetStage, input: &Value) {
     for number in 0..5 {
         let action = input["action"].as_str().unwrap_or("start");
         let now = fleet.world.now().as_second();

@@ -75,20 +75,46 @@ fn siblings(items: &Items, journal: &[FleetEntry], spoiled: &[&str]) -> Vec<Stri
     found
 }
 
-/// Nothing starts and nothing rises while the fleet is stopped or held by a person.
+/// Nothing starts while the fleet is stopped or held by a person, and nothing rises unless it drains.
 fn held(items: &Items, journal: &[FleetEntry], adopted: &[&str]) -> Vec<String> {
-    let mut spans: Vec<(Timestamp, Timestamp)> = Vec::new();
-    let mut since = None;
+    let closed_to_starts = spans(journal, |command| {
+        matches!(command, FleetCommand::Pause { .. } | FleetCommand::Abort | FleetCommand::RollBackAll)
+    });
+    let closed_to_rises = spans(journal, |command| {
+        matches!(command, FleetCommand::Pause { drain: false } | FleetCommand::Abort | FleetCommand::RollBackAll)
+    });
+    let mut found = Vec::new();
+    for (migration, events) in &items.journals {
+        let service = service_of(migration.as_str());
+        if adopted.contains(&service) {
+            continue;
+        }
+        for Event { at, kind, .. } in events {
+            let after = |spans: &[(Timestamp, Timestamp)], late: SignedDuration| {
+                spans.iter().any(|(from, until)| *at > *from + late && at < until)
+            };
+            match kind {
+                EventKind::Planned { .. } if after(&closed_to_starts, LATE_START) => {
+                    found.push(format!("{service} started at {at}"));
+                }
+                EventKind::ShiftIntended { step, .. } if *step > 0 && after(&closed_to_rises, LATE_SHIFT) => {
+                    found.push(format!("{service} rose to step {step} at {at}"));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// From when to when the fleet had stopped, or a command of this kind was in force.
+fn spans(journal: &[FleetEntry], holds: impl Fn(&FleetCommand) -> bool) -> Vec<(Timestamp, Timestamp)> {
+    let (mut spans, mut since) = (Vec::new(), None);
     for entry in journal {
         for event in &entry.events {
             match event {
-                FleetEvent::Stopped { .. }
-                | FleetEvent::Commanded {
-                    command: FleetCommand::Pause { drain: false } | FleetCommand::Abort | FleetCommand::RollBackAll,
-                    ..
-                } => {
-                    since.get_or_insert(entry.at);
-                }
+                FleetEvent::Stopped { .. } => _ = since.get_or_insert(entry.at),
+                FleetEvent::Commanded { command, .. } if holds(command) => _ = since.get_or_insert(entry.at),
                 FleetEvent::Commanded { command: FleetCommand::Resume { .. }, .. } | FleetEvent::Begun { .. } => {
                     spans.extend(since.take().map(|from| (from, entry.at)));
                 }
@@ -97,24 +123,7 @@ fn held(items: &Items, journal: &[FleetEntry], adopted: &[&str]) -> Vec<String> 
         }
     }
     spans.extend(since.map(|from| (from, Timestamp::MAX)));
-    let mut found = Vec::new();
-    for (migration, events) in &items.journals {
-        let service = service_of(migration.as_str());
-        if adopted.contains(&service) {
-            continue;
-        }
-        for Event { at, kind, .. } in events {
-            let after = |late: SignedDuration| spans.iter().any(|(from, until)| *at > *from + late && at < until);
-            match kind {
-                EventKind::Planned { .. } if after(LATE_START) => found.push(format!("{service} started at {at}")),
-                EventKind::ShiftIntended { step, .. } if *step > 0 && after(LATE_SHIFT) => {
-                    found.push(format!("{service} rose to step {step} at {at}"));
-                }
-                _ => {}
-            }
-        }
-    }
-    found
+    spans
 }
 
 /// No service before what it comes after, and never more in flight than the policy allows.
