@@ -1,6 +1,7 @@
 //! A person does something at every call of the conductor: between two looks, and in the middle of each.
 
 mod commands;
+mod policies;
 
 use super::every_call::{in_parallel, violations_or_panic};
 use super::scenarios::insist;
@@ -11,12 +12,15 @@ use crate::simulation::wiring::MIGRATE_FLEET;
 use crossfade_actions::functions::check_fleet::check_fleet;
 use crossfade_domain::fleet::event::FleetEvent;
 use crossfade_domain::fleet::head::RunState;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 /// How long a run of these fleets takes at most, in minutes.
 const LONGEST_RUN: i64 = 120;
+
+/// How long a function that was about to start or finish something may still do it.
+const LATE: SignedDuration = SignedDuration::from_secs(70);
 
 /// A run of a fleet in which a person did something right before one call of the conductor.
 struct Interrupted {
@@ -38,7 +42,7 @@ fn at_every_call(
     undisturbed.minutes(LONGEST_RUN);
     assert_eq!(undisturbed.fleet().state, RunState::Over, "it takes longer than {LONGEST_RUN} minutes");
     let calls = undisturbed.calls.numbers_by("check-fleet");
-    assert!(calls.len() > 100, "{} calls", calls.len());
+    assert!(calls.len() > 80, "{} calls", calls.len());
     let found = in_parallel(&calls, |call| {
         let broken = violations_or_panic(|| judged(interrupted(fleet(), *call, &happens)));
         (!broken.is_empty()).then(|| format!("before call {call}: {broken:?}"))

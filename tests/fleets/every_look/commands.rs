@@ -1,16 +1,12 @@
 //! Commands at every call of the conductor.
 
-use super::{FLEET, FleetStage, Interrupted, at_every_call, commanded, insist, name};
+use super::{FLEET, FleetStage, Interrupted, LATE, at_every_call, commanded, insist, name};
 use crossfade_domain::fleet::head::RunState;
 use crossfade_domain::journal::{EventKind, Phase};
-use jiff::SignedDuration;
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const MIGRATED: &str = "a migrated, b migrated, c migrated";
-
-/// How long a function that was about to start or finish something may still do it.
-const LATE: SignedDuration = SignedDuration::from_secs(70);
 
 /// `a` and `b`, which move at the same time, and `c`, which is planned with them and waits until one has arrived.
 fn fleet() -> FleetStage {
