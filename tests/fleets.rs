@@ -6,6 +6,7 @@ mod every_look;
 mod figures;
 mod people;
 mod scenarios;
+mod shared_alarms;
 mod stage;
 mod stopping;
 mod watch;
