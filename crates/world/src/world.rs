@@ -83,7 +83,9 @@ impl World {
             let next_probe = state.elbv2.next_probe_at().unwrap_or(until).max(state.now);
             let now = next_tick.min(next_probe).min(until);
             state.now = now;
-            state.probe();
+            if next_probe <= now {
+                state.probe();
+            }
             let events = state.cloudwatch.evaluate(now);
             state.events.extend(events);
             if now >= until {

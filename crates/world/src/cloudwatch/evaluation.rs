@@ -23,9 +23,9 @@ impl CloudWatch {
                 continue;
             }
             let points = self.points(condition, tick_seconds);
-            let decided = decide(condition, &points);
-            let (reason, data) = words(condition, &points, now);
-            if let Some(state) = decided {
+            let changed = decide(condition, &points).filter(|state| *state != self.alarms[name].state);
+            if let Some(state) = changed {
+                let (reason, data) = words(condition, &points, now);
                 self.set_state(name, state, reason, Some(data), now);
             }
         }
