@@ -4,6 +4,7 @@ mod conductors;
 mod every_call;
 mod every_look;
 mod figures;
+mod long_freeze;
 mod people;
 mod scenarios;
 mod shared_alarms;

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const FAULTS: [PortFault; 8] = [
+pub(crate) const FAULTS: [PortFault; 8] = [
     PortFault::Throttled,
     PortFault::Denied,
     PortFault::FailsBefore,
@@ -20,10 +20,14 @@ const FAULTS: [PortFault; 8] = [
 ];
 
 /// One of so many calls meets a fault.
-const STRIDE: usize = 8;
+pub(crate) const STRIDE: usize = 8;
 
 /// What came of one run: what was broken.
-fn judged(scenario: &Scenario, fault: Option<(usize, PortFault)>, breakage: Option<Breakage>) -> Vec<String> {
+pub(crate) fn judged(
+    scenario: &Scenario,
+    fault: Option<(usize, PortFault)>,
+    breakage: Option<Breakage>,
+) -> Vec<String> {
     violations_or_panic(|| {
         let fleet = play(scenario, breakage, |stage: &FleetStage| {
             if let Some((call, fault)) = fault {

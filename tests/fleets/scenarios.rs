@@ -11,6 +11,8 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     services: &'static [(&'static str, &'static [&'static str])],
     rollout: fn() -> Value,
+    /// From when to when nothing may be raised.
+    frozen: Option<(&'static str, &'static str)>,
     /// How long the first step of every service is watched.
     bake: &'static str,
     /// The services whose alarms fire once.
@@ -41,49 +43,40 @@ fn one_at_a_time() -> Value {
     json!({"waveBake": "1m", "concurrency": 1})
 }
 
-fn nothing(_: &mut FleetStage) {}
+/// Three services that nothing disturbs.
+const QUIET: Scenario = Scenario {
+    name: "straight",
+    services: THREE,
+    rollout: quick,
+    frozen: None,
+    bake: "2m",
+    spoiled: &[],
+    adopted: &[],
+    happens: |_| {},
+    ends: "a migrated, b migrated, c migrated",
+    or: "a migrated, b migrated, c migrated",
+};
 
 pub(crate) const SCENARIOS: [Scenario; 11] = [
-    Scenario {
-        name: "straight",
-        services: THREE,
-        rollout: quick,
-        bake: "2m",
-        spoiled: &[],
-        adopted: &[],
-        happens: nothing,
-        ends: "a migrated, b migrated, c migrated",
-        or: "a migrated, b migrated, c migrated",
-    },
+    QUIET,
     Scenario {
         name: "one-at-a-time",
         services: &[("a", &[]), ("b", &[]), ("c", &[])],
         rollout: one_at_a_time,
-        bake: "2m",
-        spoiled: &[],
-        adopted: &[],
-        happens: nothing,
-        ends: "a migrated, b migrated, c migrated",
-        or: "a migrated, b migrated, c migrated",
+        ..QUIET
     },
     Scenario {
         name: "one-fails",
         services: PAIRS,
-        rollout: quick,
-        bake: "2m",
         spoiled: &["a"],
-        adopted: &[],
-        happens: nothing,
         ends: "a rolled back, b migrated, c blocked, d migrated",
         or: "a rolled back, b migrated, c blocked, d migrated",
+        ..QUIET
     },
     Scenario {
         name: "repaired",
         services: PAIRS,
-        rollout: quick,
-        bake: "2m",
         spoiled: &["a"],
-        adopted: &[],
         happens: |fleet| {
             fleet.run();
             fleet.undisturbed();
@@ -92,14 +85,12 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
         },
         ends: "a migrated, b migrated, c migrated, d migrated",
         or: "a migrated, b migrated, c migrated, d migrated",
+        ..QUIET
     },
     Scenario {
         name: "begun-anew",
         services: PAIRS,
-        rollout: quick,
-        bake: "2m",
         spoiled: &["a"],
-        adopted: &[],
         happens: |fleet| {
             fleet.run();
             fleet.undisturbed();
@@ -108,6 +99,7 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
         },
         ends: "a migrated, b migrated, c migrated, d migrated",
         or: "a migrated, b migrated, c migrated, d migrated",
+        ..QUIET
     },
     Scenario {
         name: "stopped",
@@ -115,7 +107,6 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
         rollout: strict,
         bake: "20m",
         spoiled: &["a"],
-        adopted: &[],
         happens: |fleet| {
             fleet.minutes(60);
             fleet.undisturbed();
@@ -124,57 +115,39 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
         },
         ends: "a rolled back, b migrated, c blocked, d migrated",
         or: "a rolled back, b migrated, c blocked, d migrated",
+        ..QUIET
     },
     Scenario {
         name: "paused",
-        services: THREE,
-        rollout: quick,
         bake: "20m",
-        spoiled: &[],
-        adopted: &[],
         happens: |fleet| {
             fleet.minutes(3);
             insist(fleet, &json!({"fleet": FLEET, "action": "pause"}));
             fleet.minutes(30);
             insist(fleet, &json!({"fleet": FLEET, "action": "resume"}));
         },
-        ends: "a migrated, b migrated, c migrated",
-        or: "a migrated, b migrated, c migrated",
+        ..QUIET
     },
     Scenario {
         name: "returned",
-        services: THREE,
-        rollout: quick,
-        bake: "2m",
-        spoiled: &[],
-        adopted: &[],
         happens: |fleet| {
             fleet.minutes(14);
             insist(fleet, &json!({"fleet": FLEET, "action": "rollBackAll"}));
         },
         ends: "a aborted, b aborted, c aborted",
         or: "a aborted, b blocked, c blocked",
+        ..QUIET
     },
     Scenario {
         name: "adopted",
-        services: THREE,
-        rollout: quick,
-        bake: "2m",
-        spoiled: &[],
         adopted: &["a"],
         happens: |fleet| {
             fleet.start("by-a-pipeline", json!({"service": "a"}));
         },
-        ends: "a migrated, b migrated, c migrated",
-        or: "a migrated, b migrated, c migrated",
+        ..QUIET
     },
     Scenario {
         name: "conductor-dies",
-        services: THREE,
-        rollout: quick,
-        bake: "2m",
-        spoiled: &[],
-        adopted: &[],
         happens: |fleet| {
             fleet.minutes(2);
             fleet.calls.always("fleet", PortFault::Denied);
@@ -182,16 +155,10 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
             fleet.calls.clear();
             fleet.run();
         },
-        ends: "a migrated, b migrated, c migrated",
-        or: "a migrated, b migrated, c migrated",
+        ..QUIET
     },
     Scenario {
         name: "stopped-by-a-person",
-        services: THREE,
-        rollout: quick,
-        bake: "2m",
-        spoiled: &[],
-        adopted: &[],
         happens: |fleet| {
             fleet.minutes(2);
             let (now, conductor) = (fleet.world.now(), fleet.fleet().execution);
@@ -203,10 +170,20 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
             }
             insist(fleet, &json!({"fleet": FLEET}));
         },
-        ends: "a migrated, b migrated, c migrated",
-        or: "a migrated, b migrated, c migrated",
+        ..QUIET
     },
 ];
+
+/// A freeze of two weeks begins while the first wave is watched, and that for so long that the looks of the first
+/// conductor are used up in the freeze, on its twelfth day. Scheduled sweeps begin a little before that, or there would
+/// be 20,000 of them.
+pub(crate) const FROZEN: Scenario = Scenario {
+    name: "frozen",
+    rollout: || json!({"canary": ["a"], "canaryBake": "150h", "waveBake": "2m", "failures": 1}),
+    frozen: Some(("2026-11-05", "2026-11-18")),
+    happens: |fleet| fleet.minutes(14 * 24 * 60),
+    ..QUIET
+};
 
 /// Starts an execution with this input until one of them was followed: a person sees that it failed and tries again.
 pub(crate) fn insist(fleet: &mut FleetStage, input: &Value) {
@@ -227,6 +204,10 @@ pub(crate) fn play(scenario: &Scenario, breakage: Option<Breakage>, prepares: im
     let mut fleet = FleetStage::broken(scenario.services, (scenario.rollout)(), breakage);
     for service in fleet.policy["services"].as_array_mut().unwrap() {
         service["schedule"][0]["bake"] = json!(scenario.bake);
+    }
+    if let Some((from, to)) = scenario.frozen {
+        let freeze = json!([{"from": from, "to": to, "why": "a busy fortnight"}]);
+        fleet.policy["windows"] = json!({"timeZone": "UTC", "freeze": freeze});
     }
     fleet.apply();
     fleet.spoil(scenario.spoiled);

@@ -32,6 +32,9 @@ pub(crate) fn violations(fleet: &FleetStage, spoiled: &[&str], adopted: &[&str])
     for what in held(&items, &journal, adopted) {
         broken("invariant 17", what);
     }
+    for what in closed(fleet, &items) {
+        broken("invariant 16", what);
+    }
     for what in order(fleet, &items, adopted) {
         broken("order", what);
     }
@@ -124,6 +127,24 @@ fn spans(journal: &[FleetEntry], holds: impl Fn(&FleetCommand) -> bool) -> Vec<(
     }
     spans.extend(since.map(|from| (from, Timestamp::MAX)));
     spans
+}
+
+/// Nothing starts and nothing rises while the windows of its service are closed.
+fn closed(fleet: &FleetStage, items: &Items) -> Vec<String> {
+    let policy = decode_fleet(&fleet.policy).unwrap();
+    let mut found = Vec::new();
+    for (migration, events) in &items.journals {
+        let listed = policy.services.iter().find(|listed| listed.name.as_str() == service_of(migration.as_str()));
+        let Some(windows) = listed.and_then(|listed| listed.windows.as_ref()) else { continue };
+        for Event { at, kind, .. } in events {
+            let raises = matches!(kind, EventKind::Planned { .. } | EventKind::ShiftIntended { .. });
+            let closed = [*at, *at - LATE_START].iter().all(|at| windows.closed_by_the_clock(*at).is_some());
+            if raises && closed {
+                found.push(format!("{migration} in a closed window at {at}: {kind:?}"));
+            }
+        }
+    }
+    found
 }
 
 /// No service before what it comes after, and never more in flight than the policy allows.
