@@ -211,6 +211,12 @@ impl Account {
             && at_once(self.ledger.fleets()).unwrap().iter().all(|fleet| self.rests(fleet))
     }
 
+    /// Whether the freeze of the policy holds now.
+    pub(super) fn is_frozen(&self) -> bool {
+        let now = self.now();
+        self.watch().frozen.is_some_and(|(from, to)| from <= now && now < to)
+    }
+
     /// Whether a run of a fleet is over, or waits for a person.
     fn rests(&self, fleet: &FleetHead) -> bool {
         let stopped = || {

@@ -98,6 +98,10 @@ pub(crate) enum Breakage {
     EventsElsewhereAreOurs,
     /// What raises traffic does not ask for a window.
     WindowsAreIgnored,
+    /// A closed window holds back what returns a route, as if that raised traffic.
+    WindowsBlockRollbacks,
+    /// A hold counts the time in which the windows are closed towards `maxHold`.
+    ClosedTimeCounts,
     /// Nor does any other group name one during a rollback.
     NoGroupNamesALoadBalancer,
     /// Where a service of a fleet falls, its siblings are stopped, as a Map would.
@@ -297,6 +301,8 @@ impl Breakage {
                 }
             }
             Self::WindowsAreIgnored => head.commands.ignore_windows = true,
+            // What waits has no windows then, and what raises traffic has.
+            Self::ClosedTimeCounts if who.function == "check-alarms" => head.commands.ignore_windows = true,
             Self::AlarmsMoveTheMigrated if head.phase == Phase::Migrated => head.phase = Phase::Moving,
             Self::RollbacksNeverLookOver if who.function == "roll-back" && head.phase.is_over() => {
                 head.phase = Phase::RollingBack;

@@ -222,3 +222,13 @@ fn targets_of_an_earlier_attempt_that_stay_are_caught() {
 fn a_shift_that_ignores_the_windows_is_caught() {
     check(Breakage::WindowsAreIgnored, "freeze-begins-and-ends", None, 16);
 }
+
+#[test]
+fn a_window_that_blocks_a_rollback_is_caught() {
+    check(Breakage::WindowsBlockRollbacks, "alarm-in-a-freeze", None, 6);
+}
+
+#[test]
+fn closed_time_that_counts_into_a_hold_is_caught() {
+    check(Breakage::ClosedTimeCounts, "held-in-a-freeze", None, 16);
+}
