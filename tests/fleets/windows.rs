@@ -44,6 +44,40 @@ fn invariant_16_a_freeze_of_two_weeks_ends_without_a_halt_and_within_the_history
 }
 
 #[test]
+fn a_freeze_that_is_applied_later_stops_the_next_starts_and_a_pause_stops_what_moves() {
+    let mut fleet = FleetStage::of_four(json!({"waveBake": "1m"}));
+    for service in fleet.policy["services"].as_array_mut().unwrap() {
+        service["schedule"][0]["bake"] = json!("10m");
+    }
+    fleet.apply();
+    fleet.conduct();
+    fleet.minutes(5);
+    let without_windows = fleet.policy.clone();
+    fleet.policy["windows"] = json!({"timeZone": "UTC", "freeze": [{"from": "2026-11-01", "to": "2026-11-30"}]});
+    fleet.apply();
+    fleet.minutes(60);
+    // Its plan has no windows, so it arrives.
+    assert_eq!(fleet.states(), "users migrated, carts waiting, prices waiting, orders waiting", "{}", fleet.told());
+    assert_eq!(fleet.migrations(), 1);
+
+    fleet.policy = without_windows;
+    fleet.apply();
+    // A conductor that is closed for days looks every hour.
+    for _ in 0..70 {
+        if fleet.phase("prices").is_none() {
+            fleet.minutes(1);
+        }
+    }
+    fleet.minutes(2);
+    assert_eq!((fleet.phase("carts"), fleet.raised("carts").len()), (Some(Phase::Moving), 1), "{}", fleet.told());
+    fleet.command("pause");
+    fleet.minutes(60);
+    for service in ["carts", "prices"] {
+        assert_eq!((fleet.phase(service), fleet.raised(service).len()), (Some(Phase::Moving), 1), "{service} is held");
+    }
+}
+
+#[test]
 fn a_person_may_start_a_fleet_while_it_is_closed() {
     let mut fleet = fleet();
     fleet.start_fleet("now", json!({"fleet": FLEET, "now": true, "reason": "the old cluster is on fire"}));
