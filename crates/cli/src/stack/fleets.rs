@@ -57,9 +57,16 @@ impl Session {
                 }
                 Some(name) => {
                     let near = did_you_mean(name, known.iter().copied());
-                    format!("there is no fleet {name}{near}\n  the stored policies are of {listed}")
+                    format!(
+                        "there is no fleet {name}{near}\n  the stored policies are of {listed}; `crossfade apply \
+                         policy.yaml` stores another"
+                    )
                 }
-                None => format!("which fleet? the stored policies are of {listed}\n  give its name as an argument"),
+                None => format!(
+                    "which fleet? the stored policies are of {listed}\n  give its name, such as: crossfade fleet status \
+                     {}",
+                    known[0]
+                ),
             }));
         };
         let (name, document) = stored.swap_remove(chosen);

@@ -3,6 +3,7 @@
 use super::head::{FleetHead, RunOutcome, RunState};
 use super::service_run::{Hold, ServiceRun, ServiceState};
 use crate::names::ServiceName;
+use crate::policy::problem::did_you_mean;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -70,10 +71,10 @@ impl FleetHead {
         let fleet = &self.fleet;
         match (self.state, command) {
             (S::Paused, FleetCommand::Pause { drain: false }) | (S::Draining, FleetCommand::Pause { drain: true }) => {
-                Taken::Already(format!("{fleet} is paused already"))
+                Taken::Already(format!("{fleet} is paused already; to go on: crossfade fleet resume {fleet}"))
             }
             (S::Aborting, FleetCommand::Abort) | (S::Returning, FleetCommand::Abort | FleetCommand::RollBackAll) => {
-                Taken::Already(format!("{fleet} is going back already"))
+                Taken::Already(format!("{fleet} is going back already: crossfade fleet watch {fleet}"))
             }
             (S::Aborting | S::Returning, FleetCommand::Pause { .. } | FleetCommand::Resume { .. }) => {
                 Taken::Refused(format!("{fleet} is going back; wait until it is over: crossfade fleet watch {fleet}"))
@@ -81,7 +82,9 @@ impl FleetHead {
             (S::Over, FleetCommand::Pause { .. } | FleetCommand::Resume { .. } | FleetCommand::Abort) => {
                 Taken::Refused(format!("the run of {fleet} is over; begin another: crossfade fleet start {fleet}"))
             }
-            (S::Stopped, FleetCommand::Pause { .. }) => Taken::Already(format!("{fleet} has stopped already")),
+            (S::Stopped, FleetCommand::Pause { .. }) => {
+                Taken::Already(format!("{fleet} has stopped already; to go on: crossfade fleet resume {fleet}"))
+            }
             (S::Running, FleetCommand::Resume { now: false }) => Taken::Already(format!("{fleet} is running")),
             (_, FleetCommand::Skip { service }) => self.takes_skip(service),
             (_, FleetCommand::Retry { service }) => self.takes_retry(service),
@@ -90,9 +93,8 @@ impl FleetHead {
     }
 
     fn takes_skip(&self, service: &ServiceName) -> Taken {
-        let fleet = &self.fleet;
         if self.wave_of(service).is_none() {
-            return Taken::Refused(format!("{service} is no service of this run of {fleet}"));
+            return self.unknown(service);
         }
         match self.state_of(service) {
             ServiceState::Skipped => Taken::Already(format!("{service} is skipped already")),
@@ -110,10 +112,12 @@ impl FleetHead {
     fn takes_retry(&self, service: &ServiceName) -> Taken {
         let fleet = &self.fleet;
         if self.wave_of(service).is_none() {
-            return Taken::Refused(format!("{service} is no service of this run of {fleet}"));
+            return self.unknown(service);
         }
         if matches!(self.state, RunState::Aborting | RunState::Returning) {
-            return Taken::Refused(format!("{fleet} is going back; nothing starts any more"));
+            return Taken::Refused(format!(
+                "{fleet} is going back, so nothing starts; wait until it is over: crossfade fleet watch {fleet}"
+            ));
         }
         // Those that were never started would start with it.
         if matches!(self.outcome, Some(RunOutcome::Aborted | RunOutcome::Returned)) {
@@ -122,7 +126,9 @@ impl FleetHead {
             return Taken::Refused(format!("the run of {fleet} was ended; to move {service} alone: {what}"));
         }
         match self.state_of(service) {
-            ServiceState::Migrated => Taken::Refused(format!("{service} has migrated; there is nothing to try again")),
+            ServiceState::Migrated => Taken::Refused(format!(
+                "{service} has migrated; there is nothing to retry. To return it: crossfade rollback {service}"
+            )),
             ServiceState::Halted => Taken::Refused(format!(
                 "{service} has halted and keeps its locks: crossfade resume {service}, or crossfade rollback {service} \
                  and then retry"
@@ -130,11 +136,23 @@ impl FleetHead {
             state if state.is_in_flight() => Taken::Already(format!("{service} is {} already", state.in_words())),
             ServiceState::Waiting => Taken::Already(format!("{service} is waiting for its turn already")),
             ServiceState::Blocked if self.state != RunState::Over => Taken::Refused(format!(
-                "{service} is blocked: {}; it goes on by itself once that one has migrated",
+                "{service} is blocked: {}; it goes on by itself once that one has migrated, and crossfade fleet status \
+                 {fleet} shows what that one needs",
                 self.service(service).reason.unwrap_or_default()
             )),
             _ => Taken::Recorded,
         }
+    }
+
+    /// The answer about a service that the run does not have.
+    fn unknown(&self, service: &ServiceName) -> Taken {
+        let fleet = &self.fleet;
+        let near = did_you_mean(service.as_str(), self.names().map(ServiceName::as_str));
+        Taken::Refused(format!(
+            "{service} is no service of run {} of {fleet}{near}; all of them: crossfade fleet status {fleet} --output \
+             json",
+            self.run
+        ))
     }
 
     /// The head after a command that was taken.

@@ -137,7 +137,9 @@ fn confirm(fleet: &str, given: Option<&str>, words: &str, console: &mut Console<
     if typed == fleet {
         return Ok(());
     }
-    Err(Failure::bad_input(format!("{typed:?} is not {fleet:?}, so nothing was asked for\n  {words}")))
+    Err(Failure::bad_input(format!(
+        "{typed:?} is not {fleet:?}, so nothing was asked for\n  {words}: crossfade fleet rollback --all {fleet}"
+    )))
 }
 
 async fn go_back(

@@ -89,7 +89,11 @@ impl<'a> Order<'a> {
         }
         Err(Failure {
             code: ExitCode::Failed,
-            message: format!("{NAMES} names of executions of {MACHINE} are used already; retry"),
+            message: format!(
+                "{NAMES} names of executions of {MACHINE} are used already, so nothing was asked for; repeat the \
+                 command, or see what others have asked for: crossfade fleet status {}",
+                fleet.name
+            ),
         })
     }
 
@@ -152,7 +156,11 @@ impl<'a> Order<'a> {
             (Some(cursor), Some(head)) => Ok(Taken { head, already: Some(cursor.reason) }),
             _ => Err(Failure {
                 code: ExitCode::Failed,
-                message: format!("execution {} ended: {}", execution_name(&self.execution), cause()),
+                message: format!(
+                    "execution {} ended: {}\n  crossfade fleet status {name} shows where the run is",
+                    execution_name(&self.execution),
+                    cause()
+                ),
             }),
         }))
     }

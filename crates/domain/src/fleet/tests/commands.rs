@@ -18,6 +18,23 @@ fn brief(taken: &Taken) -> Brief {
     }
 }
 
+const SERVICE_STATES: [S; 14] = [
+    S::Waiting,
+    S::Starting,
+    S::Moving,
+    S::RollingBack,
+    S::Returning,
+    S::Migrated,
+    S::Alarmed,
+    S::RolledBack,
+    S::Halted,
+    S::Died,
+    S::Refused,
+    S::Aborted,
+    S::Blocked,
+    S::Skipped,
+];
+
 const STATES: [R; 7] = [R::Running, R::Paused, R::Draining, R::Stopped, R::Aborting, R::Returning, R::Over];
 
 #[test]
@@ -68,6 +85,50 @@ fn skip_and_retry_are_taken_in_each_state_of_a_service_or_say_why_not() {
         run.head.services.insert(name("a"), service);
         assert_eq!(brief(&run.head.takes(&C::Skip { service: name("a") })), skip, "skip of one that is {state:?}");
         assert_eq!(brief(&run.head.takes(&C::Retry { service: name("a") })), retry, "retry of one that is {state:?}");
+    }
+}
+
+/// Whatever the run and the service are doing.
+#[test]
+fn what_is_not_taken_names_the_command_to_type_next() {
+    use Brief::{Already as A, Refused as X};
+    let one = || name("orders");
+    let commands = [
+        (C::Pause { drain: false }, &[A, X][..]),
+        (C::Pause { drain: true }, &[A, X]),
+        (C::Abort, &[A, X]),
+        (C::RollBackAll, &[A]),
+        (C::Skip { service: one() }, &[X]),
+        (C::Skip { service: name("z") }, &[X]),
+        (C::Retry { service: one() }, &[X]),
+        (C::Retry { service: name("z") }, &[X]),
+        (C::Resume { now: false }, &[X]),
+    ];
+    for (command, ways) in commands {
+        let mut seen = Vec::new();
+        for (state, of_service) in STATES.into_iter().flat_map(|state| SERVICE_STATES.map(|service| (state, service))) {
+            let mut run = Run::new(policy(&[("orders", &[])]));
+            run.head.state = state;
+            run.head.services.insert(one(), run.service("orders").turned(of_service, run.now, "test"));
+            let taken = run.head.takes(&command);
+            let (Taken::Already(why) | Taken::Refused(why)) = &taken else { continue };
+            let brief = brief(&taken);
+            if ways.contains(&brief) {
+                assert!(why.contains("crossfade "), "{command:?} while {state:?} and {of_service:?}: {why}");
+                seen.push(brief);
+            }
+        }
+        assert!(ways.iter().all(|way| seen.contains(way)), "{command:?}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_service_that_the_run_does_not_have_is_answered_with_the_nearest_name() {
+    let run = Run::new(policy(&[("orders", &[]), ("users", &[])]));
+    for command in [C::Skip { service: name("odrers") }, C::Retry { service: name("odrers") }] {
+        let Taken::Refused(why) = run.head.takes(&command) else { panic!("{command:?} is taken") };
+        assert!(why.contains("no service of run 1 of eks-2026 (did you mean \"orders\"?)"), "{why}");
+        assert!(why.contains("crossfade fleet status eks-2026"), "{why}");
     }
 }
 
