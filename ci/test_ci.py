@@ -108,7 +108,7 @@ class Scripts(Case):
     def test_shellcheck_finds_nothing(self):
         self.lint("shellcheck", *sorted((ROOT / "ci").glob("*.sh")))
 
-    def ends(self, code, *texts, described=(), variables=REGION, arguments=("users",), **answers):
+    def ends(self, code, *texts, described=(), variables=REGION, arguments=("users",), machine=MACHINE, given=None, **answers):
         """Runs ci/aws-migrate.sh, and checks its exit code and that it prints these texts."""
         with self.subTest(texts):
             answers = {name.replace("_", "-"): one for name, one in answers.items()} | {"describe-execution": described}
@@ -125,7 +125,10 @@ class Scripts(Case):
             for text in texts:
                 self.assertIn(text, printed)
             if "start-execution" in calls:
-                self.assertIn(f"--state-machine-arn {MACHINE} ", calls)
+                self.assertIn(f"--state-machine-arn {machine} ", calls)
+            if given is not None:
+                (start,) = [call for call in calls.splitlines() if "start-execution" in call]
+                self.assertEqual(json.loads(start.split(" --input ")[1].split(" --query ")[0]), given)
 
     def test_each_end_has_its_exit_code(self):
         self.ends(0, "users has migrated", described=[RUNNING, SUCCEEDED])
@@ -151,6 +154,52 @@ class Scripts(Case):
 
     def test_when_the_wait_is_over_the_migration_continues(self):
         self.ends(6, "no end after 0 s", "continues", described=[RUNNING], variables=REGION | {"WAIT_SECONDS": "0"})
+
+    def test_what_is_ignored_reaches_the_start_with_its_reason(self):
+        self.ends(0, "migrated", described=[SUCCEEDED], given={"service": "users"})
+        reason = 'the "old" cluster\\ is on fire'
+        variables = REGION | {"IGNORE_AFTER": "true", "NOW": "true", "REASON": reason}
+        given = {"service": "users", "ignoreAfter": True, "now": True, "reason": reason}
+        self.ends(0, "migrated", described=[SUCCEEDED], variables=variables, given=given)
+        self.ends(2, "NOW=true needs a REASON", variables=REGION | {"NOW": "true"})
+        self.ends(2, "IGNORE_AFTER and NOW only", variables=REGION | {"REASON": "why"})
+        self.ends(2, "expected true or false", variables=REGION | {"NOW": "yes", "REASON": "why"})
+        self.ends(2, "control characters", variables=REGION | {"NOW": "true", "REASON": "a\nb"})
+
+    def test_a_fleet_is_started_and_each_end_has_its_exit_code(self):
+        fleet = {"arguments": ("--fleet", "eks-2026"), "machine": MACHINE.replace("service", "fleet")}
+        variables = REGION | {"NOW": "true", "REASON": "INC-7"}
+        given = {"fleet": "eks-2026", "now": True, "reason": "INC-7"}
+        verdict = '[0, "SUCCEEDED\\tNone\\tNone\\t{\\"verdict\\":\\"%s\\"}"]'
+        migrated, elsewhere, continued = (json.loads(verdict % word) for word in ("migrated", "elsewhere", "continued"))
+        self.ends(0, "eks-2026 has migrated", described=[migrated], variables=variables, given=given, **fleet)
+        self.ends(5, "another execution conducts", described=[elsewhere], **fleet)
+        self.ends(6, "continues in another execution", described=[continued], **fleet)
+        for code, error in [(3, "Incomplete"), (4, "Aborted"), (4, "Returned"), (7, "Stopped"), (2, "Refused")]:
+            self.ends(code, f"eks-2026: FAILED {error}: why", described=[[0, f"FAILED\t{error}\twhy\tNone"]], **fleet)
+        self.ends(2, "only with a service", variables=REGION | {"IGNORE_AFTER": "true", "REASON": "x"}, **fleet)
+
+    def test_the_action_passes_its_inputs_on(self):
+        (self.folder / "crossfade").write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
+        (self.folder / "crossfade").chmod(0o755)
+
+        def runs(code, expected, **inputs):
+            given = {"STACK": "crossfade", "TIMEOUT": "4h", "CROSSFADE": str(self.folder / "crossfade")} | inputs
+            environment = {"PATH": os.environ["PATH"]} | {f"INPUT_{name}": value for name, value in given.items()}
+            command = ["bash", ROOT / "ci/github-migrate.sh"]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_SECONDS)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertIn(expected, done.stdout)
+
+        always = "<--wait><--output><github><--stack><crossfade><--timeout><4h>"
+        runs(0, f"<start>{always}<--><users>", SERVICE="users", IGNORE_AFTER="false", NOW="false")
+        ignoring = "<--ignore-after><--now><--reason><in a hurry><--><users>"
+        runs(0, always + ignoring, SERVICE="users", IGNORE_AFTER="true", NOW="true", REASON="in a hurry")
+        runs(0, f"<fleet><start>{always}<--now><--reason><x><--><eks>", FLEET="eks", NOW="true", REASON="x")
+        runs(2, "service is missing")
+        runs(2, "exclude each other", SERVICE="users", FLEET="eks")
+        runs(2, "a fleet keeps its order", FLEET="eks", IGNORE_AFTER="true", REASON="x")
+        runs(2, "expected true or false", SERVICE="users", NOW="yes")
 
     def test_arguments_are_checked(self):
         self.ends(2, "not the name of a service", arguments=('users", "dryRun": true, "x": "',))
