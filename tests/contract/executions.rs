@@ -3,7 +3,7 @@
 use super::on_both_sides;
 use super::samples::service;
 use super::sides::{OpenExecutions, Side};
-use crossfade_actions::ports::{ExecutionStatus, RollBackOrder, Started};
+use crossfade_actions::ports::{ExecutionStatus, MigrationOrder, RollBackOrder, Started};
 use crossfade_domain::journal::Trigger;
 
 on_both_sides![
@@ -87,10 +87,12 @@ async fn a_migration_is_started_under_the_arn_that_its_name_says(side: Side) {
     let named = open.executions.migration_execution("users-fleet-1-1").unwrap();
     assert_eq!(named, "arn:aws:states:eu-west-1:000000000000:execution:migrate-service:users-fleet-1-1");
     assert_eq!(open.executions.status(&named).await.unwrap(), ExecutionStatus::Missing);
-    let started = open.executions.start_migration("users-fleet-1-1", &service("users"), None).await.unwrap();
+    let started =
+        open.executions.start_migration("users-fleet-1-1", &MigrationOrder::in_turn(&service("users"))).await.unwrap();
     assert_eq!(started, Started::New(named.clone()));
     open.until(&named, ExecutionStatus::Succeeded).await;
-    let again = open.executions.start_migration("users-fleet-1-1", &service("users"), None).await.unwrap();
+    let again =
+        open.executions.start_migration("users-fleet-1-1", &MigrationOrder::in_turn(&service("users"))).await.unwrap();
     assert_eq!(again, Started::Already, "a start that is repeated starts no second migration");
 }
 

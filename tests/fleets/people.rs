@@ -3,7 +3,7 @@
 use super::stage::{FLEET, FleetStage};
 use crossfade_domain::fleet::head::{RunOutcome, RunState};
 use crossfade_domain::fleet::service_run::ServiceState;
-use crossfade_domain::journal::Phase;
+use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_world::states::Status;
 use serde_json::json;
 
@@ -91,6 +91,32 @@ fn a_skipped_service_is_not_waited_for() {
 }
 
 #[test]
+fn what_comes_after_a_skipped_service_is_released_by_a_person_and_its_journal_says_so() {
+    let mut fleet = FleetStage::of_four(json!({"waveBake": "1m"}));
+    fleet.conduct();
+    fleet.minutes(2);
+    fleet.command_for("skip", "carts");
+    fleet.run();
+    assert_eq!(fleet.states(), "users migrated, carts skipped, prices migrated, orders blocked", "{}", fleet.told());
+    let release = json!({
+        "fleet": FLEET, "action": "skip", "service": "carts", "releaseDependants": true, "who": "ana",
+        "reason": "carts stays on Swarm",
+    });
+    fleet.start_fleet("release", release);
+    fleet.run();
+    assert_eq!(fleet.states(), "users migrated, carts skipped, prices migrated, orders migrated", "{}", fleet.told());
+    let events = fleet.events("orders");
+    let ignored = events.iter().find_map(|event| match &event.kind {
+        EventKind::Planned { after_ignored, .. } => after_ignored.clone(),
+        _ => None,
+    });
+    let ignored = ignored.unwrap();
+    assert!(ignored.contains("orders comes after carts, which has not migrated"), "{ignored}");
+    assert!(ignored.contains("fleet eks started orders all the same: carts is skipped"), "{ignored}");
+    assert!(ignored.contains("ana: carts stays on Swarm"), "{ignored}");
+}
+
+#[test]
 fn a_command_that_makes_no_sense_is_refused_in_words() {
     let mut fleet = FleetStage::of_four(json!({"waveBake": "1m"}));
     for (number, (input, why)) in [
@@ -98,6 +124,11 @@ fn a_command_that_makes_no_sense_is_refused_in_words() {
         (json!({"fleet": "ekss"}), "did you mean"),
         (json!({"fleet": FLEET, "action": "stop"}), "action: "),
         (json!({"fleet": FLEET, "drain": true, "action": "abort"}), "drain: only with action pause"),
+        (json!({"fleet": FLEET, "action": "skip", "service": "carts", "releaseDependants": true}), "reason: missing"),
+        (
+            json!({"fleet": FLEET, "action": "retry", "service": "carts", "releaseDependants": true}),
+            "only with action skip",
+        ),
         (json!({"flet": FLEET}), "flet: unknown field"),
     ]
     .into_iter()

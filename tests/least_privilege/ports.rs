@@ -4,7 +4,7 @@
 use crate::contract::samples;
 use crate::contract::sides::{STANDS_STILL, Served, TABLE};
 use crate::contract::{guard, new_group};
-use crossfade_actions::ports::{Executions, Fleets, Ledger, NewGroup, RollBackOrder, TargetZone};
+use crossfade_actions::ports::{Executions, Fleets, Ledger, MigrationOrder, NewGroup, RollBackOrder, TargetZone};
 use crossfade_aws::{Connections, Settings, connect_with};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::fleet::event::FleetEvent;
@@ -282,7 +282,7 @@ async fn executions(recorder: &mut Recorder, port: &Arc<dyn Executions>) {
     // Asked for by the command line alone, which has a person's rights.
     assert!(port.start_resumed(&samples::service("users"), &execution("migrate-service")).await.is_err());
     recorder.was("start_resumed");
-    assert!(port.start_migration("users-1", &samples::service("users"), None).await.is_err());
+    assert!(port.start_migration("users-1", &MigrationOrder::in_turn(&samples::service("users"))).await.is_err());
     recorder.was("start_migration");
     assert!(port.start_conductor("eks-2026", &execution("migrate-fleet")).await.is_err());
     recorder.was("start_conductor");

@@ -15,8 +15,8 @@ use super::timers::{Sleep, VirtualClock, at_once};
 use super::watch::{ALARMS, FIRINGS, METRICS};
 use super::wiring::{self, service, timeout_seconds};
 use crossfade_actions::ports::{
-    Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, Metrics, PortError, Ports, RollBackOrder,
-    Routes as _, Started,
+    Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, Metrics, MigrationOrder, PortError, Ports,
+    RollBackOrder, Routes as _, Started,
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard_alarm::NewAlarm;
@@ -427,13 +427,8 @@ impl Executions for SimulatedPorts {
         self.account.machines.migration_execution(name)
     }
 
-    async fn start_migration(
-        &self,
-        name: &str,
-        service: &ServiceName,
-        now: Option<&str>,
-    ) -> Result<Started, PortError> {
-        self.call("start_migration", name, || at_once(self.account.machines.start_migration(name, service, now))).await
+    async fn start_migration(&self, name: &str, order: &MigrationOrder) -> Result<Started, PortError> {
+        self.call("start_migration", name, || at_once(self.account.machines.start_migration(name, order))).await
     }
 
     async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {

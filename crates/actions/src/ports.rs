@@ -16,7 +16,7 @@ mod target_groups;
 
 pub use alarms::Alarms;
 pub use clock::Clock;
-pub use executions::{ExecutionStatus, Executions, RollBackOrder, Started, migration_input};
+pub use executions::{ExecutionStatus, Executions, MigrationOrder, RollBackOrder, Started};
 pub use fleets::{FleetWriteError, Fleets};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use metrics::Metrics;

@@ -5,7 +5,7 @@ use crate::clients::Later;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::SdkError;
 use aws_sdk_sfn::types::ExecutionStatus as SdkStatus;
-use crossfade_actions::ports::{ExecutionStatus, Executions, PortError, RollBackOrder, Started, migration_input};
+use crossfade_actions::ports::{ExecutionStatus, Executions, MigrationOrder, PortError, RollBackOrder, Started};
 use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 
@@ -61,16 +61,11 @@ impl Executions for StepFunctions {
         Some(format!("{}:{name}", machine.replace(":stateMachine:", ":execution:")))
     }
 
-    async fn start_migration(
-        &self,
-        name: &str,
-        service: &ServiceName,
-        now: Option<&str>,
-    ) -> Result<Started, PortError> {
+    async fn start_migration(&self, name: &str, order: &MigrationOrder) -> Result<Started, PortError> {
         let Some(machine) = &self.migrate_machine else {
             return Err(refused(START, name, "NotConfigured", "this function was given no machine that migrates"));
         };
-        self.start(machine, name, &migration_input(service, now)).await
+        self.start(machine, name, &order.input()).await
     }
 
     async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {

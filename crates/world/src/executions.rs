@@ -1,9 +1,7 @@
 //! The actions' port to Step Functions, on the world's engine.
 
 use crate::states::{RefusedCall, Status, StepFunctions};
-use crossfade_actions::ports::{
-    Clock, ExecutionStatus, Executions, PortError, RollBackOrder, Started, migration_input,
-};
+use crossfade_actions::ports::{Clock, ExecutionStatus, Executions, MigrationOrder, PortError, RollBackOrder, Started};
 use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,13 +66,8 @@ impl Executions for Machines {
         Some(format!("{}:{name}", machine.arn.replace(":stateMachine:", ":execution:")))
     }
 
-    async fn start_migration(
-        &self,
-        name: &str,
-        service: &ServiceName,
-        now: Option<&str>,
-    ) -> Result<Started, PortError> {
-        self.start(self.migrate_machine, name, migration_input(service, now))
+    async fn start_migration(&self, name: &str, order: &MigrationOrder) -> Result<Started, PortError> {
+        self.start(self.migrate_machine, name, order.input())
     }
 
     async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {

@@ -2,6 +2,7 @@ use super::PortError;
 use crossfade_domain::journal::Trigger;
 use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::policy::request::MOST_REASON;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -52,12 +53,40 @@ impl RollBackOrder {
     }
 }
 
-/// What `migrate-service` is started with by a fleet: `{"service": ...}`, and where windows and freezes are ignored
-/// `"now": true` with the reason.
-pub fn migration_input(service: &ServiceName, now: Option<&str>) -> Value {
-    match now {
-        None => json!({"service": service}),
-        Some(reason) => json!({"service": service, "now": true, "reason": reason}),
+/// A start of `migrate-service` by a fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationOrder {
+    /// The service.
+    pub service: ServiceName,
+    /// Whether it starts although a service that it comes after has not migrated.
+    pub ignore_after: bool,
+    /// Whether windows and freezes are ignored.
+    pub now: bool,
+    /// Who asks for that.
+    pub who: String,
+    /// Why, for the migration's journal, which takes 1,024 characters of it.
+    pub reason: String,
+}
+
+impl MigrationOrder {
+    /// A start in its turn, which needs no reason.
+    pub fn in_turn(service: &ServiceName) -> Self {
+        Self { service: service.clone(), ignore_after: false, now: false, who: String::new(), reason: String::new() }
+    }
+
+    /// As the machine reads it: `{"service": ..., "ignoreAfter"?, "now"?, "who"?, "reason"?}`. Who and why are only
+    /// there next to one of the others.
+    pub fn input(&self) -> Value {
+        let mut input = json!({"service": self.service});
+        for (field, _) in [("ignoreAfter", self.ignore_after), ("now", self.now)].iter().filter(|(_, given)| *given) {
+            input[field] = json!(true);
+        }
+        if self.ignore_after || self.now {
+            let short = |text: &str| text.chars().take(MOST_REASON).collect::<String>();
+            input["who"] = json!(short(&self.who));
+            input["reason"] = json!(short(&self.reason));
+        }
+        input
     }
 }
 
@@ -81,9 +110,8 @@ pub trait Executions: Send + Sync {
     /// was given no such machine.
     fn migration_execution(&self, name: &str) -> Option<String>;
 
-    /// Starts `migrate-service` under `name` with [`migration_input`], as with `start_roll_back`.
-    async fn start_migration(&self, name: &str, service: &ServiceName, now: Option<&str>)
-    -> Result<Started, PortError>;
+    /// Starts `migrate-service` under `name` with [`MigrationOrder::input`], as with `start_roll_back`.
+    async fn start_migration(&self, name: &str, order: &MigrationOrder) -> Result<Started, PortError>;
 
     /// Starts the execution of `migrate-fleet` whose ARN is given, under the name and on the machine that the ARN
     /// names, with the input `{"fleet": ...}`, as with `start_resumed`.

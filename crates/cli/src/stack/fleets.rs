@@ -63,8 +63,8 @@ impl Session {
                     )
                 }
                 None => format!(
-                    "which fleet? the stored policies are of {listed}\n  give its name, such as: crossfade fleet status \
-                     {}",
+                    "which fleet? the stored policies are of {listed}\n  give its name, such as: crossfade fleet \
+                     status {}",
                     known[0]
                 ),
             }));

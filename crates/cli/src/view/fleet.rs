@@ -16,6 +16,7 @@ use crossfade_domain::fleet::head::RunState;
 use crossfade_domain::fleet::outlook::headline;
 use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::gates::checks::seconds_between;
+use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;
 use rows::{Row, needs_a_person, rows};
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ pub fn render(reading: &FleetReading, columns: usize) -> String {
             troubled.iter().partition(|row| row.state == ServiceState::Blocked);
         lines.extend(table(&troubled, columns));
         lines.extend(blocked(&stuck, columns));
+        lines.extend(ways_past_skipped(reading).iter().flat_map(|way| filled(way, "  -> ", "     ", columns)));
         lines.extend(ways_on(reading, &troubled).iter().flat_map(|way| filled(way, "  -> ", "     ", columns)));
     }
     let moving: Vec<&Row> = others.into_iter().filter(|row| row.state.is_in_flight()).collect();
@@ -158,6 +160,24 @@ fn ways_on(reading: &FleetReading, rows: &[&Row]) -> Vec<String> {
         ways.push(format!("to go on without it: crossfade fleet skip SERVICE {fleet}"));
     }
     ways
+}
+
+/// For each skipped service that blocks others, the command that starts them without it.
+fn ways_past_skipped(reading: &FleetReading) -> Vec<String> {
+    let FleetReading { fleet, head, .. } = reading;
+    let is_blocked = |name| head.state_of(name) == ServiceState::Blocked;
+    let blocks = |skipped: &&ServiceName| {
+        let mut others = fleet.policy.services.iter();
+        others.any(|other| other.after.contains(skipped) && is_blocked(&other.name))
+    };
+    let way = |skipped: &ServiceName| {
+        let name = &fleet.name;
+        format!(
+            "to start what comes after {skipped}: crossfade fleet skip {skipped} {name} --release-dependants --reason \
+             TEXT"
+        )
+    };
+    head.those(|state| state == ServiceState::Skipped).filter(blocks).map(way).collect()
 }
 
 /// The rows of a section, each in one line, or in two where its reason does not fit beside it. A column in which every

@@ -31,6 +31,9 @@ pub enum FleetCommand {
     Skip {
         /// The service.
         service: ServiceName,
+        /// Whether those that come after it start without it, and are not blocked.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        release_dependants: bool,
     },
     /// Try a service again.
     Retry {
@@ -49,6 +52,17 @@ impl FleetCommand {
             Self::RollBackAll => "rollBackAll",
             Self::Skip { .. } => "skip",
             Self::Retry { .. } => "retry",
+        }
+    }
+
+    /// What is asked for, in words: the name, and what it is asked for.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Skip { service, release_dependants: true } => {
+                format!("skip {service} and start what comes after it")
+            }
+            Self::Skip { service, .. } | Self::Retry { service } => format!("{} {service}", self.name()),
+            _ => self.name().to_owned(),
         }
     }
 }
@@ -86,18 +100,22 @@ impl FleetHead {
                 Taken::Already(format!("{fleet} has stopped already; to go on: crossfade fleet resume {fleet}"))
             }
             (S::Running, FleetCommand::Resume { now: false }) => Taken::Already(format!("{fleet} is running")),
-            (_, FleetCommand::Skip { service }) => self.takes_skip(service),
+            (_, FleetCommand::Skip { service, release_dependants }) => self.takes_skip(service, *release_dependants),
             (_, FleetCommand::Retry { service }) => self.takes_retry(service),
             _ => Taken::Recorded,
         }
     }
 
-    fn takes_skip(&self, service: &ServiceName) -> Taken {
+    fn takes_skip(&self, service: &ServiceName, release: bool) -> Taken {
         if self.wave_of(service).is_none() {
             return self.unknown(service);
         }
         match self.state_of(service) {
-            ServiceState::Skipped => Taken::Already(format!("{service} is skipped already")),
+            ServiceState::Skipped if release && !self.releases_dependants_of(service) => Taken::Recorded,
+            ServiceState::Skipped => Taken::Already(format!(
+                "{service} is skipped already; to take it back in: crossfade fleet retry {service} {}",
+                self.fleet
+            )),
             state if state.has_migrated() => {
                 Taken::Refused(format!("{service} has migrated; to return it: crossfade rollback {service}"))
             }
@@ -184,9 +202,14 @@ impl FleetHead {
                 self.state = RunState::Returning;
                 self.reason = Some(asked);
             }
-            FleetCommand::Skip { service } => {
+            FleetCommand::Skip { service, release_dependants } => {
                 let skipped = self.service(service).turned(ServiceState::Skipped, at, asked);
+                let skipped = ServiceRun { releases_dependants: *release_dependants, ..skipped };
                 self.services.insert(service.clone(), skipped);
+                // Those that come after it may start now.
+                if *release_dependants && self.outcome == Some(RunOutcome::Incomplete) {
+                    self.begin_again();
+                }
             }
             FleetCommand::Retry { service } => {
                 let before = self.service(service);
@@ -197,12 +220,17 @@ impl FleetHead {
                     ServiceRun { execution: None, hold: Hold::None, size: None, ..state }
                 };
                 self.services.insert(service.clone(), again);
-                // A run that is over goes on with what is to be tried again.
-                if self.state == RunState::Over {
-                    self.state = RunState::Running;
-                    self.reason = None;
-                }
+                self.begin_again();
             }
+        }
+    }
+
+    /// A run that is over goes on with what is to be tried again.
+    fn begin_again(&mut self) {
+        if self.state == RunState::Over {
+            self.state = RunState::Running;
+            self.reason = None;
+            self.outcome = None;
         }
     }
 }

@@ -61,6 +61,8 @@ pub enum Order {
         service: ServiceName,
         /// The execution's name.
         execution: String,
+        /// The skipped services that it comes after and starts without.
+        without: Vec<ServiceName>,
     },
     /// Pause a migration.
     Hold(ServiceName),

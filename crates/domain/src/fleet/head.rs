@@ -109,6 +109,16 @@ impl FleetHead {
         self.services.get(name).map_or(ServiceState::Waiting, |service| service.state)
     }
 
+    /// Whether those that come after a service start without it: a person has skipped it and asked for that.
+    pub fn releases_dependants_of(&self, name: &ServiceName) -> bool {
+        self.services.get(name).is_some_and(|run| run.state == ServiceState::Skipped && run.releases_dependants)
+    }
+
+    /// Whether those that come after a service can move.
+    pub fn admits_dependants_of(&self, name: &ServiceName) -> bool {
+        self.state_of(name).admits_dependants() || self.releases_dependants_of(name)
+    }
+
     /// Every service of the run, in the order of its waves.
     pub fn names(&self) -> impl Iterator<Item = &ServiceName> {
         self.waves.iter().flat_map(|wave| &wave.services)

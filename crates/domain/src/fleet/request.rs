@@ -6,7 +6,7 @@ use crate::policy::problem::Problems;
 use crate::policy::reader::{Object, Place, Reader};
 use serde_json::Value;
 
-const FIELDS: [&str; 7] = ["fleet", "action", "drain", "now", "service", "reason", "who"];
+const FIELDS: [&str; 8] = ["fleet", "action", "drain", "now", "service", "releaseDependants", "reason", "who"];
 
 /// What is asked of a fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub struct FleetRequest {
 
 /// Decodes `{"fleet": "eks-2026"}`, with an optional `"action"`: `start` (as if left out), `pause` (with `"drain":
 /// true` what moves goes on to its end), `resume`, `abort`, `rollBackAll`, `skip` and `retry` (both with a
-/// `"service"`). With `"now": true`, `start` and `resume` ignore windows and freezes, and need a `"reason"`.
+/// `"service"`). With `"releaseDependants": true` and a `"reason"`, those that come after a skipped service start
+/// without it. With `"now": true`, `start` and `resume` ignore windows and freezes, and need a `"reason"`.
 ///
 /// # Errors
 /// Every problem of the document, each with its path.
@@ -40,7 +41,7 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<FleetRequest> {
     let what = "the fleet's name";
     let fleet = reader.required(&object, "fleet", what).and_then(|place| reader.text(&place, what));
     let mut flag = |name: &str| object.get(name).map_or(Some(false), |place| reader.flag(&place));
-    let (drain, now) = (flag("drain"), flag("now"));
+    let (drain, now, release) = (flag("drain"), flag("now"), flag("releaseDependants"));
     let mut text =
         |name: &'static str, what| object.get(name).map_or(Some(None), |place| reader.text(&place, what).map(Some));
     let reason = text("reason", "why, in words");
@@ -52,13 +53,17 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<FleetRequest> {
         None => Some("start"),
         Some(place) => reader.word(&place, &ACTIONS),
     };
-    let (drain, now, reason, service, action) = (drain?, now?, reason?, service?, action?);
+    let (drain, now, release, reason, service, action) = (drain?, now?, release?, reason?, service?, action?);
     alone(reader, &object, "drain", drain, action == "pause", "pause");
     alone(reader, &object, "now", now, matches!(action, "start" | "resume"), "start or resume");
+    alone(reader, &object, "releaseDependants", release, action == "skip", "skip");
     let for_a_service = matches!(action, "skip" | "retry");
     alone(reader, &object, "service", service.is_some(), for_a_service, "skip or retry");
     if now && reason.is_none() {
         reader.note(object.path_of("reason"), "missing: expected why windows and freezes are ignored");
+    }
+    if release && reason.is_none() {
+        reader.note(object.path_of("reason"), "missing: expected why those that come after it start without it");
     }
     if for_a_service && service.is_none() {
         reader.note(object.path_of("service"), format!("missing: expected the service to {action}"));
@@ -69,7 +74,7 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<FleetRequest> {
         ("resume", _) => Some(FleetCommand::Resume { now }),
         ("abort", _) => Some(FleetCommand::Abort),
         ("rollBackAll", _) => Some(FleetCommand::RollBackAll),
-        ("skip", Some(service)) => Some(FleetCommand::Skip { service }),
+        ("skip", Some(service)) => Some(FleetCommand::Skip { service, release_dependants: release }),
         ("retry", Some(service)) => Some(FleetCommand::Retry { service }),
         _ => None,
     };

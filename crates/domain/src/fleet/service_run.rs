@@ -171,6 +171,9 @@ pub struct ServiceRun {
     /// Whether it was asked to return, and its rollback did not begin.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unreturned: bool,
+    /// Whether those that come after it start without it: a person has skipped it and asked for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub releases_dependants: bool,
     /// Whether the fleet holds it.
     #[serde(default, skip_serializing_if = "Hold::is_none")]
     pub hold: Hold,
@@ -193,6 +196,7 @@ impl ServiceRun {
             failed_at: None,
             pardoned: false,
             unreturned: false,
+            releases_dependants: false,
             hold: Hold::None,
             size: None,
         }
@@ -208,6 +212,15 @@ impl ServiceRun {
             _ => self.failed_at,
         };
         let pardoned = self.pardoned && failed_at.is_some() && !fails_anew;
-        Self { state, since, reason: Some(reason.into()), failed_at, pardoned, unreturned: false, ..self.clone() }
+        Self {
+            state,
+            since,
+            reason: Some(reason.into()),
+            failed_at,
+            pardoned,
+            unreturned: false,
+            releases_dependants: false,
+            ..self.clone()
+        }
     }
 }

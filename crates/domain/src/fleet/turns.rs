@@ -40,12 +40,12 @@ fn plans(fleet: &FleetHead) -> bool {
 }
 
 /// The services whose turn it is: those of the present wave and of the waves before it that wait, and come after none
-/// that has not migrated.
+/// that has not migrated, unless a person has released them.
 pub(super) fn candidates<'a>(policy: &'a FleetPolicy, fleet: &'a FleetHead) -> impl Iterator<Item = &'a ServiceName> {
     let place = usize::try_from(fleet.wave).unwrap_or(usize::MAX);
     fleet.waves.iter().take(place.saturating_add(1)).flat_map(|wave| &wave.services).filter(move |name| {
         fleet.state_of(name) == ServiceState::Waiting
-            && after(policy, name).iter().all(|before| fleet.state_of(before).admits_dependants())
+            && after(policy, name).iter().all(|before| fleet.admits_dependants_of(before))
     })
 }
 

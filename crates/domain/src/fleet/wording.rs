@@ -18,7 +18,7 @@ fn line(event: &FleetEvent) -> Option<String> {
         FleetEvent::Conducted { execution, why } => {
             format!("execution {} conducts from now on: {why}", execution.rsplit(':').next().unwrap_or_default())
         }
-        FleetEvent::Commanded { command, who } => format!("{} by {who}", command.name()),
+        FleetEvent::Commanded { command, who } => format!("{} by {who}", command.in_words()),
         FleetEvent::Service { service, now } => {
             let reason = now.reason.as_deref().filter(|reason| !reason.is_empty());
             match (now.state, reason) {

@@ -2,7 +2,7 @@
 
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::operator::commands::{Command, command};
-use crate::ports::{Ports, RollBackOrder, Started};
+use crate::ports::{MigrationOrder, Ports, RollBackOrder, Started};
 use crate::reads::deadline::within;
 use crate::reads::journal::head_of;
 use crossfade_domain::fleet::decide::Order;
@@ -26,15 +26,31 @@ pub(super) async fn carry_out(ports: &Ports, fleet: &FleetHead, orders: &[Order]
 
 async fn carry(ports: &Ports, fleet: &FleetHead, order: &Order) -> Result<(), ActionError> {
     match order {
-        Order::Start { service, execution } => {
-            let now = fleet.windows_ignored.then(|| in_the_name_of(fleet));
-            let started = ports.executions.start_migration(execution, service, now.as_deref()).await;
+        Order::Start { service, execution, without } => {
+            let started = ports.executions.start_migration(execution, &start_of(fleet, service, without)).await;
             started.doing(|| format!("starting the migration of {service}"))?;
             Ok(())
         }
         Order::Hold(service) => tell(ports, fleet, service, Command::Pause).await,
         Order::Release(service) => tell(ports, fleet, service, Command::Continue).await,
         Order::Return(service) => return_it(ports, fleet, service).await,
+    }
+}
+
+/// The start of a service, with why it may ignore windows, or the skipped services that it comes after.
+fn start_of(fleet: &FleetHead, service: &ServiceName, without: &[ServiceName]) -> MigrationOrder {
+    let skipped = |name: &ServiceName| {
+        let why = fleet.service(name).reason.unwrap_or_default();
+        format!("{name} is skipped, and what comes after it starts without it ({why})")
+    };
+    let windows = || fleet.reason.clone().unwrap_or_else(|| "the run ignores windows and freezes".to_owned());
+    let why: Vec<String> = without.iter().map(skipped).chain(fleet.windows_ignored.then(windows)).collect();
+    MigrationOrder {
+        ignore_after: !without.is_empty(),
+        now: fleet.windows_ignored,
+        who: format!("fleet {}", fleet.fleet),
+        reason: why.join("; "),
+        service: service.clone(),
     }
 }
 

@@ -68,16 +68,21 @@ pub(super) struct ResumeArguments {
 
 /// Take a service out of a fleet's run.
 ///
-/// Its wave does not wait for it any more. Services that come after it are blocked.
-/// A service that moves is not skipped: roll it back first.
+/// Its wave does not wait for it any more. Services that come after it are blocked,
+/// unless --release-dependants lets them start without it; that can be said later
+/// too. A service that moves is not skipped: roll it back first.
 ///
-/// Example:
+/// Examples:
 ///   crossfade fleet skip orders eks-2026 --reason "its owner is away"
+///   crossfade fleet skip orders eks-2026 --release-dependants --reason "INC-7"
 ///
 /// Exit codes: 0 skipped; 2 refused; 6 the fleet does not show it yet; 8 no access.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct SkipArguments {
+    /// Start what comes after it without it; needs a reason.
+    #[arg(long, requires = "reason")]
+    release_dependants: bool,
     #[command(flatten)]
     pub(super) one: OneArguments,
 }
@@ -153,18 +158,26 @@ pub(super) async fn skip(
 ) -> Result<ExitCode, Failure> {
     let OneArguments { service, fleet, why, .. } = &arguments.one;
     let fleet = session.fleet(fleet.as_deref()).await?;
-    let what = json!({"action": "skip", "service": service});
+    let mut what = json!({"action": "skip", "service": service});
+    if arguments.release_dependants {
+        what["releaseDependants"] = json!(true);
+    }
     let taken = Order::send(session, &fleet, "skip", what, why).await?.taken(console).await?;
+    let name = &fleet.name;
     let behind = behind(&fleet, service);
-    let blocked = if behind.is_empty() {
+    let others = if behind.is_empty() {
         "no other service comes after it".to_owned()
+    } else if arguments.release_dependants {
+        format!("what comes after it starts in its turn, without it: {}", some_of(&behind))
     } else {
-        format!("blocked without it: {}", some_of(&behind))
+        format!(
+            "blocked without it: {} (`crossfade fleet skip {service} {name} --release-dependants --reason TEXT` starts \
+             them)",
+            some_of(&behind)
+        )
     };
-    let then = format!(
-        "goes on without {service}; {blocked}; `crossfade fleet retry {service} {}` takes it back in",
-        fleet.name
-    );
+    let then =
+        format!("goes on without {service}; {others}; `crossfade fleet retry {service} {name}` takes it back in");
     print("skip", &fleet, &taken, &then, session, console)
 }
 

@@ -25,7 +25,12 @@ impl Look<'_> {
             (ServiceState::Waiting, Some(reason)) => self.turn(name, ServiceState::Blocked, reason),
             (ServiceState::Blocked, None) => {
                 let waiting = ServiceRun { size: None, ..self.fleet.service(name) };
-                let reason = "what it comes after is on its way";
+                let released = after(self.policy, name).iter().any(|before| self.fleet.releases_dependants_of(before));
+                let reason = if released {
+                    "it was released from what it comes after"
+                } else {
+                    "what it comes after is on its way"
+                };
                 self.set(name, waiting.turned(ServiceState::Waiting, self.now, reason));
             }
             _ => {}
@@ -38,10 +43,12 @@ impl Look<'_> {
         let state = self.fleet.state_of(before);
         match self.fleet.wave_of(before) {
             None => Some(format!("it comes after {before}, which is no service of this run")),
+            Some(_) if self.fleet.releases_dependants_of(before) => None,
             // True for as long as it is blocked, whatever becomes of the other meanwhile.
             Some(_) if state.has_migrated() && state.blocks_dependants() => {
                 Some(format!("it comes after {before}, whose alarm fired after it had migrated"))
             }
+            Some(_) if state == ServiceState::Skipped => Some(format!("it comes after {before}, which is skipped")),
             Some(_) if state.blocks_dependants() => Some(format!("it comes after {before}, which has not migrated")),
             Some(place) if Some(place) > self.fleet.wave_of(name) && place > self.fleet.wave => {
                 Some(format!("it comes after {before}, which is of a later wave"))

@@ -2,6 +2,7 @@
 
 use super::{Look, Order};
 use crate::fleet::service_run::{Hold, ServiceState};
+use crate::fleet::turns::after;
 use crate::journal::Phase;
 
 impl Look<'_> {
@@ -14,7 +15,10 @@ impl Look<'_> {
             match service.state {
                 ServiceState::Starting if service.since == self.now => {
                     if let Some(execution) = service.execution.clone() {
-                        orders.push(Order::Start { service: name.clone(), execution });
+                        let before = after(self.policy, name).iter();
+                        let without = before.filter(|before| self.fleet.releases_dependants_of(before));
+                        let without = without.cloned().collect();
+                        orders.push(Order::Start { service: name.clone(), execution, without });
                     }
                 }
                 ServiceState::Moving if service.hold == Hold::Asked => orders.push(Order::Hold(name.clone())),

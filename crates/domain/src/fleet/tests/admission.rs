@@ -147,6 +147,6 @@ fn early_waves_give_the_new_cluster_no_more_than_its_share() {
     );
     run.migrates("a");
     run.migrates("b");
-    run.command(crate::fleet::command::FleetCommand::Skip { service: name("c") });
+    run.command(super::fixture::skip("c"));
     assert_eq!(run.starts(), ["d"], "the limit is over");
 }

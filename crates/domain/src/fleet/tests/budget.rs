@@ -81,7 +81,7 @@ fn a_refusal_a_skip_a_blocked_service_and_a_persons_abort_never_count() {
     run.untraced("b", Untraced::Stopped("me".into()));
     run.untraced("c", Untraced::Refused("locked".into()));
     run.look();
-    run.command(FleetCommand::Skip { service: super::fixture::name("a") });
+    run.command(super::fixture::skip("a"));
     run.look();
     let states = ["a", "b", "c", "d"].map(|name| run.state(name));
     assert_eq!(states, [S::Skipped, S::Aborted, S::Refused, S::Blocked]);

@@ -1,4 +1,4 @@
-use super::fixture::{Run, name, policy};
+use super::fixture::{Run, name, policy, skip};
 use crate::fleet::command::{FleetCommand as C, Taken};
 use crate::fleet::head::{RunOutcome, RunState as R};
 use crate::fleet::service_run::ServiceState as S;
@@ -48,8 +48,8 @@ fn each_command_is_taken_in_each_state_of_a_run_or_says_why_not() {
         (C::Resume { now: true }, [T, T, T, T, X, X, X]),
         (C::Abort, [T, T, T, T, A, A, X]),
         (C::RollBackAll, [T, T, T, T, T, A, T]),
-        (C::Skip { service: name("a") }, [T, T, T, T, T, T, T]),
-        (C::Skip { service: name("z") }, [X, X, X, X, X, X, X]),
+        (skip("a"), [T, T, T, T, T, T, T]),
+        (skip("z"), [X, X, X, X, X, X, X]),
         (C::Retry { service: name("z") }, [X, X, X, X, X, X, X]),
     ] {
         let mut run = Run::new(policy(&[("a", &[])]));
@@ -64,7 +64,7 @@ fn each_command_is_taken_in_each_state_of_a_run_or_says_why_not() {
 #[test]
 fn skip_and_retry_are_taken_in_each_state_of_a_service_or_say_why_not() {
     use Brief::{Already as A, Recorded as T, Refused as X};
-    for (state, skip, retry) in [
+    for (state, skipped, retried) in [
         (S::Waiting, T, A),
         (S::Starting, X, A),
         (S::Moving, X, A),
@@ -83,8 +83,8 @@ fn skip_and_retry_are_taken_in_each_state_of_a_service_or_say_why_not() {
         let mut run = Run::new(policy(&[("a", &[])]));
         let service = run.service("a").turned(state, run.now, "test");
         run.head.services.insert(name("a"), service);
-        assert_eq!(brief(&run.head.takes(&C::Skip { service: name("a") })), skip, "skip of one that is {state:?}");
-        assert_eq!(brief(&run.head.takes(&C::Retry { service: name("a") })), retry, "retry of one that is {state:?}");
+        assert_eq!(brief(&run.head.takes(&skip("a"))), skipped, "skip of one that is {state:?}");
+        assert_eq!(brief(&run.head.takes(&C::Retry { service: name("a") })), retried, "retry of one that is {state:?}");
     }
 }
 
@@ -98,8 +98,8 @@ fn what_is_not_taken_names_the_command_to_type_next() {
         (C::Pause { drain: true }, &[A, X]),
         (C::Abort, &[A, X]),
         (C::RollBackAll, &[A]),
-        (C::Skip { service: one() }, &[X]),
-        (C::Skip { service: name("z") }, &[X]),
+        (skip("orders"), &[X]),
+        (skip("z"), &[X]),
         (C::Retry { service: one() }, &[X]),
         (C::Retry { service: name("z") }, &[X]),
         (C::Resume { now: false }, &[X]),
@@ -125,7 +125,7 @@ fn what_is_not_taken_names_the_command_to_type_next() {
 #[test]
 fn a_service_that_the_run_does_not_have_is_answered_with_the_nearest_name() {
     let run = Run::new(policy(&[("orders", &[]), ("users", &[])]));
-    for command in [C::Skip { service: name("odrers") }, C::Retry { service: name("odrers") }] {
+    for command in [skip("odrers"), C::Retry { service: name("odrers") }] {
         let Taken::Refused(why) = run.head.takes(&command) else { panic!("{command:?} is taken") };
         assert!(why.contains("no service of run 1 of eks-2026 (did you mean \"orders\"?)"), "{why}");
         assert!(why.contains("crossfade fleet status eks-2026"), "{why}");

@@ -48,6 +48,10 @@ pub(crate) fn size(routes: u32) -> Size {
     Size { routes, groups: BTreeMap::new() }
 }
 
+pub(crate) fn skip(service: &str) -> FleetCommand {
+    FleetCommand::Skip { service: name(service), release_dependants: false }
+}
+
 /// A run, what it sees, and the time.
 pub(crate) struct Run {
     pub(crate) policy: FleetPolicy,
@@ -103,7 +107,7 @@ impl Run {
         for _ in 0..3 {
             let orders = self.look().orders;
             for order in orders {
-                if let Order::Start { service, execution } = order {
+                if let Order::Start { service, execution, .. } = order {
                     started.push(service.as_str().to_owned());
                     self.begin(service.as_str(), &execution);
                 }

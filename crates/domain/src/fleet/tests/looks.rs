@@ -1,4 +1,4 @@
-use super::fixture::{Run, name, policy};
+use super::fixture::{Run, name, policy, skip};
 use crate::fleet::command::FleetCommand as C;
 use crate::fleet::decide::Order;
 use crate::fleet::head::{RunOutcome, RunState as R};
@@ -192,4 +192,33 @@ fn a_rollback_that_halts_is_not_asked_for_again() {
     }
     let decision = run.look();
     assert_eq!((decision.orders, decision.outlook.step), (vec![], FleetStep::Aborted));
+}
+
+#[test]
+fn what_comes_after_a_skipped_service_starts_only_once_a_person_has_released_it() {
+    let mut run = Run::new(policy(&[("a", &[]), ("b", &["a"]), ("c", &["b"])]));
+    run.command(skip("a"));
+    assert_eq!(run.starts(), Vec::<String>::new());
+    run.is(R::Over);
+    assert_eq!((run.state("b"), run.state("c")), (S::Blocked, S::Blocked));
+    assert_eq!(run.service("b").reason.unwrap(), "it comes after a, which is skipped");
+    run.command(C::Skip { service: name("a"), release_dependants: true });
+    run.is(R::Running);
+    let order = loop {
+        if let Some(order) = run.look().orders.into_iter().next() {
+            break order;
+        }
+    };
+    let execution = run.service("b").execution.unwrap();
+    assert_eq!(order, Order::Start { service: name("b"), execution: execution.clone(), without: vec![name("a")] });
+    run.begin("b", &execution);
+    run.look();
+    run.migrates("b");
+    assert_eq!(run.starts(), ["c"], "it comes after b, which has migrated, and needs no release");
+    run.migrates("c");
+    run.look();
+    assert_eq!(run.head.outcome, Some(RunOutcome::Incomplete), "a skipped service has not migrated");
+    // Taken back in, it holds up those that come after it again.
+    run.command(C::Retry { service: name("a") });
+    assert!(!run.head.releases_dependants_of(&name("a")));
 }

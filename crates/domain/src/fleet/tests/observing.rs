@@ -65,7 +65,11 @@ fn an_outcome_from_before_the_run_is_never_one_of_it() {
         run.rolls_back("a", trigger);
         let orders = run.look().orders;
         let execution = run.head.execution_name(&name("a"), 1);
-        assert_eq!(orders, [Order::Start { service: name("a"), execution: execution.clone() }], "{trigger:?}");
+        assert_eq!(
+            orders,
+            [Order::Start { service: name("a"), execution: execution.clone(), without: vec![] }],
+            "{trigger:?}"
+        );
         assert_eq!((run.look().orders, run.state("a")), (vec![], S::Starting), "{trigger:?}");
         run.begin("a", &execution);
         run.look();

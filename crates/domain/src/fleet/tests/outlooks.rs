@@ -1,4 +1,4 @@
-use super::fixture::{Run, at, name, policy};
+use super::fixture::{Run, at, policy, skip};
 use crate::fleet::command::FleetCommand as C;
 use crate::fleet::outlook::FleetStep;
 use crate::fleet::service_run::ServiceState as S;
@@ -109,7 +109,7 @@ fn the_sentence_says_how_far_it_is_and_what_to_type() {
 #[test]
 fn each_end_has_its_step() {
     let mut run = run();
-    run.command(C::Skip { service: name("a") });
+    run.command(skip("a"));
     assert_eq!(run.look().outlook.step, FleetStep::Incomplete);
     let mut run = self::run();
     run.command(C::Abort);

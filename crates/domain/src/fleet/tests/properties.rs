@@ -74,7 +74,7 @@ fn live(policy: FleetPolicy, before: &[u8], chances: &[Chance]) -> World {
                 2..=4 => C::Resume { now: false },
                 5 => C::Abort,
                 6 => C::RollBackAll,
-                7 => C::Skip { service: pick(*which) },
+                7 => C::Skip { service: pick(*which), release_dependants: which % 2 == 0 },
                 _ => C::Retry { service: pick(*which) },
             }),
             Chance::Happens(which, what) => world.happens(&pick(*which), *what),

@@ -122,7 +122,7 @@ impl World {
             return;
         }
         match &command {
-            FleetCommand::Skip { service } | FleetCommand::Retry { service } => {
+            FleetCommand::Skip { service, .. } | FleetCommand::Retry { service } => {
                 let skips = matches!(command, FleetCommand::Skip { .. });
                 let at_rest = self.phase(service).is_none_or(Phase::is_over);
                 if !self.touched.insert(service.clone()) || (skips && !at_rest) {

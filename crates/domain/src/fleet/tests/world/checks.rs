@@ -51,10 +51,10 @@ impl World {
     pub(super) fn check_starts(&self, orders: &[Order]) {
         let head = &self.run.head;
         let mut starts = orders.iter().filter_map(|order| match order {
-            Order::Start { service, .. } => Some(service),
+            Order::Start { service, without, .. } => Some((service, without)),
             _ => None,
         });
-        if let Some(first) = starts.clone().next() {
+        if let Some((first, _)) = starts.clone().next() {
             assert!(self.may_start, "{first} starts after a stop or a pause that no one has ended");
             let moves = |name: &&ServiceName| {
                 let over = |phase: Phase| phase.is_over() || phase == Phase::Halted;
@@ -65,7 +65,11 @@ impl World {
         }
         let policy =
             |name: &ServiceName| self.run.policy.services.iter().find(|service| service.name == *name).unwrap();
-        let early = starts.find(|name| policy(name).after.iter().any(|of| self.phase(of) != Some(Phase::Migrated)));
+        let early = starts.find(|(name, without)| {
+            let waited_for = policy(name).after.iter().filter(|of| !without.contains(of));
+            waited_for.into_iter().any(|of| self.phase(of) != Some(Phase::Migrated))
+                || without.iter().any(|of| head.state_of(of) != ServiceState::Skipped)
+        });
         assert_eq!(early, None, "starts before what it comes after");
     }
 
