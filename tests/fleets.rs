@@ -6,6 +6,7 @@ mod every_look;
 mod figures;
 mod long_freeze;
 mod people;
+mod planning;
 mod scenarios;
 mod shared_alarms;
 mod stage;

@@ -10,6 +10,7 @@ mod ledger;
 mod metrics;
 mod routes;
 mod rules;
+mod shared_reads;
 mod survey;
 mod tagging;
 mod target_groups;

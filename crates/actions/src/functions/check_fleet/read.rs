@@ -136,6 +136,7 @@ async fn service_alarms(
 
 /// The plans of services whose turn it is, without their locks, and the room on their load balancers.
 async fn plans(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead, seen: &mut Seen) -> Result<(), ActionError> {
+    let ports = &ports.sharing_reads();
     let wanted = to_plan(policy, fleet);
     let planned: Vec<(ServiceName, Planned)> = futures::stream::iter(wanted)
         .map(|service| async move {

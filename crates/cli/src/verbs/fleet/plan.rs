@@ -114,9 +114,10 @@ async fn answers(
 ) -> Result<Vec<(ServiceName, Cursor)>, Failure> {
     let count = policy.services.len();
     console.say(&format!("planning {count} services of {}, {PLANS_AT_A_TIME} at a time", policy.fleet));
+    let ports = &session.ports.sharing_reads();
     let one = |service: &ServicePolicy| {
         let request = PlanRequest { policy: Some(service.clone()), ..PlanRequest::dry_run(&service.name) };
-        async move { (request.service.clone(), plan_service(&session.ports, &request, "crossfade fleet plan").await) }
+        async move { (request.service.clone(), plan_service(ports, &request, "crossfade fleet plan").await) }
     };
     let mut plans = futures::stream::iter(policy.services.iter().map(one)).buffered(PLANS_AT_A_TIME);
     let mut answers = Vec::with_capacity(count);
