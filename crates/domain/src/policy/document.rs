@@ -9,6 +9,7 @@
 //! `{service}` in an alarm's name is the service's name.
 
 mod after;
+mod calendars;
 mod calling;
 mod duration;
 mod gates;

@@ -1,6 +1,7 @@
 //! When traffic may be raised: `windows: { timeZone: Europe/Madrid, open: [{ days: Mon-Thu, from: "09:30", to: "16:00"
 //! }] }`.
 
+use super::calendars;
 use super::duration::written;
 use crate::policy::problem::did_you_mean;
 use crate::policy::reader::{Place, Reader, wrong};
@@ -35,16 +36,14 @@ pub(super) fn windows(reader: &mut Reader, place: &Place<'_>) -> Option<Windows>
         .and_then(|place| time_zone(reader, &place));
     let open = object.get("open").and_then(|place| all(reader, &place, "a list of open hours", open_hours));
     let freeze = object.get("freeze").and_then(|place| all(reader, &place, "a list of freezes", freeze));
-    if let Some(place) = object.get("calendars") {
-        reader.note(&place.path, "not supported yet: leave it out, and name the dates under freeze");
-    }
+    let calendars = object.get("calendars").and_then(|place| calendars::calendars(reader, &place));
     let fit = object.get("fit").and_then(|place| reader.word(&place, &FIT));
     let on_close = object.get("onClose").and_then(|place| reader.word(&place, &ON_CLOSE));
     (reader.count() == before).then_some(Windows {
         time_zone: time_zone?,
         open: open.unwrap_or_default(),
         freeze: freeze.unwrap_or_default(),
-        calendars: Vec::new(),
+        calendars: calendars.unwrap_or_default(),
         fit: fit.unwrap_or_default(),
         on_close: on_close.unwrap_or_default(),
     })
@@ -220,7 +219,7 @@ pub(super) fn schema() -> Value {
                     "properties": { "from": moment, "to": moment, "why": { "type": "string", "minLength": 1 } },
                 },
             },
-            "calendars": { "not": {}, "description": "Not supported yet." },
+            "calendars": calendars::schema(),
             "fit": {
                 "enum": FIT.map(|(word, _)| word), "default": "bake",
                 "description": "bake: the bake of a step ends inside the window; start: the shift is inside it.",
@@ -255,6 +254,8 @@ mod tests {
         assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
     }
 
+    const CALENDAR_ARN: &str = "arn:aws:ssm:eu-west-1:123456789012:document/change-freeze";
+
     fn stored(windows: &Windows) -> Value {
         serde_json::to_value(windows).unwrap()
     }
@@ -273,6 +274,7 @@ mod tests {
                 { "from": "2026-12-18", "to": "2027-01-07", "why": "year end" },
                 { "from": "2026-11-27T18:00", "to": "2026-11-28 06:30:00" },
             ],
+            "calendars": ["change-freeze", CALENDAR_ARN],
             "fit": "start", "onClose": "rollBack",
         }));
         assert_eq!(
@@ -289,6 +291,7 @@ mod tests {
                     { "from": "2026-12-18T00:00:00", "to": "2027-01-08T00:00:00", "why": "year end" },
                     { "from": "2026-11-27T18:00:00", "to": "2026-11-28T06:30:00" },
                 ],
+                "calendars": ["change-freeze", CALENDAR_ARN],
                 "fit": "start", "onClose": "rollBack",
             })
         );
@@ -350,7 +353,7 @@ mod tests {
                  2026-12-18T18:00",
                 "windows.freeze[2].to: \"0026-01-01\": expected a date such as 2026-12-18, or a time such as \
                  2026-12-18T18:00, in local time",
-                "windows.calendars: not supported yet: leave it out, and name the dates under freeze",
+                "windows.calendars: \"change-freeze\": expected a list of change calendars such as [change-freeze]",
                 "windows.fit: \"bakes\": expected one of bake, start (did you mean \"bake\"?)",
                 "windows.onClose: \"rollback\": expected one of hold, rollBack (did you mean \"rollBack\"?)",
             ],
