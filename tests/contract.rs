@@ -4,6 +4,7 @@
 
 mod alarm_tags;
 mod alarms;
+mod calendars;
 mod executions;
 mod fleets;
 mod free_routes;

@@ -25,8 +25,9 @@ use std::sync::LazyLock;
 
 /// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A
 /// rehearsal with the built binaries holds those of its own policy to the roles again.
-const ELSEWHERE: [(&str, &[&str], &str); 16] = [
+const ELSEWHERE: [(&str, &[&str], &str); 17] = [
     ("check-fleet", &["alarm_tags", "firings"], "tests/stories/guarding.rs, tests/fleets/stopping.rs"),
+    ("check-fleet", &["calendar"], "tests/fleets/windows.rs: the windows of a fleet name a calendar"),
     ("check-fleet", &["status of a migration"], "tests/fleets/every_call.rs: a start whose answer is lost"),
     ("sweep-migrations", &["status of a rollback"], "tests/stories/abandoned.rs: a rollback whose execution died"),
     ("create-target-group", &["add_tags", "remove_tags"], "tests/stories/alarm_events.rs: a group that is adopted"),

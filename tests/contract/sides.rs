@@ -4,11 +4,13 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use crossfade_actions::ports::{
-    Alarms, ExecutionStatus, Executions, Fleets, Ledger, Metrics, Routes, Rules, Survey, Tagging, TargetGroups,
+    Alarms, ChangeCalendars, ExecutionStatus, Executions, Fleets, Ledger, Metrics, Routes, Rules, Survey, Tagging,
+    TargetGroups,
 };
 use crossfade_aws::{Settings, connect_with};
 use crossfade_rehearsal::clock::{Work, WorldClock};
 use crossfade_rehearsal::endpoints::aws_service::AwsService;
+use crossfade_rehearsal::endpoints::change_calendars::ChangeCalendarsApi;
 use crossfade_rehearsal::endpoints::cloudwatch::CloudWatchApi;
 use crossfade_rehearsal::endpoints::elbv2::Elbv2Api;
 use crossfade_rehearsal::endpoints::front_door::{Call, CallFault, CallObserver, DynamoDb, FrontDoor};
@@ -72,6 +74,7 @@ pub(crate) struct Open {
     pub(crate) tagging: Arc<dyn Tagging>,
     pub(crate) alarms: Arc<dyn Alarms>,
     pub(crate) metrics: Arc<dyn Metrics>,
+    pub(crate) calendars: Arc<dyn ChangeCalendars>,
     served: Option<Served>,
 }
 
@@ -97,6 +100,7 @@ impl Side {
                     tagging: connections.tagging,
                     alarms: connections.alarms,
                     metrics: connections.metrics,
+                    calendars: connections.calendars,
                     served: Some(served),
                 }
             }
@@ -108,6 +112,7 @@ impl Side {
                 tagging: world.clone(),
                 alarms: world.clone(),
                 metrics: world.clone(),
+                calendars: world.clone(),
                 served: None,
             },
         }
@@ -250,7 +255,10 @@ impl Served {
     /// The same, and these services.
     pub(crate) async fn of_with(world: &World, mut services: Vec<(&'static str, Arc<dyn AwsService>)>) -> Self {
         let clock = WorldClock::starting_at(world.now(), STANDS_STILL);
-        let (elbv2, cloudwatch) = world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone()));
+        let (elbv2, cloudwatch, calendars) =
+            world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone(), state.calendars.clone()));
+        let calendars = ChangeCalendarsApi::new(Arc::new(Mutex::new(calendars)), clock.clone());
+        services.push(("ssm", Arc::new(calendars)));
         let elbv2 = Elbv2Api::new(Arc::new(Mutex::new(elbv2)), clock.clone());
         let cloudwatch = CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock);
         services.push(("elasticloadbalancing", Arc::new(elbv2)));

@@ -4,6 +4,7 @@ use super::stage::{FLEET, FleetStage};
 use crossfade_domain::fleet::head::RunState;
 use crossfade_domain::journal::Phase;
 use crossfade_world::states::Status;
+use jiff::SignedDuration;
 use serde_json::json;
 
 /// Four services. Every run begins on a Monday at 03:00 UTC, which is 04:00 in Madrid.
@@ -100,4 +101,26 @@ fn invariant_16_a_closed_window_stops_no_abort() {
     fleet.run();
     assert_eq!((fleet.fleet().state, fleet.phase("users")), (RunState::Over, Some(Phase::RolledBack)));
     assert!(fleet.is_at_baseline("users"));
+}
+
+#[test]
+fn invariant_16_a_fleet_waits_for_a_calendar_and_for_one_that_cannot_be_read() {
+    let mut fleet = FleetStage::of_four(json!({"waveBake": "1m"}));
+    fleet.policy["windows"] = json!({"timeZone": "UTC", "calendars": ["change-freeze"]});
+    fleet.apply();
+    let conductor = fleet.conduct();
+    fleet.minutes(2 * 60);
+    assert_eq!(fleet.migrations(), 0, "{}", fleet.told());
+    let last = fleet.visits("Check fleet").last().unwrap().reason().to_owned();
+    assert!(last.contains("calendar change-freeze could not be read: "), "{last}");
+    let opens = fleet.world.now() + SignedDuration::from_hours(3);
+    fleet.world.with(|state| state.calendars.put_calendar("change-freeze", &[(state.now, opens)]));
+    fleet.run();
+    assert_eq!(fleet.ended(&conductor).0, Status::Succeeded, "{}", fleet.told());
+    let began = fleet.began("users").unwrap();
+    assert!(began >= opens && began.duration_since(opens).as_secs() < 60, "{began}");
+    let looks = fleet.visits("Check fleet").len();
+    let by_the_conductor = fleet.calls.numbers_by("check-fleet");
+    let reads = fleet.calls.numbers_of("calendar").into_iter().filter(|read| by_the_conductor.contains(read)).count();
+    assert!(reads <= looks, "{reads} reads in {looks} looks: one calendar of four services");
 }

@@ -47,7 +47,7 @@ struct Answer {
 }
 
 /// The calls of ports whose answers are changed.
-const CALLS: [&str; 28] = [
+const CALLS: [&str; 29] = [
     "load_balancers",
     "listeners",
     "routes",
@@ -66,6 +66,7 @@ const CALLS: [&str; 28] = [
     "alarms",
     "firings",
     "metric_data",
+    "calendar",
     "status",
     "describe",
     "last_answer",
@@ -103,6 +104,8 @@ async fn record(wire: &Arc<Wire>) -> (Vec<(&'static str, Vec<Answer>)>, Asked, C
     serve_requests(&world, &users);
     world.add_alarm("users-5xx");
     world.fire_alarm("users-5xx");
+    let closed = [(world.now(), world.now() + SignedDuration::from_hours(1))];
+    world.with(|state| state.calendars.put_calendar("change-freeze", &closed));
     let (orchestrator, execution) = executed(&world).await;
     let states: Arc<dyn AwsService> = Arc::new(StepFunctionsApi::new(orchestrator.executions()));
     let served = Served::of_with(&world, vec![("states", states)]).await;
@@ -234,8 +237,19 @@ impl Asked {
 
     /// Asks through the ports; the error is its chain.
     async fn ask(&self, to: &Connections, call: &str) -> Result<(), String> {
-        let Connections { routes, rules, survey, target_groups, tagging, alarms, metrics, executions, ledger, fleets } =
-            to;
+        let Connections {
+            routes,
+            rules,
+            survey,
+            target_groups,
+            tagging,
+            alarms,
+            metrics,
+            calendars,
+            executions,
+            ledger,
+            fleets,
+        } = to;
         let group = self.group.as_str().to_owned();
         let names = ["users-5xx".to_owned()];
         let users = service("users");
@@ -268,6 +282,7 @@ impl Asked {
                 let until = "2026-11-02T03:05:00Z".parse().expect("it is a time");
                 said(metrics.data(&asked, until - SignedDuration::from_mins(5), until).await)
             }
+            "calendar" => said(calendars.calendar("change-freeze").await),
             "status" => said(executions.status(&self.execution).await),
             "describe" => said(self.machines.describe(&self.execution).await),
             "last_answer" => said(self.machines.last_answer(&self.execution).await),

@@ -14,6 +14,7 @@ use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_domain::rollback::way_back;
 use crossfade_domain::routing::drift::describe;
 use crossfade_domain::routing::route_edit::at_step;
+use crossfade_domain::windows::Calendars;
 use jiff::Timestamp;
 use rand::seq::IndexedRandom as _;
 use serde::de::DeserializeOwned;
@@ -75,6 +76,7 @@ fn used(head: &Head, plan: &Plan) {
     }
     let unread = || Err("not read".to_owned());
     let inputs = SliceInputs {
+        calendars: Calendars::default(),
         checks: 0,
         now,
         plan,

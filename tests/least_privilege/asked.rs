@@ -215,6 +215,8 @@ pub(super) fn by_integrations() -> Vec<Asked> {
     ] {
         asks(action, "*".to_owned(), "`watch` shows what is live");
     }
+    let calendar = format!("arn:aws:ssm:{REGION}:{ACCOUNT}:document/change-freeze");
+    asks("ssm:GetCalendarState", calendar, "`watch` shows what a step waits for");
     all.extend(fleet);
     all
 }

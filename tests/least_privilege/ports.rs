@@ -20,10 +20,12 @@ use crossfade_domain::plan::{Plan, Revision};
 use crossfade_rehearsal::clock::WorldClock;
 use crossfade_rehearsal::endpoints::access::{AccessLog, IamAccess};
 use crossfade_rehearsal::endpoints::aws_service::AwsService;
+use crossfade_rehearsal::endpoints::change_calendars::ChangeCalendarsApi;
 use crossfade_rehearsal::endpoints::cloudwatch::CloudWatchApi;
 use crossfade_rehearsal::endpoints::elbv2::Elbv2Api;
 use crossfade_rehearsal::endpoints::front_door::NoFaults;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
+use crossfade_world::calendars::ChangeCalendars;
 use crossfade_world::world::{ServiceOnBalancer, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -66,11 +68,15 @@ async fn ask() -> Verbs {
     world.add_alarm("users-5xx");
     let clock = WorldClock::starting_at(world.now(), STANDS_STILL);
     let (elbv2, cloudwatch) = world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone()));
+    let mut calendars = ChangeCalendars::default();
+    calendars.put_calendar("change-freeze", &[]);
+    let calendars = ChangeCalendarsApi::new(Arc::new(Mutex::new(calendars)), clock.clone());
     let elbv2 = Arc::new(Mutex::new(elbv2));
     let log = Arc::new(AccessLog::around(Arc::new(NoFaults), elbv2.clone()));
     let services: Vec<(&'static str, Arc<dyn AwsService>)> = vec![
         ("elasticloadbalancing", Arc::new(Elbv2Api::new(elbv2, clock.clone()))),
         ("monitoring", Arc::new(CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock))),
+        ("ssm", Arc::new(calendars)),
     ];
     let served = Served::start_observed(services, log.clone(), Arc::default()).await;
     // Creates the table.
@@ -192,6 +198,8 @@ async fn watching(recorder: &mut Recorder, ports: &Connections, users: &ServiceO
     };
     ports.metrics.data(&[query], samples::at(-600), samples::at(0)).await.unwrap();
     recorder.was("metric_data");
+    ports.calendars.calendar("change-freeze").await.unwrap();
+    recorder.was("calendar");
 }
 
 async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {

@@ -236,6 +236,7 @@ impl Account {
             tagging: self.world.clone(),
             alarms: self.world.clone(),
             metrics: self.world.clone(),
+            calendars: self.world.clone(),
             ledger: self.ledger.clone(),
             fleets: self.ledger.clone(),
             executions: self.machines.clone(),

@@ -130,8 +130,14 @@ impl SimulatedRun {
         if let Some((from, to)) = scenario.frozen {
             let at = |seconds| Timestamp::from_second((now + SignedDuration::from_secs(seconds)).as_second()).unwrap();
             let local = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
-            let freeze = json!({"from": local(at(from)), "to": local(at(to))});
-            policy["windows"] = json!({"timeZone": "UTC", "fit": "start", "freeze": [freeze]});
+            policy["windows"] = if scenario.by_calendar {
+                let closed = [(at(from), at(to))];
+                self.account.world.with(|state| state.calendars.put_calendar("change-freeze", &closed));
+                json!({"timeZone": "UTC", "fit": "start", "calendars": ["change-freeze"]})
+            } else {
+                let freeze = json!({"from": local(at(from)), "to": local(at(to))});
+                json!({"timeZone": "UTC", "fit": "start", "freeze": [freeze]})
+            };
             frozen = Some((at(from), at(to)));
         }
         policy["judge"] = json!(scenario.judge != Judge::Off);

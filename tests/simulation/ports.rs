@@ -15,8 +15,8 @@ use super::timers::{Sleep, VirtualClock, at_once};
 use super::watch::{ALARMS, FIRINGS, METRICS};
 use super::wiring::{self, service, timeout_seconds};
 use crossfade_actions::ports::{
-    Alarms, ExecutionStatus, Executions, Ledger as _, LedgerError, Metrics, MigrationOrder, PortError, Ports,
-    RollBackOrder, Routes as _, Started,
+    Alarms, ChangeCalendars, ExecutionStatus, Executions, Ledger as _, LedgerError, Metrics, MigrationOrder, PortError,
+    Ports, RollBackOrder, Routes as _, Started,
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard_alarm::NewAlarm;
@@ -27,6 +27,7 @@ use crossfade_domain::load_balancer::group::Tags;
 use crossfade_domain::load_balancer::metric_query::{DataPoints, MetricQuery};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::ServiceName;
+use crossfade_domain::windows::CalendarState;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -69,6 +70,7 @@ pub(crate) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
         tagging: ports.clone(),
         alarms: ports.clone(),
         metrics: ports.clone(),
+        calendars: ports.clone(),
         ledger: ports.clone(),
         fleets: ports.clone(),
         executions: ports,
@@ -404,6 +406,13 @@ impl Metrics for SimulatedPorts {
             Err(_) if self.broken(Breakage::UnreadableMetricsAreQuiet) => Ok(vec![DataPoints::new(); queries.len()]),
             answer => answer,
         }
+    }
+}
+
+#[async_trait::async_trait]
+impl ChangeCalendars for SimulatedPorts {
+    async fn calendar(&self, name: &str) -> Result<CalendarState, PortError> {
+        self.call("calendar", name, || at_once(self.account.world.calendar(name))).await
     }
 }
 

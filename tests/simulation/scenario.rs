@@ -169,6 +169,8 @@ pub(super) struct Scenario {
     pub(super) holds_a_month: bool,
     /// A freeze of the policy, in seconds from the start.
     pub(super) frozen: Option<(i64, i64)>,
+    /// Whether a change calendar freezes it, and not the policy itself.
+    pub(super) by_calendar: bool,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -205,6 +207,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         judge: Judge::Off,
         holds_a_month: false,
         frozen: None,
+        by_calendar: false,
         about: 13,
     }
 }
@@ -486,6 +489,7 @@ fn with_windows() -> Vec<Scenario> {
     ];
     vec![
         frozen(-60, "frozen-at-the-start", O::Migrated, vec![]),
+        Scenario { by_calendar: true, ..over("calendar-closes-and-opens", O::Migrated, vec![]) },
         over("freeze-begins-and-ends", O::Migrated, vec![]),
         over("held-in-a-freeze", O::Migrated, held),
         over("alarm-in-a-freeze", O::RolledBack, vec![in_the_freeze(Act::FireAlarm(LATENCY))]),

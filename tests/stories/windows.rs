@@ -1,7 +1,7 @@
 //! Windows and freezes: what raises traffic waits for them, and nothing else does.
 
 use super::stage::{Stage, users};
-use crate::simulation::at_once;
+use crate::simulation::{PortFault, at_once};
 use crossfade_actions::operator::commands::{Command, command};
 use crossfade_domain::gates::checks::MOST_CHECKS;
 use crossfade_domain::journal::cursor::NextStep;
@@ -184,4 +184,154 @@ fn a_window_that_closes_before_the_attach_holds_the_first_change() {
     assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
     let attached = shifted_at(&stage, 0).duration_since(now);
     assert!(attached >= opens_in, "attached {attached:#} after the start");
+}
+
+const CALENDAR: &str = "change-freeze";
+
+fn calendar() -> Value {
+    json!({ "timeZone": "UTC", "fit": "start", "calendars": [CALENDAR] })
+}
+
+/// Closes the calendar from so many seconds after now on, and returns when it opens.
+fn close(stage: &Stage, after_seconds: i64, lasting: SignedDuration) -> Timestamp {
+    let from = stage.world.now() + SignedDuration::from_secs(after_seconds);
+    stage.world.with(|state| state.calendars.put_calendar(CALENDAR, &[(from, from + lasting)]));
+    from + lasting
+}
+
+#[test]
+fn invariant_16_a_calendar_holds_a_shift_until_it_opens_and_max_hold_does_not_count() {
+    let (mut stage, _) = Stage::with_users();
+    let opens = close(&stage, IN_THE_FIRST_BAKE, DAY);
+    stage.migrate(with(&calendar(), &json!({ "maxHold": "1h" })));
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    let late = shifted_at(&stage, 2).duration_since(opens);
+    assert!(late >= SignedDuration::ZERO && late < SignedDuration::from_mins(1), "{late:#} after the opening");
+    let reasons = closed_reasons(&stage);
+    assert!(
+        reasons.len() == 1
+            && reasons[0].contains("; window: closed until ")
+            && reasons[0].contains(" UTC (calendar change-freeze)"),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn invariant_16_someone_who_closes_a_calendar_stops_a_migration_that_is_under_way() {
+    let (mut stage, _) = Stage::with_users();
+    close(&stage, 0, SignedDuration::ZERO);
+    stage.before_checks(|check, world, _| {
+        let forever = (world.now(), Timestamp::MAX);
+        match check {
+            1 => world.with(|state| state.calendars.put_calendar(CALENDAR, &[forever])),
+            9 => world.with(|state| state.calendars.put_calendar(CALENDAR, &[])),
+            _ => {}
+        }
+    });
+    let began = stage.world.now();
+    stage.migrate(with(&calendar(), &json!({})));
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    // A calendar that announces no opening is looked at every quarter of an hour.
+    let took = shifted_at(&stage, 2).duration_since(began);
+    assert!(took > SignedDuration::from_mins(75) && took < SignedDuration::from_mins(120), "{took:#}");
+}
+
+#[test]
+fn invariant_6_a_closed_or_unreadable_calendar_stops_no_rollback() {
+    let spoil: [fn(&Stage); 4] = [
+        |stage| _ = close(stage, IN_THE_FIRST_BAKE, DAY),
+        |stage| stage.world.with(|state| state.calendars.put_document(CALENDAR)),
+        |stage| stage.calls.always("calendar", PortFault::Denied),
+        |stage| stage.calls.always("calendar", PortFault::Hangs),
+    ];
+    for (case, spoil) in spoil.into_iter().enumerate() {
+        for event_is_lost in [false, true] {
+            let (mut stage, _) = Stage::with_users();
+            close(&stage, 0, SignedDuration::ZERO);
+            if event_is_lost {
+                stage.lose_alarm_events();
+            }
+            // The first bake has begun: until then the calendar has to be open.
+            stage.start("first", with(&calendar(), &json!({})));
+            stage.run_for(SignedDuration::from_secs(90));
+            spoil(&stage);
+            stage.world.fire_alarm("users-5xx");
+            let fired = stage.world.now();
+            stage.run();
+            stage.assert_at_rest("users");
+            let head = stage.head("users");
+            assert_eq!(head.phase, Phase::RolledBack, "case {case}\n{}", stage.told());
+            let took = head.rollback.unwrap().returned_at.unwrap().duration_since(fired);
+            assert!(took < SignedDuration::from_mins(2), "case {case}: {took:#}");
+            let reads = stage.calls.numbers_of("calendar");
+            for function in ["roll-back", "react-to-alarm", "sweep-migrations"] {
+                let by = stage.calls.numbers_by(function);
+                assert!(by.iter().all(|number| !reads.contains(number)), "{function} reads a calendar");
+            }
+        }
+    }
+}
+
+#[test]
+fn on_close_roll_back_acts_on_a_closed_calendar_and_not_on_an_unreadable_one() {
+    for (fault, ends) in [(None, Phase::RolledBack), (Some(PortFault::Throttled), Phase::Migrated)] {
+        let (mut stage, _) = Stage::with_users();
+        close(&stage, 0, SignedDuration::ZERO);
+        stage.before_checks(move |check, world, calls| match (check, fault) {
+            (2, None) => {
+                world.with(|state| state.calendars.put_calendar(CALENDAR, &[(state.now, Timestamp::MAX)]));
+            }
+            (2, Some(fault)) => calls.always("calendar", fault),
+            (6, _) => calls.clear(),
+            _ => {}
+        });
+        let mut windows = calendar();
+        windows["onClose"] = json!("rollBack");
+        stage.migrate(with(&windows, &json!({})));
+        assert_eq!(stage.head("users").phase, ends, "{}", stage.told());
+    }
+}
+
+#[test]
+fn invariant_16_a_start_waits_while_its_calendar_cannot_be_read_and_says_what_to_do() {
+    let (mut stage, _) = Stage::with_users();
+    let execution = stage.start("first", with(&calendar(), &json!({})));
+    stage.run_for(SignedDuration::from_hours(2));
+    assert!(stage.heads().is_empty() && stage.ledger.snapshot().held().count() == 0, "{}", stage.told());
+    let reason = stage.visits("Plan migration").last().unwrap().reason().to_owned();
+    let missing = "calendar change-freeze could not be read: GetCalendarState: change-freeze does not exist; create it \
+                   in this region, or take it out of windows.calendars";
+    assert!(reason.contains(missing), "{reason}");
+    let created = stage.world.now();
+    close(&stage, 0, SignedDuration::ZERO);
+    stage.run();
+    assert_eq!(stage.ended(&execution), (Status::Succeeded, String::new()), "{}", stage.told());
+    assert!(stage.head("users").since.duration_since(created) <= SignedDuration::from_mins(15));
+}
+
+#[test]
+fn each_look_reads_each_calendar_once_and_only_where_the_policy_names_one() {
+    let (mut stage, _) = Stage::with_users();
+    let (windows, _) = freeze(&stage, -600, SignedDuration::from_mins(1));
+    stage.migrate(with(&windows, &json!({})));
+    assert_eq!(stage.calls.numbers_of("calendar").len(), 0);
+
+    let (mut stage, _) = Stage::with_users();
+    let now = json!({ "now": true, "reason": "agreed" });
+    let mut input = with(&calendar(), &json!({}));
+    input.as_object_mut().unwrap().extend(now.as_object().unwrap().clone());
+    stage.migrate(input);
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    assert_eq!(stage.calls.numbers_of("calendar").len(), 0, "an operator has overridden the windows");
+
+    let (mut stage, _) = Stage::with_users();
+    for name in [CALENDAR, "another"] {
+        stage.world.with(|state| state.calendars.put_calendar(name, &[]));
+    }
+    let windows = json!({ "timeZone": "UTC", "calendars": [CALENDAR, "another"] });
+    stage.migrate(with(&windows, &json!({})));
+    assert_eq!(stage.head("users").phase, Phase::Migrated, "{}", stage.told());
+    // A start, the attach and two shifts, and each check.
+    let looks = 1 + 3 + stage.visits("Check alarms").len();
+    assert_eq!(stage.calls.numbers_of("calendar").len(), 2 * looks, "{}", stage.told());
 }

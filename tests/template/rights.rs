@@ -268,6 +268,7 @@ fn continuous_integration_may_start_watch_and_abort_and_nothing_else() {
         "elasticloadbalancing:DescribeListeners",
         "elasticloadbalancing:DescribeRules",
         "elasticloadbalancing:DescribeTargetHealth",
+        "ssm:GetCalendarState",
         "states:DescribeExecution",
         "states:GetExecutionHistory",
         "states:ListExecutions",

@@ -3,6 +3,7 @@
 //! `crates/aws` answers through the SDK, `crates/world` directly; one contract suite runs against both.
 
 mod alarms;
+mod change_calendars;
 mod clock;
 mod executions;
 mod fleets;
@@ -16,6 +17,7 @@ mod tagging;
 mod target_groups;
 
 pub use alarms::Alarms;
+pub use change_calendars::ChangeCalendars;
 pub use clock::Clock;
 pub use executions::{ExecutionStatus, Executions, MigrationOrder, RollBackOrder, Started};
 pub use fleets::{FleetWriteError, Fleets};
@@ -48,6 +50,8 @@ pub struct Ports {
     pub alarms: Arc<dyn Alarms>,
     /// Metrics of load balancers.
     pub metrics: Arc<dyn Metrics>,
+    /// Change calendars of Systems Manager.
+    pub calendars: Arc<dyn ChangeCalendars>,
     /// The table.
     pub ledger: Arc<dyn Ledger>,
     /// The table's part for fleets.

@@ -1,6 +1,7 @@
 //! Reads of the world that decisions are made from, and the deadline that they share.
 
 pub(crate) mod alarms;
+pub(crate) mod calendars;
 pub(crate) mod comparison;
 pub(crate) mod deadline;
 pub(crate) mod health;

@@ -59,6 +59,7 @@ const DENIED: &[&str] = &[
 
 const NOT_FOUND: &[&str] = &[
     "ExecutionDoesNotExist",
+    "InvalidDocument",
     "ListenerNotFound",
     "LoadBalancerNotFound",
     "ResourceNotFound",

@@ -74,6 +74,15 @@ pub(crate) fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config)
 }
 
+/// Its reads have ten seconds in all, and what cannot be read is read again at the next look.
+pub(crate) fn ssm(config: &SdkConfig) -> aws_sdk_ssm::Client {
+    let config = aws_sdk_ssm::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(TABLE_ATTEMPTS))
+        .timeout_config(patience(3, 9))
+        .build();
+    aws_sdk_ssm::Client::from_conf(config)
+}
+
 pub(crate) fn step_functions(config: &SdkConfig) -> aws_sdk_sfn::Client {
     let config = aws_sdk_sfn::config::Builder::from(config)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))

@@ -1,9 +1,10 @@
-//! The ports on `ELBv2`, CloudWatch, `DynamoDB` and Step Functions.
+//! The ports on `ELBv2`, CloudWatch, Systems Manager, `DynamoDB` and Step Functions.
 //!
 //! **Invariant:** this is the only crate that names an `aws_sdk_*`, and its only SDK type in a signature is the
 //! `SdkConfig` that a caller may pass.
 
 mod alarms;
+mod calendars;
 mod classify;
 mod clients;
 mod driven;
@@ -25,7 +26,8 @@ pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, sign_in};
 use aws_config::SdkConfig;
 use clients::later;
 use crossfade_actions::ports::{
-    Alarms, Clock, Executions, Fleets, Ledger, Metrics, Ports, Routes, Rules, Survey, Tagging, TargetGroups,
+    Alarms, ChangeCalendars, Clock, Executions, Fleets, Ledger, Metrics, Ports, Routes, Rules, Survey, Tagging,
+    TargetGroups,
 };
 use std::sync::Arc;
 
@@ -59,6 +61,8 @@ pub struct Connections {
     pub alarms: Arc<dyn Alarms>,
     /// The metrics of load balancers.
     pub metrics: Arc<dyn Metrics>,
+    /// Change calendars of Systems Manager.
+    pub calendars: Arc<dyn ChangeCalendars>,
     /// The table.
     pub ledger: Arc<dyn Ledger>,
     /// The table's part for fleets.
@@ -70,7 +74,19 @@ pub struct Connections {
 impl Connections {
     /// The ports of an action.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Ports {
-        let Self { routes, rules, survey, target_groups, tagging, alarms, metrics, ledger, fleets, executions } = self;
+        let Self {
+            routes,
+            rules,
+            survey,
+            target_groups,
+            tagging,
+            alarms,
+            metrics,
+            calendars,
+            ledger,
+            fleets,
+            executions,
+        } = self;
         Ports {
             routes,
             rules,
@@ -79,6 +95,7 @@ impl Connections {
             tagging,
             alarms,
             metrics,
+            calendars,
             ledger,
             fleets,
             executions,
@@ -116,6 +133,7 @@ pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
         tagging: elb,
         alarms: Arc::new(alarms::CloudWatch::new(cloudwatch(), settings.stack.clone())),
         metrics: Arc::new(metrics::MetricData::new(cloudwatch())),
+        calendars: Arc::new(calendars::SsmCalendars::new(later(config, clients::ssm))),
         ledger: table.clone(),
         fleets: table,
         executions: Arc::new(executions::StepFunctions::new(

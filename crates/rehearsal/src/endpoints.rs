@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod aws_service;
+pub mod change_calendars;
 pub mod cloudwatch;
 pub mod elbv2;
 pub mod front_door;

@@ -1,6 +1,9 @@
-//! AWS's rules once: ELBv2, CloudWatch, the table, the States Language engine and events; pure and synchronous.
+//! AWS's rules once: ELBv2, CloudWatch, change calendars, the table, the States Language engine and events.
+//!
+//! Pure and synchronous.
 
 pub mod aws_error;
+pub mod calendars;
 pub mod cloudwatch;
 pub mod cold;
 pub mod elbv2;

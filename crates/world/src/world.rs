@@ -3,6 +3,7 @@
 //! It answers the actions' ports directly, without HTTP; `crates/rehearsal` serves the same rules over HTTP.
 
 mod alarms;
+mod calendars;
 mod clock;
 mod convert;
 mod fixtures;
@@ -14,6 +15,7 @@ mod rules;
 pub use fixtures::ServiceOnBalancer;
 
 use crate::aws_error::AwsError;
+use crate::calendars::ChangeCalendars;
 use crate::cloudwatch::CloudWatch;
 use crate::elbv2::{Elbv2, ProbeOutcome};
 use crossfade_actions::ports::PortError;
@@ -37,6 +39,8 @@ pub struct WorldState {
     pub elbv2: Elbv2,
     /// Metrics and alarms.
     pub cloudwatch: CloudWatch,
+    /// Change calendars.
+    pub calendars: ChangeCalendars,
     /// Alarm changes as `EventBridge` events, not yet taken.
     pub events: Vec<Value>,
     /// The targets' answers to health checks, by group; 200 by default.
@@ -51,6 +55,7 @@ impl World {
                 now,
                 elbv2: Elbv2::new(seed),
                 cloudwatch: CloudWatch::default(),
+                calendars: ChangeCalendars::default(),
                 events: Vec::new(),
                 probe_answers: BTreeMap::new(),
             }),

@@ -6,6 +6,7 @@ use crate::migration::ownership::owned;
 use crate::payload::StepInput;
 use crate::ports::Ports;
 use crate::reads::alarms::alarms_since;
+use crate::reads::calendars::calendars_of;
 use crate::reads::comparison::compare;
 use crate::reads::deadline::Deadline;
 use crate::reads::health::health;
@@ -56,19 +57,21 @@ async fn check(ports: &Ports, migration: &mut Migration, input: &StepInput) -> R
     let old: Vec<&TargetGroupArn> = plan.groups.iter().map(|group| &group.old).collect();
     let new: Vec<&TargetGroupArn> = head.new_groups.values().collect();
     let names = plan.alarms();
-    let (alarms, new_side, old_side, drift, strays, judge) = futures::join!(
+    let (alarms, new_side, old_side, drift, strays, judge, calendars) = futures::join!(
         deadline.limit(alarms_since(ports, &names, head.since)),
         deadline.limit(side(ports, &new)),
         deadline.limit(side(ports, &old)),
         deadline.limit(drift(ports, migration)),
         strays(ports, migration),
         deadline.limit(compare(ports, head, plan)),
+        calendars_of(ports, &plan.policy, head),
     );
     // The time after the reads, because they count as part of the bake.
     let now = ports.clock.now();
     let (asked, answers) = (input.asked.as_ref(), input.answers.as_ref());
     let inputs = SliceInputs {
         checks: input.checks,
+        calendars,
         plan,
         head,
         alarms,

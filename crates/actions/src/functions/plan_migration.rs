@@ -101,7 +101,7 @@ async fn plan_within(
         return Ok(migrated);
     }
 
-    if let Some(waits) = window::waits(ports, request, &policy) {
+    if let Some(waits) = window::waits(ports, request, &policy).await {
         return Ok(waits);
     }
 

@@ -6,6 +6,7 @@ use crate::migration::hooks::{after_shift, answered, before_first_shift};
 use crate::migration::ownership::owned;
 use crate::payload::StepInput;
 use crate::ports::Ports;
+use crate::reads::calendars::calendars_of;
 use crate::reads::health::{NewSide, new_side, too_few_old};
 use crate::routes::list;
 use crate::routes::raise::{Raise, Raised};
@@ -184,8 +185,9 @@ async fn outside_windows(
     if head.intended_step == Some(step) {
         return Ok(None);
     }
+    let calendars = calendars_of(ports, &plan.policy, head).await;
     let now = ports.clock.now();
-    let Some(closed) = window::closed(plan, head, step, now) else { return Ok(None) };
+    let Some(closed) = window::closed(plan, head, &calendars, step, now) else { return Ok(None) };
     let exposed = head.verified_step.is_some_and(|verified| verified > 0);
     let waiting = Waiting { now, exposed, checks: input.checks };
     let wait = window::closed_wait_seconds(&plan.policy, waiting, closed.until);

@@ -1,9 +1,12 @@
 //! Reads what an operator is shown of a migration: its routes, targets and alarms as they are now. It changes nothing.
 //! A part that cannot be read is an error next to the parts that can.
 
+pub use crate::reads::calendars::calendars;
+
 use crate::error::ActionError;
 use crate::ports::Ports;
 use crate::reads::alarms::alarms;
+use crate::reads::calendars::calendars_of;
 use crate::reads::deadline::Deadline;
 use crate::reads::health::health;
 use crate::reads::journal::plan_of;
@@ -18,6 +21,7 @@ use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::routing::drift::{describe, drifted};
 use crossfade_domain::routing::stray::{StrayRoute, on_the_old_side};
+use crossfade_domain::windows::Calendars;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -33,6 +37,8 @@ pub struct Observation {
     pub targets: Result<Vec<TargetsSeen>, String>,
     /// The policy's alarms that exist.
     pub alarms: Result<Vec<Alarm>, String>,
+    /// The calendars of the policy's windows, while a step waits for them.
+    pub calendars: Calendars,
 }
 
 /// A route as it is now.
@@ -75,6 +81,10 @@ pub async fn observe(ports: &Ports, head: &Head, plan: &Plan) -> Observation {
         routes: routes(ports, head, plan).await.map_err(as_text),
         targets: targets(ports, head, plan).await.map_err(as_text),
         alarms: alarms(ports, &plan.policy.alarms).await.map_err(as_text),
+        calendars: match head.phase {
+            Phase::Moving => calendars_of(ports, &plan.policy, head).await,
+            _ => Calendars::default(),
+        },
     }
 }
 

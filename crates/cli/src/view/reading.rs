@@ -112,7 +112,8 @@ fn window_of_next_step(reading: &Reading, left_seconds: u32) -> Option<String> {
     let next = reading.head.verified_step? + 1;
     reading.plan.step(next)?;
     let due = reading.now + SignedDuration::from_secs(i64::from(left_seconds));
-    closed(&reading.plan, &reading.head, next, due).map(|closed| closed.why)
+    let calendars = &reading.observation.as_ref()?.calendars;
+    closed(&reading.plan, &reading.head, calendars, next, due).map(|closed| closed.why)
 }
 
 /// Says when a hold ends by itself.

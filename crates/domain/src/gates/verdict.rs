@@ -36,6 +36,7 @@ use crate::policy::service_policy::{ScheduleStep, ServicePolicy};
 use crate::routing::drift::Drift;
 use crate::routing::stray::StrayRoute;
 use crate::weight::Weight;
+use crate::windows::Calendars;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -63,6 +64,8 @@ pub struct SliceInputs<'a> {
     pub outside: Option<OutsideAnswers>,
     /// The comparison; none before the first traffic and where the policy wants none.
     pub judge: Option<Result<JudgeReading, String>>,
+    /// The calendars of the policy's windows; none where nothing asks for them.
+    pub calendars: Calendars,
     /// The checks that the execution has made before this one.
     pub checks: u32,
 }
@@ -87,7 +90,8 @@ pub struct SliceVerdict {
 /// Combines the opinions of the gates.
 pub fn verdict(inputs: &SliceInputs<'_>) -> SliceVerdict {
     let verdict = decide(inputs);
-    let wait_seconds = window::until_closing(inputs.plan, inputs.head, inputs.now, verdict.wait_seconds);
+    let (plan, head, calendars) = (inputs.plan, inputs.head, &inputs.calendars);
+    let wait_seconds = window::until_closing(plan, head, calendars, inputs.now, verdict.wait_seconds);
     SliceVerdict { wait_seconds, ..verdict }
 }
 
@@ -188,7 +192,7 @@ fn opinions(inputs: &SliceInputs<'_>) -> Vec<Opinion> {
     opinions.extend(judge(inputs));
     let begun = inputs.head.intended_step.is_some();
     opinions.extend(inputs.outside.iter().flatten().map(|(name, said)| outside_opinion(name, said, begun)));
-    opinions.extend(window::window_opinion(inputs.plan, inputs.head, inputs.now));
+    opinions.extend(window::window_opinion(inputs.plan, inputs.head, &inputs.calendars, inputs.now));
     opinions
 }
 
@@ -318,7 +322,7 @@ fn bake(inputs: &SliceInputs<'_>, opinions: &[Opinion]) -> SliceVerdict {
     }
     let next = plan.step(number + 1);
     if next.is_some()
-        && let Some(closed) = window::closed(plan, head, number + 1, inputs.now)
+        && let Some(closed) = window::closed(plan, head, &inputs.calendars, number + 1, inputs.now)
     {
         let wait = window::closed_wait_seconds(&plan.policy, waiting(inputs), closed.until);
         let reason = format!("{baked}; window: {}", closed.why);

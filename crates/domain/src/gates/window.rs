@@ -41,44 +41,42 @@ pub fn windows_of<'a>(policy: &'a ServicePolicy, head: &Head) -> Option<&'a Wind
 }
 
 /// Why a step must not be taken now, and when it may be. None if it may. Attaching, step 0, has no bake.
-pub fn closed(plan: &Plan, head: &Head, step: u32, now: Timestamp) -> Option<Closed> {
+pub fn closed(plan: &Plan, head: &Head, calendars: &Calendars, step: u32, now: Timestamp) -> Option<Closed> {
     let bake_seconds = plan.step(step).map_or(0, |step| step.bake_seconds);
-    windows_of(&plan.policy, head)?.fits(&Calendars::default(), now, bake_seconds).err()
+    windows_of(&plan.policy, head)?.fits(calendars, now, bake_seconds).err()
 }
 
 /// Why a migration must not start now, and when it may. None if it may. The bake of its first step has to fit, or it
 /// would hold its locks until the next window.
-pub fn closed_to_a_start(policy: &ServicePolicy, now: Timestamp) -> Option<Closed> {
+pub fn closed_to_a_start(policy: &ServicePolicy, calendars: &Calendars, now: Timestamp) -> Option<Closed> {
     let bake_seconds = policy.schedule.steps.first().map_or(0, |step| step.bake_seconds);
-    policy.windows.as_ref()?.fits(&Calendars::default(), now, bake_seconds).err()
+    policy.windows.as_ref()?.fits(calendars, now, bake_seconds).err()
 }
 
 /// The gate's own vote: to roll back, where the policy says so, a migration over which a window has closed. At the last
-/// step nothing is left to raise, so it finishes.
-pub fn window_opinion(plan: &Plan, head: &Head, now: Timestamp) -> Option<Opinion> {
+/// step nothing is left to raise, so it finishes. A calendar that cannot be read is closed to what raises traffic, but
+/// moves none itself.
+pub fn window_opinion(plan: &Plan, head: &Head, calendars: &Calendars, now: Timestamp) -> Option<Opinion> {
     let windows = windows_of(&plan.policy, head).filter(|windows| windows.on_close == OnClose::RollBack)?;
     let on_its_way = head.phase == Phase::Moving && head.new_side_may_have_traffic();
     if !on_its_way || head.verified_step == Some(plan.last_step()) {
         return None;
     }
-    match windows.opening(&Calendars::default(), now) {
-        Opening::Open { .. } => None,
-        Opening::Closed { why, .. } => {
-            Some(Opinion::new(Gate::Window, Vote::RollBack, format!("{why}, and onClose is rollBack")))
-        }
-    }
+    let why = windows.known_to_be_closed(calendars, now)?;
+    Some(Opinion::new(Gate::Window, Vote::RollBack, format!("{why}, and onClose is rollBack")))
 }
 
 /// The same wait, but no longer than until a window closes where that rolls the migration back.
-pub fn until_closing(plan: &Plan, head: &Head, now: Timestamp, wait_seconds: u32) -> u32 {
+pub fn until_closing(plan: &Plan, head: &Head, calendars: &Calendars, now: Timestamp, wait_seconds: u32) -> u32 {
     let windows = windows_of(&plan.policy, head).filter(|windows| windows.on_close == OnClose::RollBack);
-    match windows.map(|windows| windows.opening(&Calendars::default(), now)) {
+    match windows.map(|windows| windows.opening(calendars, now)) {
         Some(Opening::Open { until: Some(until) }) => wait_seconds.min(seconds_until(now, until)),
         _ => wait_seconds,
     }
 }
 
-/// How long a hold has lasted, in seconds. Time in which the windows were closed does not count.
+/// How long a hold has lasted, in seconds. Time in which open hours and freezes were closed does not count. Time in
+/// which only a calendar was closed does: what it was between two looks is not known.
 pub fn held_seconds(policy: &ServicePolicy, head: &Head, now: Timestamp) -> u32 {
     let Some(since) = head.held_since else { return 0 };
     match windows_of(policy, head) {

@@ -50,6 +50,16 @@ impl Windows {
         Opening::Closed { until, why: wording::closed(&self.time_zone, now, until, &causes.join(", ")) }
     }
 
+    /// Why traffic may not be raised, as [`Windows::opening`] says it; none while that is only because a calendar could
+    /// not be read.
+    pub fn known_to_be_closed(&self, calendars: &Calendars, now: Timestamp) -> Option<String> {
+        let known = self.causes(Some(calendars), now).iter().any(|cause| cause.known);
+        match self.opening(calendars, now) {
+            Opening::Closed { why, .. } if known => Some(why),
+            _ => None,
+        }
+    }
+
     /// Whether a step may be taken now: everything is open, and stays open until its bake ends, unless `fit` is
     /// `start`.
     ///

@@ -15,6 +15,8 @@ pub(super) struct Cause {
     pub(super) what: String,
     /// Until when, if that is known.
     pub(super) until: Option<Timestamp>,
+    /// Whether it is known to close, and not only unreadable.
+    pub(super) known: bool,
 }
 
 impl Windows {
@@ -24,19 +26,22 @@ impl Windows {
         for (freeze, (from, to)) in self.frozen() {
             if from <= at && at < to {
                 let what = if freeze.why.is_empty() { "freeze".to_owned() } else { format!("freeze: {}", freeze.why) };
-                causes.push(Cause { what, until: Some(to) });
+                causes.push(Cause { what, until: Some(to), known: true });
             }
         }
         for name in calendars.iter().flat_map(|_| &self.calendars) {
             let closed = match calendars.map(|calendars| calendars.state(name)) {
                 Some(CalendarState::Closed { until: Some(until) }) if until <= at => None,
-                Some(CalendarState::Closed { until }) => Some((format!("calendar {name}"), until)),
+                Some(CalendarState::Closed { until }) => {
+                    Some(Cause { what: format!("calendar {name}"), until, known: true })
+                }
                 Some(CalendarState::Unreadable(error)) => {
-                    Some((format!("calendar {name} could not be read: {error}"), None))
+                    let what = format!("calendar {name} could not be read: {error}");
+                    Some(Cause { what, until: None, known: false })
                 }
                 Some(CalendarState::Open { .. }) | None => None,
             };
-            causes.extend(closed.map(|(what, until)| Cause { what, until }));
+            causes.extend(closed);
         }
         causes.extend(self.outside_open_hours(at));
         causes
@@ -52,7 +57,7 @@ impl Windows {
             return None;
         }
         let until = around.into_iter().map(|(from, _)| from).find(|from| *from > at);
-        Some(Cause { what: "outside the open hours".to_owned(), until })
+        Some(Cause { what: "outside the open hours".to_owned(), until, known: true })
     }
 
     /// The first moment from `at` on that nothing closes; none where that is not known.

@@ -48,6 +48,7 @@ impl IamAccess {
             "dynamodb" => of_table(call, request.body()),
             "states" => vec![of_states(call, request.body())],
             "monitoring" => of_cloudwatch(call, request.body()),
+            "ssm" => of_calendars(call, request.body()),
             // Everyone may ask for their own identity.
             "sts" => Vec::new(),
             other => vec![Self::new(format!("{other}:{}", call.operation), "*")],
@@ -170,6 +171,17 @@ fn of_cloudwatch(call: &Call, body: &[u8]) -> Vec<IamAccess> {
         (None, Some(names)) => names.iter().map(|name| IamAccess::new(action.clone(), arn(name))).collect(),
         (None, None) => vec![IamAccess::new(action, "*")],
     }
+}
+
+/// A calendar is a document, by its name or its ARN.
+fn of_calendars(call: &Call, body: &[u8]) -> Vec<IamAccess> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let names = body["CalendarNames"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let arn = |name: &str| match name.strip_prefix("arn:") {
+        Some(_) => name.to_owned(),
+        None => format!("arn:aws:ssm:{REGION}:{ACCOUNT}:document/{name}"),
+    };
+    names.map(|name| IamAccess::new(format!("ssm:{}", call.operation), arn(name))).collect()
 }
 
 /// Records every caller's permissions, and how often it called each operation.
@@ -319,6 +331,16 @@ mod tests {
         let expected = [IamAccess::new("states:StartExecution", "arn:m")];
         assert_eq!(asked("states", "StartExecution", r#"{"stateMachineArn": "arn:m", "input": "{}"}"#), expected);
         assert_eq!(asked("sts", "GetCallerIdentity", ""), []);
+    }
+
+    #[test]
+    fn a_calendar_is_a_document() {
+        let arn = "arn:aws:ssm:eu-west-1:000000000000:document/change-freeze";
+        let expected = [IamAccess::new("ssm:GetCalendarState", arn)];
+        for name in ["change-freeze", arn] {
+            let body = serde_json::json!({"CalendarNames": [name]}).to_string();
+            assert_eq!(asked("ssm", "GetCalendarState", &body), expected);
+        }
     }
 
     #[test]

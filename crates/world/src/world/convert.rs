@@ -18,9 +18,12 @@ pub(super) fn port_error(operation: &'static str, object: &str, error: &AwsError
     match code.as_str() {
         "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => PortError::Throttled { operation, object },
         "AccessDenied" | "AccessDeniedException" => PortError::Denied { operation, object, detail: message.clone() },
-        "TargetGroupNotFound" | "RuleNotFound" | "ListenerNotFound" | "LoadBalancerNotFound" | "ResourceNotFound" => {
-            PortError::NotFound { operation, object }
-        }
+        "TargetGroupNotFound"
+        | "RuleNotFound"
+        | "ListenerNotFound"
+        | "LoadBalancerNotFound"
+        | "ResourceNotFound"
+        | "InvalidDocument" => PortError::NotFound { operation, object },
         _ if *http_status >= 500 => PortError::Unavailable { operation, object, detail: message.clone() },
         _ => PortError::Refused { operation, object, code: code.clone(), detail: message.clone() },
     }

@@ -4,6 +4,7 @@ use crate::error::{ActionError, Doing as _};
 use crate::functions::plan_migration::plan_service;
 use crate::ports::{ExecutionStatus, Ports};
 use crate::reads::alarms::{alarms, alarms_since};
+use crate::reads::calendars::calendars;
 use crossfade_domain::alarms::alarm::AlarmState;
 use crossfade_domain::alarms::quiet::objections;
 use crossfade_domain::fleet::decide::{Planned, Seen};
@@ -16,7 +17,7 @@ use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::names::{LoadBalancerArn, ServiceName};
 use crossfade_domain::policy::request::PlanRequest;
 use crossfade_domain::policy::service_policy::FleetPolicy;
-use crossfade_domain::windows::{Calendars, Closed};
+use crossfade_domain::windows::Closed;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +38,7 @@ pub(super) async fn read(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead)
     }
     if fleet.state == RunState::Running {
         seen.service_alarms = service_alarms(ports, policy, fleet).await?;
-        seen.closed = closed(ports, policy, fleet);
+        seen.closed = closed(ports, policy, fleet).await;
         plans(ports, policy, fleet, &mut seen).await?;
     }
     Ok(seen)
@@ -45,14 +46,18 @@ pub(super) async fn read(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead)
 
 /// Why nothing may start now, where no service that waits may; by the one that may start first. A single service with
 /// windows of its own waits for them in its own machine.
-fn closed(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead) -> Option<Closed> {
+async fn closed(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead) -> Option<Closed> {
+    let waiting = || policy.services.iter().filter(|service| fleet.state_of(&service.name) == ServiceState::Waiting);
+    if waiting().any(|service| service.windows.is_none()) {
+        return None;
+    }
+    let calendars = calendars(ports, waiting().flat_map(|service| &service.windows)).await;
     let now = ports.clock.now();
-    let waiting = policy.services.iter().filter(|service| fleet.state_of(&service.name) == ServiceState::Waiting);
     let mut closed = Vec::new();
-    for service in waiting {
+    for service in waiting() {
         let bake = service.schedule.steps.first().map_or(0, |step| step.bake_seconds);
         let windows = service.windows.as_ref()?;
-        closed.push(windows.fits(&Calendars::default(), now, bake).err()?);
+        closed.push(windows.fits(&calendars, now, bake).err()?);
     }
     closed.into_iter().min_by_key(|closed| closed.until.unwrap_or(Timestamp::MAX))
 }

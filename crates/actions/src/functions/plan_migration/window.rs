@@ -5,6 +5,7 @@ use crate::error::ActionError;
 use crate::migration::Migration;
 use crate::operator::commands::{Command, obey};
 use crate::ports::Ports;
+use crate::reads::calendars::calendars;
 use crossfade_domain::gates::window::{closed_to_a_start, start_wait_seconds};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::policy::request::PlanRequest;
@@ -12,12 +13,13 @@ use crossfade_domain::policy::service_policy::ServicePolicy;
 
 /// The answer of a start that has to wait for a window. It holds no lock and has written nothing. Nothing is planned
 /// yet: what a plan would find may be different by then.
-pub(super) fn waits(ports: &Ports, request: &PlanRequest, policy: &ServicePolicy) -> Option<Cursor> {
+pub(super) async fn waits(ports: &Ports, request: &PlanRequest, policy: &ServicePolicy) -> Option<Cursor> {
     if request.dry_run || request.now {
         return None;
     }
+    let calendars = calendars(ports, &policy.windows).await;
     let now = ports.clock.now();
-    let closed = closed_to_a_start(policy, now)?;
+    let closed = closed_to_a_start(policy, &calendars, now)?;
     let service = &request.service;
     let reason = format!(
         "window: {}; {service} is planned then. \"crossfade plan {service}\" shows the plan now, \"crossfade start \

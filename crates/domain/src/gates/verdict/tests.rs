@@ -50,6 +50,7 @@ struct Scene {
     strays: Result<Vec<StrayRoute>, String>,
     judge: Option<Result<JudgeReading, String>>,
     outside: Option<OutsideAnswers>,
+    calendars: Calendars,
 }
 
 impl Scene {
@@ -121,6 +122,7 @@ impl Scene {
             strays: Ok(vec![]),
             judge: None,
             outside: None,
+            calendars: Calendars::default(),
         }
     }
 
@@ -166,6 +168,7 @@ impl Scene {
             strays: self.strays.clone(),
             judge: self.judge.clone(),
             outside: self.outside.clone(),
+            calendars: self.calendars.clone(),
         })
     }
 }
@@ -449,6 +452,7 @@ fn a_group_in_no_route_is_unhealthy_only_when_the_routes_are_known_to_hold_it() 
     let unused = TargetHealth { target, state: HealthState::Unused, reason: Some("Target.NotInUse".into()) };
     let decide = |drift: Result<Vec<Drift>, String>| {
         verdict(&SliceInputs {
+            calendars: Calendars::default(),
             checks: 0,
             now: second(scene.now),
             plan: &scene.plan,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::gates::checks::MOST_CHECKS;
 use crate::gates::window::{Waiting, closed_wait_seconds, start_wait_seconds};
+use crate::windows::CalendarState;
 
 const DAY: u32 = 24 * 3_600;
 
@@ -102,6 +103,66 @@ fn on_close_roll_back_returns_what_has_not_reached_its_last_step() {
     let mut ignored = at(1700, &hours("rollBack"));
     ignored.head.commands.ignore_windows = true;
     assert_eq!(ignored.verdict().verdict, NextStep::Advance);
+}
+
+/// The scene at second 1700 with a calendar in this state.
+fn with_calendar(on_close: &str, state: CalendarState) -> Scene {
+    let mut scene = at(1700, &json!({ "timeZone": "UTC", "calendars": ["change-freeze"], "onClose": on_close }));
+    scene.calendars = [("change-freeze".to_owned(), state)].into_iter().collect();
+    scene
+}
+
+fn closed_until(until: Option<u32>) -> CalendarState {
+    CalendarState::Closed { until: until.map(second) }
+}
+
+fn unreadable() -> CalendarState {
+    CalendarState::Unreadable("throttled".to_owned())
+}
+
+#[test]
+fn invariant_16_a_step_waits_for_a_calendar_and_looks_again_where_its_end_is_not_known() {
+    let closed = with_calendar("hold", closed_until(Some(2000))).verdict();
+    assert_eq!((closed.verdict, closed.gate, closed.wait_seconds), (NextStep::Closed, Gate::Window, 300));
+    let why = "baked 10m at 5 %; window: closed until Thu 00:33 UTC (calendar change-freeze)";
+    assert_eq!(closed.reason, why);
+    for state in [closed_until(None), unreadable()] {
+        let closed = with_calendar("hold", state).verdict();
+        assert_eq!((closed.verdict, closed.wait_seconds), (NextStep::Closed, 900));
+    }
+    let open = with_calendar("hold", CalendarState::Open { until: None }).verdict();
+    assert_eq!(open.verdict, NextStep::Advance);
+    // The bake of the next step would not end before the calendar closes.
+    let late = with_calendar("hold", CalendarState::Open { until: Some(second(2000)) }).verdict();
+    assert_eq!(late.verdict, NextStep::Closed);
+    let mut ignored = with_calendar("hold", unreadable());
+    ignored.head.commands.ignore_windows = true;
+    assert_eq!(ignored.verdict().verdict, NextStep::Advance);
+}
+
+#[test]
+fn invariant_6_no_calendar_stops_a_rollback() {
+    for state in [closed_until(None), closed_until(Some(2000)), unreadable()] {
+        let mut scene = with_calendar("hold", state.clone());
+        scene.fire(1650);
+        assert_eq!(scene.verdict().verdict, NextStep::RollBack);
+        let mut scene = with_calendar("hold", state);
+        scene.head.commands.abort = true;
+        assert_eq!(scene.verdict().verdict, NextStep::RollBack);
+    }
+}
+
+#[test]
+fn a_calendar_rolls_back_only_where_it_is_known_to_be_closed() {
+    let closed = with_calendar("rollBack", closed_until(None)).verdict();
+    assert_eq!((closed.verdict, closed.gate), (NextStep::RollBack, Gate::Window));
+    assert_eq!(with_calendar("rollBack", unreadable()).verdict().verdict, NextStep::Closed);
+    let mut both = with_calendar("rollBack", unreadable());
+    both.plan.policy.windows.as_mut().unwrap().open = at(0, &hours("hold")).plan.policy.windows.unwrap().open;
+    assert_eq!(both.verdict().verdict, NextStep::RollBack, "the open hours are over");
+    let mut baking = with_calendar("rollBack", CalendarState::Open { until: Some(second(1590)) });
+    baking.now = 1550;
+    assert_eq!(baking.verdict().wait_seconds, 40, "the next check comes at the closing");
 }
 
 #[test]
