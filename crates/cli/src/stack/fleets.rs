@@ -6,6 +6,7 @@ use crate::stack::session::Session;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::operator::observe::plan_in_force;
 use crossfade_actions::ports::ExecutionStatus;
+use crossfade_domain::fleet::forecast::{end, seconds_left};
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::gates::approval::waits_for_approval;
@@ -134,6 +135,8 @@ pub struct Position {
     pub weight: Option<Weight>,
     /// The step that was last read back, and the number of steps.
     pub step: Option<(u32, u32)>,
+    /// Seconds until all traffic has moved, if nothing holds it.
+    pub seconds_left: Option<u32>,
     /// Seconds until the bake of the step is over.
     pub seconds_to_next_step: Option<u32>,
     /// The weight to which it is being shifted.
@@ -153,6 +156,8 @@ pub struct FleetReading {
     pub head: FleetHead,
     /// Who conducts it.
     pub conductor: Conductor,
+    /// When the run is over, if nothing fails; none where it does not go on by itself.
+    pub end: Option<Timestamp>,
     /// Where the services are that move, or that have stopped on the way.
     pub positions: BTreeMap<ServiceName, Position>,
 }
@@ -176,7 +181,11 @@ impl FleetReading {
         for service in heads.into_iter().filter(|service| is_of_this_run(&head, service)) {
             positions.insert(service.service.clone(), Position::read(session, service, now).await);
         }
-        Ok(Self { now, fleet, head, conductor, positions })
+        let left = positions
+            .iter()
+            .filter_map(|(name, position): (_, &Position)| Some((name.clone(), position.seconds_left?)));
+        let end = end(&fleet.policy, &head, &left.collect(), now);
+        Ok(Self { now, fleet, head, conductor, end, positions })
     }
 }
 
@@ -234,6 +243,10 @@ impl Position {
                 .as_ref()
                 .filter(|_| !head.phase.is_returning())
                 .map(|plan| (head.verified_step.unwrap_or(0), plan.last_step())),
+            seconds_left: plan
+                .as_ref()
+                .filter(|_| matches!(head.phase, Phase::Planned | Phase::Moving))
+                .map(|plan| seconds_left(&plan.policy.schedule, &head, now)),
             seconds_to_next_step: plan.as_ref().filter(|_| bakes).and_then(|plan| {
                 let bake = plan.step(head.verified_step?)?.bake_seconds;
                 Some(bake.saturating_sub(seconds_between(head.verified_at?, now)))

@@ -34,6 +34,15 @@ const WORTH_A_REASON: usize = 48;
 /// counted, wave by wave.
 pub fn render(reading: &FleetReading, columns: usize) -> String {
     let mut lines = filled(&headline(&reading.fleet.policy, &reading.head), "", "  ", columns);
+    if let Some(end) = reading.end {
+        // Whole minutes: it is a forecast.
+        let left = written_duration(seconds_between(reading.now, end).div_ceil(60).saturating_mul(60));
+        let text = format!("time left: {left} if nothing fails, until {}", end.strftime("%a %Y-%m-%d %H:%M UTC"));
+        lines.extend(filled(&text, "", "  ", columns));
+    }
+    if reading.head.windows_ignored && reading.head.state != RunState::Over {
+        lines.push("windows and freezes are ignored, as a person asked".to_owned());
+    }
     for (first, text) in states(reading) {
         lines.extend(filled(&text, first, "  ", columns));
     }

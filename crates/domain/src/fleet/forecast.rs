@@ -1,12 +1,17 @@
 //! What a run of a fleet comes to if nothing fails, and what can fail before it stops.
 
-use super::service_run::Size;
-use super::waves::waves;
+use super::head::{FleetHead, RunState};
+use super::service_run::{ServiceState, Size};
+use super::turns::bake_seconds;
+use super::waves::{Wave, waves};
+use crate::gates::checks::seconds_between;
+use crate::journal::Head;
 use crate::names::ServiceName;
 use crate::policy::rollout::{Rollout, WRITES_A_SECOND, WRITES_AT_ONCE};
-use crate::policy::service_policy::{FleetPolicy, ServicePolicy};
+use crate::policy::service_policy::{FleetPolicy, Schedule, ScheduleStep, ServicePolicy};
+use crate::windows::Calendars;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds of a migration beside its bakes: plan, target groups, health of the new targets, shifts and their reads.
 pub const PREPARATION_SECONDS: u32 = 300;
@@ -54,63 +59,159 @@ pub struct ForecastWave {
     pub end: Timestamp,
 }
 
-/// The forecast of a run that begins at `begin`. `opens` returns the first time from a given one on at which a service
-/// may start; steps that wait for a window later are not counted. A service without a size has one route.
+/// What is behind a run already when a forecast is made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// The services that do not move any more: those that have migrated, and those that will not by themselves.
+    pub done: BTreeSet<ServiceName>,
+    /// Seconds until each service that moves has migrated.
+    pub moving: BTreeMap<ServiceName, u32>,
+}
+
+/// The forecast of a run that begins at `begin`, without what `progress` says is done. `opens` returns the first time
+/// from a given one on at which a service may start; steps that wait for a window later are not counted. A service
+/// without a size has one route.
 pub fn forecast(
     policy: &FleetPolicy,
     sizes: &BTreeMap<ServiceName, Size>,
     requests: &BTreeMap<ServiceName, u64>,
+    progress: &Progress,
     begin: Timestamp,
     opens: impl Fn(Timestamp) -> Timestamp,
 ) -> Forecast {
     let rollout = &policy.rollout;
-    let mut now = begin;
-    let mut looks = 0;
-    let mut forecast = Forecast {
-        waves: Vec::new(),
-        end: begin,
+    let course = course(policy, waves(policy, requests), sizes, progress, begin, opens);
+    let harmed = course.waves.iter().map(|wave| harmed(policy, &wave.services, requests)).max().unwrap_or(0);
+    let mut problems = problems(policy);
+    problems.extend(shares(rollout, &course.waves, requests));
+    let left = policy.services.iter().filter(|service| !progress.done.contains(&service.name)).count();
+    let left = u64::try_from(left).unwrap_or(u64::MAX);
+    Forecast {
+        end: course.end,
         budget: budget(rollout, policy.services.len()),
         exposure: exposure(rollout, policy.services.len()),
-        problems: problems(policy),
-        most_routes: 0,
-        rollback_seconds: 0,
-        most_harmed: 0,
-        micro_usd: 0,
+        problems,
+        most_routes: course.most_routes,
+        rollback_seconds: course.most_routes.saturating_sub(WRITES_AT_ONCE).div_ceil(WRITES_A_SECOND),
+        most_harmed: harmed,
+        micro_usd: left.saturating_mul(MIGRATION_MICRO_USD).saturating_add(course.looks * LOOK_MICRO_USD),
+        waves: course.waves,
+    }
+}
+
+/// When a run that goes on is over, if nothing fails: none where it does not go on by itself. `moving` has the seconds
+/// until each service that moves has migrated.
+pub fn end(
+    policy: &FleetPolicy,
+    fleet: &FleetHead,
+    moving: &BTreeMap<ServiceName, u32>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if fleet.state != RunState::Running {
+        return None;
+    }
+    let is_left = |name: &&ServiceName| {
+        matches!(fleet.state_of(name), ServiceState::Waiting | ServiceState::Starting | ServiceState::Moving)
     };
-    for wave in waves(policy, requests) {
+    let place = usize::try_from(fleet.wave).ok()?;
+    // Services of earlier waves that are tried again move in the present one.
+    let present = fleet.waves.iter().take(place + 1).flat_map(|wave| &wave.services).filter(is_left).cloned();
+    let present = Wave { number: fleet.present_wave()?.number, services: present.collect() };
+    let waves = std::iter::once(present).chain(fleet.waves.iter().skip(place + 1).cloned()).collect();
+    let progress =
+        Progress { done: fleet.names().filter(|name| !is_left(name)).cloned().collect(), moving: moving.clone() };
+    let sizes = fleet.services.iter().filter_map(|(name, run)| Some((name.clone(), run.size.clone()?))).collect();
+    let watched =
+        fleet.baking_since.map(|since| since + SignedDuration::from_secs(i64::from(bake_seconds(policy, fleet))));
+    let begin = watched.map_or(now, |watched| watched.max(now));
+    let at_any_time = fleet.windows_ignored;
+    Some(course(policy, waves, &sizes, &progress, begin, |at| if at_any_time { at } else { opens(policy, at) }).end)
+}
+
+/// Seconds until a migration that is on its way up has all traffic, if nothing holds it.
+pub fn seconds_left(schedule: &Schedule, head: &Head, now: Timestamp) -> u32 {
+    let bakes = |steps: &[ScheduleStep]| steps.iter().map(|step| step.bake_seconds).fold(0, u32::saturating_add);
+    let step = head.verified_step.and_then(|step| usize::try_from(step).ok()).unwrap_or(0);
+    let Some(present) = step.checked_sub(1).and_then(|place| schedule.steps.get(place)) else {
+        return bakes(&schedule.steps).saturating_add(PREPARATION_SECONDS);
+    };
+    let baked = head.verified_at.map_or(0, |since| seconds_between(since, now));
+    let later = schedule.steps.get(step..).map_or(0, bakes);
+    present.bake_seconds.saturating_sub(baked).saturating_add(later)
+}
+
+/// The first time from `at` on at which a service may start, where all have the same windows.
+pub fn opens(policy: &FleetPolicy, at: Timestamp) -> Timestamp {
+    let Some(first) = policy.services.first() else { return at };
+    let alike = policy.services.iter().all(|service| service.windows == first.windows);
+    let bake = first.schedule.steps.first().map_or(0, |step| step.bake_seconds);
+    let windows = first.windows.as_ref().filter(|_| alike);
+    windows.and_then(|windows| windows.next_fit(&Calendars::default(), at, bake)).unwrap_or(at)
+}
+
+/// How waves follow each other if nothing fails.
+struct Course {
+    waves: Vec<ForecastWave>,
+    end: Timestamp,
+    most_routes: u32,
+    /// Looks of the conductor.
+    looks: u64,
+}
+
+fn course(
+    policy: &FleetPolicy,
+    waves: Vec<Wave>,
+    sizes: &BTreeMap<ServiceName, Size>,
+    progress: &Progress,
+    begin: Timestamp,
+    opens: impl Fn(Timestamp) -> Timestamp,
+) -> Course {
+    let rollout = &policy.rollout;
+    let mut now = begin;
+    let mut course = Course { waves: Vec::new(), end: begin, most_routes: 0, looks: 0 };
+    for wave in waves {
+        let left = |name: &&ServiceName| !progress.done.contains(*name);
+        let mut services: Vec<&ServicePolicy> = wave
+            .services
+            .iter()
+            .filter(left)
+            .filter_map(|name| policy.services.iter().find(|it| it.name == *name))
+            .collect();
+        // What moves already has begun.
+        services.sort_by_key(|service| !progress.moving.contains_key(&service.name));
         let mut moving: Vec<(Timestamp, u32)> = Vec::new();
         let mut first = None;
         let mut end = now;
-        let services = wave.services.iter().filter_map(|name| policy.services.iter().find(|it| it.name == *name));
-        for service in services {
+        for service in &services {
             let routes = sizes.get(&service.name).map_or(1, |size| size.routes);
-            now = opens(now);
-            moving.retain(|(end, _)| *end > now);
-            while !fits(policy, &moving, routes) {
-                let next = moving.iter().map(|(end, _)| *end).min().unwrap_or(now);
-                now = opens(next);
+            let has_begun = progress.moving.get(&service.name);
+            if has_begun.is_none() {
+                now = opens(now);
                 moving.retain(|(end, _)| *end > now);
+                while !fits(policy, &moving, routes) {
+                    let next = moving.iter().map(|(end, _)| *end).min().unwrap_or(now);
+                    now = opens(next);
+                    moving.retain(|(end, _)| *end > now);
+                }
             }
-            let over = now + SignedDuration::from_secs(seconds(service));
+            let takes = has_begun.map_or_else(|| seconds(service), |left| i64::from(*left));
+            let over = now + SignedDuration::from_secs(takes);
             moving.push((over, routes));
             first.get_or_insert(now);
             end = end.max(over);
             let at_once = moving.iter().map(|(_, routes)| *routes).fold(0, u32::saturating_add);
-            forecast.most_routes = forecast.most_routes.max(at_once);
+            course.most_routes = course.most_routes.max(at_once);
         }
         let Some(first) = first else { continue };
         let bake = if wave.number == 0 { rollout.canary_bake_seconds } else { rollout.wave_bake_seconds };
-        looks += u64::try_from(end.duration_since(first).as_secs()).unwrap_or(0) / 60 + u64::from(bake) / 300 + 1;
+        course.looks +=
+            u64::try_from(end.duration_since(first).as_secs()).unwrap_or(0) / 60 + u64::from(bake) / 300 + 1;
         now = end + SignedDuration::from_secs(i64::from(bake));
-        forecast.most_harmed = forecast.most_harmed.max(harmed(policy, &wave.services, requests));
-        forecast.waves.push(ForecastWave { number: wave.number, services: wave.services, begin: first, end });
+        let services = services.into_iter().map(|service| service.name.clone()).collect();
+        course.waves.push(ForecastWave { number: wave.number, services, begin: first, end });
     }
-    forecast.end = now;
-    forecast.problems.extend(shares(rollout, &forecast.waves, requests));
-    forecast.rollback_seconds = forecast.most_routes.saturating_sub(WRITES_AT_ONCE).div_ceil(WRITES_A_SECOND);
-    let services = u64::try_from(policy.services.len()).unwrap_or(u64::MAX);
-    forecast.micro_usd = services.saturating_mul(MIGRATION_MICRO_USD).saturating_add(looks * LOOK_MICRO_USD);
-    forecast
+    course.end = now;
+    course
 }
 
 /// Whether a service with so many routes starts beside what moves. One that is too large by itself moves alone.

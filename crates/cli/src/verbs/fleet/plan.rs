@@ -4,23 +4,24 @@ use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::Output;
 use crate::stack::policy_file;
+use crate::stack::reading::weight_at;
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use crate::view::fleet::{Foreseen, Limit, findings, foreseen};
 use clap::Args;
 use crossfade_actions::functions::check_fleet::requests_of_a_day;
 use crossfade_actions::functions::plan_migration::plan_service;
-use crossfade_domain::fleet::forecast::forecast;
+use crossfade_actions::operator::observe::plan_in_force;
+use crossfade_domain::fleet::forecast::{Progress, forecast, opens, seconds_left};
 use crossfade_domain::fleet::service_run::Size;
-use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
+use crossfade_domain::journal::Phase;
+use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::names::{LoadBalancerArn, ServiceName};
 use crossfade_domain::plan::{Finding, FindingCode};
 use crossfade_domain::planner::GROUPS_PER_LOAD_BALANCER;
 use crossfade_domain::policy::request::PlanRequest;
 use crossfade_domain::policy::service_policy::{FleetPolicy, ServicePolicy};
-use crossfade_domain::windows::Calendars;
 use futures::StreamExt as _;
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -82,17 +83,26 @@ pub(super) async fn run(
         }
         fleet.policy
     };
-    let answers = answers(session, &policy, console).await?;
+    let under_way = under_way(session, &policy).await?;
+    let answers = answers(session, &policy, &under_way, console).await?;
     let sizes = sizes(&answers);
     console.say("reading the requests of the last day, and the room on the load balancers");
     let requests = requests_of_a_day(&session.ports, &policy).await.map_err(|error| session.failed(&error))?;
     let now = session.now();
-    let forecast = forecast(&policy, &sizes, &requests, now, |at| opens(&policy, at));
+    let migrated = names(&answers, |cursor| cursor.verdict == NextStep::Migrated);
+    let progress = Progress {
+        done: migrated.iter().map(|(name, _)| name.clone()).chain(going_back(&under_way)).collect(),
+        moving: under_way.iter().filter_map(|one| Some((one.service.clone(), one.seconds_left?))).collect(),
+    };
+    // The groups of what moves exist already.
+    let with_moving =
+        under_way.iter().map(|one| (one.service.clone(), one.size.clone())).chain(sizes.clone()).collect();
+    let forecast = forecast(&policy, &with_moving, &requests, &progress, now, |at| opens(&policy, at));
     let foreseen = Foreseen {
         limits: limits(session, &sizes).await?,
-        refused: names(&answers, |cursor| refusal(cursor) == Some(Refusal::Refused)),
-        under_way: names(&answers, |cursor| refusal(cursor) == Some(Refusal::LockHeld)),
-        migrated: names(&answers, |cursor| cursor.verdict == NextStep::Migrated),
+        refused: names(&answers, is_refused),
+        under_way: under_way.into_iter().map(|one| (one.service, one.words)).collect(),
+        migrated,
         findings: findings(answers.iter().map(|(service, cursor)| (service, of_other_fleets(&policy, cursor)))),
         policy,
         forecast,
@@ -106,20 +116,58 @@ pub(super) async fn run(
     Ok(code)
 }
 
-/// The dry-run plan of every service, a few at a time, in the order of the policy.
+/// A service whose migration is under way.
+struct UnderWay {
+    service: ServiceName,
+    /// Where it is, after its name.
+    words: String,
+    /// Its routes; its target groups are there already.
+    size: Size,
+    /// Seconds until it has migrated; none where it goes back.
+    seconds_left: Option<u32>,
+}
+
+/// The services whose migration is under way. A plan of one would only find that migration in its way.
+async fn under_way(session: &Session, policy: &FleetPolicy) -> Result<Vec<UnderWay>, Failure> {
+    let names: Vec<ServiceName> = policy.services.iter().map(|service| service.name.clone()).collect();
+    let heads = session.ports.ledger.heads(&names).await;
+    let heads = heads.map_err(|source| session.ledger_failed("reading the heads of the fleet's services", source))?;
+    let mut found = Vec::new();
+    for head in heads.into_iter().filter(|head| !head.phase.is_over() && head.phase != Phase::Halted) {
+        let plan = plan_in_force(&session.ports, &head).await.map_err(|error| session.failed(&error))?;
+        let returns = head.phase.is_returning();
+        let weight = weight_at(&plan, head.verified_step);
+        found.push(UnderWay {
+            words: if returns { "going back".to_owned() } else { format!("at {weight}") },
+            size: Size::of(plan.routes.iter().map(|route| &route.id), []),
+            seconds_left: (!returns).then(|| seconds_left(&plan.policy.schedule, &head, session.now())),
+            service: head.service,
+        });
+    }
+    Ok(found)
+}
+
+fn going_back(under_way: &[UnderWay]) -> impl Iterator<Item = ServiceName> {
+    under_way.iter().filter(|one| one.seconds_left.is_none()).map(|one| one.service.clone())
+}
+
+/// The dry-run plan of every service that is not under way, a few at a time, in the order of the policy.
 async fn answers(
     session: &Session,
     policy: &FleetPolicy,
+    under_way: &[UnderWay],
     console: &mut Console<'_>,
 ) -> Result<Vec<(ServiceName, Cursor)>, Failure> {
-    let count = policy.services.len();
+    let planned = |service: &&ServicePolicy| !under_way.iter().any(|one| one.service == service.name);
+    let services: Vec<&ServicePolicy> = policy.services.iter().filter(planned).collect();
+    let count = services.len();
     console.say(&format!("planning {count} services of {}, {PLANS_AT_A_TIME} at a time", policy.fleet));
     let ports = &session.ports.sharing_reads();
     let one = |service: &ServicePolicy| {
         let request = PlanRequest { policy: Some(service.clone()), ..PlanRequest::dry_run(&service.name) };
         async move { (request.service.clone(), plan_service(ports, &request, "crossfade fleet plan").await) }
     };
-    let mut plans = futures::stream::iter(policy.services.iter().map(one)).buffered(PLANS_AT_A_TIME);
+    let mut plans = futures::stream::iter(services.into_iter().map(one)).buffered(PLANS_AT_A_TIME);
     let mut answers = Vec::with_capacity(count);
     while let Some((service, answer)) = plans.next().await {
         answers.push((service, answer.map_err(|error| session.failed(&error))?));
@@ -130,14 +178,11 @@ async fn answers(
     Ok(answers)
 }
 
-fn refusal(cursor: &Cursor) -> Option<Refusal> {
-    match cursor.verdict {
-        NextStep::Planned | NextStep::Migrated => None,
-        _ => Some(cursor.error.unwrap_or(Refusal::Refused)),
-    }
+fn is_refused(cursor: &Cursor) -> bool {
+    !matches!(cursor.verdict, NextStep::Planned | NextStep::Migrated)
 }
 
-fn names(answers: &[(ServiceName, Cursor)], counts: impl Fn(&Cursor) -> bool) -> Vec<(ServiceName, String)> {
+fn names(answers: &[(ServiceName, Cursor)], counts: fn(&Cursor) -> bool) -> Vec<(ServiceName, String)> {
     let counted = answers.iter().filter(|(_, cursor)| counts(cursor));
     counted.map(|(service, cursor)| (service.clone(), cursor.reason.clone())).collect()
 }
@@ -163,15 +208,6 @@ fn of_other_fleets<'a>(policy: &FleetPolicy, cursor: &'a Cursor) -> Vec<&'a Find
         }
     }
     found
-}
-
-/// The first time from `at` on at which a service may start, where all have the same windows.
-fn opens(policy: &FleetPolicy, at: Timestamp) -> Timestamp {
-    let Some(first) = policy.services.first() else { return at };
-    let alike = policy.services.iter().all(|service| service.windows == first.windows);
-    let bake = first.schedule.steps.first().map_or(0, |step| step.bake_seconds);
-    let windows = first.windows.as_ref().filter(|_| alike);
-    windows.and_then(|windows| windows.next_fit(&Calendars::default(), at, bake)).unwrap_or(at)
 }
 
 /// How many target groups each load balancer has, and how many more the run makes.

@@ -4,6 +4,7 @@ use super::rows::{needs_a_person, why};
 use crate::stack::fleets::{Conductor, FleetReading};
 use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::fleet::outlook::headline;
+use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 
@@ -43,6 +44,8 @@ pub fn object(reading: &FleetReading) -> Value {
         "headline": headline(&fleet.policy, head),
         "since": head.since,
         "watchedSince": head.baking_since,
+        "end": reading.end,
+        "secondsLeft": reading.end.map(|end| seconds_between(reading.now, end)),
         "windowsIgnored": head.windows_ignored,
         "policyProblem": fleet.problem,
         "conductor": {"execution": head.execution, "state": conducted, "since": head.conducted_since, "told": message},
@@ -72,6 +75,7 @@ fn service(reading: &FleetReading, name: &ServiceName) -> Value {
         "step": position.and_then(|position| position.step).map(|(step, _)| step),
         "steps": position.and_then(|position| position.step).map(|(_, steps)| steps),
         "shiftingTo": position.and_then(|position| position.shifting_to),
+        "secondsLeft": position.and_then(|position| position.seconds_left),
         "secondsToNextStep": position.and_then(|position| position.seconds_to_next_step),
         "waitsForApproval": position.is_some_and(|position| position.waits_for_approval),
     })

@@ -24,7 +24,7 @@ pub struct Foreseen {
     pub limits: Vec<Limit>,
     /// Services whose start would be refused, and why.
     pub refused: Vec<(ServiceName, String)>,
-    /// Services that are moving already, and what of them.
+    /// Services that are moving already, and where each is: `at 25 %`.
     pub under_way: Vec<(ServiceName, String)>,
     /// Services that have migrated.
     pub migrated: Vec<(ServiceName, String)>,
@@ -84,8 +84,10 @@ pub fn foreseen(foreseen: &Foreseen, columns: usize) -> String {
     let takes = forecast.end.duration_since(foreseen.now).as_secs();
     let takes = written_duration(u32::try_from(takes.max(0)).unwrap_or(u32::MAX));
     let services = policy.services.len();
+    let left: usize = forecast.waves.iter().map(|wave| wave.services.len()).sum();
+    let to_move = if left == services { String::new() } else { format!(", {left} left to move,") };
     let head = format!(
-        "{fleet}: {services} services in {} waves; {takes} if nothing fails, until {}",
+        "{fleet}: {services} services{to_move} in {} waves; {takes} if nothing fails, until {}",
         forecast.waves.len(),
         forecast.end.strftime("%a %Y-%m-%d %H:%M UTC")
     );
@@ -94,9 +96,12 @@ pub fn foreseen(foreseen: &Foreseen, columns: usize) -> String {
     lines.extend(filled(&forecast.exposure, "  ", "    ", columns));
     lines.push("WAVES".to_owned());
     lines.extend(forecast.waves.iter().enumerate().flat_map(|(place, wave)| one_wave(place, wave, columns)));
-    for (words, services) in [("migrated already", &foreseen.migrated), ("under way already", &foreseen.under_way)] {
-        if !services.is_empty() {
-            let names: Vec<&str> = services.iter().map(|(name, _)| name.as_str()).collect();
+    let migrated = foreseen.migrated.iter().map(|(name, _)| name.to_string()).collect();
+    let under_way = foreseen.under_way.iter().map(|(name, place)| format!("{name} {place}")).collect();
+    for (words, services) in [("migrated already", migrated), ("moving already", under_way)] {
+        let services: Vec<String> = services;
+        let names: Vec<&str> = services.iter().map(String::as_str).collect();
+        if !names.is_empty() {
             lines.extend(filled(&format!("{words}: {}", some_of(&names)), "  ", "    ", columns));
         }
     }
@@ -107,6 +112,9 @@ pub fn foreseen(foreseen: &Foreseen, columns: usize) -> String {
     lines.push("FINDINGS".to_owned());
     lines.extend(all_findings(foreseen, columns));
     let last = match foreseen.refused.len() {
+        0 if !foreseen.under_way.is_empty() => {
+            format!("Nothing was changed. To follow what moves: crossfade fleet watch {fleet}")
+        }
         0 => format!("Nothing was changed. To start: crossfade fleet start {fleet}"),
         1 => "Nothing was changed. The start of 1 service would be refused.".to_owned(),
         more => format!("Nothing was changed. The starts of {more} services would be refused."),

@@ -2,7 +2,7 @@ use super::{Foreseen, Limit, findings, foreseen, object, render};
 use crate::ending::fleet::{FleetEnding, FleetOutcome};
 use crate::exit_code::ExitCode;
 use crate::stack::fleets::{Conductor, FleetReading, Position, StoredFleet};
-use crossfade_domain::fleet::forecast::forecast;
+use crossfade_domain::fleet::forecast::{Progress, forecast};
 use crossfade_domain::fleet::head::{FleetHead, RunOutcome, RunState};
 use crossfade_domain::fleet::service_run::{Hold, ServiceRun, ServiceState};
 use crossfade_domain::fleet::waves::waves;
@@ -51,8 +51,14 @@ fn reading(services: usize) -> FleetReading {
     head.waves = waves(&fleet.policy, &requests);
     head.requests = requests;
     head.wave = 1;
-    let mut reading =
-        FleetReading { now: time(READ), fleet, head, conductor: Conductor::Runs, positions: BTreeMap::new() };
+    let mut reading = FleetReading {
+        now: time(READ),
+        fleet,
+        head,
+        conductor: Conductor::Runs,
+        end: None,
+        positions: BTreeMap::new(),
+    };
     set(&mut reading, 0, ServiceState::Migrated, "all traffic is on the new cluster");
     for (number, state, why) in [
         (1, ServiceState::Moving, "started by the fleet, try 1"),
@@ -86,6 +92,7 @@ fn position(number: usize, phase: Phase, percent: f64) -> Position {
         head,
         weight: Some(Weight::try_new(percent).unwrap()),
         step: Some((2, 4)),
+        seconds_left: Some(1_354),
         seconds_to_next_step: Some(754),
         shifting_to: None,
         waits_for_approval: false,
@@ -118,6 +125,36 @@ fn what_needs_a_person_comes_first_then_what_moves_and_the_rest_is_counted() {
     insta::assert_snapshot!("six_services_on_60_columns", render(&reading(6), 60));
     insta::assert_snapshot!("fifty_services_on_160_columns", render(&reading(50), 160));
     insta::assert_snapshot!("two_hundred_services_on_80_columns", render(&reading(200), 80));
+}
+
+#[test]
+fn a_run_that_goes_on_says_how_long_it_still_takes() {
+    let mut reading = reading(6);
+    reading.end = Some(time("2026-11-02T08:50:20Z"));
+    let shown = render(&reading, 80);
+    assert!(shown.contains("\ntime left: 3h21m if nothing fails, until Mon 2026-11-02 08:50 UTC\n"), "{shown}");
+    assert_eq!(object(&reading)["secondsLeft"], 12_020);
+}
+
+#[test]
+fn what_comes_after_a_skipped_service_has_a_way_on() {
+    let mut reading = reading(6);
+    let way = "crossfade fleet skip service-003 eks-2026 --release-dependants";
+    assert!(!render(&reading, 120).contains(way));
+    reading.fleet.policy.services[4].after = vec![name(3)];
+    set(&mut reading, 3, ServiceState::Skipped, "skip by me");
+    let shown = render(&reading, 120);
+    assert!(shown.contains(&format!("  -> to start what comes after service-003: {way}")), "{shown}");
+}
+
+#[test]
+fn a_plan_during_a_run_shows_what_moves_with_its_weight() {
+    let mut plan = unstarted(8);
+    plan.refused.clear();
+    plan.under_way = vec![(name(1), "at 25 %".to_owned())];
+    let shown = foreseen(&plan, 100);
+    assert!(shown.contains("  moving already: service-001 at 25 %\n"), "{shown}");
+    assert!(shown.ends_with("To follow what moves: crossfade fleet watch eks-2026"), "{shown}");
 }
 
 #[test]
@@ -232,7 +269,7 @@ fn unstarted(services: usize) -> Foreseen {
     let found = (0..services).map(|number| (name(number), if number == 7 { &refused } else { &crowded }));
     let found: Vec<(ServiceName, Vec<&Finding>)> = found.map(|(name, finding)| (name, vec![finding])).collect();
     Foreseen {
-        forecast: forecast(&policy, &BTreeMap::new(), &requests, time(BEGUN), |at| at),
+        forecast: forecast(&policy, &BTreeMap::new(), &requests, &Progress::default(), time(BEGUN), |at| at),
         limits: vec![Limit { load_balancer: "public".to_owned(), used: 62, new: 50, most: 100 }],
         refused: vec![(name(7), "oldTargetGroups: no healthy target".to_owned())],
         under_way: Vec::new(),
