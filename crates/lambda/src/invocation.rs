@@ -41,6 +41,7 @@ pub(crate) async fn run<T: Serialize>(
             let summary = answered.verdict.is_none().then(|| answer.to_string());
             tracing::info!(
                 function,
+                fleet = answered.fleet.or(asked.fleet),
                 service = answered.service.or(asked.service),
                 migration = answered.migration.or(asked.migration),
                 step = answered.step.or(asked.step),
@@ -55,6 +56,7 @@ pub(crate) async fn run<T: Serialize>(
         Err(failure) => {
             tracing::error!(
                 function,
+                fleet = asked.fleet,
                 service = asked.service,
                 migration = asked.migration,
                 step = asked.step,
@@ -70,6 +72,8 @@ pub(crate) async fn run<T: Serialize>(
 
 /// What a payload or an answer says about itself. Anything may be missing: a wrong payload is logged as well.
 struct LogFields<'a> {
+    /// The dashboard lists the looks at fleets by it.
+    fleet: Option<&'a str>,
     service: Option<&'a str>,
     migration: Option<&'a str>,
     step: Option<u64>,
@@ -83,6 +87,7 @@ impl<'a> LogFields<'a> {
     fn of(value: &'a Value) -> Self {
         let text = |name| value.get(name).and_then(Value::as_str);
         Self {
+            fleet: text("fleet"),
             service: text("service"),
             migration: text("migration"),
             step: value.get("step").and_then(Value::as_u64),
@@ -162,6 +167,17 @@ mod tests {
         ] {
             assert_eq!(line[field], expected, "{line}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_look_at_a_fleet_is_logged_with_its_name() {
+        let payload = json!({"cursor": {"fleet": "eks-2026"}, "execution": "arn"});
+        let answer = json!({"fleet": "eks-2026", "run": 1, "verdict": "wait", "reason": "wave 1 of 2"});
+        let (_, line) = invoke(payload.clone(), async |_: &Value| Ok(answer)).await;
+        assert_eq!((&line["fleet"], &line["verdict"]), (&json!("eks-2026"), &json!("wait")), "{line}");
+        let failing = async |_: &Value| Err::<Value, _>(ActionError::NotYet("the head moved on".to_owned()));
+        let (_, line) = invoke(payload, failing).await;
+        assert_eq!(line["fleet"], "eks-2026", "{line}");
     }
 
     #[tokio::test]
