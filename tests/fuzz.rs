@@ -24,11 +24,12 @@ struct Door {
     open: fn() -> Case,
 }
 
-const DOORS: [Door; 9] = [
+const DOORS: [Door; 10] = [
     Door { name: "policy-file", cases: 300, open: policies::files },
     Door { name: "policy-document", cases: 500, open: policies::documents },
     Door { name: "console-input", cases: 100, open: invocations::console_inputs },
     Door { name: "cursor", cases: 150, open: invocations::cursors },
+    Door { name: "fleet-input", cases: 100, open: invocations::fleet_inputs },
     Door { name: "outside-answer", cases: 1000, open: invocations::outside_answers },
     Door { name: "alarm-event", cases: 100, open: invocations::alarm_events },
     Door { name: "execution-event", cases: 60, open: invocations::execution_events },

@@ -5,8 +5,10 @@
 
 use super::Case;
 use super::mutation::{any_document, document};
+use crate::simulation::at_once;
 use crate::stories::stage::{Stage, users};
 use crossfade_actions::error::{ActionError, ErrorClass};
+use crossfade_actions::ports::Ledger as _;
 use crossfade_domain::gates::outside::{outside_opinion, read_answers};
 use crossfade_domain::opinion::Vote;
 use crossfade_domain::policy::gates::OutsideGate;
@@ -21,21 +23,24 @@ const PAYLOADS_OF_A_WORLD: u32 = 50;
 
 /// A world, and how many payloads it has had.
 struct Doors {
+    open: fn() -> Stage,
     stage: Stage,
     left: u32,
 }
 
 impl Doors {
     fn new() -> Self {
-        let (mut stage, _) = Stage::with_users();
-        stage.migrate_until("Check alarms", users());
-        Self { stage, left: PAYLOADS_OF_A_WORLD }
+        Self::of(moving_users)
+    }
+
+    fn of(open: fn() -> Stage) -> Self {
+        Self { open, stage: open(), left: PAYLOADS_OF_A_WORLD }
     }
 
     /// Calls a function. A refusal of the input names its places, and every other error says what was being done.
     fn call(&mut self, function: &'static str, payload: &Value) -> Result<Option<Value>, String> {
         if self.left == 0 {
-            *self = Self::new();
+            *self = Self::of(self.open);
         }
         self.left -= 1;
         match self.stage.call(function, payload) {
@@ -45,6 +50,20 @@ impl Doors {
             Some(Err(error)) => Err(format!("{function} names no place: {} ({payload})", error.chain())),
         }
     }
+}
+
+fn moving_users() -> Stage {
+    let (mut stage, _) = Stage::with_users();
+    stage.migrate_until("Check alarms", users());
+    stage
+}
+
+/// The same with the policy of a fleet.
+fn fleet_of_users() -> Stage {
+    let stage = moving_users();
+    let policy = json!({"fleet": "eks", "services": [users()["service"]]});
+    at_once(stage.ledger.store_policy("eks", &policy)).unwrap();
+    stage
 }
 
 fn names_its_place(error: &ActionError) -> bool {
@@ -115,6 +134,48 @@ pub(super) fn cursors() -> Case {
             return Ok(());
         }
         Err(format!("{function} answers no cursor: {answer}"))
+    })
+}
+
+/// What a person types to begin a fleet or to command it, and what its machine passes on.
+pub(super) fn fleet_inputs() -> Case {
+    let mut doors = Doors::of(fleet_of_users);
+    let command = |action: &str| json!({"fleet": "eks", "action": action, "reason": "a test", "who": "ana"});
+    let for_users = |action: &str| {
+        let mut input = command(action);
+        input["service"] = json!("users");
+        input
+    };
+    let mut skip = for_users("skip");
+    skip["releaseDependants"] = json!(true);
+    let looks = json!({
+        "version": 1, "fleet": "eks", "run": 1, "verdict": "wait", "waitSeconds": 60, "reason": "wave 1 of 1",
+        "looks": 3, "changes": ["users: moving"],
+    });
+    let inputs = [
+        json!({"fleet": "eks"}),
+        json!({"fleet": "eks", "now": true, "reason": "a test"}),
+        json!({"fleet": "eks", "action": "pause", "drain": true}),
+        command("resume"),
+        command("abort"),
+        command("rollBackAll"),
+        for_users("retry"),
+        skip,
+        looks,
+    ];
+    Box::new(move |rng| {
+        // Executions differ, so that one of them takes over from another.
+        let execution = format!("{EXECUTION}-{}", rng.random_range(0..4));
+        let input = nearly(rng, &inputs);
+        let Some(answer) = doors.call("check-fleet", &json!({"cursor": input, "execution": execution}))? else {
+            return Ok(());
+        };
+        let reason = answer["reason"].as_str().unwrap_or_default();
+        match answer["verdict"].as_str() {
+            Some("refused") if reason.len() < 10 => Err(format!("a refusal without words for {input}: {answer}")),
+            Some(_) => Ok(()),
+            None => Err(format!("check-fleet answers no cursor for {input}: {answer}")),
+        }
     })
 }
 
