@@ -189,7 +189,7 @@ fn long(name: &ServiceName) -> FleetEvent {
         moved: true,
         failed_at: Some(at(1)),
         pardoned: true,
-        size: Some(Size { routes: 20, groups: (0..4).map(|number| (arn(number), 5)).collect() }),
+        size: Some(Size { routes: 20, groups: (0..4).map(|number| (arn(number), 5)).collect(), targets: 12 }),
         ..ServiceRun::waiting(at(0)).turned(ServiceState::RolledBack, at(2), "x".repeat(1_000))
     };
     FleetEvent::Service { service: name.clone(), now }

@@ -47,7 +47,7 @@ struct Answer {
 }
 
 /// The calls of ports whose answers are changed.
-const CALLS: [&str; 29] = [
+const CALLS: [&str; 30] = [
     "load_balancers",
     "listeners",
     "routes",
@@ -59,6 +59,7 @@ const CALLS: [&str; 29] = [
     "all_target_groups",
     "target_groups",
     "target_groups_of",
+    "limits",
     "attributes",
     "health",
     "tags",

@@ -162,6 +162,8 @@ async fn routes(recorder: &mut Recorder, ports: &Connections, users: &ServiceOnB
     recorder.was("load_balancers");
     ports.target_groups.target_groups_of(&balancer).await.unwrap();
     recorder.was("target_groups_of");
+    ports.target_groups.limits().await.unwrap();
+    recorder.was("limits");
     ports.routes.listeners(&balancer).await.unwrap();
     recorder.was("listeners");
     ports.routes.routes(&listener).await.unwrap();

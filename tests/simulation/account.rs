@@ -264,7 +264,7 @@ fn latency_of(verb: &str) -> Duration {
         | "remove_tags"
         | "remove_migrated_tag"
         | "tag_as_migrated" => latency::MODIFY,
-        "load_balancers" | "listeners" | "routes" | "read_routes" | "target_groups" | "target_groups_of"
+        "load_balancers" | "listeners" | "routes" | "read_routes" | "target_groups" | "target_groups_of" | "limits"
         | "attributes" | "health" | "groups_of_service" | "all_guarded_groups" | "tags" => latency::DESCRIBE,
         _ => latency::METRICS,
     }

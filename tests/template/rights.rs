@@ -15,11 +15,12 @@ pub(super) fn machine(name: &str) -> String {
 
 /// Actions that AWS cannot limit to a resource; only these may stand beside a `*`. `DescribeAlarms` could be limited to
 /// metric alarms, but then composite ones are not listed.
-const UNSCOPEABLE: [&str; 23] = [
+const UNSCOPEABLE: [&str; 24] = [
     "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
+    "elasticloadbalancing:DescribeAccountLimits",
     "elasticloadbalancing:DescribeListeners",
     "elasticloadbalancing:DescribeLoadBalancers",
     "elasticloadbalancing:DescribeRules",

@@ -27,7 +27,7 @@ pub use routes::{Listener, LoadBalancer, Routes};
 pub use rules::{NewListener, NewRule, Rules};
 pub use survey::{Survey, SurveyedBalancer, SurveyedListener};
 pub use tagging::Tagging;
-pub use target_groups::{NewGroup, TargetGroups, TargetZone};
+pub use target_groups::{Limits, NewGroup, TargetGroups, TargetZone};
 
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
 use std::sync::{Arc, Mutex};

@@ -39,8 +39,6 @@ pub const MOST_ROUTES: usize = 90;
 /// The most routes and alarms together: a transaction has 100 items, and four are the head, the plan, the first event
 /// and the entry among the open migrations.
 pub const MOST_LOCKS: usize = 96;
-/// The most target groups that a load balancer may use; AWS does not adjust it.
-pub const GROUPS_PER_LOAD_BALANCER: usize = 100;
 
 /// How long the counts of single minutes are kept.
 const KEPT_SECONDS: u32 = 15 * 24 * 60 * 60;

@@ -4,7 +4,7 @@ use super::super::breakage::Breakage;
 use super::super::timers::at_once;
 use super::SimulatedPorts;
 use crossfade_actions::ports::{
-    Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups, TargetZone,
+    Limits, Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups, TargetZone,
 };
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{Attributes, HealthCheck, Tags, Target, TargetGroup, TargetHealth};
@@ -84,6 +84,10 @@ impl TargetGroups for SimulatedPorts {
     async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
         let effect = || at_once(self.account.world.target_groups_of(load_balancer));
         self.call("target_groups_of", load_balancer.as_str(), effect).await
+    }
+
+    async fn limits(&self) -> Result<Limits, PortError> {
+        self.call("limits", "", || at_once(self.account.world.limits())).await
     }
 
     async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {

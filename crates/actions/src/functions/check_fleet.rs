@@ -4,9 +4,11 @@ mod begin;
 mod look;
 mod orders;
 mod read;
+mod room;
 
 use crate::conducting::{head_of, is_conducted, name_of, policy_of, record};
 pub use begin::requests_of_a_day;
+pub use room::rooms;
 
 use crate::error::ActionError;
 use crate::payload::Fields;

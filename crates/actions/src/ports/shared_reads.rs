@@ -1,6 +1,6 @@
 //! Load balancers that are read once for many plans.
 
-use super::{Listener, LoadBalancer, NewGroup, PortError, Ports, Routes, Tagging, TargetGroups, TargetZone};
+use super::{Limits, Listener, LoadBalancer, NewGroup, PortError, Ports, Routes, Tagging, TargetGroups, TargetZone};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::group::{Attributes, HealthCheck, Tags, Target, TargetGroup, TargetHealth};
 use crossfade_domain::load_balancer::route::{Route, RouteId};
@@ -96,6 +96,10 @@ impl TargetGroups for SharedReads {
 
     async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
         once(&self.groups, load_balancer, self.target_groups.target_groups_of(load_balancer)).await
+    }
+
+    async fn limits(&self) -> Result<Limits, PortError> {
+        self.target_groups.limits().await
     }
 
     async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {

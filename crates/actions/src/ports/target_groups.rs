@@ -24,6 +24,22 @@ pub enum TargetZone {
     All,
 }
 
+/// The quotas of load balancers of an account that AWS raises on request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Targets of a load balancer.
+    pub targets: u32,
+    /// Rules of a load balancer, without the default ones.
+    pub rules: u32,
+}
+
+impl Default for Limits {
+    /// What AWS gives to every account.
+    fn default() -> Self {
+        Self { targets: 1_000, rules: 100 }
+    }
+}
+
 /// Target groups and their targets. Every list is complete, and its order is never promised.
 #[async_trait::async_trait]
 pub trait TargetGroups: Send + Sync {
@@ -32,6 +48,9 @@ pub trait TargetGroups: Send + Sync {
 
     /// Every target group of a load balancer.
     async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError>;
+
+    /// The account's quotas. One that AWS does not name has its default.
+    async fn limits(&self) -> Result<Limits, PortError>;
 
     /// A group's attributes.
     async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError>;

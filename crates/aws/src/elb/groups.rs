@@ -5,7 +5,7 @@ use crate::classify::{failed, malformed};
 use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, TargetGroup as SdkGroup, TargetGroupAttribute, TargetGroupIpAddressTypeEnum, TargetTypeEnum,
 };
-use crossfade_actions::ports::{NewGroup, PortError, Tagging as _, TargetGroups, TargetZone};
+use crossfade_actions::ports::{Limits, NewGroup, PortError, Tagging as _, TargetGroups, TargetZone};
 use crossfade_domain::load_balancer::group::{
     Attributes, GroupSettings, HealthCheck, Tags, Target, TargetGroup, TargetHealth,
 };
@@ -13,6 +13,7 @@ use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 
 const DESCRIBE: &str = "DescribeTargetGroups";
 const CREATE: &str = "CreateTargetGroup";
+const LIMITS: &str = "DescribeAccountLimits";
 /// The largest page AWS gives.
 const PAGE: i32 = 400;
 
@@ -31,6 +32,24 @@ impl TargetGroups for Elb {
 
     async fn target_groups_of(&self, load_balancer: &LoadBalancerArn) -> Result<Vec<TargetGroup>, PortError> {
         self.groups_on(Some(load_balancer)).await
+    }
+
+    async fn limits(&self) -> Result<Limits, PortError> {
+        let mut limits = Limits::default();
+        let mut pages = self.reader.describe_account_limits();
+        loop {
+            let page = pages.clone().send().await.map_err(failed(LIMITS, "the account"))?;
+            for limit in page.limits.unwrap_or_default() {
+                let most = limit.max.as_deref().and_then(|most| most.parse().ok());
+                match (limit.name.as_deref(), most) {
+                    (Some("targets-per-application-load-balancer"), Some(most)) => limits.targets = most,
+                    (Some("rules-per-application-load-balancer"), Some(most)) => limits.rules = most,
+                    _ => {}
+                }
+            }
+            let Some(next) = page.next_marker else { return Ok(limits) };
+            pages = self.reader.describe_account_limits().marker(next);
+        }
     }
 
     async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {

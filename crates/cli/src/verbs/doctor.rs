@@ -11,8 +11,8 @@ use clap::Args;
 use crossfade_actions::operator::observe::{Listings, plan_in_force};
 use crossfade_actions::ports::{LedgerError, PortError};
 use crossfade_domain::journal::{Phase, RECORD_VERSION};
+use crossfade_domain::load_balancer::room::GROUPS_PER_LOAD_BALANCER;
 use crossfade_domain::names::LoadBalancerArn;
-use crossfade_domain::planner::GROUPS_PER_LOAD_BALANCER;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::routing::stray::describe;
 use serde::Serialize;
@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 /// The state machines of a stack.
 const MACHINES: [&str; 3] = ["migrate-service", "roll-back-service", MACHINE_OF_FLEETS];
 /// With this many target groups, a load balancer has little room for more.
-const CROWDED: usize = GROUPS_PER_LOAD_BALANCER * 9 / 10;
+const CROWDED: u32 = GROUPS_PER_LOAD_BALANCER * 9 / 10;
 
 /// Check credentials, stack, permissions, quotas and versions.
 ///
@@ -263,7 +263,11 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
         lines.push(match session.ports.target_groups.target_groups_of(&balancer).await {
             Err(error) => judged(session, "quotas", Err(error), ""),
             Ok(groups) => {
-                let state = if groups.len() >= CROWDED { LineState::Note } else { LineState::Ok };
+                let state = if u32::try_from(groups.len()).is_ok_and(|used| used >= CROWDED) {
+                    LineState::Note
+                } else {
+                    LineState::Ok
+                };
                 let message = format!(
                     "{} uses {} of {GROUPS_PER_LOAD_BALANCER} target groups; each service needs one more while it \
                      moves",

@@ -3,11 +3,9 @@
 use super::budget::{failures, tolerated};
 use super::head::FleetHead;
 use super::service_run::{ServiceState, Size};
+use crate::load_balancer::room::{RESERVED_GROUPS, RESERVED_TARGETS, Room};
 use crate::names::ServiceName;
 use crate::policy::rollout::Rollout;
-
-/// Target groups of a load balancer that are left free for what others add.
-pub const RESERVED_GROUPS: u32 = 2;
 
 /// How many services may be in flight at once.
 ///
@@ -48,22 +46,38 @@ pub fn objection(rollout: &Rollout, fleet: &FleetHead, service: &ServiceName, si
     no_room(fleet, service, size).or_else(|| exposure(rollout, fleet, service))
 }
 
-/// Why a load balancer has no room for the new groups of a service, if so.
+/// Why a load balancer has no room for the new groups and targets of a service, if so.
 pub(super) fn no_room(fleet: &FleetHead, service: &ServiceName, size: &Size) -> Option<String> {
-    size.groups.iter().find_map(|(balancer, groups)| {
-        let free = *fleet.room.get(balancer)?;
-        let counted = fleet.room_at?;
-        let since = fleet.those(|state| state.is_in_flight() || state.has_migrated()).filter_map(|name| {
-            let run = fleet.services.get(name).filter(|run| *name != *service && run.since >= counted)?;
-            run.size.as_ref()?.groups.get(balancer).copied()
-        });
-        let taken: u32 = since.sum();
-        let left = free.saturating_sub(taken).saturating_sub(RESERVED_GROUPS);
-        (left < *groups).then(|| {
+    let counted = fleet.room_at?;
+    let since: Vec<&Size> = fleet
+        .those(|state| state.is_in_flight() || state.has_migrated())
+        .filter(|name| *name != service)
+        .filter_map(|name| fleet.services.get(name).filter(|run| run.since >= counted)?.size.as_ref())
+        .collect();
+    size.groups.keys().find_map(|balancer| {
+        let room = fleet.room.get(balancer)?.with(since.iter().map(|size| size.on(balancer)).sum());
+        let more = size.on(balancer);
+        let without = format!("go on without it: crossfade fleet skip {service} {}", fleet.fleet);
+        let Room { groups, targets, .. } = room;
+        if !groups.fits(more.groups, RESERVED_GROUPS) {
+            return Some(format!(
+                "load balancer {} is full: it has {} of {} target groups, {RESERVED_GROUPS} stay free for others, and \
+                 {service} needs {}; take old groups of services that have migrated off it, or {without}",
+                balancer.name(),
+                groups.used,
+                groups.most,
+                more.groups
+            ));
+        }
+        let targets = targets?;
+        (!targets.fits(more.targets, RESERVED_TARGETS)).then(|| {
             format!(
-                "load balancer {} is full: {left} more target groups, and {service} needs {groups}; retire services \
-                 that have migrated, or skip it",
-                balancer.name()
+                "load balancer {} is full: it has {} of {} targets, {RESERVED_TARGETS} stay free for others, and \
+                 {service} needs {}; ask AWS for a higher quota (Targets per Application Load Balancer), or {without}",
+                balancer.name(),
+                targets.used,
+                targets.most,
+                more.targets
             )
         })
     })

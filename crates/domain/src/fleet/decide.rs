@@ -17,7 +17,8 @@ use super::outlook::{Outlook, outlook};
 use super::service_run::{Hold, ServiceRun, ServiceState, Size};
 use super::turns::{bake_seconds, candidates};
 use crate::journal::{Head, Phase};
-use crate::names::{LoadBalancerArn, ServiceName};
+use crate::load_balancer::room::Rooms;
+use crate::names::ServiceName;
 use crate::policy::rollout::OnStop;
 use crate::policy::service_policy::FleetPolicy;
 use crate::windows::Closed;
@@ -37,8 +38,8 @@ pub struct Seen {
     pub service_alarms: BTreeMap<ServiceName, String>,
     /// Dry-run plans of services of the present wave.
     pub plans: BTreeMap<ServiceName, Planned>,
-    /// How many more target groups the load balancers of these plans take.
-    pub room: BTreeMap<LoadBalancerArn, u32>,
+    /// How close the load balancers of these plans are to their limits.
+    pub room: Rooms,
     /// Whether windows or freezes forbid a start now.
     pub closed: Option<Closed>,
 }
@@ -171,10 +172,10 @@ impl Look<'_> {
         }
         // Room that was counted for services whose turn is over says nothing of the next wave.
         if self.seen.plans.keys().any(|name| self.fleet.state_of(name) == ServiceState::Waiting) {
-            let mut room = if self.fleet.room_at.is_some() { self.fleet.room.clone() } else { BTreeMap::new() };
-            for (balancer, free) in &self.seen.room {
+            let mut room = if self.fleet.room_at.is_some() { self.fleet.room.clone() } else { Rooms::new() };
+            for (balancer, counted) in &self.seen.room {
                 if self.fleet.counts_room_of(balancer) {
-                    room.insert(balancer.clone(), *free);
+                    room.insert(balancer.clone(), *counted);
                 }
             }
             if self.fleet.room_at.is_none() || room != self.fleet.room {

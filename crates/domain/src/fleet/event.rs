@@ -4,7 +4,8 @@ use super::command::FleetCommand;
 use super::head::{FLEET_VERSION, FleetHead, RunOutcome, RunState};
 use super::service_run::ServiceRun;
 use super::waves::Wave;
-use crate::names::{LoadBalancerArn, ServiceName};
+use crate::load_balancer::room::Rooms;
+use crate::names::ServiceName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -64,8 +65,8 @@ pub enum FleetEvent {
     },
     /// The load balancers of the present wave were counted.
     Counted {
-        /// How many more target groups each takes.
-        room: BTreeMap<LoadBalancerArn, u32>,
+        /// How close each is to its limits.
+        room: Rooms,
     },
     /// Every service of the present wave is settled; its bake begins.
     WaveSettled {

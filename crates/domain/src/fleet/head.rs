@@ -2,6 +2,7 @@
 
 use super::service_run::{ServiceRun, ServiceState};
 use super::waves::Wave;
+use crate::load_balancer::room::Rooms;
 use crate::names::{LoadBalancerArn, ServiceName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -84,9 +85,9 @@ pub struct FleetHead {
     /// Requests of each service in the day before the run began.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<ServiceName, u64>,
-    /// How many more target groups each load balancer took when the present wave was planned.
+    /// How close each load balancer was to its limits when the present wave was planned.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub room: BTreeMap<LoadBalancerArn, u32>,
+    pub room: Rooms,
     /// When that was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room_at: Option<Timestamp>,
@@ -159,7 +160,7 @@ impl FleetHead {
         (all > 0).then_some((new, all))
     }
 
-    /// Whether the target groups that a load balancer still takes are to be counted: where they have not been for this
+    /// Whether what a load balancer still takes is to be counted: where they have not been for this
     /// wave, and again whenever nothing moves, since only then no group of ours is half created.
     pub fn counts_room_of(&self, balancer: &LoadBalancerArn) -> bool {
         let counted = self.room_at.is_some() && self.room.contains_key(balancer);

@@ -1,7 +1,8 @@
 //! Where one service is in a run of its fleet.
 
-use crate::load_balancer::route::RouteId;
+use crate::load_balancer::room::Added;
 use crate::names::{LoadBalancerArn, MigrationId};
+use crate::plan::Plan;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -123,19 +124,34 @@ pub struct Size {
     pub routes: u32,
     /// Its new target groups, by load balancer.
     pub groups: BTreeMap<LoadBalancerArn, u32>,
+    /// The targets that each of these groups gets; where a controller registers them, the least that the policy asks
+    /// for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub targets: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Size {
-    /// The size of a service with these routes and groups.
-    pub fn of<'a>(
-        routes: impl IntoIterator<Item = &'a RouteId>,
-        groups: impl IntoIterator<Item = &'a LoadBalancerArn>,
-    ) -> Self {
-        let mut by_balancer = BTreeMap::new();
-        for balancer in groups {
-            *by_balancer.entry(balancer.clone()).or_insert(0) += 1;
+    /// The size of a service with this plan.
+    pub fn of(plan: &Plan) -> Self {
+        let mut groups = BTreeMap::new();
+        for group in &plan.groups {
+            *groups.entry(group.load_balancer.clone()).or_insert(0) += 1;
         }
-        Self { routes: u32::try_from(routes.into_iter().count()).unwrap_or(u32::MAX), groups: by_balancer }
+        let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let listed = plan.policy.new_targets.listed();
+        let targets = listed.map_or(plan.policy.min_healthy, |targets| count(targets.len()));
+        Self { routes: count(plan.routes.len()), groups, targets }
+    }
+
+    /// What it adds to a load balancer.
+    pub fn on(&self, balancer: &LoadBalancerArn) -> Added {
+        let groups = self.groups.get(balancer).copied().unwrap_or(0);
+        Added { groups, targets: groups.saturating_mul(self.targets) }
     }
 }
 

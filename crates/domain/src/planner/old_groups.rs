@@ -1,9 +1,10 @@
 //! Whether the old target groups can be migrated at all.
 
 use super::findings::Findings;
-use super::{GROUPS_PER_LOAD_BALANCER, address_family, adopted, balancer_of, new_group_name};
+use super::{address_family, adopted, balancer_of, new_group_name};
 use crate::load_balancer::action::forward_of;
 use crate::load_balancer::group::healthy_count;
+use crate::load_balancer::room::GROUPS_PER_LOAD_BALANCER;
 use crate::plan::FindingCode;
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
 use crate::policy::service_policy::ServicePolicy;
@@ -147,7 +148,7 @@ fn room_for_groups(
     };
     let joining = on_it.iter().filter(|old| !attached(old)).count();
     let with_ours = balancer.group_count + joining;
-    if with_ours > GROUPS_PER_LOAD_BALANCER {
+    if u32::try_from(with_ours).is_ok_and(|with_ours| with_ours > GROUPS_PER_LOAD_BALANCER) {
         findings.refuse(
             FindingCode::TooManyGroupsOnLoadBalancer,
             balancer.arn.as_str(),

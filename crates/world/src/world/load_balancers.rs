@@ -3,7 +3,7 @@
 use super::{World, convert};
 use crate::tree::Tree;
 use crossfade_actions::ports::{
-    Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups, TargetZone,
+    Limits, Listener, LoadBalancer, NewGroup, PortError, Routes, Tagging, TargetGroups, TargetZone,
 };
 use crossfade_domain::alarms::tags;
 use crossfade_domain::load_balancer::action::Action;
@@ -168,6 +168,20 @@ impl TargetGroups for World {
         let input = Tree::map([("LoadBalancerArn", load_balancer.as_str().into())]);
         let groups = self.every("DescribeTargetGroups", "TargetGroups", load_balancer.as_str(), input)?;
         Ok(groups.iter().map(convert::target_group).collect())
+    }
+
+    async fn limits(&self) -> Result<Limits, PortError> {
+        let answer = self.elb("DescribeAccountLimits", "the account", &Tree::map([]))?;
+        let mut limits = Limits::default();
+        for limit in answer.list_at("Limits") {
+            let most = limit.number_at("Max").and_then(|most| u32::try_from(most).ok());
+            match (limit.text_at("Name"), most) {
+                (Some("targets-per-application-load-balancer"), Some(most)) => limits.targets = most,
+                (Some("rules-per-application-load-balancer"), Some(most)) => limits.rules = most,
+                _ => {}
+            }
+        }
+        Ok(limits)
     }
 
     async fn attributes(&self, group: &TargetGroupArn) -> Result<Attributes, PortError> {

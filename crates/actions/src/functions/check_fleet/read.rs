@@ -1,5 +1,6 @@
 //! Reads what a look decides by: at most four reads of the table, whatever the fleet's size up to a hundred services.
 
+use super::room::rooms;
 use crate::error::{ActionError, Doing as _};
 use crate::functions::plan_migration::plan_service;
 use crate::ports::{ExecutionStatus, Ports};
@@ -22,8 +23,6 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Target groups that a load balancer takes; AWS does not raise it.
-const GROUPS_OF_A_LOAD_BALANCER: u32 = 100;
 /// Plans that are made at a time.
 const PLANS_AT_A_TIME: usize = 4;
 
@@ -149,10 +148,7 @@ async fn plans(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead, seen: &mu
             let request = PlanRequest { policy: service_policy, ..PlanRequest::dry_run(&service) };
             let answer = plan_service(ports, &request, "none").await?;
             let planned = match (answer.verdict, answer.plan) {
-                (NextStep::Planned, Some(plan)) => Planned::Size(Size::of(
-                    plan.routes.iter().map(|route| &route.id),
-                    plan.groups.iter().map(|group| &group.load_balancer),
-                )),
+                (NextStep::Planned, Some(plan)) => Planned::Size(Size::of(&plan)),
                 // The next look finds it in the head.
                 (NextStep::Migrated, _) => Planned::Size(Size::default()),
                 _ => Planned::Refused(answer.reason),
@@ -162,23 +158,17 @@ async fn plans(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead, seen: &mu
         .buffered(PLANS_AT_A_TIME)
         .try_collect()
         .await?;
-    let balancers: BTreeSet<&LoadBalancerArn> = planned
+    let balancers: BTreeSet<LoadBalancerArn> = planned
         .iter()
         .filter_map(|(_, planned)| match planned {
             Planned::Size(size) => Some(size.groups.keys()),
             Planned::Refused(_) => None,
         })
         .flatten()
+        .filter(|balancer| fleet.counts_room_of(balancer))
+        .cloned()
         .collect();
-    for balancer in balancers {
-        if !fleet.counts_room_of(balancer) {
-            continue;
-        }
-        let groups = ports.target_groups.target_groups_of(balancer).await;
-        let groups = groups.doing(|| format!("reading the target groups of {}", balancer.name()))?;
-        let used = u32::try_from(groups.len()).unwrap_or(u32::MAX);
-        seen.room.insert(balancer.clone(), GROUPS_OF_A_LOAD_BALANCER.saturating_sub(used));
-    }
+    seen.room = rooms(ports, &balancers).await?;
     seen.plans = planned.into_iter().collect();
     Ok(())
 }

@@ -9,20 +9,21 @@ use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use crate::view::fleet::{Foreseen, Limit, findings, foreseen};
 use clap::Args;
-use crossfade_actions::functions::check_fleet::requests_of_a_day;
+use crossfade_actions::functions::check_fleet::{requests_of_a_day, rooms};
 use crossfade_actions::functions::plan_migration::plan_service;
 use crossfade_actions::operator::observe::plan_in_force;
+use crossfade_actions::ports::Ports;
 use crossfade_domain::fleet::forecast::{Progress, forecast, opens, seconds_left};
 use crossfade_domain::fleet::service_run::Size;
 use crossfade_domain::journal::Phase;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::load_balancer::room::Room;
 use crossfade_domain::names::{LoadBalancerArn, ServiceName};
 use crossfade_domain::plan::{Finding, FindingCode};
-use crossfade_domain::planner::GROUPS_PER_LOAD_BALANCER;
 use crossfade_domain::policy::request::PlanRequest;
 use crossfade_domain::policy::service_policy::{FleetPolicy, ServicePolicy};
 use futures::StreamExt as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Plans that are made at a time.
@@ -84,7 +85,8 @@ pub(super) async fn run(
         fleet.policy
     };
     let under_way = under_way(session, &policy).await?;
-    let answers = answers(session, &policy, &under_way, console).await?;
+    let ports = session.ports.sharing_reads();
+    let answers = answers(session, &ports, &policy, &under_way, console).await?;
     let sizes = sizes(&answers);
     console.say("reading the requests of the last day, and the room on the load balancers");
     let requests = requests_of_a_day(&session.ports, &policy).await.map_err(|error| session.failed(&error))?;
@@ -99,7 +101,7 @@ pub(super) async fn run(
         under_way.iter().map(|one| (one.service.clone(), one.size.clone())).chain(sizes.clone()).collect();
     let forecast = forecast(&policy, &with_moving, &requests, &progress, now, |at| opens(&policy, at));
     let foreseen = Foreseen {
-        limits: limits(session, &sizes).await?,
+        limits: limits(session, &ports, &sizes).await?,
         refused: names(&answers, is_refused),
         under_way: under_way.into_iter().map(|one| (one.service, one.words)).collect(),
         migrated,
@@ -139,7 +141,7 @@ async fn under_way(session: &Session, policy: &FleetPolicy) -> Result<Vec<UnderW
         let weight = weight_at(&plan, head.verified_step);
         found.push(UnderWay {
             words: if returns { "going back".to_owned() } else { format!("at {weight}") },
-            size: Size::of(plan.routes.iter().map(|route| &route.id), []),
+            size: Size { groups: BTreeMap::new(), ..Size::of(&plan) },
             seconds_left: (!returns).then(|| seconds_left(&plan.policy.schedule, &head, session.now())),
             service: head.service,
         });
@@ -154,6 +156,7 @@ fn going_back(under_way: &[UnderWay]) -> impl Iterator<Item = ServiceName> {
 /// The dry-run plan of every service that is not under way, a few at a time, in the order of the policy.
 async fn answers(
     session: &Session,
+    ports: &Ports,
     policy: &FleetPolicy,
     under_way: &[UnderWay],
     console: &mut Console<'_>,
@@ -162,7 +165,6 @@ async fn answers(
     let services: Vec<&ServicePolicy> = policy.services.iter().filter(planned).collect();
     let count = services.len();
     console.say(&format!("planning {count} services of {}, {PLANS_AT_A_TIME} at a time", policy.fleet));
-    let ports = &session.ports.sharing_reads();
     let one = |service: &ServicePolicy| {
         let request = PlanRequest { policy: Some(service.clone()), ..PlanRequest::dry_run(&service.name) };
         async move { (request.service.clone(), plan_service(ports, &request, "crossfade fleet plan").await) }
@@ -190,8 +192,7 @@ fn names(answers: &[(ServiceName, Cursor)], counts: fn(&Cursor) -> bool) -> Vec<
 fn sizes(answers: &[(ServiceName, Cursor)]) -> BTreeMap<ServiceName, Size> {
     let one = |(service, cursor): &(ServiceName, Cursor)| {
         let plan = cursor.plan.as_ref()?;
-        let routes = plan.routes.iter().map(|route| &route.id);
-        Some((service.clone(), Size::of(routes, plan.groups.iter().map(|group| &group.load_balancer))))
+        Some((service.clone(), Size::of(plan)))
     };
     answers.iter().filter_map(one).collect()
 }
@@ -210,22 +211,14 @@ fn of_other_fleets<'a>(policy: &FleetPolicy, cursor: &'a Cursor) -> Vec<&'a Find
     found
 }
 
-/// How many target groups each load balancer has, and how many more the run makes.
-async fn limits(session: &Session, sizes: &BTreeMap<ServiceName, Size>) -> Result<Vec<Limit>, Failure> {
-    let mut new: BTreeMap<&LoadBalancerArn, u32> = BTreeMap::new();
-    for (balancer, groups) in sizes.values().flat_map(|size| &size.groups) {
-        *new.entry(balancer).or_default() += groups;
-    }
-    let mut limits = Vec::new();
-    for (balancer, new) in new {
-        let used = session.ports.target_groups.target_groups_of(balancer).await;
-        let used = used.map_err(|error| session.port_failed(&format!("reading {}", balancer.name()), &error))?;
-        limits.push(Limit {
-            load_balancer: balancer.name().to_owned(),
-            used: used.len(),
-            new,
-            most: GROUPS_PER_LOAD_BALANCER,
-        });
-    }
-    Ok(limits)
+/// How close each load balancer is to its limits, and what the run adds.
+async fn limits(session: &Session, ports: &Ports, sizes: &BTreeMap<ServiceName, Size>) -> Result<Vec<Limit>, Failure> {
+    let balancers: BTreeSet<LoadBalancerArn> = sizes.values().flat_map(|size| size.groups.keys().cloned()).collect();
+    let rooms = rooms(ports, &balancers).await.map_err(|error| session.failed(&error))?;
+    let limit = |(balancer, room): (LoadBalancerArn, Room)| Limit {
+        load_balancer: balancer.name().to_owned(),
+        room,
+        added: sizes.values().map(|size| size.on(&balancer)).sum(),
+    };
+    Ok(rooms.into_iter().map(limit).collect())
 }

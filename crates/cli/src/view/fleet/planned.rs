@@ -4,6 +4,7 @@ use super::some_of;
 use super::text::filled;
 use crate::exit_code::ExitCode;
 use crossfade_domain::fleet::forecast::{Forecast, ForecastWave};
+use crossfade_domain::load_balancer::room::{Added, RESERVED_GROUPS, RESERVED_TARGETS, Room, Use};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Finding, FindingCode, Severity};
 use crossfade_domain::policy::document::written_duration;
@@ -32,22 +33,39 @@ pub struct Foreseen {
     pub findings: Vec<Found>,
 }
 
-/// The target groups of a load balancer.
+/// A load balancer, and what the run adds to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
     /// Its name.
     pub load_balancer: String,
-    /// Those that it has.
-    pub used: usize,
-    /// Those that the run makes.
-    pub new: u32,
-    /// Those that AWS allows.
-    pub most: usize,
+    /// How close it is to its limits now.
+    pub room: Room,
+    /// The target groups that the run makes, and the targets that they get, as far as the policy says.
+    pub added: Added,
 }
 
 impl Limit {
-    fn needed(&self) -> usize {
-        self.used + usize::try_from(self.new).unwrap_or(usize::MAX)
+    /// `load balancer public: 50 target groups now, 50 more, of 100; FULL: ...`, and the same for targets and rules.
+    fn lines(&self) -> Vec<String> {
+        let Self { load_balancer, room, added } = self;
+        let line = |what: &str, limit: Use, more: u32, reserved: u32, then: &str| {
+            let Use { used, most } = limit;
+            let full = if limit.fits(more, reserved) {
+                String::new()
+            } else {
+                format!("; FULL: {reserved} stay free for others, so the last services wait: {then}")
+            };
+            format!("load balancer {load_balancer}: {used} {what} now, {more} more, of {most}{full}")
+        };
+        let groups = "take old groups of services that have migrated off it, or skip services";
+        let targets = "ask AWS for a higher quota (Targets per Application Load Balancer), or skip services";
+        let mut lines = vec![line("target groups", room.groups, added.groups, RESERVED_GROUPS, groups)];
+        lines.extend(room.targets.map(|used| line("targets", used, added.targets, RESERVED_TARGETS, targets)));
+        if room.targets.is_none() {
+            lines.push(format!("load balancer {load_balancer}: its targets cannot be counted; {} more", added.targets));
+        }
+        lines.extend(room.rules.map(|rules| line("rules", rules, 0, 0, "ask AWS for a higher quota")));
+        lines
     }
 }
 
@@ -138,22 +156,13 @@ fn one_wave(place: usize, wave: &ForecastWave, columns: usize) -> Vec<String> {
 
 fn limits(foreseen: &Foreseen) -> Vec<String> {
     let forecast = &foreseen.forecast;
-    let mut lines: Vec<String> = foreseen
-        .limits
-        .iter()
-        .map(|limit| {
-            let Limit { load_balancer, used, new, most } = limit;
-            let full = if limit.needed() > *most { "; NOT ENOUGH: retire services between waves" } else { "" };
-            format!("load balancer {load_balancer}: {used} target groups now, {new} more, of {most}{full}")
-        })
-        .collect();
+    let mut lines: Vec<String> = foreseen.limits.iter().flat_map(Limit::lines).collect();
     lines.push(format!(
         "routes that move at once: {} of {}; AWS takes {} s to return them",
         forecast.most_routes,
         foreseen.policy.rollout.most_routes(),
         forecast.rollback_seconds
     ));
-    lines.push("rules of load balancers: none is added".to_owned());
     lines.extend(forecast.problems.iter().map(|problem| format!("CANNOT BE MET: {problem}")));
     lines
 }
@@ -220,8 +229,9 @@ impl Foreseen {
             .iter()
             .map(|limit| {
                 json!({
-                    "loadBalancer": limit.load_balancer, "targetGroups": limit.used, "new": limit.new,
-                    "most": limit.most,
+                    "loadBalancer": limit.load_balancer, "targetGroups": limit.room.groups.used,
+                    "new": limit.added.groups, "most": limit.room.groups.most, "targets": limit.room.targets,
+                    "newTargets": limit.added.targets, "rules": limit.room.rules,
                 })
             })
             .collect();

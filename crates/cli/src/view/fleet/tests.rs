@@ -7,6 +7,7 @@ use crossfade_domain::fleet::head::{FleetHead, RunOutcome, RunState};
 use crossfade_domain::fleet::service_run::{Hold, ServiceRun, ServiceState};
 use crossfade_domain::fleet::waves::waves;
 use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::load_balancer::room::{Added, Room, Use};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Finding, FindingCode, Severity};
 use crossfade_domain::policy::document::decode_fleet;
@@ -270,7 +271,15 @@ fn unstarted(services: usize) -> Foreseen {
     let found: Vec<(ServiceName, Vec<&Finding>)> = found.map(|(name, finding)| (name, vec![finding])).collect();
     Foreseen {
         forecast: forecast(&policy, &BTreeMap::new(), &requests, &Progress::default(), time(BEGUN), |at| at),
-        limits: vec![Limit { load_balancer: "public".to_owned(), used: 62, new: 50, most: 100 }],
+        limits: vec![Limit {
+            load_balancer: "public".to_owned(),
+            room: Room {
+                targets: Some(Use { used: 640, most: 1_000 }),
+                rules: Some(Use { used: 57, most: 100 }),
+                ..Room::of_groups(50)
+            },
+            added: Added { groups: 50, targets: 150 },
+        }],
         refused: vec![(name(7), "oldTargetGroups: no healthy target".to_owned())],
         under_way: Vec::new(),
         migrated: vec![(name(3), "it has migrated".to_owned())],

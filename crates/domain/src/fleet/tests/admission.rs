@@ -1,6 +1,7 @@
 use super::fixture::{Run, balancer, name, policy, size};
 use crate::fleet::service_run::Size;
 use crate::journal::Trigger;
+use crate::load_balancer::room::{Room, Use};
 use crate::policy::rollout::{FailureBudget, MaxNewShare, Rollout, StopWhen};
 
 const NAMES: [(&str, &[&str]); 6] = [("a", &[]), ("b", &[]), ("c", &[]), ("d", &[]), ("e", &[]), ("f", &[])];
@@ -96,7 +97,7 @@ fn a_service_with_too_many_routes_moves_alone() {
 }
 
 fn on(balancers: &[&str]) -> Size {
-    Size { routes: 1, groups: balancers.iter().map(|name| (balancer(name), 1)).collect() }
+    Size { routes: 1, groups: balancers.iter().map(|name| (balancer(name), 1)).collect(), targets: 10 }
 }
 
 #[test]
@@ -104,12 +105,12 @@ fn a_load_balancer_keeps_its_reserve_and_others_go_on() {
     let mut run = run(|rollout| rollout.concurrency = 6);
     run.size = on(&["public"]);
     run.sizes.insert(name("e"), on(&["internal"]));
-    run.seen.room = [(balancer("public"), 4), (balancer("internal"), 50)].into();
+    run.seen.room = [(balancer("public"), Room::of_groups(96)), (balancer("internal"), Room::of_groups(50))].into();
     assert_eq!(run.starts(), ["a", "b", "e"]);
     let why = run.look().outlook.reason;
     assert!(why.ends_with(
-        "load balancer public is full: 0 more target groups, and c needs 1; retire services that have migrated, or \
-         skip it"
+        "load balancer public is full: it has 98 of 100 target groups, 2 stay free for others, and c needs 1; take old \
+         groups of services that have migrated off it, or go on without it: crossfade fleet skip c eks-2026"
     ));
 }
 
@@ -117,10 +118,10 @@ fn a_load_balancer_keeps_its_reserve_and_others_go_on() {
 fn a_full_load_balancer_is_counted_again_once_nothing_moves() {
     let mut run = run(|rollout| rollout.concurrency = 6);
     run.size = on(&["public"]);
-    run.seen.room = [(balancer("public"), 3)].into();
+    run.seen.room = [(balancer("public"), Room::of_groups(97))].into();
     assert_eq!(run.starts(), ["a"]);
     // Others have made room, and what moves may be half created: too early to say.
-    run.seen.room = [(balancer("public"), 4)].into();
+    run.seen.room = [(balancer("public"), Room::of_groups(96))].into();
     assert_eq!(run.starts(), [""; 0]);
     run.migrates("a");
     assert_eq!(run.starts(), ["b", "c"]);
@@ -130,9 +131,48 @@ fn a_full_load_balancer_is_counted_again_once_nothing_moves() {
 fn a_full_load_balancer_is_no_reason_to_look_every_second() {
     let mut run = run(|_| ());
     run.size = on(&["public"]);
-    run.seen.room = [(balancer("public"), 0)].into();
+    run.seen.room = [(balancer("public"), Room::of_groups(100))].into();
     run.look();
     assert_eq!(run.look().outlook.wait_seconds, 300);
+}
+
+/// A load balancer with so many of a thousand targets.
+fn with_targets(used: u32) -> Room {
+    Room { targets: Some(Use { used, most: 1_000 }), ..Room::of_groups(10) }
+}
+
+#[test]
+fn a_load_balancer_with_too_many_targets_takes_no_more_services() {
+    let mut run = run(|rollout| rollout.concurrency = 6);
+    run.size = on(&["public"]);
+    run.sizes.insert(name("e"), on(&["internal"]));
+    run.sizes.insert(name("f"), Size { targets: 5, ..on(&["public"]) });
+    run.seen.room = [(balancer("public"), with_targets(955)), (balancer("internal"), with_targets(100))].into();
+    assert_eq!(run.starts(), ["a", "b", "e", "f"], "ten, ten and five leave 20 of a thousand");
+    let why = run.look().outlook.reason;
+    assert!(
+        why.ends_with(
+            "load balancer public is full: it has 980 of 1000 targets, 20 stay free for others, and c needs 10; ask \
+             AWS for a higher quota (Targets per Application Load Balancer), or go on without it: crossfade fleet skip \
+             c eks-2026"
+        ),
+        "{why}"
+    );
+    // The account's quota was raised: it is counted again once nothing moves.
+    run.seen.room =
+        [(balancer("public"), Room { targets: Some(Use { used: 980, most: 2_000 }), ..Room::of_groups(12) })].into();
+    for name in ["a", "b", "e", "f"] {
+        run.migrates(name);
+    }
+    assert_eq!(run.starts(), ["c", "d"]);
+}
+
+#[test]
+fn targets_that_cannot_be_counted_keep_no_service_waiting() {
+    let mut run = run(|rollout| rollout.concurrency = 6);
+    run.size = on(&["public"]);
+    run.seen.room = [(balancer("public"), Room::of_groups(10))].into();
+    assert_eq!(run.starts().len(), 6);
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub(crate) fn policy(services: &[(&str, &[&str])]) -> FleetPolicy {
 }
 
 pub(crate) fn size(routes: u32) -> Size {
-    Size { routes, groups: BTreeMap::new() }
+    Size { routes, ..Size::default() }
 }
 
 pub(crate) fn skip(service: &str) -> FleetCommand {
