@@ -147,6 +147,26 @@ impl FleetHead {
         next
     }
 
+    /// What is known of a service, as short as a head needs it: the journal has the rest. The groups of a service that
+    /// has migrated are part of what its load balancers have.
+    fn put(&mut self, service: &ServiceName, now: &ServiceRun) {
+        let mut now = now.clone();
+        now.reason = now.reason.map(|reason| cut(reason, self.most_reason_bytes()));
+        if now.state.has_migrated() {
+            let size = now.size.take().unwrap_or_default();
+            for (balancer, room) in &mut self.room {
+                *room = room.with(size.on(balancer));
+            }
+        }
+        self.services.insert(service.clone(), now);
+    }
+
+    /// All reasons together take a quarter of the item that a head is.
+    fn most_reason_bytes(&self) -> usize {
+        const REASONS_BYTES: usize = 100_000;
+        (REASONS_BYTES / self.names().count().max(1)).max(100)
+    }
+
     /// One event. Any may follow any other: what is decided makes sense of the state, and a head never refuses to say
     /// what happened.
     pub(super) fn take(&mut self, event: &FleetEvent, at: Timestamp) {
@@ -161,9 +181,7 @@ impl FleetHead {
                 self.generation += 1;
             }
             FleetEvent::Commanded { command, who } => self.command(command, who, at),
-            FleetEvent::Service { service, now } => {
-                self.services.insert(service.clone(), now.clone());
-            }
+            FleetEvent::Service { service, now } => self.put(service, now),
             FleetEvent::Counted { room } => {
                 self.room.clone_from(room);
                 self.room_at = Some(at);
@@ -187,3 +205,15 @@ impl FleetHead {
         }
     }
 }
+
+/// A text of at most so many bytes.
+fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most - CUT.len()));
+        text.push_str(CUT);
+    }
+    text
+}
+
+/// What a reason ends with that a head has not in full.
+pub(super) const CUT: &str = "\u{2026}";

@@ -3,6 +3,7 @@
 //! Only what belongs to a migration that this run has started, or has seen moving, is an outcome. A status that could
 //! be from before the run is not.
 
+use super::event::CUT;
 use super::head::FleetHead;
 use super::service_run::{Hold, ServiceRun, ServiceState};
 use crate::journal::{Head, Phase};
@@ -104,7 +105,8 @@ fn elsewhere_halted(before: &ServiceRun, head: &Head, now: Timestamp) -> Service
         "{} has halted: crossfade resume {service}, or crossfade rollback {service} and then retry it",
         head.migration
     );
-    if before.state == ServiceState::Refused && before.reason.as_deref() == Some(&reason) {
+    let known = before.reason.as_deref().map(|known| known.trim_end_matches(CUT));
+    if before.state == ServiceState::Refused && known.is_some_and(|known| reason.starts_with(known)) {
         return before.clone();
     }
     before.turned(ServiceState::Refused, now, reason)

@@ -5,6 +5,7 @@ mod budget;
 mod commands;
 mod fixture;
 mod forecasts;
+mod large;
 mod looks;
 mod observing;
 mod outlooks;

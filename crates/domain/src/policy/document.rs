@@ -19,6 +19,7 @@ mod rollout;
 mod schedule;
 mod schema;
 mod settings;
+mod size;
 mod targets;
 mod windows;
 
@@ -68,6 +69,7 @@ pub fn check_fleet(document: &Value) -> Result<FleetPolicy, Problems> {
     let mut reader = Reader::default();
     let fleet = fleet(&mut reader, &Place::root(document));
     rollout::check(&mut reader, document);
+    size::check(&mut reader, document, fleet.as_ref());
     for (index, service) in fleet.iter().flat_map(|fleet| &fleet.services).enumerate() {
         for (place, target) in service.new_targets.of_another_family() {
             let message = format!("{:?} is of another address family than ips[0]; {ONE_FAMILY}", target.id);

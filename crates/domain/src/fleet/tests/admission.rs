@@ -128,6 +128,18 @@ fn a_full_load_balancer_is_counted_again_once_nothing_moves() {
 }
 
 #[test]
+fn the_groups_of_a_service_that_has_migrated_still_count() {
+    let mut run = run(|rollout| rollout.concurrency = 6);
+    run.size = on(&["public"]);
+    run.seen.room = [(balancer("public"), with_targets(955))].into();
+    assert_eq!(run.starts(), ["a", "b"], "of the third, the targets would not fit");
+    run.migrates("a");
+    assert_eq!(run.starts(), [""; 0], "b moves still, so nothing is counted again");
+    let room = run.head.room[&balancer("public")];
+    assert_eq!((room.groups.used, room.targets.unwrap().used), (11, 965));
+}
+
+#[test]
 fn a_full_load_balancer_is_no_reason_to_look_every_second() {
     let mut run = run(|_| ());
     run.size = on(&["public"]);
