@@ -29,6 +29,8 @@ pub(super) async fn begin(
 }
 
 const HOUR_SECONDS: u16 = 3_600;
+/// Groups that are asked for together: five calls. AWS takes 40 at once from the account, and a retry repeats them all.
+const GROUPS_AT_A_TIME: usize = 100;
 
 /// The requests that each service's old target groups had in the last day. A group that does not exist has none: the
 /// plan of its service says so when its turn comes.
@@ -38,7 +40,11 @@ const HOUR_SECONDS: u16 = 3_600;
 pub async fn requests_of_a_day(ports: &Ports, policy: &FleetPolicy) -> Result<BTreeMap<ServiceName, u64>, ActionError> {
     let names: Vec<String> =
         policy.services.iter().flat_map(|service| service.old_target_groups.iter().cloned()).collect();
-    let groups = ports.target_groups.target_groups(&names).await.doing(|| "reading the old target groups")?;
+    let mut groups = Vec::with_capacity(names.len());
+    for names in names.chunks(GROUPS_AT_A_TIME) {
+        let read = ports.target_groups.target_groups(names).await;
+        groups.extend(read.doing(|| "reading the old target groups")?);
+    }
     let mut queries = Vec::new();
     let mut owners = Vec::new();
     for service in &policy.services {
