@@ -108,8 +108,7 @@ way-back:
 
 # Prints what a large fleet takes in virtual time, next to the least that it could, for docs/performance.md.
 fleets:
-    cargo test --package crossfade-tests --locked --test all -- --exact --nocapture \
-        fleets::figures::a_large_fleet_takes_at_most_1_1_times_the_least_and_goes_back_within_30_seconds
+    cargo test --package crossfade-tests --locked --test all -- --include-ignored --nocapture fleets::figures
 
 # Reports whether the functions can be built for Lambda here. Builds nothing.
 arm64:
