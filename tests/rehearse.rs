@@ -1,5 +1,6 @@
 //! The whole thing: the built command moves services on this machine, under live load.
 
+mod calendars;
 mod command;
 mod counts;
 mod default_scenario;

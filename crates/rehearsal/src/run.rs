@@ -17,6 +17,7 @@ use scheduled_faults::ScheduledFaults;
 use crate::clock::{ClockServer, Work, WorldClock};
 use crate::endpoints::access::AccessLog;
 use crate::endpoints::aws_service::AwsService;
+use crate::endpoints::change_calendars::ChangeCalendarsApi;
 use crate::endpoints::cloudwatch::CloudWatchApi;
 use crate::endpoints::elbv2::Elbv2Api;
 use crate::endpoints::front_door::{DynamoDb, FrontDoor};
@@ -143,6 +144,7 @@ impl Rehearsal {
                 ("monitoring", Arc::new(CloudWatchApi::new(stage.cloudwatch.clone(), clock.clone()))),
                 ("dynamodb", table),
                 ("sts", Arc::new(StsApi)),
+                ("ssm", Arc::new(ChangeCalendarsApi::new(stage.calendars.clone(), clock.clone()))),
             ],
             accesses.clone(),
         )
@@ -260,6 +262,7 @@ impl Rehearsal {
         let new_groups = NewGroups::default();
         let traffic = Traffic::start(self, &new_groups);
         let world_began = self.clock.now();
+        self.stage.create_calendars(&self.scenario, world_began);
         let mut arns = vec![None; self.scenario.services.len()];
         let mut scheduled_faults = ScheduledFaults::new(self, world_began);
         let follower = progress::Follower::new(self, &traffic, &new_groups);

@@ -3,6 +3,7 @@
 //! Scenarios are YAML. `docs/rehearsal.md` explains every field, and `crossfade schema scenario` prints the JSON
 //! Schema.
 
+mod calendars;
 mod decode;
 mod fleets;
 mod hooks;
@@ -10,6 +11,7 @@ mod names;
 mod reading;
 mod schema;
 
+pub use calendars::CalendarScenario;
 pub use decode::{ScenarioError, decode_scenario};
 pub use fleets::{FleetExpectation, FleetOrder, FleetOutcome, FleetScenario};
 pub use hooks::HookDoes;
@@ -44,6 +46,8 @@ pub struct Scenario {
     pub fleets: Vec<FleetScenario>,
     /// Faults of AWS itself.
     pub aws_faults: Vec<AwsFault>,
+    /// The change calendars that exist.
+    pub calendars: Vec<CalendarScenario>,
     /// What the hooks of the policies do, by name. A hook that is not listed succeeds.
     pub hooks: BTreeMap<String, HookDoes>,
 }

@@ -12,9 +12,10 @@ use crate::scenario::{NEW_PORT, RouteScenario, Scenario, ServiceScenario, new_ta
 use crate::traffic::cluster::{Cluster, ClusterSettings};
 use crate::traffic::data_plane::Directory;
 use crossfade_world::aws_error::AwsError;
+use crossfade_world::calendars::ChangeCalendars;
 use crossfade_world::cloudwatch::CloudWatch;
 use crossfade_world::elbv2::Elbv2;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -51,6 +52,8 @@ pub struct Stage {
     pub elbv2: Arc<Mutex<Elbv2>>,
     /// Metrics and alarms.
     pub cloudwatch: Arc<Mutex<CloudWatch>>,
+    /// The change calendars.
+    pub calendars: Arc<Mutex<ChangeCalendars>>,
     /// The local server of each target.
     pub directory: Directory,
     /// The listener of each load balancer, by the load balancer's name.
@@ -93,6 +96,7 @@ impl Stage {
         let mut stage = Self {
             elbv2: Arc::new(Mutex::new(Elbv2::new(scenario.seed))),
             cloudwatch: Arc::default(),
+            calendars: Arc::default(),
             directory: Directory::default(),
             listeners: BTreeMap::new(),
             services: Vec::new(),
@@ -103,6 +107,16 @@ impl Stage {
         }
         stage.settle_alarms(now);
         Ok(stage)
+    }
+
+    /// Creates the scenario's calendars, for a load that begins now.
+    pub(crate) fn create_calendars(&self, scenario: &Scenario, now: Timestamp) {
+        let at = |minute: f64| now + SignedDuration::from_secs_f64(minute * 60.0);
+        let mut calendars = self.calendars.lock().expect("no holder of the lock panics");
+        for calendar in &scenario.calendars {
+            let closed: Vec<_> = calendar.closed.iter().map(|(from, to)| (at(*from), at(*to))).collect();
+            calendars.put_calendar(&calendar.name, &closed);
+        }
     }
 
     async fn service(

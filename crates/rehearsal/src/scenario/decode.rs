@@ -12,6 +12,7 @@ pub(super) use faults::{AWS_FAULT_FIELDS, FAULT_FIELDS};
 #[cfg(test)]
 pub(super) use routes::ROUTE_FIELDS;
 
+use super::calendars::calendar;
 use super::fleets::{conducted, fleet};
 use super::hooks::hook;
 use super::names::{NEW_PORT, new_target_id, old_group_name};
@@ -38,7 +39,8 @@ pub enum ScenarioError {
     Problems(Problems),
 }
 
-pub(super) const SCENARIO_FIELDS: [&str; 6] = ["seed", "scale", "services", "fleets", "awsFaults", "hooks"];
+pub(super) const SCENARIO_FIELDS: [&str; 7] =
+    ["seed", "scale", "services", "fleets", "awsFaults", "calendars", "hooks"];
 pub(super) const SERVICE_FIELDS: [&str; 14] = [
     "name",
     "loadBalancers",
@@ -77,6 +79,7 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     let seed = fields.get("seed").map_or(Some(1), |place| reader.whole(&place, 0, u32::MAX).map(u64::from));
     let scale = fields.get("scale").map_or(Some(240.0), |place| number(reader, &place, 1.0, 3600.0));
     let aws_faults = list(reader, &fields, "awsFaults", faults::aws_fault);
+    let calendars = list(reader, &fields, "calendars", calendar);
     let hooks = list(reader, &fields, "hooks", hook);
     let places = reader
         .required(&fields, "services", "a list of services")
@@ -120,7 +123,16 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
             .filter(|service| !service["name"].as_str().is_some_and(|name| conducted.contains(&name)))
             .collect::<Vec<_>>(),
     });
-    Some(Scenario { seed: seed?, scale: scale?, services, policy, fleets: fleets?, aws_faults: aws_faults?, hooks })
+    Some(Scenario {
+        seed: seed?,
+        scale: scale?,
+        services,
+        policy,
+        fleets: fleets?,
+        aws_faults: aws_faults?,
+        calendars: calendars?,
+        hooks,
+    })
 }
 
 /// Checks that a fault about one service names a service, and that an alarm's event has an alarm.
@@ -313,6 +325,9 @@ services:
     disturbances: [{ editRoute: 2 }]
     expect: { outcome: migrated, trigger: sweep, gate: weather, withinSecond: 5 }
 awsFaults: [{ operation: ModifyRule, effect: explode }, { operation: ModifyRule, effect: kill, service: users }]
+calendars:
+  - { name: change-freeze, closed: [{ fromMinute: 12, toMinute: 5 }, { from: 5, toMinute: 6 }, 7] }
+  - { closed: [] }
 hooks:
   - { name: crossfade-hook-a, warms: 0 }
   - { name: crossfade-hook-b, warms: 2000, does: ok }
@@ -342,6 +357,11 @@ hooks:
             "services[2].expect.gate",
             "services[2].expect.trigger: only a service that is expected to be `rolledBack` has one",
             "awsFaults[0].effect",
+            "calendars[0].closed[0].toMinute: 5: expected more than fromMinute",
+            "calendars[0].closed[1].from: unknown field (did you mean \"fromMinute\"?)",
+            "calendars[0].closed[1].fromMinute: missing",
+            "calendars[0].closed[2]: 7: expected a closed time",
+            "calendars[1].name: missing",
             "hooks[0].warms: 0: expected a whole number from 1 to 20000",
             "hooks[1]: expected exactly one of `does`",
             "hooks[2]: expected exactly one of `does`",

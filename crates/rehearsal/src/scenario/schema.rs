@@ -1,5 +1,6 @@
 //! The JSON Schema of a scenario, for editors.
 
+use super::calendars::LAST_MINUTE;
 use super::decode::expectation_words;
 use super::fleets::FLEET_OUTCOMES;
 use super::hooks::{DOES, MOST_REQUESTS};
@@ -9,12 +10,34 @@ use serde_json::{Value, json};
 /// Returns the schema, in draft 2020-12. Fields under `policy` are those of a service's policy.
 pub fn scenario_schema() -> Value {
     let mut schema = without_faults();
-    for more in [fault_definitions(), fleet_definitions()] {
+    for more in [calendar_definitions(), fault_definitions(), fleet_definitions()] {
         if let (Some(definitions), Value::Object(more)) = (schema["$defs"].as_object_mut(), more) {
             definitions.extend(more);
         }
     }
     schema
+}
+
+/// Describes the change calendars that exist.
+fn calendar_definitions() -> Value {
+    json!({
+        "calendar": {
+            "type": "object", "additionalProperties": false, "required": ["name"],
+            "description": "A change calendar of Systems Manager.",
+            "properties": {
+                "name": {"type": "string", "minLength": 1},
+                "closed": {"type": "array", "items": {"$ref": "#/$defs/closed"}},
+            },
+        },
+        "closed": {
+            "type": "object", "additionalProperties": false, "required": ["fromMinute", "toMinute"],
+            "description": "When it is closed, in world minutes after the load began.",
+            "properties": {
+                "fromMinute": {"type": "number", "minimum": 0, "maximum": LAST_MINUTE},
+                "toMinute": {"type": "number", "minimum": 0, "maximum": LAST_MINUTE},
+            },
+        },
+    })
 }
 
 /// Describes what goes wrong: in clusters, by other people, at AWS.
@@ -215,6 +238,7 @@ fn without_faults() -> Value {
             "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
             "fleets": {"type": "array", "items": {"$ref": "#/$defs/fleet"}},
             "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
+            "calendars": {"type": "array", "items": {"$ref": "#/$defs/calendar"}},
             "hooks": {"type": "array", "items": {
                 "type": "object", "additionalProperties": false, "required": ["name"],
                 "oneOf": [{"required": ["does"]}, {"required": ["warms"]}],
@@ -294,6 +318,7 @@ fn without_faults() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::calendars::{CALENDAR_FIELDS, CLOSED_FIELDS};
     use super::super::decode::{
         AWS_FAULT_FIELDS, EXPECTATION_FIELDS, FAULT_FIELDS, ROUTE_FIELDS, SCENARIO_FIELDS, SERVICE_FIELDS,
     };
@@ -312,6 +337,8 @@ mod tests {
         check(&schema["properties"], &SCENARIO_FIELDS);
         for (definition, fields) in [
             ("service", &SERVICE_FIELDS[..]),
+            ("calendar", &CALENDAR_FIELDS),
+            ("closed", &CLOSED_FIELDS),
             ("expectation", &EXPECTATION_FIELDS),
             ("route", &ROUTE_FIELDS),
             ("fault", &FAULT_FIELDS),
