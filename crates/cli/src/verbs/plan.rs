@@ -14,6 +14,7 @@ use crate::view::console::Console;
 use crate::view::ending;
 use clap::Args;
 use crossfade_actions::functions::plan_migration::plan_service;
+use crossfade_actions::operator::observe::calendars;
 use crossfade_domain::journal::Phase;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::names::ServiceName;
@@ -78,15 +79,16 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
         return refused(service, &cursor, console);
     };
     let estimate = Estimate::of(session, plan).await;
+    let calendars = calendars(&session.ports, &plan.policy.windows).await;
     match console.output {
         Output::Json => {
             let mut shown = json!({"plan": plan, "findings": plan.findings, "estimate": estimate});
-            if let Some(dates) = windows::dates(plan, session.now()) {
+            if let Some(dates) = windows::dates(plan, &calendars, session.now()) {
                 shown["dates"] = json!(dates);
             }
             console.json(&shown)?;
         }
-        Output::Human | Output::Github => console.data(&text::render(plan, &estimate, session.now()))?,
+        Output::Human | Output::Github => console.data(&text::render(plan, &estimate, &calendars, session.now()))?,
     }
     Ok(ExitCode::Done)
 }

@@ -125,7 +125,9 @@ pub fn end(
         fleet.baking_since.map(|since| since + SignedDuration::from_secs(i64::from(bake_seconds(policy, fleet))));
     let begin = watched.map_or(now, |watched| watched.max(now));
     let at_any_time = fleet.windows_ignored;
-    Some(course(policy, waves, &sizes, &progress, begin, |at| if at_any_time { at } else { opens(policy, at) }).end)
+    // What the change calendars say is not read here: a closed one counts as if it opened now.
+    let opening = |at| if at_any_time { at } else { opens(policy, &Calendars::default(), at) };
+    Some(course(policy, waves, &sizes, &progress, begin, opening).end)
 }
 
 /// Seconds until a migration that is on its way up has all traffic, if nothing holds it.
@@ -141,12 +143,12 @@ pub fn seconds_left(schedule: &Schedule, head: &Head, now: Timestamp) -> u32 {
 }
 
 /// The first time from `at` on at which a service may start, where all have the same windows.
-pub fn opens(policy: &FleetPolicy, at: Timestamp) -> Timestamp {
+pub fn opens(policy: &FleetPolicy, calendars: &Calendars, at: Timestamp) -> Timestamp {
     let Some(first) = policy.services.first() else { return at };
     let alike = policy.services.iter().all(|service| service.windows == first.windows);
     let bake = first.schedule.steps.first().map_or(0, |step| step.bake_seconds);
     let windows = first.windows.as_ref().filter(|_| alike);
-    windows.and_then(|windows| windows.next_fit(&Calendars::default(), at, bake)).unwrap_or(at)
+    windows.and_then(|windows| windows.next_fit(calendars, at, bake)).unwrap_or(at)
 }
 
 /// How waves follow each other if nothing fails.

@@ -11,7 +11,7 @@ use crate::view::fleet::{Foreseen, Limit, findings, foreseen};
 use clap::Args;
 use crossfade_actions::functions::check_fleet::{requests_of_a_day, rooms};
 use crossfade_actions::functions::plan_migration::plan_service;
-use crossfade_actions::operator::observe::plan_in_force;
+use crossfade_actions::operator::observe::{calendars, plan_in_force};
 use crossfade_actions::ports::Ports;
 use crossfade_domain::fleet::forecast::{Progress, forecast, opens, seconds_left};
 use crossfade_domain::fleet::service_run::Size;
@@ -22,7 +22,9 @@ use crossfade_domain::names::{LoadBalancerArn, ServiceName};
 use crossfade_domain::plan::{Finding, FindingCode};
 use crossfade_domain::policy::request::PlanRequest;
 use crossfade_domain::policy::service_policy::{FleetPolicy, ServicePolicy};
+use crossfade_domain::windows::{Calendars, Opening, Windows};
 use futures::StreamExt as _;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -90,7 +92,12 @@ pub(super) async fn run(
     let sizes = sizes(&answers);
     console.say("reading the requests of the last day, and the room on the load balancers");
     let requests = requests_of_a_day(&session.ports, &policy).await.map_err(|error| session.failed(&error))?;
+    let windows = || policy.services.iter().filter_map(|service| service.windows.as_ref());
+    let calendars = calendars(&session.ports, windows()).await;
     let now = session.now();
+    if let Some(why) = windows().find_map(|windows| closed_without_end(windows, &calendars, now)) {
+        console.say(&format!("window: {why}; the times below are as if it opened now"));
+    }
     let migrated = names(&answers, |cursor| cursor.verdict == NextStep::Migrated);
     let progress = Progress {
         done: migrated.iter().map(|(name, _)| name.clone()).chain(going_back(&under_way)).collect(),
@@ -99,7 +106,7 @@ pub(super) async fn run(
     // The groups of what moves exist already.
     let with_moving =
         under_way.iter().map(|one| (one.service.clone(), one.size.clone())).chain(sizes.clone()).collect();
-    let forecast = forecast(&policy, &with_moving, &requests, &progress, now, |at| opens(&policy, at));
+    let forecast = forecast(&policy, &with_moving, &requests, &progress, now, |at| opens(&policy, &calendars, at));
     let foreseen = Foreseen {
         limits: limits(session, &ports, &sizes).await?,
         refused: names(&answers, is_refused),
@@ -209,6 +216,14 @@ fn of_other_fleets<'a>(policy: &FleetPolicy, cursor: &'a Cursor) -> Vec<&'a Find
         }
     }
     found
+}
+
+/// Why a window is closed whose opening is not known.
+fn closed_without_end(windows: &Windows, calendars: &Calendars, now: Timestamp) -> Option<String> {
+    match windows.opening(calendars, now) {
+        Opening::Closed { until: None, why } => Some(why),
+        _ => None,
+    }
 }
 
 /// How close each load balancer is to its limits, and what the run adds.

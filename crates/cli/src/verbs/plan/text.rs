@@ -7,14 +7,15 @@ use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::policy::service_policy::NewTargets;
 use crossfade_domain::routing::drift::describe;
 use crossfade_domain::routing::route_edit::at_step;
+use crossfade_domain::windows::Calendars;
 use jiff::Timestamp;
 
 /// Renders the routes, the findings and the estimate.
-pub(super) fn render(plan: &Plan, estimate: &Estimate, now: Timestamp) -> String {
+pub(super) fn render(plan: &Plan, estimate: &Estimate, calendars: &Calendars, now: Timestamp) -> String {
     let mut parts = vec![headline(plan, estimate), groups(plan)];
     parts.extend(plan.routes.iter().map(|route| one_route(plan, route)));
     parts.push(findings(plan));
-    parts.extend(windows::render(plan, now));
+    parts.extend(windows::render(plan, calendars, now));
     parts.push(estimates(plan, estimate));
     parts.push(format!("Nothing was changed. To start: crossfade start {}", plan.service));
     parts.join("\n\n")

@@ -1,16 +1,16 @@
 //! When the steps of a plan can be taken at the earliest, under the windows of its policy.
 
 use crossfade_domain::plan::Plan;
-use crossfade_domain::windows::Calendars;
+use crossfade_domain::windows::{Calendars, Opening};
 use jiff::{SignedDuration, Timestamp};
 
 /// The first moment of each step from 1, if it starts now and nothing else holds it. None without windows; a step is
 /// null, and those after it, where that is not known.
-pub(super) fn dates(plan: &Plan, now: Timestamp) -> Option<Vec<Option<Timestamp>>> {
+pub(super) fn dates(plan: &Plan, calendars: &Calendars, now: Timestamp) -> Option<Vec<Option<Timestamp>>> {
     let windows = plan.policy.windows.as_ref()?;
     let mut from = Some(now);
     let dates = plan.policy.schedule.steps.iter().map(|step| {
-        let date = windows.next_fit(&Calendars::default(), from?, step.bake_seconds);
+        let date = windows.next_fit(calendars, from?, step.bake_seconds);
         from = date.map(|date| date + SignedDuration::from_secs(i64::from(step.bake_seconds)));
         date
     });
@@ -18,8 +18,8 @@ pub(super) fn dates(plan: &Plan, now: Timestamp) -> Option<Vec<Option<Timestamp>
 }
 
 /// The same for people.
-pub(super) fn render(plan: &Plan, now: Timestamp) -> Option<String> {
-    let (windows, dates) = (plan.policy.windows.as_ref()?, dates(plan, now)?);
+pub(super) fn render(plan: &Plan, calendars: &Calendars, now: Timestamp) -> Option<String> {
+    let (windows, dates) = (plan.policy.windows.as_ref()?, dates(plan, calendars, now)?);
     let moment = |date: &Option<Timestamp>| match date {
         Some(date) if *date == now => "now".to_owned(),
         Some(date) => windows.written(now, *date),
@@ -29,6 +29,9 @@ pub(super) fn render(plan: &Plan, now: Timestamp) -> Option<String> {
     for (step, date) in plan.policy.schedule.steps.iter().zip(&dates) {
         lines.push(format!("  to {:<8} from {}", step.weight.to_string(), moment(date)));
     }
+    if let Opening::Closed { until: None, why } = windows.opening(calendars, now) {
+        lines.push(format!("  {why}"));
+    }
     Some(lines.join("\n"))
 }
 
@@ -36,6 +39,7 @@ pub(super) fn render(plan: &Plan, now: Timestamp) -> Option<String> {
 mod tests {
     use super::*;
     use crossfade_domain::policy::document::decode_service;
+    use crossfade_domain::windows::CalendarState;
     use serde_json::json;
 
     #[test]
@@ -43,7 +47,7 @@ mod tests {
         let stored = include_str!("../../../../../tests/compatibility/plan.json");
         let mut plan: Plan = serde_json::from_str(stored).unwrap();
         let now: Timestamp = "2026-12-07T14:00:00Z".parse().unwrap();
-        assert_eq!(render(&plan, now), None);
+        assert_eq!(render(&plan, &Calendars::default(), now), None);
         plan.policy = decode_service(&json!({
             "name": "users", "oldTargetGroups": "g", "newTargets": { "instances": ["i-1", "i-2"] },
             "schedule": [
@@ -56,7 +60,7 @@ mod tests {
             },
         }))
         .unwrap();
-        let shown = render(&plan, now).unwrap();
+        let shown = render(&plan, &Calendars::default(), now).unwrap();
         let lines: Vec<&str> = shown.lines().skip(1).map(str::trim).collect();
         assert_eq!(
             lines,
@@ -66,5 +70,13 @@ mod tests {
                 "to 100 %    from Tue 11:30 Europe/Madrid",
             ]
         );
+        plan.policy.windows.as_mut().unwrap().calendars = vec!["change-freeze".to_owned()];
+        let shown = |state| render(&plan, &[("change-freeze".to_owned(), state)].into_iter().collect(), now).unwrap();
+        let closed = shown(CalendarState::Closed { until: Some("2026-12-09T09:00:00Z".parse().unwrap()) });
+        assert!(closed.contains("to 5 %      from Wed 10:00 Europe/Madrid"), "{closed}");
+        let unreadable = shown(CalendarState::Unreadable("denied".to_owned()));
+        assert!(unreadable.contains("to 5 %      from unknown"), "{unreadable}");
+        let why = "closed, and it is not known until when (calendar change-freeze could not be read: denied)";
+        assert!(unreadable.ends_with(&format!("\n  {why}")), "{unreadable}");
     }
 }
