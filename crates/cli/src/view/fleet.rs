@@ -12,7 +12,7 @@ pub use planned::{Foreseen, Limit, findings, foreseen};
 
 use crate::stack::fleets::{Conductor, FleetReading};
 use crossfade_domain::fleet::forecast::budget;
-use crossfade_domain::fleet::head::RunState;
+use crossfade_domain::fleet::head::{RunOutcome, RunState};
 use crossfade_domain::fleet::outlook::headline;
 use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::gates::checks::seconds_between;
@@ -174,6 +174,10 @@ fn ways_on(reading: &FleetReading, rows: &[&Row]) -> Vec<String> {
 /// For each skipped service that blocks others, the command that starts them without it.
 fn ways_past_skipped(reading: &FleetReading) -> Vec<String> {
     let FleetReading { fleet, head, .. } = reading;
+    // Nothing starts any more in a run that a person has ended.
+    if head.outcome.is_some_and(|outcome| outcome != RunOutcome::Incomplete) {
+        return Vec::new();
+    }
     let is_blocked = |name| head.state_of(name) == ServiceState::Blocked;
     let blocks = |skipped: &&ServiceName| {
         let mut others = fleet.policy.services.iter();

@@ -146,6 +146,8 @@ fn what_comes_after_a_skipped_service_has_a_way_on() {
     set(&mut reading, 3, ServiceState::Skipped, "skip by me");
     let shown = render(&reading, 120);
     assert!(shown.contains(&format!("  -> to start what comes after service-003: {way}")), "{shown}");
+    reading.head.outcome = Some(RunOutcome::Aborted);
+    assert!(!render(&reading, 120).contains(way), "nothing starts any more in a run that was ended");
 }
 
 #[test]
