@@ -110,36 +110,3 @@ fn invariant_14_ten_minutes_of_throttled_writes_before_the_first_traffic_end_no_
     assert_eq!(fleet.ended(&conductor).0, Status::Succeeded, "{}", fleet.told());
     assert_eq!(fleet.states(), "a migrated, b migrated", "{}", fleet.told());
 }
-
-/// Sixty services begin at once in an account that takes ten new target groups at once, and one in five seconds after
-/// that.
-#[test]
-fn invariant_14_groups_that_aws_creates_slowly_keep_services_waiting_and_fail_none() {
-    let stage = Stage::through_the_sdk();
-    let names: Vec<String> = (0..60).map(|number| format!("service-{number:02}")).collect();
-    for (number, name) in names.iter().enumerate() {
-        let (balancer, host) = (format!("internal-{}", number / 30), format!("{name}.internal"));
-        stage.world.add_service(&balancer, &format!("{name}-swarm"), &[&host]);
-        stage.world.add_alarm(&format!("{name}-5xx"));
-    }
-    stage.world.take_events();
-    let throttle = Throttle::of_aws(stage.world.now()).with_costly_groups();
-    stage.world.with(|state| state.elbv2.set_throttle(Some(throttle)));
-    let services: Vec<Value> = names.iter().map(|name| service(name, &[])).collect();
-    let rollout = json!({"concurrency": 60, "rollbackWithin": "20s", "waveBake": "1m"});
-    let mut fleet = FleetStage { stage, policy: json!({"fleet": FLEET, "rollout": rollout, "services": services}) };
-    fleet.apply();
-    let conductor = fleet.conduct();
-    fleet.run();
-    assert_eq!(fleet.ended(&conductor).0, Status::Succeeded, "{}", fleet.states());
-    assert_eq!(fleet.migrations(), 60, "no service needed a second try");
-    let began = names.iter().filter_map(|name| fleet.began(name)).min().unwrap();
-    let created_at = |name: &String| {
-        let created = |event: &crossfade_domain::journal::Event| {
-            matches!(event.kind, EventKind::GroupsCreated { .. }).then_some(event.at)
-        };
-        fleet.recorded(name, created)[0]
-    };
-    let last = names.iter().map(created_at).max().unwrap();
-    assert!(last.duration_since(began) >= SignedDuration::from_secs(5 * 49), "they had to wait: {began} to {last}");
-}

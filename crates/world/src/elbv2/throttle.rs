@@ -11,7 +11,6 @@ pub struct Throttle {
     changing: Bucket,
     registering: Bucket,
     creating: Bucket,
-    groups_are_costly: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -32,15 +31,7 @@ impl Throttle {
             changing: Bucket::full(20.0, 3.0, now),
             registering: Bucket::full(20.0, 4.0, now),
             creating: Bucket::full(10.0, 0.2, now),
-            groups_are_costly: false,
         }
-    }
-
-    /// The same where AWS counts new target groups and tags among what takes most of its resources: 10 at once, and one
-    /// in five seconds.
-    #[must_use]
-    pub fn with_costly_groups(self) -> Self {
-        Self { groups_are_costly: true, ..self }
     }
 
     pub(super) fn admit(&mut self, now: Timestamp, operation: &str) -> Result<(), AwsError> {
@@ -48,9 +39,7 @@ impl Throttle {
             &mut self.describing
         } else if matches!(operation, "RegisterTargets" | "DeregisterTargets") {
             &mut self.registering
-        } else if operation == "CreateLoadBalancer"
-            || (self.groups_are_costly && matches!(operation, "CreateTargetGroup" | "AddTags"))
-        {
+        } else if operation == "CreateLoadBalancer" {
             &mut self.creating
         } else {
             &mut self.changing
