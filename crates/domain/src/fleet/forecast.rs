@@ -132,13 +132,13 @@ pub fn end(
 
 /// Seconds until a migration that is on its way up has all traffic, if nothing holds it.
 pub fn seconds_left(schedule: &Schedule, head: &Head, now: Timestamp) -> u32 {
-    let bakes = |steps: &[ScheduleStep]| steps.iter().map(|step| step.bake_seconds).fold(0, u32::saturating_add);
+    let all_of = |steps: &[ScheduleStep]| steps.iter().map(|step| step.bake_seconds).fold(0, u32::saturating_add);
     let step = head.verified_step.and_then(|step| usize::try_from(step).ok()).unwrap_or(0);
     let Some(present) = step.checked_sub(1).and_then(|place| schedule.steps.get(place)) else {
-        return bakes(&schedule.steps).saturating_add(PREPARATION_SECONDS);
+        return all_of(&schedule.steps).saturating_add(PREPARATION_SECONDS);
     };
     let baked = head.verified_at.map_or(0, |since| seconds_between(since, now));
-    let later = schedule.steps.get(step..).map_or(0, bakes);
+    let later = schedule.steps.get(step..).map_or(0, all_of);
     present.bake_seconds.saturating_sub(baked).saturating_add(later)
 }
 

@@ -158,6 +158,7 @@ impl Size {
 /// A service in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and stored as one")]
 pub struct ServiceRun {
     /// Where it is.
     pub state: ServiceState,

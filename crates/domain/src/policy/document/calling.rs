@@ -166,14 +166,12 @@ fn compare(reader: &mut Reader, place: &Place<'_>) -> Option<BTreeSet<Compared>>
     let text = reader.text(place, what)?;
     let mut compared = BTreeSet::new();
     for word in text.split('+').map(str::trim).filter(|word| *word != "status") {
-        match COMPARED.iter().find(|(name, _)| *name == word) {
-            Some((_, found)) => drop(compared.insert(*found)),
-            None => {
-                let near = did_you_mean(word, COMPARED.iter().map(|(name, _)| *name));
-                reader.note(&place.path, format!("{word:?}: expected {what}{near}"));
-                return None;
-            }
-        }
+        let Some((_, found)) = COMPARED.iter().find(|(name, _)| *name == word) else {
+            let near = did_you_mean(word, COMPARED.iter().map(|(name, _)| *name));
+            reader.note(&place.path, format!("{word:?}: expected {what}{near}"));
+            return None;
+        };
+        compared.insert(*found);
     }
     Some(compared)
 }
