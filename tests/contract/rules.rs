@@ -87,7 +87,7 @@ async fn rules_come_in_the_order_in_which_they_decide(side: Side) {
 async fn what_a_rule_needs_is_told_by_the_code_of_its_refusal(side: Side) {
     let world = world();
     let users = world.add_service("internal", "users-swarm", &[]);
-    let other = world.add_service("public", "users-public", &[]);
+    let other = world.add_service("public", "users-public", &["users.example.com"]);
     let open = side.open(&world).await;
     let new = internal_route(&users);
     open.rules.create_rule(&new).await.unwrap();

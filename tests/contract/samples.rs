@@ -125,6 +125,5 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         internal_route: None,
         base_url_property: None,
         direct_url: None,
-        probes: Vec::new(),
     }
 }

@@ -1,7 +1,6 @@
-//! How other services reach one, and how it is tried before any user does.
+//! How other services reach one through a load balancer.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// The lowest priority that a rule of ours gets where the policy does not say: rules that are there win.
 pub const PRIORITY_BASE: u16 = 10_000;
@@ -40,42 +39,4 @@ pub enum InternalAddress {
         /// 1 to 65,535.
         port: u16,
     },
-}
-
-/// A test request to the new side before any user's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Probe {
-    /// The path, with a query if there is one.
-    pub path: String,
-    /// `GET` or `HEAD`: nothing that changes what the service knows.
-    pub method: ProbeMethod,
-    /// The status that the new side must answer with.
-    pub expect: u16,
-    /// What of the answers is compared, beside the status.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub compare: BTreeSet<Compared>,
-}
-
-/// The method of a probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum ProbeMethod {
-    /// Read it.
-    #[default]
-    Get,
-    /// Read its headers alone.
-    Head,
-}
-
-/// What of two answers is compared, beside the status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Compared {
-    /// The content type, and what caches read.
-    Headers,
-    /// The keys of JSON and the types of their values.
-    Shape,
-    /// All of it.
-    Body,
 }

@@ -246,7 +246,6 @@ fn service(
             internal_route,
             base_url_property: settings.base_url_property,
             direct_url,
-            probes: settings.probes,
             name,
         })
     })();

@@ -141,7 +141,6 @@ fn setting_properties() -> Value {
             "type": "string",
             "description": "The property in which its callers keep its base URL; {service} is its name.",
         },
-        "probes": calling::probes_schema(),
     })
 }
 

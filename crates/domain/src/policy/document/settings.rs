@@ -7,7 +7,6 @@ use super::hook_name::hook_name;
 use super::judging::{Judging, judging};
 use super::schedule::{canary, schedule};
 use crate::names::ServiceName;
-use crate::policy::calling::Probe;
 use crate::policy::gates::Gates;
 use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::service_policy::{
@@ -15,7 +14,7 @@ use crate::policy::service_policy::{
 };
 
 /// The fields of `defaults`; a service may have each of them too.
-pub(super) const SETTING_FIELDS: [&str; 19] = [
+pub(super) const SETTING_FIELDS: [&str; 18] = [
     "schedule",
     "alarms",
     "guardAlarms",
@@ -34,7 +33,6 @@ pub(super) const SETTING_FIELDS: [&str; 19] = [
     "hooks",
     "gates",
     "baseUrlProperty",
-    "probes",
 ];
 /// The fields of `hooks`.
 pub(super) const HOOK_FIELDS: [&str; 4] = ["beforeFirstShift", "afterEachShift", "afterRollback", "beforeRetire"];
@@ -72,7 +70,6 @@ pub(super) struct Settings {
     hooks: Hooks,
     gates: Chosen,
     base_url_property: Option<String>,
-    probes: Option<Vec<Probe>>,
 }
 
 /// Settings with every value filled in.
@@ -95,7 +92,6 @@ pub(super) struct Complete {
     pub(super) hooks: Hooks,
     pub(super) gates: Gates,
     pub(super) base_url_property: Option<String>,
-    pub(super) probes: Vec<Probe>,
 }
 
 impl Settings {
@@ -126,7 +122,6 @@ impl Settings {
             },
             gates: gates::over(self.gates, defaults.gates),
             base_url_property: self.base_url_property.or(defaults.base_url_property),
-            probes: self.probes.or(defaults.probes),
         }
     }
 
@@ -158,7 +153,6 @@ impl Settings {
             hooks: self.hooks,
             gates: gates::complete(self.gates),
             base_url_property: self.base_url_property,
-            probes: self.probes.unwrap_or_default(),
         }
     }
 }
@@ -188,7 +182,6 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         targets_timeout_seconds: field("targetsTimeout").and_then(|place| seconds(reader, &place, TARGETS)),
         hooks: field("hooks").map(|place| hooks(reader, &place)).unwrap_or_default(),
         base_url_property: field("baseUrlProperty").and_then(|place| calling::base_url_property(reader, &place)),
-        probes: field("probes").and_then(|place| calling::probes(reader, &place)),
         gates: field("gates").map(|place| gates::gates(reader, &place)).unwrap_or_default(),
     }
 }
