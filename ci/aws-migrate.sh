@@ -13,8 +13,9 @@
 #
 # Exit code: 0 migrated; 2 refused, or wrong arguments; 3 rolled back, or services of the fleet have not migrated; 4 a
 # person ended the fleet's run; 5 another migration or conductor is in the way; 6 the wait was too short, or the fleet
-# continues in another execution; 7 halted, or the fleet has stopped; 8 access denied, credentials expired, or AWS not reached; 1 anything else. `crossfade start
-# --wait` reports more: who aborted, and what a step waits for. It can also attach to a running migration.
+# continues in another execution; 7 halted, or the fleet has stopped; 8 access denied, credentials expired, or AWS not
+# reached; 1 anything else. `crossfade start --wait` reports more: who aborted, and what a step waits for. It can also
+# attach to a running migration.
 set -euo pipefail
 
 fail() {

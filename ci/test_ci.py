@@ -108,7 +108,9 @@ class Scripts(Case):
     def test_shellcheck_finds_nothing(self):
         self.lint("shellcheck", *sorted((ROOT / "ci").glob("*.sh")))
 
-    def ends(self, code, *texts, described=(), variables=REGION, arguments=("users",), machine=MACHINE, given=None, **answers):
+    def ends(
+        self, code, *texts, described=(), variables=REGION, arguments=("users",), machine=MACHINE, given=None, **answers
+    ):
         """Runs ci/aws-migrate.sh, and checks its exit code and that it prints these texts."""
         with self.subTest(texts):
             answers = {name.replace("_", "-"): one for name, one in answers.items()} | {"describe-execution": described}

@@ -3,6 +3,7 @@
 
 mod closed_door;
 mod fleet;
+mod fleet_ends;
 mod help;
 mod judging;
 mod offline;

@@ -27,7 +27,7 @@ fleets:
 ";
 
 /// Notes each command in the order of the list.
-fn note_all(shown: &mut Transcript, kept: &Kept, commands: &[&str]) {
+pub(super) fn note_all(shown: &mut Transcript, kept: &Kept, commands: &[&str]) {
     for words in commands {
         shown.note(words, &run(kept, words));
     }
@@ -42,11 +42,11 @@ fn run(kept: &Kept, words: &str) -> Said {
 const MOST_TRIES: usize = 2_000;
 
 /// Repeats a command until it prints all of this. The world brings it about.
-fn until_it_says(kept: &Kept, words: &str, texts: &[&str]) {
+pub(super) fn until_it_says(kept: &Kept, words: &str, texts: &[&str]) {
     until(kept, words, |stdout| texts.iter().all(|text| stdout.contains(text)));
 }
 
-fn until(kept: &Kept, words: &str, shows: impl Fn(&str) -> bool) {
+pub(super) fn until(kept: &Kept, words: &str, shows: impl Fn(&str) -> bool) {
     let mut said = String::new();
     for _ in 0..MOST_TRIES {
         said = kept.run_until(0, words).stdout;

@@ -26,6 +26,13 @@ impl Transcript {
         writeln!(self.text, "[exit {}]\n", said.code).unwrap();
     }
 
+    /// Records a command that watches, with each change that it has printed.
+    pub(crate) fn note_changes(&mut self, words: &str, said: &Said) {
+        let timed =
+            |line: &str| if begins_with_a_time(line) { format!("[time]{}\n", &line[8..]) } else { format!("{line}\n") };
+        self.note(words, &Said { stderr: said.stderr.lines().map(timed).collect(), ..said.clone() });
+    }
+
     /// Compares the transcript with the one that is stored under this name.
     pub(crate) fn check(self, name: &str) -> BTreeSet<i32> {
         let filters = vec![
@@ -37,6 +44,8 @@ impl Transcript {
             (r"\b(\d+[dhms])+ ago", "[age] ago"),
             (r"route back \d+s", "route back [age]"),
             (r"secondsToSafe\W+[\d.]+", "secondsToSafe\": [age]"),
+            (r#""(seconds\w+|requestsADay)": \d+"#, "\"$1\": [number]"),
+            (r"-fleet-\d{10}-", "-fleet-[number]-"),
             (r"by-hand-\d+", "by-hand-[number]"),
             // Before the ids, because a number may have sixteen digits after its point.
             (r"\[\d[\d., e-]*\]", "[data points]"),
@@ -73,7 +82,7 @@ impl Transcript {
             (r"(HALTED) at \d+ %", "$1 at [weight]"),
             (r"(?m)^(  default action of listener \[id\] of orders  ).*$", "$1 [weights]"),
             // Executions of fleets, and the columns and the forecast of a fleet.
-            (r"-(pause|resume|skip|retry|start)-\d{13}", "-$1-[number]"),
+            (r"-(pause|resume|skip|retry|start|rollback|abort)-\d{13}", "-$1-[number]"),
             (r"  (\d/\d)  (\d+[dhms])+", "  $1  [age]"),
             (r"(\d+[dhms])+ if nothing fails", "[age] if nothing fails"),
             (r"\d{4}-\d\d-\d\d\s+\d\d:\d\d UTC", "[when]"),
