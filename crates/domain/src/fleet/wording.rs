@@ -3,6 +3,7 @@
 use super::event::{FleetEntry, FleetEvent};
 use super::head::RunOutcome;
 use super::service_run::ServiceState;
+use crate::journal::wording::counted;
 
 /// The lines of an entry, as a person reads them. What changes nothing that a person sees has none.
 pub fn lines(entry: &FleetEntry) -> Vec<String> {
@@ -13,7 +14,7 @@ fn line(event: &FleetEvent) -> Option<String> {
     Some(match event {
         FleetEvent::Begun { who, waves, .. } => {
             let services: usize = waves.iter().map(|wave| wave.services.len()).sum();
-            format!("begun by {who}: {services} services in {} waves", waves.len())
+            format!("begun by {who}: {} in {}", counted(services, "service"), counted(waves.len(), "wave"))
         }
         FleetEvent::Conducted { execution, why } => {
             format!("execution {} conducts from now on: {why}", execution.rsplit(':').next().unwrap_or_default())

@@ -96,7 +96,8 @@ fn left_alone(routes: u32) -> String {
     format!("{} left as someone else made it", counted(routes, "route"))
 }
 
-fn counted(number: impl TryInto<u64> + std::fmt::Display + Copy, what: &str) -> String {
+/// `1 route`, `3 routes`.
+pub fn counted(number: impl TryInto<u64> + std::fmt::Display + Copy, what: &str) -> String {
     let plural = if number.try_into().ok() == Some(1) { "" } else { "s" };
     format!("{number} {what}{plural}")
 }

@@ -13,6 +13,7 @@ use clap::Args;
 use crossfade_domain::fleet::forecast::budget;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::journal::Phase;
+use crossfade_domain::journal::wording::counted;
 use crossfade_domain::names::ServiceName;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -146,10 +147,10 @@ fn begun(fleet: &StoredFleet, head: &FleetHead, already: Option<&str>, under_way
             format!("run {} of {name} goes on, conducted by this command's execution; {watch}", head.run)
         }
         (None, _) => format!(
-            "run {} of {name} has begun: {} services in {} waves, {}; {watch}",
+            "run {} of {name} has begun: {} in {}, {}; {watch}",
             head.run,
-            head.size(),
-            head.waves.len(),
+            counted(head.size(), "service"),
+            counted(head.waves.len(), "wave"),
             budget(&policy.rollout, head.names().count())
         ),
     }

@@ -4,6 +4,7 @@ use super::some_of;
 use super::text::filled;
 use crate::exit_code::ExitCode;
 use crossfade_domain::fleet::forecast::{Forecast, ForecastWave};
+use crossfade_domain::journal::wording::counted;
 use crossfade_domain::load_balancer::room::{Added, RESERVED_GROUPS, RESERVED_TARGETS, Room, Use};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Finding, FindingCode, Severity};
@@ -105,8 +106,9 @@ pub fn foreseen(foreseen: &Foreseen, columns: usize) -> String {
     let left: usize = forecast.waves.iter().map(|wave| wave.services.len()).sum();
     let to_move = if left == services { String::new() } else { format!(", {left} left to move,") };
     let head = format!(
-        "{fleet}: {services} services{to_move} in {} waves; {takes} if nothing fails, until {}",
-        forecast.waves.len(),
+        "{fleet}: {}{to_move} in {}; {takes} if nothing fails, until {}",
+        counted(services, "service"),
+        counted(forecast.waves.len(), "wave"),
         forecast.end.strftime("%a %Y-%m-%d %H:%M UTC")
     );
     let mut lines = filled(&head, "", "  ", columns);
