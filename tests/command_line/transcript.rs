@@ -52,6 +52,9 @@ impl Transcript {
             (r"\b[0-9a-f]{16}\b", "[id]"),
             (r"-[0-9a-f]{8}\b", "-[hash]"),
             (r"\d+ out of the last \d+ datapoin", "[n] out of the last [m] datapoin"),
+            (r"Threshold Crossed: \d+ out…", "Threshold Crossed: [n] out…"),
+            // What the second run knows of the day before depends on when it begins.
+            (r"\d+ % of(\s+)requests on the new", "[share] % of${1}requests on the new"),
             (r"\d+\.\d requests a second now", "[rate] requests a second now"),
             (r"\d+ harmed", "[n] harmed"),
             (r"(?m)^(  \[time\]  targets: .*\n)+", "  [time]  targets: [healthy enough]\n"),

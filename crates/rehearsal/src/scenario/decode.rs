@@ -358,7 +358,7 @@ hooks:
             "services[2].expect.trigger: only a service that is expected to be `rolledBack` has one",
             "awsFaults[0].effect",
             "calendars[0].closed[0].toMinute: 5: expected more than fromMinute",
-            "calendars[0].closed[1].from: unknown field (did you mean \"fromMinute\"?)",
+            "calendars[0].closed[1].from: unknown field; expected one of fromMinute, toMinute",
             "calendars[0].closed[1].fromMinute: missing",
             "calendars[0].closed[2]: 7: expected a closed time",
             "calendars[1].name: missing",
