@@ -7,6 +7,7 @@
 //! | `load_balancer` | what a load balancer stores, in our words, and the tags that make a group ours |
 //! | `weight`, `routing` | shares as integers; every edit that a route may get; drift |
 //! | `alarms` | alarms that guard a migration; guard alarms, which Crossfade creates, with their thresholds and tags |
+//! | `internal_route` | the route through which other services reach one: what is created, refused, removed |
 //! | `opinion` | what a gate votes for, and why: to continue, to hold, to halt or to roll back |
 //! | `fleet` | a run of all services of one policy: waves, budget, admission, and what each look decides |
 //! | `gates` | what can stop a migration: alarms, an operator's pause, health, ...; the verdict, and when a bake ends |
@@ -23,6 +24,7 @@ pub mod alarms;
 pub mod comparison;
 pub mod fleet;
 pub mod gates;
+pub mod internal_route;
 pub mod journal;
 pub mod judge;
 pub mod load_balancer;

@@ -15,7 +15,8 @@ mod owners;
 mod revision;
 mod routes;
 
-pub use name::new_group_name;
+pub use name::{internal_group_name, new_group_name};
+pub use new_group::attributes as copied_attributes;
 pub use revision::revise;
 pub use routes::routes_of;
 

@@ -20,6 +20,10 @@ pub mod tag {
     pub const MIGRATION: &str = "crossfade:migration";
     /// The migration that has ended with all traffic on the group. A rollback without the table leaves it alone.
     pub const MIGRATED: &str = "crossfade:migrated";
+    /// What an internal route is made of: its rule or listener, and the copy of an old group if it has one. The value
+    /// is `<fleet>/<service>`. A copy has no tag of its service: it is an old group, and a rollback without the table
+    /// takes those with that tag for new ones.
+    pub const ROUTE: &str = "crossfade:route";
 }
 
 /// Whether what carries these tags may be this stack's: no other stack is named in them.
@@ -35,4 +39,23 @@ pub fn is_ours(tags: &Tags, stack: &str, service: &ServiceName, old: &TargetGrou
         && has(tag::SERVICE, service.as_str())
         && has(tag::OLD_GROUP, old.as_str())
         && may_be_of_stack(tags, stack)
+}
+
+/// The tags of what an internal route is made of.
+pub fn route_tags(stack: &str, fleet: &str, service: &ServiceName) -> Tags {
+    let pairs = [
+        (tag::MANAGED_BY, tag::MANAGED_BY_US.to_owned()),
+        (tag::STACK, stack.to_owned()),
+        (tag::ROUTE, format!("{fleet}/{service}")),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Whether these tags say that this stack created it for a service's internal route, whatever the fleet is called by
+/// now.
+pub fn is_of_route(tags: &Tags, stack: &str, service: &ServiceName) -> bool {
+    let of_service = |owner: &String| owner.rsplit('/').next() == Some(service.as_str());
+    tags.get(tag::MANAGED_BY).is_some_and(|by| by == tag::MANAGED_BY_US)
+        && tags.get(tag::STACK).is_some_and(|named| named == stack)
+        && tags.get(tag::ROUTE).is_some_and(of_service)
 }

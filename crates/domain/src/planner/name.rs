@@ -11,7 +11,16 @@ const HASH: usize = 8;
 /// The name of the new group that copies `old`: as much of the service's name as fits, and eight digits that differ for
 /// each old group. Every attempt gives the same name, so a repeated creation finds its own group.
 pub fn new_group_name(service: &ServiceName, old: &TargetGroupArn) -> String {
-    let digest = Sha256::digest(format!("{service}\n{old}"));
+    named(service, &format!("{service}\n{old}"))
+}
+
+/// The name of the copy of an old group that a service's internal route needs on another load balancer.
+pub fn internal_group_name(stack: &str, service: &ServiceName) -> String {
+    named(service, &format!("{stack}\n{service}\ninternal route"))
+}
+
+fn named(service: &ServiceName, unique: &str) -> String {
+    let digest = Sha256::digest(unique);
     let hash = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
     let fitting: String = service.as_str().replace('_', "-").chars().take(LONGEST - HASH - 1).collect();
     format!("{}-{hash:0HASH$x}", fitting.trim_end_matches('-'))
@@ -34,6 +43,14 @@ mod tests {
         assert_ne!(name("us-ers", "a"), name("us_ers", "a"));
         let long = "a-service-whose-name-is-long-and-ends-in";
         assert_ne!(name(&format!("{long}-one"), "a"), name(&format!("{long}-two"), "a"));
+    }
+
+    #[test]
+    fn the_copy_of_an_old_group_has_a_name_of_its_own_in_each_stack() {
+        let users = ServiceName::parse("users").unwrap();
+        assert_eq!(internal_group_name("crossfade", &users), internal_group_name("crossfade", &users));
+        assert_ne!(internal_group_name("crossfade", &users), internal_group_name("staging", &users));
+        assert_ne!(internal_group_name("crossfade", &users), new_group_name(&users, &group("users-swarm")));
     }
 
     proptest! {

@@ -39,7 +39,7 @@ pub(super) fn settings(policy: &ServicePolicy, old: &ObservedGroup) -> GroupSett
 
 /// The old group's attributes, without empty ones (AWS reports them and refuses to be sent them) and without those of
 /// other kinds of load balancers.
-pub(super) fn attributes(old: &ObservedGroup) -> Attributes {
+pub fn attributes(old: &ObservedGroup) -> Attributes {
     let app_cookie = old.attributes.get("stickiness.type").is_some_and(|kind| kind == "app_cookie");
     old.attributes
         .iter()

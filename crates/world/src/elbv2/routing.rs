@@ -75,7 +75,7 @@ impl Elbv2 {
         Decision::Unavailable { group: None }
     }
 
-    fn matching_rule(&self, listener: &str, request: &HttpRequest) -> Option<String> {
+    pub(super) fn matching_rule(&self, listener: &str, request: &HttpRequest) -> Option<String> {
         self.rules
             .iter()
             .filter(|(_, rule)| rule.listener == listener)

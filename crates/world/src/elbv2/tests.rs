@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 mod health;
+mod internal_routes;
 mod operations;
 mod rules;
 mod traffic;
