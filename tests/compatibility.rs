@@ -6,6 +6,7 @@ use crossfade_domain::fleet::cursor::FleetCursor;
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::{FleetHead, RunOutcome, RunState};
 use crossfade_domain::fleet::service_run::{Hold, ServiceState};
+use crossfade_domain::internal_route::{Connection, ConnectionState};
 use crossfade_domain::journal::cursor::Cursor;
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::ServiceName;
@@ -69,6 +70,11 @@ fn heads_plans_and_cursors_of_version_1_are_read() {
     assert_eq!((before.dispersion.len(), before.guards[0].percent), (0, None));
     check::<Cursor>("cursor");
     assert!(check::<Cursor>("cursor-hook").hook.is_some());
+}
+
+#[test]
+fn internal_routes_of_version_1_are_read() {
+    assert_eq!(check::<Connection>("connection").state, ConnectionState::Connected);
 }
 
 #[test]

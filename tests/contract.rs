@@ -5,6 +5,7 @@
 mod alarm_tags;
 mod alarms;
 mod calendars;
+mod connections;
 mod executions;
 mod fleets;
 mod free_routes;

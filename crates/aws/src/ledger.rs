@@ -13,11 +13,14 @@
 //! | `fleet#<fleet>` | `head` | the head of the fleet's latest run |
 //! | `fleet#<fleet>` | `event#<run>#<sequence>` | one line of a run's journal: what one look has decided |
 //! | `fleets` | `<fleet>` | the fleet has had a run |
+//! | `connection#<service>` | `head` | the service's internal route as it was last recorded |
+//! | `connection#<service>` | `event#<sequence>` | each record of it, never changed |
 //!
 //! Each item is JSON in the attribute `document`, with the few other attributes that conditions need. Every read is
 //! consistent. Nothing has a time to live: a lock is deleted or freed by its migration.
 
 mod change;
+mod connections;
 mod fleet;
 mod heads;
 mod item;
@@ -31,6 +34,7 @@ use crate::clients::Later;
 use aws_sdk_dynamodb::Client;
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
+use crossfade_domain::internal_route::Connection;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -151,5 +155,13 @@ impl Ledger for Table {
 
     async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
         self.named(self.stored_policies().await)
+    }
+
+    async fn connection(&self, service: &ServiceName) -> Result<Option<Connection>, LedgerError> {
+        self.named(self.document(&key::connection(service)).await)
+    }
+
+    async fn record_connection(&self, before: Option<&Connection>, after: &Connection) -> Result<(), LedgerError> {
+        self.named(self.write_connection(before, after).await)
     }
 }

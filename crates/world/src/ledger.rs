@@ -4,6 +4,7 @@
 use crossfade_actions::ports::{self, FleetWriteError, LedgerError, PortError, TakeError};
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::FleetHead;
+use crossfade_domain::internal_route::Connection;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -44,6 +45,8 @@ pub struct Items {
     pub fleets: BTreeMap<String, FleetHead>,
     /// The journal of each run of a fleet, in order.
     pub fleet_journals: BTreeMap<(String, u32), Vec<FleetEntry>>,
+    /// Every record of each service's internal route, in order.
+    pub connections: BTreeMap<ServiceName, Vec<Connection>>,
 }
 
 impl Ledger {
@@ -270,6 +273,24 @@ impl ports::Ledger for Ledger {
 
     async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
         Ok(self.items().policies.iter().map(|(fleet, document)| (fleet.clone(), document.clone())).collect())
+    }
+
+    async fn connection(&self, service: &ServiceName) -> Result<Option<Connection>, LedgerError> {
+        Ok(self.items().connections.get(service).and_then(|records| records.last().cloned()))
+    }
+
+    async fn record_connection(&self, before: Option<&Connection>, after: &Connection) -> Result<(), LedgerError> {
+        let mut items = self.items();
+        let records = items.connections.entry(after.service.clone()).or_default();
+        if records.contains(after) {
+            return Ok(());
+        }
+        let sequence = records.last().map(|last| last.sequence);
+        if sequence != before.map(|before| before.sequence) {
+            return Err(LedgerError::Contended { service: after.service.clone(), sequence: sequence.unwrap_or(0) });
+        }
+        records.push(after.clone());
+        Ok(())
     }
 }
 

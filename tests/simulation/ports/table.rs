@@ -6,6 +6,7 @@ use super::SimulatedPorts;
 use crossfade_actions::ports::{FleetWriteError, Fleets, Ledger, LedgerError, TakeError};
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::FleetHead;
+use crossfade_domain::internal_route::Connection;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -131,6 +132,15 @@ impl Ledger for SimulatedPorts {
             breakage.of_policies(&self.caller, &mut policies);
         }
         Ok(policies)
+    }
+
+    async fn connection(&self, service: &ServiceName) -> Result<Option<Connection>, LedgerError> {
+        self.call("connection", service.as_str(), || at_once(self.account.ledger.connection(service))).await
+    }
+
+    async fn record_connection(&self, before: Option<&Connection>, after: &Connection) -> Result<(), LedgerError> {
+        let effect = || at_once(self.account.ledger.record_connection(before, after));
+        self.call("record_connection", after.service.as_str(), effect).await
     }
 }
 

@@ -1,4 +1,5 @@
 use super::PortError;
+use crossfade_domain::internal_route::Connection;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
@@ -60,7 +61,7 @@ impl From<PortError> for TakeError {
     }
 }
 
-/// The table: heads, locks, plans, journals, the index from alarms to services, policies.
+/// The table: heads, locks, plans, journals, the index from alarms to services, policies, internal routes.
 ///
 /// Every write carries the generation it was made under. Reads are consistent. A write that is retried because its
 /// answer was lost finds its own effect and succeeds.
@@ -125,4 +126,11 @@ pub trait Ledger: Send + Sync {
 
     /// Every stored policy document with its fleet's name.
     async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError>;
+
+    /// A service's internal route as it was last recorded; none if it never had one.
+    async fn connection(&self, service: &ServiceName) -> Result<Option<Connection>, LedgerError>;
+
+    /// Records a service's internal route, and keeps what was recorded before, on the condition that `before` is still
+    /// the last (by its sequence).
+    async fn record_connection(&self, before: Option<&Connection>, after: &Connection) -> Result<(), LedgerError>;
 }

@@ -99,6 +99,14 @@ pub(super) fn fleet_index(fleet: &str) -> Key {
     Key { pk: FLEETS.to_owned(), sk: fleet.to_owned() }
 }
 
+pub(super) fn connection(service: &ServiceName) -> Key {
+    Key { pk: format!("connection#{service}"), sk: "head".to_owned() }
+}
+
+pub(super) fn connection_record(service: &ServiceName, sequence: u64) -> Key {
+    Key { sk: format!("event#{sequence:08}"), ..connection(service) }
+}
+
 pub(super) fn policy(fleet: &str) -> Key {
     Key { pk: POLICY.to_owned(), sk: fleet.to_owned() }
 }
