@@ -13,6 +13,7 @@
 //! | `metric_math`, `metric_pages` | CloudWatch's own languages, for `crates/aws` and the world |
 //! | `payload`, `answer`, `error` | what a function is given, and how it ends |
 //! | `retry` | retried calls |
+//! | `copy_attributes` | the attributes of a group that is a copy |
 //!
 //! Every action reads the world, decides, records the intent, changes, reads back, and records the result; each may run
 //! again with the same input at any time.
@@ -21,6 +22,7 @@
 
 mod answer;
 mod conducting;
+mod copy_attributes;
 pub mod error;
 pub mod functions;
 pub mod metric_math;

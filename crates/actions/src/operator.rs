@@ -1,7 +1,9 @@
-//! What the command line asks for: commands recorded for a migration, reads of its state, resuming it, and judging it
-//! again.
+//! What the command line asks for: commands recorded for a migration, reads of its state, resuming it, judging it
+//! again, and the internal routes of services.
 
 pub mod commands;
+pub mod create_route;
 pub mod observe;
+pub mod remove_route;
 pub mod replay;
 pub mod resume;

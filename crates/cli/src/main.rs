@@ -8,6 +8,7 @@ use crossfade_cli::stack::environment::Environment;
 use crossfade_cli::stack::session::{Connection, Session};
 use crossfade_cli::verbs::abort::{self, AbortArguments, RollbackArguments};
 use crossfade_cli::verbs::apply::{self, ApplyArguments};
+use crossfade_cli::verbs::connect::{self, ConnectArguments};
 use crossfade_cli::verbs::doctor::{self, DoctorArguments};
 use crossfade_cli::verbs::fleet::{self, FleetArguments};
 use crossfade_cli::verbs::history::{self, HistoryArguments};
@@ -66,6 +67,7 @@ enum Command {
     Check(CheckArguments),
     Plan(PlanArguments),
     Apply(ApplyArguments),
+    Connect(ConnectArguments),
     Start(StartArguments),
     Watch(WatchArguments),
     Status(StatusArguments),
@@ -106,6 +108,7 @@ fn main() -> std::process::ExitCode {
         }
         Command::Plan(arguments) => online!(at, arguments, arguments.connection, plan::run),
         Command::Apply(arguments) => online!(at, arguments, arguments.connection, apply::run),
+        Command::Connect(arguments) => online!(at, arguments, arguments.connection, connect::run),
         Command::Start(arguments) => online!(at, arguments, arguments.connection, start::run),
         Command::Watch(arguments) => online!(at, arguments, arguments.connection, watch::run),
         Command::Status(arguments) => online!(at, arguments, arguments.connection, status::run),

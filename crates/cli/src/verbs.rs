@@ -2,6 +2,7 @@
 
 pub mod abort;
 pub mod apply;
+pub mod connect;
 pub mod doctor;
 pub mod fleet;
 pub mod history;

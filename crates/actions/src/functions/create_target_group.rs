@@ -1,14 +1,15 @@
 //! `create-target-group`: one new group for each old one.
 
+use crate::copy_attributes::{copy_attributes, known};
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
-use crate::ports::{NewGroup, PortError, Ports};
+use crate::ports::{NewGroup, Ports};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::load_balancer::difference;
-use crossfade_domain::load_balancer::group::{Attributes, HealthCheck, Tags, TargetGroup};
+use crossfade_domain::load_balancer::group::{HealthCheck, Tags, TargetGroup};
 use crossfade_domain::load_balancer::our_tags::{is_ours, tag};
 use crossfade_domain::names::{MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::plan::PlannedGroup;
@@ -111,14 +112,6 @@ async fn adopt_or_create(
     Ok(found)
 }
 
-/// What AWS answers about a group that exists. For a moment after its creation it may not know the group everywhere.
-fn known<T>(answer: Result<T, PortError>, doing: impl FnOnce() -> String) -> Result<T, ActionError> {
-    match answer {
-        Err(error @ PortError::NotFound { .. }) => Err(ActionError::NotYet(format!("{}: {error}", doing()))),
-        answer => answer.doing(doing),
-    }
-}
-
 /// Gives a group that an earlier attempt left the planned health check, and reads it back. Returns what it changed.
 async fn adjust_health_check(
     ports: &Ports,
@@ -171,41 +164,4 @@ pub(crate) fn tags(stack: &str, service: &ServiceName, migration: &MigrationId, 
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .collect()
-}
-
-/// Sets the attributes that differ. When AWS refuses all of them together, it sets each alone, and returns the names of
-/// those that AWS refuses. An operator should know of an attribute that only the old group can have, but the migration
-/// continues without it.
-async fn copy_attributes(
-    ports: &Ports,
-    group: &TargetGroupArn,
-    wanted: &Attributes,
-) -> Result<Vec<String>, ActionError> {
-    let doing = || format!("copying attributes to {}", group.name());
-    let current = known(ports.target_groups.attributes(group).await, doing)?;
-    // An empty value is how AWS describes an unused key (`stickiness.app_cookie.cookie_name`), and it refuses to be
-    // sent.
-    let differing: Attributes = wanted
-        .iter()
-        .filter(|(key, value)| !value.is_empty() && current.get(*key) != Some(*value))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    if differing.is_empty() {
-        return Ok(Vec::new());
-    }
-    match ports.target_groups.set_attributes(group, &differing).await {
-        Ok(()) => return Ok(Vec::new()),
-        Err(error) if error.code().is_some() => {}
-        failed => return known(failed, doing).map(|()| Vec::new()),
-    }
-    let mut refused = Vec::new();
-    for (key, value) in differing {
-        let one = Attributes::from([(key.clone(), value.clone())]);
-        match ports.target_groups.set_attributes(group, &one).await {
-            Ok(()) => {}
-            Err(error) if error.code().is_some() => refused.push(format!("{key}={value}")),
-            failed => known(failed, doing)?,
-        }
-    }
-    Ok(refused)
 }

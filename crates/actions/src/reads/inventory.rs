@@ -9,10 +9,11 @@ use crossfade_domain::comparison::response_times::queries;
 use crossfade_domain::comparison::{ResponseTimes, last_whole_hour};
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
 use crossfade_domain::load_balancer::metric_query::MetricQuery;
+use crossfade_domain::load_balancer::our_tags::is_of_route;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, ServiceName, TargetGroupArn};
 use crossfade_domain::planner::inventory::{Inventory, NameHolder, ObservedGroup, ObservedLoadBalancer};
-use crossfade_domain::planner::{new_group_name, routes_of};
+use crossfade_domain::planner::{internal_group_name, new_group_name, routes_of};
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,7 @@ pub(crate) async fn read_inventory(ports: &Ports, policy: &ServicePolicy) -> Res
     let stack = ports.tagging.stack();
     let mut inventory = Inventory { stack, alarms: alarms(ports, &policy.alarms).await?, ..Inventory::default() };
     old_groups(ports, policy, &mut inventory).await?;
+    copy_of_internal_route(ports, policy, &mut inventory).await?;
     let arns: BTreeSet<LoadBalancerArn> =
         inventory.old_groups.iter().flat_map(|old| old.group.load_balancers.iter().cloned()).collect();
     let arns: Vec<LoadBalancerArn> = arns.into_iter().collect();
@@ -43,7 +45,46 @@ pub(crate) async fn read_inventory(ports: &Ports, policy: &ServicePolicy) -> Res
     Ok(inventory)
 }
 
-async fn old_groups(ports: &Ports, policy: &ServicePolicy, inventory: &mut Inventory) -> Result<(), ActionError> {
+/// Adds the copy of an old group to which the service's internal route forwards, where it has one: an old group like
+/// the others, whose routes a migration moves too.
+async fn copy_of_internal_route(
+    ports: &Ports,
+    policy: &ServicePolicy,
+    inventory: &mut Inventory,
+) -> Result<(), ActionError> {
+    if policy.internal_route.is_none() {
+        return Ok(());
+    }
+    let Some(NameHolder { group, tags, health }) = internal_group(ports, &policy.name).await? else { return Ok(()) };
+    let named = inventory.old_groups.iter().any(|old| old.group.arn == group.arn);
+    // Without a load balancer it is in no route: someone is about to connect the service, or has deleted its rule.
+    let in_use = !group.load_balancers.is_empty();
+    if !named && in_use && is_of_route(&tags, &inventory.stack, &policy.name) {
+        let attributes = ports.target_groups.attributes(&group.arn).await;
+        let attributes = attributes.doing(|| format!("reading the attributes of {}", group.name))?;
+        inventory.old_groups.push(ObservedGroup { group, attributes, health, tags });
+    }
+    Ok(())
+}
+
+/// The group that has the name of the copy for a service's internal route, whoever owns it.
+pub(crate) async fn internal_group(ports: &Ports, service: &ServiceName) -> Result<Option<NameHolder>, ActionError> {
+    let name = internal_group_name(&ports.tagging.stack(), service);
+    let found = ports.target_groups.target_groups(std::slice::from_ref(&name)).await;
+    let Some(group) = found.doing(|| format!("looking for target group {name}"))?.into_iter().next() else {
+        return Ok(None);
+    };
+    let mut tags = tags_of(ports, &[group.arn.as_str().to_owned()]).await?;
+    let tags = tags.remove(group.arn.as_str()).unwrap_or_default();
+    Ok(Some(NameHolder { health: health(ports, &group.arn).await?, tags, group }))
+}
+
+/// Reads the old groups that the policy names, and which of them do not exist.
+pub(crate) async fn old_groups(
+    ports: &Ports,
+    policy: &ServicePolicy,
+    inventory: &mut Inventory,
+) -> Result<(), ActionError> {
     let wanted = &policy.old_target_groups;
     let doing = format!("reading target groups {}", wanted.join(", "));
     let groups = ports.target_groups.target_groups(wanted).await.doing(|| doing)?;
@@ -154,7 +195,7 @@ async fn name_holders(
     Ok(holders)
 }
 
-async fn tags_of(ports: &Ports, arns: &[String]) -> Result<BTreeMap<String, Tags>, ActionError> {
+pub(crate) async fn tags_of(ports: &Ports, arns: &[String]) -> Result<BTreeMap<String, Tags>, ActionError> {
     if arns.is_empty() {
         return Ok(BTreeMap::new());
     }

@@ -1,0 +1,202 @@
+//! The undo of `create-route`.
+
+use super::create_route::{Note, RouteRequest, choice, connection_of, surroundings};
+use crate::error::{ActionError, Doing as _};
+use crate::ports::{PortError, Ports};
+use crate::reads::inventory::internal_group;
+use crate::reads::journal::head_of;
+use crossfade_domain::internal_route::{ConnectionState, Ours, WATCHED_MINUTES, Wanted, objection, of_route};
+use crossfade_domain::load_balancer::metric_query::MetricQuery;
+use crossfade_domain::load_balancer::our_tags::is_of_route;
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
+use crossfade_domain::planner::inventory::NameHolder;
+use jiff::SignedDuration;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Seconds before each attempt to delete a group: nodes of the load balancer may still know the rule, and AWS says for
+/// a while that the group is in use.
+const PAUSES_SECONDS: [u64; 4] = [10, 10, 20, 30];
+
+/// What came of a request to remove an internal route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemovalOutcome {
+    /// Nothing was removed, for each of these reasons.
+    Refused(Vec<String>),
+    /// The stack has created nothing for the service, or has removed it already.
+    Nothing,
+    /// What would be removed, one line each.
+    Planned(Vec<String>),
+    /// What was removed, one line each.
+    Removed(Vec<String>),
+}
+
+/// Removes what this stack created for the service's internal route: the rule or listener, then the copy of the old
+/// group. It finds them by their tags, so someone else's rule stays. It refuses while a migration of the service is
+/// open, and, unless it is `forced`, while the route may be in use: its groups must have had no request in the last
+/// [`WATCHED_MINUTES`] minutes.
+///
+/// May run again at any time.
+///
+/// # Errors
+/// `Transient` and `Denied` from the ports. Running it again is safe.
+pub async fn remove_route(
+    ports: &Ports,
+    request: &RouteRequest<'_>,
+    forced: bool,
+) -> Result<RemovalOutcome, ActionError> {
+    let service = &request.policy.name;
+    let stack = ports.tagging.stack();
+    let recorded = connection_of(ports, service).await?;
+    let mut balancers: BTreeSet<LoadBalancerArn> = recorded.iter().map(|one| one.load_balancer.clone()).collect();
+    if let Some(route) = &request.policy.internal_route {
+        let wanted = Wanted { stack: &stack, fleet: request.fleet, policy: request.policy, route };
+        balancers.extend(choice(ports, &wanted).await?.balancer.map(|balancer| balancer.arn));
+    }
+    let mut ours: Vec<(LoadBalancerArn, Ours)> = Vec::new();
+    for balancer in balancers {
+        let around = match surroundings(ports, &balancer).await {
+            // Someone has deleted the load balancer, and its rules with it.
+            Err(ActionError::Port { source: PortError::NotFound { .. }, .. }) => continue,
+            around => around?,
+        };
+        let found = of_route(&around.listeners, &stack, service);
+        ours.extend(found.into_iter().map(|one| (balancer.clone(), one)));
+    }
+    let copy = internal_group(ports, service).await?.filter(|holder| is_of_route(&holder.tags, &stack, service));
+    if ours.is_empty() && copy.is_none() {
+        return Ok(RemovalOutcome::Nothing);
+    }
+    let mut refusals = open_migration(ports, request).await?;
+    if !forced {
+        refusals.extend(uses(ports, request, &ours).await?);
+    }
+    if !refusals.is_empty() {
+        return Ok(RemovalOutcome::Refused(refusals));
+    }
+    let mut lines: Vec<String> = ours.iter().map(|(_, one)| one.route.describe()).collect();
+    lines.extend(copy.as_ref().map(|copy| format!("target group {}", copy.group.name)));
+    if request.dry_run {
+        return Ok(RemovalOutcome::Planned(lines));
+    }
+    let place = ours.first().map(|(balancer, _)| balancer.clone());
+    let place = place.or_else(|| recorded.as_ref().map(|one| one.load_balancer.clone()));
+    let place = place.or_else(|| copy.as_ref().and_then(|copy| copy.group.load_balancers.first().cloned()));
+    let route = ours.first().map(|(_, one)| one.route.clone());
+    let group = copy.as_ref().map(|copy| copy.group.arn.clone());
+    let mut note = Note { ports, request, last: recorded };
+    if let Some(place) = &place {
+        note.write(ConnectionState::Disconnecting, place, (route, group), lines.join("; ")).await?;
+    }
+    for (_, one) in &ours {
+        delete_route(ports, &one.route).await?;
+    }
+    gone(ports, &ours).await?;
+    if let Some(copy) = &copy {
+        delete_copy(ports, copy).await?;
+    }
+    if let Some(place) = &place {
+        note.write(ConnectionState::Disconnected, place, (None, None), lines.join("; ")).await?;
+    }
+    Ok(RemovalOutcome::Removed(lines))
+}
+
+/// Why a migration forbids it.
+async fn open_migration(ports: &Ports, request: &RouteRequest<'_>) -> Result<Vec<String>, ActionError> {
+    let service = &request.policy.name;
+    let open = head_of(ports, service).await?.filter(|head| !head.phase.is_over());
+    Ok(open
+        .map(|head| {
+            format!(
+                "migration {} is under way and may move this route; wait for its end, or `crossfade abort {service}`",
+                head.migration
+            )
+        })
+        .into_iter()
+        .collect())
+}
+
+/// Why the routes may be in use.
+async fn uses(
+    ports: &Ports,
+    request: &RouteRequest<'_>,
+    ours: &[(LoadBalancerArn, Ours)],
+) -> Result<Vec<String>, ActionError> {
+    let service = &request.policy.name;
+    let force =
+        format!("make sure that no caller uses it, then `crossfade connect {service} --undo --force --reason ...`");
+    let mut refusals = Vec::new();
+    let mut counted: BTreeSet<(LoadBalancerArn, TargetGroupArn)> = BTreeSet::new();
+    for (balancer, one) in ours {
+        for group in &one.shared {
+            refusals.push(format!(
+                "other routes of {} forward to {} as well, so the requests of {} cannot be counted; {force}",
+                balancer.name(),
+                group.name(),
+                one.route.describe()
+            ));
+        }
+        let own = one.groups.iter().filter(|group| !one.shared.contains(group));
+        counted.extend(own.map(|group| (balancer.clone(), group.clone())));
+    }
+    let query = |metric, statistic: &str, (balancer, group): &(LoadBalancerArn, TargetGroupArn)| MetricQuery {
+        metric,
+        load_balancer: balancer.clone(),
+        group: Some(group.clone()),
+        period_seconds: 60,
+        statistic: statistic.to_owned(),
+    };
+    let asked: Vec<MetricQuery> = counted
+        .iter()
+        .flat_map(|of| [query("RequestCount", "Sum", of), query("HealthyHostCount", "Maximum", of)])
+        .collect();
+    if asked.is_empty() {
+        return Ok(refusals);
+    }
+    let now = ports.clock.now();
+    let since = now - SignedDuration::from_mins(i64::from(WATCHED_MINUTES));
+    let answers =
+        ports.metrics.data(&asked, since, now).await.doing(|| "counting the requests of the internal route")?;
+    for ((_, group), answer) in counted.iter().zip(answers.chunks_exact(2)) {
+        refusals.extend(objection(group, &answer[0], &answer[1]).map(|why| format!("{why}; {force}")));
+    }
+    Ok(refusals)
+}
+
+async fn delete_route(ports: &Ports, route: &RouteId) -> Result<(), ActionError> {
+    let deleted = match route {
+        RouteId::Rule(rule) => ports.rules.delete_rule(rule).await,
+        RouteId::Default(listener) => ports.rules.delete_listener(listener).await,
+    };
+    deleted.doing(|| format!("deleting {}", route.describe()))
+}
+
+/// Reads back that the routes are gone.
+async fn gone(ports: &Ports, ours: &[(LoadBalancerArn, Ours)]) -> Result<(), ActionError> {
+    let routes: Vec<RouteId> = ours.iter().map(|(_, one)| one.route.clone()).collect();
+    if routes.is_empty() {
+        return Ok(());
+    }
+    for seconds in PAUSES_SECONDS {
+        if ports.routes.read_routes(&routes).await.doing(|| "reading back the deleted routes")?.is_empty() {
+            return Ok(());
+        }
+        ports.clock.pause(Duration::from_secs(seconds)).await;
+    }
+    Err(ActionError::NotYet(format!("{} was deleted, and AWS still shows it; run it again", routes[0].describe())))
+}
+
+async fn delete_copy(ports: &Ports, copy: &NameHolder) -> Result<(), ActionError> {
+    let doing = || format!("deleting target group {}", copy.group.name);
+    let mut last = Ok(());
+    for seconds in PAUSES_SECONDS {
+        ports.clock.pause(Duration::from_secs(seconds)).await;
+        last = ports.target_groups.delete_group(&copy.group.arn).await;
+        match &last {
+            Err(error) if error.is_transient() || error.code() == Some("ResourceInUse") => {}
+            _ => break,
+        }
+    }
+    last.doing(doing)
+}
