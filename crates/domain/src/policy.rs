@@ -8,3 +8,4 @@ pub mod reader;
 pub mod request;
 pub mod rollout;
 pub mod service_policy;
+pub mod wiring;
