@@ -3,6 +3,7 @@
 pub mod calling;
 pub mod document;
 pub mod gates;
+pub mod manifest;
 pub mod problem;
 pub mod reader;
 pub mod request;
