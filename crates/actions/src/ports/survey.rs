@@ -15,6 +15,8 @@ pub struct SurveyedBalancer {
     pub scheme: String,
     /// The name under which clients reach it.
     pub dns_name: String,
+    /// The hosted zone of that name, for alias records.
+    pub hosted_zone: Option<String>,
     /// Its VPC.
     pub vpc: Option<String>,
     /// The ids of its security groups.

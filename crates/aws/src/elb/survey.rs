@@ -59,6 +59,7 @@ fn balancer(item: SdkBalancer) -> Result<SurveyedBalancer, PortError> {
         kind: item.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         scheme: item.scheme.map(|scheme| scheme.as_str().to_owned()).unwrap_or_default(),
         dns_name: item.dns_name.unwrap_or_default(),
+        hosted_zone: item.canonical_hosted_zone_id,
         vpc: item.vpc_id,
         security_groups: item.security_groups.unwrap_or_default(),
         zones: zones.filter_map(|zone| zone.zone_name).collect(),

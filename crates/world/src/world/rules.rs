@@ -69,6 +69,7 @@ impl Survey for World {
                 kind: text("Type"),
                 scheme: text("Scheme"),
                 dns_name: text("DNSName"),
+                hosted_zone: tree.text_at("CanonicalHostedZoneId").map(str::to_owned),
                 vpc: tree.text_at("VpcId").map(str::to_owned),
                 security_groups: tree.texts_at("SecurityGroups").into_iter().map(str::to_owned).collect(),
                 zones: zones.map(str::to_owned).collect(),
