@@ -152,7 +152,9 @@ pub fn called<'a>(
     }
     let is_called = |one: &ServicePolicy| match calls {
         Some(calls) => calls.contains(&one.name),
-        None => way == Way::Direct || one.internal_route.is_some(),
+        None => {
+            one.internal_route.is_some() || (way == Way::Direct && all().any(|(_, by)| by.calls.contains(&one.name)))
+        }
     };
     let found: Vec<_> = all().filter(|(_, one)| is_called(one)).collect();
     if found.is_empty() {

@@ -209,7 +209,7 @@ fn coredns(wirings: &[Wiring]) -> Result<Printed, String> {
     let mut lines = vec![
         "# Inside the zone's block of the Corefile. A managed CoreDNS may overwrite the ConfigMap at its next update:"
             .to_owned(),
-        "# use its own setting for additions (EKS: the add-on's `corefile`). Callers keep the whole name as Host header."
+        "# use its own setting for additions (EKS: the add-on's `corefile`). Callers keep their Host header."
             .to_owned(),
     ];
     for wiring in wirings {
@@ -243,8 +243,8 @@ fn external_names(wirings: &[Wiring]) -> Printed {
         let target = match wiring.internal_route.as_ref().map(|route: &InternalRoute| &route.by) {
             Some(InternalAddress::Host { host, .. }) => {
                 notes.push(format!(
-                    "# WARNING: a caller of http://{0} sends `Host: {0}`, which the rule for {host} does not match: the \
-                     caller must send `Host: {host}`, or use {host} itself",
+                    "# WARNING: a caller of http://{0} sends `Host: {0}`, which the rule for {host} does not match: \
+                     the caller must send `Host: {host}`, or use {host} itself",
                     wiring.service
                 ));
                 Some(host.as_str())

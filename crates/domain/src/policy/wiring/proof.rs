@@ -81,6 +81,24 @@ pub struct Proof {
     pub said: Vec<String>,
 }
 
+impl Proof {
+    /// Nothing is proven, because no request could be sent.
+    pub fn not_asked(service: &ServiceName, url: Option<&str>, why: &str) -> Self {
+        Self {
+            service: service.clone(),
+            url: url.unwrap_or("no URL").to_owned(),
+            path: String::new(),
+            addresses: Vec::new(),
+            answer: Answer::NotAsked(why.to_owned()),
+            rule: None,
+            groups: None,
+            direct: None,
+            works: false,
+            said: vec![format!("not asked: {why}")],
+        }
+    }
+}
+
 impl Trial<'_> {
     /// What it proves.
     pub fn proof(&self) -> Proof {
@@ -141,12 +159,12 @@ impl Trial<'_> {
         };
         let of = groups.map_or_else(String::new, |groups| format!(" to {groups}"));
         let (works, text) = match &self.answer {
-            Answer::NotAsked(why) => (false, format!("{url}{path} was not asked: {why}")),
+            Answer::NotAsked(why) => (false, format!("not asked: {why}")),
             Answer::Unresolved(why) => (
                 false,
                 format!(
-                    "the load balancer's own name {sent_to} does not resolve from here ({why}): run this inside the VPC, \
-                     or give --connect-to HOST:PORT, such as the end of a tunnel"
+                    "the load balancer's own name {sent_to} does not resolve from here ({why}): run this inside the \
+                     VPC, or give --connect-to HOST:PORT, such as the end of a tunnel"
                 ),
             ),
             Answer::Unreachable(why) => (
@@ -170,8 +188,8 @@ impl Trial<'_> {
                     _ if healthy && forwards => format!("{url}{path} answered {status}; {by} forwards{of}"),
                     404 if matches!(self.decided, Decided::By(rule) if rule.priority.is_none()) && !forwards => {
                         format!(
-                            "{url}{path} answered 404 from the listener's default action: no rule matches {}; `crossfade \
-                         connect {service}` creates the rule",
+                            "{url}{path} answered 404 from the listener's default action: no rule matches {}; \
+                             `crossfade connect {service}` creates the rule",
                             host(url)
                         )
                     }
