@@ -5,3 +5,4 @@ mod dynamo_db;
 mod load_balancers;
 mod served;
 mod traffic;
+mod wiring;

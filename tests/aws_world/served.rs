@@ -194,6 +194,11 @@ impl Served {
         answers
     }
 
+    /// Where the listener can be reached, a host and a port.
+    pub(super) fn address(&self) -> String {
+        self.plane.address_of(&self.listener).unwrap().to_string()
+    }
+
     /// One request to the listener, with further header lines (each ending in CR LF).
     pub(super) async fn get(&self, host: &str, path: &str, headers: &str) -> Answer {
         let address = self.plane.address_of(&self.listener).unwrap();

@@ -177,9 +177,15 @@ fn completions_are_printed_for_every_shell() {
 #[test]
 fn every_command_line_of_the_documents_exists_with_exactly_these_flags() {
     let mut lines = 0;
-    for document in
-        ["README.md", "docs/command-line.md", "docs/operations.md", "docs/rehearsal.md", "docs/ci.md", "docs/hooks.md"]
-    {
+    for document in [
+        "README.md",
+        "docs/command-line.md",
+        "docs/operations.md",
+        "docs/rehearsal.md",
+        "docs/ci.md",
+        "docs/hooks.md",
+        "docs/first-steps.md",
+    ] {
         let text = crate::repository::read(std::path::Path::new(document));
         for line in text.lines() {
             let words = line.strip_prefix("$ crossfade ").or_else(|| line.strip_prefix("$ cargo run -- "));

@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(crate) struct Kept {
     _running: Running,
     exports: Vec<(String, String)>,
+    addresses: Vec<(String, String)>,
     _folder: tempfile::TempDir,
 }
 
@@ -28,6 +29,11 @@ pub(crate) struct Said {
 impl Kept {
     /// Starts a scenario, and takes the variables that it prints for export.
     pub(crate) fn start(scenario: &str) -> Self {
+        Self::with_balancers(scenario, &[])
+    }
+
+    /// The same, and takes the addresses of these load balancers, named in alphabetical order.
+    pub(crate) fn with_balancers(scenario: &str, balancers: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = scenario_file(folder.path(), scenario);
         let mut running = Running::start(["rehearse", "--keep", "--scenario", file.to_str().unwrap()]);
@@ -37,7 +43,18 @@ impl Kept {
             let words = line.split_whitespace().filter_map(|word| word.split_once('='));
             exports.extend(words.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
-        Self { _running: running, exports, _folder: folder }
+        let mut addresses = Vec::new();
+        for name in balancers {
+            let line = running.until_it_says(&format!("  {name} "));
+            let (_, address) = line.split_once("http://").unwrap();
+            addresses.push(((*name).to_owned(), address.trim().to_owned()));
+        }
+        Self { _running: running, exports, addresses, _folder: folder }
+    }
+
+    /// Returns where a load balancer listens, a host and a port.
+    pub(crate) fn address_of(&self, balancer: &str) -> &str {
+        &self.addresses.iter().find(|(name, _)| name == balancer).unwrap().1
     }
 
     /// Returns the URL of the world's AWS.

@@ -146,6 +146,7 @@ async fn the_whole_account_is_read(side: Side) {
     assert_eq!(names, [("internal", "application"), ("public", "application")]);
     assert!(balancers[0].dns_name.contains("internal") && balancers[0].vpc.is_some());
     assert_eq!(balancers[0].zones.len(), 3);
+    assert_eq!(balancers[0].hosted_zone.as_deref(), Some("Z32O12XQLNTSW2"));
     let listeners = open.survey.listeners_of(&balancers[0].arn).await.unwrap();
     assert_eq!((listeners[0].port, listeners[0].protocol.as_str()), (Some(80), "HTTP"));
     let attributes = open.survey.balancer_attributes(&balancers[0].arn).await.unwrap();

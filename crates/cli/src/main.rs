@@ -15,7 +15,9 @@ use crossfade_cli::verbs::history::{self, HistoryArguments};
 use crossfade_cli::verbs::judge::{self, JudgeArguments};
 use crossfade_cli::verbs::offline::check::{self, CheckArguments};
 use crossfade_cli::verbs::offline::completions::{self, CompletionsArguments};
+use crossfade_cli::verbs::offline::manifests::{self, ManifestsArguments};
 use crossfade_cli::verbs::offline::schema::{self, SchemaArguments};
+use crossfade_cli::verbs::offline::wiring::{self, WiringArguments};
 use crossfade_cli::verbs::pause::{self, ApproveArguments, ContinueArguments, OperatorCommand, PauseArguments};
 use crossfade_cli::verbs::plan::{self, PlanArguments};
 use crossfade_cli::verbs::rehearse::{self, RehearseArguments};
@@ -65,6 +67,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(CheckArguments),
+    Wiring(WiringArguments),
+    Manifests(ManifestsArguments),
     Plan(PlanArguments),
     Apply(ApplyArguments),
     Connect(ConnectArguments),
@@ -106,6 +110,10 @@ fn main() -> std::process::ExitCode {
             let result = check::run(&arguments, &mut console);
             result.unwrap_or_else(|failure| console.fail(&failure))
         }
+        Command::Wiring(arguments) => at(&arguments.connection)
+            .run(async |environment, console| wiring::run(&arguments, environment, console).await),
+        Command::Manifests(arguments) => at(&arguments.connection)
+            .run(async |environment, console| manifests::run(&arguments, environment, console).await),
         Command::Plan(arguments) => online!(at, arguments, arguments.connection, plan::run),
         Command::Apply(arguments) => online!(at, arguments, arguments.connection, apply::run),
         Command::Connect(arguments) => online!(at, arguments, arguments.connection, connect::run),

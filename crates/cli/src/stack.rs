@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod environment;
 pub mod fleets;
+pub mod policies;
 pub mod policy_file;
 pub mod reading;
 pub mod session;
