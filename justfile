@@ -13,7 +13,7 @@ default:
     @just --list --unsorted
 
 # Runs everything that CI checks, in its order.
-check: format spelling machines template stack ci arm64 clippy rustdoc test stack-run measure-one
+check: format spelling machines template stack ci arm64 clippy rustdoc test manifests stack-run measure-one
 
 # Checks that every Rust file is formatted.
 format:
@@ -69,9 +69,15 @@ rustdoc:
 test:
     cargo test --workspace --locked
 
+# Holds what `crossfade manifests` writes against the schemas of Kubernetes and of the controller.
+manifests:
+    cargo run --quiet --locked -- manifests --all --policy tests/fixtures/manifests.yaml --offline \
+        --dir {{ tools }}/manifests --force
+    {{ bin }}/python tests/tools/check_manifests.py {{ tools }}/manifests
+
 # Stores what the command prints now as its transcripts and help pages. Check the difference before you commit it.
 transcripts:
-    INSTA_UPDATE=always cargo test --workspace --locked --test all -- command_line::verbs command_line::help
+    INSTA_UPDATE=always cargo test --workspace --locked --test all -- command_line
 
 # Runs whole migrations with faults at random calls for a given time: `just soak 10m` (s, m or h).
 soak for:
