@@ -7,6 +7,7 @@ pub mod group;
 pub mod membership;
 pub mod metric_query;
 pub mod our_tags;
+pub mod owner;
 pub mod room;
 pub mod route;
 pub mod rule;

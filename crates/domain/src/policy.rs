@@ -1,6 +1,7 @@
 //! What the operator asks for: a fleet's policy document, one service's policy, the request that starts a migration.
 
 pub mod calling;
+pub mod discovery;
 pub mod document;
 pub mod gates;
 pub mod manifest;

@@ -4,16 +4,12 @@ use super::balancer_of;
 use super::findings::Findings;
 use super::routes::routes_to;
 use crate::load_balancer::group::Tags;
+use crate::load_balancer::owner::{controller_tag, stack_of};
 use crate::load_balancer::route::{Route, RouteId};
 use crate::names::MigrationId;
 use crate::plan::{FindingCode, PlannedRoute};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer, RouteHolder};
 use crate::policy::service_policy::{ManagedBy, ServicePolicy};
-
-/// The tags that AWS Load Balancer Controller puts on what it owns.
-const CONTROLLER_TAGS: [&str; 3] = ["elbv2.k8s.aws/cluster", "ingress.k8s.aws/stack", "service.k8s.aws/stack"];
-/// The tag that CloudFormation puts on what it owns.
-const STACK_TAG: &str = "aws:cloudformation:stack-name";
 
 pub(super) fn check(
     policy: &ServicePolicy,
@@ -41,7 +37,7 @@ fn balancer_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, findi
         );
     }
     // Rules of a stack often have no tags, so the load balancer's tag is a hint and no proof.
-    if let Some(stack) = balancer.tags.get(STACK_TAG)
+    if let Some(stack) = stack_of(&balancer.tags)
         && !allows_stacks(policy)
     {
         findings.warn(
@@ -71,7 +67,7 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
             ),
         );
     }
-    let Some(stack) = own.and_then(|tags| tags.get(STACK_TAG)) else { return };
+    let Some(stack) = own.and_then(stack_of) else { return };
     if allows_stacks(policy) {
         findings.warn(
             FindingCode::ManagedByCloudformation,
@@ -98,7 +94,7 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
 pub(super) fn owner_of(inventory: &Inventory, route: &PlannedRoute) -> Option<String> {
     let balancer = inventory.load_balancers.iter().find(|balancer| balancer.arn == route.load_balancer)?;
     let own = balancer.route_tags.get(&route.id);
-    let stack = |tags: &Tags| tags.get(STACK_TAG).map(|stack| format!("stack {stack}"));
+    let stack = |tags: &Tags| stack_of(tags).map(|stack| format!("stack {stack}"));
     own.and_then(stack).or_else(|| stack(&balancer.tags).map(|stack| format!("a load balancer of {stack}")))
 }
 
@@ -123,10 +119,6 @@ fn holder(inventory: &Inventory, route: &Route, migration: &MigrationId, finding
 
 fn allows_stacks(policy: &ServicePolicy) -> bool {
     policy.allow_managed_by.contains(&ManagedBy::Cloudformation)
-}
-
-fn controller_tag(tags: &Tags) -> Option<&'static str> {
-    CONTROLLER_TAGS.into_iter().find(|tag| tags.contains_key(*tag))
 }
 
 /// A rule's listener: its ARN is the rule's without the last part.
