@@ -1,10 +1,10 @@
 //! `crossfade manifests`, held against the schemas of what reads them.
 
-use super::terminal::{bare, policy_file, said};
+use super::terminal::{Kept, bare, policy_file, said};
 use super::transcript::Transcript;
 use crate::repository::read;
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 
 const POLICY: &str = "tests/fixtures/manifests.yaml";
@@ -29,6 +29,28 @@ fn manifests_are_printed_or_written_and_never_overwritten_unasked() {
     assert_eq!(shown.check("manifests"), [0, 2].into());
     let written = std::fs::read_to_string(Path::new(&into).join("bookings-target-group-binding-2.yaml")).unwrap();
     assert!(written.contains("MISSING: REPLACE-WITH-THE-NEW-TARGET-GROUP"), "{written}");
+}
+
+/// What only AWS knows is in the manifests of a service whose old group has no more than a name in the policy.
+pub(super) fn are_filled_in_from_aws(kept: &Kept) {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = "
+fleet: eks
+services:
+  - name: users
+    oldTargetGroups: users-swarm
+    newTargets: { binding: { namespace: prod, service: users, port: 8080 } }
+";
+    let file = policy_file(folder.path(), "policy.yaml", policy);
+    let printed = kept.run(&format!("manifests users --policy {file} --output json"));
+    let all: Value = serde_json::from_str(&printed.stdout).unwrap_or_else(|error| panic!("{error}: {printed:#?}"));
+    let name = all[0]["document"]["spec"]["targetGroupName"].as_str().unwrap();
+    assert!(name.starts_with("users-") && name.len() == "users-".len() + 8, "{name}");
+    let container = &all[1]["document"]["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["readinessProbe"]["httpGet"], json!({"path": "/health", "port": 8080}));
+    let missing = policy_file(folder.path(), "missing.yaml", &policy.replace("users-swarm", "users-docker"));
+    let refused = kept.run(&format!("manifests users --policy {missing}"));
+    assert!(refused.code == 2 && refused.stderr.contains("no target group users-docker"), "{refused:#?}");
 }
 
 /// The schema is the controller's own (`tests/fixtures/README.md`).

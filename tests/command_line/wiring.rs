@@ -49,7 +49,7 @@ fn every_form_is_printed_from_a_file_alone() {
     let codes = shown.check("wiring_from_a_file");
     assert_eq!(codes, [0, 2].into());
     // What only AWS knows is asked of AWS, and without a region that is said.
-    for words in ["wiring --format route53", "wiring users --check"] {
+    for words in ["wiring --format route53", "wiring users --check", "manifests users"] {
         let said = said(bare(&format!("{words} --policy {file}")).output().unwrap());
         assert!(said.code == 2 && said.stderr.contains("no region is set"), "{said:#?}");
     }
@@ -107,4 +107,5 @@ fn what_only_aws_knows_is_read_and_one_request_proves_a_url() {
     let proof: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&proof["works"], &proof["services"][0]["groups"]), (&true.into(), &"rates-swarm 100 %".into()));
     shown.check("wiring_against_a_rehearsal");
+    super::manifests::are_filled_in_from_aws(&kept);
 }
