@@ -11,7 +11,7 @@ use crate::view::console::Console;
 use clap::Args;
 use crossfade_domain::load_balancer::group::TargetGroup;
 use crossfade_domain::names::{ServiceName, TargetGroupArn};
-use crossfade_domain::planner::new_group_name;
+use crossfade_domain::planner::{internal_group_name, new_group_name};
 use crossfade_domain::policy::manifest::{BoundGroup, Manifest, manifests};
 use crossfade_domain::policy::service_policy::{FleetPolicy, NewTargets, ServicePolicy};
 use crossfade_domain::policy::wiring::{Way, called};
@@ -99,7 +99,15 @@ fn printed(
     }
     let mut wanted = Vec::new();
     for service in chosen(arguments, &policies.fleets)? {
-        wanted.push((service, bound_groups(service, groups)?));
+        let bound = bound_groups(service, groups, &arguments.connection.stack)?;
+        if service.internal_route.is_some() && bound.len() == service.old_target_groups.len() {
+            console.say(&format!(
+                "{} has an internalRoute: where `crossfade connect {}` creates a copy of its target group, that copy \
+                 needs a binding too; run this again after it",
+                service.name, service.name
+            ));
+        }
+        wanted.push((service, bound));
     }
     let all = manifests(&wanted).map_err(Failure::bad_input)?;
     match &arguments.dir {
@@ -145,8 +153,13 @@ fn chosen<'a>(arguments: &ManifestsArguments, fleets: &'a [FleetPolicy]) -> Resu
     Ok(found)
 }
 
-/// The new group for each old one, by the name that the plan gives it.
-fn bound_groups(service: &ServicePolicy, groups: Option<&[TargetGroup]>) -> Result<Vec<BoundGroup>, Failure> {
+/// The new group for each old one, by the name that the plan gives it. The copy that serves the service's internal
+/// route is an old group like the others.
+fn bound_groups(
+    service: &ServicePolicy,
+    groups: Option<&[TargetGroup]>,
+    stack: &str,
+) -> Result<Vec<BoundGroup>, Failure> {
     let mut bound = Vec::new();
     for old in &service.old_target_groups {
         let found = groups.and_then(|groups| groups.iter().find(|one| one.name == *old || one.arn.as_str() == old));
@@ -159,6 +172,17 @@ fn bound_groups(service: &ServicePolicy, groups: Option<&[TargetGroup]>) -> Resu
         }
         let arn = found.map(|group| group.arn.clone()).or_else(|| TargetGroupArn::parse(old.as_str()).ok());
         bound.push(BoundGroup { name: arn.map(|arn| new_group_name(&service.name, &arn)), old: found.cloned() });
+    }
+    if service.internal_route.is_some() {
+        let name = internal_group_name(stack, &service.name);
+        let is_copy = |one: &&TargetGroup| one.name == name && !service.old_target_groups.contains(&one.name);
+        let copy = groups.into_iter().flatten().find(is_copy);
+        bound.extend(
+            copy.map(|copy| BoundGroup {
+                name: Some(new_group_name(&service.name, &copy.arn)),
+                old: Some(copy.clone()),
+            }),
+        );
     }
     Ok(bound)
 }
@@ -190,4 +214,40 @@ fn write(folder: &Path, force: bool, all: &[Manifest], console: &mut Console<'_>
         console.data(&path.display().to_string())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossfade_domain::policy::document::check_fleet;
+
+    fn group(name: &str) -> TargetGroup {
+        let check = json!({"enabled": true, "protocol": "HTTP", "port": "traffic-port", "path": "/health",
+            "intervalSeconds": 10, "timeoutSeconds": 5, "healthyThreshold": 2, "unhealthyThreshold": 2});
+        serde_json::from_value(json!({
+            "arn": format!("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/1"), "name": name,
+            "settings": {"protocol": "HTTP", "port": 80, "targetType": "instance", "healthCheck": check},
+            "loadBalancers": [],
+        }))
+        .unwrap()
+    }
+
+    /// A migration moves the copy's routes too, and no controller would fill its new group.
+    #[test]
+    fn the_copy_of_an_internal_route_has_a_binding_too() {
+        let policy = check_fleet(&json!({"fleet": "eks", "services": [{
+            "name": "users", "oldTargetGroups": "users-swarm", "internalRoute": {"host": "users.internal"},
+            "newTargets": {"binding": {"namespace": "prod", "service": "users", "port": 80}},
+        }]}))
+        .unwrap();
+        let service = &policy.services[0];
+        let copy = group(&internal_group_name("crossfade", &service.name));
+        let groups = [group("users-swarm"), copy.clone()];
+        let bound = bound_groups(service, Some(&groups), "crossfade").unwrap();
+        assert_eq!(bound.len(), 2);
+        assert_eq!(bound[1].name, Some(new_group_name(&service.name, &copy.arn)));
+        assert_eq!(bound_groups(service, Some(&groups), "another").unwrap().len(), 1, "it is another stack's");
+        let documents = manifests(&[(service, bound)]).unwrap();
+        assert_eq!(documents.iter().filter(|one| one.document["kind"] == "TargetGroupBinding").count(), 2);
+    }
 }
