@@ -15,8 +15,8 @@ use super::timers::{Sleep, VirtualClock, at_once};
 use super::watch::{ALARMS, FIRINGS, METRICS};
 use super::wiring::{self, service, timeout_seconds};
 use crossfade_actions::ports::{
-    Alarms, ChangeCalendars, ExecutionStatus, Executions, Ledger as _, LedgerError, Metrics, MigrationOrder, PortError,
-    Ports, RollBackOrder, Routes as _, Started,
+    Alarms, ChangeCalendars, ExecutionStatus, Executions, GroupAlarm, Ledger as _, LedgerError, Metrics,
+    MigrationOrder, PortError, Ports, RollBackOrder, Routes as _, Started,
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard_alarm::NewAlarm;
@@ -348,6 +348,10 @@ impl Alarms for SimulatedPorts {
             Some(breakage) => breakage.of_alarms(self.caller.function, names, answer),
             None => answer,
         }
+    }
+
+    async fn alarms_on_groups(&self) -> Result<Vec<GroupAlarm>, PortError> {
+        self.call("alarms_on_groups", "", || at_once(self.account.world.alarms_on_groups())).await
     }
 
     fn guard_prefix(&self) -> String {

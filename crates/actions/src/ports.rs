@@ -16,7 +16,7 @@ mod survey;
 mod tagging;
 mod target_groups;
 
-pub use alarms::Alarms;
+pub use alarms::{Alarms, GroupAlarm};
 pub use change_calendars::ChangeCalendars;
 pub use clock::Clock;
 pub use executions::{ExecutionStatus, Executions, MigrationOrder, RollBackOrder, Started};

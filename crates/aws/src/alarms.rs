@@ -6,14 +6,14 @@ mod history;
 use crate::classify::{failed, malformed};
 use crate::clients::Later;
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{AlarmType, EvaluationState, HistoryItemType, ScanBy, StateValue};
+use aws_sdk_cloudwatch::types::{AlarmType, EvaluationState, HistoryItemType, MetricAlarm, ScanBy, StateValue};
 use aws_smithy_types::DateTime;
-use crossfade_actions::ports::{Alarms, PortError};
+use crossfade_actions::ports::{Alarms, GroupAlarm, PortError};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState, Firing};
 use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `DescribeAlarms` takes no more names in one call.
@@ -41,6 +41,17 @@ impl CloudWatch {
 impl Alarms for CloudWatch {
     async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError> {
         self.of_known_types(|types| self.described(names, types)).await
+    }
+
+    async fn alarms_on_groups(&self) -> Result<Vec<GroupAlarm>, PortError> {
+        let pages = self.client.describe_alarms().alarm_types(AlarmType::MetricAlarm).max_records(100);
+        let mut pages = pages.into_paginator().send();
+        let mut alarms = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed(DESCRIBE, "every metric alarm"))?;
+            alarms.extend(page.metric_alarms.unwrap_or_default().into_iter().filter_map(on_groups));
+        }
+        Ok(alarms)
     }
 
     async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
@@ -140,6 +151,16 @@ impl CloudWatch {
         }
         Ok(firings)
     }
+}
+
+/// What an alarm watches by its own dimensions, or by those of the metrics that it computes with.
+fn on_groups(alarm: MetricAlarm) -> Option<GroupAlarm> {
+    let computed = alarm.metrics.unwrap_or_default().into_iter().filter_map(|query| query.metric_stat?.metric);
+    let dimensions = computed.flat_map(|metric| metric.dimensions.unwrap_or_default());
+    let dimensions = dimensions.chain(alarm.dimensions.unwrap_or_default());
+    let groups: BTreeSet<String> =
+        dimensions.filter(|one| one.name() == Some("TargetGroup")).filter_map(|one| one.value).collect();
+    (!groups.is_empty()).then_some(GroupAlarm { name: alarm.alarm_name?, groups })
 }
 
 fn observed(

@@ -3,13 +3,25 @@ use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An alarm that watches target groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupAlarm {
+    /// Its name.
+    pub name: String,
+    /// The groups, as metrics name them: `targetgroup/<name>/<id>`.
+    pub groups: BTreeSet<String>,
+}
 
 /// CloudWatch alarms: metric, composite and log alarms alike.
 #[async_trait::async_trait]
 pub trait Alarms: Send + Sync {
     /// The alarms that exist among `names`, in any number and order. A name without an alarm is absent, never an error.
     async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, PortError>;
+
+    /// Every metric alarm on metrics of a target group, with the dimensions of the groups that it watches.
+    async fn alarms_on_groups(&self) -> Result<Vec<GroupAlarm>, PortError>;
 
     /// Changes to ALARM of these alarms at or after `since`, whether or not they are still firing.
     async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError>;

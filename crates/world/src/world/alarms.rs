@@ -2,13 +2,13 @@
 
 use super::World;
 use crossfade_actions::metric_math::MetricMath;
-use crossfade_actions::ports::{Alarms, PortError};
+use crossfade_actions::ports::{Alarms, GroupAlarm, PortError};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState, Firing};
 use crossfade_domain::alarms::guard_alarm::NewAlarm;
 use crossfade_domain::load_balancer::group::Tags;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `DescribeAlarms` takes no more names in one call.
 const NAMES_IN_A_CALL: usize = 100;
@@ -48,6 +48,12 @@ impl Alarms for World {
             alarms.extend(found.iter().map(alarm));
         }
         Ok(alarms)
+    }
+
+    async fn alarms_on_groups(&self) -> Result<Vec<GroupAlarm>, PortError> {
+        let input = json!({"AlarmTypes": ["MetricAlarm"], "MaxRecords": 100});
+        let found = self.every_page("DescribeAlarms", "every metric alarm", input, &["MetricAlarms"])?;
+        Ok(found.iter().filter_map(on_groups).collect())
     }
 
     async fn firings(&self, names: &[String], since: Timestamp) -> Result<Vec<Firing>, PortError> {
@@ -104,6 +110,15 @@ impl Alarms for World {
         }
         Ok(())
     }
+}
+
+fn on_groups(item: &Value) -> Option<GroupAlarm> {
+    let computed = item["Metrics"].as_array().into_iter().flatten();
+    let dimensions = computed.filter_map(|query| query["MetricStat"]["Metric"]["Dimensions"].as_array()).flatten();
+    let dimensions = dimensions.chain(item["Dimensions"].as_array().into_iter().flatten());
+    let groups = dimensions.filter(|one| one["Name"] == "TargetGroup").filter_map(|one| one["Value"].as_str());
+    let groups: BTreeSet<String> = groups.map(str::to_owned).collect();
+    (!groups.is_empty()).then_some(GroupAlarm { name: item["AlarmName"].as_str()?.to_owned(), groups })
 }
 
 fn put_input(alarm: &NewAlarm) -> Value {

@@ -23,7 +23,8 @@ fn group(name: &str, balancer: Option<&str>, port: u16, requests: u64) -> Value 
     let target = |id: &str| json!({ "target": { "id": id, "port": port }, "state": "healthy" });
     json!({
         "group": {
-            "arn": group_arn(name), "name": name, "loadBalancers": balancer.map(balancer_arn).into_iter().collect::<Vec<_>>(),
+            "arn": group_arn(name), "name": name,
+            "loadBalancers": balancer.map(balancer_arn).into_iter().collect::<Vec<_>>(),
             "settings": { "protocol": "HTTP", "port": port, "targetType": "instance", "healthCheck": {
                 "enabled": true, "protocol": "HTTP", "port": "traffic-port", "path": "/health", "intervalSeconds": 10,
                 "timeoutSeconds": 5, "healthyThreshold": 2, "unhealthyThreshold": 2, "httpCodes": "200" } },
