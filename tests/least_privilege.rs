@@ -10,6 +10,7 @@ mod asked;
 mod policy;
 mod ports;
 mod roles;
+mod survey;
 
 use self::asked::Asked;
 use self::policy::{Statement, allows};

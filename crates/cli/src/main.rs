@@ -8,8 +8,9 @@ use crossfade_cli::stack::environment::Environment;
 use crossfade_cli::stack::session::{Connection, Session};
 use crossfade_cli::verbs::abort::{self, AbortArguments, RollbackArguments};
 use crossfade_cli::verbs::apply::{self, ApplyArguments};
-use crossfade_cli::verbs::connect::{self, ConnectArguments};
 use crossfade_cli::verbs::doctor::{self, DoctorArguments};
+use crossfade_cli::verbs::first_steps::connect::{self, ConnectArguments};
+use crossfade_cli::verbs::first_steps::discover::{self, DiscoverArguments};
 use crossfade_cli::verbs::fleet::{self, FleetArguments};
 use crossfade_cli::verbs::history::{self, HistoryArguments};
 use crossfade_cli::verbs::judge::{self, JudgeArguments};
@@ -66,6 +67,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Discover(DiscoverArguments),
     Check(CheckArguments),
     Wiring(WiringArguments),
     Manifests(ManifestsArguments),
@@ -114,6 +116,7 @@ fn main() -> std::process::ExitCode {
             .run(async |environment, console| wiring::run(&arguments, environment, console).await),
         Command::Manifests(arguments) => at(&arguments.connection)
             .run(async |environment, console| manifests::run(&arguments, environment, console).await),
+        Command::Discover(arguments) => online!(at, arguments, arguments.connection, discover::run),
         Command::Plan(arguments) => online!(at, arguments, arguments.connection, plan::run),
         Command::Apply(arguments) => online!(at, arguments, arguments.connection, apply::run),
         Command::Connect(arguments) => online!(at, arguments, arguments.connection, connect::run),

@@ -2,8 +2,8 @@
 
 pub mod abort;
 pub mod apply;
-pub mod connect;
 pub mod doctor;
+pub mod first_steps;
 pub mod fleet;
 pub mod history;
 pub mod judge;

@@ -148,7 +148,7 @@ fn why_not(survey: &AccountSurvey, found: &GroupFound, routes: &Routes<'_>) -> O
     let mut behind = found.group.load_balancers.iter().filter_map(balancer);
     let own = routes.get(&found.group.arn);
     if found.tags.get(tag::MANAGED_BY).is_some_and(|value| value == tag::MANAGED_BY_US) {
-        Some("Crossfade created it for the new side of a migration".to_owned())
+        Some("Crossfade created it".to_owned())
     } else if found.group.settings.target_type == "lambda" {
         Some("its target is a Lambda function, which no cluster runs".to_owned())
     } else if let Some(other) = behind.find(|balancer| balancer.kind != "application") {

@@ -198,7 +198,7 @@ fn what_cannot_move_is_left_out_with_the_reason() {
         why,
         [
             "appcookie: stickiness follows a cookie of the application (app_cookie)",
-            "crossfaded: Crossfade created it for the new side of a migration",
+            "crossfaded: Crossfade created it",
             "empty: it has no targets",
             "five-already: rule 9 of web forwards to 5 target groups, and there is no room for another: 5 is the limit",
             "free: no load balancer uses it",

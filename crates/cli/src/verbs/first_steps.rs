@@ -1,0 +1,4 @@
+//! The verbs before the first migration.
+
+pub mod connect;
+pub mod discover;
