@@ -53,11 +53,6 @@ stack-run: expand
     cargo build --locked --workspace --bins
     PYTHONPATH=tests/tools {{ tools }}/ministack/bin/python -m unittest test_stack.Migration
 
-# Runs `crossfade discover` against moto, another independent simulation of AWS.
-discover:
-    cargo build --locked -p crossfade-cli
-    PYTHONPATH=tests/tools {{ tools }}/ministack/bin/python -m unittest test_discover
-
 # Checks the integrations with GitHub and GitLab, their examples and the scripts.
 ci:
     {{ bin }}/python -m unittest discover ci
