@@ -190,7 +190,7 @@ fn every_command_line_of_the_documents_exists_with_exactly_these_flags() {
         for line in text.lines() {
             let words = line.strip_prefix("$ crossfade ").or_else(|| line.strip_prefix("$ cargo run -- "));
             let Some(words) = words else { continue };
-            let words = words.split(['#', '|']).next().unwrap().trim();
+            let words = words.split(['#', '|', '>']).next().unwrap().trim();
             // `--help` comes last, so everything before it must be valid.
             let words = if words == "help" { words.to_owned() } else { format!("{words} --help") };
             let said = said(bare(&words).output().unwrap());
