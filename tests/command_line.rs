@@ -2,6 +2,7 @@
 //! fails before AWS is called. Regenerate transcripts and help with `just transcripts`.
 
 mod closed_door;
+mod first_steps;
 mod fleet;
 mod fleet_ends;
 mod help;

@@ -53,11 +53,11 @@ fn limits(survey: &AccountSurvey, candidates: &Candidates<'_>) -> Vec<String> {
         let then = if more == 0 {
             "no service of this draft is on it".to_owned()
         } else if more <= free {
-            format!("attaching all {more} new ones needs {needs}")
+            format!("the move adds {more}, which makes {needs}")
         } else if free == 0 {
-            format!("attaching all {more} new ones needs {needs}, and none fits: remove unused ones first")
+            format!("the move adds {more}, which makes {needs}, and none fits: remove unused ones first")
         } else {
-            format!("attaching all {more} new ones needs {needs}: {} waves", in_words(more.div_ceil(free)))
+            format!("the move adds {more}, which makes {needs}: {} waves", in_words(more.div_ceil(free)))
         };
         let name = &balancer.name;
         lines.push(comment(&format!("  {name}: {used} of {GROUPS_PER_LOAD_BALANCER} target groups; {then}")));

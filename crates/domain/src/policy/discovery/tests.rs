@@ -95,9 +95,9 @@ fn a_draft_says_what_was_seen_and_marks_what_is_missing() {
 # Complete the lines with FILL IN: `crossfade check FILE` names each of them.
 #
 # Load balancers:
-#   public: 2 of 100 target groups; attaching all 2 new ones needs 4
+#   public: 2 of 100 target groups; the move adds 2, which makes 4
 #     default actions forward to prod-rates-swarm (port 443)
-#   internal: 1 of 100 target groups; attaching all 1 new ones needs 2
+#   internal: 1 of 100 target groups; the move adds 1, which makes 2
 #
 # Not included, because:
 #   prod-idle-swarm: no load balancer uses it
@@ -248,7 +248,7 @@ fn a_load_balancer_with_little_room_needs_waves() {
     let groups: Vec<Value> = (0..52).map(|at| group(&name(at), Some("web"), 8000 + at, u64::from(at))).collect();
     let rules: Vec<Value> = (0..52).map(|at| rule("web", at + 1, "a.example.com", &[(&name(at), 1)])).collect();
     let draft = drafted(&survey(&[balancer("web", &rules)], &groups));
-    let said = "#   web: 52 of 100 target groups; attaching all 52 new ones needs 104: two waves\n";
+    let said = "#   web: 52 of 100 target groups; the move adds 52, which makes 104: two waves\n";
     assert!(draft.contains(said), "{draft}");
     assert_eq!(draft.matches("risk: high").count(), 3);
 }
