@@ -53,6 +53,8 @@ impl Transcript {
             (r"-[0-9a-f]{8}\b", "-[hash]"),
             (r"\d+ out of the last \d+ datapoin", "[n] out of the last [m] datapoin"),
             (r"Threshold Crossed: \d+ out…", "Threshold Crossed: [n] out…"),
+            // It depends on the moment whether a watch begins before what was held moves again.
+            (r"(?m)^! \[time\]  reports: moving\n", ""),
             // What the second run knows of the day before depends on when it begins.
             (r"\d+ % of(\s+)requests on the new", "[share] % of${1}requests on the new"),
             (r"\d+\.\d requests a second now", "[rate] requests a second now"),
