@@ -172,6 +172,32 @@ fn a_priority_that_someone_takes_meanwhile_leads_to_the_next() {
 }
 
 #[test]
+fn what_was_created_before_a_refusal_is_not_called_nothing_and_a_second_run_completes_it() {
+    let (free, ..) = stage();
+    connected(&free, &policy("mesh"));
+    let create = free.calls.numbers_of("create_rule")[0];
+    let (stage, _, orders) = stage();
+    let (world, listener, group) = (stage.world.clone(), orders.listener.clone(), orders.old_group.clone());
+    stage.calls.before(create, move || {
+        world.with(|state| {
+            for priority in 100..199 {
+                let host = format!("h{priority}.example");
+                state.elbv2.create_host_rule(state.now, &listener, priority, &host, &group).unwrap();
+            }
+        });
+    });
+    let outcome = connect(&stage, &policy("mesh"));
+    let Some(Ok(RouteOutcome::Unfinished(why))) = outcome else { panic!("{outcome:?}") };
+    assert!(why[0].contains("TooManyRules"), "{why:?}");
+    assert_eq!((copies(&stage.world).len(), recorded(&stage)), (1, vec![ConnectionState::Connecting]));
+    let rules = call(&stage.world, "DescribeRules", &json!({"ListenerArn": orders.listener}));
+    let last = rules["Rules"].as_array().unwrap().iter().find(|rule| rule["Priority"] == "198").unwrap().clone();
+    call(&stage.world, "DeleteRule", &json!({"RuleArn": last["RuleArn"]}));
+    connected(&stage, &policy("mesh"));
+    assert_eq!((copies(&stage.world).len(), rules_of_host(&stage.world, &orders.listener).len()), (1, 1));
+}
+
+#[test]
 fn a_rule_that_someone_has_changed_is_not_overwritten() {
     let (stage, service, _) = stage();
     let other = stage.world.add_service("internal", "other-swarm", &[]);
@@ -218,6 +244,7 @@ fn an_alarm_returns_the_internal_route_with_the_others() {
     stage.once_before("Check alarms", |world| world.fire_alarm("users-5xx"));
     stage.migrate(migration("mesh"));
     assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    assert_eq!(stage.plan("users").groups.len(), 2, "the internal route had moved too");
     let weights = stage.world.weights_of(connection.route.unwrap().as_str());
     assert_eq!(weights, [(connection.copy.unwrap().as_str().to_owned(), 1)]);
     stage.assert_at_rest("users");

@@ -40,6 +40,8 @@ pub struct RouteRequest<'a> {
 pub enum RouteOutcome {
     /// Nothing was created, for each of these reasons.
     Refused(Vec<String>),
+    /// It was begun and not ended, for each of these reasons. What was created stays, and is recorded as begun.
+    Unfinished(Vec<String>),
     /// What would be done.
     Planned(Box<Decision>),
     /// The route exists, read back.
@@ -90,7 +92,7 @@ pub async fn create_route(ports: &Ports, request: &RouteRequest<'_>) -> Result<R
             Err(error) if !is_worth_another_look(&error) => {
                 return match error {
                     ActionError::Port { source: PortError::Refused { code, detail, .. }, .. } => {
-                        Ok(RouteOutcome::Refused(vec![format!("AWS refused to create it: {code}: {detail}")]))
+                        Ok(RouteOutcome::Unfinished(vec![format!("AWS refused to create it: {code}: {detail}")]))
                     }
                     error => Err(error),
                 };
@@ -101,7 +103,7 @@ pub async fn create_route(ports: &Ports, request: &RouteRequest<'_>) -> Result<R
         tracing::warn!(error = error.chain(), "looking again");
         ports.clock.pause(Duration::from_secs(seconds)).await;
         decision = match decided(ports, request).await? {
-            Err(refusals) => return Ok(RouteOutcome::Refused(refusals)),
+            Err(refusals) => return Ok(RouteOutcome::Unfinished(refusals)),
             Ok(decision) => decision,
         };
     };

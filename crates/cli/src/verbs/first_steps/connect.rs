@@ -116,11 +116,12 @@ pub async fn run(
     if let Some(failure) = failed {
         return Err(failure);
     }
-    let refused = rows.iter().any(|row| row.outcome == REFUSED);
+    let refused = rows.iter().any(|row| [REFUSED, UNFINISHED].contains(&row.outcome));
     Ok(if refused { ExitCode::BadInput } else { ExitCode::Done })
 }
 
 const REFUSED: &str = "refused";
+const UNFINISHED: &str = "unfinished";
 
 /// The services that are asked for, with their fleets and policies.
 async fn wanted(arguments: &ConnectArguments, session: &Session) -> Result<Vec<(String, ServicePolicy)>, Failure> {
@@ -168,6 +169,7 @@ async fn one(arguments: &ConnectArguments, session: &Session, request: &RouteReq
     let outcome = create_route(&session.ports, request).await.map_err(|error| session.failed(&error))?;
     Ok(match outcome {
         RouteOutcome::Refused(why) => Row::of(name, REFUSED, why),
+        RouteOutcome::Unfinished(why) => Row::of(name, UNFINISHED, why),
         RouteOutcome::Planned(decision) => Row {
             warnings: decision.warnings.clone(),
             load_balancer: Some(decision.balancer.name.clone()),
@@ -190,6 +192,10 @@ fn show(row: &Row, console: &mut Console<'_>) -> Result<(), Failure> {
     let nothing = row.lines.is_empty();
     let text = match row.outcome {
         REFUSED => format!("{name}: refused; nothing was changed{listed}"),
+        UNFINISHED => format!(
+            "{name}: not finished, and what was created stays{listed}\n  when that is mended, `crossfade connect \
+             {name}` completes it; `crossfade connect {name} --undo` removes it"
+        ),
         "connected" if nothing => format!("{name}: connected already"),
         "connected" => format!("{name}: connected; created{listed}"),
         "wouldConnect" if nothing => format!("{name}: everything exists already"),
