@@ -36,6 +36,7 @@ use crate::policy::service_policy::{FleetPolicy, ServicePolicy};
 use crate::windows::Windows;
 use serde_json::Value;
 use settings::{SETTING_FIELDS, Settings};
+use std::collections::BTreeMap;
 
 /// Version of decoded policies as they are stored today.
 pub const POLICY_VERSION: u32 = 1;
@@ -278,9 +279,11 @@ fn old_target_groups(reader: &mut Reader, object: &Object<'_>) -> Option<Vec<Str
 }
 
 fn twice(reader: &mut Reader, names: &[(String, Option<ServiceName>)]) {
-    for (index, (path, name)) in names.iter().enumerate() {
-        let first = names[..index].iter().find(|(_, earlier)| name.is_some() && earlier == name);
-        if let (Some((earlier, _)), Some(name)) = (first, name) {
+    let mut known: BTreeMap<&ServiceName, &str> = BTreeMap::new();
+    for (path, name) in names {
+        let Some(name) = name else { continue };
+        let earlier = known.entry(name).or_insert(path);
+        if earlier != path {
             reader.note(format!("{path}.name"), format!("{name} is already {earlier}; a service has one policy"));
         }
     }
@@ -291,23 +294,32 @@ fn one_group_two_services(
     names: &[(String, Option<ServiceName>)],
     services: &[Option<ServicePolicy>],
 ) {
-    for (index, ((path, _), service)) in names.iter().zip(services).enumerate() {
+    // By name, since a group may be written as a name in one place and as an ARN in another.
+    let mut earlier: BTreeMap<String, Vec<(&ServiceName, &String)>> = BTreeMap::new();
+    for ((path, _), service) in names.iter().zip(services) {
         let Some(service) = service else { continue };
         for group in &service.old_target_groups {
-            let owner =
-                services[..index].iter().flatten().filter(|earlier| earlier.name != service.name).find_map(|earlier| {
-                    Some((earlier, earlier.old_target_groups.iter().find(|one| is_one(one, group))?))
-                });
+            let owner = earlier
+                .get(&name_of(group))
+                .into_iter()
+                .flatten()
+                .find(|(name, one)| **name != service.name && is_one(one, group));
             if let Some((owner, known)) = owner {
-                let known = if known == group { String::new() } else { format!(" ({known:?})") };
-                let message = format!(
-                    "{group:?} is also an old target group of {}{known}; a group moves with one service",
-                    owner.name
-                );
+                let known = if *known == group { String::new() } else { format!(" ({known:?})") };
+                let message =
+                    format!("{group:?} is also an old target group of {owner}{known}; a group moves with one service");
                 reader.note(format!("{path}.oldTargetGroups"), message);
             }
         }
+        for group in &service.old_target_groups {
+            earlier.entry(name_of(group)).or_default().push((&service.name, group));
+        }
     }
+}
+
+/// The name of a group that is given by name or ARN.
+fn name_of(group: &str) -> String {
+    TargetGroupArn::parse(group).map_or_else(|_| group.to_owned(), |arn| arn.name().to_owned())
 }
 
 /// Whether both are one target group. A name is that of a group in the stack's account and region, where names are

@@ -4,15 +4,15 @@ use crate::names::ServiceName;
 use crate::policy::problem::did_you_mean;
 use crate::policy::reader::{Place, Reader};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Notes services that `after` does not find, and every circle once, at the service of it that comes first.
 pub(super) fn check(reader: &mut Reader, services: &[(Place<'_>, Option<ServiceName>)]) {
-    let known: Vec<&str> = services.iter().flat_map(|(_, name)| name).map(ServiceName::as_str).collect();
+    let known: BTreeSet<&str> = services.iter().flat_map(|(_, name)| name).map(ServiceName::as_str).collect();
     let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (place, name) in services {
         for (path, after) in named(place) {
-            if known.contains(&after) {
+            if known.contains(after) {
                 if let Some(name) = name {
                     edges.entry(name.as_str()).or_default().push(after);
                 }
