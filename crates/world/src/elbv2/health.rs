@@ -39,7 +39,8 @@ impl Elbv2 {
     /// the next ones.
     pub fn probes_due(&mut self, now: Timestamp) -> Vec<Probe> {
         let mut due = Vec::new();
-        for (arn, group) in self.groups.iter_mut().filter(|(_, group)| group.is_probed()) {
+        let probed = |group: &TargetGroup| group.next_probe_at().is_some_and(|next| next <= now) && group.is_probed();
+        for (arn, group) in self.groups.iter_mut().filter(|(_, group)| probed(group)) {
             let interval = SignedDuration::from_secs(group.setting("HealthCheckIntervalSeconds", 30));
             let timeout = group.setting("HealthCheckTimeoutSeconds", 5).unsigned_abs();
             let path = group.details.text_at("HealthCheckPath").unwrap_or("/").to_owned();
@@ -63,12 +64,16 @@ impl Elbv2 {
 
     /// When the next probe is due; none while no group in use has a target.
     pub fn next_probe_at(&self) -> Option<Timestamp> {
-        self.groups
-            .values()
-            .filter(|group| group.is_probed())
-            .flat_map(|group| group.targets.iter().filter(|target| target.gone_at.is_none()))
-            .map(|target| target.next_probe_at)
-            .min()
+        let mut first: Option<Timestamp> = None;
+        for group in self.groups.values() {
+            let Some(next) = group.next_probe_at().filter(|next| first.is_none_or(|first| *next < first)) else {
+                continue;
+            };
+            if group.is_probed() {
+                first = Some(next);
+            }
+        }
+        first
     }
 
     /// Takes in what a target answered. A new target needs one passed probe; from unhealthy to healthy, and from
@@ -139,6 +144,11 @@ pub struct HostCounts {
 impl TargetGroup {
     fn is_probed(&self) -> bool {
         self.in_use && self.details.text_at("HealthCheckEnabled") != Some("false")
+    }
+
+    /// When the first of its targets is due, whether or not the group is probed.
+    fn next_probe_at(&self) -> Option<Timestamp> {
+        self.targets.iter().filter(|target| target.gone_at.is_none()).map(|target| target.next_probe_at).min()
     }
 
     fn setting(&self, key: &str, default: i64) -> i64 {
