@@ -6,5 +6,6 @@ pub mod change_calendars;
 pub mod cloudwatch;
 pub mod elbv2;
 pub mod front_door;
+pub mod kubernetes;
 pub mod step_functions;
 pub mod sts;

@@ -21,6 +21,7 @@ use crate::endpoints::change_calendars::ChangeCalendarsApi;
 use crate::endpoints::cloudwatch::CloudWatchApi;
 use crate::endpoints::elbv2::Elbv2Api;
 use crate::endpoints::front_door::{DynamoDb, FrontDoor};
+use crate::endpoints::kubernetes::KubernetesApi;
 use crate::endpoints::step_functions::StepFunctionsApi;
 use crate::endpoints::sts::StsApi;
 use crate::functions::hooks::WithHooks;
@@ -30,6 +31,7 @@ use crate::functions::orchestrator::Orchestrator;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::stage::{Stage, StageError};
+use crate::traffic::controller::Controller;
 use crate::traffic::data_plane::{DataPlane, DataPlaneSettings};
 use crate::wiring::{REGION, STACK, Wiring, WiringError};
 use aws_faults::{AwsFaults, Reach};
@@ -133,6 +135,7 @@ impl Rehearsal {
         let stage = Stage::set(&scenario, &clock).await?;
         let aws_faults = Arc::new(AwsFaults::new(&scenario));
         let accesses = Arc::new(AccessLog::around(aws_faults.clone(), stage.elbv2.clone()));
+        let controller = Controller::new(stage.elbv2.clone(), clock.clone(), scenario.pods());
         let table = Arc::new(DynamoDb::start().await?);
         create_tables(&table, &wiring).await?;
         let front_door = FrontDoor::bind(
@@ -144,6 +147,7 @@ impl Rehearsal {
                 ("monitoring", Arc::new(CloudWatchApi::new(stage.cloudwatch.clone(), clock.clone()))),
                 ("dynamodb", table),
                 ("sts", Arc::new(StsApi)),
+                ("kubernetes", Arc::new(KubernetesApi(Arc::new(controller)))),
                 ("ssm", Arc::new(ChangeCalendarsApi::new(stage.calendars.clone(), clock.clone()))),
             ],
             accesses.clone(),

@@ -52,6 +52,17 @@ pub struct Scenario {
     pub hooks: BTreeMap<String, HookDoes>,
 }
 
+impl Scenario {
+    /// The pods of every service on the new cluster: id and port of each.
+    pub fn pods(&self) -> BTreeMap<String, Vec<(String, u16)>> {
+        let of_service = |(place, service): (usize, &ServiceScenario)| {
+            let pods = (1..=u64::from(service.new_targets)).map(|number| (new_target_id(place, number), NEW_PORT));
+            (service.name.to_string(), pods.collect())
+        };
+        self.services.iter().enumerate().map(of_service).collect()
+    }
+}
+
 /// One service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceScenario {
@@ -71,6 +82,8 @@ pub struct ServiceScenario {
     pub sent_per_minute: f64,
     /// Requests in a world minute that are drawn instead of sent.
     pub drawn_per_minute: f64,
+    /// Whether its policy is stored. Otherwise it only exists, under load, and someone has to find out about it.
+    pub described: bool,
     /// Whether to start its migration. Otherwise a fleet does, or it only exists, under load.
     pub start: bool,
     /// Whether a fleet moves it.

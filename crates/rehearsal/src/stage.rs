@@ -173,7 +173,8 @@ impl Stage {
         self.cloudwatch.lock().expect("no holder of the lock panics").evaluate(minute);
     }
 
-    /// Creates a load balancer with one listener and one old group with the service's instances.
+    /// Creates one old group with the service's instances, and its load balancer with one listener unless another
+    /// service has it already.
     fn balancer(
         &mut self,
         service: &ServiceScenario,
@@ -183,18 +184,21 @@ impl Stage {
         now: Timestamp,
     ) -> Result<(), AwsError> {
         let mut elbv2 = self.elbv2.lock().expect("no holder of the lock panics");
-        let arn = elbv2.create_load_balancer(now, balancer)?;
-        // AWS allows authentication actions only on HTTPS listeners.
-        let oidc = service.routes.iter().any(|route| route.oidc && route.load_balancer == balancer);
-        let (protocol, port) = if oidc { ("HTTPS", 443) } else { ("HTTP", 80) };
-        let listener = elbv2.create_listener(now, &arn, protocol, port)?;
-        let group = elbv2.create_target_group(now, &old_group_name(service.name.as_str(), balancer), old_port, &[])?;
+        let name = service.name.as_str();
+        // Where services share a load balancer, the old cluster's owners have said which group is whose.
+        let tags: &[(&str, &str)] = if balancer.starts_with(name) { &[] } else { &[("service", name)] };
+        if !self.listeners.contains_key(balancer) {
+            let arn = elbv2.create_load_balancer(now, balancer)?;
+            // AWS allows authentication actions only on HTTPS listeners.
+            let oidc = service.routes.iter().any(|route| route.oidc && route.load_balancer == balancer);
+            let (protocol, port) = if oidc { ("HTTPS", 443) } else { ("HTTP", 80) };
+            self.listeners.insert(balancer.to_owned(), elbv2.create_listener(now, &arn, protocol, port)?);
+        }
+        let group = elbv2.create_target_group(now, &old_group_name(name, balancer), old_port, tags)?;
         let targets: Vec<(&str, u16)> = instances.iter().map(|id| (id.as_str(), old_port)).collect();
         if !targets.is_empty() {
             elbv2.register(now, &group, &targets)?;
         }
-        drop(elbv2);
-        self.listeners.insert(balancer.to_owned(), listener);
         Ok(())
     }
 }

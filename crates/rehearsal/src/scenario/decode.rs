@@ -41,7 +41,7 @@ pub enum ScenarioError {
 
 pub(super) const SCENARIO_FIELDS: [&str; 7] =
     ["seed", "scale", "services", "fleets", "awsFaults", "calendars", "hooks"];
-pub(super) const SERVICE_FIELDS: [&str; 14] = [
+pub(super) const SERVICE_FIELDS: [&str; 15] = [
     "name",
     "loadBalancers",
     "routes",
@@ -53,6 +53,7 @@ pub(super) const SERVICE_FIELDS: [&str; 14] = [
     "alarms",
     "faults",
     "disturbances",
+    "described",
     "start",
     "startMinute",
     "expect",
@@ -117,10 +118,11 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
         services.into_iter().zip(policies?).map(|(service, policy)| service.with(policy)).collect();
     note_strangers(reader, aws_faults.as_deref().unwrap_or_default(), &services);
     let hooks = hooks?.into_iter().collect();
+    let is_stored = |name: &str| services.iter().any(|it| it.name.as_str() == name && it.described && !it.conducted);
     let policy = json!({
         "fleet": policy["fleet"],
         "services": policy["services"].as_array().into_iter().flatten()
-            .filter(|service| !service["name"].as_str().is_some_and(|name| conducted.contains(&name)))
+            .filter(|service| service["name"].as_str().is_some_and(is_stored))
             .collect::<Vec<_>>(),
     });
     Some(Scenario {
@@ -234,6 +236,13 @@ fn service(reader: &mut Reader, place: &Place<'_>, conducted: &[&str]) -> Option
     if conducted && fields.has("start") {
         reader.note(fields.path_of("start"), "a fleet starts this service: remove `start`");
     }
+    let described = fields.get("described").map_or(Some(true), |place| reader.flag(&place));
+    if described == Some(false) && start.unwrap_or(true) {
+        reader.note(
+            fields.path_of("described"),
+            "without a policy it cannot move: expected `start: false` next to it, and no fleet",
+        );
+    }
     let start_minute = fields.get("startMinute").map_or(Some(0.0), |place| number(reader, &place, 0.0, 1e6));
     let faults = list(reader, &fields, "faults", faults::fault);
     let disturbances = list(reader, &fields, "disturbances", faults::disturbance);
@@ -261,6 +270,7 @@ fn service(reader: &mut Reader, place: &Place<'_>, conducted: &[&str]) -> Option
         new_targets: narrow(new_targets?),
         sent_per_minute: sent_per_minute?,
         drawn_per_minute: drawn_per_minute?,
+        described: described?,
         start: start?,
         conducted,
         start_minute: start_minute?,

@@ -3,9 +3,14 @@
 /// The port of new targets, as the load balancer knows them.
 pub const NEW_PORT: u16 = 8080;
 
-/// Returns the name of a service's old target group on a load balancer.
+/// Returns the name of a service's old target group on a load balancer. Services may share a load balancer whose name
+/// does not begin with theirs.
 pub fn old_group_name(service: &str, load_balancer: &str) -> String {
-    if load_balancer == service { format!("{service}-swarm") } else { format!("{load_balancer}-swarm") }
+    if load_balancer.starts_with(service) {
+        format!("{load_balancer}-swarm")
+    } else {
+        format!("{service}-{load_balancer}-swarm")
+    }
 }
 
 /// Returns the address by which the load balancer knows a new target of the service in a place of the scenario, from 0.

@@ -143,6 +143,10 @@ fn service() -> Value {
             "new": amount("integer", 200, 3, "Servers on the new cluster."),
             "sentPerMinute": amount("number", 2000, 50, "Requests in a world minute that are sent over connections."),
             "drawnPerMinute": amount("number", 20000, 0, "Requests in a world minute that are drawn instead of sent."),
+            "described": {
+                "type": "boolean", "default": true,
+                "description": "Whether its policy is stored; otherwise it only exists, and someone has to find it.",
+            },
             "start": {
                 "type": "boolean", "default": true,
                 "description": "Whether to start its migration; otherwise it only exists, under load.",

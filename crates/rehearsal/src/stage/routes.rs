@@ -62,8 +62,11 @@ fn rule(
     value: &str,
     actions: &[Value],
 ) -> Result<String, AwsError> {
+    // Another service may have rules on the same load balancer.
+    let own = 10 * (u32::try_from(index).unwrap_or_default() + 1);
+    let priority = own.max(elbv2.next_priority(listener));
     let input = json!({
-        "ListenerArn": listener, "Priority": 10 * (index + 1), "Actions": actions,
+        "ListenerArn": listener, "Priority": priority, "Actions": actions,
         "Conditions": [{"Field": field, "Values": [value]}],
     });
     let answer = elbv2.call_json(now, "CreateRule", &input)?;

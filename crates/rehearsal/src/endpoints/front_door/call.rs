@@ -81,7 +81,13 @@ impl Call {
                 .or_else(|| target.and_then(service_of_target).map(str::to_owned))
                 .unwrap_or_else(|| {
                     let cloudwatch = request.uri().path().starts_with("/service/Granite");
-                    if cloudwatch { "monitoring" } else { "" }.to_owned()
+                    let kubernetes = request.uri().path() == crate::endpoints::kubernetes::PATH;
+                    match (cloudwatch, kubernetes) {
+                        (true, _) => "monitoring",
+                        (_, true) => "kubernetes",
+                        _ => "",
+                    }
+                    .to_owned()
                 }),
             operation: operation_of(request, target),
             caller: header(headers, "user-agent").and_then(application_of),
