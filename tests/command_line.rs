@@ -14,4 +14,5 @@ mod shaky_line;
 mod terminal;
 mod transcript;
 mod verbs;
+mod way_in;
 mod wiring;

@@ -5,6 +5,7 @@ use crate::rehearse::{Running, binary, scenario_file};
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, RuleCondition};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -60,6 +61,20 @@ impl Kept {
     /// Returns the URL of the world's AWS.
     pub(crate) fn endpoint(&self) -> &str {
         &self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").unwrap().1
+    }
+
+    /// Sends manifests to the new cluster, as `kubectl apply` does; returns what it says.
+    pub(crate) fn apply_manifests(&self, manifests: &str) -> String {
+        let host = self.endpoint().trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).unwrap();
+        let length = manifests.len();
+        let head = format!("POST /kubernetes HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+        write!(stream, "{head}content-length: {length}\r\n\r\n{manifests}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        body.to_owned()
     }
 
     /// Adds a rule that sends a path to the old target group of a service; returns the rule's ARN.

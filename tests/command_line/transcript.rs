@@ -45,6 +45,10 @@ impl Transcript {
             (r"route back \d+s", "route back [age]"),
             (r"secondsToSafe\W+[\d.]+", "secondsToSafe\": [age]"),
             (r#""(seconds\w+|requestsADay)": \d+"#, "\"$1\": [number]"),
+            (r"traffic: \d+ requests a day, \d+ a minute", "traffic: [number] requests a day, [number] a minute"),
+            // How far a survey is when a second has passed.
+            (r"(?m)^! reading .*: \d+ of \d+\n", ""),
+            (r"(Drafted by `crossfade discover` on )\S+", "$1[day]"),
             (r"-fleet-\d{10}-", "-fleet-[number]-"),
             (r"by-hand-\d+", "by-hand-[number]"),
             // Before the ids, because a number may have sixteen digits after its point.
