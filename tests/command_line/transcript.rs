@@ -60,7 +60,7 @@ impl Transcript {
             // It depends on the moment whether a watch begins before what was held moves again.
             (r"(?m)^! \[time\]  reports: moving\n", ""),
             // What the second run knows of the day before depends on when it begins.
-            (r"\d+ % of(\s+)requests on the new", "[share] % of${1}requests on the new"),
+            (r"\d+ % of(\s+(?:! +)?)requests on the new", "[share] % of${1}requests on the new"),
             (r"\d+\.\d requests a second now", "[rate] requests a second now"),
             (r"\d+ harmed", "[n] harmed"),
             (r"(?m)^(  \[time\]  targets: .*\n)+", "  [time]  targets: [healthy enough]\n"),
