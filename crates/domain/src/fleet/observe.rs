@@ -39,7 +39,7 @@ pub(super) fn observe(
 fn seen(before: &ServiceRun, head: Option<&Head>, untraced: Option<&Untraced>, now: Timestamp) -> ServiceRun {
     use ServiceState as S;
     if let Some(head) = head
-        && before.state == S::Starting
+        && (before.state == S::Starting || is_late(before, head))
         && is_ours(before, head)
     {
         return outcome(&adopted(before, head, now, String::new()), head, now);
@@ -95,6 +95,14 @@ fn adopted(before: &ServiceRun, head: &Head, now: Timestamp, reason: String) -> 
 fn is_ours(before: &ServiceRun, head: &Head) -> bool {
     let name = head.execution.rsplit(':').next();
     before.execution.as_deref().is_some_and(|ours| name == Some(ours))
+}
+
+/// Whether a service was skipped before the execution that the run had started for it began to move it: it counts like
+/// any other, and goes back with all the others.
+fn is_late(before: &ServiceRun, head: &Head) -> bool {
+    let is_new = before.migration.as_ref() != Some(&head.migration);
+    let moves = head.phase == Phase::Migrated || !head.phase.is_over();
+    before.state == ServiceState::Skipped && is_new && moves
 }
 
 /// A migration that had halted before this run saw it move. It is nobody's failure here, and nothing can start beside

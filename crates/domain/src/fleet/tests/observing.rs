@@ -198,6 +198,40 @@ fn a_migration_that_another_one_has_followed_between_two_looks_is_over() {
     }
 }
 
+/// The execution that the run has started for `a` waits while someone else's migration of `a` falls and a person skips
+/// it; then it begins.
+#[test]
+fn a_skipped_service_whose_execution_begins_late_counts_and_goes_back_with_the_others() {
+    let late = |ends: fn(&mut Run)| {
+        let mut run = longer_run();
+        run.policy.rollout.concurrency = 1;
+        let orders = run.look().orders;
+        let [Order::Start { service, execution, .. }] = orders.as_slice() else { panic!("{orders:?}") };
+        assert_eq!(service, &name("a"));
+        run.begin("a", "from-ci");
+        run.look();
+        run.rolls_back("a", Trigger::AlarmEvent);
+        run.command(FleetCommand::Skip { service: name("a"), release_dependants: false });
+        run.begin("a", execution);
+        ends(&mut run);
+        run
+    };
+    let mut run = late(|_| ());
+    assert_eq!(run.starts(), [""; 0], "z may not move beside it");
+    assert_eq!((run.state("a"), run.service("a").moved), (S::Moving, true));
+
+    let mut run = late(|run| run.migrates("a"));
+    assert_eq!(run.starts(), ["z"]);
+    assert_eq!((run.state("a"), run.service("a").moved), (S::Migrated, true));
+    run.migrates("z");
+    run.command(FleetCommand::RollBackAll);
+    assert!(run.look().orders.contains(&Order::Return(name("a"))));
+
+    let mut run = late(|run| run.rolls_back("a", Trigger::Operator));
+    run.look();
+    assert_eq!(run.state("a"), S::Skipped);
+}
+
 #[test]
 fn a_refused_plan_and_a_service_that_left_the_policy_end_their_turns() {
     let mut run = run();
