@@ -26,6 +26,7 @@ spelling:
 # Validates the state machines with an independent tool, and checks that their pictures are up to date.
 machines:
     {{ tools }}/node/node_modules/.bin/asl-validator \
+        --json-path statemachine/connect-service.asl.json \
         --json-path statemachine/migrate-fleet.asl.json \
         --json-path statemachine/migrate-service.asl.json \
         --json-path statemachine/roll-back-service.asl.json

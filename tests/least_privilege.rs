@@ -7,6 +7,7 @@
 //! pipe.
 
 mod asked;
+mod connections;
 mod policy;
 mod ports;
 mod roles;
@@ -84,10 +85,12 @@ pub(crate) const SEEN_WITH_GATES: &[(&str, &str)] = &[("RollBackRole", "elasticl
 fn asked() -> Vec<Asked> {
     // Run once for all tests that look at it.
     static CALLERS: LazyLock<Callers> = LazyLock::new(simulation::callers);
+    static OF_CONNECTIONS: LazyLock<Callers> = LazyLock::new(crate::stories::connecting::machine::callers);
     static OF_FLEETS: LazyLock<Callers> = LazyLock::new(fleets::callers);
     let template = template();
     let mut callers = CALLERS.clone();
     callers.extend(OF_FLEETS.iter().copied());
+    callers.extend(OF_CONNECTIONS.iter().copied());
     callers.extend(ELSEWHERE.iter().flat_map(|(function, verbs, _)| verbs.iter().map(move |verb| (*function, *verb))));
     let mut all = asked::by_functions(&callers, &ports::accesses());
     all.extend(asked::by_lambda(&template));
@@ -121,13 +124,10 @@ fn unused(holders: &[Holder], asked: &[Asked]) -> Vec<String> {
 }
 
 /// Actions of which each is one that nobody here may ever do.
-const NOBODY: [&str; 11] = [
+const NOBODY: [&str; 8] = [
     "dynamodb:DeleteTable",
     "dynamodb:Scan",
-    "elasticloadbalancing:CreateListener",
-    "elasticloadbalancing:DeleteListener",
     "elasticloadbalancing:DeleteLoadBalancer",
-    "elasticloadbalancing:DeleteRule",
     "iam:PassRole",
     "lambda:UpdateFunctionCode",
     "s3:GetObject",

@@ -6,6 +6,7 @@
 //! `MaxDelaySeconds` and jitter, and its history has no states of a Map's iterations; moto waits in real time. None of
 //! them changes the sequence of the other states.
 
+mod connections;
 mod interpreter;
 mod own_engine;
 mod scenarios;
@@ -13,22 +14,25 @@ mod script;
 
 use crate::repository::read;
 use crossfade_domain::fleet::cursor::FleetCursor;
+use crossfade_domain::internal_route::RouteCursor;
 use crossfade_domain::journal::cursor::Cursor;
 pub(crate) use interpreter::environment;
 use script::{Answer, Run, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+const CONNECT: &str = "connect-service";
 const FLEET: &str = "migrate-fleet";
 const MIGRATE: &str = "migrate-service";
 const ROLL_BACK: &str = "roll-back-service";
-const MACHINES: [&str; 3] = [FLEET, MIGRATE, ROLL_BACK];
+const MACHINES: [&str; 4] = [CONNECT, FLEET, MIGRATE, ROLL_BACK];
 /// The functions that the machines call.
-const FUNCTIONS: [&str; 12] = [
+const FUNCTIONS: [&str; 13] = [
     "check-alarms",
     "check-fleet",
     "check-targets",
     "create-guard-alarms",
+    "create-route",
     "create-target-group",
     "finish-migration",
     "hook-errors",
@@ -128,6 +132,7 @@ fn the_scripts_answer_with_real_cursors() {
         for answer in scenario.answers.values().flatten() {
             let Answer::Cursor(cursor) = answer else { continue };
             let parsed = match scenario.machine {
+                CONNECT => serde_json::from_value::<RouteCursor>(cursor.clone()).map(|_| ()),
                 FLEET => serde_json::from_value::<FleetCursor>(cursor.clone()).map(|_| ()),
                 _ => serde_json::from_value::<Cursor>(cursor.clone()).map(|_| ()),
             };

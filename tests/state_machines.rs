@@ -7,12 +7,14 @@ use crate::repository::{names_in, pascal_case, read, root};
 use crossfade_actions::error::ErrorClass;
 use crossfade_domain::fleet::outlook::FleetStep;
 use crossfade_domain::fleet::request::decode_fleet_request;
+use crossfade_domain::internal_route::{RouteVerdict, decode_connect_request};
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::policy::request::decode_request;
 use definition::{Machine, Retrier, State};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+const CONNECT: &str = "connect-service";
 const FLEET: &str = "migrate-fleet";
 const MIGRATE: &str = "migrate-service";
 const ROLL_BACK: &str = "roll-back-service";
@@ -46,12 +48,12 @@ fn machine(name: &str) -> Machine {
 }
 
 fn machines() -> impl Iterator<Item = (&'static str, Machine)> {
-    [FLEET, MIGRATE, ROLL_BACK].into_iter().map(|name| (name, machine(name)))
+    [CONNECT, FLEET, MIGRATE, ROLL_BACK].into_iter().map(|name| (name, machine(name)))
 }
 
 /// The machines that move one service.
 fn machines_of_a_service() -> impl Iterator<Item = (&'static str, Machine)> {
-    machines().filter(|(name, _)| *name != FLEET)
+    machines().filter(|(name, _)| ![CONNECT, FLEET].contains(name))
 }
 
 /// What can be reached from a state, without the arrows that `leave_out` names.
@@ -75,7 +77,7 @@ fn ends_reachable<'a>(machine: &'a Machine, from: &'a str, leave_out: &[(&str, &
 fn every_machine_of_the_folder_is_checked_here() {
     let mut found = names_in("statemachine");
     found.retain(|name| !["README.md", "inputs", "tools"].contains(&name.as_str()));
-    assert_eq!(found, [FLEET, MIGRATE, ROLL_BACK].map(|name| format!("{name}.asl.json")));
+    assert_eq!(found, [CONNECT, FLEET, MIGRATE, ROLL_BACK].map(|name| format!("{name}.asl.json")));
 }
 
 #[test]
@@ -277,6 +279,7 @@ fn every_error_is_caught_and_leads_to_a_rollback_or_out_of_one_to_halted() {
             let expected = match state {
                 // It moves no traffic, and what moves has machines of its own.
                 "Check fleet" => "Not conducted",
+                "Create route" => "Not answered",
                 // It halts with the routes at their baselines, which only the second look can say.
                 "Call hook after rollback" => "Verify rollback",
                 _ if PATIENT.contains(&state) => "Rollback failed",
@@ -285,7 +288,9 @@ fn every_error_is_caught_and_leads_to_a_rollback_or_out_of_one_to_halted() {
             assert_eq!(last.next, expected, "{name}: {state}");
             // Only what a person's input reaches first may tell a wrong one from a failure.
             let first = if name == "roll-back-service" { state == "Roll back" } else { machine.start_at == *state };
-            assert_eq!(task.catch.len(), 1 + usize::from(first), "{name}: {state}");
+            // The only function of a machine says itself why it could not do it.
+            let own_words = state == "Create route";
+            assert_eq!(task.catch.len(), 1 + usize::from(first) + usize::from(own_words), "{name}: {state}");
         }
     }
 }
@@ -323,6 +328,7 @@ fn every_branch_is_on_a_verdict_that_exists_and_nothing_unknown_leads_to_a_succe
                 assert_eq!((rule.variable.as_str(), rule.is_present), ("$.verdict", None), "{name}: {state_name}");
                 let verdict = Value::from(rule.string_equals.as_deref());
                 let known = match name {
+                    CONNECT => serde_json::from_value::<RouteVerdict>(verdict).map(|_| ()),
                     FLEET => serde_json::from_value::<FleetStep>(verdict).map(|_| ()),
                     _ => serde_json::from_value::<NextStep>(verdict).map(|_| ()),
                 };
@@ -331,6 +337,7 @@ fn every_branch_is_on_a_verdict_that_exists_and_nothing_unknown_leads_to_a_succe
             let expected = match state_name.as_str() {
                 "Rollback verdict?" | "Verified?" => "Rollback failed",
                 _ if name == FLEET => "Not conducted",
+                _ if name == CONNECT => "Not answered",
                 _ => "Roll back",
             };
             assert_eq!(choice.default, expected, "{name}: {state_name}");
@@ -404,6 +411,9 @@ fn success_is_reached_only_by_the_word_of_the_function_that_did_it() {
     check(FLEET, "Migrated", &[("Verdict?", "migrated")]);
     check(FLEET, "Conducted elsewhere", &[("Verdict?", "elsewhere")]);
     check(FLEET, "Continued", &[("Verdict?", "continued")]);
+    check(CONNECT, "Connected", &[("Verdict?", "connected")]);
+    check(CONNECT, "Removed", &[("Verdict?", "removed"), ("Verdict?", "nothing")]);
+    check(CONNECT, "Planned", &[("Verdict?", "wouldConnect"), ("Verdict?", "wouldRemove")]);
     assert!(
         matches!(machine(MIGRATE).state("Rolled back"), State::Fail(_)),
         "a pipeline must not go on after a rollback"
@@ -475,6 +485,47 @@ fn invariant_15_the_conductors_machine_calls_nothing_that_moves_traffic() {
     assert_eq!(machine.state("Wait").arrows(), [("waited", "Check fleet")]);
 }
 
+/// Where a verdict on an internal route leads. A new one does not compile here before it has a place.
+fn leads_to(verdict: RouteVerdict) -> &'static str {
+    match verdict {
+        RouteVerdict::Connected => "Connected",
+        RouteVerdict::Removed | RouteVerdict::Nothing => "Removed",
+        RouteVerdict::WouldConnect | RouteVerdict::WouldRemove => "Planned",
+        RouteVerdict::Refused => "Refused",
+        RouteVerdict::Unfinished => "Not finished",
+    }
+}
+
+#[test]
+fn every_verdict_on_a_route_has_an_arrow_and_fails_where_its_cursor_has_an_error() {
+    let machine = machine(CONNECT);
+    let State::Choice(choice) = machine.state("Verdict?") else { panic!("Verdict? is no choice") };
+    assert_eq!(choice.choices.len(), RouteVerdict::ALL.len());
+    for rule in &choice.choices {
+        let verdict: RouteVerdict = serde_json::from_value(rule.string_equals.as_deref().into()).unwrap();
+        assert_eq!(leads_to(verdict), rule.next);
+        assert_eq!(verdict.error().is_some(), matches!(machine.state(&rule.next), State::Fail(_)), "{verdict:?}");
+    }
+    let tasks: Vec<&str> = machine.tasks().map(|(name, _)| name).collect();
+    assert_eq!(tasks, ["Create route"], "nothing here can move traffic");
+    assert_eq!(ends_reachable(&machine, "Not understood", &[]), ["Refused"]);
+    for failed in ["Not completed", "Not answered"] {
+        assert_eq!(ends_reachable(&machine, failed, &[]), ["Not finished"], "what was begun is not called refused");
+    }
+}
+
+#[test]
+fn what_the_function_cannot_do_ends_with_its_own_words() {
+    let machine = machine(CONNECT);
+    let (_, task) = machine.tasks().next().unwrap();
+    // It holds no lock and changes no route, so it finds neither held nor drifted. A wrong input is refused.
+    let elsewhere = [ErrorClass::InvalidRequest, ErrorClass::LockHeld, ErrorClass::Drifted];
+    let raised = ErrorClass::ALL.iter().filter(|class| !elsewhere.contains(class));
+    let raised: BTreeSet<&str> = raised.map(|class| class.as_str()).collect();
+    let caught: BTreeSet<&str> = task.catch[1].error_equals.iter().map(String::as_str).collect();
+    assert_eq!((caught, task.catch[1].next.as_str()), (raised, "Not completed"));
+}
+
 #[test]
 fn every_end_tells_its_name_and_a_cause() {
     for (name, machine) in machines() {
@@ -483,6 +534,7 @@ fn every_end_tells_its_name_and_a_cause() {
             assert_eq!(fail.cause_path, "$.reason", "{name}: {end}");
             match end {
                 "Refused" if name != FLEET => assert_eq!(fail.error_path.as_deref(), Some("$.error"), "{name}"),
+                "Not finished" => assert_eq!(fail.error_path.as_deref(), Some("$.error"), "{name}"),
                 "Conductor failed" => assert_eq!(fail.error.as_deref(), Some("ConductorFailed"), "{name}"),
                 "Rolled back" => assert_eq!(fail.error.as_deref(), Some("RolledBack"), "{name}"),
                 _ => assert_eq!(fail.error.as_deref(), Some(end), "{name}"),
@@ -498,6 +550,7 @@ fn a_state_that_computes_nothing_leaves_a_reason_for_the_end() {
         for (state_name, state) in &machine.states.0 {
             let State::Pass(pass) = state else { continue };
             let constant = pass.result.is_some() && pass.result_path.as_deref() == Some("$.reason");
+            let constant = constant || pass.parameters.get("reason").is_some_and(Value::is_string);
             let selected = pass.parameters.contains_key("reason.$");
             assert!(constant != selected, "{name}: {state_name}");
             for (key, value) in pass.parameters.iter().filter(|(key, _)| key.ends_with(".$")) {
@@ -517,12 +570,14 @@ fn the_inputs_are_ready_to_be_pasted_into_the_console() {
     assert!(names.len() >= 4, "{names:?}");
     for name in names {
         let input: Value = serde_json::from_str(&read(format!("statemachine/inputs/{name}"))).unwrap();
-        if name.starts_with("fleet-") {
+        if name.starts_with("connect") {
+            decode_connect_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        } else if name.starts_with("fleet-") {
             decode_fleet_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         } else {
             assert!(input["service"].is_string(), "{name}: {input}");
         }
-        if !name.starts_with("fleet-") && name != "roll-back.json" {
+        if !["connect", "fleet-", "roll-back."].iter().any(|other| name.starts_with(other)) {
             decode_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         }
         assert!(read("statemachine/README.md").contains(&format!("(inputs/{name})")), "{name} is not in the README");

@@ -5,7 +5,7 @@ mod after_the_end;
 mod alarm_answers;
 mod alarm_events;
 mod attempts;
-mod connecting;
+pub(crate) mod connecting;
 mod every_call;
 mod every_moment;
 mod guarding;

@@ -11,7 +11,7 @@ use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::{Mapping, Value};
 use std::collections::BTreeSet;
 
-const MACHINES: [&str; 3] = ["migrate-fleet", "migrate-service", "roll-back-service"];
+const MACHINES: [&str; 4] = ["connect-service", "migrate-fleet", "migrate-service", "roll-back-service"];
 /// The functions that may start a machine, each with the machines.
 const STARTERS: [(&str, &[&str]); 3] = [
     ("check-fleet", &["migrate-service", "roll-back-service"]),

@@ -43,21 +43,21 @@ pub(super) fn accesses() -> Verbs {
     VERBS.clone()
 }
 
-struct Recorder {
+pub(super) struct Recorder {
     log: Arc<AccessLog>,
     verbs: Verbs,
 }
 
 impl Recorder {
     /// What was asked for since the last look is what `verb` asks for.
-    fn was(&mut self, verb: &'static str) {
+    pub(super) fn was(&mut self, verb: &'static str) {
         let asked: BTreeSet<IamAccess> = self.log.take().into_values().flatten().collect();
         assert!(!asked.is_empty(), "{verb} asked AWS for nothing");
         self.verbs.insert(verb, asked);
     }
 
     /// What was asked for since the last look is asked for by `verb` too.
-    fn and(&mut self, verb: &'static str) {
+    pub(super) fn and(&mut self, verb: &'static str) {
         self.verbs.entry(verb).or_default().extend(self.log.take().into_values().flatten());
     }
 }
@@ -86,6 +86,7 @@ async fn ask() -> Verbs {
     let mut recorder = Recorder { log, verbs: Verbs::new() };
     let own = groups(&mut recorder, &connections).await;
     routes(&mut recorder, &connections, &users).await;
+    super::connections::connections(&mut recorder, &connections, &users).await;
     watching(&mut recorder, &connections, &users, &own).await;
     ledger(&mut recorder, &connections.ledger).await;
     fleets(&mut recorder, &connections.fleets).await;

@@ -1,5 +1,6 @@
 //! The table: what the functions answer, and which states the machines must then enter.
 
+use super::connections;
 use super::script::{Answer, Scenario, asks, conducts, fails, hook, moved, says, votes};
 use super::{FLEET, MIGRATE, ROLL_BACK};
 use serde_json::json;
@@ -22,7 +23,7 @@ const HALTED: &[&str] = &["Halted"];
 const WITHDRAWN: &[&str] = &["Withdrawn", "Refused"];
 const ROLLBACK_FAILED: &[&str] = &["Rollback failed", "Halted"];
 
-fn scenario(name: &'static str, states: &[&[&'static str]], error: Option<&'static str>) -> Scenario {
+pub(super) fn scenario(name: &'static str, states: &[&[&'static str]], error: Option<&'static str>) -> Scenario {
     Scenario {
         name,
         machine: MIGRATE,
@@ -76,6 +77,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(hooks());
     all.push(outside_gates());
     all.extend(fleets());
+    all.extend(connections::all());
     all
 }
 

@@ -1,5 +1,6 @@
 //! What the functions answer in a scenario, whoever interprets the machine.
 
+use crossfade_domain::internal_route::RouteVerdict;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -53,6 +54,18 @@ pub(super) fn conducts(verdict: &str) -> Answer {
         "version": 1, "fleet": "eks-2026", "run": 1, "verdict": verdict, "waitSeconds": 1, "looks": 1,
         "reason": format!("because of {verdict}"), "changes": ["users: starting"],
     }))
+}
+
+/// The function that connects answers with this verdict.
+pub(super) fn connects(verdict: &str) -> Answer {
+    let mut cursor = json!({
+        "version": 1, "service": "users", "verdict": verdict, "reason": format!("because of {verdict}"),
+        "lines": ["a rule with priority 10000"],
+    });
+    if let Some(error) = serde_json::from_value(verdict.into()).ok().and_then(RouteVerdict::error) {
+        cursor["error"] = error.into();
+    }
+    Answer::Cursor(cursor)
 }
 
 /// The function has the machine call the hook of the scripts.

@@ -4,7 +4,7 @@ use super::breakage::Breakage;
 use crate::repository::root;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::functions::{
-    check_alarms, check_fleet, check_targets, create_guard_alarms, create_target_group, finish_migration,
+    check_alarms, check_fleet, check_targets, create_guard_alarms, create_route, create_target_group, finish_migration,
     plan_migration, react_to_alarm, register_targets, roll_back, shift_weight, sweep_migrations,
 };
 use crossfade_actions::ports::Ports;
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
+pub(crate) const CONNECT: &str = "crossfade-connect-service";
 pub(crate) const MIGRATE: &str = "crossfade-migrate-service";
 /// Every hook; the template has none of them.
 pub(super) const HOOK: &str = "hook";
@@ -36,9 +37,9 @@ pub(super) fn service() -> ServiceName {
 pub(super) fn step_functions(now: Timestamp, seed: u64, broken: Option<Breakage>) -> StepFunctions {
     let mut states = StepFunctions::new(REGION, ACCOUNT, seed);
     for machine in wiring().machines.values() {
-        if [MIGRATE, MIGRATE_FLEET, ROLL_BACK].contains(&machine.name.as_str()) {
+        if [CONNECT, MIGRATE, MIGRATE_FLEET, ROLL_BACK].contains(&machine.name.as_str()) {
             let mut definition = machine.definition.clone();
-            if let Some(breakage) = broken.filter(|_| machine.name != MIGRATE_FLEET) {
+            if let Some(breakage) = broken.filter(|_| ![CONNECT, MIGRATE_FLEET].contains(&machine.name.as_str())) {
                 breakage.of_machine(&mut definition);
             }
             states.create_state_machine(now, &machine.name, &definition).unwrap();
@@ -79,6 +80,10 @@ pub(crate) async fn run(function: &'static str, ports: Ports, payload: Value) ->
         "roll-back" => cursor(roll_back::roll_back(&ports, &payload).await),
         "check-fleet" => {
             let answer = check_fleet::check_fleet(&ports, &payload).await;
+            answer.map(|cursor| serde_json::to_value(cursor).unwrap())
+        }
+        "create-route" => {
+            let answer = create_route::create_route(&ports, &payload).await;
             answer.map(|cursor| serde_json::to_value(cursor).unwrap())
         }
         "react-to-alarm" => react_to_alarm::react_to_alarm(&ports, &payload).await,

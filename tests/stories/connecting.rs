@@ -1,10 +1,12 @@
 //! Internal routes: created, repeated, moved by a migration, and removed.
 
+pub(crate) mod machine;
+
 use super::stage::{Stage, users};
 use crate::simulation::PortFault;
 use crossfade_actions::error::ActionError;
-use crossfade_actions::operator::create_route::{RouteOutcome, RouteRequest, create_route};
-use crossfade_actions::operator::remove_route::{RemovalOutcome, remove_route};
+use crossfade_actions::functions::create_route::connect::{RouteOutcome, RouteRequest, connect as create_route};
+use crossfade_actions::functions::create_route::disconnect::{RemovalOutcome, disconnect as remove_route};
 use crossfade_domain::internal_route::{Connection, ConnectionState};
 use crossfade_domain::journal::Phase;
 use crossfade_domain::names::ServiceName;

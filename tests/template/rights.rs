@@ -220,6 +220,22 @@ fn only_the_functions_that_move_traffic_may_write_to_routes() {
 }
 
 #[test]
+fn only_the_function_that_connects_may_create_or_delete_a_route_and_only_one_of_this_stack() {
+    let template = template();
+    for action in ["CreateListener", "CreateRule", "DeleteListener", "DeleteRule"] {
+        let tags = if action.starts_with("Create") { "RequestTag" } else { "ResourceTag" };
+        let action = format!("elasticloadbalancing:{action}");
+        assert_eq!(holders(&action), ["create-route"], "{action}");
+        let role = resource(&template, "CreateRouteRole", "AWS::IAM::Role");
+        for statement in statements(role).into_iter().filter(|one| actions(one).contains(&action.as_str())) {
+            let of = |key| at(statement, "Condition.StringEquals").get(format!("aws:{tags}/{key}")).unwrap();
+            assert_eq!(of("managed-by").as_str(), Some("crossfade"), "{action}");
+            expect_intrinsic(of("crossfade:stack"), "Ref", "AWS::StackName");
+        }
+    }
+}
+
+#[test]
 fn a_function_starts_the_machines_it_needs_and_only_a_fleets_conductor_a_migration() {
     assert_eq!(holders("states:StartExecution"), STARTERS.map(|(function, _)| function));
     let template = template();
@@ -244,10 +260,11 @@ fn a_machine_may_call_the_functions_of_its_states_and_no_others() {
         for call in &calls {
             assert_eq!(actions(call), ["lambda:InvokeFunction"], "{machine}");
         }
-        // A fleet has no hooks; each of its services has its own.
+        // A fleet has no hooks; each of its services has its own. Nor has what moves no traffic.
         let hooks: Vec<_> = calls[1..].iter().flat_map(|call| at(call, "Resource").as_sequence().unwrap()).collect();
         let hooks: Vec<_> = hooks.into_iter().map(|one| intrinsic(one).unwrap().1).collect();
-        assert_eq!(hooks, if machine == "migrate-fleet" { &[][..] } else { &[HOOKS] }, "{machine}");
+        let has_hooks = !["connect-service", "migrate-fleet"].contains(&machine);
+        assert_eq!(hooks, if has_hooks { &[HOOKS][..] } else { &[] }, "{machine}");
         let granted = at(calls[0], "Resource").as_sequence().unwrap();
         let granted: BTreeSet<_> = granted.iter().map(|one| intrinsic(one).unwrap().1.to_owned()).collect();
         let mut called = super::placeholders(&read(format!("statemachine/{machine}.asl.json")));

@@ -4,6 +4,7 @@ pub mod check_alarms;
 pub mod check_fleet;
 pub mod check_targets;
 pub mod create_guard_alarms;
+pub mod create_route;
 pub mod create_target_group;
 pub mod finish_migration;
 pub mod plan_migration;

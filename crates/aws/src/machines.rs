@@ -31,6 +31,8 @@ pub struct DescribedExecution {
     pub error: Option<String>,
     /// The cause of a `Fail` state.
     pub cause: Option<String>,
+    /// The output of one that has succeeded.
+    pub output: Option<String>,
     /// When it began.
     pub started: Timestamp,
     /// When it ended.
@@ -122,6 +124,7 @@ impl Machines {
             state,
             error: described.error,
             cause: described.cause.map(message_of),
+            output: described.output,
             started: timestamp(OPERATION, execution, described.start_date)?,
             stopped,
         }))

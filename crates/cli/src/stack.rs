@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod environment;
 pub mod fleets;
+pub mod missing_machine;
 pub mod policies;
 pub mod policy_file;
 pub mod reading;

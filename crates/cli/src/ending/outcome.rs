@@ -304,6 +304,7 @@ mod tests {
             state,
             error: error.map(str::to_owned),
             cause: Some("why".into()),
+            output: None,
             started: Timestamp::UNIX_EPOCH,
             stopped: None,
         };

@@ -4,8 +4,10 @@ use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::Output;
 use crate::stack::environment::Environment;
+use crate::stack::missing_machine::too_old;
 use crate::stack::session::{Connection, Session};
-use crate::verbs::fleet::{MACHINE as MACHINE_OF_FLEETS, too_old};
+use crate::verbs::first_steps::connect::MACHINE as MACHINE_OF_ROUTES;
+use crate::verbs::fleet::MACHINE as MACHINE_OF_FLEETS;
 use crate::view::console::Console;
 use clap::Args;
 use crossfade_actions::operator::observe::{Listings, plan_in_force};
@@ -19,7 +21,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// The state machines of a stack.
-const MACHINES: [&str; 3] = ["migrate-service", "roll-back-service", MACHINE_OF_FLEETS];
+const MACHINES: [&str; 4] = ["migrate-service", "roll-back-service", MACHINE_OF_FLEETS, MACHINE_OF_ROUTES];
 /// With this many target groups, a load balancer has little room for more.
 const CROWDED: u32 = GROUPS_PER_LOAD_BALANCER * 9 / 10;
 
@@ -130,8 +132,9 @@ async fn examine(session: &Session, lines: &mut Vec<Line>) {
         let what = format!("machine {machine}");
         let well = format!("{}-{machine} exists", place.stack);
         let is_missing = matches!(found, Err(PortError::NotFound { .. }));
-        lines.push(if machine == MACHINE_OF_FLEETS && is_missing && others {
-            line(&what, LineState::Missing, too_old(session))
+        let came_later = [MACHINE_OF_FLEETS, MACHINE_OF_ROUTES].contains(&machine);
+        lines.push(if came_later && is_missing && others {
+            line(&what, LineState::Missing, too_old(session, machine))
         } else {
             others |= found.is_ok();
             judged(session, &what, found, &well)

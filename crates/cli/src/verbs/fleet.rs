@@ -8,7 +8,7 @@ mod start;
 mod status;
 mod watch;
 
-pub(crate) use order::{MACHINE, too_old};
+pub(crate) use order::MACHINE;
 
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;

@@ -67,13 +67,10 @@ fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<S
         // Its ARN will end in an id that it does not have yet.
         let name = pairs.get("Name").map_or("", String::as_str);
         let arn = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{name}/0");
-        let with_tags = |access: IamAccess| {
-            tags_in(&pairs).fold(access, |access, (key, value)| access.with(format!("aws:RequestTag/{key}"), value))
-        };
-        let create = with_tags(IamAccess::new(action, &arn));
-        let tag = with_tags(IamAccess::new("elasticloadbalancing:AddTags", &arn));
-        let tag = tag.with("elasticloadbalancing:CreateAction", "CreateTargetGroup");
-        return if create.context.is_empty() { vec![create] } else { vec![create, tag] };
+        return creation(call, &pairs, &arn, &arn);
+    }
+    if let Some((on, created)) = created_route(&call.operation, &pairs) {
+        return creation(call, &pairs, &on, &created);
     }
     let members = ["RuleArn", "ListenerArn", "TargetGroupArn", "LoadBalancerArn"];
     let named = members.iter().find_map(|member| pairs.get(*member)).cloned();
@@ -97,6 +94,30 @@ fn of_load_balancers(call: &Call, body: &[u8], tags: impl Fn(&str) -> BTreeMap<S
         tagged.into_iter().fold(access, |access, (key, value)| access.with(format!("aws:ResourceTag/{key}"), value))
     };
     arns.into_iter().map(on).collect()
+}
+
+/// To create something with tags needs the right to tag it.
+fn creation(call: &Call, pairs: &BTreeMap<String, String>, on: &str, created: &str) -> Vec<IamAccess> {
+    let with_tags = |action: &str, arn: &str| {
+        let access = IamAccess::new(format!("elasticloadbalancing:{action}"), arn);
+        tags_in(pairs).fold(access, |access, (key, value)| access.with(format!("aws:RequestTag/{key}"), value))
+    };
+    let create = with_tags(&call.operation, on);
+    let tag = with_tags("AddTags", created).with("elasticloadbalancing:CreateAction", call.operation.as_str());
+    if create.context.is_empty() { vec![create] } else { vec![create, tag] }
+}
+
+/// For an operation that creates a rule or a listener: on what, and what becomes of it, whose ARN ends in an id that it
+/// does not have yet.
+fn created_route(operation: &str, pairs: &BTreeMap<String, String>) -> Option<(String, String)> {
+    let (member, parent, child) = match operation {
+        "CreateRule" => ("ListenerArn", ":listener/", ":listener-rule/"),
+        "CreateListener" => ("LoadBalancerArn", ":loadbalancer/", ":listener/"),
+        _ => return None,
+    };
+    let arn = pairs.get(member)?.clone();
+    let created = format!("{}/0", arn.replace(parent, child));
+    Some((arn, created))
 }
 
 fn is_key_of_tag(name: &str) -> bool {

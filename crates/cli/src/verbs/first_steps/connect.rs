@@ -3,16 +3,32 @@
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::{Output, reason, service};
+use crate::stack::missing_machine::not_started;
 use crate::stack::session::{Connection, Session, StoredServices};
 use crate::view::console::Console;
 use clap::Args;
-use crossfade_actions::operator::create_route::{RouteOutcome, RouteRequest, create_route};
-use crossfade_actions::operator::remove_route::{RemovalOutcome, remove_route};
+use crossfade_actions::error::ErrorClass;
+use crossfade_actions::ports::PortError;
+use crossfade_aws::{DescribedExecution, ExecutionState, StartResult};
+use crossfade_domain::internal_route::RouteCursor;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;
-use crossfade_domain::policy::service_policy::ServicePolicy;
-use serde::Serialize;
-use serde_json::json;
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The state machine.
+pub(crate) const MACHINE: &str = "connect-service";
+/// How many executions run side by side. Each of them reads whole load balancers, and AWS limits how often.
+const SIDE_BY_SIDE: usize = 4;
+/// Real time between two looks at an execution.
+const PERIOD: Duration = Duration::from_secs(1);
+/// How many names are tried: another terminal may ask in the same millisecond.
+const NAMES: i64 = 5;
+/// Looks at an execution that Step Functions may not know yet.
+const UNKNOWN_LOOKS: u32 = 30;
+/// Letters of the service's name in an execution's, which has 80 at most.
+const LETTERS: usize = 40;
 
 /// Give services an internal route through a load balancer.
 ///
@@ -21,6 +37,9 @@ use serde_json::json;
 /// group. Where that group is on another load balancer, it creates a copy with the
 /// same targets. It changes nothing that exists, and a rule that would get no
 /// request, or would take those of others, is refused. Safe to repeat.
+///
+/// The state machine `<stack>-connect-service` does it, one execution for each
+/// service. It continues if this command is interrupted.
 ///
 /// Examples:
 ///   crossfade connect users --dry-run
@@ -57,31 +76,6 @@ pub struct ConnectArguments {
     pub connection: Connection,
 }
 
-/// What came of one service, as programs read it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Row {
-    service: ServiceName,
-    outcome: &'static str,
-    /// What was, or would be, created or removed; what refuses it.
-    lines: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    load_balancer: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target_group: Option<String>,
-}
-
-impl Row {
-    fn of(service: &ServiceName, outcome: &'static str, lines: Vec<String>) -> Self {
-        let service = service.clone();
-        Self { service, outcome, lines, warnings: Vec::new(), route: None, load_balancer: None, target_group: None }
-    }
-}
-
 /// Runs the command and returns its exit code.
 ///
 /// # Errors
@@ -92,46 +86,46 @@ pub async fn run(
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
     let wanted = wanted(arguments, session).await?;
-    let who = session.who_and_why(arguments.reason.as_deref());
-    let mut rows: Vec<Row> = Vec::new();
-    let mut failed = None;
-    for (fleet, policy) in &wanted {
-        let request = RouteRequest { fleet, policy, who: &who, dry_run: arguments.dry_run };
-        match one(arguments, session, &request).await {
-            Ok(row) => {
+    let mut outcomes =
+        futures::stream::iter(wanted.iter().map(|service| one(arguments, session, service))).buffered(SIDE_BY_SIDE);
+    let (mut cursors, mut failed) = (Vec::new(), None);
+    while let Some(outcome) = outcomes.next().await {
+        match outcome {
+            Ok(cursor) => {
                 if console.output != Output::Json {
-                    show(&row, console)?;
+                    show(&cursor, console)?;
                 }
-                rows.push(row);
+                cursors.push(cursor);
             }
-            Err(failure) => {
-                failed = Some(failure);
-                break;
-            }
+            // The others run already, so what comes of them is shown as well. The first failure is the command's.
+            Err(failure) if failed.is_none() => failed = Some(failure),
+            Err(failure) => console.say(&failure.message),
         }
     }
     if console.output == Output::Json {
-        console.json(&json!({ "services": rows }))?;
+        console.json(&json!({ "services": cursors.iter().map(row).collect::<Vec<_>>() }))?;
     }
     if let Some(failure) = failed {
         return Err(failure);
     }
-    let refused = rows.iter().any(|row| [REFUSED, UNFINISHED].contains(&row.outcome));
+    let refused = cursors.iter().any(|cursor| cursor.verdict.error().is_some());
     Ok(if refused { ExitCode::BadInput } else { ExitCode::Done })
 }
 
-const REFUSED: &str = "refused";
-const UNFINISHED: &str = "unfinished";
-
-/// The services that are asked for, with their fleets and policies.
-async fn wanted(arguments: &ConnectArguments, session: &Session) -> Result<Vec<(String, ServicePolicy)>, Failure> {
+/// The services that are asked for.
+async fn wanted(arguments: &ConnectArguments, session: &Session) -> Result<Vec<ServiceName>, Failure> {
     let stored = session.ports.ledger.policies().await;
     let stored = stored.map_err(|source| session.ledger_failed("reading the stored policies", source))?;
-    let mut services: Vec<(String, ServicePolicy)> = Vec::new();
+    let mut connectable = Vec::new();
     let mut names = StoredServices::default();
     for (fleet, document) in stored {
         match decode_fleet(&document) {
-            Ok(policy) => services.extend(policy.services.into_iter().map(|one| (fleet.clone(), one))),
+            Ok(policy) => {
+                for one in policy.services {
+                    connectable.extend(one.internal_route.is_some().then(|| one.name.clone()));
+                    names.known.push((fleet.clone(), one.name));
+                }
+            }
             Err(problems) => names
                 .unreadable
                 .push(format!("the stored policy of fleet {fleet} cannot be used: {problems}; apply a valid one")),
@@ -141,72 +135,142 @@ async fn wanted(arguments: &ConnectArguments, session: &Session) -> Result<Vec<(
         if let Some(problem) = names.unreadable.first() {
             return Err(Failure::bad_input(problem.clone()));
         }
-        services.retain(|(_, policy)| policy.internal_route.is_some());
-        if services.is_empty() {
+        if connectable.is_empty() {
             return Err(Failure::bad_input(
                 "no stored policy has a service with an internalRoute\n  add one to the policy and store it with \
                  `crossfade apply policy.yaml`",
             ));
         }
-        return Ok(services);
+        return Ok(connectable);
     }
-    names.known = services.iter().map(|(fleet, policy)| (fleet.clone(), policy.name.clone())).collect();
-    let find = |name: &ServiceName| services.iter().find(|(_, policy)| policy.name == *name).cloned();
-    arguments.services.iter().map(|name| find(name).ok_or_else(|| Session::unknown(name, &names))).collect()
+    match arguments.services.iter().find(|service| !names.has(service)) {
+        Some(unknown) => Err(Session::unknown(unknown, &names)),
+        None => Ok(arguments.services.clone()),
+    }
 }
 
-async fn one(arguments: &ConnectArguments, session: &Session, request: &RouteRequest<'_>) -> Result<Row, Failure> {
-    let name = &request.policy.name;
-    if arguments.undo {
-        let removed = remove_route(&session.ports, request, arguments.force).await;
-        return Ok(match removed.map_err(|error| session.failed(&error))? {
-            RemovalOutcome::Refused(why) => Row::of(name, REFUSED, why),
-            RemovalOutcome::Nothing => Row::of(name, "nothing", Vec::new()),
-            RemovalOutcome::Planned(lines) => Row::of(name, "wouldRemove", lines),
-            RemovalOutcome::Removed(lines) => Row::of(name, "removed", lines),
-        });
+/// Starts the machine for one service and waits for its end.
+async fn one(arguments: &ConnectArguments, session: &Session, service: &ServiceName) -> Result<RouteCursor, Failure> {
+    let execution = start(arguments, session, service).await?;
+    let reading = || format!("reading execution {}", name_of(&execution));
+    let mut unknown = 0;
+    loop {
+        let period = session.period.min(PERIOD);
+        match session.machines.describe(&execution).await {
+            Ok(Some(described)) if described.state == ExecutionState::Running => {}
+            Ok(Some(described)) => return outcome(service, &described),
+            // Step Functions may not know for a moment what it has just started.
+            Ok(None) if unknown < UNKNOWN_LOOKS => unknown += 1,
+            Ok(None) => {
+                return Err(session.port_failed(
+                    &reading(),
+                    &PortError::NotFound { operation: "DescribeExecution", object: execution.clone() },
+                ));
+            }
+            // It runs on without this terminal, so this one looks again.
+            Err(error) if error.is_transient() => {}
+            Err(error) => return Err(session.port_failed(&reading(), &error)),
+        }
+        tokio::time::sleep(period).await;
     }
-    let outcome = create_route(&session.ports, request).await.map_err(|error| session.failed(&error))?;
-    Ok(match outcome {
-        RouteOutcome::Refused(why) => Row::of(name, REFUSED, why),
-        RouteOutcome::Unfinished(why) => Row::of(name, UNFINISHED, why),
-        RouteOutcome::Planned(decision) => Row {
-            warnings: decision.warnings.clone(),
-            load_balancer: Some(decision.balancer.name.clone()),
-            ..Row::of(name, "wouldConnect", decision.creates())
-        },
-        RouteOutcome::Connected { decision, connection, created } => Row {
-            warnings: decision.warnings.clone(),
-            route: connection.route.as_ref().map(ToString::to_string),
-            load_balancer: Some(decision.balancer.name.clone()),
-            target_group: Some(decision.backing.name().to_owned()),
-            ..Row::of(name, "connected", created)
-        },
+}
+
+async fn start(arguments: &ConnectArguments, session: &Session, service: &ServiceName) -> Result<String, Failure> {
+    let mut input = json!({ "service": service, "who": session.caller.arn });
+    let mut set = |field: &str, value: Value, is_set: bool| {
+        if is_set {
+            input[field] = value;
+        }
+    };
+    set("action", json!("undo"), arguments.undo);
+    set("dryRun", json!(true), arguments.dry_run);
+    set("force", json!(true), arguments.force);
+    set("reason", json!(arguments.reason), arguments.reason.is_some());
+    let machine = session.machine(MACHINE);
+    let verb = if arguments.undo { "undo" } else { "connect" };
+    let short: String = service.as_str().chars().take(LETTERS).collect();
+    let now = session.now().as_millisecond();
+    for number in 0..NAMES {
+        let name = format!("{short}-{verb}-{}", now + number);
+        match session.machines.start(&machine, &name, &input).await {
+            Ok(StartResult::Running(execution)) => return Ok(execution),
+            Ok(StartResult::NameUsed) => {}
+            Err(error) => return Err(not_started(session, MACHINE, &name, &error).await),
+        }
+    }
+    Err(Failure {
+        code: ExitCode::Failed,
+        message: format!(
+            "{NAMES} names of executions of {MACHINE} are used already, so nothing was asked for {service}; repeat the \
+             command"
+        ),
     })
 }
 
-fn show(row: &Row, console: &mut Console<'_>) -> Result<(), Failure> {
-    let name = &row.service;
-    let listed: Vec<String> = row.lines.iter().map(|line| format!("\n  {line}")).collect();
-    let listed = listed.concat();
-    let nothing = row.lines.is_empty();
-    let text = match row.outcome {
-        REFUSED => format!("{name}: refused; nothing was changed{listed}"),
-        UNFINISHED => format!(
-            "{name}: not finished, and what was created stays{listed}\n  when that is mended, `crossfade connect \
-             {name}` completes it; `crossfade connect {name} --undo` removes it"
-        ),
-        "connected" if nothing => format!("{name}: connected already"),
-        "connected" => format!("{name}: connected; created{listed}"),
-        "wouldConnect" if nothing => format!("{name}: everything exists already"),
-        "wouldConnect" => format!("{name}: would create (--dry-run){listed}"),
-        "removed" => format!("{name}: removed{listed}"),
-        "wouldRemove" => format!("{name}: would remove (--dry-run){listed}"),
-        _ => format!("{name}: Crossfade has created no internal route; there is nothing to undo"),
+/// What came of an execution that has ended.
+fn outcome(service: &ServiceName, execution: &DescribedExecution) -> Result<RouteCursor, Failure> {
+    let error = execution.error.as_deref().unwrap_or_default();
+    let cause = execution.cause.as_deref().unwrap_or("no cause was given");
+    if execution.state == ExecutionState::Succeeded {
+        let cursor = execution.output.as_deref().map(serde_json::from_str);
+        return match cursor {
+            Some(Ok(cursor)) => Ok(cursor),
+            _ => Err(Failure {
+                code: ExitCode::Failed,
+                message: format!(
+                    "{service}: execution {} succeeded, and this version of the command does not understand its \
+                     output\n  crossfade connect {service} --dry-run shows what exists",
+                    execution.name
+                ),
+            }),
+        };
+    }
+    if let Some(cursor) = RouteCursor::of_failure(service, error, cause) {
+        return Ok(cursor);
+    }
+    let is = |class: ErrorClass| error == class.as_str();
+    let (code, what) = match error {
+        _ if is(ErrorClass::InvalidRequest) => (ExitCode::BadInput, "the machine does not understand the request"),
+        _ if is(ErrorClass::Transient) => (ExitCode::Halted, "not finished"),
+        _ if is(ErrorClass::Denied) => (ExitCode::NoAccess, "AWS does not allow the function create-route to do it"),
+        _ => (ExitCode::Failed, "not finished"),
     };
-    console.data(&text)?;
-    for warning in &row.warnings {
-        console.say(&format!("{name}: warning: {warning}"));
+    let stopped = execution.state == ExecutionState::Stopped;
+    let error = if stopped { "someone stopped it, or it timed out" } else { error };
+    Err(Failure {
+        code,
+        message: format!(
+            "{service}: {what}: {error}: {cause}\n  execution {} of {MACHINE} has the details; what was created stays, \
+             and the same command completes it",
+            execution.name
+        ),
+    })
+}
+
+fn name_of(execution: &str) -> &str {
+    execution.rsplit(':').next().unwrap_or(execution)
+}
+
+/// What came of one service, as programs read it.
+fn row(cursor: &RouteCursor) -> Value {
+    let mut row = json!({ "service": cursor.service, "outcome": cursor.verdict, "lines": cursor.lines });
+    if !cursor.warnings.is_empty() {
+        row["warnings"] = json!(cursor.warnings);
+    }
+    for (field, value) in
+        [("route", &cursor.route), ("loadBalancer", &cursor.load_balancer), ("targetGroup", &cursor.target_group)]
+    {
+        if let Some(value) = value {
+            row[field] = json!(value);
+        }
+    }
+    row
+}
+
+fn show(cursor: &RouteCursor, console: &mut Console<'_>) -> Result<(), Failure> {
+    console.data(&cursor.in_full())?;
+    for warning in &cursor.warnings {
+        console.say(&format!("{}: warning: {warning}", cursor.service));
     }
     Ok(())
 }

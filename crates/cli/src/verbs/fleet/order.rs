@@ -3,12 +3,12 @@
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::stack::fleets::StoredFleet;
+use crate::stack::missing_machine::not_started;
 use crate::stack::session::Session;
 use crate::view::console::Console;
 use crate::view::fleet::execution_name;
 use clap::Args;
 use crossfade_actions::error::{ActionError, ErrorClass};
-use crossfade_actions::ports::PortError;
 use crossfade_aws::{ExecutionState, StartResult};
 use crossfade_domain::fleet::cursor::FleetCursor;
 use crossfade_domain::fleet::head::FleetHead;
@@ -84,7 +84,7 @@ impl<'a> Order<'a> {
             match session.machines.start(&machine, &name, &input).await {
                 Ok(StartResult::Running(execution)) => return Ok(Self { session, fleet, verb, execution }),
                 Ok(StartResult::NameUsed) => {}
-                Err(error) => return Err(not_started(session, &name, &error).await),
+                Err(error) => return Err(not_started(session, MACHINE, &name, &error).await),
             }
         }
         Err(Failure {
@@ -180,24 +180,4 @@ impl<'a> Order<'a> {
             ),
         }
     }
-}
-
-/// A stack that was deployed before there were fleets has all machines but one.
-async fn not_started(session: &Session, name: &str, error: &PortError) -> Failure {
-    let is_missing = matches!(error, PortError::NotFound { .. });
-    if is_missing && session.machines.look_at(&session.machine("migrate-service")).await.is_ok() {
-        return Failure::bad_input(too_old(session));
-    }
-    session.port_failed(&format!("starting {name}"), error)
-}
-
-/// What to do with a stack that was deployed before there were fleets.
-pub(crate) fn too_old(session: &Session) -> String {
-    let place = &session.place;
-    format!(
-        "stack {stack} in {} has no state machine {stack}-{MACHINE}: it was deployed before fleets existed\n  deploy \
-         this version over it, which moves no traffic: python3 infra/tools/deploy.py deploy --stack {stack}",
-        place.region,
-        stack = place.stack
-    )
 }

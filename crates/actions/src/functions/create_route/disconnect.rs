@@ -1,6 +1,6 @@
-//! The undo of `create-route`.
+//! Removes a service's internal route.
 
-use super::create_route::{Note, RouteRequest, choice, connection_of, surroundings};
+use super::connect::{Note, RouteRequest, choice, connection_of, surroundings};
 use crate::error::{ActionError, Doing as _};
 use crate::ports::{PortError, Ports};
 use crate::reads::inventory::internal_group;
@@ -15,9 +15,11 @@ use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// Seconds between two looks whether a route is gone.
+const LOOKS_SECONDS: [u64; 3] = [1, 2, 4];
 /// Seconds before each attempt to delete a group: nodes of the load balancer may still know the rule, and AWS says for
-/// a while that the group is in use.
-const PAUSES_SECONDS: [u64; 4] = [10, 10, 20, 30];
+/// a while that the group is in use. Together they leave the function time to end; after that its machine retries.
+const PAUSES_SECONDS: [u64; 3] = [10, 10, 15];
 
 /// What came of a request to remove an internal route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub enum RemovalOutcome {
 ///
 /// # Errors
 /// `Transient` and `Denied` from the ports. Running it again is safe.
-pub async fn remove_route(
+pub async fn disconnect(
     ports: &Ports,
     request: &RouteRequest<'_>,
     forced: bool,
@@ -178,7 +180,7 @@ async fn gone(ports: &Ports, ours: &[(LoadBalancerArn, Ours)]) -> Result<(), Act
     if routes.is_empty() {
         return Ok(());
     }
-    for seconds in PAUSES_SECONDS {
+    for seconds in LOOKS_SECONDS {
         if ports.routes.read_routes(&routes).await.doing(|| "reading back the deleted routes")?.is_empty() {
             return Ok(());
         }
@@ -195,8 +197,11 @@ async fn delete_copy(ports: &Ports, copy: &NameHolder) -> Result<(), ActionError
         last = ports.target_groups.delete_group(&copy.group.arn).await;
         match &last {
             Err(error) if error.is_transient() || error.code() == Some("ResourceInUse") => {}
-            _ => break,
+            _ => return last.doing(doing),
         }
     }
-    last.doing(doing)
+    match last {
+        Err(error) if !error.is_transient() => Err(ActionError::NotYet(format!("{}: {error}", doing()))),
+        last => last.doing(doing),
+    }
 }

@@ -1,7 +1,7 @@
-//! `create-route`: gives a service an internal route through a load balancer.
+//! Gives a service an internal route through a load balancer.
 
 use crate::copy_attributes::copy_attributes;
-use crate::error::{ActionError, Doing as _};
+use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::ports::{NewGroup, NewListener, NewRule, PortError, Ports, TargetZone};
 use crate::reads::inventory::{internal_group, old_groups, tags_of};
 use crossfade_domain::internal_route::{
@@ -17,8 +17,8 @@ use crossfade_domain::planner::inventory::Inventory;
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use std::time::Duration;
 
-/// Seconds before each further attempt. Together they are longer than AWS takes to show what it has created.
-const PAUSES_SECONDS: [u64; 5] = [2, 4, 6, 8, 10];
+/// Seconds before each further attempt. Together they leave the function time to end; after that its machine retries.
+const PAUSES_SECONDS: [u64; 5] = [1, 2, 3, 4, 5];
 /// What AWS answers where someone was faster; another reading shows what is there.
 const TAKEN: [&str; 3] = ["PriorityInUse", "DuplicateListener", "DuplicateTargetGroupName"];
 
@@ -65,7 +65,7 @@ pub enum RouteOutcome {
 /// # Errors
 /// `Transient` and `Denied` from the ports, and `Transient` where AWS does not show in time what was created. Running
 /// it again is safe.
-pub async fn create_route(ports: &Ports, request: &RouteRequest<'_>) -> Result<RouteOutcome, ActionError> {
+pub async fn connect(ports: &Ports, request: &RouteRequest<'_>) -> Result<RouteOutcome, ActionError> {
     let service = &request.policy.name;
     let mut decision = match decided(ports, request).await? {
         Err(refusals) => return Ok(RouteOutcome::Refused(refusals)),
@@ -99,7 +99,7 @@ pub async fn create_route(ports: &Ports, request: &RouteRequest<'_>) -> Result<R
             }
             Err(error) => error,
         };
-        let Some(seconds) = pauses.next() else { return Err(error) };
+        let Some(seconds) = pauses.next() else { return Err(not_yet(error)) };
         tracing::warn!(error = error.chain(), "looking again");
         ports.clock.pause(Duration::from_secs(seconds)).await;
         decision = match decided(ports, request).await? {
@@ -120,7 +120,7 @@ async fn decided(ports: &Ports, request: &RouteRequest<'_>) -> Result<Result<Dec
     loop {
         match decided_once(ports, request).await {
             Err(error) if is_worth_another_look(&error) => {
-                let Some(seconds) = pauses.next() else { return Err(error) };
+                let Some(seconds) = pauses.next() else { return Err(not_yet(error)) };
                 ports.clock.pause(Duration::from_secs(seconds)).await;
             }
             decided => return decided,
@@ -268,6 +268,14 @@ fn is_worth_another_look(error: &ActionError) -> bool {
         }
         ActionError::NotYet(_) => true,
         _ => false,
+    }
+}
+
+/// What is worth another look is worth another call, whatever AWS calls it.
+fn not_yet(error: ActionError) -> ActionError {
+    match error.class() {
+        ErrorClass::Transient => error,
+        _ => ActionError::NotYet(error.chain()),
     }
 }
 

@@ -1,0 +1,57 @@
+//! What the verbs of an internal route ask for: what is read, created with our tags, and deleted by them.
+
+use super::ports::Recorder;
+use crate::contract::samples;
+use crossfade_actions::ports::{NewListener, NewRule};
+use crossfade_aws::Connections;
+use crossfade_domain::internal_route::{CONNECTION_VERSION, Connection, ConnectionState};
+use crossfade_domain::load_balancer::action::Action;
+use crossfade_domain::load_balancer::our_tags::route_tags;
+use crossfade_domain::load_balancer::rule::{Condition, Field};
+use crossfade_domain::names::{ListenerArn, LoadBalancerArn, TargetGroupArn};
+use crossfade_world::world::ServiceOnBalancer;
+
+pub(super) async fn connections(recorder: &mut Recorder, ports: &Connections, users: &ServiceOnBalancer) {
+    let load_balancer = LoadBalancerArn::parse(users.load_balancer.as_str()).unwrap();
+    let listener = ListenerArn::parse(users.listener.as_str()).unwrap();
+    let actions = vec![Action::forward_to(TargetGroupArn::parse(users.old_group.as_str()).unwrap())];
+    let service = samples::service("users");
+    let tags = || route_tags("crossfade", "eks", &service);
+    ports.survey.all_load_balancers().await.unwrap();
+    recorder.was("all_load_balancers");
+    ports.survey.listeners_of(&load_balancer).await.unwrap();
+    recorder.was("listeners_of");
+    ports.rules.rules(&listener).await.unwrap();
+    recorder.was("rules");
+    let conditions = vec![Condition::on(Field::Host, ["users.internal.example"])];
+    let rule = NewRule { listener, priority: 10_000, conditions, actions: actions.clone(), tags: tags() };
+    let rule = ports.rules.create_rule(&rule).await.unwrap();
+    recorder.was("create_rule");
+    ports.rules.delete_rule(&rule).await.unwrap();
+    recorder.was("delete_rule");
+    let listener = NewListener { load_balancer: load_balancer.clone(), port: 8081, actions, tags: tags() };
+    let listener = ports.rules.create_listener(&listener).await.unwrap();
+    recorder.was("create_listener");
+    ports.rules.delete_listener(&listener).await.unwrap();
+    recorder.was("delete_listener");
+    let first = Connection {
+        version: CONNECTION_VERSION,
+        fleet: "eks".to_owned(),
+        service: service.clone(),
+        sequence: 1,
+        state: ConnectionState::Connecting,
+        load_balancer,
+        route: None,
+        copy: None,
+        what: "a rule".to_owned(),
+        who: "ana".to_owned(),
+        at: samples::at(1),
+    };
+    ports.ledger.record_connection(None, &first).await.unwrap();
+    recorder.was("record_connection");
+    // A write whose answer was lost looks for its own record.
+    ports.ledger.record_connection(None, &first).await.unwrap();
+    recorder.and("record_connection");
+    ports.ledger.connection(&service).await.unwrap();
+    recorder.was("connection");
+}
