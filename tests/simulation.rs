@@ -12,6 +12,7 @@ mod outside;
 mod people;
 mod ports;
 mod random;
+mod route_breakage;
 mod run;
 mod run_log;
 mod scenario;

@@ -126,6 +126,14 @@ pub(crate) enum Breakage {
     DeadConductorsLookAlive,
     /// A rollback of everything begins with the first wave.
     WavesReturnForwards,
+    /// Who connects a service does not see which of the priorities that it may use are taken.
+    TakenPrioritiesLookFree,
+    /// Who connects a service does not see the rules that decide before its own.
+    EarlierRulesAreNotSeen,
+    /// Who connects a service does not see what an earlier run has created.
+    OwnRulesAreNotSeen,
+    /// An internal route always looks as if no one used it.
+    RoutesLookUnused,
 }
 
 impl Breakage {

@@ -399,12 +399,15 @@ impl Metrics for SimulatedPorts {
         until: Timestamp,
     ) -> Result<Vec<DataPoints>, PortError> {
         let read = || at_once(self.account.world.data(queries, since, until));
-        let answer = self.asked(METRICS, &format!("{} queries", queries.len()), read).await;
+        let mut answer = self.asked(METRICS, &format!("{} queries", queries.len()), read).await;
         if self.caller.function == "check-alarms"
             && let Ok(points) = &answer
         {
             let now = self.account.now();
             self.account.tell_watch(|watch| watch.metrics_read(self.caller.invocation, queries, points, (until, now)));
+        }
+        if let (Some(breakage), Ok(points)) = (self.account.breakage, &mut answer) {
+            breakage.of_counts(&self.caller, queries, since, points);
         }
         match answer {
             Err(_) if self.broken(Breakage::UnreadableMetricsAreQuiet) => Ok(vec![DataPoints::new(); queries.len()]),

@@ -1,5 +1,6 @@
 //! Internal routes: created, repeated, moved by a migration, and removed.
 
+mod breakages;
 pub(crate) mod machine;
 
 use super::stage::{Stage, users};
@@ -33,7 +34,11 @@ fn policy(balancer: &str) -> ServicePolicy {
 
 /// `users` on load balancer `internal`, and `orders` on `mesh`.
 fn stage() -> (Stage, ServiceOnBalancer, ServiceOnBalancer) {
-    let (stage, users) = Stage::with_users();
+    stage_on(Stage::new())
+}
+
+fn stage_on(stage: Stage) -> (Stage, ServiceOnBalancer, ServiceOnBalancer) {
+    let (stage, users) = Stage::with_users_on(stage);
     let orders = stage.world.add_service("mesh", "orders-swarm", &["orders.internal.example"]);
     stage.world.take_events();
     (stage, users, orders)

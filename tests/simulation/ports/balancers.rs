@@ -172,10 +172,14 @@ impl Tagging for SimulatedPorts {
     }
 
     async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Tags>, PortError> {
-        match self.call("tags", "", || at_once(self.account.world.tags(arns))).await {
+        let mut tags = match self.call("tags", "", || at_once(self.account.world.tags(arns))).await {
             // A list leaves out what is not known.
-            Err(PortError::NotFound { .. }) => Ok(BTreeMap::new()),
-            answer => answer,
+            Err(PortError::NotFound { .. }) => BTreeMap::new(),
+            answer => answer?,
+        };
+        if let Some(breakage) = self.account.breakage {
+            breakage.of_tags(&self.caller, &mut tags);
         }
+        Ok(tags)
     }
 }

@@ -10,7 +10,11 @@ use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn};
 #[async_trait::async_trait]
 impl Rules for SimulatedPorts {
     async fn rules(&self, listener: &ListenerArn) -> Result<Vec<Rule>, PortError> {
-        self.call("rules", listener.as_str(), || at_once(self.account.world.rules(listener))).await
+        let mut rules = self.call("rules", listener.as_str(), || at_once(self.account.world.rules(listener))).await?;
+        if let Some(breakage) = self.account.breakage {
+            breakage.of_rules(&self.caller, &mut rules);
+        }
+        Ok(rules)
     }
 
     async fn create_rule(&self, rule: &NewRule) -> Result<RuleArn, PortError> {

@@ -1,6 +1,6 @@
 //! The same through `connect-service`: what its executions come to, with a fault at every call.
 
-use super::{HOST, call, copies, migration, recorded, rules_of_host, stage};
+use super::{HOST, call, copies, migration, recorded, rules_of_host, stage_on};
 use crate::simulation::{Callers, PortFault, at_once};
 use crate::stories::stage::Stage;
 use crossfade_domain::internal_route::ConnectionState;
@@ -11,7 +11,11 @@ use serde_json::{Value, json};
 /// The stage with the policy of `users` stored, whose route is to be on `mesh`, and whose old group has an attribute of
 /// its own; and `mesh`.
 fn stored(route: &Value) -> (Stage, ServiceOnBalancer) {
-    let (stage, users, orders) = stage();
+    stored_on(Stage::new(), route)
+}
+
+pub(super) fn stored_on(stage: Stage, route: &Value) -> (Stage, ServiceOnBalancer) {
+    let (stage, users, orders) = stage_on(stage);
     let delay = json!([{"Key": "deregistration_delay.timeout_seconds", "Value": "45"}]);
     let input = json!({"TargetGroupArn": users.old_group, "Attributes": delay});
     call(&stage.world, "ModifyTargetGroupAttributes", &input);
@@ -22,22 +26,22 @@ fn stored(route: &Value) -> (Stage, ServiceOnBalancer) {
     (stage, orders)
 }
 
-fn by_host() -> Value {
+pub(super) fn by_host() -> Value {
     json!({"host": HOST, "loadBalancer": "mesh"})
 }
 
 /// Runs an execution to its end; how it ended, with the error.
-fn execute(stage: &mut Stage, name: &str, input: Value) -> (Status, String) {
+pub(super) fn execute(stage: &mut Stage, name: &str, input: Value) -> (Status, String) {
     let execution = stage.start_connection(name, input);
     stage.run_machines();
     stage.ended(&execution)
 }
 
-fn done() -> (Status, String) {
+pub(super) fn done() -> (Status, String) {
     (Status::Succeeded, String::new())
 }
 
-fn failed(error: &str) -> (Status, String) {
+pub(super) fn failed(error: &str) -> (Status, String) {
     (Status::Failed, error.to_owned())
 }
 
