@@ -8,6 +8,7 @@ mod faults;
 mod fleets;
 mod guards;
 mod hooks;
+mod internal;
 mod interruptions;
 mod nobody_calls;
 mod side_by_side;

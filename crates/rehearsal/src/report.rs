@@ -132,6 +132,34 @@ pub struct Requests {
     pub harmed: u64,
     /// Responses that the tool itself spoiled.
     pub spoiled: u64,
+    /// The requests of other services, which are in none of the counts above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub internal: Option<InternalRequests>,
+}
+
+impl Requests {
+    /// Every response that the tool itself spoiled, whoever asked.
+    pub fn all_spoiled(&self) -> u64 {
+        self.spoiled + self.internal.map_or(0, |internal| internal.spoiled)
+    }
+}
+
+/// What other services saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InternalRequests {
+    /// Requests through a load balancer.
+    pub sent: u64,
+    /// Requests past it, to a server of the old cluster.
+    pub direct: u64,
+    /// All responses that they received.
+    pub served: u64,
+    /// Responses of the new side.
+    pub served_by_new: u64,
+    /// Bad responses from the new side.
+    pub harmed: u64,
+    /// Responses that the tool itself spoiled.
+    pub spoiled: u64,
 }
 
 /// A rollback.

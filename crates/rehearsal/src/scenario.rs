@@ -4,6 +4,7 @@
 //! Schema.
 
 mod calendars;
+mod calls;
 mod decode;
 mod fleets;
 mod hooks;
@@ -12,6 +13,7 @@ mod reading;
 mod schema;
 
 pub use calendars::CalendarScenario;
+pub use calls::CallScenario;
 pub use decode::{ScenarioError, decode_scenario};
 pub use fleets::{FleetExpectation, FleetOrder, FleetOutcome, FleetScenario};
 pub use hooks::HookDoes;
@@ -82,6 +84,8 @@ pub struct ServiceScenario {
     pub sent_per_minute: f64,
     /// Requests in a world minute that are drawn instead of sent.
     pub drawn_per_minute: f64,
+    /// The services that its servers call.
+    pub calls: Vec<CallScenario>,
     /// Whether its policy is stored. Otherwise it only exists, under load, and someone has to find out about it.
     pub described: bool,
     /// Whether to start its migration. Otherwise a fleet does, or it only exists, under load.

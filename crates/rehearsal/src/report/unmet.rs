@@ -69,7 +69,7 @@ mod tests {
             outcome: Outcome::RolledBack,
             final_weight: Weight::ZERO,
             steps: Vec::new(),
-            requests: Requests { sent: 0, drawn: 0, served: 0, harmed: 0, spoiled: 0 },
+            requests: Requests { sent: 0, drawn: 0, served: 0, harmed: 0, spoiled: 0, internal: None },
             decision: Decision { gate: Some(Gate::Judge), sentence: "judge: new cluster fails 10.0 %".into() },
             noticed_seconds: Some(400.0),
             held_seconds: 0.0,

@@ -4,7 +4,11 @@ use super::Rehearsal;
 use super::cluster_faults::Switches;
 use crate::scenario::{Match, ServiceScenario};
 use crate::stage::{StagedRoute, StagedService};
-use crate::traffic::load::{Counts, DrawnEntry, DrawnLoad, DrawnSettings, Entry, Load, LoadSettings};
+use crate::traffic::cluster::OnRequest;
+use crate::traffic::load::{
+    CallCounts, CallSettings, Calls, Counts, DrawnEntry, DrawnLoad, DrawnSettings, Entry, Load, LoadSettings,
+};
+use jiff::SignedDuration;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -16,8 +20,16 @@ pub(super) struct Traffic {
     services: Vec<ServiceTraffic>,
 }
 
+/// What a service has been asked.
+pub(super) struct ServiceCounts {
+    pub(super) from_outside: Counts,
+    /// By other services; `None` where the scenario has none that call it.
+    pub(super) by_services: Option<CallCounts>,
+}
+
 struct ServiceTraffic {
     counts: Arc<Mutex<Counts>>,
+    calls: Option<Arc<Mutex<CallCounts>>>,
     _sent: Option<Load>,
     drawn: Option<DrawnLoad>,
 }
@@ -29,12 +41,44 @@ impl Traffic {
             let seed = rehearsal.scenario.seed + u64::try_from(number).unwrap_or_default();
             ServiceTraffic::start(rehearsal, service, staged, new_groups, seed)
         };
-        Self { services: services.map(start).collect() }
+        let traffic = Self { services: services.map(start).collect() };
+        traffic.let_services_call(rehearsal, new_groups);
+        traffic
     }
 
-    /// Returns the counts so far, by service.
+    /// From now on, the servers of each service call those that the scenario names.
+    fn let_services_call(&self, rehearsal: &Rehearsal, new_groups: &NewGroups) {
+        let services = &rehearsal.scenario.services;
+        let began = rehearsal.clock.now();
+        for (service, staged) in services.iter().zip(&rehearsal.stage.services) {
+            let deeds = service.calls.iter().filter_map(|call| {
+                let place = services.iter().position(|called| called.name == call.service)?;
+                let (called, on_stage) = (&services[place], &rehearsal.stage.services[place]);
+                let by_host = |route: &&StagedRoute| matches!(route.scenario.matches, Match::Host(_));
+                let settings = CallSettings {
+                    entry: entry(rehearsal, called, on_stage.routes.iter().find(by_host)?)?,
+                    servers: on_stage.old.addresses().to_vec(),
+                    wired_at: began + SignedDuration::from_secs_f64(call.wired_minute * 60.0),
+                    clock: rehearsal.clock.clone(),
+                    new_groups: new_groups.clone(),
+                    fault_is_on: Arc::new(Switches::of(on_stage)),
+                };
+                let calls = Arc::new(Calls::new(settings, self.services[place].calls.clone()?));
+                let deed: OnRequest = Arc::new(move || {
+                    let calls = calls.clone();
+                    Box::pin(async move { calls.make().await })
+                });
+                Some(deed)
+            });
+            let deeds: Vec<OnRequest> = deeds.collect();
+            staged.old.on_request(deeds.clone());
+            staged.new.on_request(deeds);
+        }
+    }
+
+    /// Returns the counts so far of the requests from outside, by service.
     pub(super) fn counts(&self, service: usize) -> Counts {
-        self.services[service].counts()
+        self.services[service].counts().from_outside
     }
 
     /// Starts or stops the drawn requests of a service. Only a migration under way needs dense traffic.
@@ -45,7 +89,7 @@ impl Traffic {
     }
 
     /// Stops all load and returns each service's counts. No request is under way while the caller works.
-    pub(super) fn stop(self) -> Vec<Counts> {
+    pub(super) fn stop(self) -> Vec<ServiceCounts> {
         self.services.iter().map(ServiceTraffic::counts).collect()
     }
 }
@@ -92,11 +136,16 @@ impl ServiceTraffic {
             };
             DrawnLoad::start(settings, counts.clone())
         });
-        Self { counts, _sent: sent, drawn }
+        let is_called = |caller: &ServiceScenario| caller.calls.iter().any(|call| call.service == service.name);
+        let calls = rehearsal.scenario.services.iter().any(is_called).then(Arc::default);
+        Self { counts, calls, _sent: sent, drawn }
     }
 
-    fn counts(&self) -> Counts {
-        self.counts.lock().expect("no holder of the lock panics").clone()
+    fn counts(&self) -> ServiceCounts {
+        ServiceCounts {
+            from_outside: self.counts.lock().expect("no holder of the lock panics").clone(),
+            by_services: self.calls.as_ref().map(|calls| calls.lock().expect("no holder of the lock panics").clone()),
+        }
     }
 }
 

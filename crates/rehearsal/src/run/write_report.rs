@@ -1,15 +1,16 @@
 //! Writes the report of a run.
 
 use super::progress::share;
+use super::traffic::ServiceCounts;
 use super::{Rehearsal, RehearsalError, ScheduledFaults};
 use crate::clock::Spent;
 use crate::report::{
-    FleetReport, Machine, Report, Requests, ReturnTime, RollbackReport, RouteReport, ServiceReport, decision,
-    held_seconds, longest_hold, noticed_seconds, unmet,
+    FleetReport, InternalRequests, Machine, Report, Requests, ReturnTime, RollbackReport, RouteReport, ServiceReport,
+    decision, held_seconds, longest_hold, noticed_seconds, unmet,
 };
 use crate::scenario::Outcome;
 use crate::stage::StagedRoute;
-use crate::traffic::load::Counts;
+use crate::traffic::load::{CallCounts, Counts};
 use crossfade_actions::ROUTES_WRITTEN_AT_ONCE;
 use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
@@ -24,7 +25,7 @@ const RULES_IN_A_CALL: usize = 20;
 pub(super) struct FinishedRun<'a> {
     pub(super) arns: &'a [Option<String>],
     pub(super) heads: Vec<Option<Head>>,
-    pub(super) counts: Vec<Counts>,
+    pub(super) counts: Vec<ServiceCounts>,
     pub(super) fleets: Vec<FleetReport>,
     pub(super) scheduled_faults: &'a ScheduledFaults,
     pub(super) wall_seconds: f64,
@@ -52,7 +53,7 @@ pub(super) async fn write_report(
         services.push(service);
     }
     let without_effect = rehearsal.without_effect(run.scheduled_faults);
-    let fine = |service: &ServiceReport| service.unmet.is_empty() && service.requests.spoiled == 0;
+    let fine = |service: &ServiceReport| service.unmet.is_empty() && service.requests.all_spoiled() == 0;
     Ok(Report {
         ok: services.iter().all(fine)
             && run.fleets.iter().all(|fleet| fleet.unmet.is_empty())
@@ -77,7 +78,7 @@ fn service(
     run: &FinishedRun<'_>,
     index: usize,
     head: Option<&Head>,
-    counts: &Counts,
+    counts: &ServiceCounts,
     journal: Vec<Event>,
 ) -> Result<ServiceReport, RehearsalError> {
     let scenario = &rehearsal.scenario().services[index];
@@ -96,13 +97,14 @@ fn service(
         _ => None,
     });
     let outcome = if arn.is_some() { outcome(head) } else { Outcome::NotStarted };
-    let Counts { sent, drawn, served, harmed, spoiled, .. } = *counts;
+    let Counts { sent, drawn, served, harmed, spoiled, .. } = counts.from_outside;
+    let internal = counts.by_services.as_ref().map(internal_requests);
     Ok(ServiceReport {
         service: scenario.name.to_string(),
         outcome,
         final_weight: final_weight(&staged.routes, &routes),
         steps: steps.collect(),
-        requests: Requests { sent, drawn, served, harmed, spoiled },
+        requests: Requests { sent, drawn, served, harmed, spoiled, internal },
         decision: decision(outcome, head, &journal, &reason, scenario.expect.held_for_seconds.is_some()),
         noticed_seconds: noticed_seconds(run.scheduled_faults.first(index), &journal),
         held_seconds: held_seconds(&journal),
@@ -115,8 +117,20 @@ fn service(
         reason,
         findings,
         journal,
-        by_status: counts.by_status.clone(),
+        by_status: counts.from_outside.by_status.clone(),
     })
+}
+
+fn internal_requests(calls: &CallCounts) -> InternalRequests {
+    let CallCounts { through, direct } = calls;
+    InternalRequests {
+        sent: through.sent,
+        direct: direct.sent,
+        served: through.served + direct.served,
+        served_by_new: through.served_by_new,
+        harmed: through.harmed,
+        spoiled: through.spoiled + direct.spoiled,
+    }
 }
 
 fn return_times(services: &[ServiceReport]) -> Vec<ReturnTime> {

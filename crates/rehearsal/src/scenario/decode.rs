@@ -13,11 +13,12 @@ pub(super) use faults::{AWS_FAULT_FIELDS, FAULT_FIELDS};
 pub(super) use routes::ROUTE_FIELDS;
 
 use super::calendars::calendar;
+use super::calls::{self, call};
 use super::fleets::{conducted, fleet};
 use super::hooks::hook;
 use super::names::{NEW_PORT, new_target_id, old_group_name};
 use super::reading::{list, number};
-use super::{AwsEffect, AwsFault, Deed, Scenario, ServiceScenario};
+use super::{Deed, Scenario, ServiceScenario};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::problem::{Problem, Problems};
@@ -41,7 +42,7 @@ pub enum ScenarioError {
 
 pub(super) const SCENARIO_FIELDS: [&str; 7] =
     ["seed", "scale", "services", "fleets", "awsFaults", "calendars", "hooks"];
-pub(super) const SERVICE_FIELDS: [&str; 15] = [
+pub(super) const SERVICE_FIELDS: [&str; 16] = [
     "name",
     "loadBalancers",
     "routes",
@@ -49,6 +50,7 @@ pub(super) const SERVICE_FIELDS: [&str; 15] = [
     "new",
     "sentPerMinute",
     "drawnPerMinute",
+    "calls",
     "policy",
     "alarms",
     "faults",
@@ -116,7 +118,8 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     let services = services.into_iter().collect::<Option<Vec<_>>>()?;
     let services: Vec<ServiceScenario> =
         services.into_iter().zip(policies?).map(|(service, policy)| service.with(policy)).collect();
-    note_strangers(reader, aws_faults.as_deref().unwrap_or_default(), &services);
+    faults::note_strangers(reader, aws_faults.as_deref().unwrap_or_default(), &services);
+    calls::note_strangers(reader, &services);
     let hooks = hooks?.into_iter().collect();
     let is_stored = |name: &str| services.iter().any(|it| it.name.as_str() == name && it.described && !it.conducted);
     let policy = json!({
@@ -135,28 +138,6 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
         calendars: calendars?,
         hooks,
     })
-}
-
-/// Checks that a fault about one service names a service, and that an alarm's event has an alarm.
-fn note_strangers(reader: &mut Reader, faults: &[AwsFault], services: &[ServiceScenario]) {
-    for (index, fault) in faults.iter().enumerate() {
-        let named = fault.service.as_ref();
-        let service = named.and_then(|named| services.iter().find(|service| service.name.as_str() == named));
-        let path = format!("awsFaults[{index}].service");
-        let about_one =
-            matches!(fault.effect, AwsEffect::StopExecution | AwsEffect::AlarmEvent | AwsEffect::AlarmEventTwice);
-        match (named, service) {
-            (Some(name), None) => reader.note(path, format!("{name:?} is not one of the scenario's services")),
-            (None, _) if about_one => reader.note(path, "missing: expected the service whose execution or alarm it is"),
-            (_, Some(service))
-                if matches!(fault.effect, AwsEffect::AlarmEvent | AwsEffect::AlarmEventTwice)
-                    && !service.policy.alarms.iter().any(|alarm| service.existing_alarms.contains(alarm)) =>
-            {
-                reader.note(path, format!("{} has no alarm that exists and guards it", service.name));
-            }
-            _ => {}
-        }
-    }
 }
 
 /// A service before its policy has been decoded.
@@ -227,6 +208,7 @@ fn service(reader: &mut Reader, place: &Place<'_>, conducted: &[&str]) -> Option
     let sent_per_minute = fields.get("sentPerMinute").map_or(Some(50.0), |place| number(reader, &place, 0.0, 2000.0));
     let drawn_per_minute =
         fields.get("drawnPerMinute").map_or(Some(0.0), |place| number(reader, &place, 0.0, 20_000.0));
+    let calls = list(reader, &fields, "calls", call);
     let existing_alarms = match fields.get("alarms") {
         Some(place) => reader.texts(&place, "the name of an alarm that exists"),
         None => Some(vec![format!("{text}-5xx")]),
@@ -270,6 +252,7 @@ fn service(reader: &mut Reader, place: &Place<'_>, conducted: &[&str]) -> Option
         new_targets: narrow(new_targets?),
         sent_per_minute: sent_per_minute?,
         drawn_per_minute: drawn_per_minute?,
+        calls: calls?,
         described: described?,
         start: start?,
         conducted,
@@ -330,6 +313,7 @@ services:
       - { cold: 2000 }
   - name: orders
     policy: { after: [nobody] }
+    calls: [{ service: users, wired: 5 }, {}]
     expect: rolledback
   - name: parcels
     disturbances: [{ editRoute: 2 }]
@@ -361,6 +345,8 @@ hooks:
             "services[0].faults[4].cold: expected at least one step",
             "services[0].faults[5].cold: ",
             "services[1].policy.after",
+            "services[1].calls[0].wired: unknown field",
+            "services[1].calls[1].service: missing",
             "services[1].expect",
             "services[2].disturbances[0].editRoute: 2: the service has 1 routes",
             "services[2].expect.withinSecond: unknown field (did you mean \"withinSeconds\"?)",
@@ -379,7 +365,9 @@ hooks:
             assert!(text.contains(expected), "{expected} is not in: {}", text.replace("; ", "\n"));
         }
         let strangers = "
-services: [{ name: users, alarms: [], policy: { alarms: [] } }]
+services:
+  - { name: users, alarms: [], policy: { alarms: [] } }
+  - { name: orders, calls: [{ service: user }, { service: users }] }
 awsFaults:
   - { operation: ModifyRule, effect: kill, service: nobody }
   - { operation: ModifyRule, effect: stopExecution }
@@ -390,6 +378,8 @@ awsFaults:
         for expected in [
             "awsFaults[0].service: \"nobody\" is not one of the scenario's services",
             "awsFaults[1].service: missing",
+            "services[1].calls[0].service: user is not one of the scenario's services (did you mean \"users\"?)",
+            "services[1].calls[1].service: users has no route by host: expected one such as { host: users.internal }",
             "awsFaults[2].service: users has no alarm that exists and guards it",
         ] {
             assert!(text.contains(expected), "{expected} is not in: {}", text.replace("; ", "\n"));

@@ -18,9 +18,20 @@ pub fn scenario_schema() -> Value {
     schema
 }
 
-/// Describes the change calendars that exist.
+/// Describes the change calendars that exist, and who calls whom.
 fn calendar_definitions() -> Value {
     json!({
+        "call": {
+            "type": "object", "additionalProperties": false, "required": ["service"],
+            "description": "A service that each server calls once for every request over a connection.",
+            "properties": {
+                "service": {"type": "string", "description": "It needs a route by host."},
+                "wiredMinute": {
+                    "type": "number", "minimum": 0, "default": 0,
+                    "description": "Until this world minute, calls go past the load balancer.",
+                },
+            },
+        },
         "calendar": {
             "type": "object", "additionalProperties": false, "required": ["name"],
             "description": "A change calendar of Systems Manager.",
@@ -143,6 +154,7 @@ fn service() -> Value {
             "new": amount("integer", 200, 3, "Servers on the new cluster."),
             "sentPerMinute": amount("number", 2000, 50, "Requests in a world minute that are sent over connections."),
             "drawnPerMinute": amount("number", 20000, 0, "Requests in a world minute that are drawn instead of sent."),
+            "calls": {"type": "array", "items": {"$ref": "#/$defs/call"}},
             "described": {
                 "type": "boolean", "default": true,
                 "description": "Whether its policy is stored; otherwise it only exists, and someone has to find it.",
@@ -323,6 +335,7 @@ fn without_faults() -> Value {
 #[cfg(test)]
 mod tests {
     use super::super::calendars::{CALENDAR_FIELDS, CLOSED_FIELDS};
+    use super::super::calls::CALL_FIELDS;
     use super::super::decode::{
         AWS_FAULT_FIELDS, EXPECTATION_FIELDS, FAULT_FIELDS, ROUTE_FIELDS, SCENARIO_FIELDS, SERVICE_FIELDS,
     };
@@ -341,6 +354,7 @@ mod tests {
         check(&schema["properties"], &SCENARIO_FIELDS);
         for (definition, fields) in [
             ("service", &SERVICE_FIELDS[..]),
+            ("call", &CALL_FIELDS),
             ("calendar", &CALENDAR_FIELDS),
             ("closed", &CLOSED_FIELDS),
             ("expectation", &EXPECTATION_FIELDS),

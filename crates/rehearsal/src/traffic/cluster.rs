@@ -9,6 +9,7 @@ mod server;
 pub use fault::{ClusterFault, FaultKey, FaultSwitch};
 
 use crate::clock::WorldClock;
+use futures::future::BoxFuture;
 use http::StatusCode;
 use jiff::Timestamp;
 use std::net::SocketAddr;
@@ -18,6 +19,8 @@ use tokio::task::JoinSet;
 
 /// The header with the response time in world milliseconds. The data plane removes it.
 pub const LATENCY_HEADER: &str = "x-world-latency-ms";
+/// The header of a request that a service makes, so that no call leads to another one.
+pub const CALL_HEADER: &str = "x-world-call";
 /// The path of health checks, which fails only while connections are refused.
 pub const HEALTH_PATH: &str = "/health";
 
@@ -40,6 +43,9 @@ pub struct ClusterSettings {
     /// The seed of all random choices.
     pub seed: u64,
 }
+
+/// What each server does once for every request that it gets over a connection, before it answers.
+pub type OnRequest = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// How one request to a cluster ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,6 +99,11 @@ impl Cluster {
             u32::try_from(drawn.filter(well).count()).unwrap_or(requests)
         };
         (0..self.addresses.len()).map(answered).min().unwrap_or(0)
+    }
+
+    /// Sets what each server does for every request that it gets from now on.
+    pub fn on_request(&self, deeds: Vec<OnRequest>) {
+        self.answers.on_request(deeds);
     }
 
     /// Returns the faults, to switch on and off while the cluster runs.

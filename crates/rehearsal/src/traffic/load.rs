@@ -2,13 +2,16 @@
 //! received.
 
 mod arrivals;
+mod calls;
 mod counts;
 mod drawn;
 
+pub use calls::{CallCounts, CallSettings, Calls};
 pub use counts::{Answer, Counts, Origin};
 pub use drawn::{DrawnEntry, DrawnLoad, DrawnSettings};
 
 use crate::clock::{Turn, WorldClock};
+use crate::traffic::cluster::CALL_HEADER;
 use crate::traffic::data_plane::GROUP_HEADER;
 use arrivals::Arrivals;
 use bytes::Bytes;
@@ -86,7 +89,7 @@ impl Drop for Load {
 
 /// Open loop: the arrival of a request does not depend on earlier responses.
 async fn arrive(settings: LoadSettings, counts: Arc<Mutex<Counts>>, mut arrivals: Arrivals, first: Turn) {
-    let client: HttpClient = Client::builder(TokioExecutor::new()).build_http();
+    let client = http_client();
     let mut entry = 0;
     let mut turn = first;
     loop {
@@ -98,7 +101,31 @@ async fn arrive(settings: LoadSettings, counts: Arc<Mutex<Counts>>, mut arrivals
 }
 
 async fn send(client: &HttpClient, settings: &LoadSettings, entry: usize, counts: &Mutex<Counts>) {
-    let entry = &settings.entries[entry];
+    let fault_before = settings.fault_is_on.is_on();
+    let answer = match ask(client, &settings.entries[entry], Asked::FromOutside).await {
+        Some((status, group)) => {
+            let from_new = is_from_new(group.as_deref(), &settings.new_groups);
+            Answer::Received { status, from_target: group.is_some(), from_new }
+        }
+        None => Answer::Lost,
+    };
+    let excused = fault_before || settings.fault_is_on.is_on();
+    counts.lock().expect("no holder of the lock panics").add(Origin::Sent, answer, excused);
+}
+
+/// Who makes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    FromOutside,
+    ByAService,
+}
+
+fn http_client() -> HttpClient {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+/// Makes one request; its status, and the target group that answered, if the answer names one.
+async fn ask(client: &HttpClient, entry: &Entry, asked: Asked) -> Option<(u16, Option<String>)> {
     let mut request = Request::builder()
         .uri(format!("http://{}{}", entry.address, entry.path))
         .header("host", &entry.host)
@@ -106,25 +133,20 @@ async fn send(client: &HttpClient, settings: &LoadSettings, entry: usize, counts
     if !entry.cookie.is_empty() {
         request = request.header("cookie", &entry.cookie);
     }
+    if asked == Asked::ByAService {
+        request = request.header(CALL_HEADER, "1");
+    }
     let request = request.body(Empty::new()).expect("entries are made of valid hosts and paths");
-    let fault_before = settings.fault_is_on.is_on();
     let answer = tokio::time::timeout(HANGS_AFTER, async {
         let response = client.request(request).await.ok()?;
         let status = response.status().as_u16();
         let group = response.headers().get(GROUP_HEADER).and_then(|group| group.to_str().ok()).map(str::to_owned);
         response.into_body().collect().await.ok()?;
         Some((status, group))
-    })
-    .await;
-    let answer = match answer {
-        Ok(Some((status, group))) => {
-            let from_new = group
-                .as_ref()
-                .is_some_and(|group| settings.new_groups.read().expect("no holder of the lock panics").contains(group));
-            Answer::Received { status, from_target: group.is_some(), from_new }
-        }
-        Ok(None) | Err(_) => Answer::Lost,
-    };
-    let excused = fault_before || settings.fault_is_on.is_on();
-    counts.lock().expect("no holder of the lock panics").add(Origin::Sent, answer, excused);
+    });
+    answer.await.ok().flatten()
+}
+
+fn is_from_new(group: Option<&str>, new_groups: &RwLock<HashSet<String>>) -> bool {
+    group.is_some_and(|group| new_groups.read().expect("no holder of the lock panics").contains(group))
 }

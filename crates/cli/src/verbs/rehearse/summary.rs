@@ -108,21 +108,31 @@ fn right(value: impl std::fmt::Display) -> Cell {
 }
 
 fn outcomes(report: &Report, colours: bool) -> Table {
-    let heading = ["service", "outcome", "new cluster", "sent", "drawn", "harmed", "spoiled", "back in"];
+    // Only where services call each other.
+    let internal = report.services.iter().any(|service| service.requests.internal.is_some());
+    let mut heading = vec!["service", "outcome", "new cluster", "sent", "drawn", "harmed", "spoiled", "back in"];
+    if internal {
+        heading.insert(5, "internal");
+    }
     let mut table = empty_table(colours, presets::UTF8_FULL_CONDENSED, &heading);
     for service in &report.services {
         let requests = &service.requests;
-        let spoiled = right(requests.spoiled);
-        table.add_row([
+        let spoiled = right(requests.all_spoiled());
+        let mut cells = vec![
             Cell::new(&service.service),
             Cell::new(service.outcome.name()).fg(colour(service)),
             right(service.final_weight),
             right(requests.sent),
             right(requests.drawn),
             right(requests.harmed),
-            if requests.spoiled == 0 { spoiled } else { spoiled.fg(Color::Red) },
+            if requests.all_spoiled() == 0 { spoiled } else { spoiled.fg(Color::Red) },
             right(service.rollback.as_ref().map_or_else(String::new, |back| format!("{:.1} s", back.world_seconds))),
-        ]);
+        ];
+        if internal {
+            let asked = requests.internal.map_or(String::new(), |calls| (calls.sent + calls.direct).to_string());
+            cells.insert(5, right(asked));
+        }
+        table.add_row(cells);
     }
     table
 }
@@ -249,7 +259,7 @@ fn verdict(report: &Report) -> String {
     for what in &report.without_effect {
         write!(text, "\n  {what}").expect("writing to a string succeeds");
     }
-    let spoiled: u64 = report.services.iter().map(|service| service.requests.spoiled).sum();
+    let spoiled: u64 = report.services.iter().map(|service| service.requests.all_spoiled()).sum();
     if spoiled > 0 {
         write!(text, "\n  the tool spoiled {spoiled} responses").expect("writing to a string succeeds");
     }

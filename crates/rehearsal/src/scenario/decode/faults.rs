@@ -1,7 +1,7 @@
 //! Decodes what goes wrong: in clusters, by other people, at AWS.
 
 use super::number;
-use crate::scenario::{AwsEffect, AwsFault, Begin, Deed, Disturbance, Sides, TimedFault};
+use crate::scenario::{AwsEffect, AwsFault, Begin, Deed, Disturbance, ServiceScenario, Sides, TimedFault};
 use crate::traffic::cluster::ClusterFault;
 use crossfade_domain::policy::reader::{Place, Reader};
 use crossfade_domain::weight::Weight;
@@ -178,4 +178,26 @@ pub(super) fn aws_fault(reader: &mut Reader, place: &Place<'_>) -> Option<AwsFau
         },
         effect: effect?,
     })
+}
+
+/// Checks that a fault about one service names a service, and that an alarm's event has an alarm.
+pub(super) fn note_strangers(reader: &mut Reader, faults: &[AwsFault], services: &[ServiceScenario]) {
+    for (index, fault) in faults.iter().enumerate() {
+        let named = fault.service.as_ref();
+        let service = named.and_then(|named| services.iter().find(|service| service.name.as_str() == named));
+        let path = format!("awsFaults[{index}].service");
+        let about_one =
+            matches!(fault.effect, AwsEffect::StopExecution | AwsEffect::AlarmEvent | AwsEffect::AlarmEventTwice);
+        match (named, service) {
+            (Some(name), None) => reader.note(path, format!("{name:?} is not one of the scenario's services")),
+            (None, _) if about_one => reader.note(path, "missing: expected the service whose execution or alarm it is"),
+            (_, Some(service))
+                if matches!(fault.effect, AwsEffect::AlarmEvent | AwsEffect::AlarmEventTwice)
+                    && !service.policy.alarms.iter().any(|alarm| service.existing_alarms.contains(alarm)) =>
+            {
+                reader.note(path, format!("{} has no alarm that exists and guards it", service.name));
+            }
+            _ => {}
+        }
+    }
 }

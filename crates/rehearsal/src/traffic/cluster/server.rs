@@ -1,7 +1,7 @@
 //! One server of a cluster.
 
 use super::fault::FaultSwitch;
-use super::{ClusterSettings, DrawnAnswer, HEALTH_PATH, LATENCY_HEADER, SPREAD};
+use super::{CALL_HEADER, ClusterSettings, DrawnAnswer, HEALTH_PATH, LATENCY_HEADER, OnRequest, SPREAD};
 use crate::clock::WorldClock;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -24,6 +24,7 @@ pub(super) struct Answers {
     faults: Arc<FaultSwitch>,
     clock: WorldClock,
     random: Mutex<ChaCha8Rng>,
+    deeds: RwLock<Vec<OnRequest>>,
 }
 
 /// Ends a connection without a response.
@@ -40,14 +41,25 @@ impl Answers {
             faults,
             clock,
             random: Mutex::new(ChaCha8Rng::seed_from_u64(settings.seed)),
+            deeds: RwLock::default(),
         }
     }
 
-    fn answer(&self, server: usize, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Unanswered> {
+    pub(super) fn on_request(&self, deeds: Vec<OnRequest>) {
+        *self.deeds.write().expect("no holder of the lock panics") = deeds;
+    }
+
+    async fn answer(&self, server: usize, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Unanswered> {
         if request.uri().path() == HEALTH_PATH && !self.faults.refuses() {
             return Ok(self.response(StatusCode::OK, 1.0));
         }
         let drawn = self.draw(self.clock.now(), server)?;
+        if !request.headers().contains_key(CALL_HEADER) {
+            let deeds = self.deeds.read().expect("no holder of the lock panics").clone();
+            for deed in deeds {
+                deed().await;
+            }
+        }
         Ok(self.response(drawn.status, drawn.latency_ms))
     }
 
@@ -93,7 +105,7 @@ pub(super) async fn serve(listener: TcpListener, server: usize, answers: Arc<Ans
         connections.spawn(async move {
             let service = service_fn(move |request| {
                 let answers = answers.clone();
-                async move { answers.answer(server, &request) }
+                async move { answers.answer(server, &request).await }
             });
             // A client that goes away, or a refused request, ends the connection; that is not an error.
             let _ended =

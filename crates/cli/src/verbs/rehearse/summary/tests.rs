@@ -15,7 +15,7 @@ fn service(name: &str, outcome: Outcome, expected: Outcome) -> ServiceReport {
         outcome,
         final_weight: Weight::ZERO,
         steps: Vec::new(),
-        requests: Requests { sent: 1234, drawn: 98_765, served: 99_999, harmed: 5, spoiled: 0 },
+        requests: Requests { sent: 1234, drawn: 98_765, served: 99_999, harmed: 5, spoiled: 0, internal: None },
         decision: Decision { gate: None, sentence: format!("{name} is where it is") },
         noticed_seconds: None,
         held_seconds: 0.0,
@@ -33,7 +33,7 @@ fn service(name: &str, outcome: Outcome, expected: Outcome) -> ServiceReport {
 }
 
 fn report(services: Vec<ServiceReport>) -> Report {
-    let ok = services.iter().all(|service| service.unmet.is_empty() && service.requests.spoiled == 0);
+    let ok = services.iter().all(|service| service.unmet.is_empty() && service.requests.all_spoiled() == 0);
     let (return_times, without_effect) = (Vec::new(), Vec::new());
     Report {
         ok,
