@@ -11,13 +11,14 @@ use crossfade_world::World;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::world::WorldState;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 on_both_sides![
     alarms_of_every_kind_are_found_and_missing_ones_left_out,
     an_alarm_whose_actions_are_disabled_has_its_state_all_the_same,
     more_alarms_than_a_call_takes_are_found,
+    every_alarm_that_watches_a_group_is_found_with_its_groups,
     an_alarm_that_cleared_again_has_still_fired,
     only_changes_to_alarm_since_a_time_count,
     an_alarm_that_is_gone_has_not_fired,
@@ -100,6 +101,58 @@ async fn more_alarms_than_a_call_takes_are_found(side: Side) {
     let open = side.open(&world).await;
     let found = open.alarms.alarms(&all).await.unwrap();
     assert_eq!(found.len(), 205);
+}
+
+/// An alarm watches a group by its own dimension, or in the queries of an expression; others watch none.
+async fn every_alarm_that_watches_a_group_is_found_with_its_groups(side: Side) {
+    let world = world_with(&[]);
+    let dimension = |group: &str| json!([{"Name": "TargetGroup", "Value": group}]);
+    let put = |alarm: Value| {
+        world.with(|state| state.cloudwatch.call(state.now, "PutMetricAlarm", &alarm).unwrap());
+    };
+    let settings = |name: &str| {
+        json!({
+            "AlarmName": name, "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold",
+        })
+    };
+    let watching = |name: &str, more: Value| {
+        let mut alarm = settings(name);
+        alarm.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        put(alarm);
+    };
+    let plain = |dimensions: Value| {
+        json!({
+            "Namespace": "AWS/ApplicationELB", "MetricName": "HTTPCode_Target_5XX_Count", "Period": 60,
+            "Statistic": "Sum", "Dimensions": dimensions,
+        })
+    };
+    // More than a page has.
+    for number in 0..120 {
+        watching(&format!("users-{number:03}"), plain(dimension("targetgroup/users-swarm/1")));
+    }
+    watching("nobody", plain(json!([{"Name": "LoadBalancer", "Value": "app/public/2"}])));
+    let query = |id: &str, group: &str| {
+        let metric = json!({
+            "Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount", "Dimensions": dimension(group),
+        });
+        json!({"Id": id, "ReturnData": false, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}})
+    };
+    let both = json!([
+        {"Id": "sum", "Expression": "a + b", "ReturnData": true},
+        query("a", "targetgroup/orders-swarm/3"),
+        query("b", "targetgroup/carts-swarm/4"),
+    ]);
+    watching("both", json!({ "Metrics": both }));
+    let open = side.open(&world).await;
+    let found = open.alarms.alarms_on_groups().await.unwrap();
+    let groups = |name: &str| {
+        let alarm = found.iter().find(|alarm| alarm.name == name);
+        alarm.map(|alarm| alarm.groups.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert_eq!(found.len(), 121);
+    assert_eq!(groups("users-119"), Some(vec!["targetgroup/users-swarm/1"]));
+    assert_eq!(groups("both"), Some(vec!["targetgroup/carts-swarm/4", "targetgroup/orders-swarm/3"]));
+    assert_eq!(groups("nobody"), None);
 }
 
 async fn an_alarm_that_cleared_again_has_still_fired(side: Side) {
