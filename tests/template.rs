@@ -1,6 +1,7 @@
 //! What no linter sees in the template: that it and the folders tell the same story, that its event patterns match what
 //! AWS sends, and that its rights are no wider than their reasons.
 
+mod continuous_integration;
 mod dashboard;
 mod event_patterns;
 pub(crate) mod resolved;
