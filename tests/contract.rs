@@ -4,6 +4,7 @@
 
 mod alarm_tags;
 mod alarms;
+mod auto_scaling;
 mod calendars;
 mod connections;
 mod executions;

@@ -4,11 +4,12 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use crossfade_actions::ports::{
-    Alarms, ChangeCalendars, ExecutionStatus, Executions, Fleets, Ledger, Metrics, Routes, Rules, Survey, Tagging,
-    TargetGroups,
+    Alarms, AutoScaling, ChangeCalendars, ExecutionStatus, Executions, Fleets, Ledger, Metrics, Routes, Rules, Survey,
+    Tagging, TargetGroups,
 };
 use crossfade_aws::{Settings, connect_with};
 use crossfade_rehearsal::clock::{Work, WorldClock};
+use crossfade_rehearsal::endpoints::auto_scaling::AutoScalingApi;
 use crossfade_rehearsal::endpoints::aws_service::AwsService;
 use crossfade_rehearsal::endpoints::change_calendars::ChangeCalendarsApi;
 use crossfade_rehearsal::endpoints::cloudwatch::CloudWatchApi;
@@ -72,6 +73,7 @@ pub(crate) struct Open {
     pub(crate) survey: Arc<dyn Survey>,
     pub(crate) target_groups: Arc<dyn TargetGroups>,
     pub(crate) tagging: Arc<dyn Tagging>,
+    pub(crate) auto_scaling: Arc<dyn AutoScaling>,
     pub(crate) alarms: Arc<dyn Alarms>,
     pub(crate) metrics: Arc<dyn Metrics>,
     pub(crate) calendars: Arc<dyn ChangeCalendars>,
@@ -98,6 +100,7 @@ impl Side {
                     survey: connections.survey,
                     target_groups: connections.target_groups,
                     tagging: connections.tagging,
+                    auto_scaling: connections.auto_scaling,
                     alarms: connections.alarms,
                     metrics: connections.metrics,
                     calendars: connections.calendars,
@@ -110,6 +113,7 @@ impl Side {
                 survey: world.clone(),
                 target_groups: world.clone(),
                 tagging: world.clone(),
+                auto_scaling: world.clone(),
                 alarms: world.clone(),
                 metrics: world.clone(),
                 calendars: world.clone(),
@@ -259,7 +263,10 @@ impl Served {
             world.with(|state| (state.elbv2.clone(), state.cloudwatch.clone(), state.calendars.clone()));
         let calendars = ChangeCalendarsApi::new(Arc::new(Mutex::new(calendars)), clock.clone());
         services.push(("ssm", Arc::new(calendars)));
-        let elbv2 = Elbv2Api::new(Arc::new(Mutex::new(elbv2)), clock.clone());
+        let elbv2 = Arc::new(Mutex::new(elbv2));
+        let scaling = Arc::new(Mutex::new(world.with(|state| state.auto_scaling.clone())));
+        services.push(("autoscaling", Arc::new(AutoScalingApi::new(scaling, elbv2.clone(), clock.clone()))));
+        let elbv2 = Elbv2Api::new(elbv2, clock.clone());
         let cloudwatch = CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock);
         services.push(("elasticloadbalancing", Arc::new(elbv2)));
         services.push(("monitoring", Arc::new(cloudwatch)));

@@ -1,19 +1,14 @@
 //! AWS's answers through the SDK's own deserializers: recorded from the local world's endpoints, then changed.
 
+mod wire;
+
+use self::wire::{NoSleep, Wire, WireClient};
 use super::Case;
 use super::mutation::{any_bytes, bytes};
 use crate::contract::samples::{route, service, start};
 use crate::contract::sides::{Served, settings};
-use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use crossfade_aws::{Connections, Machines, connect_with, machines_with};
 use crossfade_domain::comparison::{ComparedPair, GroupPair, SlowAbove, queries};
 use crossfade_domain::load_balancer::route::RouteId;
@@ -27,16 +22,15 @@ use crossfade_rehearsal::wiring::Wiring;
 use crossfade_world::World;
 use crossfade_world::cloudwatch::{Lateness, Outcome, RequestRecord};
 use crossfade_world::states::{Status, TaskError};
+use crossfade_world::tree::Tree;
 use crossfade_world::world::ServiceOnBalancer;
 use jiff::{SignedDuration, Timestamp};
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 /// An answer of AWS.
 #[derive(Debug, Clone)]
@@ -47,7 +41,7 @@ struct Answer {
 }
 
 /// The calls of ports whose answers are changed.
-const CALLS: [&str; 30] = [
+const CALLS: [&str; 33] = [
     "load_balancers",
     "listeners",
     "routes",
@@ -68,6 +62,9 @@ const CALLS: [&str; 30] = [
     "firings",
     "metric_data",
     "calendar",
+    "scaling_group",
+    "is_refreshing",
+    "sources",
     "status",
     "describe",
     "last_answer",
@@ -107,6 +104,12 @@ async fn record(wire: &Arc<Wire>) -> (Vec<(&'static str, Vec<Answer>)>, Asked, C
     world.fire_alarm("users-5xx");
     let closed = [(world.now(), world.now() + SignedDuration::from_hours(1))];
     world.with(|state| state.calendars.put_calendar("change-freeze", &closed));
+    world.with(|state| {
+        state.auto_scaling.put_group("nodes", &["i-1"], "ELB");
+        let sources = json!([{"Identifier": users.old_group, "Type": "elbv2"}]);
+        let input = Tree::from_json(&json!({"AutoScalingGroupName": "nodes", "TrafficSources": sources}));
+        state.auto_scaling.call(state.now, "AttachTrafficSources", &input, &mut state.elbv2).unwrap();
+    });
     let (orchestrator, execution) = executed(&world).await;
     let states: Arc<dyn AwsService> = Arc::new(StepFunctionsApi::new(orchestrator.executions()));
     let served = Served::of_with(&world, vec![("states", states)]).await;
@@ -244,6 +247,7 @@ impl Asked {
             survey,
             target_groups,
             tagging,
+            auto_scaling,
             alarms,
             metrics,
             calendars,
@@ -284,6 +288,9 @@ impl Asked {
                 said(metrics.data(&asked, until - SignedDuration::from_mins(5), until).await)
             }
             "calendar" => said(calendars.calendar("change-freeze").await),
+            "scaling_group" => said(auto_scaling.scaling_group("nodes").await),
+            "is_refreshing" => said(auto_scaling.is_refreshing("nodes").await),
+            "sources" => said(auto_scaling.sources("nodes").await),
             "status" => said(executions.status(&self.execution).await),
             "describe" => said(self.machines.describe(&self.execution).await),
             "last_answer" => said(self.machines.last_answer(&self.execution).await),
@@ -309,85 +316,4 @@ fn said<T: Debug, E: std::error::Error>(answer: Result<T, E>) -> Result<(), Stri
         }
         text
     })
-}
-
-/// What stands between the SDK and the endpoints: it records, and later plays changed answers instead.
-#[derive(Debug, Default)]
-struct Wire {
-    inner: Mutex<Option<SharedHttpClient>>,
-    answers: Mutex<VecDeque<Answer>>,
-}
-
-impl Wire {
-    fn record(&self, inner: SharedHttpClient) {
-        *self.inner.lock().unwrap() = Some(inner);
-    }
-
-    fn recorded(&self) -> Vec<Answer> {
-        std::mem::take(&mut *self.answers.lock().unwrap()).into()
-    }
-
-    /// Plays these answers, one for each call; after the last one there is none.
-    fn replay(&self, answers: Vec<Answer>) {
-        *self.inner.lock().unwrap() = None;
-        *self.answers.lock().unwrap() = answers.into();
-    }
-}
-
-#[derive(Debug)]
-struct WireClient(Arc<Wire>);
-
-#[derive(Debug)]
-struct WireConnector(Arc<Wire>, Option<SharedHttpConnector>);
-
-impl HttpClient for WireClient {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        let inner = self.0.inner.lock().unwrap().clone();
-        let inner = inner.map(|inner| inner.http_connector(settings, components));
-        SharedHttpConnector::new(WireConnector(self.0.clone(), inner))
-    }
-}
-
-impl HttpConnector for WireConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (wire, inner) = (self.0.clone(), self.1.clone());
-        HttpConnectorFuture::new(async move {
-            let Some(inner) = inner else {
-                let next = wire.answers.lock().unwrap().pop_front();
-                return next
-                    .map_or_else(|| Err(ConnectorError::io("no more answers".into())), |answer| Ok(answer.played()));
-            };
-            let mut answer = inner.call(request).await?;
-            let body = ByteStream::new(answer.take_body()).collect().await;
-            let body = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
-            let headers = answer.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            let kept = Answer { status: answer.status().as_u16(), headers, body: body.to_vec() };
-            wire.answers.lock().unwrap().push_back(kept.clone());
-            Ok(kept.played())
-        })
-    }
-}
-
-impl Answer {
-    fn played(self) -> HttpResponse {
-        let status = StatusCode::try_from(self.status).expect("it was a status");
-        let mut response = HttpResponse::new(status, SdkBody::from(self.body));
-        for (name, value) in self.headers.into_iter().filter(|(name, _)| name != "content-length") {
-            response.headers_mut().insert(name, value);
-        }
-        response
-    }
-}
-
-/// Pauses between attempts, which are drawn, take no time. Time-outs, of whole milliseconds, are never reached.
-#[derive(Debug)]
-struct NoSleep;
-
-impl AsyncSleep for NoSleep {
-    fn sleep(&self, duration: Duration) -> Sleep {
-        if duration.subsec_nanos().is_multiple_of(1_000_000) && duration >= Duration::from_secs(1) {
-            return Sleep::new(std::future::pending());
-        }
-        Sleep::new(std::future::ready(()))
-    }
 }

@@ -19,12 +19,14 @@ use crossfade_domain::plan::GuardKind;
 use crossfade_domain::plan::{Plan, Revision};
 use crossfade_rehearsal::clock::WorldClock;
 use crossfade_rehearsal::endpoints::access::{AccessLog, IamAccess};
+use crossfade_rehearsal::endpoints::auto_scaling::AutoScalingApi;
 use crossfade_rehearsal::endpoints::aws_service::AwsService;
 use crossfade_rehearsal::endpoints::change_calendars::ChangeCalendarsApi;
 use crossfade_rehearsal::endpoints::cloudwatch::CloudWatchApi;
 use crossfade_rehearsal::endpoints::elbv2::Elbv2Api;
 use crossfade_rehearsal::endpoints::front_door::NoFaults;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
+use crossfade_world::auto_scaling::AutoScaling;
 use crossfade_world::calendars::ChangeCalendars;
 use crossfade_world::world::{ServiceOnBalancer, World};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,10 +75,14 @@ async fn ask() -> Verbs {
     let calendars = ChangeCalendarsApi::new(Arc::new(Mutex::new(calendars)), clock.clone());
     let elbv2 = Arc::new(Mutex::new(elbv2));
     let log = Arc::new(AccessLog::around(Arc::new(NoFaults), elbv2.clone()));
+    let mut scaling = AutoScaling::default();
+    scaling.put_group("nodes", &["i-0aaaaaaaaaaaaaaa1"], "EC2");
+    let scaling = AutoScalingApi::new(Arc::new(Mutex::new(scaling)), elbv2.clone(), clock.clone());
     let services: Vec<(&'static str, Arc<dyn AwsService>)> = vec![
         ("elasticloadbalancing", Arc::new(Elbv2Api::new(elbv2, clock.clone()))),
         ("monitoring", Arc::new(CloudWatchApi::new(Arc::new(Mutex::new(cloudwatch)), clock))),
         ("ssm", Arc::new(calendars)),
+        ("autoscaling", Arc::new(scaling)),
     ];
     let served = Served::start_observed(services, log.clone(), Arc::default()).await;
     // Creates the table.
@@ -87,6 +93,7 @@ async fn ask() -> Verbs {
     let own = groups(&mut recorder, &connections).await;
     routes(&mut recorder, &connections, &users).await;
     super::connections::connections(&mut recorder, &connections, &users).await;
+    scaling_groups(&mut recorder, &connections, &users).await;
     watching(&mut recorder, &connections, &users, &own).await;
     ledger(&mut recorder, &connections.ledger).await;
     fleets(&mut recorder, &connections.fleets).await;
@@ -177,6 +184,22 @@ async fn routes(recorder: &mut Recorder, ports: &Connections, users: &ServiceOnB
     recorder.was("write_route of a rule");
     ports.routes.write_route(&default, &read[0].actions).await.unwrap();
     recorder.was("write_route of a default action");
+}
+
+async fn scaling_groups(recorder: &mut Recorder, ports: &Connections, users: &ServiceOnBalancer) {
+    let group = [TargetGroupArn::parse(users.old_group.as_str()).unwrap()];
+    ports.auto_scaling.all_scaling_groups().await.unwrap();
+    recorder.was("all_scaling_groups");
+    ports.auto_scaling.scaling_group("nodes").await.unwrap();
+    recorder.was("scaling_group");
+    ports.auto_scaling.is_refreshing("nodes").await.unwrap();
+    recorder.was("is_refreshing");
+    ports.auto_scaling.attach("nodes", &group).await.unwrap();
+    recorder.was("attach");
+    ports.auto_scaling.sources("nodes").await.unwrap();
+    recorder.was("sources");
+    ports.auto_scaling.detach("nodes", &group).await.unwrap();
+    recorder.was("detach");
 }
 
 async fn watching(recorder: &mut Recorder, ports: &Connections, users: &ServiceOnBalancer, new: &TargetGroupArn) {

@@ -234,6 +234,7 @@ impl Account {
             survey: self.world.clone(),
             target_groups: self.world.clone(),
             tagging: self.world.clone(),
+            auto_scaling: self.world.clone(),
             alarms: self.world.clone(),
             metrics: self.world.clone(),
             calendars: self.world.clone(),
@@ -261,6 +262,8 @@ fn latency_of(verb: &str) -> Duration {
         | "delete_group"
         | "register"
         | "add_tags"
+        | "attach"
+        | "detach"
         | "remove_tags"
         | "remove_migrated_tag"
         | "tag_as_migrated" => latency::MODIFY,

@@ -1,5 +1,6 @@
 //! The ports of one invocation: every call takes time, is counted, may go wrong, and is watched.
 
+mod auto_scaling;
 mod balancers;
 pub(crate) mod calls;
 pub(crate) mod port_fault;
@@ -68,6 +69,7 @@ pub(crate) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
         survey: ports.clone(),
         target_groups: ports.clone(),
         tagging: ports.clone(),
+        auto_scaling: ports.clone(),
         alarms: ports.clone(),
         metrics: ports.clone(),
         calendars: ports.clone(),

@@ -3,6 +3,7 @@
 //! `crates/aws` answers through the SDK, `crates/world` directly; one contract suite runs against both.
 
 mod alarms;
+mod auto_scaling;
 mod change_calendars;
 mod clock;
 mod executions;
@@ -17,6 +18,7 @@ mod tagging;
 mod target_groups;
 
 pub use alarms::{Alarms, GroupAlarm};
+pub use auto_scaling::AutoScaling;
 pub use change_calendars::ChangeCalendars;
 pub use clock::Clock;
 pub use executions::{ExecutionStatus, Executions, MigrationOrder, RollBackOrder, Started};
@@ -46,6 +48,8 @@ pub struct Ports {
     pub target_groups: Arc<dyn TargetGroups>,
     /// Tags of what `ELBv2` holds.
     pub tagging: Arc<dyn Tagging>,
+    /// Auto Scaling groups.
+    pub auto_scaling: Arc<dyn AutoScaling>,
     /// CloudWatch alarms.
     pub alarms: Arc<dyn Alarms>,
     /// Metrics of load balancers.

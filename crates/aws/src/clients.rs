@@ -53,6 +53,14 @@ pub(crate) fn elb_writer(config: &SdkConfig) -> aws_sdk_elasticloadbalancingv2::
     aws_sdk_elasticloadbalancingv2::Client::from_conf(config)
 }
 
+pub(crate) fn auto_scaling(config: &SdkConfig) -> aws_sdk_autoscaling::Client {
+    let config = aws_sdk_autoscaling::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(patience(5, 40))
+        .build();
+    aws_sdk_autoscaling::Client::from_conf(config)
+}
+
 pub(crate) fn cloudwatch(config: &SdkConfig) -> aws_sdk_cloudwatch::Client {
     let config = aws_sdk_cloudwatch::config::Builder::from(config)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))

@@ -1,9 +1,10 @@
-//! The ports on `ELBv2`, CloudWatch, Systems Manager, `DynamoDB` and Step Functions.
+//! The ports on `ELBv2`, Auto Scaling, CloudWatch, Systems Manager, `DynamoDB` and Step Functions.
 //!
 //! **Invariant:** this is the only crate that names an `aws_sdk_*`, and its only SDK type in a signature is the
 //! `SdkConfig` that a caller may pass.
 
 mod alarms;
+mod auto_scaling;
 mod calendars;
 mod classify;
 mod clients;
@@ -26,8 +27,8 @@ pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, sign_in};
 use aws_config::SdkConfig;
 use clients::later;
 use crossfade_actions::ports::{
-    Alarms, ChangeCalendars, Clock, Executions, Fleets, Ledger, Metrics, Ports, Routes, Rules, Survey, Tagging,
-    TargetGroups,
+    Alarms, AutoScaling, ChangeCalendars, Clock, Executions, Fleets, Ledger, Metrics, Ports, Routes, Rules, Survey,
+    Tagging, TargetGroups,
 };
 use std::sync::Arc;
 
@@ -57,6 +58,8 @@ pub struct Connections {
     pub target_groups: Arc<dyn TargetGroups>,
     /// Tags of what `ELBv2` holds.
     pub tagging: Arc<dyn Tagging>,
+    /// Auto Scaling groups.
+    pub auto_scaling: Arc<dyn AutoScaling>,
     /// CloudWatch alarms.
     pub alarms: Arc<dyn Alarms>,
     /// The metrics of load balancers.
@@ -80,6 +83,7 @@ impl Connections {
             survey,
             target_groups,
             tagging,
+            auto_scaling,
             alarms,
             metrics,
             calendars,
@@ -93,6 +97,7 @@ impl Connections {
             survey,
             target_groups,
             tagging,
+            auto_scaling,
             alarms,
             metrics,
             calendars,
@@ -131,6 +136,7 @@ pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
         survey: elb.clone(),
         target_groups: elb.clone(),
         tagging: elb,
+        auto_scaling: Arc::new(auto_scaling::ScalingGroups::new(later(config, clients::auto_scaling))),
         alarms: Arc::new(alarms::CloudWatch::new(cloudwatch(), settings.stack.clone())),
         metrics: Arc::new(metrics::MetricData::new(cloudwatch())),
         calendars: Arc::new(calendars::SsmCalendars::new(later(config, clients::ssm))),

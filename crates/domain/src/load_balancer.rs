@@ -12,4 +12,5 @@ pub mod room;
 pub mod route;
 pub mod rule;
 pub mod same_actions;
+pub mod scaling_group;
 pub mod wildcard;

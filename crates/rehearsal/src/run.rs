@@ -16,6 +16,7 @@ use scheduled_faults::ScheduledFaults;
 
 use crate::clock::{ClockServer, Work, WorldClock};
 use crate::endpoints::access::AccessLog;
+use crate::endpoints::auto_scaling::AutoScalingApi;
 use crate::endpoints::aws_service::AwsService;
 use crate::endpoints::change_calendars::ChangeCalendarsApi;
 use crate::endpoints::cloudwatch::CloudWatchApi;
@@ -145,6 +146,10 @@ impl Rehearsal {
                     Arc::new(Elbv2Api::new(stage.elbv2.clone(), clock.clone())) as Arc<dyn AwsService>,
                 ),
                 ("monitoring", Arc::new(CloudWatchApi::new(stage.cloudwatch.clone(), clock.clone()))),
+                (
+                    "autoscaling",
+                    Arc::new(AutoScalingApi::new(stage.auto_scaling.clone(), stage.elbv2.clone(), clock.clone())),
+                ),
                 ("dynamodb", table),
                 ("sts", Arc::new(StsApi)),
                 ("kubernetes", Arc::new(KubernetesApi(Arc::new(controller)))),

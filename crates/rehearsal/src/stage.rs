@@ -11,6 +11,7 @@ use crate::clock::WorldClock;
 use crate::scenario::{NEW_PORT, RouteScenario, Scenario, ServiceScenario, new_target_id, old_group_name};
 use crate::traffic::cluster::{Cluster, ClusterSettings};
 use crate::traffic::data_plane::Directory;
+use crossfade_world::auto_scaling::AutoScaling;
 use crossfade_world::aws_error::AwsError;
 use crossfade_world::calendars::ChangeCalendars;
 use crossfade_world::cloudwatch::CloudWatch;
@@ -52,6 +53,8 @@ pub struct Stage {
     pub elbv2: Arc<Mutex<Elbv2>>,
     /// Metrics and alarms.
     pub cloudwatch: Arc<Mutex<CloudWatch>>,
+    /// The Auto Scaling groups.
+    pub auto_scaling: Arc<Mutex<AutoScaling>>,
     /// The change calendars.
     pub calendars: Arc<Mutex<ChangeCalendars>>,
     /// The local server of each target.
@@ -96,6 +99,7 @@ impl Stage {
         let mut stage = Self {
             elbv2: Arc::new(Mutex::new(Elbv2::new(scenario.seed))),
             cloudwatch: Arc::default(),
+            auto_scaling: Arc::default(),
             calendars: Arc::default(),
             directory: Directory::default(),
             listeners: BTreeMap::new(),

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | describe | 80 ms | reads of `ELBv2` |
 //! | modify | 150 ms | writes of `ELBv2` |
-//! | metrics | 100 ms | everything of CloudWatch and of Systems Manager |
+//! | metrics | 100 ms | everything of CloudWatch, Systems Manager and Auto Scaling |
 //! | table read | 10 ms | `GetItem`, `Query`, `Scan`, `BatchGetItem` |
 //! | table write | 25 ms | every other call of `DynamoDB`, transactions included |
 //! | start | 70 ms | everything of Step Functions |
@@ -21,7 +21,7 @@ use std::time::Duration;
 pub const DESCRIBE: Duration = Duration::from_millis(80);
 /// A write of `ELBv2`.
 pub const MODIFY: Duration = Duration::from_millis(150);
-/// A call of CloudWatch or of Systems Manager.
+/// A call of CloudWatch, Systems Manager or Auto Scaling.
 pub const METRICS: Duration = Duration::from_millis(100);
 /// A read of the table.
 pub const TABLE_READ: Duration = Duration::from_millis(10);

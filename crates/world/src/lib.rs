@@ -1,7 +1,9 @@
-//! AWS's rules once: ELBv2, CloudWatch, change calendars, the table, the States Language engine and events.
+//! AWS's rules once: ELBv2, Auto Scaling, CloudWatch, change calendars, the table, the States Language engine and
+//! events.
 //!
 //! Pure and synchronous.
 
+pub mod auto_scaling;
 pub mod aws_error;
 pub mod calendars;
 pub mod cloudwatch;

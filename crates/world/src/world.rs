@@ -3,6 +3,7 @@
 //! It answers the actions' ports directly, without HTTP; `crates/rehearsal` serves the same rules over HTTP.
 
 mod alarms;
+mod auto_scaling;
 mod calendars;
 mod clock;
 mod convert;
@@ -14,6 +15,7 @@ mod rules;
 
 pub use fixtures::ServiceOnBalancer;
 
+use crate::auto_scaling::AutoScaling;
 use crate::aws_error::AwsError;
 use crate::calendars::ChangeCalendars;
 use crate::cloudwatch::CloudWatch;
@@ -37,6 +39,8 @@ pub struct WorldState {
     pub now: Timestamp,
     /// Load balancers.
     pub elbv2: Elbv2,
+    /// Auto Scaling groups.
+    pub auto_scaling: AutoScaling,
     /// Metrics and alarms.
     pub cloudwatch: CloudWatch,
     /// Change calendars.
@@ -54,6 +58,7 @@ impl World {
             state: Mutex::new(WorldState {
                 now,
                 elbv2: Elbv2::new(seed),
+                auto_scaling: AutoScaling::default(),
                 cloudwatch: CloudWatch::default(),
                 calendars: ChangeCalendars::default(),
                 events: Vec::new(),
@@ -91,6 +96,7 @@ impl World {
             if next_probe <= now {
                 state.probe();
             }
+            state.scale();
             let events = state.cloudwatch.evaluate(now);
             state.events.extend(events);
             if now >= until {
@@ -127,6 +133,11 @@ impl World {
 }
 
 impl WorldState {
+    /// Lets Auto Scaling do what is due.
+    fn scale(&mut self) {
+        self.auto_scaling.settle(self.now, &mut self.elbv2);
+    }
+
     /// Makes the health checks that are due now.
     fn probe(&mut self) {
         for probe in self.elbv2.probes_due(self.now) {

@@ -4,8 +4,8 @@
 //! transaction authorise it, and creating with tags needs permission to tag. The service authorization reference lists
 //! which actions have a resource; all others are on `*`.
 
-use crate::endpoints::elbv2::form_pairs;
 use crate::endpoints::front_door::{Call, CallFault, CallObserver, NoFaults};
+use crate::endpoints::query_protocol::form_pairs;
 use crate::wiring::{ACCOUNT, REGION};
 use bytes::Bytes;
 use crossfade_world::elbv2::Elbv2;
@@ -49,6 +49,7 @@ impl IamAccess {
             "states" => vec![of_states(call, request.body())],
             "monitoring" => of_cloudwatch(call, request.body()),
             "ssm" => of_calendars(call, request.body()),
+            "autoscaling" => vec![of_scaling_groups(call, request.body())],
             // Everyone may ask for their own identity.
             "sts" => Vec::new(),
             other => vec![Self::new(format!("{other}:{}", call.operation), "*")],
@@ -192,6 +193,19 @@ fn of_cloudwatch(call: &Call, body: &[u8]) -> Vec<IamAccess> {
         (None, Some(names)) => names.iter().map(|name| IamAccess::new(action.clone(), arn(name))).collect(),
         (None, None) => vec![IamAccess::new(action, "*")],
     }
+}
+
+/// A change is of one group, whose ARN also has an id that no caller knows. No read can be limited to a group.
+fn of_scaling_groups(call: &Call, body: &[u8]) -> IamAccess {
+    let action = format!("autoscaling:{}", call.operation);
+    if call.operation.starts_with("Describe") {
+        return IamAccess::new(action, "*");
+    }
+    let body = String::from_utf8_lossy(body);
+    let pairs: BTreeMap<String, String> = form_pairs(&body).collect();
+    let name = pairs.get("AutoScalingGroupName").map_or("", String::as_str);
+    let arn = format!("arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:0:autoScalingGroupName/{name}");
+    IamAccess::new(action, arn)
 }
 
 /// A calendar is a document, by its name or its ARN.

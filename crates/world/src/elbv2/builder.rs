@@ -116,6 +116,16 @@ impl Elbv2 {
             .collect()
     }
 
+    /// The port of a target group.
+    pub fn port_of_group(&self, group: &str) -> Option<u16> {
+        self.groups.get(group).map(super::state::TargetGroup::port)
+    }
+
+    /// The target type of a group, such as `instance`.
+    pub fn target_type_of_group(&self, group: &str) -> Option<&str> {
+        self.groups.get(group)?.details.text_at("TargetType")
+    }
+
     /// The ARN of the group of that name.
     pub fn group_named(&self, name: &str) -> Option<&str> {
         self.groups.iter().find(|(_, group)| group.name == name).map(|(arn, _)| arn.as_str())

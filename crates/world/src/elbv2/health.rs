@@ -103,6 +103,16 @@ impl Elbv2 {
         }
     }
 
+    /// The targets of a group that is in a rule whose health is known: their ids, and whether they are healthy.
+    pub fn judged_targets(&self, group: &str) -> Vec<(String, bool)> {
+        let known = |target: &&Registered| target.gone_at.is_none() && target.health != Health::Initial;
+        let groups = self.groups.get(group).into_iter().filter(|group| group.is_probed());
+        groups
+            .flat_map(|group| group.targets.iter().filter(known))
+            .map(|target| (target.id.clone(), target.health == Health::Healthy))
+            .collect()
+    }
+
     /// Healthy and unhealthy targets of a group that is in a rule, as `HealthyHostCount` and `UnHealthyHostCount` count
     /// them. Targets that drain or are still being looked at are in neither.
     pub fn host_counts(&self) -> Vec<HostCounts> {
