@@ -27,7 +27,13 @@ use std::sync::LazyLock;
 
 /// What functions call where no scenario of the simulation does: the function, the verbs, and where it is called. A
 /// rehearsal with the built binaries holds those of its own policy to the roles again.
-const ELSEWHERE: [(&str, &[&str], &str); 17] = [
+const ELSEWHERE: [(&str, &[&str], &str); 23] = [
+    ("plan-migration", &["scaling_group", "is_refreshing"], "tests/stories/scaling_groups.rs"),
+    ("check-fleet", &["scaling_group", "is_refreshing"], "its looks plan services as plan-migration does"),
+    ("register-targets", &["scaling_group", "is_refreshing", "sources", "attach"], "tests/stories/scaling_groups.rs"),
+    ("check-targets", &["sources"], "tests/stories/scaling_groups.rs"),
+    ("roll-back", &["scaling_group", "detach"], "tests/stories/scaling_groups.rs"),
+    ("react-to-alarm", &["scaling_group", "detach"], "tests/stories/scaling_groups.rs: a group that goes"),
     ("check-fleet", &["alarm_tags", "firings"], "tests/stories/guarding.rs, tests/fleets/stopping.rs"),
     ("check-fleet", &["calendar"], "tests/fleets/windows.rs: the windows of a fleet name a calendar"),
     ("check-fleet", &["status of a migration"], "tests/fleets/every_call.rs: a start whose answer is lost"),

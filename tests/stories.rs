@@ -21,6 +21,7 @@ mod pace;
 mod planning;
 mod resuming;
 mod rolling_back;
+mod scaling_groups;
 mod sdk_retries;
 mod shifting;
 mod slow_answers;

@@ -14,7 +14,10 @@ pub(super) fn machine(name: &str) -> String {
 
 /// Actions that AWS cannot limit to a resource; only these may stand beside a `*`. `DescribeAlarms` could be limited to
 /// metric alarms, but then composite ones are not listed.
-const UNSCOPEABLE: [&str; 24] = [
+const UNSCOPEABLE: [&str; 27] = [
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeInstanceRefreshes",
+    "autoscaling:DescribeTrafficSources",
     "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",

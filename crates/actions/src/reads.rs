@@ -8,3 +8,4 @@ pub(crate) mod health;
 pub(crate) mod hour_before;
 pub(crate) mod inventory;
 pub(crate) mod journal;
+pub(crate) mod scaling_group;

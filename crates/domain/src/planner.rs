@@ -72,6 +72,7 @@ pub fn plan(
     }
     alarms::check(policy, inventory, &mut findings);
     address_family::of_targets(policy, &mut findings);
+    new_group::scaling_group::check(policy, inventory, &mut findings);
     gates::check(policy, &mut findings);
     old_groups::check(policy, inventory, &old_groups, &mut findings);
     owners::check(policy, inventory, &old_groups, &migration, &mut findings);
@@ -112,7 +113,7 @@ fn planned_group(
     findings: &mut Findings,
 ) -> Option<PlannedGroup> {
     let load_balancer = balancer_of(inventory, old)?.arn.clone();
-    new_group::warn(policy, old, findings);
+    new_group::warn(policy, inventory, old, findings);
     guard_warnings::failed_calls(policy, old, findings);
     let times = inventory.response_times.get(&old.group.arn);
     let wants_guards = policy.guard_alarms == GuardAlarms::Auto;

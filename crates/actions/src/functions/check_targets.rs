@@ -1,6 +1,6 @@
 //! `check-targets`: whether the new groups have enough healthy targets.
 
-use crate::error::ActionError;
+use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
 use crate::ports::Ports;
@@ -11,10 +11,12 @@ use crossfade_domain::gates::health::{HEALTHY_READS, is_in_no_route, new_group_v
 use crossfade_domain::gates::readiness::is_much_smaller;
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::load_balancer::scaling_group::SourceState;
 use futures::FutureExt as _;
 use serde_json::Value;
 
-/// Reads the health of every new group. Returns `ready` at step 1 once each had the policy's `minHealthy` in a few
+/// Reads the health of every new group, and whether an Auto Scaling group has registered all its instances there, where
+/// one does. Returns `ready` at step 1 once each had the policy's `minHealthy` in a few
 /// checks in a row, `wait` until then, and `rollBack` after the policy's `targetsTimeout`. If someone else took a new
 /// group out of every route, it does what the policy asks for at drift.
 ///
@@ -88,6 +90,17 @@ async fn look(ports: &Ports, migration: &Migration) -> Result<Look, ActionError>
             reason = format!("{reason}, fewer than half of the {} of {}", group.old_healthy, group.old.name());
         }
         seen.push(reason);
+    }
+    if let Some(name) = plan.policy.new_targets.scaling_group() {
+        let sources = ports.auto_scaling.sources(name).await;
+        let sources = sources.doing(|| format!("reading the target groups of Auto Scaling group {name}"))?;
+        for group in &plan.groups {
+            let new = new_group(head, group)?;
+            let state = sources.iter().find(|source| source.group == *new).map(|source| source.state);
+            all &= state.is_some_and(SourceState::is_registered);
+            let state = state.map_or_else(|| "not attached".to_owned(), |state| state.to_string());
+            seen.push(format!("{} is {state} at Auto Scaling group {name}", new.name()));
+        }
     }
     Ok(Look { healthy: all, in_no_route, seen: seen.join("; ") })
 }

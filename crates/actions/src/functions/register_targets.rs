@@ -1,5 +1,8 @@
 //! `register-targets`: the new groups get the targets of this attempt, and no others.
 
+mod scaling_group;
+
+use self::scaling_group::attach;
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::ownership::owned;
@@ -8,7 +11,7 @@ use crate::reads::health::{health, new_group};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::Target;
-use crossfade_domain::load_balancer::membership::named;
+use crossfade_domain::load_balancer::membership::{Membership, named};
 use crossfade_domain::load_balancer::our_tags::is_ours;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::policy::service_policy::NewTargets;
@@ -19,29 +22,35 @@ use std::sync::Arc;
 
 /// Registers the policy's instances or addresses in every new group, and deregisters every other target of it: one that
 /// an earlier attempt left may be another service's by now (invariant 20). Where a controller registers the targets, it
-/// does nothing, and the reason says so. Returns `proceed`.
+/// does nothing, and the reason says so. Where an Auto Scaling group registers them, it attaches the new groups to it.
+/// Returns `proceed`.
 ///
 /// May run again at any time: a registered target is left alone.
 ///
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer, and `Transient`
-/// when a target is still registered after it was deregistered; `Internal` where AWS refuses a target, or a group with
-/// other targets is not ours.
+/// when a target is still registered after it was deregistered, or an instance refresh is running; `Internal` where AWS
+/// refuses a target, a group with other targets is not ours, or an attachment would put nodes at risk.
 pub async fn register_targets(ports: &Ports, input: &Value) -> Result<Cursor, ActionError> {
     owned(ports, input, |ports, migration, step| register(ports, migration, step.step).boxed()).await
 }
 
 async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cursor, ActionError> {
     let plan = Arc::clone(&migration.plan);
+    if let NewTargets::AutoScalingGroup(group) = &plan.policy.new_targets {
+        let (instances, reason) = attach(ports, migration, group).await?;
+        return registered(ports, migration, step, instances, reason).await;
+    }
     let (targets, mut reason): (&[Target], String) = match &plan.policy.new_targets {
         NewTargets::Binding(binding) => {
             (&[], format!("left to the controller of {}/{} port {}", binding.namespace, binding.service, binding.port))
         }
         NewTargets::Instances(targets) => (targets, format!("registered {} instances", targets.len())),
         NewTargets::Ips(targets) => (targets, format!("registered {} addresses", targets.len())),
+        NewTargets::AutoScalingGroup(group) => (&[], format!("left to Auto Scaling group {}", group.name)),
     };
     if !targets.is_empty() {
-        let removed = remove_unlisted(ports, migration).await?;
+        let removed = remove_unlisted(ports, migration, targets).await?;
         if !removed.is_empty() {
             reason = format!("{reason}; removed {}, which newTargets does not list", named(&removed));
         }
@@ -52,7 +61,7 @@ async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result
                  start again"
             }
             NewTargets::Ips(_) => "; newTargets.outsideVpc is true, which is meant for addresses outside the VPC alone",
-            NewTargets::Instances(_) | NewTargets::Binding(_) => "",
+            NewTargets::Instances(_) | NewTargets::Binding(_) | NewTargets::AutoScalingGroup(_) => "",
         };
         for new in migration.head.new_groups.values() {
             let registered = ports.target_groups.register(new, targets, zone).await;
@@ -60,7 +69,18 @@ async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result
             registered.doing(|| format!("registering {} targets in {}{advice}", targets.len(), new.name()))?;
         }
     }
-    let count = u32::try_from(targets.len()).expect("a policy has fewer than 2^32 targets");
+    registered(ports, migration, step, targets.len(), reason).await
+}
+
+/// Records how many targets there are, and answers.
+async fn registered(
+    ports: &Ports,
+    migration: &mut Migration,
+    step: u32,
+    targets: usize,
+    reason: String,
+) -> Result<Cursor, ActionError> {
+    let count = u32::try_from(targets).expect("a group has fewer than 2^32 targets");
     // The first record starts the clock of the targets' timeout.
     let registered = migration
         .record(ports, |now| now.waiting_since.is_none().then_some(EventKind::TargetsRegistered { registered: count }));
@@ -68,9 +88,13 @@ async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result
     Ok(migration.answer(step, NextStep::Proceed, reason))
 }
 
-/// Deregisters what the policy does not list, and reads back that it is gone or draining. Returns what it was.
-async fn remove_unlisted(ports: &Ports, migration: &mut Migration) -> Result<Vec<Target>, ActionError> {
-    let unlisted = unlisted(ports, migration).await?;
+/// Deregisters what is not listed, and reads back that it is gone or draining. Returns what it was.
+async fn remove_unlisted(
+    ports: &Ports,
+    migration: &mut Migration,
+    listed: &[Target],
+) -> Result<Vec<Target>, ActionError> {
+    let unlisted = unlisted(ports, migration, listed).await?;
     if unlisted.is_empty() {
         return Ok(Vec::new());
     }
@@ -84,7 +108,7 @@ async fn remove_unlisted(ports: &Ports, migration: &mut Migration) -> Result<Vec
         let doing = || format!("deregistering {} from {}", named(targets), group.name());
         ports.target_groups.deregister(group, targets).await.doing(doing)?;
     }
-    if let Some((group, left)) = self::unlisted(ports, migration).await?.first_key_value() {
+    if let Some((group, left)) = self::unlisted(ports, migration, listed).await?.first_key_value() {
         return Err(ActionError::NotYet(format!(
             "{} is still registered in {} after it was deregistered",
             named(left),
@@ -94,13 +118,17 @@ async fn remove_unlisted(ports: &Ports, migration: &mut Migration) -> Result<Vec
     Ok(unlisted.into_values().flatten().collect())
 }
 
-/// The targets of each new group that the policy does not list.
-async fn unlisted(ports: &Ports, migration: &Migration) -> Result<BTreeMap<TargetGroupArn, Vec<Target>>, ActionError> {
+/// The targets of each new group that are not listed.
+async fn unlisted(
+    ports: &Ports,
+    migration: &Migration,
+    listed: &[Target],
+) -> Result<BTreeMap<TargetGroupArn, Vec<Target>>, ActionError> {
     let Migration { head, plan } = migration;
     let mut found = BTreeMap::new();
     for group in &plan.groups {
         let new = new_group(head, group)?;
-        let unlisted = plan.membership(group, &health(ports, new).await?).unlisted;
+        let unlisted = Membership::of(Some(listed), group.settings.port, &health(ports, new).await?).unlisted;
         if !unlisted.is_empty() {
             found.insert(new.clone(), unlisted);
         }

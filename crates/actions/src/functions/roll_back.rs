@@ -4,6 +4,7 @@ use crate::answer::answer;
 use crate::error::{ActionError, ErrorClass};
 use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
+use crate::migration::detach_scaling_group::detach_scaling_group;
 use crate::migration::hooks::{after_rollback, answered};
 use crate::payload::{Mode, RollBack};
 use crate::ports::Ports;
@@ -16,7 +17,7 @@ use crossfade_domain::gates::outside::decided_outside;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
-use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::names::{MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::opinion::Gate;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::rollback::{Admission, Cause, admission, only_observes};
@@ -228,10 +229,14 @@ async fn act_after_the_end(ports: &Ports, head: &Head, cause: &Cause) -> Result<
 }
 
 /// What follows the end of a rollback, however often: our alarms are deleted, and so is the tag of a service that had
-/// migrated. The answer names what is left to do by hand.
+/// migrated; the new groups are detached from their Auto Scaling group. The answer names what is left to do by hand.
 async fn clean_up(ports: &Ports, head: &Head, plan: &Plan, mut answer: Cursor) -> Cursor {
     let after_the_end = head.rollback.as_ref().is_some_and(|rollback| rollback.after_the_end);
     if after_the_end && let Some(left) = remove_migrated_tag(ports, head).await {
+        answer.reason = format!("{}; {left}", answer.reason);
+    }
+    let groups: Vec<TargetGroupArn> = head.new_groups.values().cloned().collect();
+    if let Some(left) = detach_scaling_group(ports, plan, &groups).await {
         answer.reason = format!("{}; {left}", answer.reason);
     }
     delete_guard_alarms_and_note(ports, plan, answer).await

@@ -5,6 +5,7 @@ use crate::ports::{LoadBalancer, Ports};
 use crate::reads::alarms::alarms;
 use crate::reads::health::health;
 use crate::reads::hour_before::hours_before;
+use crate::reads::scaling_group::scaling_group;
 use crossfade_domain::comparison::response_times::queries;
 use crossfade_domain::comparison::{ResponseTimes, last_whole_hour};
 use crossfade_domain::load_balancer::group::{Tags, TargetGroup};
@@ -25,6 +26,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) async fn read_inventory(ports: &Ports, policy: &ServicePolicy) -> Result<Inventory, ActionError> {
     let stack = ports.tagging.stack();
     let mut inventory = Inventory { stack, alarms: alarms(ports, &policy.alarms).await?, ..Inventory::default() };
+    if let Some(name) = policy.new_targets.scaling_group() {
+        inventory.scaling_group = scaling_group(ports, name).await?;
+    }
     old_groups(ports, policy, &mut inventory).await?;
     copy_of_internal_route(ports, policy, &mut inventory).await?;
     let arns: BTreeSet<LoadBalancerArn> =

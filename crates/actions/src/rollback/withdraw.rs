@@ -3,6 +3,7 @@
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms;
+use crate::migration::detach_scaling_group::detach_scaling_group;
 use crate::ports::{PortError, Ports};
 use crate::reads::deadline::within;
 use crossfade_domain::journal::{EventKind, Phase};
@@ -49,6 +50,12 @@ async fn delete_groups(ports: &Ports, plan: &Plan) -> Result<(), ActionError> {
         });
         // A group that a route uses is not ours to delete, whoever attached it.
         if !ours || !group.load_balancers.is_empty() {
+            continue;
+        }
+        // An earlier attempt may have left it attached, and an Auto Scaling group with a target group that is gone
+        // launches no instances.
+        if detach_scaling_group(ports, plan, std::slice::from_ref(&group.arn)).await.is_some() {
+            tracing::warn!(group = %group.arn, "left in place: it may be attached to an Auto Scaling group");
             continue;
         }
         match ask(ports, &format!("deleting {}", group.name), ports.target_groups.delete_group(&group.arn)).await {

@@ -57,6 +57,12 @@ pub enum FindingCode {
     TargetOnBothSides,
     /// The policy lists fewer new targets than must be healthy.
     TooFewTargets,
+    /// The policy's Auto Scaling group does not exist.
+    ScalingGroupMissing,
+    /// An instance refresh of the Auto Scaling group is running.
+    InstanceRefreshRunning,
+    /// The Auto Scaling group replaces instances that are unhealthy in any of its target groups.
+    ScalingGroupReplacesInstances,
     /// The policy lists fewer new targets than half of the old group's healthy ones.
     NewSideSmaller,
     /// The new group exists, with settings that AWS cannot change, or on another load balancer.
@@ -134,7 +140,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 51] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -148,6 +154,9 @@ impl FindingCode {
         Self::NothingToMove,
         Self::TargetOnBothSides,
         Self::TooFewTargets,
+        Self::ScalingGroupMissing,
+        Self::InstanceRefreshRunning,
+        Self::ScalingGroupReplacesInstances,
         Self::NewSideSmaller,
         Self::NewGroupDiffers,
         Self::HealthCheckDiffers,
@@ -201,6 +210,9 @@ impl FindingCode {
             Self::NothingToMove => "nothing-to-move",
             Self::TargetOnBothSides => "target-on-both-sides",
             Self::TooFewTargets => "too-few-targets",
+            Self::ScalingGroupMissing => "scaling-group-missing",
+            Self::InstanceRefreshRunning => "instance-refresh-running",
+            Self::ScalingGroupReplacesInstances => "scaling-group-replaces-instances",
             Self::NewSideSmaller => "new-side-smaller",
             Self::NewGroupDiffers => "new-group-differs",
             Self::HealthCheckDiffers => "health-check-differs",

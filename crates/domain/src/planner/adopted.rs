@@ -13,7 +13,7 @@ pub(super) fn check(policy: &ServicePolicy, inventory: &Inventory, old: &Observe
     let Some(holder) = inventory.name_holders.get(&new_group_name(&policy.name, &old.group.arn)) else { return };
     if is_ours(&holder.tags, &inventory.stack, &policy.name, &old.group.arn) {
         settings(policy, old, holder, findings);
-        targets(policy, old, holder, findings);
+        targets(policy, inventory, old, holder, findings);
     } else {
         findings.refuse(
             FindingCode::NewGroupNameTaken,
@@ -67,9 +67,16 @@ fn another_load_balancer(old: &ObservedGroup, holder: &NameHolder) -> Option<Dif
 }
 
 /// Names the targets that the migration will remove before it registers its own.
-fn targets(policy: &ServicePolicy, old: &ObservedGroup, holder: &NameHolder, findings: &mut Findings) {
+fn targets(
+    policy: &ServicePolicy,
+    inventory: &Inventory,
+    old: &ObservedGroup,
+    holder: &NameHolder,
+    findings: &mut Findings,
+) {
     let port = new_group::settings(policy, old).port;
-    let Membership { unlisted, .. } = Membership::of(policy.new_targets.listed(), port, &holder.health);
+    let known = new_group::known_targets(policy, inventory);
+    let Membership { unlisted, .. } = Membership::of(known.as_deref(), port, &holder.health);
     if unlisted.is_empty() {
         return;
     }

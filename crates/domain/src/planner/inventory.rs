@@ -4,6 +4,7 @@ use crate::alarms::alarm::Alarm;
 use crate::comparison::{HourBefore, ResponseTimes};
 use crate::load_balancer::group::{Attributes, Tags, TargetGroup, TargetHealth};
 use crate::load_balancer::route::{Route, RouteId};
+use crate::load_balancer::scaling_group::ObservedScalingGroup;
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Inventory {
     pub load_balancers: Vec<ObservedLoadBalancer>,
     /// Alarms of the policy that exist.
     pub alarms: Vec<Alarm>,
+    /// The Auto Scaling group of the policy, if it names one that exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling_group: Option<ObservedScalingGroup>,
     /// Groups that already carry a name that the plan would give to a new one, by that name.
     pub name_holders: BTreeMap<String, NameHolder>,
     /// How long the old groups took to answer, where that is wanted.

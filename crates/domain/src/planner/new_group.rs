@@ -1,12 +1,14 @@
 //! The new target group as a copy of the old one.
 
+pub(super) mod scaling_group;
+
 use super::findings::Findings;
 use crate::gates::readiness::is_much_smaller;
 use crate::load_balancer::action::{Forward, GroupStickiness};
 use crate::load_balancer::group::{Attributes, GroupSettings, Target, healthy_count};
 use crate::load_balancer::membership::{is_same_target, named};
 use crate::plan::FindingCode;
-use crate::planner::inventory::ObservedGroup;
+use crate::planner::inventory::{Inventory, ObservedGroup};
 use crate::policy::document::too_few_targets;
 use crate::policy::service_policy::{NewTargets, ServicePolicy};
 
@@ -28,6 +30,7 @@ pub(super) fn settings(policy: &ServicePolicy, old: &ObservedGroup) -> GroupSett
         NewTargets::Binding(binding) => ("ip", Some(binding.port)),
         NewTargets::Ips(targets) => ("ip", targets.first().and_then(|target| target.port)),
         NewTargets::Instances(targets) => ("instance", targets.first().and_then(|target| target.port)),
+        NewTargets::AutoScalingGroup(targets) => ("instance", targets.port),
     };
     target_type.clone_into(&mut settings.target_type);
     settings.port = port.unwrap_or(settings.port);
@@ -35,6 +38,18 @@ pub(super) fn settings(policy: &ServicePolicy, old: &ObservedGroup) -> GroupSett
         settings.ip_address_type = Some(family.as_str().to_owned());
     }
     settings
+}
+
+/// The targets that the plan knows: those that the policy lists, or the instances of its Auto Scaling group; none where
+/// a controller registers others.
+pub(super) fn known_targets(policy: &ServicePolicy, inventory: &Inventory) -> Option<Vec<Target>> {
+    match &policy.new_targets {
+        NewTargets::AutoScalingGroup(targets) => {
+            let group = &inventory.scaling_group.as_ref()?.group;
+            Some(group.instances.iter().map(|id| Target { id: id.clone(), port: targets.port }).collect())
+        }
+        others => others.listed().map(<[Target]>::to_vec),
+    }
 }
 
 /// The old group's attributes, without empty ones (AWS reports them and refuses to be sent them) and without those of
@@ -70,19 +85,19 @@ pub(super) fn attached_stickiness(
     Some(GroupStickiness { enabled: true, duration_seconds: Some(seconds) })
 }
 
-fn number_of_targets(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+fn number_of_targets(policy: &ServicePolicy, known: &[Target], old: &ObservedGroup, findings: &mut Findings) {
     if let Some(reason) = too_few_targets(policy) {
         findings.refuse(FindingCode::TooFewTargets, "newTargets", reason);
         return;
     }
-    let Some(listed) = policy.new_targets.listed().and_then(|listed| u32::try_from(listed.len()).ok()) else { return };
+    let listed = u32::try_from(known.len()).unwrap_or(u32::MAX);
     let healthy = healthy_count(&old.health);
     if is_much_smaller(healthy, listed) {
         findings.warn(
             FindingCode::NewSideSmaller,
             old.group.arn.as_str(),
             format!(
-                "newTargets lists {listed} targets, fewer than half of the {healthy} that are healthy in {}; make sure \
+                "newTargets has {listed} targets, fewer than half of the {healthy} that are healthy in {}; make sure \
                  that they can take all traffic, or set newHealthyShare, which makes each step wait for enough",
                 old.group.name
             ),
@@ -92,21 +107,20 @@ fn number_of_targets(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut
 
 /// Refuses new targets that are registered in the old group: weights choose between groups, so they would get traffic
 /// of both sides, and nothing could tell old from new.
-fn targets_on_both_sides(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+fn targets_on_both_sides(policy: &ServicePolicy, known: &[Target], old: &ObservedGroup, findings: &mut Findings) {
     let GroupSettings { port, .. } = settings(policy, old);
     let with_port = |target: &Target| Target { port: target.port.or(Some(port)), ..target.clone() };
     let is_old = |target: &Target| {
         let registered = old.health.iter().map(|one| &one.target);
         registered.into_iter().any(|one| is_same_target(one, target, old.group.settings.port))
     };
-    let both: Vec<Target> =
-        policy.new_targets.listed().unwrap_or_default().iter().map(with_port).filter(is_old).collect();
+    let both: Vec<Target> = known.iter().map(with_port).filter(is_old).collect();
     if !both.is_empty() {
         findings.refuse(
             FindingCode::TargetOnBothSides,
             old.group.arn.as_str(),
             format!(
-                "newTargets lists {}, registered in the old target group {} too; weights choose between groups and \
+                "newTargets has {}, registered in the old target group {} too; weights choose between groups and \
                  cannot tell such targets apart: deregister them there, or correct newTargets",
                 named(&both),
                 old.group.name
@@ -115,7 +129,7 @@ fn targets_on_both_sides(policy: &ServicePolicy, old: &ObservedGroup, findings: 
     }
 }
 
-pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+pub(super) fn warn(policy: &ServicePolicy, inventory: &Inventory, old: &ObservedGroup, findings: &mut Findings) {
     let check = &old.group.settings.health_check;
     if check.enabled && check.port != "traffic-port" {
         findings.warn(
@@ -127,8 +141,10 @@ pub(super) fn warn(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut F
             ),
         );
     }
-    number_of_targets(policy, old, findings);
-    targets_on_both_sides(policy, old, findings);
+    if let Some(known) = known_targets(policy, inventory) {
+        number_of_targets(policy, &known, old, findings);
+        targets_on_both_sides(policy, &known, old, findings);
+    }
     for (key, value) in &old.attributes {
         let count = key.ends_with(".minimum_healthy_targets.count");
         if count && value.parse::<u32>().is_ok_and(|count| count > policy.min_healthy) {

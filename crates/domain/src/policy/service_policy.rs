@@ -204,14 +204,24 @@ pub enum NewTargets {
     Instances(Vec<Target>),
     /// These addresses, registered by Crossfade.
     Ips(Vec<Target>),
+    /// The instances of an Auto Scaling group, which registers them itself once the new groups are attached to it.
+    AutoScalingGroup(ScalingTargets),
 }
 
 impl NewTargets {
-    /// The targets that Crossfade registers itself; none where a controller does.
+    /// The targets that Crossfade registers itself; none where a controller or an Auto Scaling group does.
     pub fn listed(&self) -> Option<&[Target]> {
         match self {
-            Self::Binding(_) => None,
+            Self::Binding(_) | Self::AutoScalingGroup(_) => None,
             Self::Instances(targets) | Self::Ips(targets) => Some(targets),
+        }
+    }
+
+    /// The Auto Scaling group to which the new groups are attached; none where others register the targets.
+    pub fn scaling_group(&self) -> Option<&str> {
+        match self {
+            Self::AutoScalingGroup(targets) => Some(&targets.name),
+            Self::Binding(_) | Self::Instances(_) | Self::Ips(_) => None,
         }
     }
 
@@ -219,7 +229,7 @@ impl NewTargets {
     pub fn address_family(&self) -> Option<AddressFamily> {
         match self {
             Self::Binding(binding) => binding.ip_address_type,
-            Self::Instances(_) => None,
+            Self::Instances(_) | Self::AutoScalingGroup(_) => None,
             Self::Ips(targets) => targets.first()?.address_family(),
         }
     }
@@ -230,6 +240,17 @@ impl NewTargets {
         let family = self.address_family();
         targets.iter().enumerate().filter(|(_, target)| target.address_family() != family).collect()
     }
+}
+
+/// The Auto Scaling group whose instances are the new targets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScalingTargets {
+    /// Its name.
+    pub name: String,
+    /// The new group's port, at which every instance is registered. None where it has the port of the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
 }
 
 /// The Kubernetes service whose pods a controller registers.

@@ -100,7 +100,7 @@ pub fn direct_url(service: &ServicePolicy) -> Result<String, String> {
         (None, NewTargets::Binding(binding)) => {
             Ok(format!("http://{}.{}.svc.cluster.local:{}", binding.service, binding.namespace, binding.port))
         }
-        (None, NewTargets::Instances(_) | NewTargets::Ips(_)) => Err(format!(
+        (None, NewTargets::Instances(_) | NewTargets::Ips(_) | NewTargets::AutoScalingGroup(_)) => Err(format!(
             "the policy does not say how callers reach {0} in the new cluster: set directUrl of {0}, or register its \
              targets by a binding",
             service.name

@@ -34,6 +34,7 @@ fn groups(plan: &Plan) -> String {
         }
         NewTargets::Instances(targets) => format!("Crossfade registers {}", counted(targets.len(), "instance")),
         NewTargets::Ips(targets) => format!("Crossfade registers {}", counted(targets.len(), "address")),
+        NewTargets::AutoScalingGroup(group) => format!("Auto Scaling group {} registers its instances", group.name),
     };
     let one = |group: &crossfade_domain::plan::PlannedGroup| {
         format!(

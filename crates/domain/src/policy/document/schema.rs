@@ -3,7 +3,7 @@
 use super::hook_name::HOOK_PREFIX;
 use super::schedule::{MOST_STEPS, NAMES};
 use super::settings::{GUARD_ALARMS, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
-use super::targets::FAMILIES;
+use super::targets::{FAMILIES, WAYS};
 use super::{POLICY_VERSION, calling, gates, judging, rollout, windows};
 use serde_json::{Value, json};
 
@@ -167,7 +167,7 @@ fn new_targets() -> Value {
     json!({
         "type": "object",
         "additionalProperties": false,
-        "oneOf": [{ "required": ["binding"] }, { "required": ["instances"] }, { "required": ["ips"] }],
+        "oneOf": WAYS.map(|way| json!({ "required": [way] })),
         "dependentRequired": { "outsideVpc": ["ips"] },
         "properties": {
             "outsideVpc": {
@@ -220,7 +220,18 @@ fn new_targets() -> Value {
                     ],
                 },
             },
-            "autoScalingGroup": { "not": {}, "description": "Not supported yet." },
+            "autoScalingGroup": {
+                "description": "This Auto Scaling group registers its instances, at the new target group's port.",
+                "oneOf": [
+                    text,
+                    {
+                        "type": "object",
+                        "additionalProperties": false,
+                        "required": ["name"],
+                        "properties": { "name": text, "port": port },
+                    },
+                ],
+            },
         },
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::load_balancer::group::{AddressFamily, Target};
 use crate::policy::reader::{Object, Place, Reader};
-use crate::policy::service_policy::{Binding, NewTargets};
+use crate::policy::service_policy::{Binding, NewTargets, ScalingTargets};
 use serde_json::Value;
 
 /// The ways to get targets, of which exactly one is given.
@@ -16,12 +16,14 @@ pub(super) const FAMILIES: [(&str, AddressFamily); 2] =
     [(AddressFamily::Ipv4.as_str(), AddressFamily::Ipv4), (AddressFamily::Ipv6.as_str(), AddressFamily::Ipv6)];
 /// The fields of an instance.
 pub(super) const INSTANCE_FIELDS: [&str; 2] = ["id", "port"];
+/// The fields of an Auto Scaling group.
+pub(super) const SCALING_FIELDS: [&str; 2] = ["name", "port"];
 /// The fields of an address; `ip` and `id` mean the same.
 pub(super) const IP_FIELDS: [&str; 3] = ["ip", "id", "port"];
 
 /// The targets, and whether they are outside the VPC of the target groups.
 pub(super) fn new_targets(reader: &mut Reader, place: &Place<'_>) -> Option<(NewTargets, bool)> {
-    let what = "an object with one of binding, instances, ips";
+    let what = "an object with one of binding, instances, ips, autoScalingGroup";
     let object = reader.object(place, &FIELDS, what)?;
     let given: Vec<&str> = WAYS.into_iter().filter(|way| object.has(way)).collect();
     let outside_vpc = match object.get("outsideVpc") {
@@ -38,12 +40,7 @@ pub(super) fn new_targets(reader: &mut Reader, place: &Place<'_>) -> Option<(New
         ["instances"] => targets(reader, &object.get("instances")?, instance).map(NewTargets::Instances),
         ["ips"] => targets(reader, &object.get("ips")?, ip).map(NewTargets::Ips),
         ["autoScalingGroup"] => {
-            reader.note(
-                object.path_of("autoScalingGroup"),
-                "not supported yet: name the group's instances under instances, or let a controller register them \
-                 (binding)",
-            );
-            None
+            scaling_group(reader, &object.get("autoScalingGroup")?).map(NewTargets::AutoScalingGroup)
         }
         [] => {
             reader.note(&place.path, format!("no targets: expected {what}"));
@@ -71,6 +68,18 @@ fn binding(reader: &mut Reader, place: &Place<'_>) -> Option<Binding> {
         None => None,
     };
     Some(Binding { namespace: namespace?, service: service?, port: port?, ip_address_type })
+}
+
+fn scaling_group(reader: &mut Reader, place: &Place<'_>) -> Option<ScalingTargets> {
+    let what = "the name of an Auto Scaling group";
+    let (name, port, path) = id_and_port(reader, place, &SCALING_FIELDS, "name", what)?;
+    // What AWS allows, without the characters that no command line takes as they are.
+    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, ':' | '\'' | '"' | '`' | '$' | '\\');
+    if name.len() > 255 || !name.chars().all(fits) {
+        reader.note(path, format!("{name:?}: expected {what}"));
+        return None;
+    }
+    Some(ScalingTargets { name, port })
 }
 
 fn port(reader: &mut Reader, place: &Place<'_>) -> Option<u16> {
@@ -163,6 +172,28 @@ mod tests {
         assert_eq!(outside(&json!({ "ips": ["10.9.0.1", "10.9.0.2"] })), Ok(false));
         let refused = outside(&json!({ "instances": ["i-1", "i-2"], "outsideVpc": true })).unwrap_err();
         assert!(refused.starts_with("newTargets.outsideVpc: expected next to ips"), "{refused}");
+    }
+
+    #[test]
+    fn an_auto_scaling_group_is_a_name_with_or_without_a_port() {
+        let decoded = |value: Value| decode(&json!({ "autoScalingGroup": value })).map(|policy| policy.new_targets);
+        let expected = |port| Ok(NewTargets::AutoScalingGroup(ScalingTargets { name: "eks-nodes".into(), port }));
+        assert_eq!(decoded(json!("eks-nodes")), expected(None));
+        assert_eq!(decoded(json!({ "name": "eks-nodes", "port": 30080 })), expected(Some(30080)));
+        let path = "newTargets.autoScalingGroup";
+        for (wrong, at) in [
+            (json!("a group"), path.to_owned()),
+            (json!("$(reboot)"), path.to_owned()),
+            (json!({ "name": "x:y" }), format!("{path}.name")),
+            (json!({ "port": 30080 }), format!("{path}.name")),
+            (json!({ "name": "eks-nodes", "port": 0 }), format!("{path}.port")),
+            (json!(7), path.to_owned()),
+        ] {
+            let refused = decoded(wrong).unwrap_err();
+            assert!(refused.starts_with(&format!("{at}: ")), "{refused}");
+        }
+        let both = decode(&json!({ "autoScalingGroup": "eks-nodes", "instances": ["i-1"] })).unwrap_err();
+        assert!(both.contains("instances and autoScalingGroup together"), "{both}");
     }
 
     #[test]

@@ -207,7 +207,7 @@ fn every_problem_is_named_at_once_with_its_path() {
         "defaults": { "scedule": "canary", "schedule": "canari", "minHealthy": 0, "name": "x" },
         "services": [
             { "name": "9lives", "oldTargetGroups": [], "newTargets": {} },
-            { "name": "users", "newTargets": { "autoScalingGroup": "users" }, "slice": "1x" },
+            { "name": "users", "newTargets": { "autoScalingGroup": "" }, "slice": "1x" },
             "bookings",
         ],
     });
@@ -225,10 +225,10 @@ fn every_problem_is_named_at_once_with_its_path() {
             "services[0].name: service name \"9lives\": expected a letter, then letters, digits, - or _ (48 characters \
              at most, ending in a letter or digit)",
             "services[0].oldTargetGroups: no groups: expected one for each load balancer that the service is on",
-            "services[0].newTargets: no targets: expected an object with one of binding, instances, ips",
+            "services[0].newTargets: no targets: expected an object with one of binding, instances, ips, \
+             autoScalingGroup",
             "services[1].oldTargetGroups: missing: expected the name or ARN of an old target group",
-            "services[1].newTargets.autoScalingGroup: not supported yet: name the group's instances under instances, \
-             or let a controller register them (binding)",
+            "services[1].newTargets.autoScalingGroup: empty: expected the name of an Auto Scaling group",
             "services[1].slice: \"1x\": expected a duration such as 90s, 10m or 1h30m, or a number of seconds",
             "services[2]: \"bookings\": expected a service's policy with name, oldTargetGroups and newTargets",
         ]
