@@ -2,7 +2,11 @@
 
 use super::stage::{Stage, users};
 use crate::simulation::PortFault;
+use crossfade_actions::functions::create_route::connect::{RouteOutcome, RouteRequest, connect as create_route};
+use crossfade_actions::functions::create_route::disconnect::{RemovalOutcome, disconnect as remove_route};
 use crossfade_domain::journal::{EventKind, Phase};
+use crossfade_domain::policy::document::decode_service;
+use crossfade_domain::policy::service_policy::ServicePolicy;
 use crossfade_world::World;
 use crossfade_world::elbv2::ProbeOutcome;
 use crossfade_world::states::Status;
@@ -227,10 +231,97 @@ fn a_fault_at_any_call_leaves_the_new_group_attached_only_where_the_service_migr
     }
 }
 
+/// The policy of `users` with an internal route on load balancer `mesh`, which needs a copy of the old group.
+fn connected_policy() -> ServicePolicy {
+    let mut policy = users();
+    policy["service"]["internalRoute"] = json!({"host": "users.internal.example", "loadBalancer": "mesh"});
+    decode_service(&policy["service"]).unwrap()
+}
+
+/// `users`, whose old targets come from an Auto Scaling group, and a load balancer for internal routes.
+fn fed_by_a_group(health_check_type: &str) -> (Stage, ServiceOnBalancer) {
+    let (stage, service) = Stage::with_users();
+    stage.world.add_service("mesh", "orders-swarm", &["orders.internal.example"]);
+    stage.world.with(|state| {
+        state.auto_scaling.put_group("other-nodes", &["i-0ddddddddddddddd1"], health_check_type);
+    });
+    feed(&stage.world, &service.old_group, health_check_type);
+    (stage, service)
+}
+
+/// From now on, Auto Scaling group `swarm-nodes` registers the targets of a target group.
+pub(super) fn feed(world: &World, target_group: &str, health_check_type: &str) {
+    world.with(|state| {
+        let targets: Vec<String> = state.elbv2.targets_of(target_group).into_iter().map(|(id, _)| id).collect();
+        let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+        state.auto_scaling.put_group("swarm-nodes", &targets, health_check_type);
+    });
+    attach(world, "swarm-nodes", target_group);
+}
+
 fn attach(world: &World, group: &str, target_group: &str) {
     let sources = json!([{"Identifier": target_group, "Type": "elbv2"}]);
     let input = Tree::from_json(&json!({"AutoScalingGroupName": group, "TrafficSources": sources}));
     world.with(|state| {
         state.auto_scaling.call(state.now, "AttachTrafficSources", &input, &mut state.elbv2).unwrap();
     });
+}
+
+fn connect(stage: &Stage) -> RouteOutcome {
+    let policy = connected_policy();
+    let done = stage.alone("connect", |ports| async move {
+        create_route(&ports, &RouteRequest { fleet: "eks", policy: &policy, who: "ana", dry_run: false }).await
+    });
+    done.unwrap().unwrap()
+}
+
+fn disconnect(stage: &Stage) -> RemovalOutcome {
+    let policy = connected_policy();
+    let done = stage.alone("connect", |ports| async move {
+        let request = RouteRequest { fleet: "eks", policy: &policy, who: "ana", dry_run: false };
+        remove_route(&ports, &request, true).await
+    });
+    done.unwrap().unwrap()
+}
+
+#[test]
+fn the_copy_for_an_internal_route_follows_the_group_of_the_old_side_until_the_undo() {
+    let (stage, service) = fed_by_a_group("EC2");
+    let RouteOutcome::Connected { connection, created, .. } = connect(&stage) else { panic!("{}", stage.told()) };
+    let copy = connection.copy.unwrap();
+    assert!(created.iter().any(|line| line.contains("Auto Scaling group swarm-nodes registers its")), "{created:?}");
+    let is_attached = |group: &str| stage.world.with(|state| state.auto_scaling.is_attached(group, copy.as_str()));
+    assert!(is_attached("swarm-nodes") && !is_attached("other-nodes"));
+    let launched = stage.world.with(|state| state.auto_scaling.scale_out(state.now, &mut state.elbv2, "swarm-nodes"));
+    assert!(targets(&stage.world, copy.as_str()).contains(&(launched.unwrap(), 8080)));
+    let RouteOutcome::Connected { created, .. } = connect(&stage) else { panic!("{}", stage.told()) };
+    assert_eq!(created, [""; 0], "a second run has nothing to do");
+    // Attached by hand to another group since.
+    attach(&stage.world, "other-nodes", &service.old_group);
+    let RouteOutcome::Connected { created, .. } = connect(&stage) else { panic!("{}", stage.told()) };
+    assert!(created.iter().any(|line| line.contains("other-nodes")), "{created:?}");
+    assert!(is_attached("other-nodes"));
+    stage.world.with(|state| state.auto_scaling.set_refreshing("other-nodes", true));
+    let RemovalOutcome::Refused(why) = disconnect(&stage) else { panic!("{}", stage.told()) };
+    assert!(why[0].contains("an instance refresh of Auto Scaling group other-nodes is running"), "{why:?}");
+    assert!(is_attached("swarm-nodes"), "nothing is undone by half");
+    stage.world.with(|state| state.auto_scaling.set_refreshing("other-nodes", false));
+    assert!(matches!(disconnect(&stage), RemovalOutcome::Removed(_)));
+    assert!(!is_attached("swarm-nodes") && !is_attached("other-nodes"));
+    let old = |group: &str| stage.world.with(|state| state.auto_scaling.is_attached(group, &service.old_group));
+    assert!(old("swarm-nodes") && old("other-nodes"));
+}
+
+#[test]
+fn a_copy_that_would_put_nodes_at_risk_is_not_created() {
+    let (stage, service) = fed_by_a_group("ELB");
+    stage.world.with(|state| {
+        for _ in 0..2 {
+            let id = "i-0aaaaaaaaaaaaaaa1";
+            state.elbv2.probe_result(&service.old_group, id, 8080, ProbeOutcome::Status(500));
+        }
+    });
+    let RouteOutcome::Refused(why) = connect(&stage) else { panic!("{}", stage.told()) };
+    assert!(why[0].contains("Auto Scaling group swarm-nodes replaces instances"), "{why:?}");
+    assert!(stage.calls.numbers_of("create_group").is_empty() && stage.calls.numbers_of("attach").is_empty());
 }

@@ -2,6 +2,7 @@
 
 use super::{HOST, call, copies, migration, recorded, rules_of_host, stage_on};
 use crate::simulation::{Callers, PortFault, at_once};
+use crate::stories::scaling_groups::feed;
 use crate::stories::stage::Stage;
 use crossfade_domain::internal_route::ConnectionState;
 use crossfade_world::states::Status;
@@ -9,7 +10,7 @@ use crossfade_world::world::ServiceOnBalancer;
 use serde_json::{Value, json};
 
 /// The stage with the policy of `users` stored, whose route is to be on `mesh`, and whose old group has an attribute of
-/// its own; and `mesh`.
+/// its own and is fed by an Auto Scaling group; and `mesh`.
 fn stored(route: &Value) -> (Stage, ServiceOnBalancer) {
     stored_on(Stage::new(), route)
 }
@@ -19,6 +20,7 @@ pub(super) fn stored_on(stage: Stage, route: &Value) -> (Stage, ServiceOnBalance
     let delay = json!([{"Key": "deregistration_delay.timeout_seconds", "Value": "45"}]);
     let input = json!({"TargetGroupArn": users.old_group, "Attributes": delay});
     call(&stage.world, "ModifyTargetGroupAttributes", &input);
+    feed(&stage.world, &users.old_group, "EC2");
     let mut service = migration("mesh")["service"].clone();
     service["internalRoute"] = route.clone();
     let document = json!({"version": 1, "fleet": "eks", "services": [service]});

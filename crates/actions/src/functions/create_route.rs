@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod disconnect;
+mod scaling_groups;
 
 use self::connect::{RouteOutcome, RouteRequest, connect};
 use self::disconnect::{RemovalOutcome, disconnect};

@@ -62,6 +62,8 @@ pub struct GroupCopy {
     pub exists: Option<TargetGroupArn>,
     /// The targets that are not registered in it yet.
     pub missing: Vec<Target>,
+    /// The Auto Scaling groups that register targets in the group that it copies, and not in the copy yet.
+    pub scaling_groups: Vec<String>,
 }
 
 impl Backing {
@@ -244,6 +246,7 @@ fn copy_of(
         attributes: copied_attributes(source),
         exists: None,
         missing: targets.clone(),
+        scaling_groups: Vec::new(),
         settings: settings.clone(),
     };
     let Some(NameHolder { group, tags, health }) = holder else { return Ok(Backing::Copy(copy)) };

@@ -89,6 +89,9 @@ impl Decision {
                 (Some(_), []) => {}
                 (Some(_), missing) => lines.push(format!("targets in {}: {}", copy.name, named(missing))),
             }
+            lines.extend(copy.scaling_groups.iter().map(|name| {
+                format!("Auto Scaling group {name} registers its instances in {} too, as in {}", copy.name, copy.of)
+            }));
         }
         let (balancer, group) = (&self.balancer.name, self.backing.name());
         match &self.route {

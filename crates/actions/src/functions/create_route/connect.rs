@@ -1,5 +1,6 @@
 //! Gives a service an internal route through a load balancer.
 
+use super::scaling_groups;
 use crate::copy_attributes::copy_attributes;
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::ports::{NewGroup, NewListener, NewRule, PortError, Ports, TargetZone};
@@ -56,7 +57,8 @@ pub enum RouteOutcome {
 }
 
 /// Creates the service's internal route: a rule for its host, or a listener on its port, that forwards to the old
-/// target group; and a copy of that group where it is on another load balancer. Everything gets tags that make it ours.
+/// target group; and a copy of that group where it is on another load balancer. An Auto Scaling group that registers
+/// the old targets registers them in the copy too. Everything gets tags that make it ours.
 /// The intent is recorded before the first creation, and the result after the route was read back.
 ///
 /// May run again at any time: it adopts what it created, by its tags, and creates what is missing. It never changes a
@@ -144,7 +146,17 @@ async fn decided_once(ports: &Ports, request: &RouteRequest<'_>) -> Result<Resul
         Some(balancer) => surroundings(ports, &balancer.arn).await?,
         None => Surroundings::default(),
     };
-    Ok(decide(&wanted, choice, &around))
+    let mut decision = match decide(&wanted, choice, &around) {
+        Ok(decision) => decision,
+        Err(refusals) => return Ok(Err(refusals)),
+    };
+    if let Backing::Copy(copy) = &mut decision.backing {
+        match scaling_groups::to_attach(ports, copy).await? {
+            Ok(names) => copy.scaling_groups = names,
+            Err(refusals) => return Ok(Err(refusals)),
+        }
+    }
+    Ok(Ok(decision))
 }
 
 /// Reads the load balancers and the groups, and chooses among them.
@@ -254,6 +266,9 @@ async fn complete_copy(
     if !copy.missing.is_empty() {
         let registered = ports.target_groups.register(&group, &copy.missing, TargetZone::OfTheirSubnet).await;
         registered.doing(|| doing("registering the targets in"))?;
+    }
+    for name in &copy.scaling_groups {
+        scaling_groups::attach(ports, name, &group).await?;
     }
     Ok(group)
 }

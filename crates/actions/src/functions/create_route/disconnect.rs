@@ -1,6 +1,7 @@
 //! Removes a service's internal route.
 
 use super::connect::{Note, RouteRequest, choice, connection_of, surroundings};
+use super::scaling_groups;
 use crate::error::{ActionError, Doing as _};
 use crate::ports::{PortError, Ports};
 use crate::reads::inventory::internal_group;
@@ -71,6 +72,13 @@ pub async fn disconnect(
         return Ok(RemovalOutcome::Nothing);
     }
     let mut refusals = open_migration(ports, request).await?;
+    let holders = match &copy {
+        Some(copy) => scaling_groups::holding(ports, &copy.group.arn).await?,
+        None => Vec::new(),
+    };
+    for name in &holders {
+        refusals.extend(scaling_groups::refreshing(ports, name).await?);
+    }
     if !forced {
         refusals.extend(uses(ports, request, &ours).await?);
     }
@@ -79,6 +87,7 @@ pub async fn disconnect(
     }
     let mut lines: Vec<String> = ours.iter().map(|(_, one)| one.route.describe()).collect();
     lines.extend(copy.as_ref().map(|copy| format!("target group {}", copy.group.name)));
+    lines.extend(holders.iter().map(|name| format!("its place at Auto Scaling group {name}")));
     if request.dry_run {
         return Ok(RemovalOutcome::Planned(lines));
     }
@@ -96,6 +105,9 @@ pub async fn disconnect(
     }
     gone(ports, &ours).await?;
     if let Some(copy) = &copy {
+        for name in &holders {
+            scaling_groups::detach(ports, name, &copy.group.arn).await?;
+        }
         delete_copy(ports, copy).await?;
     }
     if let Some(place) = &place {
