@@ -1,6 +1,6 @@
 //! `crossfade discover` and `crossfade connect` against a kept rehearsal.
 
-use super::terminal::Kept;
+use super::terminal::{Kept, said};
 use super::transcript::Transcript;
 
 /// `users` gets a port of the load balancer that it is on. `orders` gets a host there, so a copy of its group.
@@ -49,4 +49,22 @@ fn services_are_connected_once_and_what_cannot_be_is_refused_in_words() {
         assert!(drafted.stdout.contains(text), "{text} is not in:\n{}", drafted.stdout);
     }
     assert!(drafted.stderr.contains("reading target groups\n"), "{}", drafted.stderr);
+
+    // Below this path the world's CloudWatch knows no operation, like an endpoint that does not speak its protocol.
+    let no_cloudwatch = format!("{}/operation/unknown", kept.endpoint());
+    let mut blind = kept.command("discover --fleet eks-2026");
+    let drafted = said(blind.env("AWS_ENDPOINT_URL_CLOUDWATCH", no_cloudwatch).output().unwrap());
+    assert_eq!(drafted.code, 0, "{drafted:#?}");
+    for text in [
+        " without metrics. Nothing was changed.\n",
+        "# The requests were not read (GetMetricData on ",
+        "# The alarms were not read (DescribeAlarms on ",
+        "    oldTargetGroups: [orders-swarm]\n",
+    ] {
+        assert!(drafted.stdout.contains(text), "{text} is not in:\n{}", drafted.stdout);
+    }
+    assert!(!drafted.stdout.contains("traffic: "), "{}", drafted.stdout);
+    for text in ["\nThe requests were not read (GetMetricData on ", "\nThe alarms were not read (DescribeAlarms on "] {
+        assert!(drafted.stderr.contains(text), "{text} is not in:\n{}", drafted.stderr);
+    }
 }

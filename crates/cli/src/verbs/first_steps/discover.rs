@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 ///
 /// It only reads, at most five calls a second: 120 target groups take a minute.
 /// It needs no stack. infra/discover-policy.json has the permissions. Standard
-/// error says what it is reading.
+/// error says what it is reading. If CloudWatch cannot be read, the draft has no
+/// requests and no alarms, and says so.
 ///
 /// Examples:
 ///   crossfade discover > policy.yaml
@@ -30,8 +31,8 @@ use std::path::{Path, PathBuf};
 ///   crossfade discover --merge policy.yaml > new.yaml   adds what is new
 ///   crossfade discover --output json > survey.json      everything that was read
 ///
-/// Exit codes: 0 printed; 2 the file cannot be merged; 8 access denied, or AWS
-/// unreachable.
+/// Exit codes: 0 printed; 2 the file cannot be merged; 8 load balancers cannot be
+/// read: access denied, or AWS unreachable.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct DiscoverArguments {
@@ -72,6 +73,9 @@ pub async fn run(
         };
         survey(&session.ports, &mut progress).await.map_err(|error| session.failed(&error))?
     };
+    for line in found.unread() {
+        console.say(&line);
+    }
     if console.output == Output::Json {
         console.json(&found)?;
         return Ok(ExitCode::Done);
@@ -111,7 +115,7 @@ impl File {
         for left_out in candidates.left_out.iter().filter(|left_out| !self.has(left_out.group)) {
             console.say(&format!("not included: {}: {}", left_out.group.group.name, left_out.why));
         }
-        let lines: Vec<String> = candidates.services.iter().flat_map(draft::service).collect();
+        let lines: Vec<String> = candidates.services.iter().flat_map(|one| draft::service(found, one)).collect();
         let added = candidates.services.len();
         let merged = merge::append(&self.text, &lines)
             .map_err(|error| Failure::bad_input(format!("cannot add services to {}: {error}", self.name)))?;

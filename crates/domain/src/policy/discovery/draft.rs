@@ -18,10 +18,16 @@ const NOT_TEXT: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", 
 /// A whole policy for a fleet of this name.
 pub fn policy(survey: &AccountSurvey, candidates: &Candidates<'_>, fleet: &str) -> String {
     let day = survey.at.strftime("%Y-%m-%d");
+    let from = if survey.requests_unread.is_some() {
+        "without metrics".to_owned()
+    } else {
+        format!("from {DAYS} days of metrics")
+    };
     let mut lines = vec![
-        format!("# Drafted by `crossfade discover` on {day} from {DAYS} days of metrics. Nothing was changed."),
+        format!("# Drafted by `crossfade discover` on {day} {from}. Nothing was changed."),
         format!("# Complete the lines with {FILL_IN}: `crossfade check FILE` names each of them."),
     ];
+    lines.extend(survey.unread().iter().map(|line| comment(line)));
     lines.extend(limits(survey, candidates));
     lines.extend(left_out(candidates));
     lines.push(format!("fleet: {}", text(fleet)));
@@ -30,9 +36,11 @@ pub fn policy(survey: &AccountSurvey, candidates: &Candidates<'_>, fleet: &str) 
     if candidates.services.is_empty() {
         lines.push(format!("services: []  # {FILL_IN}: no service can move"));
     } else {
-        lines.push("# Those with the fewest requests come first.".to_owned());
+        if survey.requests_unread.is_none() {
+            lines.push("# Those with the fewest requests come first.".to_owned());
+        }
         lines.push("services:".to_owned());
-        lines.extend(candidates.services.iter().flat_map(service));
+        lines.extend(candidates.services.iter().flat_map(|candidate| service(survey, candidate)));
     }
     lines.push(String::new());
     lines.join("\n")
@@ -100,7 +108,7 @@ fn left_out(candidates: &Candidates<'_>) -> Vec<String> {
 }
 
 /// One service as an item of `services`, indented by two.
-pub fn service(candidate: &Candidate<'_>) -> Vec<String> {
+pub fn service(survey: &AccountSurvey, candidate: &Candidate<'_>) -> Vec<String> {
     let names: Vec<String> = candidate.groups.iter().map(|found| text(&found.group.name)).collect();
     let mut lines =
         vec![format!("  - name: {}  {}", candidate.name.name, comment(&format!("from {}", candidate.name.source)))];
@@ -111,7 +119,9 @@ pub fn service(candidate: &Candidate<'_>) -> Vec<String> {
     for route in &candidate.routes {
         note(routed(route));
     }
-    note(traffic(candidate));
+    if survey.requests_unread.is_none() {
+        note(traffic(candidate));
+    }
     for found in &candidate.groups {
         note(targets(found));
         note(checked(found));
@@ -129,6 +139,7 @@ pub fn service(candidate: &Candidate<'_>) -> Vec<String> {
     }
     let alarms: BTreeSet<&str> = candidate.groups.iter().flat_map(|found| &found.alarms).map(String::as_str).collect();
     lines.push(match alarms.len() {
+        0 if survey.alarms_unread.is_some() => "    # alarms: not read".to_owned(),
         0 => "    # alarms: none watches these target groups".to_owned(),
         found => {
             let names: Vec<String> = alarms.into_iter().map(text).collect();

@@ -20,6 +20,28 @@ pub struct AccountSurvey {
     pub load_balancers: Vec<BalancerFound>,
     /// Every target group, in use or not.
     pub groups: Vec<GroupFound>,
+    /// Why no requests were read, if they were not. Then every [`Traffic`] is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_unread: Option<String>,
+    /// Why no alarms were read, if they were not. Then no group has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarms_unread: Option<String>,
+}
+
+impl AccountSurvey {
+    /// What is missing for want of CloudWatch, and why: a sentence for each.
+    pub fn unread(&self) -> Vec<String> {
+        let requests = self.requests_unread.iter().map(|why| {
+            format!("The requests were not read ({why}): services are in the order of their names, and none is busy.")
+        });
+        let alarms = self.alarms_unread.iter().map(|why| format!("The alarms were not read ({why})."));
+        let mut lines: Vec<String> = requests.chain(alarms).collect();
+        if !lines.is_empty() {
+            lines
+                .push("If permissions are missing, infra/discover-policy.json has them. Then run it again.".to_owned());
+        }
+        lines
+    }
 }
 
 /// A load balancer, with its listeners if it is an application load balancer.

@@ -3,7 +3,7 @@
 use super::candidates::Candidates;
 use super::draft::{FILL_IN, policy, service};
 use super::merge::{MergeError, append, groups_in, names_in};
-use super::survey::{AccountSurvey, DAYS};
+use super::survey::{AccountSurvey, DAYS, Traffic};
 use crate::policy::document::check_fleet;
 use serde_json::{Value, json};
 
@@ -134,6 +134,32 @@ services:
     # alarms: [users-5xx]  # 1 found; uncomment those that count
 ";
     assert_eq!(drafted(&two_services()).replace(&format!("{DAYS} days"), "14 days"), expected);
+}
+
+#[test]
+fn a_draft_without_cloudwatch_says_so_and_claims_nothing_about_requests_and_alarms() {
+    let mut survey = two_services();
+    for found in &mut survey.groups {
+        (found.traffic, found.alarms) = (Traffic::default(), Vec::new());
+    }
+    survey.requests_unread = Some("GetMetricData was denied".to_owned());
+    survey.alarms_unread = Some("DescribeAlarms was denied".to_owned());
+    let draft = drafted(&survey);
+    let header = r"# Drafted by `crossfade discover` on 2026-11-02 without metrics. Nothing was changed.
+# Complete the lines with FILL IN: `crossfade check FILE` names each of them.
+# The requests were not read (GetMetricData was denied): services are in the order of their names, and none is busy.
+# The alarms were not read (DescribeAlarms was denied).
+# If permissions are missing, infra/discover-policy.json has them. Then run it again.
+#
+";
+    assert!(draft.starts_with(header), "{draft}");
+    assert_eq!(draft.matches("    # alarms: not read\n").count(), 2);
+    for claim in ["traffic: ", "fewest requests", "none watches", "busiest"] {
+        assert!(!draft.contains(claim), "{claim} is in:\n{draft}");
+    }
+    assert_eq!(names(&survey), ["rates", "users"]);
+    let json = serde_json::to_value(&survey).unwrap();
+    assert_eq!(json["requestsUnread"], "GetMetricData was denied");
 }
 
 /// What a draft says, as the command reads it, without its comments.
@@ -270,7 +296,7 @@ fn a_merge_keeps_every_byte_and_adds_what_is_new() {
         json!({ "services": [{ "name": "people", "oldTargetGroups": "prod-users-public" }, { "name": "rates" }] });
     let (taken, known) = (names_in(&document), groups_in(&document));
     let candidates = Candidates::of(&survey, &taken, |found| known.contains(&found.group.name));
-    let added: Vec<String> = candidates.services.iter().flat_map(service).collect();
+    let added: Vec<String> = candidates.services.iter().flat_map(|one| service(&survey, one)).collect();
     assert!(added[0].starts_with("  - name: rates-1 "), "{added:?}");
     let why: Vec<&str> = candidates.left_out.iter().map(|one| one.why.as_str()).collect();
     assert!(
