@@ -9,6 +9,7 @@ use crate::migration::ownership::owned;
 use crate::ports::{PortError, Ports, TargetZone};
 use crate::reads::health::{health, new_group};
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
+use crossfade_domain::journal::wording::counted;
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::load_balancer::group::Target;
 use crossfade_domain::load_balancer::membership::{Membership, named};
@@ -37,17 +38,16 @@ pub async fn register_targets(ports: &Ports, input: &Value) -> Result<Cursor, Ac
 
 async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cursor, ActionError> {
     let plan = Arc::clone(&migration.plan);
-    if let NewTargets::AutoScalingGroup(group) = &plan.policy.new_targets {
-        let (instances, reason) = attach(ports, migration, group).await?;
-        return registered(ports, migration, step, instances, reason).await;
-    }
     let (targets, mut reason): (&[Target], String) = match &plan.policy.new_targets {
         NewTargets::Binding(binding) => {
             (&[], format!("left to the controller of {}/{} port {}", binding.namespace, binding.service, binding.port))
         }
-        NewTargets::Instances(targets) => (targets, format!("registered {} instances", targets.len())),
+        NewTargets::Instances(targets) => (targets, format!("registered {}", counted(targets.len(), "instance"))),
         NewTargets::Ips(targets) => (targets, format!("registered {} addresses", targets.len())),
-        NewTargets::AutoScalingGroup(group) => (&[], format!("left to Auto Scaling group {}", group.name)),
+        NewTargets::AutoScalingGroup(group) => {
+            let (instances, reason) = attach(ports, migration, group).await?;
+            return registered(ports, migration, step, instances, reason).await;
+        }
     };
     if !targets.is_empty() {
         let removed = remove_unlisted(ports, migration, targets).await?;
@@ -66,7 +66,8 @@ async fn register(ports: &Ports, migration: &mut Migration, step: u32) -> Result
         for new in migration.head.new_groups.values() {
             let registered = ports.target_groups.register(new, targets, zone).await;
             let advice = if matches!(registered, Err(PortError::Refused { .. })) { advice } else { "" };
-            registered.doing(|| format!("registering {} targets in {}{advice}", targets.len(), new.name()))?;
+            registered
+                .doing(|| format!("registering {} in {}{advice}", counted(targets.len(), "target"), new.name()))?;
         }
     }
     registered(ports, migration, step, targets.len(), reason).await

@@ -4,6 +4,7 @@ use crate::error::ActionError;
 use crate::ports::Ports;
 use crate::reads::deadline::Deadline;
 use crate::retry::retry;
+use crossfade_domain::journal::wording::counted;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::Plan;
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub(crate) async fn detach_scaling_group(ports: &Ports, plan: &Plan, groups: &[T
 }
 
 async fn detach(ports: &Ports, name: &str, groups: &[TargetGroupArn]) -> Result<(), ActionError> {
-    let doing = format!("detaching {} target groups from Auto Scaling group {name}", groups.len());
+    let doing = format!("detaching {} from Auto Scaling group {name}", counted(groups.len(), "target group"));
     if retry(ports, &doing, || ports.auto_scaling.scaling_group(name)).await?.is_none() {
         return Ok(());
     }

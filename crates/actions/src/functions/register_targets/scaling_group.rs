@@ -5,6 +5,7 @@ use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::ports::Ports;
 use crate::reads::scaling_group::scaling_group;
+use crossfade_domain::journal::wording::counted;
 use crossfade_domain::load_balancer::group::Target;
 use crossfade_domain::load_balancer::membership::named;
 use crossfade_domain::load_balancer::scaling_group::{Objection, SourceState};
@@ -25,7 +26,7 @@ pub(super) async fn attach(
         )));
     };
     let instances = observed.group.instances.len();
-    let mut reason = format!("Auto Scaling group {name} registers its {instances} instances");
+    let mut reason = format!("Auto Scaling group {name} registers its {}", counted(instances, "instance"));
     let missing = unattached(ports, migration, name).await?;
     if missing.is_empty() {
         return Ok((instances, reason));
@@ -44,7 +45,7 @@ pub(super) async fn attach(
             reason = format!("{reason}; removed {}, which are none of its instances", named(&removed));
         }
     }
-    let doing = || format!("attaching {} target groups to Auto Scaling group {name}", missing.len());
+    let doing = || format!("attaching {} to Auto Scaling group {name}", counted(missing.len(), "target group"));
     ports.auto_scaling.attach(name, &missing).await.doing(doing)?;
     if let Some(group) = unattached(ports, migration, name).await?.first() {
         return Err(ActionError::NotYet(format!(

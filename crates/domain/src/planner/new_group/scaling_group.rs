@@ -1,6 +1,7 @@
 //! The Auto Scaling group whose instances are the new targets.
 
 use super::{FindingCode, Findings, Inventory, ServicePolicy};
+use crate::journal::wording::counted;
 use crate::load_balancer::scaling_group::Objection;
 
 /// Refuses an attachment that AWS would refuse, and one that would replace nodes that serve other services.
@@ -23,8 +24,9 @@ pub(in crate::planner) fn check(policy: &ServicePolicy, inventory: &Inventory, f
             FindingCode::TooFewTargets,
             "newTargets.autoScalingGroup",
             format!(
-                "Auto Scaling group {name} has {instances} instances, and minHealthy is {}: give it as many, or set \
-                 minHealthy to {instances}",
+                "Auto Scaling group {name} has {}, and minHealthy is {}: give it as many, or set minHealthy to \
+                 {instances}",
+                counted(instances, "instance"),
                 policy.min_healthy
             ),
         );
