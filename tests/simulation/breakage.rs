@@ -82,6 +82,10 @@ pub(crate) enum Breakage {
     LateMinutesAreGood,
     /// Targets that an earlier attempt left are not seen, so they stay.
     UnlistedTargetsStay,
+    /// Every Auto Scaling group is taken for one that replaces no unhealthy instance.
+    ScalingGroupsLookHarmless,
+    /// New groups stay attached to their Auto Scaling group.
+    ScalingGroupsAreKept,
     /// The clock of the functions runs three minutes ahead, so that minutes are judged before they have settled.
     NewestMinutesAreJudged,
     /// What waits for an answer waits as long as its function lives.

@@ -1,7 +1,7 @@
 //! The new targets are the instances of an Auto Scaling group.
 
 use super::stage::{Stage, users};
-use crate::simulation::PortFault;
+use crate::simulation::{Breakage, PortFault};
 use crossfade_actions::functions::create_route::connect::{RouteOutcome, RouteRequest, connect as create_route};
 use crossfade_actions::functions::create_route::disconnect::{RemovalOutcome, disconnect as remove_route};
 use crossfade_domain::journal::{EventKind, Phase};
@@ -25,7 +25,11 @@ fn policy() -> Value {
 }
 
 fn stage(health_check_type: &str) -> (Stage, ServiceOnBalancer) {
-    let (stage, service) = Stage::with_users();
+    stage_on(Stage::new(), health_check_type)
+}
+
+fn stage_on(stage: Stage, health_check_type: &str) -> (Stage, ServiceOnBalancer) {
+    let (stage, service) = Stage::with_users_on(stage);
     stage.world.with(|state| state.auto_scaling.put_group("nodes", &NODES, health_check_type));
     (stage, service)
 }
@@ -99,6 +103,21 @@ fn a_rollback_detaches_what_the_migration_attached_and_the_instances_go_on_runni
     assert!(is_attached(&stage.world, &new));
 }
 
+/// Whether the new group is still attached after an alarm has rolled the migration back.
+fn left_attached(breakage: Option<Breakage>) -> bool {
+    let (mut stage, service) = stage_on(Stage::broken(breakage), "ELB");
+    stage.once_before("Check alarms", |world| world.fire_alarm("users-5xx"));
+    stage.migrate(policy());
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    is_attached(&stage.world, &stage.new_group("users", &service.old_group))
+}
+
+#[test]
+fn invariant_20_a_group_that_stays_attached_after_a_rollback_is_caught() {
+    assert!(!left_attached(None));
+    assert!(left_attached(Some(Breakage::ScalingGroupsAreKept)));
+}
+
 #[test]
 fn invariant_20_what_an_earlier_attempt_registered_is_removed_before_the_group_is_attached() {
     let (mut stage, service) = stage("EC2");
@@ -132,6 +151,20 @@ fn nodes_on_which_others_are_unhealthy_are_not_put_at_risk() {
     assert!(stage.heads().is_empty());
     assert!(is_attached(&stage.world, &shop));
     assert_eq!(stage.calls.numbers_of("attach"), [0_usize; 0]);
+}
+
+/// Whether a migration attaches its new group next to another service's, whose targets on the nodes are unhealthy.
+fn puts_nodes_at_risk(breakage: Option<Breakage>) -> bool {
+    let (mut stage, _) = stage_on(Stage::broken(breakage), "ELB");
+    other_service(&stage, 500);
+    stage.migrate(policy());
+    !stage.calls.numbers_of("attach").is_empty()
+}
+
+#[test]
+fn a_group_that_is_attached_without_a_look_at_the_nodes_is_caught() {
+    assert!(!puts_nodes_at_risk(None));
+    assert!(puts_nodes_at_risk(Some(Breakage::ScalingGroupsLookHarmless)));
 }
 
 /// What was safe when the plan was made may not be when the group is attached.

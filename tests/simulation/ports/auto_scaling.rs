@@ -1,5 +1,6 @@
 //! Auto Scaling groups.
 
+use super::super::breakage::Breakage;
 use super::super::timers::at_once;
 use super::SimulatedPorts;
 use crossfade_actions::ports::{AutoScaling, PortError};
@@ -13,7 +14,11 @@ impl AutoScaling for SimulatedPorts {
     }
 
     async fn scaling_group(&self, name: &str) -> Result<Option<ScalingGroup>, PortError> {
-        self.call("scaling_group", name, || at_once(self.account.world.scaling_group(name))).await
+        let mut found = self.call("scaling_group", name, || at_once(self.account.world.scaling_group(name))).await?;
+        if let Some(group) = found.as_mut().filter(|_| self.broken(Breakage::ScalingGroupsLookHarmless)) {
+            group.replaces_unhealthy = false;
+        }
+        Ok(found)
     }
 
     async fn is_refreshing(&self, name: &str) -> Result<bool, PortError> {
@@ -29,6 +34,13 @@ impl AutoScaling for SimulatedPorts {
     }
 
     async fn detach(&self, name: &str, groups: &[TargetGroupArn]) -> Result<(), PortError> {
-        self.call("detach", name, || at_once(self.account.world.detach(name, groups))).await
+        let detach = || {
+            if self.broken(Breakage::ScalingGroupsAreKept) {
+                Ok(())
+            } else {
+                at_once(self.account.world.detach(name, groups))
+            }
+        };
+        self.call("detach", name, detach).await
     }
 }
