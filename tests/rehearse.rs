@@ -1,5 +1,6 @@
 //! The whole thing: the built command moves services on this machine, under live load.
 
+mod auto_scaling;
 mod calendars;
 mod command;
 mod counts;

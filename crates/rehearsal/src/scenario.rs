@@ -17,7 +17,7 @@ pub use calls::CallScenario;
 pub use decode::{ScenarioError, decode_scenario};
 pub use fleets::{FleetExpectation, FleetOrder, FleetOutcome, FleetScenario};
 pub use hooks::HookDoes;
-pub use names::{NEW_PORT, new_target_id, old_group_name};
+pub use names::{NEW_PORT, new_instance_id, new_target_id, old_group_name};
 pub use schema::scenario_schema;
 
 use crate::traffic::cluster::ClusterFault;
@@ -195,6 +195,8 @@ pub enum Deed {
     /// Uses up the account's Lambda concurrency for so many world minutes: Lambda throttles every function without
     /// concurrency of its own.
     ThrottleInvocations(u32),
+    /// The service's Auto Scaling group launches an instance.
+    ScaleOut,
 }
 
 /// When a fault begins.

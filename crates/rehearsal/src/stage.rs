@@ -4,6 +4,7 @@
 mod alarms;
 mod history;
 mod routes;
+mod scaling_groups;
 
 pub(crate) use routes::described;
 
@@ -92,6 +93,11 @@ pub struct StagedRoute {
     pub scenario: RouteScenario,
 }
 
+/// The port of the old targets of the service in a place of the scenario, from 0.
+fn old_port(place: usize) -> u16 {
+    30_000 + u16::try_from(place).unwrap_or_default()
+}
+
 impl Stage {
     /// Sets up the stage at the clock's current time.
     pub async fn set(scenario: &Scenario, clock: &WorldClock) -> Result<Self, StageError> {
@@ -148,7 +154,8 @@ impl Stage {
             let id = new_target_id(number, u64::try_from(index).unwrap_or_default() + 1);
             self.directory.insert(&id, NEW_PORT, *address);
         }
-        let old_port = 30_000 + u16::try_from(number).unwrap_or_default();
+        let old_port = old_port(number);
+        self.put_scaling_group(service, number, &new);
         let instances: Vec<String> = (1..=old.addresses().len()).map(|index| format!("i-{name}-{index}")).collect();
         for (id, address) in instances.iter().zip(old.addresses()) {
             self.directory.insert(id, old_port, *address);

@@ -139,6 +139,10 @@ fn disturb(
             rehearsal.host.throttle_until(now + SignedDuration::from_mins(i64::from(minutes)));
             Ok(Done::Throttling(now))
         }
+        Deed::ScaleOut => Ok(match rehearsal.stage.scale_out(&rehearsal.scenario.services[service], service, now) {
+            Ok(()) => Done::At(now),
+            Err(why) => Done::TooLate(why),
+        }),
         Deed::EditRoute(number) => {
             let route = &rehearsal.stage.services[service].routes[number - 1];
             let before = rehearsal.actions_of(&route.arn)?;

@@ -13,6 +13,11 @@ pub fn old_group_name(service: &str, load_balancer: &str) -> String {
     }
 }
 
+/// Returns the id of an instance of the service's Auto Scaling group, by its number from 1.
+pub fn new_instance_id(service: &str, number: usize) -> String {
+    format!("i-{service}-new-{number}")
+}
+
 /// Returns the address by which the load balancer knows a new target of the service in a place of the scenario, from 0.
 /// The rehearsal maps it to a local server.
 pub fn new_target_id(place: usize, number: u64) -> String {

@@ -110,6 +110,7 @@ fn fault_definitions() -> Value {
                     "type": "integer", "minimum": 1, "maximum": 600,
                     "description": "Lambda throttles functions without concurrency of their own for so many minutes.",
                 },
+                "scaleOut": {"const": true, "description": "The service's Auto Scaling group launches an instance."},
                 "from": from,
             },
         },

@@ -104,7 +104,7 @@ fn cold(reader: &mut Reader, place: &Place<'_>) -> Option<ColdCurve> {
 }
 
 pub(super) fn disturbance(reader: &mut Reader, place: &Place<'_>) -> Option<Disturbance> {
-    let known = ["stopExecution", "editRoute", "throttleInvocations", "from"];
+    let known = ["stopExecution", "editRoute", "throttleInvocations", "scaleOut", "from"];
     let fields = reader.object(place, &known, "something that someone else does")?;
     let stop = fields.get("stopExecution").map(|place| reader.flag(&place).map(|_| Deed::StopExecution));
     let edit = fields.get("editRoute").map(|place| {
@@ -112,12 +112,13 @@ pub(super) fn disturbance(reader: &mut Reader, place: &Place<'_>) -> Option<Dist
     });
     let throttle =
         fields.get("throttleInvocations").map(|place| reader.whole(&place, 1, 600).map(Deed::ThrottleInvocations));
-    let deeds: Vec<Option<Deed>> = [stop, edit, throttle].into_iter().flatten().collect();
+    let scale_out = fields.get("scaleOut").map(|place| reader.flag(&place).map(|_| Deed::ScaleOut));
+    let deeds: Vec<Option<Deed>> = [stop, edit, throttle, scale_out].into_iter().flatten().collect();
     if deeds.len() != 1 {
         reader.note(
             &place.path,
-            "expected exactly one of `stopExecution: true`, `editRoute` (a route's number) or `throttleInvocations` \
-             (minutes)",
+            "expected exactly one of `stopExecution: true`, `editRoute` (a route's number), `throttleInvocations` \
+             (minutes) or `scaleOut: true`",
         );
     }
     let deed = deeds.into_iter().next().flatten();
