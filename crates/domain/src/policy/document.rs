@@ -205,7 +205,7 @@ fn service(
     let risk = object.get("risk").and_then(|place| reader.word(&place, &rollout::RISK));
     let old_target_groups = old_target_groups(reader, &object);
     let new_targets = reader
-        .required(&object, "newTargets", "one of binding, instances, ips")
+        .required(&object, "newTargets", "one of binding, instances, ips, autoScalingGroup")
         .and_then(|place| targets::new_targets(reader, &place));
     let own_windows = object.get("windows").map(|place| windows::windows(reader, &place));
     let windows = own_windows.unwrap_or_else(|| of_fleet.cloned());

@@ -291,7 +291,7 @@ mod tests {
                 "policy.fleet: empty: expected the fleet's name",
                 "policy.services: missing: expected a list of services",
                 "policy: service is a policy already: expected its name there, or no policy here",
-                "service.newTargets: missing: expected one of binding, instances, ips",
+                "service.newTargets: missing: expected one of binding, instances, ips, autoScalingGroup",
             ],
         );
     }

@@ -133,7 +133,7 @@ pub fn service(survey: &AccountSurvey, candidate: &Candidate<'_>) -> Vec<String>
         note(line);
     }
     lines.push(format!("    oldTargetGroups: [{}]", names.join(", ")));
-    lines.push(format!("    newTargets: {{}}  # {FILL_IN}: one of binding, instances, ips"));
+    lines.push(format!("    newTargets: {{}}  # {FILL_IN}: one of binding, instances, ips, autoScalingGroup"));
     if !candidate.risks.is_empty() {
         lines.push(format!("    risk: high  {}", comment(&candidate.risks.join("; "))));
     }

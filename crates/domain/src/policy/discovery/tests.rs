@@ -115,7 +115,7 @@ services:
     # health check: HTTP /health every 10 s, expects 200
     # owner: unknown; if Terraform owns the rule, it needs ignore_changes = [action]
     oldTargetGroups: [prod-rates-swarm]
-    newTargets: {}  # FILL IN: one of binding, instances, ips
+    newTargets: {}  # FILL IN: one of binding, instances, ips, autoScalingGroup
     # alarms: none watches these target groups
   - name: users  # from the name of prod-users-internal
     # route: internal port 443, priority 1: host users.internal.example
@@ -129,7 +129,7 @@ services:
     # slow start: 30 s
     # owner: unknown; if Terraform owns the rule, it needs ignore_changes = [action]
     oldTargetGroups: [prod-users-internal, prod-users-public]
-    newTargets: {}  # FILL IN: one of binding, instances, ips
+    newTargets: {}  # FILL IN: one of binding, instances, ips, autoScalingGroup
     risk: high  # among the busiest 5 % of the services; sticky sessions of prod-users-public
     # alarms: [users-5xx]  # 1 found; uncomment those that count
 ";
