@@ -6,6 +6,7 @@
 //! `MaxDelaySeconds` and jitter, and its history has no states of a Map's iterations; moto waits in real time. None of
 //! them changes the sequence of the other states.
 
+mod account;
 mod connections;
 mod interpreter;
 mod own_engine;
