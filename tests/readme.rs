@@ -2,7 +2,7 @@
 
 use crate::repository::read;
 use crossfade_domain::journal::cursor::Cursor;
-use crossfade_domain::policy::document::policy_schema;
+use crossfade_domain::policy::document::{decode_fleet, policy_schema};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -57,6 +57,49 @@ fn every_field_of_a_policy_is_explained() {
     assert!(missing.is_empty() && rows.len() > 35, "not in the README: {missing:?} of {rows:?}");
     let unknown: Vec<_> = explained.difference(&rows).collect();
     assert!(unknown.is_empty(), "the README explains what no policy has: {unknown:?}");
+}
+
+/// Fields that few policies need. All others are in the example.
+const RARE: [&str; 12] = [
+    "allowManagedBy",
+    "directUrl",
+    "gates",
+    "maxHold",
+    "newTargets.ips",
+    "oldHealthyShare",
+    "onDrift",
+    "slice",
+    "targetsTimeout",
+    "windows.calendars",
+    "rollout.maxNewShare",
+    "rollout.strict",
+];
+
+#[test]
+fn the_example_of_a_policy_is_valid_and_has_every_common_field() {
+    let text = read("examples/policy.yaml");
+    let document: Value = serde_yaml_ng::from_str(&text).unwrap();
+    let fleet = decode_fleet(&document).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(fleet.services.len(), 5);
+    let in_parts = |path: &str| {
+        let services = document["services"].as_array().unwrap();
+        let parts = [&document, &document["defaults"]].into_iter().chain(services);
+        let pointer = format!("/{}", path.replace('.', "/"));
+        parts.into_iter().any(|part| part.pointer(&pointer).is_some())
+    };
+    // What has a section of its own is in it only by an example.
+    let sections = ["judge.", "gates.", "hooks.", "internalRoute.", "schedule[]", "windows.", "rollout."];
+    let is_common = |path: &&String| {
+        let in_section = sections.iter().any(|section| path.starts_with(section));
+        !RARE.contains(&path.as_str()) && !in_section && !path.starts_with("newTargets.outside")
+    };
+    let explained = explained("### The policy");
+    let missing: Vec<&String> = explained.iter().filter(is_common).filter(|path| !in_parts(path)).collect();
+    assert!(missing.is_empty(), "not in the example: {missing:?}");
+    for rare in RARE {
+        assert!(explained.contains(rare), "{rare} is no field");
+        assert!(!in_parts(rare), "{rare} is in the example: strike it out here");
+    }
 }
 
 /// The fields of the cursor; a new one does not compile until it is named here.
