@@ -88,7 +88,10 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
             }
             console.json(&shown)?;
         }
-        Output::Human | Output::Github => console.data(&text::render(plan, &estimate, &calendars, session.now()))?,
+        Output::Human | Output::Github => {
+            let policy = arguments.policy.as_deref();
+            console.data(&text::render(plan, &estimate, &calendars, policy, session.now()))?;
+        }
     }
     Ok(ExitCode::Done)
 }

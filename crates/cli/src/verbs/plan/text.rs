@@ -2,6 +2,7 @@
 
 use super::estimate::{Estimate, new_group};
 use super::{steps, windows};
+use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Plan, PlannedRoute, Severity};
 use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::policy::service_policy::NewTargets;
@@ -9,16 +10,36 @@ use crossfade_domain::routing::drift::describe;
 use crossfade_domain::routing::route_edit::at_step;
 use crossfade_domain::windows::Calendars;
 use jiff::Timestamp;
+use std::path::Path;
 
-/// Renders the routes, the findings and the estimate.
-pub(super) fn render(plan: &Plan, estimate: &Estimate, calendars: &Calendars, now: Timestamp) -> String {
+/// Renders the routes, the findings, the estimate, and the command that does what was planned.
+pub(super) fn render(
+    plan: &Plan,
+    estimate: &Estimate,
+    calendars: &Calendars,
+    policy: Option<&Path>,
+    now: Timestamp,
+) -> String {
     let mut parts = vec![headline(plan, estimate), groups(plan)];
     parts.extend(plan.routes.iter().map(|route| one_route(plan, route)));
     parts.push(findings(plan));
     parts.extend(windows::render(plan, calendars, now));
     parts.push(estimates(plan, estimate));
-    parts.push(format!("Nothing was changed. To start: crossfade start {}", plan.service));
+    parts.push(format!("Nothing was changed. To start: {}", to_start(&plan.service, policy)));
     parts.join("\n\n")
+}
+
+/// The command that does what was planned.
+fn to_start(service: &ServiceName, policy: Option<&Path>) -> String {
+    let policy = policy.map(|file| format!(" --policy {}", as_word(file))).unwrap_or_default();
+    format!("crossfade start {service}{policy}")
+}
+
+/// A file's name as one word of a shell.
+fn as_word(file: &Path) -> String {
+    let name = file.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+@%:,".contains(letter);
+    if name.chars().all(is_plain) { name } else { format!("'{}'", name.replace('\'', "'\\''")) }
 }
 
 fn headline(plan: &Plan, estimate: &Estimate) -> String {
@@ -113,5 +134,19 @@ fn counted(number: usize, thing: &str) -> String {
         1 => format!("1 {thing}"),
         _ if thing.ends_with('s') => format!("{number} {thing}es"),
         _ => format!("{number} {thing}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_is_printed_does_what_was_planned() {
+        let users = ServiceName::parse("users").unwrap();
+        let with = |file: &str| to_start(&users, Some(Path::new(file)));
+        assert_eq!(to_start(&users, None), "crossfade start users");
+        assert_eq!(with("../policies/users.yaml"), "crossfade start users --policy ../policies/users.yaml");
+        assert_eq!(with("Ana's users.yaml"), r"crossfade start users --policy 'Ana'\''s users.yaml'");
     }
 }
