@@ -15,6 +15,7 @@ use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::rollout::Rollout;
 use crossfade_domain::policy::service_policy::FleetPolicy;
+use crossfade_domain::retirement::{Retirement, RetirementCursor, RetirementEvent, RetirementPhase};
 use crossfade_domain::rollback::{WayBack, revise_after_the_end, way_back};
 use crossfade_domain::routing::route_edit::at_step;
 use serde::Serialize;
@@ -158,6 +159,30 @@ fn every_entry_of_version_1_of_a_fleets_journal_is_read_and_leads_to_a_head() {
     }
     assert_eq!(kinds.len(), 10, "{kinds:?}");
     assert_eq!((head.sequence, head.state, head.outcome), (4, RunState::Over, Some(RunOutcome::Aborted)));
+}
+
+#[test]
+fn a_retirement_of_version_1_is_read_with_and_without_its_optional_fields() {
+    let head = check::<Retirement>("retirement-head");
+    assert_eq!((head.phase, head.lock_id().as_str()), (RetirementPhase::Undone, "users.retirement-1"));
+    assert!(head.no_traffic_accepted && head.proved.is_some() && head.undo.is_some());
+    let mut first = stored("retirement-head");
+    let least = ["version", "service", "number", "generation", "sequence", "phase", "phaseSince", "since", "who"];
+    first.as_object_mut().unwrap().retain(|field, _| least.contains(&field.as_str()) || field == "plan");
+    let first: Retirement = serde_json::from_value(first).unwrap();
+    assert_eq!((first.proved, first.undo, first.deletion_approved), (None, None, false));
+    let event = json!({
+        "version": 1, "number": 1, "sequence": 2, "generation": 1, "at": "2027-01-23T00:00:00Z",
+        "event": "detachIntended", "proof": "no request",
+    });
+    let read: RetirementEvent = serde_json::from_value(event.clone()).unwrap();
+    assert_eq!(serde_json::to_value(read).unwrap(), event);
+    let cursor = json!({
+        "version": 1, "service": "users", "number": 1, "phase": "watching", "verdict": "wait", "waitSeconds": 60,
+        "reason": "detached", "looks": 7,
+    });
+    let read: RetirementCursor = serde_json::from_value(cursor.clone()).unwrap();
+    assert_eq!(serde_json::to_value(read).unwrap(), cursor);
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn the_example_of_a_policy_is_valid_and_has_every_common_field() {
         parts.into_iter().any(|part| part.pointer(&pointer).is_some())
     };
     // What has a section of its own is in it only by an example.
-    let sections = ["judge.", "gates.", "hooks.", "internalRoute.", "schedule[]", "windows.", "rollout."];
+    let sections = ["judge.", "gates.", "hooks.", "internalRoute.", "retire.", "schedule[]", "windows.", "rollout."];
     let is_common = |path: &&String| {
         let in_section = sections.iter().any(|section| path.starts_with(section));
         !RARE.contains(&path.as_str()) && !in_section && !path.starts_with("newTargets.outside")

@@ -12,6 +12,7 @@
 //! | `fleet` | a run of all services of one policy: waves, budget, admission, and what each look decides |
 //! | `gates` | what can stop a migration: alarms, an operator's pause, health, ...; the verdict, and when a bake ends |
 //! | `judge`, `comparison` | the statistical comparison of new with old, and the figures that it is made from |
+//! | `retirement` | removing the old side: proof that it is idle, each step, each undo, and what comes next |
 //! | `rollback` | the way back: who may begin it, even of a halted migration; when it is withheld; what a route gets |
 //! | `journal` | heads, events, and which event may follow in which phase |
 //! | `windows` | when traffic may be raised, and when not: open hours, freezes, change calendars |
@@ -33,6 +34,7 @@ pub mod opinion;
 pub mod plan;
 pub mod planner;
 pub mod policy;
+pub mod retirement;
 pub mod rollback;
 pub mod routing;
 pub mod weight;

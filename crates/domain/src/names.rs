@@ -73,6 +73,9 @@ fn is_elb_arn(text: &str, kinds: &[&str]) -> bool {
         })
 }
 
+/// What stands in the name of a retirement behind that of its service.
+const RETIREMENT: &str = ".retirement";
+
 fn is_service_name(text: &str) -> bool {
     text.len() <= 48
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -89,11 +92,13 @@ text_id!(
     is_service_name
 );
 text_id!(
-    /// One migration of one service: `<service>-<attempt>`.
+    /// One migration of one service: `<service>-<attempt>`. The lock of a route also has the name of a retirement here:
+    /// `<service>.retirement-<number>`, which no migration has, since a service's name has no dot.
     MigrationId,
     "migration id",
     "<service>-<attempt>",
     |text| text.rsplit_once('-').is_some_and(|(service, attempt)| {
+        let service = service.strip_suffix(RETIREMENT).unwrap_or(service);
         is_service_name(service) && !attempt.is_empty() && attempt.chars().all(|c| c.is_ascii_digit())
     })
 );
@@ -130,6 +135,11 @@ impl MigrationId {
     /// The id of a service's `attempt`-th migration.
     pub fn of(service: &ServiceName, attempt: u32) -> Self {
         Self(format!("{service}-{attempt}"))
+    }
+
+    /// The name by which a service's `number`th retirement holds routes.
+    pub fn of_retirement(service: &ServiceName, number: u32) -> Self {
+        Self(format!("{service}{RETIREMENT}-{number}"))
     }
 }
 

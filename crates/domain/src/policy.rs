@@ -8,6 +8,7 @@ pub mod manifest;
 pub mod problem;
 pub mod reader;
 pub mod request;
+pub mod retire;
 pub mod rollout;
 pub mod service_policy;
 pub mod wiring;

@@ -4,8 +4,8 @@
 //! values: schedule `canary`, no alarms, `guardAlarms` none, `minHealthy` 2, `judge` true, no `minBake`,
 //! no `newHealthyShare`,
 //! `onInconclusive` advance, `onNoTraffic` hold, `onDrift` halt, `oldHealthyShare` 70, `slice` 60s, `maxHold` 4h,
-//! `targetsTimeout` 15m. A service's field replaces the default as a whole, but hooks and gates are merged one by one,
-//! and its windows replace those of the fleet.
+//! `targetsTimeout` 15m, `retire` that of [`crate::policy::retire::Retire`]. A service's field replaces the default as
+//! a whole, but hooks and gates are merged one by one, and its windows replace those of the fleet.
 //! `{service}` in an alarm's name is the service's name.
 
 mod after;
@@ -15,6 +15,7 @@ mod duration;
 mod gates;
 mod hook_name;
 mod judging;
+mod retire;
 mod rollout;
 mod schedule;
 mod schema;
@@ -25,6 +26,7 @@ mod windows;
 
 pub use duration::{parse as parsed_duration, written as written_duration};
 pub use judging::{Judging, judging};
+pub(crate) use retire::{UNTIL, waivers};
 pub use schedule::{canary, linear};
 pub use schema::policy_schema;
 
@@ -246,6 +248,7 @@ fn service(
             calls: calls?,
             internal_route,
             base_url_property: settings.base_url_property,
+            retire: settings.retire,
             direct_url,
             name,
         })
@@ -332,7 +335,5 @@ fn is_one(one: &str, other: &str) -> bool {
     }
 }
 
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod tests;

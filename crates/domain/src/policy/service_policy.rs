@@ -4,6 +4,7 @@ use crate::load_balancer::group::{AddressFamily, Target};
 use crate::names::ServiceName;
 use crate::policy::calling::InternalRoute;
 use crate::policy::gates::Gates;
+use crate::policy::retire::Retire;
 use crate::policy::rollout::{Risk, Rollout};
 use crate::weight::Weight;
 use crate::windows::Windows;
@@ -99,6 +100,9 @@ pub struct ServicePolicy {
     /// The property in which its callers keep its base URL; `{service}` is its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url_property: Option<String>,
+    /// When the old side goes, and by what evidence.
+    #[serde(default, skip_serializing_if = "Retire::is_default")]
+    pub retire: Retire,
     /// The URL under which callers reach it in the new cluster, without a load balancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct_url: Option<String>,

@@ -4,7 +4,7 @@ use super::hook_name::HOOK_PREFIX;
 use super::schedule::{MOST_STEPS, NAMES};
 use super::settings::{GUARD_ALARMS, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
 use super::targets::{FAMILIES, WAYS};
-use super::{POLICY_VERSION, calling, gates, judging, rollout, windows};
+use super::{POLICY_VERSION, calling, gates, judging, retire, rollout, windows};
 use serde_json::{Value, json};
 
 /// The JSON Schema (draft 2020-12) of the document that `decode_fleet` reads. `$defs.service` is the schema of the
@@ -141,6 +141,7 @@ fn setting_properties() -> Value {
             "type": "string",
             "description": "The property in which its callers keep its base URL; {service} is its name.",
         },
+        "retire": retire::schema(),
     })
 }
 
@@ -246,6 +247,7 @@ mod tests {
     use crate::opinion::Gate;
     use crate::policy::document::gates::{GATES, OUTSIDE_FIELDS};
     use crate::policy::document::judging::{JUDGE_FIELDS, MARGIN_FIELDS};
+    use crate::policy::document::retire::RETIRE_FIELDS;
     use crate::policy::document::rollout::{MAX_NEW_SHARE_FIELDS, ROLLOUT_FIELDS, STOP_WHEN_FIELDS};
     use crate::policy::document::schedule::STEP_FIELDS;
     use crate::policy::document::settings::{HOOK_FIELDS, SETTING_FIELDS};
@@ -281,6 +283,7 @@ mod tests {
         let outside = gates::schema()["patternProperties"].as_object().unwrap().keys().next().unwrap().clone();
         let outside = format!("/$defs/service/properties/gates/patternProperties/{outside}/oneOf/1");
         check(&outside, &OUTSIDE_FIELDS);
+        check("/$defs/service/properties/retire", &RETIRE_FIELDS);
         check("/$defs/service/properties/judge/oneOf/1", &JUDGE_FIELDS);
         check("/$defs/service/properties/judge/oneOf/1/properties/margins", &MARGIN_FIELDS);
         check("/$defs/service/properties/newTargets", &FIELDS);

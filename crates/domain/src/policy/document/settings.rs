@@ -5,16 +5,18 @@ use super::duration::{BAKE, HOLD, SLICE, TARGETS, seconds};
 use super::gates::{self, Chosen};
 use super::hook_name::hook_name;
 use super::judging::{Judging, judging};
+use super::retire;
 use super::schedule::{canary, schedule};
 use crate::names::ServiceName;
 use crate::policy::gates::Gates;
 use crate::policy::reader::{Object, Place, Reader};
+use crate::policy::retire::Retire;
 use crate::policy::service_policy::{
     GuardAlarms, Hooks, ManagedBy, OnDrift, OnInconclusive, OnNoTraffic, Schedule, Tolerated,
 };
 
 /// The fields of `defaults`; a service may have each of them too.
-pub(super) const SETTING_FIELDS: [&str; 18] = [
+pub(super) const SETTING_FIELDS: [&str; 19] = [
     "schedule",
     "alarms",
     "guardAlarms",
@@ -33,6 +35,7 @@ pub(super) const SETTING_FIELDS: [&str; 18] = [
     "hooks",
     "gates",
     "baseUrlProperty",
+    "retire",
 ];
 /// The fields of `hooks`.
 pub(super) const HOOK_FIELDS: [&str; 4] = ["beforeFirstShift", "afterEachShift", "afterRollback", "beforeRetire"];
@@ -70,6 +73,7 @@ pub(super) struct Settings {
     hooks: Hooks,
     gates: Chosen,
     base_url_property: Option<String>,
+    retire: Option<Retire>,
 }
 
 /// Settings with every value filled in.
@@ -92,6 +96,7 @@ pub(super) struct Complete {
     pub(super) hooks: Hooks,
     pub(super) gates: Gates,
     pub(super) base_url_property: Option<String>,
+    pub(super) retire: Retire,
 }
 
 impl Settings {
@@ -122,6 +127,7 @@ impl Settings {
             },
             gates: gates::over(self.gates, defaults.gates),
             base_url_property: self.base_url_property.or(defaults.base_url_property),
+            retire: self.retire.or(defaults.retire),
         }
     }
 
@@ -153,6 +159,7 @@ impl Settings {
             hooks: self.hooks,
             gates: gates::complete(self.gates),
             base_url_property: self.base_url_property,
+            retire: self.retire.unwrap_or_default(),
         }
     }
 }
@@ -182,6 +189,7 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Settings {
         targets_timeout_seconds: field("targetsTimeout").and_then(|place| seconds(reader, &place, TARGETS)),
         hooks: field("hooks").map(|place| hooks(reader, &place)).unwrap_or_default(),
         base_url_property: field("baseUrlProperty").and_then(|place| calling::base_url_property(reader, &place)),
+        retire: field("retire").map(|place| retire::retire(reader, &place)),
         gates: field("gates").map(|place| gates::gates(reader, &place)).unwrap_or_default(),
     }
 }

@@ -1,4 +1,6 @@
 mod fleets;
+mod properties;
+mod retire;
 
 use super::*;
 use crate::load_balancer::group::Target;
@@ -218,7 +220,7 @@ fn every_problem_is_named_at_once_with_its_path() {
             "fleet: empty: expected the fleet's name",
             "defaults.name: unknown field; expected one of schedule, alarms, guardAlarms, minHealthy, \
              newHealthyShare, judge, minBake, onInconclusive, onNoTraffic, onDrift, allowManagedBy, oldHealthyShare, \
-             slice, maxHold, targetsTimeout, hooks, gates, baseUrlProperty",
+             slice, maxHold, targetsTimeout, hooks, gates, baseUrlProperty, retire",
             "defaults.scedule: unknown field (did you mean \"schedule\"?)",
             "defaults.schedule: \"canari\": expected canary, linear or a list of steps (did you mean \"canary\"?)",
             "defaults.minHealthy: 0: expected a whole number from 1 to 1000",

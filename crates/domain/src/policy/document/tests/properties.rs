@@ -1,6 +1,6 @@
 //! Properties of every document.
 
-use super::{check_fleet, decode_fleet};
+use super::super::{check_fleet, decode_fleet};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
