@@ -1,5 +1,7 @@
 //! What the ledger promises.
 
+mod retirements;
+
 use super::on_both_sides;
 use super::samples::{Start, at, intent, next, route, service, start};
 use super::sides::{Served, Side, TABLE, settings};

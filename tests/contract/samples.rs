@@ -6,6 +6,7 @@ use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, MigrationId, RuleArn, ServiceName, TargetGroupArn};
 use crossfade_domain::plan::{Plan, PlannedRoute};
 use crossfade_domain::policy::gates::Gates;
+use crossfade_domain::policy::retire::Retire;
 use crossfade_domain::policy::rollout::Risk;
 use crossfade_domain::policy::service_policy::{
     Binding, GuardAlarms, Hooks, NewTargets, OnDrift, OnInconclusive, OnNoTraffic, Schedule, ScheduleStep,
@@ -124,6 +125,7 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         calls: Vec::new(),
         internal_route: None,
         base_url_property: None,
+        retire: Retire::default(),
         direct_url: None,
     }
 }

@@ -15,6 +15,8 @@
 //! | `fleets` | `<fleet>` | the fleet has had a run |
 //! | `connection#<service>` | `head` | the service's internal route as it was last recorded |
 //! | `connection#<service>` | `event#<sequence>` | each record of it, never changed |
+//! | `retirement#<service>` | `head` | the head of the service's latest retirement |
+//! | `retirement#<service>` | `event#<number>#<sequence>` | one line of a retirement's journal |
 //!
 //! Each item is JSON in the attribute `document`, with the few other attributes that conditions need. Every read is
 //! consistent. Nothing has a time to live: a lock is deleted or freed by its migration.
@@ -27,6 +29,7 @@ mod item;
 mod key;
 mod read;
 mod record;
+mod retirements;
 mod take;
 mod transact;
 
@@ -40,6 +43,7 @@ use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::retirement::{Retirement, RetirementEvent};
 use serde_json::Value;
 
 /// One table.
@@ -163,5 +167,24 @@ impl Ledger for Table {
 
     async fn record_connection(&self, before: Option<&Connection>, after: &Connection) -> Result<(), LedgerError> {
         self.named(self.write_connection(before, after).await)
+    }
+
+    async fn retirement(&self, service: &ServiceName) -> Result<Option<Retirement>, LedgerError> {
+        self.named(self.document_within_2_s(&key::retirement(service)).await)
+    }
+
+    async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError> {
+        let partition = key::retirement(service).pk;
+        let items = self.query(&partition, Some(key::retirement_events(number))).await;
+        self.named(items.map_err(LedgerError::from))?.iter().map(item::document).collect()
+    }
+
+    async fn record_retirement(
+        &self,
+        before: Option<&Retirement>,
+        event: &RetirementEvent,
+        after: &Retirement,
+    ) -> Result<(), TakeError> {
+        self.named(self.write_retirement(before, event, after).await)
     }
 }

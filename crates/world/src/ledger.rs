@@ -1,6 +1,8 @@
 //! The table, with the semantics of its transactions: all of a write's conditions are looked at before any of its
 //! effects, and a write that finds its own effect succeeds.
 
+mod retirements;
+
 use crossfade_actions::ports::{self, FleetWriteError, LedgerError, PortError, TakeError};
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::FleetHead;
@@ -10,6 +12,7 @@ use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::retirement::{Retirement, RetirementEvent};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +50,10 @@ pub struct Items {
     pub fleet_journals: BTreeMap<(String, u32), Vec<FleetEntry>>,
     /// Every record of each service's internal route, in order.
     pub connections: BTreeMap<ServiceName, Vec<Connection>>,
+    /// Head of each service's latest retirement.
+    pub retirements: BTreeMap<ServiceName, Retirement>,
+    /// The journal of each retirement, in order.
+    pub retirement_journals: BTreeMap<(ServiceName, u32), Vec<RetirementEvent>>,
 }
 
 impl Ledger {
@@ -291,6 +298,23 @@ impl ports::Ledger for Ledger {
         }
         records.push(after.clone());
         Ok(())
+    }
+
+    async fn retirement(&self, service: &ServiceName) -> Result<Option<Retirement>, LedgerError> {
+        Ok(self.items().retirements.get(service).cloned())
+    }
+
+    async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError> {
+        Ok(self.items().retirement_journals.get(&(service.clone(), number)).cloned().unwrap_or_default())
+    }
+
+    async fn record_retirement(
+        &self,
+        before: Option<&Retirement>,
+        event: &RetirementEvent,
+        after: &Retirement,
+    ) -> Result<(), TakeError> {
+        self.items().record_retirement(before, event, after)
     }
 }
 

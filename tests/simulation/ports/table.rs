@@ -12,6 +12,7 @@ use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::retirement::{Retirement, RetirementEvent};
 use serde_json::Value;
 
 #[async_trait::async_trait]
@@ -141,6 +142,25 @@ impl Ledger for SimulatedPorts {
     async fn record_connection(&self, before: Option<&Connection>, after: &Connection) -> Result<(), LedgerError> {
         let effect = || at_once(self.account.ledger.record_connection(before, after));
         self.call("record_connection", after.service.as_str(), effect).await
+    }
+
+    async fn retirement(&self, service: &ServiceName) -> Result<Option<Retirement>, LedgerError> {
+        self.call("retirement", service.as_str(), || at_once(self.account.ledger.retirement(service))).await
+    }
+
+    async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError> {
+        let effect = || at_once(self.account.ledger.retirement_events(service, number));
+        self.call("retirement_events", service.as_str(), effect).await
+    }
+
+    async fn record_retirement(
+        &self,
+        before: Option<&Retirement>,
+        event: &RetirementEvent,
+        after: &Retirement,
+    ) -> Result<(), TakeError> {
+        let effect = || at_once(self.account.ledger.record_retirement(before, event, after));
+        self.call("record_retirement", after.service.as_str(), effect).await
     }
 }
 

@@ -5,6 +5,7 @@ use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::retirement::{Retirement, RetirementEvent};
 use serde_json::Value;
 
 /// Why the table could not be used.
@@ -61,7 +62,7 @@ impl From<PortError> for TakeError {
     }
 }
 
-/// The table: heads, locks, plans, journals, the index from alarms to services, policies, internal routes.
+/// The table: heads, locks, plans, journals, the index from alarms to services, policies, internal routes, retirements.
 ///
 /// Every write carries the generation it was made under. Reads are consistent. A write that is retried because its
 /// answer was lost finds its own effect and succeeds.
@@ -133,4 +134,21 @@ pub trait Ledger: Send + Sync {
     /// Records a service's internal route, and keeps what was recorded before, on the condition that `before` is still
     /// the last (by its sequence).
     async fn record_connection(&self, before: Option<&Connection>, after: &Connection) -> Result<(), LedgerError>;
+
+    /// The head of a service's latest retirement; none if it never had one.
+    async fn retirement(&self, service: &ServiceName) -> Result<Option<Retirement>, LedgerError>;
+
+    /// The journal of a service's `number`th retirement, in order.
+    async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError>;
+
+    /// Writes an event and the head that it leads to in one transaction, on the condition that the stored head still is
+    /// `before` (number, generation and sequence; none for the first retirement). In the same transaction it takes the
+    /// routes that only `after` holds, all or none, and releases those that only `before` holds. A route is in the way
+    /// as in `take`, but for the retirement's own: its writers are those that an undo waits for.
+    async fn record_retirement(
+        &self,
+        before: Option<&Retirement>,
+        event: &RetirementEvent,
+        after: &Retirement,
+    ) -> Result<(), TakeError>;
 }

@@ -107,6 +107,19 @@ pub(super) fn connection_record(service: &ServiceName, sequence: u64) -> Key {
     Key { sk: format!("event#{sequence:08}"), ..connection(service) }
 }
 
+pub(super) fn retirement(service: &ServiceName) -> Key {
+    Key { pk: format!("retirement#{service}"), sk: "head".to_owned() }
+}
+
+pub(super) fn retirement_event(service: &ServiceName, number: u32, sequence: u64) -> Key {
+    Key { sk: format!("{}{sequence:08}", retirement_events(number)), ..retirement(service) }
+}
+
+/// What the sort keys of a retirement's journal begin with.
+pub(super) fn retirement_events(number: u32) -> String {
+    format!("event#{number:06}#")
+}
+
 pub(super) fn policy(fleet: &str) -> Key {
     Key { pk: POLICY.to_owned(), sk: fleet.to_owned() }
 }
