@@ -6,7 +6,7 @@ mod stack_limits;
 mod window;
 
 use self::after::after_ignored;
-use self::policy_of::policy_of;
+pub(crate) use self::policy_of::policy_of;
 use self::stack_limits::StackLimits;
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;

@@ -7,7 +7,7 @@ use crossfade_domain::policy::request::PlanRequest;
 use crossfade_domain::policy::service_policy::ServicePolicy;
 
 /// The request's policy, else the one stored policy that names the service; or what is wrong.
-pub(super) async fn policy_of(
+pub(crate) async fn policy_of(
     ports: &Ports,
     request: &PlanRequest,
 ) -> Result<Result<ServicePolicy, String>, ActionError> {

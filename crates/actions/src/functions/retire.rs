@@ -1,0 +1,257 @@
+//! The three functions of a retirement, and what they share: each call is one look, and does what is its own part.
+
+mod begin;
+mod carry_out;
+pub mod check_idle;
+pub mod delete_target_group;
+pub mod detach_target_group;
+mod read;
+mod record;
+
+use crate::error::{ActionError, Doing as _};
+use crate::payload::Fields;
+use crate::ports::Ports;
+use crossfade_domain::names::ServiceName;
+use crossfade_domain::policy::retire::Until;
+use crossfade_domain::retirement::{
+    Approval, Doing, Next, RetireCommand, RetireRequest, RetireVerdict, Retirement, RetirementCursor,
+    RetirementEventKind, RetirementPhase, Seen, decode_retire_request, next,
+};
+use serde_json::Value;
+
+/// The most looks of one execution: each is about nine events of its history, which holds 25,000.
+const MOST_LOOKS: u32 = 2_000;
+/// The most things that one look does, one after the other.
+const MOST_DOINGS: u32 = 8;
+/// The wait between two looks of a person's approval, in seconds.
+const APPROVAL_SECONDS: u32 = 300;
+
+/// What a function does itself. What another function does is its verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Nothing that changes a load balancer.
+    Proof,
+    /// Routes and targets, forth and back.
+    Detach,
+    /// The groups.
+    Delete,
+}
+
+impl Part {
+    fn of(doing: &Doing) -> Self {
+        match doing {
+            Doing::Refuse(_) => Self::Proof,
+            Doing::IntendDelete | Doing::Delete(_) | Doing::ConfirmDeleted | Doing::GiveDeletionUp(_) => Self::Delete,
+            _ => Self::Detach,
+        }
+    }
+}
+
+/// What the machine has sent.
+struct Input {
+    service: ServiceName,
+    request: Option<RetireRequest>,
+    looks: u32,
+    execution: String,
+    hook_answer: Option<Value>,
+}
+
+/// One look at a retirement, and what of it is this function's part.
+///
+/// # Errors
+/// `InvalidRequest` for a wrong input; the ports'.
+pub(super) async fn work(ports: &Ports, part: Part, input: &Value) -> Result<RetirementCursor, ActionError> {
+    let input = decode(input)?;
+    let mut retirement = match find(ports, &input).await? {
+        Ok(retirement) => retirement,
+        Err(refusal) => return Ok(RetirementCursor::refused(&input.service, refusal)),
+    };
+    if let Some(answer) = &input.hook_answer
+        && retirement.phase == RetirementPhase::Proving
+        && retirement.hook_called_by.as_ref() == Some(&input.execution)
+        && retirement.hook_answered_at.is_none()
+    {
+        let answer = answer.to_string().chars().take(200).collect();
+        record::record(ports, &mut retirement, |_| RetirementEventKind::HookAnswered { answer }).await?;
+    }
+    let mut command = input.request.as_ref().and_then(|request| Some((request.command?, request.who.clone())));
+    if let Some((RetireCommand::Undo, who)) = &command {
+        if retirement.phase.can_be_undone() {
+            carry_out::carry_out(ports, &mut retirement, Doing::BeginUndo(format!("undone by {who}"))).await?;
+        } else if retirement.phase != RetirementPhase::Undoing {
+            let verdict = match retirement.phase {
+                RetirementPhase::Deleting => RetireVerdict::Delete,
+                _ => resting_verdict(&retirement),
+            };
+            return Ok(cursor(&retirement, &input, verdict, 0, too_late(&retirement)));
+        }
+        command = None;
+    }
+    let mut done = 0;
+    loop {
+        let seen = read::read(ports, &retirement, command.is_some()).await?;
+        if let Some((command, who)) = command.take() {
+            approve(ports, &mut retirement, command, who, &seen).await?;
+        }
+        let what = next(&retirement, &seen, ports.clock.now());
+        let (verdict, seconds, reason) = match what {
+            Next::Do(doing) if Part::of(&doing) == part || Part::of(&doing) == Part::Proof => {
+                done += 1;
+                match carry_out::carry_out(ports, &mut retirement, doing).await? {
+                    None if done < MOST_DOINGS => continue,
+                    None => (RetireVerdict::Wait, 1, "there is more to do".to_owned()),
+                    Some(why) => (RetireVerdict::Wait, 30, why),
+                }
+            }
+            Next::Do(doing) => match Part::of(&doing) {
+                Part::Delete => (RetireVerdict::Delete, 0, "the old target groups can be deleted".to_owned()),
+                _ => (RetireVerdict::Detach, 0, progress(&retirement, &doing)),
+            },
+            Next::Wait { seconds, reason } => (RetireVerdict::Wait, seconds, reason),
+            Next::Approve { reason, .. } => (RetireVerdict::Approval, APPROVAL_SECONDS, reason),
+            Next::Hook { function } => {
+                let (called, execution) = (function.clone(), input.execution.clone());
+                if retirement.hook_called_by.as_ref() != Some(&execution) {
+                    record::record(ports, &mut retirement, |_| RetirementEventKind::HookCalled {
+                        function: called,
+                        execution,
+                    })
+                    .await?;
+                }
+                let hooked = cursor(&retirement, &input, RetireVerdict::Hook, 0, format!("calling {function}"));
+                return Ok(RetirementCursor { hook: Some(function), ..hooked });
+            }
+            Next::Rest { reason } => (resting_verdict(&retirement), 0, reason),
+        };
+        return Ok(cursor(&retirement, &input, verdict, seconds, reason));
+    }
+}
+
+fn progress(retirement: &Retirement, doing: &Doing) -> String {
+    match doing {
+        Doing::IntendDetach { proof, .. } => format!("the old side of {} is idle: {proof}", retirement.service),
+        _ => format!("the retirement of {} is {:?}", retirement.service, retirement.phase),
+    }
+}
+
+fn too_late(retirement: &Retirement) -> String {
+    let service = &retirement.service;
+    match retirement.phase {
+        RetirementPhase::Deleted | RetirementPhase::Deleting => {
+            let records = retirement.plan.groups.iter().flat_map(|group| group.record.commands());
+            let commands: Vec<String> = records.collect();
+            format!(
+                "the old target groups of {service} are deleted, so there is no undo; these commands create them \
+                 again, with new ARNs: {}",
+                commands.join("; ")
+            )
+        }
+        _ => format!("the retirement of {service} is over already: {:?}", retirement.phase),
+    }
+}
+
+fn resting_verdict(retirement: &Retirement) -> RetireVerdict {
+    match retirement.phase {
+        RetirementPhase::Deregistered => RetireVerdict::Deregistered,
+        RetirementPhase::Deleted => RetireVerdict::Deleted,
+        RetirementPhase::Undone => RetireVerdict::Undone,
+        RetirementPhase::Halted => RetireVerdict::Halted,
+        RetirementPhase::Refused => RetireVerdict::Refused,
+        _ => RetireVerdict::Wait,
+    }
+}
+
+/// Records what a person approves, with what they were shown.
+async fn approve(
+    ports: &Ports,
+    retirement: &mut Retirement,
+    command: RetireCommand,
+    who: String,
+    seen: &Seen,
+) -> Result<(), ActionError> {
+    if let Some(why) = &seen.unreadable {
+        return Err(ActionError::NotYet(format!("what is to be approved cannot be read: {why}")));
+    }
+    let (what, accepted) = match command {
+        RetireCommand::Approve if retirement.phase == RetirementPhase::Proving => {
+            (Approval::Detach, seen.breaks.clone())
+        }
+        RetireCommand::AcceptNoTraffic if retirement.phase == RetirementPhase::Proving => {
+            (Approval::NoTraffic, Vec::new())
+        }
+        RetireCommand::ApproveDeletion if !retirement.phase.is_over() => (Approval::Delete, Vec::new()),
+        _ => return Ok(()),
+    };
+    record::record(ports, retirement, |_| RetirementEventKind::Approved { what, accepted, who }).await
+}
+
+/// The service's retirement: the present one, or a new one where the input asks for it; or why there is none.
+async fn find(ports: &Ports, input: &Input) -> Result<Result<Retirement, String>, ActionError> {
+    let service = &input.service;
+    let present = ports.ledger.retirement(service).await;
+    let present = present.doing(|| format!("reading the retirement of {service}"))?;
+    let Some(request) = &input.request else {
+        return Ok(present.ok_or_else(|| format!("{service} has no retirement")));
+    };
+    let migration = crate::reads::journal::head_of(ports, service).await?.map(|head| head.migration);
+    match present {
+        Some(present) if request.command == Some(RetireCommand::Undo) => Ok(Ok(present)),
+        // The old side of a later migration is another one.
+        Some(mut present)
+            if !present.phase.is_over()
+                && (present.phase != RetirementPhase::Deregistered
+                    || migration.as_ref() == Some(&present.plan.migration)) =>
+        {
+            if present.phase == RetirementPhase::Deregistered
+                && request.until == Some(Until::Deleted)
+                && present.plan.terms.until != Until::Deleted
+            {
+                let who = request.who.clone();
+                record::record(ports, &mut present, |_| RetirementEventKind::DeletionAsked { who }).await?;
+            }
+            Ok(Ok(present))
+        }
+        _ if request.command.is_some() => {
+            Ok(Err(format!("{service} has no retirement under way; `crossfade retire {service}` begins one")))
+        }
+        previous => begin::begin(ports, request, previous.as_ref()).await,
+    }
+}
+
+fn cursor(
+    retirement: &Retirement,
+    input: &Input,
+    verdict: RetireVerdict,
+    wait_seconds: u32,
+    reason: String,
+) -> RetirementCursor {
+    let looks = input.looks + 1;
+    let full = looks >= MOST_LOOKS && verdict.goes_on();
+    RetirementCursor {
+        version: RetirementCursor::VERSION,
+        service: retirement.service.clone(),
+        number: retirement.number,
+        phase: Some(retirement.phase),
+        verdict: if full { RetireVerdict::Continued } else { verdict },
+        wait_seconds: if full { 0 } else { wait_seconds },
+        reason,
+        hook: None,
+        looks,
+    }
+}
+
+fn decode(input: &Value) -> Result<Input, ActionError> {
+    let mut fields = Fields::of(input, "cursor");
+    let service: Option<ServiceName> = fields.required("service");
+    let is_cursor = fields.optional::<RetireVerdict>("verdict").is_some();
+    let looks = fields.optional("looks").unwrap_or(0);
+    let execution = input.get("execution").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let Some(service) = service.filter(|_| fields.problems.is_empty()) else { return Err(fields.refuse()) };
+    let request = if is_cursor {
+        None
+    } else {
+        let request = decode_retire_request(input.get("cursor").unwrap_or(&Value::Null));
+        Some(request.map_err(|problems| ActionError::InvalidRequest(problems.to_string()))?)
+    };
+    Ok(Input { service, request, looks, execution, hook_answer: input.get("hookAnswer").cloned() })
+}
