@@ -18,6 +18,7 @@ mod lambda_host;
 mod least_privilege;
 mod readme;
 mod rehearse;
+mod retiring;
 mod second_opinions;
 mod simulation;
 mod state_machines;

@@ -1,0 +1,9 @@
+//! Retiring the old side of a service, in virtual time: its three functions, called as their verdicts say, on the ports
+//! of the simulation. What the invariants forbid is checked at the very calls that would break them.
+
+mod breakages;
+mod broken;
+mod every_call;
+mod stage;
+mod stories;
+mod undo;
