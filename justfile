@@ -29,6 +29,7 @@ machines:
         --json-path statemachine/connect-service.asl.json \
         --json-path statemachine/migrate-fleet.asl.json \
         --json-path statemachine/migrate-service.asl.json \
+        --json-path statemachine/retire-service.asl.json \
         --json-path statemachine/roll-back-service.asl.json
     python3 infra/tools/template.py pictures --check
 

@@ -21,6 +21,7 @@ pub(crate) mod samples;
 pub(crate) mod sides;
 
 pub(crate) use alarms::guard;
+pub(crate) use ledger::retirements::first as first_retirement;
 pub(crate) use load_balancers::new_group;
 
 /// Makes two tests of every case: one against the served world, one against the direct one.

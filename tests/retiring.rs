@@ -4,6 +4,9 @@
 mod breakages;
 mod broken;
 mod every_call;
+mod machine;
 mod stage;
 mod stories;
 mod undo;
+
+pub(crate) use machine::callers;

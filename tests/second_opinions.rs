@@ -10,6 +10,7 @@ mod account;
 mod connections;
 mod interpreter;
 mod own_engine;
+mod retirements;
 mod scenarios;
 mod script;
 
@@ -17,6 +18,7 @@ use crate::repository::read;
 use crossfade_domain::fleet::cursor::FleetCursor;
 use crossfade_domain::internal_route::RouteCursor;
 use crossfade_domain::journal::cursor::Cursor;
+use crossfade_domain::retirement::RetirementCursor;
 pub(crate) use interpreter::environment;
 use script::{Answer, Run, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,16 +27,20 @@ use std::sync::OnceLock;
 const CONNECT: &str = "connect-service";
 const FLEET: &str = "migrate-fleet";
 const MIGRATE: &str = "migrate-service";
+const RETIRE: &str = "retire-service";
 const ROLL_BACK: &str = "roll-back-service";
-const MACHINES: [&str; 4] = [CONNECT, FLEET, MIGRATE, ROLL_BACK];
+const MACHINES: [&str; 5] = [CONNECT, FLEET, MIGRATE, RETIRE, ROLL_BACK];
 /// The functions that the machines call.
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 16] = [
     "check-alarms",
     "check-fleet",
+    "check-idle",
     "check-targets",
     "create-guard-alarms",
     "create-route",
     "create-target-group",
+    "delete-target-group",
+    "detach-target-group",
     "finish-migration",
     "hook-errors",
     "hook-move-consumers",
@@ -134,6 +140,7 @@ fn the_scripts_answer_with_real_cursors() {
             let Answer::Cursor(cursor) = answer else { continue };
             let parsed = match scenario.machine {
                 CONNECT => serde_json::from_value::<RouteCursor>(cursor.clone()).map(|_| ()),
+                RETIRE => serde_json::from_value::<RetirementCursor>(cursor.clone()).map(|_| ()),
                 FLEET => serde_json::from_value::<FleetCursor>(cursor.clone()).map(|_| ()),
                 _ => serde_json::from_value::<Cursor>(cursor.clone()).map(|_| ()),
             };

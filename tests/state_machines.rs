@@ -10,6 +10,7 @@ use crossfade_domain::fleet::request::decode_fleet_request;
 use crossfade_domain::internal_route::{RouteVerdict, decode_connect_request};
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::policy::request::decode_request;
+use crossfade_domain::retirement::{RetireVerdict, decode_retire_request};
 use definition::{Machine, Retrier, State};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use std::collections::BTreeSet;
 const CONNECT: &str = "connect-service";
 const FLEET: &str = "migrate-fleet";
 const MIGRATE: &str = "migrate-service";
+const RETIRE: &str = "retire-service";
 const ROLL_BACK: &str = "roll-back-service";
 /// States whose function is not the one they are named after, because one function has two uses.
 const SECOND_NAMES: [(&str, &str); 2] = [("Attach at weight 0", "shift-weight"), ("Verify rollback", "roll-back")];
@@ -48,12 +50,12 @@ fn machine(name: &str) -> Machine {
 }
 
 fn machines() -> impl Iterator<Item = (&'static str, Machine)> {
-    [CONNECT, FLEET, MIGRATE, ROLL_BACK].into_iter().map(|name| (name, machine(name)))
+    [CONNECT, FLEET, MIGRATE, RETIRE, ROLL_BACK].into_iter().map(|name| (name, machine(name)))
 }
 
 /// The machines that move one service.
 fn machines_of_a_service() -> impl Iterator<Item = (&'static str, Machine)> {
-    machines().filter(|(name, _)| ![CONNECT, FLEET].contains(name))
+    machines().filter(|(name, _)| ![CONNECT, FLEET, RETIRE].contains(name))
 }
 
 /// What can be reached from a state, without the arrows that `leave_out` names.
@@ -77,7 +79,7 @@ fn ends_reachable<'a>(machine: &'a Machine, from: &'a str, leave_out: &[(&str, &
 fn every_machine_of_the_folder_is_checked_here() {
     let mut found = names_in("statemachine");
     found.retain(|name| !["README.md", "inputs", "tools"].contains(&name.as_str()));
-    assert_eq!(found, [CONNECT, FLEET, MIGRATE, ROLL_BACK].map(|name| format!("{name}.asl.json")));
+    assert_eq!(found, [CONNECT, FLEET, MIGRATE, RETIRE, ROLL_BACK].map(|name| format!("{name}.asl.json")));
 }
 
 #[test]
@@ -280,6 +282,9 @@ fn every_error_is_caught_and_leads_to_a_rollback_or_out_of_one_to_halted() {
                 // It moves no traffic, and what moves has machines of its own.
                 "Check fleet" => "Not conducted",
                 "Create route" => "Not answered",
+                // It moves no traffic: what it was told of a hook, or could not do, leaves everything as it is.
+                "Call hook" if name == RETIRE => "Check idle",
+                _ if name == RETIRE => "Not answered",
                 // It halts with the routes at their baselines, which only the second look can say.
                 "Call hook after rollback" => "Verify rollback",
                 _ if PATIENT.contains(&state) => "Rollback failed",
@@ -288,8 +293,8 @@ fn every_error_is_caught_and_leads_to_a_rollback_or_out_of_one_to_halted() {
             assert_eq!(last.next, expected, "{name}: {state}");
             // Only what a person's input reaches first may tell a wrong one from a failure.
             let first = if name == "roll-back-service" { state == "Roll back" } else { machine.start_at == *state };
-            // The only function of a machine says itself why it could not do it.
-            let own_words = state == "Create route";
+            // A function that no rollback follows says itself why it could not do it.
+            let own_words = state == "Create route" || (name == RETIRE && state != "Call hook");
             assert_eq!(task.catch.len(), 1 + usize::from(first) + usize::from(own_words), "{name}: {state}");
         }
     }
@@ -330,6 +335,7 @@ fn every_branch_is_on_a_verdict_that_exists_and_nothing_unknown_leads_to_a_succe
                 let known = match name {
                     CONNECT => serde_json::from_value::<RouteVerdict>(verdict).map(|_| ()),
                     FLEET => serde_json::from_value::<FleetStep>(verdict).map(|_| ()),
+                    RETIRE => serde_json::from_value::<RetireVerdict>(verdict).map(|_| ()),
                     _ => serde_json::from_value::<NextStep>(verdict).map(|_| ()),
                 };
                 known.unwrap_or_else(|error| panic!("{name}: {state_name}: {error}"));
@@ -337,7 +343,7 @@ fn every_branch_is_on_a_verdict_that_exists_and_nothing_unknown_leads_to_a_succe
             let expected = match state_name.as_str() {
                 "Rollback verdict?" | "Verified?" => "Rollback failed",
                 _ if name == FLEET => "Not conducted",
-                _ if name == CONNECT => "Not answered",
+                _ if [CONNECT, RETIRE].contains(&name) => "Not answered",
                 _ => "Roll back",
             };
             assert_eq!(choice.default, expected, "{name}: {state_name}");
@@ -411,6 +417,11 @@ fn success_is_reached_only_by_the_word_of_the_function_that_did_it() {
     check(FLEET, "Migrated", &[("Verdict?", "migrated")]);
     check(FLEET, "Conducted elsewhere", &[("Verdict?", "elsewhere")]);
     check(FLEET, "Continued", &[("Verdict?", "continued")]);
+    check(RETIRE, "Idle", &[("Verdict?", "idle")]);
+    check(RETIRE, "Detached", &[("Verdict?", "detached")]);
+    check(RETIRE, "Deregistered", &[("Verdict?", "deregistered")]);
+    check(RETIRE, "Deleted", &[("Verdict?", "deleted")]);
+    check(RETIRE, "Continued", &[("Verdict?", "continued")]);
     check(CONNECT, "Connected", &[("Verdict?", "connected")]);
     check(CONNECT, "Removed", &[("Verdict?", "removed"), ("Verdict?", "nothing")]);
     check(CONNECT, "Planned", &[("Verdict?", "wouldConnect"), ("Verdict?", "wouldRemove")]);
@@ -514,16 +525,70 @@ fn every_verdict_on_a_route_has_an_arrow_and_fails_where_its_cursor_has_an_error
     }
 }
 
+/// Where a verdict on a retirement leads. A new one does not compile here before it has a place.
+fn retires_to(verdict: RetireVerdict) -> &'static str {
+    match verdict {
+        RetireVerdict::Wait => "Wait",
+        RetireVerdict::Hook => "Call hook",
+        RetireVerdict::Approval => "Wait for approval",
+        RetireVerdict::Detach => "Detach target group",
+        RetireVerdict::Delete => "Delete target group",
+        RetireVerdict::Idle => "Idle",
+        RetireVerdict::Detached => "Detached",
+        RetireVerdict::Deregistered => "Deregistered",
+        RetireVerdict::Deleted => "Deleted",
+        RetireVerdict::Undone => "Undone",
+        RetireVerdict::Halted => "Halted",
+        RetireVerdict::Refused => "Refused",
+        RetireVerdict::Continued => "Continued",
+    }
+}
+
 #[test]
-fn what_the_function_cannot_do_ends_with_its_own_words() {
-    let machine = machine(CONNECT);
-    let (_, task) = machine.tasks().next().unwrap();
-    // It holds no lock and changes no route, so it finds neither held nor drifted. A wrong input is refused.
-    let elsewhere = [ErrorClass::InvalidRequest, ErrorClass::LockHeld, ErrorClass::Drifted];
-    let raised = ErrorClass::ALL.iter().filter(|class| !elsewhere.contains(class));
-    let raised: BTreeSet<&str> = raised.map(|class| class.as_str()).collect();
-    let caught: BTreeSet<&str> = task.catch[1].error_equals.iter().map(String::as_str).collect();
-    assert_eq!((caught, task.catch[1].next.as_str()), (raised, "Not completed"));
+fn every_verdict_on_a_retirement_has_an_arrow_and_every_wait_looks_again_before_anything_goes() {
+    let machine = machine(RETIRE);
+    let State::Choice(choice) = machine.state("Verdict?") else { panic!("Verdict? is no choice") };
+    assert_eq!(choice.choices.len(), RetireVerdict::ALL.len());
+    for rule in &choice.choices {
+        let verdict: RetireVerdict = serde_json::from_value(rule.string_equals.as_deref().into()).unwrap();
+        assert_eq!(retires_to(verdict), rule.next);
+        assert_eq!(verdict.goes_on(), !machine.state(&rule.next).is_end(), "{verdict:?}");
+    }
+    for wait in ["Wait", "Wait for approval"] {
+        let State::Wait(state) = machine.state(wait) else { panic!("{wait} is no wait") };
+        assert_eq!(state.seconds_path, "$.waitSeconds");
+        assert_eq!(machine.state(wait).arrows(), [("waited", "Check idle")]);
+    }
+    assert_eq!(ends_reachable(&machine, "Not understood", &[]), ["Refused"]);
+    for failed in ["Not completed", "Not answered"] {
+        assert_eq!(ends_reachable(&machine, failed, &[]), ["Interrupted"], "what was begun is not called refused");
+    }
+    for end in ["Undone", "Halted", "Refused", "Interrupted"] {
+        assert!(matches!(machine.state(end), State::Fail(_)), "{end}: a pipeline must not go on");
+    }
+    let (_, hook) = machine.tasks().find(|(name, _)| *name == "Call hook").unwrap();
+    assert_eq!(hook.parameters.function_name_path.as_deref(), Some("$.hook.function"));
+    assert_eq!(hook.result_path, Value::from("$.hookAnswer"));
+    assert_eq!(machine.state("Call hook").arrows(), [("done", "Check idle"), ("error", "Check idle")]);
+}
+
+#[test]
+fn what_a_function_cannot_do_ends_with_its_own_words() {
+    for (name, elsewhere) in [
+        // It holds no lock and changes no route, so it finds neither held nor drifted. A wrong input is refused.
+        (CONNECT, &[ErrorClass::InvalidRequest, ErrorClass::LockHeld, ErrorClass::Drifted][..]),
+        // What someone else has changed on a route is a verdict.
+        (RETIRE, &[ErrorClass::InvalidRequest, ErrorClass::Drifted]),
+    ] {
+        let machine = machine(name);
+        let raised = ErrorClass::ALL.iter().filter(|class| !elsewhere.contains(class));
+        let raised: BTreeSet<&str> = raised.map(|class| class.as_str()).collect();
+        for (state, task) in machine.tasks().filter(|(state, _)| !HOOKS.contains(state)) {
+            let own_words = &task.catch[task.catch.len() - 2];
+            let caught: BTreeSet<&str> = own_words.error_equals.iter().map(String::as_str).collect();
+            assert_eq!((&caught, own_words.next.as_str()), (&raised, "Not completed"), "{name}: {state}");
+        }
+    }
 }
 
 #[test]
@@ -533,7 +598,9 @@ fn every_end_tells_its_name_and_a_cause() {
             let State::Fail(fail) = machine.state(end) else { continue };
             assert_eq!(fail.cause_path, "$.reason", "{name}: {end}");
             match end {
-                "Refused" if name != FLEET => assert_eq!(fail.error_path.as_deref(), Some("$.error"), "{name}"),
+                "Refused" if ![FLEET, RETIRE].contains(&name) => {
+                    assert_eq!(fail.error_path.as_deref(), Some("$.error"), "{name}");
+                }
                 "Not finished" => assert_eq!(fail.error_path.as_deref(), Some("$.error"), "{name}"),
                 "Conductor failed" => assert_eq!(fail.error.as_deref(), Some("ConductorFailed"), "{name}"),
                 "Rolled back" => assert_eq!(fail.error.as_deref(), Some("RolledBack"), "{name}"),
@@ -572,12 +639,14 @@ fn the_inputs_are_ready_to_be_pasted_into_the_console() {
         let input: Value = serde_json::from_str(&read(format!("statemachine/inputs/{name}"))).unwrap();
         if name.starts_with("connect") {
             decode_connect_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        } else if name.starts_with("retire") {
+            decode_retire_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         } else if name.starts_with("fleet-") {
             decode_fleet_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         } else {
             assert!(input["service"].is_string(), "{name}: {input}");
         }
-        if !["connect", "fleet-", "roll-back."].iter().any(|other| name.starts_with(other)) {
+        if !["connect", "fleet-", "retire", "roll-back."].iter().any(|other| name.starts_with(other)) {
             decode_request(&input).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         }
         assert!(read("statemachine/README.md").contains(&format!("(inputs/{name})")), "{name} is not in the README");

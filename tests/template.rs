@@ -4,6 +4,7 @@
 mod continuous_integration;
 mod dashboard;
 mod event_patterns;
+pub(crate) mod old_groups;
 pub(crate) mod resolved;
 mod rights;
 pub(crate) mod watching;
@@ -12,7 +13,8 @@ use crate::repository::{names_in, pascal_case, read};
 use serde_yaml_ng::{Mapping, Value};
 use std::collections::BTreeSet;
 
-const MACHINES: [&str; 4] = ["connect-service", "migrate-fleet", "migrate-service", "roll-back-service"];
+const MACHINES: [&str; 5] =
+    ["connect-service", "migrate-fleet", "migrate-service", "retire-service", "roll-back-service"];
 /// The functions that may start a machine, each with the machines.
 const STARTERS: [(&str, &[&str]); 3] = [
     ("check-fleet", &["migrate-service", "roll-back-service"]),

@@ -17,6 +17,7 @@ PARAMETERS = {
     "AWS::AccountId": "123456789012",
     "AWS::StackName": "crossfade",
     "LoadBalancers": "prod-*",
+    "OldTargetGroups": "swarm-*",
 }
 ARN_OF = {
     "AWS::Lambda::Function": "arn:aws:lambda:eu-west-1:123456789012:function:name",

@@ -1,6 +1,6 @@
 //! What the ledger promises.
 
-mod retirements;
+pub(crate) mod retirements;
 
 use super::on_both_sides;
 use super::samples::{Start, at, intent, next, route, service, start};

@@ -1,15 +1,18 @@
-//! What the verbs of an internal route ask for: what is read, created with our tags, and deleted by them.
+//! What the verbs of an internal route ask for: what is read, created with our tags, and deleted by them. And what the
+//! verbs of a retirement ask for.
 
 use super::ports::Recorder;
-use crate::contract::samples;
-use crossfade_actions::ports::{NewListener, NewRule};
+use crate::contract::{first_retirement, samples};
+use crossfade_actions::ports::{Ledger, NewListener, NewRule};
 use crossfade_aws::Connections;
 use crossfade_domain::internal_route::{CONNECTION_VERSION, Connection, ConnectionState};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::our_tags::route_tags;
 use crossfade_domain::load_balancer::rule::{Condition, Field};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, TargetGroupArn};
+use crossfade_domain::retirement::RetirementEventKind;
 use crossfade_world::world::ServiceOnBalancer;
+use std::sync::Arc;
 
 pub(super) async fn connections(recorder: &mut Recorder, ports: &Connections, users: &ServiceOnBalancer) {
     let load_balancer = LoadBalancerArn::parse(users.load_balancer.as_str()).unwrap();
@@ -54,4 +57,18 @@ pub(super) async fn connections(recorder: &mut Recorder, ports: &Connections, us
     recorder.and("record_connection");
     ports.ledger.connection(&service).await.unwrap();
     recorder.was("connection");
+}
+
+pub(super) async fn retirements(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
+    let first = first_retirement();
+    let kind = RetirementEventKind::Begun { plan: Box::new(first.plan.clone()), who: "ana".to_owned() };
+    let event = first.next_event(kind, samples::at(0));
+    let head = first.apply(&event).unwrap();
+    port.record_retirement(None, &event, &head).await.unwrap();
+    recorder.was("record_retirement");
+    // A write whose answer was lost looks for its own event.
+    port.record_retirement(None, &event, &head).await.unwrap();
+    recorder.and("record_retirement");
+    port.retirement(&head.service).await.unwrap();
+    recorder.was("retirement");
 }

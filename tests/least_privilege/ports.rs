@@ -215,15 +215,20 @@ async fn watching(recorder: &mut Recorder, ports: &Connections, users: &ServiceO
     recorder.was("alarm_tags");
     ports.alarms.delete_alarms(std::slice::from_ref(&alarm.name)).await.unwrap();
     recorder.was("delete_alarms");
+    let balancer = LoadBalancerArn::parse(users.load_balancer.as_str()).unwrap();
     let query = MetricQuery {
         metric: "RequestCount",
-        load_balancer: LoadBalancerArn::parse(users.load_balancer.as_str()).unwrap(),
+        load_balancer: balancer.clone(),
         group: Some(new.clone()),
         period_seconds: 60,
         statistic: "Sum".to_owned(),
     };
     ports.metrics.data(&[query], samples::at(-600), samples::at(0)).await.unwrap();
     recorder.was("metric_data");
+    ports.alarms.alarms_on_groups().await.unwrap();
+    recorder.was("alarms_on_groups");
+    ports.survey.balancer_attributes(&balancer).await.unwrap();
+    recorder.was("balancer_attributes");
     ports.calendars.calendar("change-freeze").await.unwrap();
     recorder.was("calendar");
 }
@@ -278,6 +283,7 @@ async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
     let revision = Some(Revision { generation: back.generation, accepted: BTreeMap::new() });
     port.retake(&over, &event, &back, &Plan { revision, ..start.plan.clone() }).await.unwrap();
     recorder.was("retake");
+    super::connections::retirements(recorder, port).await;
     port.store_policy("fleet", &serde_json::json!({"version": 1})).await.unwrap();
     recorder.was("store_policy");
     port.policies().await.unwrap();

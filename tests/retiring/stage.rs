@@ -38,6 +38,8 @@ pub(super) struct Retiring {
     /// Whether the new side has traffic, and CloudWatch counts targets.
     pub(super) busy: bool,
     pub(super) counted: bool,
+    /// Whether the operator's hook fails.
+    pub(super) hook_fails: bool,
     /// What the functions said.
     pub(super) said: Vec<String>,
     input: Value,
@@ -76,7 +78,10 @@ impl Retiring {
     }
 
     /// A service with these fields in its policy.
-    fn of<const N: usize>(fields: [(&str, Value); N], before: impl FnOnce(&Stage, &ServiceOnBalancer)) -> Self {
+    pub(super) fn of<const N: usize>(
+        fields: [(&str, Value); N],
+        before: impl FnOnce(&Stage, &ServiceOnBalancer),
+    ) -> Self {
         let (mut stage, service) = Stage::with_users();
         before(&stage, &service);
         let mut policy = users();
@@ -93,6 +98,7 @@ impl Retiring {
             seen: Arc::default(),
             busy: true,
             counted: true,
+            hook_fails: false,
             said: Vec::new(),
             input: json!({"service": "users"}),
             function: "check-idle",
@@ -196,10 +202,7 @@ impl Retiring {
     pub(super) fn look(&mut self) -> Option<Result<RetirementCursor, ActionError>> {
         self.note();
         let (function, input) = (self.function, self.input.clone());
-        let mut payload = json!({"cursor": input, "execution": "arn:aws:states:eu-west-1:1:execution:retire:1"});
-        if self.input["verdict"] == "hook" {
-            payload["hookAnswer"] = json!({"Payload": "nobody calls"});
-        }
+        let payload = json!({"cursor": input, "execution": "arn:aws:states:eu-west-1:1:execution:retire:1"});
         let broken = Broken {
             breakage: self.breakage,
             world: self.stage.world.clone(),
@@ -227,11 +230,17 @@ impl Retiring {
         let now = self.stage.world.now();
         self.said.push(format!("{now} {}: {:?} {}", self.function, cursor.verdict, cursor.reason));
         self.input = serde_json::to_value(cursor).unwrap();
+        if cursor.verdict == RetireVerdict::Hook {
+            if self.hook_fails {
+                self.input["error"] = json!({"Error": "StillUsed", "Cause": "12 requests a minute"});
+            } else {
+                self.input["hookAnswer"] = json!({"Payload": "nobody calls"});
+            }
+        }
         self.function = match cursor.verdict {
             RetireVerdict::Detach => "detach-target-group",
             RetireVerdict::Delete => "delete-target-group",
-            RetireVerdict::Hook => "check-idle",
-            _ => self.function,
+            _ => "check-idle",
         };
     }
 

@@ -43,6 +43,7 @@ fn invariant_19_a_deletion_waits_for_its_own_approval_and_is_recorded_in_full_fi
     let record = &run.retirement().plan.groups[0].record;
     assert_eq!((record.name.as_str(), record.targets.len()), ("users-swarm", 2));
     let late = run.command(json!({"command": "undo", "who": "ana"})).unwrap().unwrap();
+    assert_eq!(late.verdict, RetireVerdict::Refused);
     assert!(late.reason.contains("aws elbv2 create-target-group --name users-swarm"), "{}", late.reason);
 }
 
@@ -194,7 +195,7 @@ fn the_hook_is_called_once_and_stands_for_what_the_load_balancer_cannot_count() 
     let end = loop {
         let cursor = run.look().unwrap().unwrap();
         calls += usize::from(cursor.verdict == RetireVerdict::Hook);
-        assert!(calls == 0 || cursor.hook.as_deref().is_none_or(|hook| hook == "crossfade-hook-nobody-calls"));
+        assert!(cursor.hook.as_ref().is_none_or(|hook| hook.function == "crossfade-hook-nobody-calls"));
         if !cursor.verdict.goes_on() {
             break cursor;
         }
@@ -268,4 +269,95 @@ fn an_execution_that_dies_is_continued_by_the_next_one_wherever_it_was() {
         assert_eq!((end.verdict, end.number), (RetireVerdict::Deregistered, 1), "{:#?}", run.said);
         run.assert_unviolated();
     }
+}
+
+#[test]
+fn a_hook_that_fails_is_called_again_and_nothing_goes_before_it_succeeds() {
+    let mut run = Retiring::hooked(json!({"keepOld": "10m", "idleFor": "15m"}), "crossfade-hook-nobody-calls");
+    run.hook_fails = true;
+    for _ in 0..20 {
+        let cursor = run.look().unwrap().unwrap();
+        assert_eq!(cursor.phase, Some(RetirementPhase::Proving), "{:#?}", run.said);
+        run.pass(5);
+    }
+    assert!(run.said.iter().any(|said| said.contains("StillUsed: 12 requests a minute")), "{:#?}", run.said);
+    assert!(run.said.iter().filter(|said| said.contains("Hook calling")).count() > 1, "{:#?}", run.said);
+    run.hook_fails = false;
+    assert_eq!(run.run().verdict, RetireVerdict::Deregistered, "{:#?}", run.said);
+}
+
+#[test]
+fn the_hook_after_it_is_called_when_the_targets_are_gone_and_before_anything_is_deleted() {
+    let hooks = json!({"afterRetire": "crossfade-hook-scale-down"});
+    let mut run = Retiring::of([("retire", terms("deleted")), ("hooks", hooks)], |_, _| ());
+    assert_eq!(run.run_approving().verdict, RetireVerdict::Deleted, "{:#?}", run.said);
+    let kinds = run.kinds();
+    let position = |wanted: &dyn Fn(&Kind) -> bool| kinds.iter().position(wanted).unwrap();
+    let called =
+        position(&|kind| matches!(kind, Kind::HookCalled { function, .. } if function.ends_with("scale-down")));
+    assert_eq!(position(&|kind| *kind == Kind::Deregistered) + 1, called);
+    assert!(matches!(kinds[called + 1], Kind::HookAnswered { .. }));
+    assert!(position(&|kind| matches!(kind, Kind::DeleteIntended { .. })) > called + 1);
+    run.assert_unviolated();
+}
+
+#[test]
+fn each_end_before_the_last_is_a_rest_from_which_it_goes_on_or_back() {
+    let mut run = Retiring::new(terms("idle"));
+    let idle = run.run();
+    assert_eq!((idle.verdict, idle.phase), (RetireVerdict::Idle, Some(RetirementPhase::Proving)));
+    assert!(run.is_attached() && idle.reason.contains("--until deregistered"), "{}", idle.reason);
+    run.pass(60);
+    run.command(json!({"until": "detached"}));
+    let detached = run.run();
+    assert_eq!((detached.verdict, run.targets()), (RetireVerdict::Detached, 2), "{:#?}", run.said);
+    assert!(run.is_detached());
+    run.command(json!({"until": "deregistered"}));
+    assert_eq!(run.run().verdict, RetireVerdict::Deregistered, "{:#?}", run.said);
+    run.command(json!({"until": "deleted"}));
+    assert_eq!(run.run_approving().verdict, RetireVerdict::Deleted, "{:#?}", run.said);
+    run.assert_unviolated();
+
+    let mut run = Retiring::new(terms("detached"));
+    assert_eq!(run.run().verdict, RetireVerdict::Detached);
+    run.command(json!({"command": "undo", "who": "ana"}));
+    assert_eq!(run.run().verdict, RetireVerdict::Undone, "{:#?}", run.said);
+    run.assert_as_before();
+}
+
+#[test]
+fn evidence_that_nothing_can_show_may_be_waived_after_the_beginning() {
+    let mut run = Retiring::new(terms("deregistered"));
+    run.counted = false;
+    for _ in 0..8 {
+        assert_eq!(run.look().unwrap().unwrap().phase, Some(RetirementPhase::Proving));
+        run.pass(10);
+    }
+    run.command(json!({"waive": [{"evidence": "loadBalancer", "why": "its nodes are off"}], "who": "ana"}));
+    assert_eq!(run.run().verdict, RetireVerdict::Deregistered, "{:#?}", run.said);
+    let waived = run.kinds().into_iter().any(|kind| matches!(kind, Kind::Waived { who, .. } if who == "ana"));
+    assert!(waived, "{:#?}", run.kinds());
+}
+
+#[test]
+fn a_route_that_a_migration_holds_is_waited_for() {
+    let mut run = Retiring::new(terms("deregistered"));
+    while run.look().unwrap().unwrap().verdict != RetireVerdict::Detach {
+        run.pass(1);
+    }
+    let (ledger, now) = (run.stage.ledger.clone(), run.stage.world.now());
+    let before = ledger.snapshot();
+    let mut items = before.clone();
+    for lock in items.locks.values_mut() {
+        lock.free_at = None;
+    }
+    ledger.restore(items);
+    let held = run.look().unwrap().unwrap();
+    assert_eq!((held.verdict, held.phase), (RetireVerdict::Wait, Some(RetirementPhase::Proving)), "{now}");
+    assert!(held.reason.contains("users-1"), "{}", held.reason);
+    let mut items = ledger.snapshot();
+    items.locks = before.locks;
+    ledger.restore(items);
+    run.pass(2);
+    assert_eq!(run.run().verdict, RetireVerdict::Deregistered, "{:#?}", run.said);
 }

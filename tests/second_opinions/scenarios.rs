@@ -1,8 +1,8 @@
 //! The table: what the functions answer, and which states the machines must then enter.
 
-use super::connections;
 use super::script::{Answer, Scenario, asks, conducts, fails, hook, moved, says, votes};
 use super::{FLEET, MIGRATE, ROLL_BACK};
+use super::{connections, retirements};
 use serde_json::json;
 
 const PLAN: &[&str] = &["Plan migration", "Planned?"];
@@ -36,7 +36,7 @@ pub(super) fn scenario(name: &'static str, states: &[&[&'static str]], error: Op
 }
 
 impl Scenario {
-    fn answer<const N: usize>(mut self, function: &'static str, answers: [Answer; N]) -> Self {
+    pub(super) fn answer<const N: usize>(mut self, function: &'static str, answers: [Answer; N]) -> Self {
         self.answers.insert(function, answers.into());
         self
     }
@@ -78,6 +78,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.push(outside_gates());
     all.extend(fleets());
     all.extend(connections::all());
+    all.extend(retirements::all());
     all
 }
 

@@ -68,6 +68,18 @@ pub(super) fn connects(verdict: &str) -> Answer {
     Answer::Cursor(cursor)
 }
 
+/// A function of a retirement answers with this verdict.
+pub(super) fn retires(verdict: &str) -> Answer {
+    let mut cursor = json!({
+        "version": 1, "service": "users", "number": 1, "phase": "proving", "verdict": verdict, "waitSeconds": 1,
+        "reason": format!("because of {verdict}"), "looks": 1,
+    });
+    if verdict == "hook" {
+        cursor["hook"] = json!({ "point": "beforeRetire", "function": HOOK });
+    }
+    Answer::Cursor(cursor)
+}
+
 /// The function has the machine call the hook of the scripts.
 pub(super) fn hook(point: &str) -> Answer {
     let Answer::Cursor(mut cursor) = says("hook") else { unreachable!("it says a cursor") };

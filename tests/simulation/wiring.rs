@@ -5,11 +5,12 @@ use crate::repository::root;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::functions::{
     check_alarms, check_fleet, check_targets, create_guard_alarms, create_route, create_target_group, finish_migration,
-    plan_migration, react_to_alarm, register_targets, roll_back, shift_weight, sweep_migrations,
+    plan_migration, react_to_alarm, register_targets, retire, roll_back, shift_weight, sweep_migrations,
 };
 use crossfade_actions::ports::Ports;
 use crossfade_domain::journal::cursor::Cursor;
 use crossfade_domain::names::ServiceName;
+use crossfade_domain::retirement::RetirementCursor;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION, Wiring};
 use crossfade_world::states::{StepFunctions, TaskError};
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ pub(crate) const MIGRATE: &str = "crossfade-migrate-service";
 /// Every hook; the template has none of them.
 pub(super) const HOOK: &str = "hook";
 pub(crate) const MIGRATE_FLEET: &str = "crossfade-migrate-fleet";
+pub(crate) const RETIRE: &str = "crossfade-retire-service";
 pub(crate) const ROLL_BACK: &str = "crossfade-roll-back-service";
 
 static WIRING: LazyLock<Wiring> = LazyLock::new(|| Wiring::read(&root().join("infra/template.yaml")).unwrap());
@@ -37,9 +39,11 @@ pub(super) fn service() -> ServiceName {
 pub(super) fn step_functions(now: Timestamp, seed: u64, broken: Option<Breakage>) -> StepFunctions {
     let mut states = StepFunctions::new(REGION, ACCOUNT, seed);
     for machine in wiring().machines.values() {
-        if [CONNECT, MIGRATE, MIGRATE_FLEET, ROLL_BACK].contains(&machine.name.as_str()) {
+        if [CONNECT, MIGRATE, MIGRATE_FLEET, RETIRE, ROLL_BACK].contains(&machine.name.as_str()) {
             let mut definition = machine.definition.clone();
-            if let Some(breakage) = broken.filter(|_| ![CONNECT, MIGRATE_FLEET].contains(&machine.name.as_str())) {
+            if let Some(breakage) =
+                broken.filter(|_| ![CONNECT, MIGRATE_FLEET, RETIRE].contains(&machine.name.as_str()))
+            {
                 breakage.of_machine(&mut definition);
             }
             states.create_state_machine(now, &machine.name, &definition).unwrap();
@@ -86,6 +90,9 @@ pub(crate) async fn run(function: &'static str, ports: Ports, payload: Value) ->
             let answer = create_route::create_route(&ports, &payload).await;
             answer.map(|cursor| serde_json::to_value(cursor).unwrap())
         }
+        "check-idle" => retired(retire::check_idle::check_idle(&ports, &payload).await),
+        "detach-target-group" => retired(retire::detach_target_group::detach_target_group(&ports, &payload).await),
+        "delete-target-group" => retired(retire::delete_target_group::delete_target_group(&ports, &payload).await),
         "react-to-alarm" => react_to_alarm::react_to_alarm(&ports, &payload).await,
         "sweep-migrations" => sweep_migrations::sweep_migrations(&ports, &payload).await,
         other => panic!("the simulation does not know the function {other}"),
@@ -99,6 +106,10 @@ pub(super) async fn run_as_task(function: &'static str, ports: Ports, payload: V
 }
 
 fn cursor(answer: Result<Cursor, ActionError>) -> Result<Value, ActionError> {
+    answer.map(|cursor| serde_json::to_value(cursor).unwrap())
+}
+
+fn retired(answer: Result<RetirementCursor, ActionError>) -> Result<Value, ActionError> {
     answer.map(|cursor| serde_json::to_value(cursor).unwrap())
 }
 

@@ -4,7 +4,7 @@
 
 use crate::simulation::{
     Account, Breakage, HookDoes, OutsideDoes, PortCalls, SimulatedRun, Visit,
-    wiring::{self, CONNECT, MIGRATE, MIGRATE_FLEET},
+    wiring::{self, CONNECT, MIGRATE, MIGRATE_FLEET, RETIRE},
 };
 use crossfade_actions::error::ActionError;
 use crossfade_actions::ports::Ports;
@@ -199,6 +199,12 @@ impl Stage {
     pub(crate) fn start_connection(&self, name: &str, input: Value) -> String {
         let now = self.world.now();
         self.machines.with(|engine| engine.start_execution(now, CONNECT, Some(name), input)).unwrap()
+    }
+
+    /// Starts `retire-service` and returns the execution's ARN.
+    pub(crate) fn start_retirement(&self, name: &str, input: Value) -> String {
+        let now = self.world.now();
+        self.machines.with(|engine| engine.start_execution(now, RETIRE, Some(name), input)).unwrap()
     }
 
     /// Starts `migrate-service` and runs until nothing is left to do.

@@ -110,7 +110,7 @@ class Template(Ministack):
 
     def check_machines(self):
         functions, machines = self.client("lambda"), self.client("stepfunctions")
-        for machine in ["connect-service", "migrate-fleet", "migrate-service", "roll-back-service"]:
+        for machine in ["connect-service", "migrate-fleet", "migrate-service", "retire-service", "roll-back-service"]:
             arn = self.arn("states", f"stateMachine:{STACK}-{machine}")
             definition = machines.describe_state_machine(stateMachineArn=arn)["definition"]
             self.assertNotIn("${", definition, "something was not substituted")

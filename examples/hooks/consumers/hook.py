@@ -55,8 +55,8 @@ def handler(event, _context=None):
 
 
 def consumes_on_new(point, weight):
-    """Returns whether the new cluster should consume: never after a rollback, always before the old side is retired."""
-    if point == "beforeRetire":
+    """Returns whether the new cluster should consume: never after a rollback, always when the old side is retired."""
+    if point in ("beforeRetire", "afterRetire"):
         return True
     if point in ("beforeFirstShift", "afterRollback"):
         return False

@@ -23,13 +23,14 @@ on_both_sides![
 ];
 
 /// A retirement over routes 1 and 2, not yet recorded.
-fn first() -> Retirement {
+pub(crate) fn first() -> Retirement {
     let one = |number| RetiredRoute { id: route(number), attached: Vec::new(), detached: Vec::new() };
     let plan = RetirementPlan {
         migration: MigrationId::of(&service("users"), 1),
         zero_since: at(0),
         terms: Retire::default(),
         hook: None,
+        hook_after: None,
         windows: None,
         groups: Vec::new(),
         routes: vec![one(1), one(2)],

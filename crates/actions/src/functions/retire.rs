@@ -7,15 +7,16 @@ pub mod delete_target_group;
 pub mod detach_target_group;
 mod read;
 mod record;
+pub mod standing;
 
 use crate::error::{ActionError, Doing as _};
 use crate::payload::Fields;
 use crate::ports::Ports;
 use crossfade_domain::names::ServiceName;
-use crossfade_domain::policy::retire::Until;
+use crossfade_domain::policy::retire::Waiver;
 use crossfade_domain::retirement::{
     Approval, Doing, Next, RetireCommand, RetireRequest, RetireVerdict, Retirement, RetirementCursor,
-    RetirementEventKind, RetirementPhase, Seen, decode_retire_request, next,
+    RetirementEventKind, RetirementPhase, Seen, decode_retire_request, due_hook, next,
 };
 use serde_json::Value;
 
@@ -25,6 +26,11 @@ const MOST_LOOKS: u32 = 2_000;
 const MOST_DOINGS: u32 = 8;
 /// The wait between two looks of a person's approval, in seconds.
 const APPROVAL_SECONDS: u32 = 300;
+
+/// The wait while a migration holds a route, in seconds.
+const HELD_SECONDS: u32 = 60;
+/// The wait until a hook that has failed is called again, in seconds.
+const HOOK_SECONDS: u32 = 600;
 
 /// What a function does itself. What another function does is its verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,26 +59,48 @@ struct Input {
     request: Option<RetireRequest>,
     looks: u32,
     execution: String,
+    /// What the hook answered that this execution has called since the last answer.
     hook_answer: Option<Value>,
+    /// Why the hook failed that this execution has called since the last answer.
+    hook_failure: Option<String>,
 }
 
 /// One look at a retirement, and what of it is this function's part.
 ///
 /// # Errors
-/// `InvalidRequest` for a wrong input; the ports'.
+/// `InvalidRequest` for a wrong input; `Transient` where another execution was faster; the ports'.
 pub(super) async fn work(ports: &Ports, part: Part, input: &Value) -> Result<RetirementCursor, ActionError> {
     let input = decode(input)?;
-    let mut retirement = match find(ports, &input).await? {
+    match look(ports, part, &input).await {
+        // An undo or another execution has moved it on, so this one looks again with the same input.
+        Err(ActionError::Superseded(why)) => Err(ActionError::NotYet(why)),
+        // A migration that holds a route ends, or a person ends it. What a person has asked for is not lost meanwhile.
+        Err(ActionError::LockHeld(why)) if input.request.as_ref().is_none_or(|request| request.command.is_none()) => {
+            let service = &input.service;
+            let retirement = ports.ledger.retirement(service).await;
+            let retirement = retirement.doing(|| format!("reading the retirement of {service}"))?;
+            let waits = |retirement| cursor(&retirement, &input, RetireVerdict::Wait, HELD_SECONDS, why.clone());
+            retirement.map(waits).ok_or(ActionError::LockHeld(why))
+        }
+        answer => answer,
+    }
+}
+
+async fn look(ports: &Ports, part: Part, input: &Input) -> Result<RetirementCursor, ActionError> {
+    let mut retirement = match find(ports, input).await? {
         Ok(retirement) => retirement,
         Err(refusal) => return Ok(RetirementCursor::refused(&input.service, refusal)),
     };
     if let Some(answer) = &input.hook_answer
-        && retirement.phase == RetirementPhase::Proving
+        && due_hook(&retirement).is_some()
         && retirement.hook_called_by.as_ref() == Some(&input.execution)
-        && retirement.hook_answered_at.is_none()
     {
         let answer = answer.to_string().chars().take(200).collect();
         record::record(ports, &mut retirement, |_| RetirementEventKind::HookAnswered { answer }).await?;
+    }
+    if let Some(failure) = input.hook_failure.as_ref().filter(|_| due_hook(&retirement).is_some()) {
+        let reason = format!("{failure}; it is called again, and nothing of the old side goes before it succeeds");
+        return Ok(cursor(&retirement, input, RetireVerdict::Wait, HOOK_SECONDS, reason));
     }
     let mut command = input.request.as_ref().and_then(|request| Some((request.command?, request.who.clone())));
     if let Some((RetireCommand::Undo, who)) = &command {
@@ -80,10 +108,10 @@ pub(super) async fn work(ports: &Ports, part: Part, input: &Value) -> Result<Ret
             carry_out::carry_out(ports, &mut retirement, Doing::BeginUndo(format!("undone by {who}"))).await?;
         } else if retirement.phase != RetirementPhase::Undoing {
             let verdict = match retirement.phase {
-                RetirementPhase::Deleting => RetireVerdict::Delete,
-                _ => resting_verdict(&retirement),
+                RetirementPhase::Undone => RetireVerdict::Undone,
+                _ => RetireVerdict::Refused,
             };
-            return Ok(cursor(&retirement, &input, verdict, 0, too_late(&retirement)));
+            return Ok(cursor(&retirement, input, verdict, 0, too_late(&retirement)));
         }
         command = None;
     }
@@ -109,21 +137,19 @@ pub(super) async fn work(ports: &Ports, part: Part, input: &Value) -> Result<Ret
             },
             Next::Wait { seconds, reason } => (RetireVerdict::Wait, seconds, reason),
             Next::Approve { reason, .. } => (RetireVerdict::Approval, APPROVAL_SECONDS, reason),
-            Next::Hook { function } => {
-                let (called, execution) = (function.clone(), input.execution.clone());
+            Next::Hook(hook) => {
+                let (function, execution) = (hook.function.clone(), input.execution.clone());
+                let reason = format!("calling {function}");
                 if retirement.hook_called_by.as_ref() != Some(&execution) {
-                    record::record(ports, &mut retirement, |_| RetirementEventKind::HookCalled {
-                        function: called,
-                        execution,
-                    })
-                    .await?;
+                    let called = RetirementEventKind::HookCalled { function, execution };
+                    record::record(ports, &mut retirement, |_| called).await?;
                 }
-                let hooked = cursor(&retirement, &input, RetireVerdict::Hook, 0, format!("calling {function}"));
-                return Ok(RetirementCursor { hook: Some(function), ..hooked });
+                let hooked = cursor(&retirement, input, RetireVerdict::Hook, 0, reason);
+                return Ok(RetirementCursor { hook: Some(hook), ..hooked });
             }
             Next::Rest { reason } => (resting_verdict(&retirement), 0, reason),
         };
-        return Ok(cursor(&retirement, &input, verdict, seconds, reason));
+        return Ok(cursor(&retirement, input, verdict, seconds, reason));
     }
 }
 
@@ -152,6 +178,8 @@ fn too_late(retirement: &Retirement) -> String {
 
 fn resting_verdict(retirement: &Retirement) -> RetireVerdict {
     match retirement.phase {
+        RetirementPhase::Proving => RetireVerdict::Idle,
+        RetirementPhase::Watching => RetireVerdict::Detached,
         RetirementPhase::Deregistered => RetireVerdict::Deregistered,
         RetirementPhase::Deleted => RetireVerdict::Deleted,
         RetirementPhase::Undone => RetireVerdict::Undone,
@@ -202,12 +230,16 @@ async fn find(ports: &Ports, input: &Input) -> Result<Result<Retirement, String>
                 && (present.phase != RetirementPhase::Deregistered
                     || migration.as_ref() == Some(&present.plan.migration)) =>
         {
-            if present.phase == RetirementPhase::Deregistered
-                && request.until == Some(Until::Deleted)
-                && present.plan.terms.until != Until::Deleted
-            {
-                let who = request.who.clone();
-                record::record(ports, &mut present, |_| RetirementEventKind::DeletionAsked { who }).await?;
+            let more: Vec<Waiver> =
+                request.waive.iter().filter(|one| !present.plan.terms.waive.contains(one)).cloned().collect();
+            if present.phase == RetirementPhase::Proving && !more.is_empty() {
+                let waived = RetirementEventKind::Waived { waive: more, who: request.who.clone() };
+                record::record(ports, &mut present, |_| waived).await?;
+            }
+            let further = request.until.filter(|until| *until > present.plan.terms.until);
+            if let Some(until) = further.filter(|_| present.phase.can_be_undone()) {
+                let raised = RetirementEventKind::UntilRaised { until, who: request.who.clone() };
+                record::record(ports, &mut present, |_| raised).await?;
             }
             Ok(Ok(present))
         }
@@ -240,12 +272,21 @@ fn cursor(
     }
 }
 
+/// What the machine has caught from a hook, in words.
+fn hook_failure(caught: &Value) -> String {
+    let text = |field| caught.get(field).and_then(Value::as_str).unwrap_or("nothing more is known");
+    let cause: String = text("Cause").chars().take(300).collect();
+    format!("the hook failed with {}: {cause}", text("Error"))
+}
+
 fn decode(input: &Value) -> Result<Input, ActionError> {
     let mut fields = Fields::of(input, "cursor");
     let service: Option<ServiceName> = fields.required("service");
     let is_cursor = fields.optional::<RetireVerdict>("verdict").is_some();
     let looks = fields.optional("looks").unwrap_or(0);
     let execution = input.get("execution").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let hook_answer = fields.value("hookAnswer").cloned();
+    let hook_failure = fields.value("error").map(hook_failure);
     let Some(service) = service.filter(|_| fields.problems.is_empty()) else { return Err(fields.refuse()) };
     let request = if is_cursor {
         None
@@ -253,5 +294,5 @@ fn decode(input: &Value) -> Result<Input, ActionError> {
         let request = decode_retire_request(input.get("cursor").unwrap_or(&Value::Null));
         Some(request.map_err(|problems| ActionError::InvalidRequest(problems.to_string()))?)
     };
-    Ok(Input { service, request, looks, execution, hook_answer: input.get("hookAnswer").cloned() })
+    Ok(Input { service, request, looks, execution, hook_answer, hook_failure })
 }

@@ -42,6 +42,7 @@ mod tests {
             after_each_shift: name("each"),
             after_rollback: name("back"),
             before_retire: name("retire"),
+            after_retire: name("retired"),
         }
     }
 

@@ -20,6 +20,8 @@ pub enum HookPoint {
     AfterRollback,
     /// Before the old side is retired.
     BeforeRetire,
+    /// After the targets of the old side were deregistered.
+    AfterRetire,
 }
 
 impl HookPoint {
@@ -30,6 +32,7 @@ impl HookPoint {
             Self::AfterEachShift => "afterEachShift",
             Self::AfterRollback => "afterRollback",
             Self::BeforeRetire => "beforeRetire",
+            Self::AfterRetire => "afterRetire",
         }
     }
 }
@@ -81,6 +84,7 @@ impl Hooks {
             HookPoint::AfterEachShift => self.after_each_shift.as_deref(),
             HookPoint::AfterRollback => self.after_rollback.as_deref(),
             HookPoint::BeforeRetire => self.before_retire.as_deref(),
+            HookPoint::AfterRetire => self.after_retire.as_deref(),
         }
     }
 }

@@ -35,6 +35,12 @@ impl Retire {
         *self == Self::default()
     }
 
+    /// Adds waivers; a kind of evidence that is waived already gets the new reason.
+    pub fn add_waivers(&mut self, waivers: &[Waiver]) {
+        self.waive.retain(|old| !waivers.iter().any(|new| new.evidence == old.evidence));
+        self.waive.extend_from_slice(waivers);
+    }
+
     /// Why a kind of evidence is not asked for, if it is not.
     pub fn waived(&self, evidence: Evidence) -> Option<&str> {
         self.waive.iter().find(|waiver| waiver.evidence == evidence).map(|waiver| waiver.why.as_str())
@@ -42,9 +48,13 @@ impl Retire {
 }
 
 /// Where retiring ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Until {
+    /// The old side is proven idle, and nothing is changed.
+    Idle,
+    /// No rule names the old groups, which keep their targets: the undo is one write for each route.
+    Detached,
     /// The old groups stay, without targets and in no rule: that costs nothing and keeps the undo cheap.
     #[default]
     Deregistered,
@@ -56,6 +66,8 @@ impl Until {
     /// The word of the policy.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Idle => "idle",
+            Self::Detached => "detached",
             Self::Deregistered => "deregistered",
             Self::Deleted => "deleted",
         }

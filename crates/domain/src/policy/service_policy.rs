@@ -373,4 +373,7 @@ pub struct Hooks {
     /// Before the old side is retired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_retire: Option<String>,
+    /// After the targets of the old side were deregistered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_retire: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! What starts an execution of `retire-service`, and what its functions pass on.
 
 use super::head::{RETIREMENT_VERSION, RetirementPhase};
+use crate::journal::hook::DueHook;
 use crate::names::ServiceName;
 use crate::policy::document::{UNTIL, waivers};
 use crate::policy::problem::Problems;
@@ -85,6 +86,10 @@ pub enum RetireVerdict {
     Detach,
     /// Call `delete-target-group`.
     Delete,
+    /// End: the old side is proven idle, and nothing was changed.
+    Idle,
+    /// End: no rule names the old groups, and they keep their targets.
+    Detached,
     /// End: the old groups have no targets and are in no rule.
     Deregistered,
     /// End: the old groups are gone.
@@ -95,18 +100,20 @@ pub enum RetireVerdict {
     Halted,
     /// End: nothing was changed.
     Refused,
-    /// End: the history of this execution is nearly full; start the machine again with `{"service": ...}`.
+    /// End: the history of this execution is nearly full, and the next one goes on.
     Continued,
 }
 
 impl RetireVerdict {
     /// Every verdict.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Wait,
         Self::Hook,
         Self::Approval,
         Self::Detach,
         Self::Delete,
+        Self::Idle,
+        Self::Detached,
         Self::Deregistered,
         Self::Deleted,
         Self::Undone,
@@ -141,9 +148,9 @@ pub struct RetirementCursor {
     pub wait_seconds: u32,
     /// Where it stands and why, in a sentence.
     pub reason: String,
-    /// The function to call, with the verdict `hook`.
+    /// The hook to call, with the verdict `hook`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hook: Option<String>,
+    pub hook: Option<DueHook>,
     /// How often this execution has looked.
     #[serde(default)]
     pub looks: u32,

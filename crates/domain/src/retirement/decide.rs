@@ -11,6 +11,7 @@ use super::event::Approval;
 use super::head::{Retirement, RetirementPhase};
 use super::idle::{Idle, IdleWindow};
 use super::watch::AfterDetach;
+use crate::journal::hook::{DueHook, HookPoint};
 use crate::load_balancer::action::Action;
 use crate::load_balancer::group::{Target, TargetHealth};
 use crate::load_balancer::route::RouteId;
@@ -70,10 +71,7 @@ pub enum Next {
         reason: String,
     },
     /// Call this function.
-    Hook {
-        /// Its name.
-        function: String,
-    },
+    Hook(DueHook),
     /// A person has to approve.
     Approve {
         /// What.
@@ -187,6 +185,18 @@ fn last_step(retirement: &Retirement) -> String {
     )
 }
 
+/// The hook of this phase, unless it has answered.
+pub fn due_hook(retirement: &Retirement) -> Option<DueHook> {
+    let plan = &retirement.plan;
+    let (point, function, answered_at) = match retirement.phase {
+        RetirementPhase::Proving => (HookPoint::BeforeRetire, &plan.hook, retirement.hook_answered_at),
+        RetirementPhase::Deregistered => (HookPoint::AfterRetire, &plan.hook_after, retirement.hook_after_answered_at),
+        _ => return None,
+    };
+    let function = function.clone().filter(|_| answered_at.is_none())?;
+    Some(DueHook { point, function, new_target_groups: plan.new_groups() })
+}
+
 fn wait(seconds: u32, reason: impl Into<String>) -> Next {
     Next::Wait { seconds: seconds.clamp(1, LONGEST_WAIT_SECONDS), reason: reason.into() }
 }
@@ -197,7 +207,7 @@ fn wait_until(at: Timestamp, now: Timestamp, reason: impl Into<String>) -> Next 
 }
 
 /// A route of the plan that carries neither of its two forms and still names an old group.
-fn foreign(retirement: &Retirement, seen: &Seen) -> Option<String> {
+pub(super) fn foreign(retirement: &Retirement, seen: &Seen) -> Option<String> {
     retirement.plan.routes.iter().find_map(|route| {
         let live = seen.live.get(&route.id)?;
         let known = equivalent(live, &route.attached) || equivalent(live, &route.detached);

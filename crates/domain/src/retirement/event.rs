@@ -6,7 +6,7 @@ use super::plan::RetirementPlan;
 use super::record::GroupRecord;
 use crate::load_balancer::group::Target;
 use crate::names::TargetGroupArn;
-use crate::policy::retire::Until;
+use crate::policy::retire::{Until, Waiver};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -97,8 +97,17 @@ pub enum RetirementEventKind {
     },
     /// No group has a target any more.
     Deregistered,
-    /// A person wants the groups deleted, which the policy did not say.
-    DeletionAsked {
+    /// A person waives evidence that nothing could show.
+    Waived {
+        /// Which, and why it is not needed.
+        waive: Vec<Waiver>,
+        /// Who.
+        who: String,
+    },
+    /// A person wants it to go further than was said when it began.
+    UntilRaised {
+        /// Where it ends now.
+        until: Until,
         /// Who, and why.
         who: String,
     },
@@ -170,8 +179,11 @@ impl Retirement {
         next.sequence = event.sequence;
         match (self.phase, &event.kind) {
             (P::Proving, E::Begun { .. }) => {}
-            (P::Proving, E::HookCalled { execution, .. }) => next.hook_called_by = Some(execution.clone()),
+            (P::Proving | P::Deregistered, E::HookCalled { execution, .. }) => {
+                next.hook_called_by = Some(execution.clone());
+            }
             (P::Proving, E::HookAnswered { .. }) => next.hook_answered_at = Some(event.at),
+            (P::Deregistered, E::HookAnswered { .. }) => next.hook_after_answered_at = Some(event.at),
             (P::Proving, E::Approved { what: Approval::Detach, accepted, .. }) => next.accepted.clone_from(accepted),
             (P::Proving, E::Approved { what: Approval::NoTraffic, .. }) => next.no_traffic_accepted = true,
             (_, E::Approved { what: Approval::Delete, .. }) if !self.phase.is_over() => next.deletion_approved = true,
@@ -193,6 +205,7 @@ impl Retirement {
             }
             (P::Deregistering, E::Deregistered) | (P::Deleting, E::DeletionGivenUp { .. }) => {
                 next.enter(P::Deregistered, event.at);
+                next.hook_called_by = None;
                 if let E::DeletionGivenUp { reason } = &event.kind {
                     next.reason = Some(reason.clone());
                     next.deletion_approved = false;
@@ -210,8 +223,9 @@ impl Retirement {
                 next.undo = Some(RetirementUndo { reason: reason.clone(), begun_at: event.at, returned_at: None });
                 next.reason = Some(reason.clone());
             }
-            (P::Deregistered, E::DeletionAsked { .. }) => {
-                next.plan.terms.until = Until::Deleted;
+            (P::Proving, E::Waived { waive, .. }) => next.plan.terms.add_waivers(waive),
+            (phase, E::UntilRaised { until, .. }) if phase.can_be_undone() => {
+                next.plan.terms.until = *until;
                 next.reason = None;
             }
             (P::Undoing, E::Returned) => {

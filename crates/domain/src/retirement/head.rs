@@ -88,12 +88,15 @@ pub struct Retirement {
     pub who: String,
     /// What it takes apart.
     pub plan: RetirementPlan,
-    /// The execution that calls the hook, once it does.
+    /// The execution that calls the hook of this phase, once it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook_called_by: Option<String>,
-    /// When the hook answered without an error.
+    /// When the hook before it answered without an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook_answered_at: Option<Timestamp>,
+    /// When the hook after the targets were gone answered without an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook_after_answered_at: Option<Timestamp>,
     /// Whether a person accepts that neither side had a request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_traffic_accepted: bool,
@@ -147,6 +150,7 @@ impl Retirement {
             plan,
             hook_called_by: None,
             hook_answered_at: None,
+            hook_after_answered_at: None,
             no_traffic_accepted: false,
             accepted: Vec::new(),
             deletion_approved: false,

@@ -10,6 +10,7 @@
 //! | `head` | a retirement's present state, one item |
 //! | `event` | the lines of its journal, and the head that each leads to |
 //! | `decide` | the one function from what is known to what comes next |
+//! | `preview` | what a dry run shows |
 //! | `cursor` | what starts an execution of the machine, and what it passes on |
 //!
 //! **Invariant 12:** nothing of the old side is removed while it has had a request in the idle window, or before
@@ -25,16 +26,18 @@ mod final_form;
 mod head;
 mod idle;
 mod plan;
+mod preview;
 mod record;
 mod watch;
 
 pub use cursor::{RetireCommand, RetireRequest, RetireVerdict, RetirementCursor, decode_retire_request};
-pub use decide::{Doing, Next, Seen, next};
+pub use decide::{Doing, Next, Seen, due_hook, next};
 pub use event::{Approval, RetirementEvent, RetirementEventKind, RetirementTransitionError};
 pub use final_form::{attached_form, final_form};
 pub use head::{Retirement, RetirementPhase, RetirementUndo, retirement_lock_id};
 pub use idle::{Idle, IdleWindow, OldCounts, idle_window, judge_idle};
 pub use plan::{RetiredGroup, RetiredRoute, RetirementPlan, plan_retirement};
+pub use preview::{RetirementPreview, preview};
 pub use record::GroupRecord;
 pub use watch::{AfterDetach, BalancerCounts, LATE_SECONDS, PROPAGATION_SECONDS, judge_watch, watch_seconds};
 

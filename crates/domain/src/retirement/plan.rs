@@ -28,6 +28,9 @@ pub struct RetirementPlan {
     /// The function that is called first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,
+    /// The function that is called when the targets are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook_after: Option<String>,
     /// When it may detach and delete; at any time where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<Windows>,
@@ -142,6 +145,7 @@ pub fn plan_retirement(
         zero_since: head.at_rest_since(),
         terms: terms.clone(),
         hook,
+        hook_after: policy.hooks.after_retire.clone(),
         windows: policy.windows.clone(),
         groups,
         routes,
@@ -168,6 +172,14 @@ impl RetirementPlan {
     /// Whether a route names an old group, with whatever weight.
     pub fn is_named_by(&self, actions: &[Action]) -> bool {
         forward_of(actions).is_some_and(|forward| self.old_groups().any(|group| forward.weight_of(group).is_some()))
+    }
+
+    /// The new groups, each once.
+    pub fn new_groups(&self) -> Vec<TargetGroupArn> {
+        let mut groups: Vec<TargetGroupArn> = self.groups.iter().map(|group| group.new.clone()).collect();
+        groups.sort();
+        groups.dedup();
+        groups
     }
 
     /// The routes that name an old group and are not part of the plan, in words. Only a person takes them out.

@@ -11,12 +11,29 @@ use crossfade_domain::policy::request::PlanRequest;
 use crossfade_domain::retirement::{RetireRequest, Retirement, RetirementEventKind, plan_retirement, watch_seconds};
 use std::collections::BTreeSet;
 
-/// Plans a retirement and records its first line; or says why there is none. The policy is the stored one, or, where no
-/// stored policy names the service, that of its migration.
+/// Plans a retirement and records its first line; or says why there is none.
 ///
 /// # Errors
 /// The ports'.
 pub(super) async fn begin(
+    ports: &Ports,
+    request: &RetireRequest,
+    previous: Option<&Retirement>,
+) -> Result<Result<Retirement, String>, ActionError> {
+    let first = match planned(ports, request, previous).await? {
+        Ok(first) => first,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let kind = RetirementEventKind::Begun { plan: Box::new(first.plan.clone()), who: request.who.clone() };
+    Ok(Ok(write(ports, previous, &first, kind).await?))
+}
+
+/// The retirement that a request begins, and nothing is recorded; or why there is none. The policy is the stored one,
+/// or, where no stored policy names the service, that of its migration.
+///
+/// # Errors
+/// The ports'.
+pub(super) async fn planned(
     ports: &Ports,
     request: &RetireRequest,
     previous: Option<&Retirement>,
@@ -29,10 +46,7 @@ pub(super) async fn begin(
     let policy = policy_of(ports, &PlanRequest::dry_run(service)).await?.unwrap_or_else(|_| plan.policy.clone());
     let mut terms = policy.retire.clone();
     terms.until = request.until.unwrap_or(terms.until);
-    for waiver in &request.waive {
-        terms.waive.retain(|other| other.evidence != waiver.evidence);
-        terms.waive.push(waiver.clone());
-    }
+    terms.add_waivers(&request.waive);
     let old: Vec<TargetGroupArn> = plan.groups.iter().map(|group| group.old.clone()).collect();
     let records = records_of(ports, &old).await?;
     let balancers: BTreeSet<_> = plan.groups.iter().map(|group| &group.load_balancer).collect();
@@ -44,11 +58,7 @@ pub(super) async fn begin(
         idle_timeouts.extend(timeout);
     }
     let watch = watch_seconds(records.values().map(|record| &record.attributes), &idle_timeouts);
-    let planned = match plan_retirement(&head, &plan, &policy, &terms, &records, watch) {
-        Ok(planned) => planned,
-        Err(problems) => return Ok(Err(problems.join("; "))),
-    };
-    let first = Retirement::first(service.clone(), previous, planned.clone(), &request.who, ports.clock.now());
-    let kind = RetirementEventKind::Begun { plan: Box::new(planned), who: request.who.clone() };
-    Ok(Ok(write(ports, previous, &first, kind).await?))
+    let planned = plan_retirement(&head, &plan, &policy, &terms, &records, watch);
+    let begun = |plan| Retirement::first(service.clone(), previous, plan, &request.who, ports.clock.now());
+    Ok(planned.map(begun).map_err(|problems| problems.join("; ")))
 }

@@ -10,7 +10,12 @@ pub(super) const RETIRE_FIELDS: [&str; 4] = ["keepOld", "idleFor", "until", "wai
 /// The fields of an entry of `waive`.
 const WAIVER_FIELDS: [&str; 2] = ["evidence", "why"];
 /// The words of `until`.
-pub(crate) const UNTIL: [(&str, Until); 2] = [("deregistered", Until::Deregistered), ("deleted", Until::Deleted)];
+pub(crate) const UNTIL: [(&str, Until); 4] = [
+    ("idle", Until::Idle),
+    ("detached", Until::Detached),
+    ("deregistered", Until::Deregistered),
+    ("deleted", Until::Deleted),
+];
 /// The words of `evidence`.
 const EVIDENCE: [(&str, Evidence); 3] = [
     ("loadBalancer", Evidence::LoadBalancer),

@@ -134,6 +134,7 @@ fn setting_properties() -> Value {
                 "afterEachShift": { "$ref": "#/$defs/hook" },
                 "afterRollback": { "$ref": "#/$defs/hook" },
                 "beforeRetire": { "$ref": "#/$defs/hook" },
+                "afterRetire": { "$ref": "#/$defs/hook" },
             },
         },
         "gates": gates::schema(),

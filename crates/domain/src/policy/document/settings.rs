@@ -38,7 +38,8 @@ pub(super) const SETTING_FIELDS: [&str; 19] = [
     "retire",
 ];
 /// The fields of `hooks`.
-pub(super) const HOOK_FIELDS: [&str; 4] = ["beforeFirstShift", "afterEachShift", "afterRollback", "beforeRetire"];
+pub(super) const HOOK_FIELDS: [&str; 5] =
+    ["beforeFirstShift", "afterEachShift", "afterRollback", "beforeRetire", "afterRetire"];
 /// The words of `guardAlarms`.
 pub(super) const GUARD_ALARMS: [(&str, GuardAlarms); 2] = [("none", GuardAlarms::None), ("auto", GuardAlarms::Auto)];
 /// The words of `onInconclusive`.
@@ -124,6 +125,7 @@ impl Settings {
                 after_each_shift: self.hooks.after_each_shift.or(defaults.hooks.after_each_shift),
                 after_rollback: self.hooks.after_rollback.or(defaults.hooks.after_rollback),
                 before_retire: self.hooks.before_retire.or(defaults.hooks.before_retire),
+                after_retire: self.hooks.after_retire.or(defaults.hooks.after_retire),
             },
             gates: gates::over(self.gates, defaults.gates),
             base_url_property: self.base_url_property.or(defaults.base_url_property),
@@ -224,6 +226,7 @@ fn hooks(reader: &mut Reader, place: &Place<'_>) -> Hooks {
         after_each_shift: hook("afterEachShift"),
         after_rollback: hook("afterRollback"),
         before_retire: hook("beforeRetire"),
+        after_retire: hook("afterRetire"),
     }
 }
 

@@ -337,7 +337,7 @@ fn targets_and_hooks_and_alarms_are_checked() {
         &json!({ "hooks": { "afterRollback": "return-consumers", "beforeRetire": "crossfade-hook-", "after": "x" } }),
         &[
             "services[0].hooks.after: unknown field; expected one of beforeFirstShift, afterEachShift, afterRollback, \
-             beforeRetire",
+             beforeRetire, afterRetire",
             "services[0].hooks.afterRollback: \"return-consumers\": expected the name of a function, \
              crossfade-hook-<name> (64 letters, digits, - or _ at most)",
             "services[0].hooks.beforeRetire: \"crossfade-hook-\": expected the name of a function, \

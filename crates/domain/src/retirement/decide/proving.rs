@@ -3,8 +3,8 @@
 use super::super::event::Approval;
 use super::super::head::Retirement;
 use super::super::idle::Idle;
-use super::{Doing, IN_USE_SECONDS, Next, Seen, closed_wait, foreign, wait, wait_until};
-use crate::policy::retire::Evidence;
+use super::{Doing, IN_USE_SECONDS, Next, Seen, closed_wait, due_hook, foreign, wait, wait_until};
+use crate::policy::retire::{Evidence, Until};
 use jiff::{SignedDuration, Timestamp};
 
 /// Decides while nothing was changed. What is cheap to read comes first.
@@ -17,8 +17,8 @@ pub(super) fn next(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Next
     if now < kept_until {
         return wait_until(kept_until, now, format!("the policy keeps the old side of {service} until {kept_until}"));
     }
-    if let (Some(function), None) = (&plan.hook, retirement.hook_answered_at) {
-        return Next::Hook { function: function.clone() };
+    if let Some(hook) = due_hook(retirement) {
+        return Next::Hook(hook);
     }
     if let Some(why) = &seen.unreadable {
         return wait(60, why.clone());
@@ -49,6 +49,16 @@ pub(super) fn next(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Next
         (None, Some((_, Idle::InUse(why)))) => return wait(IN_USE_SECONDS, format!("in use: {why}")),
         (None, Some((_, Idle::CannotTell(why)))) => return wait(IN_USE_SECONDS, format!("cannot tell: {why}")),
     };
+    if plan.terms.until == Until::Idle {
+        let breaks: Vec<String> = seen.breaks.iter().map(|one| format!("; this will break: {one}")).collect();
+        return Next::Rest {
+            reason: format!(
+                "the old side of {service} is idle: {}{}; `crossfade retire {service} --until deregistered` goes on",
+                with_waivers(retirement, proof),
+                breaks.concat()
+            ),
+        };
+    }
     if seen.breaks.iter().any(|one| !retirement.accepted.contains(one)) {
         let reason =
             format!("this will break: {}; `crossfade retire {service} --approve` accepts it", seen.breaks.join("; "));

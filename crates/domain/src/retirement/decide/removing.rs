@@ -4,8 +4,8 @@ use super::super::event::Approval;
 use super::super::head::Retirement;
 use super::super::watch::AfterDetach;
 use super::{
-    DELETE_FOR_SECONDS, DEREGISTER_FOR_SECONDS, Doing, Next, SOON_SECONDS, Seen, closed_wait, foreign, resting, wait,
-    wait_until,
+    DELETE_FOR_SECONDS, DEREGISTER_FOR_SECONDS, Doing, Next, SOON_SECONDS, Seen, closed_wait, due_hook, foreign,
+    resting, wait, wait_until,
 };
 use crate::load_balancer::group::{HealthState, Target};
 use crate::load_balancer::membership::{Membership, named};
@@ -64,6 +64,16 @@ pub(super) fn watching(retirement: &Retirement, seen: &Seen, now: Timestamp) -> 
     }
     if seen.after_detach.is_none() {
         return wait(60, "what happened since the detach cannot be read");
+    }
+    if retirement.plan.terms.until == Until::Detached {
+        let service = &retirement.service;
+        return Next::Rest {
+            reason: format!(
+                "no rule names the old target groups of {service}, and nothing got worse; they keep their targets. \
+                 `crossfade retire {service} --until deregistered` goes on, `crossfade retire {service} --undo` puts \
+                 them back"
+            ),
+        };
     }
     if let Some(closed) = &seen.closed {
         return closed_wait(closed, now);
@@ -124,7 +134,10 @@ fn unrecorded(retirement: &Retirement, seen: &Seen) -> BTreeMap<TargetGroupArn, 
 
 pub(super) fn deregistered(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Next {
     let service = &retirement.service;
-    if retirement.plan.terms.until == Until::Deregistered && !retirement.deletion_approved {
+    if let Some(hook) = due_hook(retirement) {
+        return Next::Hook(hook);
+    }
+    if retirement.plan.terms.until != Until::Deleted && !retirement.deletion_approved {
         return Next::Rest { reason: resting(retirement) };
     }
     if let (Some(why), false) = (&retirement.reason, retirement.deletion_approved) {
