@@ -7,6 +7,7 @@ mod fleet;
 mod fleet_ends;
 mod help;
 mod judging;
+mod last_steps;
 mod manifests;
 mod offline;
 mod private_authority;

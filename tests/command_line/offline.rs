@@ -185,6 +185,7 @@ fn every_command_line_of_the_documents_exists_with_exactly_these_flags() {
         "docs/ci.md",
         "docs/hooks.md",
         "docs/first-steps.md",
+        "docs/last-steps.md",
     ] {
         let text = crate::repository::read(std::path::Path::new(document));
         for line in text.lines() {

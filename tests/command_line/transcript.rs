@@ -91,7 +91,8 @@ impl Transcript {
             (r"(HALTED) at \d+ %", "$1 at [weight]"),
             (r"(?m)^(  default action of listener \[id\] of orders  ).*$", "$1 [weights]"),
             // Executions of fleets, and the columns and the forecast of a fleet.
-            (r"-(pause|resume|skip|retry|start|rollback|abort)-\d{13}", "-$1-[number]"),
+            (r"-(pause|resume|skip|retry|start|rollback|abort|retire|undo|approve-deletion)-\d{13}", "-$1-[number]"),
+            (r"while the new side had \d+", "while the new side had [number]"),
             (r"  (\d/\d)  (\d+[dhms])+", "  $1  [age]"),
             (r"(\d+[dhms])+ if nothing fails", "[age] if nothing fails"),
             (r"\d{4}-\d\d-\d\d\s+\d\d:\d\d UTC", "[when]"),

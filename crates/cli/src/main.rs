@@ -14,6 +14,7 @@ use crossfade_cli::verbs::first_steps::discover::{self, DiscoverArguments};
 use crossfade_cli::verbs::fleet::{self, FleetArguments};
 use crossfade_cli::verbs::history::{self, HistoryArguments};
 use crossfade_cli::verbs::judge::{self, JudgeArguments};
+use crossfade_cli::verbs::last_steps::retire::{self, RetireArguments};
 use crossfade_cli::verbs::offline::check::{self, CheckArguments};
 use crossfade_cli::verbs::offline::completions::{self, CompletionsArguments};
 use crossfade_cli::verbs::offline::manifests::{self, ManifestsArguments};
@@ -85,6 +86,7 @@ enum Command {
     Abort(AbortArguments),
     Rollback(RollbackArguments),
     Fleet(FleetArguments),
+    Retire(RetireArguments),
     History(HistoryArguments),
     Doctor(DoctorArguments),
     Rehearse(RehearseArguments),
@@ -132,6 +134,7 @@ fn main() -> std::process::ExitCode {
         Command::Rollback(arguments) => online!(at, arguments, arguments.connection(), abort::rollback),
         Command::Fleet(arguments) => at(arguments.connection())
             .run(async |environment, console| fleet::run(&arguments, environment, console).await),
+        Command::Retire(arguments) => online!(at, arguments, arguments.connection, retire::run),
         Command::History(arguments) => online!(at, arguments, arguments.connection, history::run),
         Command::Doctor(arguments) => at(&arguments.connection)
             .run(async |environment, console| doctor::run(&arguments, environment, console).await),

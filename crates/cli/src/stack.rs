@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod environment;
+pub mod execution;
 pub mod fleets;
 pub mod missing_machine;
 pub mod policies;

@@ -7,6 +7,7 @@ pub mod first_steps;
 pub mod fleet;
 pub mod history;
 pub mod judge;
+pub mod last_steps;
 pub mod offline;
 pub mod pause;
 pub mod plan;

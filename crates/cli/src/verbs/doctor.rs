@@ -8,6 +8,7 @@ use crate::stack::missing_machine::too_old;
 use crate::stack::session::{Connection, Session};
 use crate::verbs::first_steps::connect::MACHINE as MACHINE_OF_ROUTES;
 use crate::verbs::fleet::MACHINE as MACHINE_OF_FLEETS;
+use crate::verbs::last_steps::retire::MACHINE as MACHINE_OF_RETIREMENTS;
 use crate::view::console::Console;
 use clap::Args;
 use crossfade_actions::operator::observe::{Listings, plan_in_force};
@@ -21,7 +22,8 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// The state machines of a stack.
-const MACHINES: [&str; 4] = ["migrate-service", "roll-back-service", MACHINE_OF_FLEETS, MACHINE_OF_ROUTES];
+const MACHINES: [&str; 5] =
+    ["migrate-service", "roll-back-service", MACHINE_OF_FLEETS, MACHINE_OF_ROUTES, MACHINE_OF_RETIREMENTS];
 /// With this many target groups, a load balancer has little room for more.
 const CROWDED: u32 = GROUPS_PER_LOAD_BALANCER * 9 / 10;
 
@@ -132,7 +134,7 @@ async fn examine(session: &Session, lines: &mut Vec<Line>) {
         let what = format!("machine {machine}");
         let well = format!("{}-{machine} exists", place.stack);
         let is_missing = matches!(found, Err(PortError::NotFound { .. }));
-        let came_later = [MACHINE_OF_FLEETS, MACHINE_OF_ROUTES].contains(&machine);
+        let came_later = [MACHINE_OF_FLEETS, MACHINE_OF_ROUTES, MACHINE_OF_RETIREMENTS].contains(&machine);
         lines.push(if came_later && is_missing && others {
             line(&what, LineState::Missing, too_old(session, machine))
         } else {

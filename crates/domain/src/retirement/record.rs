@@ -57,8 +57,11 @@ impl GroupRecord {
         let mut commands = vec![format!(
             "group=$(aws elbv2 create-target-group {create} --query 'TargetGroups[0].TargetGroupArn' --output text)"
         )];
-        if !self.attributes.is_empty() {
-            let attributes = quoted(&pairs(&self.attributes));
+        // AWS shows what is not set as an empty text, and takes none.
+        let set = self.attributes.iter().filter(|(_, value)| !value.is_empty());
+        let set: Attributes = set.map(|(key, value)| (key.clone(), value.clone())).collect();
+        if !set.is_empty() {
+            let attributes = quoted(&pairs(&set));
             commands.push(format!(
                 "aws elbv2 modify-target-group-attributes --target-group-arn \"$group\" --attributes {attributes}"
             ));

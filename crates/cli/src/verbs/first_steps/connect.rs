@@ -3,32 +3,22 @@
 use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::{Output, reason, service};
-use crate::stack::missing_machine::not_started;
+use crate::stack::execution::Execution;
 use crate::stack::session::{Connection, Session, StoredServices};
 use crate::view::console::Console;
 use clap::Args;
 use crossfade_actions::error::ErrorClass;
-use crossfade_actions::ports::PortError;
-use crossfade_aws::{DescribedExecution, ExecutionState, StartResult};
+use crossfade_aws::{DescribedExecution, ExecutionState};
 use crossfade_domain::internal_route::RouteCursor;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// The state machine.
 pub(crate) const MACHINE: &str = "connect-service";
 /// How many executions run side by side. Each of them reads whole load balancers, and AWS limits how often.
 const SIDE_BY_SIDE: usize = 4;
-/// Real time between two looks at an execution.
-const PERIOD: Duration = Duration::from_secs(1);
-/// How many names are tried: another terminal may ask in the same millisecond.
-const NAMES: i64 = 5;
-/// Looks at an execution that Step Functions may not know yet.
-const UNKNOWN_LOOKS: u32 = 30;
-/// Letters of the service's name in an execution's, which has 80 at most.
-const LETTERS: usize = 40;
 
 /// Give services an internal route through a load balancer.
 ///
@@ -151,31 +141,17 @@ async fn wanted(arguments: &ConnectArguments, session: &Session) -> Result<Vec<S
 
 /// Starts the machine for one service and waits for its end.
 async fn one(arguments: &ConnectArguments, session: &Session, service: &ServiceName) -> Result<RouteCursor, Failure> {
-    let execution = start(arguments, session, service).await?;
-    let reading = || format!("reading execution {}", name_of(&execution));
-    let mut unknown = 0;
+    let verb = if arguments.undo { "undo" } else { "connect" };
+    let mut execution = Execution::start(session, MACHINE, service, verb, &input(arguments, session, service)).await?;
     loop {
-        let period = session.period.min(PERIOD);
-        match session.machines.describe(&execution).await {
-            Ok(Some(described)) if described.state == ExecutionState::Running => {}
-            Ok(Some(described)) => return outcome(service, &described),
-            // Step Functions may not know for a moment what it has just started.
-            Ok(None) if unknown < UNKNOWN_LOOKS => unknown += 1,
-            Ok(None) => {
-                return Err(session.port_failed(
-                    &reading(),
-                    &PortError::NotFound { operation: "DescribeExecution", object: execution.clone() },
-                ));
-            }
-            // It runs on without this terminal, so this one looks again.
-            Err(error) if error.is_transient() => {}
-            Err(error) => return Err(session.port_failed(&reading(), &error)),
+        if let Some(described) = execution.ended().await? {
+            return outcome(service, &described);
         }
-        tokio::time::sleep(period).await;
+        execution.pause().await;
     }
 }
 
-async fn start(arguments: &ConnectArguments, session: &Session, service: &ServiceName) -> Result<String, Failure> {
+fn input(arguments: &ConnectArguments, session: &Session, service: &ServiceName) -> Value {
     let mut input = json!({ "service": service, "who": session.caller.arn });
     let mut set = |field: &str, value: Value, is_set: bool| {
         if is_set {
@@ -186,25 +162,7 @@ async fn start(arguments: &ConnectArguments, session: &Session, service: &Servic
     set("dryRun", json!(true), arguments.dry_run);
     set("force", json!(true), arguments.force);
     set("reason", json!(arguments.reason), arguments.reason.is_some());
-    let machine = session.machine(MACHINE);
-    let verb = if arguments.undo { "undo" } else { "connect" };
-    let short: String = service.as_str().chars().take(LETTERS).collect();
-    let now = session.now().as_millisecond();
-    for number in 0..NAMES {
-        let name = format!("{short}-{verb}-{}", now + number);
-        match session.machines.start(&machine, &name, &input).await {
-            Ok(StartResult::Running(execution)) => return Ok(execution),
-            Ok(StartResult::NameUsed) => {}
-            Err(error) => return Err(not_started(session, MACHINE, &name, &error).await),
-        }
-    }
-    Err(Failure {
-        code: ExitCode::Failed,
-        message: format!(
-            "{NAMES} names of executions of {MACHINE} are used already, so nothing was asked for {service}; repeat the \
-             command"
-        ),
-    })
+    input
 }
 
 /// What came of an execution that has ended.
@@ -245,10 +203,6 @@ fn outcome(service: &ServiceName, execution: &DescribedExecution) -> Result<Rout
             execution.name
         ),
     })
-}
-
-fn name_of(execution: &str) -> &str {
-    execution.rsplit(':').next().unwrap_or(execution)
 }
 
 /// What came of one service, as programs read it.

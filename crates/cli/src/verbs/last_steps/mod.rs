@@ -1,0 +1,4 @@
+//! The verbs after the last migration.
+
+pub mod retire;
+mod show;

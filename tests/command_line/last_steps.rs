@@ -1,0 +1,53 @@
+//! `crossfade retire` against a kept rehearsal: an old side is retired, returned, retired again and deleted.
+
+use super::fleet::until_it_says;
+use super::terminal::Kept;
+use super::transcript::Transcript;
+
+/// `users` migrates at once. `reports` keeps the rehearsal open.
+const SCENARIO: &str = "
+seed: 5
+scale: 300
+services:
+  - name: users
+    sentPerMinute: 30
+    policy:
+      judge: false
+      schedule: [{ weight: 50, bake: 2m }, { weight: 100, bake: 2m }]
+      retire:
+        keepOld: 1s
+        idleFor: 15m
+        waive:
+          - { evidence: directCallers, why: every caller was moved and checked }
+          - { evidence: backgroundWork, why: it consumes nothing and has no schedules }
+  - name: reports
+    sentPerMinute: 2
+    policy: { judge: false, maxHold: 30d, schedule: [{ weight: 25, bake: 7d }, { weight: 100, bake: 2m }] }
+";
+
+#[test]
+fn an_old_side_is_retired_returned_retired_again_and_deleted() {
+    let kept = Kept::start(SCENARIO);
+    until_it_says(&kept, "status users", &["migrated, all traffic"]);
+    let mut shown = Transcript::default();
+    for words in [
+        "retire users --status",
+        "retire reports",
+        "retire nobody",
+        "retire users --waive callers=none",
+        "retire users --until idle --wait",
+        "retire users --dry-run",
+        "retire users --until deregistered --wait",
+        "retire users --status",
+        "retire users --undo --reason \"a job calls it once a month\" --wait",
+        "retire users --wait --timeout 12h",
+        "retire users --until deleted --wait",
+        "retire users --status --output json",
+        "retire users --approve-deletion --reason \"four weeks without it\" --wait",
+        "retire users --undo",
+        "retire users --dry-run",
+    ] {
+        shown.note(words, &kept.run(words));
+    }
+    shown.check("retired");
+}
