@@ -2,12 +2,14 @@
 
 mod decision;
 mod fleets;
+mod retirements;
 mod unmet;
 
 pub use decision::Decision;
 pub(crate) use decision::{decision, held_seconds, longest_hold, noticed_seconds};
 pub use fleets::FleetReport;
 pub(crate) use fleets::unmet_of_fleet;
+pub use retirements::RetirementReport;
 pub(crate) use unmet::unmet;
 
 use crate::endpoints::access::{Calls, IamAccess};
@@ -30,6 +32,8 @@ pub struct Report {
     pub services: Vec<ServiceReport>,
     /// The fleets, in the scenario's order.
     pub fleets: Vec<FleetReport>,
+    /// The executions of `retire-service`, in the scenario's order.
+    pub retirements: Vec<RetirementReport>,
     /// The time from the alarm to every verified route, for each service that an alarm's event rolled back.
     pub return_times: Vec<ReturnTime>,
     /// The planned faults that did not happen, each by its place in the scenario. Must be empty.

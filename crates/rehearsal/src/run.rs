@@ -6,6 +6,7 @@ mod cluster_faults;
 mod disturbances;
 mod fleets;
 mod progress;
+mod retirements;
 mod scheduled_faults;
 mod settle;
 mod traffic;
@@ -275,11 +276,12 @@ impl Rehearsal {
         let mut arns = vec![None; self.scenario.services.len()];
         let mut scheduled_faults = ScheduledFaults::new(self, world_began);
         let follower = progress::Follower::new(self, &traffic, &new_groups);
-        let (heads, work) =
+        let (rest, work) =
             self.until_at_rest(&mut arns, &**ledger, &mut scheduled_faults, &follower, progress, work).await?;
         let run = FinishedRun {
             arns: &arns,
-            heads,
+            heads: rest.heads,
+            retirements: rest.retirements,
             counts: traffic.stop(),
             fleets: self.fleet_reports(&**fleets, &scheduled_faults).await?,
             scheduled_faults: &scheduled_faults,

@@ -10,6 +10,7 @@ mod fleets;
 mod hooks;
 mod names;
 mod reading;
+mod retirements;
 mod schema;
 
 pub use calendars::CalendarScenario;
@@ -18,6 +19,7 @@ pub use decode::{ScenarioError, decode_scenario};
 pub use fleets::{FleetExpectation, FleetOrder, FleetOutcome, FleetScenario};
 pub use hooks::HookDoes;
 pub use names::{NEW_PORT, new_instance_id, new_target_id, old_group_name};
+pub use retirements::{RetirementEnd, RetirementScenario};
 pub use schema::scenario_schema;
 
 use crate::traffic::cluster::ClusterFault;
@@ -46,6 +48,8 @@ pub struct Scenario {
     pub policy: Value,
     /// The fleets, each with a policy of its own.
     pub fleets: Vec<FleetScenario>,
+    /// The executions of `retire-service`, in order.
+    pub retirements: Vec<RetirementScenario>,
     /// Faults of AWS itself.
     pub aws_faults: Vec<AwsFault>,
     /// The change calendars that exist.

@@ -5,6 +5,7 @@ use super::progress::{Follower, Snapshot};
 use super::scheduled_faults::ScheduledFaults;
 use super::{Rehearsal, RehearsalError};
 use crate::clock::Work;
+use crate::report::RetirementReport;
 use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Head, Phase};
 use jiff::Timestamp;
@@ -22,6 +23,14 @@ const SHOW_EVERY: Duration = Duration::from_millis(100);
 const LOOKS_FOR_TARGETS: u32 = 300;
 /// How long the sweep may take to bring a service to rest after the last execution has ended, in world minutes.
 const REST_WITHIN_MINUTES: i64 = 15;
+
+/// What everything has come to.
+pub(super) struct AtRest {
+    /// The services' heads.
+    pub(super) heads: Vec<Option<Head>>,
+    /// The executions of `retire-service`.
+    pub(super) retirements: Vec<RetirementReport>,
+}
 
 impl Rehearsal {
     /// Waits until old targets have passed their first health check.
@@ -46,7 +55,7 @@ impl Rehearsal {
         })
     }
 
-    /// Checks until every execution is over and every migration is at rest; returns the services' heads.
+    /// Checks until every execution is over and every migration is at rest; returns what they have come to.
     pub(super) async fn until_at_rest(
         &self,
         arns: &mut [Option<String>],
@@ -55,13 +64,15 @@ impl Rehearsal {
         follower: &Follower<'_>,
         progress: &watch::Sender<Snapshot>,
         mut work: Work,
-    ) -> Result<(Vec<Option<Head>>, Work), RehearsalError> {
+    ) -> Result<(AtRest, Work), RehearsalError> {
         let mut shown = Instant::now();
         let mut over_since: Option<Timestamp> = None;
         let mut conductors = Conductors::new(self);
+        let mut retirements = Vec::new();
         for look in 0_u32.. {
             let all_started = self.start_due(arns, follower.world_began)?
-                & self.conduct_due(&mut conductors, follower.world_began)?;
+                & self.conduct_due(&mut conductors, follower.world_began)?
+                & self.retire_due(&mut retirements, follower.world_began)?;
             scheduled_faults.update(self, arns, &follower.weights())?;
             if shown.elapsed() >= SHOW_EVERY {
                 shown = Instant::now();
@@ -70,14 +81,16 @@ impl Rehearsal {
             if look % LOOKS_TO_ENDED == 0 {
                 self.follow_conducted(arns, ledger).await?;
                 self.draw_for_running(arns, follower)?;
-                if all_started && self.executions_are_over()? {
+                if all_started && self.executions_are_over()? && self.retirements_rest(&retirements)? {
                     let now = self.clock.now();
                     let since = *over_since.get_or_insert(now);
                     let late = now.duration_since(since).as_mins() >= REST_WITHIN_MINUTES;
                     let heads = self.heads(ledger).await?;
-                    if late || heads.iter().flatten().all(|head| head.phase.is_over() || head.phase == Phase::Halted) {
+                    let at_rest = |head: &Head| head.phase.is_over() || head.phase == Phase::Halted;
+                    if late || (heads.iter().flatten().all(at_rest) && !self.one_may_go_on(&retirements)) {
                         progress.send_replace(follower.snapshot(arns));
-                        return Ok((heads, work));
+                        let rest = AtRest { heads, retirements: self.retirement_reports(&retirements)? };
+                        return Ok((rest, work));
                     }
                 } else {
                     over_since = None;

@@ -5,8 +5,8 @@ use super::traffic::ServiceCounts;
 use super::{Rehearsal, RehearsalError, ScheduledFaults};
 use crate::clock::Spent;
 use crate::report::{
-    FleetReport, InternalRequests, Machine, Report, Requests, ReturnTime, RollbackReport, RouteReport, ServiceReport,
-    decision, held_seconds, longest_hold, noticed_seconds, unmet,
+    FleetReport, InternalRequests, Machine, Report, Requests, RetirementReport, ReturnTime, RollbackReport,
+    RouteReport, ServiceReport, decision, held_seconds, longest_hold, noticed_seconds, unmet,
 };
 use crate::scenario::Outcome;
 use crate::stage::StagedRoute;
@@ -27,6 +27,7 @@ pub(super) struct FinishedRun<'a> {
     pub(super) heads: Vec<Option<Head>>,
     pub(super) counts: Vec<ServiceCounts>,
     pub(super) fleets: Vec<FleetReport>,
+    pub(super) retirements: Vec<RetirementReport>,
     pub(super) scheduled_faults: &'a ScheduledFaults,
     pub(super) wall_seconds: f64,
     pub(super) waited: Spent,
@@ -57,6 +58,7 @@ pub(super) async fn write_report(
     Ok(Report {
         ok: services.iter().all(fine)
             && run.fleets.iter().all(|fleet| fleet.unmet.is_empty())
+            && run.retirements.iter().all(|retirement| retirement.unmet.is_empty())
             && without_effect.is_empty(),
         machine: Machine {
             wall_seconds: run.wall_seconds,
@@ -66,6 +68,7 @@ pub(super) async fn write_report(
         return_times: return_times(&services),
         services,
         fleets: run.fleets,
+        retirements: run.retirements,
         without_effect,
         calls: rehearsal.access_log().calls(),
         accesses: rehearsal.access_log().accesses(),

@@ -18,6 +18,7 @@ use super::fleets::{conducted, fleet};
 use super::hooks::hook;
 use super::names::{NEW_PORT, new_target_id, old_group_name};
 use super::reading::{list, number};
+use super::retirements::retirement;
 use super::{Deed, Scenario, ServiceScenario};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;
@@ -40,8 +41,8 @@ pub enum ScenarioError {
     Problems(Problems),
 }
 
-pub(super) const SCENARIO_FIELDS: [&str; 7] =
-    ["seed", "scale", "services", "fleets", "awsFaults", "calendars", "hooks"];
+pub(super) const SCENARIO_FIELDS: [&str; 8] =
+    ["seed", "scale", "services", "fleets", "retirements", "awsFaults", "calendars", "hooks"];
 pub(super) const SERVICE_FIELDS: [&str; 16] = [
     "name",
     "loadBalancers",
@@ -84,6 +85,7 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
     let aws_faults = list(reader, &fields, "awsFaults", faults::aws_fault);
     let calendars = list(reader, &fields, "calendars", calendar);
     let hooks = list(reader, &fields, "hooks", hook);
+    let retirements = list(reader, &fields, "retirements", retirement);
     let places = reader
         .required(&fields, "services", "a list of services")
         .and_then(|place| reader.list(&place, "a list of services"));
@@ -134,6 +136,7 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
         services,
         policy,
         fleets: fleets?,
+        retirements: retirements?,
         aws_faults: aws_faults?,
         calendars: calendars?,
         hooks,

@@ -4,6 +4,7 @@ use super::calendars::LAST_MINUTE;
 use super::decode::expectation_words;
 use super::fleets::FLEET_OUTCOMES;
 use super::hooks::{DOES, MOST_REQUESTS};
+use super::retirements;
 use crossfade_world::cold::{MEASURED_REQUESTS, WARM_SHARE};
 use serde_json::{Value, json};
 
@@ -254,6 +255,7 @@ fn without_faults() -> Value {
             },
             "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
             "fleets": {"type": "array", "items": {"$ref": "#/$defs/fleet"}},
+            "retirements": {"type": "array", "items": retirements::schema()},
             "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
             "calendars": {"type": "array", "items": {"$ref": "#/$defs/calendar"}},
             "hooks": {"type": "array", "items": {

@@ -256,6 +256,11 @@ fn verdict(report: &Report) -> String {
             write!(text, "\n  fleet {} {unmet}", fleet.fleet).expect("writing to a string succeeds");
         }
     }
+    for retirement in &report.retirements {
+        for unmet in &retirement.unmet {
+            write!(text, "\n  retirement of {} {unmet}", retirement.service).expect("writing to a string succeeds");
+        }
+    }
     for what in &report.without_effect {
         write!(text, "\n  {what}").expect("writing to a string succeeds");
     }

@@ -40,6 +40,7 @@ fn report(services: Vec<ServiceReport>) -> Report {
         machine: Machine { wall_seconds: 38.84, working_seconds: 20.0, waiting_seconds: 18.84 },
         services,
         fleets: Vec::new(),
+        retirements: Vec::new(),
         return_times,
         without_effect,
         calls: BTreeMap::new(),
