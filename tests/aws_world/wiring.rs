@@ -39,7 +39,7 @@ async fn the_rule_that_the_check_computes_is_the_one_that_answers() {
         let answered = world.get(host, path, "").await;
         assert_eq!(answered.status, status);
         let host = host.split(':').next().unwrap();
-        let Decided::By(rule) = decided(&rules, Asked { host, path }) else { panic!("{host}{path}: unsure") };
+        let Decided::By(rule) = decided(&rules, Asked::get(host, path)) else { panic!("{host}{path}: unsure") };
         let group = forward_of(&rule.actions).map(|forward| forward.groups[0].group.to_string());
         assert_eq!(group, answered.group, "{host}{path}");
     }

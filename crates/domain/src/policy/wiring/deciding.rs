@@ -4,13 +4,24 @@ use crate::load_balancer::action::forward_of;
 use crate::load_balancer::rule::{Condition, Field, Rule};
 use crate::load_balancer::wildcard::{matches_in_any_case, matches_wildcards};
 
-/// A request without a query, and with no headers that a rule would look at.
+/// A request with no headers that a rule would look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked<'a> {
+    /// `GET`, `HEAD`, ...
+    pub method: &'a str,
     /// The `Host` header without its port.
     pub host: &'a str,
-    /// The path.
+    /// The path, without the query.
     pub path: &'a str,
+    /// The query, empty without one.
+    pub query: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    /// A `GET` without a query.
+    pub fn get(host: &'a str, path: &'a str) -> Self {
+        Self { method: "GET", host, path, query: "" }
+    }
 }
 
 /// Which rule decides where a request goes.
@@ -34,7 +45,7 @@ impl<'a> Decided<'a> {
     }
 }
 
-/// The rule of a listener that decides where a `GET` goes. The rules may come in any order.
+/// The rule of a listener that decides where a request goes. The rules may come in any order.
 pub fn decided<'a>(rules: &'a [Rule], asked: Asked<'_>) -> Decided<'a> {
     let mut in_order: Vec<&Rule> = rules.iter().collect();
     // The default rule has no priority and comes last.
@@ -56,14 +67,14 @@ fn is_met(condition: &Condition, asked: Asked<'_>) -> Option<bool> {
         _ if condition.regex => None,
         Field::Host => Some(any(&|value| matches_in_any_case(value, asked.host))),
         Field::Path => Some(any(&|value| matches_wildcards(value, asked.path))),
-        Field::Method => Some(any(&|value| value == "GET")),
-        Field::Query => Some(false),
+        Field::Method => Some(any(&|value| value == asked.method)),
+        Field::Query if asked.query.is_empty() => Some(false),
         Field::Header(name) => {
             // What every client sends.
             let sent = ["accept", "user-agent"].iter().any(|sent| name.eq_ignore_ascii_case(sent));
             if sent { None } else { Some(false) }
         }
-        Field::SourceIp | Field::Other(_) => None,
+        Field::Query | Field::SourceIp | Field::Other(_) => None,
     }
 }
 

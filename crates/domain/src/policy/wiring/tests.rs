@@ -272,14 +272,22 @@ fn rules() -> Vec<Rule> {
 #[test]
 fn the_lowest_rule_whose_conditions_match_decides() {
     let rules = rules();
-    let ask = |host: &'static str, path: &'static str| decided(&rules, Asked { host, path });
+    let ask = |host: &'static str, path: &'static str| decided(&rules, Asked::get(host, path));
     let by = |decided: Decided<'_>| decided.rule().map(|rule| (rule.priority, outcome(rule).unwrap_or_default()));
     let split = "users-swarm 90 %, users-eks 10 %".to_owned();
     assert_eq!(by(ask("Users.internal.example.com", "/health")), Some((Some(30), split)));
     assert_eq!(by(ask("users.internal.example.com", "/admin/x")), Some((Some(10), "a 100 %".to_owned())));
     assert!(matches!(ask("nobody.example.com", "/"), Decided::Perhaps(rule) if rule.priority == Some(40)));
-    assert_eq!(by(decided(&rules[..1], Asked { host: "x.y", path: "/" })), Some((None, String::new())));
-    assert_eq!(decided(&[], Asked { host: "x.y", path: "/" }), Decided::Unknown);
+    assert_eq!(by(decided(&rules[..1], Asked::get("x.y", "/"))), Some((None, String::new())));
+    assert_eq!(decided(&[], Asked::get("x.y", "/")), Decided::Unknown);
+    let on = |field| Condition::on(field, ["GET"]);
+    let rule = |field| Rule { priority: Some(1), conditions: vec![on(field)], ..rules[0].clone() };
+    let head = Asked { method: "HEAD", ..Asked::get("x.y", "/") };
+    assert_eq!(decided(&[rule(Field::Method)], head), Decided::Unknown);
+    assert!(matches!(decided(&[rule(Field::Method)], Asked::get("x.y", "/")), Decided::By(_)));
+    let queried = Asked { query: "a=b", ..head };
+    assert_eq!(decided(&[rule(Field::Query)], head), Decided::Unknown);
+    assert!(matches!(decided(&[rule(Field::Query)], queried), Decided::Perhaps(_)), "its pairs are not compared");
 }
 
 #[test]

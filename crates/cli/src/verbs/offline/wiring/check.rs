@@ -84,7 +84,7 @@ async fn checked(
     let path = arguments.path.as_deref().or_else(|| old.and_then(|check| check.path.as_deref())).unwrap_or("/");
     let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
     let host = authority.split(':').next().unwrap_or(authority);
-    let found = decided(rules, Asked { host, path });
+    let found = decided(rules, Asked::get(host, path));
     // The group that answers has the health check that counts.
     let forward = found.rule().and_then(|rule| crossfade_domain::load_balancer::action::forward_of(&rule.actions));
     let group = forward.and_then(|forward| surveyed.group(forward.groups.first()?.group.as_str()));
