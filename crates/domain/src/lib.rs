@@ -34,6 +34,7 @@ pub mod opinion;
 pub mod plan;
 pub mod planner;
 pub mod policy;
+pub mod probe;
 pub mod retirement;
 pub mod rollback;
 pub mod routing;

@@ -1,7 +1,7 @@
 //! The tags that Crossfade puts on what it creates, and which target groups they make ours.
 
 use super::group::Tags;
-use crate::names::{ServiceName, TargetGroupArn};
+use crate::names::{MigrationId, ServiceName, TargetGroupArn};
 
 /// The tags that Crossfade puts on what it creates.
 pub mod tag {
@@ -24,6 +24,8 @@ pub mod tag {
     /// is `<fleet>/<service>`. A copy has no tag of its service: it is an old group, and a rollback without the table
     /// takes those with that tag for new ones.
     pub const ROUTE: &str = "crossfade:route";
+    /// A rule through which the new side is probed; the value is the service. It exists only while its step runs.
+    pub const PROBE: &str = "crossfade:probe";
 }
 
 /// Whether what carries these tags may be this stack's: no other stack is named in them.
@@ -58,4 +60,21 @@ pub fn is_of_route(tags: &Tags, stack: &str, service: &ServiceName) -> bool {
     tags.get(tag::MANAGED_BY).is_some_and(|by| by == tag::MANAGED_BY_US)
         && tags.get(tag::STACK).is_some_and(|named| named == stack)
         && tags.get(tag::ROUTE).is_some_and(of_service)
+}
+
+/// The tags of a rule through which the new side of a service is probed.
+pub fn probe_tags(stack: &str, service: &ServiceName, migration: &MigrationId) -> Tags {
+    let pairs = [
+        (tag::MANAGED_BY, tag::MANAGED_BY_US.to_owned()),
+        (tag::STACK, stack.to_owned()),
+        (tag::PROBE, service.to_string()),
+        (tag::MIGRATION, migration.to_string()),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Whether these tags say that this stack created the rule to probe the service's new side, in whichever migration.
+pub fn is_of_probe(tags: &Tags, stack: &str, service: &ServiceName) -> bool {
+    let has = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
+    has(tag::MANAGED_BY, tag::MANAGED_BY_US) && has(tag::STACK, stack) && has(tag::PROBE, service.as_str())
 }

@@ -1,6 +1,7 @@
-//! How other services reach one through a load balancer.
+//! How other services reach one through a load balancer, and how it is tried before a user reaches it.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The lowest priority that a rule of ours gets where the policy does not say: rules that are there win.
 pub const PRIORITY_BASE: u16 = 10_000;
@@ -39,4 +40,64 @@ pub enum InternalAddress {
         /// 1 to 65,535.
         port: u16,
     },
+}
+
+/// A test request to the new side before any user's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// The path, with a query if there is one.
+    pub path: String,
+    /// `GET` or `HEAD`: nothing that changes what the service knows.
+    pub method: ProbeMethod,
+    /// The status that the new side must answer with.
+    pub expect: u16,
+    /// What of the answers is compared, beside the status.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub compare: BTreeSet<Compared>,
+}
+
+/// The method of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ProbeMethod {
+    /// Read it.
+    #[default]
+    Get,
+    /// Read its headers alone.
+    Head,
+}
+
+/// What of two answers is compared, beside the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Compared {
+    /// The content type, and what caches read.
+    Headers,
+    /// The keys of JSON and the types of their values.
+    Shape,
+    /// All of it.
+    Body,
+}
+
+impl Probe {
+    /// The path without its query, and the query, empty without one.
+    pub fn path_and_query(&self) -> (&str, &str) {
+        self.path.split_once('?').unwrap_or((&self.path, ""))
+    }
+
+    /// For people: `GET /ping`.
+    pub fn describe(&self) -> String {
+        format!("{} {}", self.method.as_str(), self.path)
+    }
+}
+
+impl ProbeMethod {
+    /// The method as it is sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+        }
+    }
 }
