@@ -244,6 +244,8 @@ impl Asked {
         let Connections {
             routes,
             rules,
+            // It asks load balancers and never AWS.
+            probes: _,
             survey,
             target_groups,
             tagging,

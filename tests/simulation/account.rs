@@ -231,6 +231,7 @@ impl Account {
         Ports {
             routes: self.world.clone(),
             rules: self.world.clone(),
+            probes: self.world.clone(),
             survey: self.world.clone(),
             target_groups: self.world.clone(),
             tagging: self.world.clone(),

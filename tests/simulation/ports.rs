@@ -66,6 +66,7 @@ pub(crate) fn ports(account: &Arc<Account>, caller: Caller) -> Ports {
     Ports {
         routes: ports.clone(),
         rules: ports.clone(),
+        probes: ports.clone(),
         survey: ports.clone(),
         target_groups: ports.clone(),
         tagging: ports.clone(),

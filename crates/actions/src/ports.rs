@@ -10,6 +10,7 @@ mod executions;
 mod fleets;
 mod ledger;
 mod metrics;
+mod probes;
 mod routes;
 mod rules;
 mod shared_reads;
@@ -25,6 +26,7 @@ pub use executions::{ExecutionStatus, Executions, MigrationOrder, RollBackOrder,
 pub use fleets::{FleetWriteError, Fleets};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use metrics::Metrics;
+pub use probes::{ANSWERS_WITHIN, ProbeCall, Probes};
 pub use routes::{Listener, LoadBalancer, Routes};
 pub use rules::{NewListener, NewRule, Rules};
 pub use survey::{Survey, SurveyedBalancer, SurveyedListener};
@@ -42,6 +44,8 @@ pub struct Ports {
     pub routes: Arc<dyn Routes>,
     /// Rules and listeners that come and go.
     pub rules: Arc<dyn Rules>,
+    /// Requests as a user sends them.
+    pub probes: Arc<dyn Probes>,
     /// Everything of the account.
     pub survey: Arc<dyn Survey>,
     /// Target groups and their targets.

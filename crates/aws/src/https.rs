@@ -6,6 +6,8 @@
 //! store decides. So nothing is refused that the system trusts. A failed handshake has sent nothing of its request, so
 //! a retry is safe for any request.
 
+pub(crate) mod probes;
+
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector as SdkConnector};

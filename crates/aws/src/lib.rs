@@ -27,8 +27,8 @@ pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, sign_in};
 use aws_config::SdkConfig;
 use clients::later;
 use crossfade_actions::ports::{
-    Alarms, AutoScaling, ChangeCalendars, Clock, Executions, Fleets, Ledger, Metrics, Ports, Routes, Rules, Survey,
-    Tagging, TargetGroups,
+    Alarms, AutoScaling, ChangeCalendars, Clock, Executions, Fleets, Ledger, Metrics, Ports, Probes, Routes, Rules,
+    Survey, Tagging, TargetGroups,
 };
 use std::sync::Arc;
 
@@ -52,6 +52,8 @@ pub struct Connections {
     pub routes: Arc<dyn Routes>,
     /// Rules and listeners that come and go.
     pub rules: Arc<dyn Rules>,
+    /// Requests as a user sends them.
+    pub probes: Arc<dyn Probes>,
     /// Everything of the account.
     pub survey: Arc<dyn Survey>,
     /// Target groups and their targets.
@@ -80,6 +82,7 @@ impl Connections {
         let Self {
             routes,
             rules,
+            probes,
             survey,
             target_groups,
             tagging,
@@ -94,6 +97,7 @@ impl Connections {
         Ports {
             routes,
             rules,
+            probes,
             survey,
             target_groups,
             tagging,
@@ -133,6 +137,7 @@ pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
     Connections {
         routes: elb.clone(),
         rules: elb.clone(),
+        probes: Arc::new(https::probes::HttpProbes),
         survey: elb.clone(),
         target_groups: elb.clone(),
         tagging: elb,

@@ -11,6 +11,7 @@ mod fixtures;
 mod load_balancers;
 mod metrics;
 mod people;
+mod probes;
 mod rules;
 
 pub use fixtures::ServiceOnBalancer;
@@ -21,6 +22,7 @@ use crate::calendars::ChangeCalendars;
 use crate::cloudwatch::CloudWatch;
 use crate::elbv2::{Elbv2, ProbeOutcome};
 use crossfade_actions::ports::PortError;
+use crossfade_domain::probe::Answer;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,6 +51,10 @@ pub struct WorldState {
     pub events: Vec<Value>,
     /// The targets' answers to health checks, by group; 200 by default.
     probe_answers: BTreeMap<String, ProbeOutcome>,
+    /// What targets answer to requests, by the name of their group and by path.
+    target_answers: BTreeMap<(String, String), Vec<Answer>>,
+    /// How many requests of probes the targets of each group got, by its name.
+    probes_answered: BTreeMap<String, usize>,
 }
 
 impl World {
@@ -63,6 +69,8 @@ impl World {
                 calendars: ChangeCalendars::default(),
                 events: Vec::new(),
                 probe_answers: BTreeMap::new(),
+                target_answers: BTreeMap::new(),
+                probes_answered: BTreeMap::new(),
             }),
         })
     }

@@ -2,10 +2,13 @@
 
 use super::super::timers::at_once;
 use super::SimulatedPorts;
-use crossfade_actions::ports::{NewListener, NewRule, PortError, Rules, Survey, SurveyedBalancer, SurveyedListener};
+use crossfade_actions::ports::{
+    NewListener, NewRule, PortError, ProbeCall, Probes, Rules, Survey, SurveyedBalancer, SurveyedListener,
+};
 use crossfade_domain::load_balancer::group::{Attributes, TargetGroup};
 use crossfade_domain::load_balancer::rule::Rule;
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, RuleArn};
+use crossfade_domain::probe::Answer;
 
 #[async_trait::async_trait]
 impl Rules for SimulatedPorts {
@@ -32,6 +35,19 @@ impl Rules for SimulatedPorts {
 
     async fn delete_listener(&self, listener: &ListenerArn) -> Result<(), PortError> {
         self.call("delete_listener", listener.as_str(), || at_once(self.account.world.delete_listener(listener))).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Probes for SimulatedPorts {
+    fn token(&self) -> String {
+        self.account.world.token()
+    }
+
+    async fn ask(&self, call: &ProbeCall) -> Result<Answer, String> {
+        // Any answer, and none, is evidence.
+        let effect = || Ok::<_, PortError>(at_once(self.account.world.ask(call)));
+        self.call("ask", &call.path, effect).await.unwrap_or_else(|error| Err(error.to_string()))
     }
 }
 
