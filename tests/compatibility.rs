@@ -74,6 +74,14 @@ fn heads_plans_and_cursors_of_version_1_are_read() {
 }
 
 #[test]
+fn a_migration_that_is_probed_is_read_and_one_from_before_probes_has_none() {
+    let probing = check::<Head>("head-probing");
+    assert_eq!((probing.probing.len(), probing.probed), (1, false));
+    let before = check::<Head>("head-resumed");
+    assert_eq!((before.probing.len(), before.probed), (0, false));
+}
+
+#[test]
 fn internal_routes_of_version_1_are_read() {
     assert_eq!(check::<Connection>("connection").state, ConnectionState::Connected);
 }
@@ -98,11 +106,11 @@ fn what_migrated_under_version_1_can_be_rolled_back() {
 
 #[test]
 fn every_event_of_version_1_is_read() {
-    let events = stored("events");
-    let kinds: BTreeSet<&str> =
-        events.as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert!(kinds.len() >= 19, "{kinds:?}");
-    for event in events.as_array().unwrap() {
+    let events = ["events", "events-probes"].map(stored);
+    let events: Vec<&Value> = events.iter().flat_map(|events| events.as_array().unwrap()).collect();
+    let kinds: BTreeSet<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert!(kinds.len() >= 22, "{kinds:?}");
+    for event in events {
         assert_eq!(event["version"], json!(1));
         let read: Event = serde_json::from_value(event.clone()).unwrap_or_else(|error| panic!("{event}: {error}"));
         holds(event, &serde_json::to_value(&read).unwrap(), "event");

@@ -46,7 +46,8 @@ fn every_field_of_a_policy_is_explained() {
     let rows: BTreeSet<String> = rows
         .map(place)
         .filter(|path| {
-            path.matches(['.', '[']).count() < 2 || path.starts_with("schedule") || path.starts_with("judge.")
+            let deep = ["schedule", "judge.", "probes"].iter().any(|group| path.starts_with(group));
+            deep || path.matches(['.', '[']).count() < 2
         })
         .collect();
     let explained = explained("### The policy");
@@ -88,7 +89,8 @@ fn the_example_of_a_policy_is_valid_and_has_every_common_field() {
         parts.into_iter().any(|part| part.pointer(&pointer).is_some())
     };
     // What has a section of its own is in it only by an example.
-    let sections = ["judge.", "gates.", "hooks.", "internalRoute.", "retire.", "schedule[]", "windows.", "rollout."];
+    let sections =
+        ["judge.", "gates.", "hooks.", "internalRoute.", "retire.", "schedule[]", "windows.", "rollout.", "probes[]"];
     let is_common = |path: &&String| {
         let in_section = sections.iter().any(|section| path.starts_with(section));
         !RARE.contains(&path.as_str()) && !in_section && !path.starts_with("newTargets.outside")

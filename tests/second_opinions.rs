@@ -31,7 +31,7 @@ const RETIRE: &str = "retire-service";
 const ROLL_BACK: &str = "roll-back-service";
 const MACHINES: [&str; 5] = [CONNECT, FLEET, MIGRATE, RETIRE, ROLL_BACK];
 /// The functions that the machines call.
-const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 17] = [
     "check-alarms",
     "check-fleet",
     "check-idle",
@@ -45,6 +45,7 @@ const FUNCTIONS: [&str; 16] = [
     "hook-errors",
     "hook-move-consumers",
     "plan-migration",
+    "probe-service",
     "register-targets",
     "roll-back",
     "shift-weight",

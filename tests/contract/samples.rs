@@ -127,5 +127,6 @@ fn policy(name: &ServiceName, alarms: &[&str]) -> ServicePolicy {
         base_url_property: None,
         retire: Retire::default(),
         direct_url: None,
+        probes: Vec::new(),
     }
 }

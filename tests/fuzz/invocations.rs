@@ -109,7 +109,7 @@ pub(super) fn console_inputs() -> Case {
 pub(super) fn cursors() -> Case {
     let mut doors = Doors::new();
     let steps = ["create-target-group", "create-guard-alarms", "register-targets", "check-targets", "shift-weight"];
-    let functions = [&steps[..], &["check-alarms", "finish-migration", "roll-back"]].concat();
+    let functions = [&steps[..], &["probe-service", "check-alarms", "finish-migration", "roll-back"]].concat();
     let cursor = |verdict: &str| {
         json!({
             "version": 1, "service": "users", "migration": "users-1", "generation": 1, "step": 1, "weight": 5.0,

@@ -10,6 +10,7 @@ const ATTACH: &[&str] =
     &["Create target group", "Create guard alarms", "Attach at weight 0", "Attached?", "Register targets"];
 const TARGETS: &[&str] = &["Check targets", "Targets ready?"];
 const SHIFT: &[&str] = &["Shift weight", "Shifted?"];
+const PROBE: &[&str] = &["Probe service", "Probed?"];
 const SLICE: &[&str] = &["Bake slice", "Check alarms", "Verdict?"];
 const ASK: &[&str] = &["Ask outside gates"];
 const HOOK: &[&str] = &["Call hook"];
@@ -75,6 +76,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(errors());
     all.extend(rollbacks());
     all.extend(hooks());
+    all.extend(probes());
     all.push(outside_gates());
     all.extend(fleets());
     all.extend(connections::all());
@@ -103,6 +105,31 @@ fn ends_before_a_change() -> Vec<Scenario> {
         .answer("plan-migration", [says("proceed")])
         .answer("create-target-group", [fails("Denied")])
         .answer("roll-back", [says("refused")]),
+    ]
+}
+
+fn probes() -> Vec<Scenario> {
+    let probed = |name, rest: &[&[&'static str]], error, answer| {
+        scenario(name, &[&[PLAN, ATTACH, TARGETS, SHIFT, PROBE], rest].concat(), Some(error))
+            .attached([says("probe")])
+            .answer("probe-service", [answer])
+    };
+    vec![
+        probed("probes-pass", &[SHIFT, SLICE, HALTED], "Halted", says("ready"))
+            .attached([says("probe"), says("bake")])
+            .answer("check-alarms", [says("halt")]),
+        probed("probes-fail", &[ROLL_BACK_STATES, VERIFY, ROLLED_BACK], "RolledBack", says("rollBack")).rolls_back(),
+        probed("probed-and-fenced", &[VERIFY, ROLLED_BACK], "RolledBack", says("stop"))
+            .answer("roll-back", [says("rolledBack")]),
+        probed("probed-and-halted", &[HALTED], "Halted", says("halt")),
+        scenario(
+            "probes-raise-an-error",
+            &[PLAN, ATTACH, TARGETS, SHIFT, &["Probe service"], ROLL_BACK_STATES, VERIFY, ROLLED_BACK],
+            Some("RolledBack"),
+        )
+        .attached([says("probe")])
+        .answer("probe-service", [fails("Denied")])
+        .rolls_back(),
     ]
 }
 

@@ -5,7 +5,7 @@ use crate::repository::root;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::functions::{
     check_alarms, check_fleet, check_targets, create_guard_alarms, create_route, create_target_group, finish_migration,
-    plan_migration, react_to_alarm, register_targets, retire, roll_back, shift_weight, sweep_migrations,
+    plan_migration, probe_service, react_to_alarm, register_targets, retire, roll_back, shift_weight, sweep_migrations,
 };
 use crossfade_actions::ports::Ports;
 use crossfade_domain::journal::cursor::Cursor;
@@ -77,6 +77,7 @@ pub(crate) async fn run(function: &'static str, ports: Ports, payload: Value) ->
         "create-target-group" => cursor(create_target_group::create_target_group(&ports, &payload).await),
         "create-guard-alarms" => cursor(create_guard_alarms::create_guard_alarms(&ports, &payload).await),
         "register-targets" => cursor(register_targets::register_targets(&ports, &payload).await),
+        "probe-service" => cursor(probe_service::probe_service(&ports, &payload).await),
         "check-targets" => cursor(check_targets::check_targets(&ports, &payload).await),
         "shift-weight" => cursor(shift_weight::shift_weight(&ports, &payload).await),
         "check-alarms" => cursor(check_alarms::check_alarms(&ports, &payload).await),

@@ -15,7 +15,7 @@ pub(super) fn machine(name: &str) -> String {
 
 /// Actions that AWS cannot limit to a resource; only these may stand beside a `*`. `DescribeAlarms` could be limited to
 /// metric alarms, but then composite ones are not listed.
-const UNSCOPEABLE: [&str; 28] = [
+const UNSCOPEABLE: [&str; 34] = [
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeInstanceRefreshes",
     "autoscaling:DescribeTrafficSources",
@@ -23,6 +23,13 @@ const UNSCOPEABLE: [&str; 28] = [
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
+    // Network interfaces that Lambda itself creates have no ARN that is known before.
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
     "elasticloadbalancing:DescribeAccountLimits",
     "elasticloadbalancing:DescribeListeners",
     "elasticloadbalancing:DescribeLoadBalancerAttributes",
@@ -119,7 +126,10 @@ fn every_statement_is_written_effect_action_resource() {
                 Value::Tagged(choice) if choice.tag == "If" => &choice.value[1],
                 policy => policy,
             };
-            assert!(["CiFleetPolicy", "CiPolicy"].contains(&intrinsic(ours).unwrap().1), "{name}: {managed:?}");
+            assert!(
+                ["CiFleetPolicy", "CiPolicy", "ProbeNetworkPolicy"].contains(&intrinsic(ours).unwrap().1),
+                "{name}: {managed:?}"
+            );
         }
     }
 }
@@ -227,10 +237,25 @@ fn only_the_functions_that_move_traffic_may_write_to_routes() {
 #[test]
 fn only_the_function_that_connects_may_create_or_delete_a_route_and_only_one_of_this_stack() {
     let template = template();
+    let others = |action: &str| match action {
+        "CreateRule" => &["probe-service"][..],
+        "DeleteRule" => &["probe-service", "roll-back", "sweep-migrations"],
+        _ => &[],
+    };
     for action in ["CreateListener", "CreateRule", "DeleteListener", "DeleteRule"] {
         let tags = if action.starts_with("Create") { "RequestTag" } else { "ResourceTag" };
+        let others = others(action);
         let action = format!("elasticloadbalancing:{action}");
-        assert_eq!(holders(&action), ["create-route"], "{action}");
+        assert_eq!(holders(&action), [&["create-route"], others].concat(), "{action}");
+        for other in others {
+            let role = resource(&template, &format!("{}Role", pascal_case(other)), "AWS::IAM::Role");
+            for statement in statements(role).into_iter().filter(|one| actions(one).contains(&action.as_str())) {
+                let of_probe = at(statement, "Condition.StringLike").get(format!("aws:{tags}/crossfade:probe"));
+                assert_eq!(of_probe.and_then(Value::as_str), Some("*"), "{other} may touch only the rules of probes");
+                let stack = at(statement, "Condition.StringEquals").get(format!("aws:{tags}/crossfade:stack")).unwrap();
+                expect_intrinsic(stack, "Ref", "AWS::StackName");
+            }
+        }
         let role = resource(&template, "CreateRouteRole", "AWS::IAM::Role");
         for statement in statements(role).into_iter().filter(|one| actions(one).contains(&action.as_str())) {
             let of = |key| at(statement, "Condition.StringEquals").get(format!("aws:{tags}/{key}")).unwrap();

@@ -9,6 +9,7 @@ pub mod create_route;
 pub mod create_target_group;
 pub mod finish_migration;
 pub mod plan_migration;
+pub mod probe_service;
 pub mod react_to_alarm;
 pub mod register_targets;
 pub mod retire;

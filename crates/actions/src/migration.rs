@@ -5,6 +5,7 @@ pub(crate) mod detach_scaling_group;
 pub(crate) mod halt;
 pub(crate) mod hooks;
 pub(crate) mod ownership;
+pub(crate) mod probe_rules;
 pub(crate) mod write_journal;
 
 use crate::answer::answer;

@@ -15,6 +15,7 @@ mod probes;
 mod rules;
 
 pub use fixtures::ServiceOnBalancer;
+pub use probes::EVERY_GROUP;
 
 use crate::auto_scaling::AutoScaling;
 use crate::aws_error::AwsError;

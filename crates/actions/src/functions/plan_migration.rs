@@ -10,6 +10,7 @@ pub(crate) use self::policy_of::policy_of;
 use self::stack_limits::StackLimits;
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::migration::Migration;
+use crate::migration::probe_rules::plan_probes;
 use crate::operator::observe::not_at_the_end;
 use crate::operator::resume::{Resume, Resumed, take_over};
 use crate::payload::Fields;
@@ -30,6 +31,7 @@ use crossfade_domain::planner::plan;
 use crossfade_domain::policy::request::{PlanRequest, ResumeRequest, decode_request};
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Plans a service's migration and takes its locks. `{"request": {"service": ..., "policy"?: ..., "dryRun"?: bool},
@@ -125,6 +127,7 @@ async fn plan_within(
     plan.findings.extend(warnings);
     objections.extend(limits.objections(&plan));
     objections.extend(taken_guards(ports, &plan).await?);
+    objections.extend(unprobeable(ports, &plan).await?);
     if !objections.is_empty() {
         return Ok(refused_by(&request.service, objections));
     }
@@ -171,6 +174,21 @@ async fn taken_guards(ports: &Ports, plan: &Plan) -> Result<Vec<Finding>, Action
     };
     let taken = taken_names(ports, &plan.guard_names(), &plan.service).await?;
     Ok(taken.into_iter().map(finding).collect())
+}
+
+/// A finding for each reason why the policy's probes could not run: what the policy asks for is not left out.
+async fn unprobeable(ports: &Ports, plan: &Plan) -> Result<Vec<Finding>, ActionError> {
+    if plan.policy.probes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reasons = plan_probes(ports, plan, &BTreeMap::new()).await?.err().unwrap_or_default();
+    let finding = |message| Finding {
+        code: FindingCode::ProbesCannotRun,
+        severity: Severity::Refusal,
+        subject: plan.service.to_string(),
+        message,
+    };
+    Ok(reasons.into_iter().map(finding).collect())
 }
 
 /// An operator's input that cannot be read. It is an answer and no error, since the console shows an error's cause as

@@ -6,6 +6,7 @@ use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
 use crate::migration::detach_scaling_group::detach_scaling_group;
 use crate::migration::hooks::{after_rollback, answered};
+use crate::migration::probe_rules::delete_left_probe_rules;
 use crate::payload::{Mode, RollBack};
 use crate::ports::Ports;
 use crate::reads::journal::{events_of, head_of, open_heads, plan_of};
@@ -344,6 +345,7 @@ async fn check_again(ports: &Ports, request: &RollBack, migration: &mut Migratio
     if let Some(answer) = after_rollback(ports, request, migration).await? {
         return Ok(answer);
     }
+    delete_left_probe_rules(ports, &mut migration.head).await?;
     keep_foreign_edits(ports, migration, &returned).await?;
     let rewritten = earlier.iter().skip(1).sum();
     let left = u32::try_from(returned.foreign.len()).unwrap_or(u32::MAX);

@@ -20,6 +20,7 @@ use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::load_balancer::same_actions::equivalent;
 use crossfade_domain::opinion::Gate;
 use crossfade_domain::plan::Plan;
+use crossfade_domain::probe;
 use crossfade_domain::weight::Weight;
 use futures::FutureExt as _;
 use serde_json::Value;
@@ -42,6 +43,8 @@ const CONTINUES_SECONDS: u32 = 1;
 /// - `proceed` (step 0) or `bake` once every route shows the step;
 /// - `hook` where a hook of the policy has to answer first, the one before the first shift or the one after the shift:
 ///   the machine calls it, and then this function once more;
+/// - `probe` where the policy has probes that have not passed yet: the machine calls `probe-service`, and then this
+///   function once more;
 /// - `wait` before the first traffic, and `hold` after it, if an operator has paused the migration, if no window of
 ///   the policy is open, if a side lacks healthy targets, if the routes cannot be listed, if AWS throttles changes, or
 ///   if one invocation cannot write all routes. After `wait` the machine calls this function again. After `hold` it
@@ -75,6 +78,9 @@ async fn shift(ports: &Ports, migration: &mut Migration, input: &StepInput) -> R
     }
     if let Some(answer) = objection(ports, migration, input, &live).await? {
         return Ok(answer);
+    }
+    if probe::is_due(&plan, &migration.head, step) {
+        return Ok(migration.answer(step, NextStep::Probe, "the new side is probed before its first user"));
     }
     // Last of all: a hook is called right before the traffic comes, and not before a wait.
     if let Some(answer) = before_first_shift(ports, migration, step).await? {

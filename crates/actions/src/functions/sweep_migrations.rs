@@ -4,6 +4,7 @@ mod fleets;
 
 use self::fleets::continue_fleets;
 use crate::error::{ActionError, Doing as _};
+use crate::migration::probe_rules::delete_left_probe_rules;
 use crate::migration::write_journal::observe;
 use crate::ports::{ExecutionStatus, Ports, RollBackOrder, Started};
 use crate::reads::alarms::alarms_since;
@@ -11,6 +12,7 @@ use crate::reads::deadline::within;
 use crate::reads::health::too_few_in_use;
 use crate::reads::journal::{open_heads, plan_of};
 use crossfade_domain::alarms::quiet::{Objection, objections};
+use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::journal::{Head, Phase, Trigger};
 use crossfade_domain::opinion::{Gate, Opinion, Vote};
 use crossfade_domain::rollback::only_observes;
@@ -42,6 +44,8 @@ const GUARD_WITHIN: Duration = Duration::from_secs(20);
 /// - whose rollback was begun and left;
 /// - that has halted, if its new side has traffic and is unhealthy, or one of its alarms fires or has fired. If it has
 ///   halted in a rollback, that is retried once in ten minutes.
+///
+/// It deletes the rules that a probe of a halted migration has left.
 ///
 /// Where alarms or health only observe, it records what they would have done, and leaves the migration where it is.
 ///
@@ -102,6 +106,12 @@ async fn sweep_halted(ports: &Ports, head: &Head) -> Result<Value, ActionError> 
         // A rollback halts where it cannot be completed, so one attempt in ten minutes is enough.
         let most = if head.rollback.is_some() { 1 } else { MOST_IN_A_ROUND };
         start(ports, head, (trigger, &cause), most, &mut report).await?;
+    }
+    // Whoever created them is dead by now.
+    let dead = |at| ports.clock.now().duration_since(at).as_secs() >= i64::from(SETTLE_SECONDS);
+    if head.halted_at.is_some_and(dead) {
+        let doing = || format!("deleting the probe rules of {}", head.migration);
+        within(ports, CALL_WITHIN, doing, delete_left_probe_rules(ports, &mut head.clone())).await?;
     }
     Ok(report)
 }

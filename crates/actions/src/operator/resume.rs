@@ -48,7 +48,7 @@ pub struct Resumed {
 /// # Errors
 /// `InvalidRequest` with everything that prevents it, such as a halt in a rollback, which is never resumed; `Drifted`
 /// where routes have drifted and nothing else is wrong; `LockHeld` where the migration continues already; `Superseded`
-/// where someone else was faster; `Transient` and `Denied` from the ports.
+/// where someone else was faster; `Transient` while rules of a probe are left; `Transient` and `Denied` from the ports.
 pub async fn resume(ports: &Ports, service: &ServiceName, request: &Resume) -> Result<Resumed, ActionError> {
     let head = head_of(ports, service).await?;
     let head = head.ok_or_else(|| ActionError::InvalidRequest(format!("{service} has no migration to resume")))?;
@@ -73,6 +73,7 @@ pub(crate) async fn take_over(
     execution: &str,
 ) -> Result<Resumed, ActionError> {
     may_be_resumed(head)?;
+    no_probe_rules(head)?;
     let plan = plan_of(ports, head).await?;
     let (live, accepted) = read::drift(ports, &plan, head).await?;
     let mut problems = not_quiet(ports, &plan, head).await?;
@@ -185,6 +186,16 @@ fn writers_are_dead(head: &Head, now: Timestamp) -> Result<(), ActionError> {
     )))
 }
 
+/// Refuses to read routes while a probe that was cut off may have left rules, which would look like someone else's.
+fn no_probe_rules(head: &Head) -> Result<(), ActionError> {
+    let Some(listener) = head.probing.first() else { return Ok(()) };
+    Err(ActionError::NotYet(format!(
+        "{} halted while its new side was probed, and the rules for that are still on listener {listener}; the sweep \
+         deletes them within three minutes of the halt, so resume again then",
+        head.migration
+    )))
+}
+
 /// Whether this head was written by a call of [`resume`] that may not have started the execution.
 fn begun_by_an_earlier_call(head: &Head) -> Result<bool, ActionError> {
     let on_its_way = matches!(head.phase, Phase::Planned | Phase::Moving) && head.resumed_at.is_some();
@@ -222,6 +233,7 @@ async fn start(ports: &Ports, head: &Head) -> Result<(), ActionError> {
 mod tests {
     use super::*;
     use crate::error::ErrorClass;
+    use crossfade_domain::names::ListenerArn;
 
     fn head(execution: &str) -> Head {
         let service = ServiceName::parse("users").unwrap();
@@ -234,6 +246,15 @@ mod tests {
         let execution = execution_of(&head(&format!("{arn}first")), 5).unwrap();
         assert_eq!(execution, format!("{arn}users-3-resume-5"));
         assert_eq!(execution_of(&head("first"), 5).unwrap_err().class(), ErrorClass::Internal);
+    }
+
+    #[test]
+    fn nothing_is_resumed_while_rules_of_a_probe_are_left() {
+        let mut halted = head("first");
+        assert!(no_probe_rules(&halted).is_ok());
+        let listener = "arn:aws:elasticloadbalancing:eu-west-1:1:listener/app/public/50dc6c495c0c9188/f2f7dc8efc522ab2";
+        halted.probing.push(ListenerArn::parse(listener).unwrap());
+        assert_eq!(no_probe_rules(&halted).unwrap_err().class(), ErrorClass::Transient);
     }
 
     #[test]

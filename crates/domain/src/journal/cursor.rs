@@ -149,6 +149,8 @@ pub enum NextStep {
     Ready,
     /// Call the function that `hook` names, then the same function again.
     Hook,
+    /// Probe the new side first, then the same function again.
+    Probe,
     /// Ask the outside gates that `ask` names, then the same function again.
     Ask,
     /// Keep the weight and check again after a slice.

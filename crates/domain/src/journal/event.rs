@@ -5,7 +5,7 @@ use super::cursor::NextStep;
 use super::hook::HookPoint;
 use super::rollback::Trigger;
 use crate::load_balancer::route::RouteId;
-use crate::names::{LoadBalancerArn, MigrationId, TargetGroupArn};
+use crate::names::{ListenerArn, LoadBalancerArn, MigrationId, TargetGroupArn};
 use crate::opinion::Vote;
 use crate::routing::drift::Drift;
 use crate::weight::Weight;
@@ -97,6 +97,20 @@ pub enum EventKind {
         /// What was seen.
         reason: String,
     },
+    /// Rules through which the new side is probed are about to be created.
+    ProbesBegun {
+        /// The listeners that get one.
+        listeners: Vec<ListenerArn>,
+    },
+    /// The new side was probed, and the rules are gone.
+    Probed {
+        /// Whether it answered as the old side does.
+        passed: bool,
+        /// What was tested, or what failed.
+        reason: String,
+    },
+    /// Rules that a probe had left were deleted.
+    ProbeRulesDeleted,
     /// The gates looked.
     Judged {
         /// Their reasons.

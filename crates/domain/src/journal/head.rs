@@ -6,7 +6,7 @@ use super::event::{Event, EventKind};
 use super::rollback::Rollback;
 use crate::journal::hook::HookCall;
 use crate::journal::settle::SETTLE_SECONDS;
-use crate::names::{MigrationId, ServiceName, TargetGroupArn};
+use crate::names::{ListenerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::opinion::Observation;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,12 @@ pub struct Head {
     /// Reads in a row in which the new targets were healthy.
     #[serde(default)]
     pub healthy_reads: u32,
+    /// Listeners that may have a rule through which the new side is probed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probing: Vec<ListenerArn>,
+    /// Whether the probes of the policy have passed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probed: bool,
     /// The new group of each old one, once created.
     #[serde(default)]
     pub new_groups: BTreeMap<TargetGroupArn, TargetGroupArn>,
@@ -151,6 +157,8 @@ impl Head {
             rollback_decided: None,
             waiting_since: None,
             healthy_reads: 0,
+            probing: Vec::new(),
+            probed: false,
             new_groups: BTreeMap::new(),
             guarded: false,
             observed: BTreeMap::new(),

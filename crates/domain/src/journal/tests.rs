@@ -1,7 +1,7 @@
 use super::*;
 use crate::journal::cursor::NextStep;
 use crate::load_balancer::route::RouteId;
-use crate::names::ServiceName;
+use crate::names::{ListenerArn, ServiceName};
 use crate::routing::drift::Drift;
 use crate::weight::Weight;
 use jiff::Timestamp;
@@ -116,4 +116,24 @@ fn a_decided_rollback_keeps_the_name_under_which_it_was_first_stored() {
     let stored = serde_json::to_value(&decided).unwrap();
     assert_eq!(stored["condemned"], "judge: a sentence");
     assert_eq!(serde_json::from_value::<Head>(stored).unwrap(), decided);
+}
+
+#[test]
+fn a_probe_that_begins_again_forgets_no_listener_and_a_resume_before_the_first_user_probes_again() {
+    let arn = |id: char| {
+        let balancer = "arn:aws:elasticloadbalancing:eu-west-1:1:listener/app/public/50dc6c495c0c9188";
+        ListenerArn::parse(format!("{balancer}/{id}2f7dc8efc522ab2")).unwrap()
+    };
+    let passed = || EventKind::Probed { passed: true, reason: String::new() };
+    let begun = |head: &Head, listeners| after(head, EventKind::ProbesBegun { listeners }).unwrap();
+    let attached = after(&head(), EventKind::ShiftIntended { step: 0, weight: Weight::ZERO }).unwrap();
+    let attached = after(&attached, EventKind::Shifted { step: 0, weight: Weight::ZERO }).unwrap();
+    let twice = begun(&begun(&attached, vec![arn('a'), arn('b')]), vec![arn('c'), arn('b')]);
+    assert_eq!(twice.probing, [arn('a'), arn('b'), arn('c')]);
+    let probed = after(&twice, passed()).unwrap();
+    assert!(probed.probed && probed.probing.is_empty(), "{probed:?}");
+    let resumed_from = |head: &Head| after(&after(head, halted()).unwrap(), resumed(vec![])).unwrap();
+    assert!(!resumed_from(&probed).probed, "much may have changed since");
+    let with_users = after(&begun(&moving(), vec![arn('a')]), passed()).unwrap();
+    assert!(resumed_from(&with_users).probed, "users have reached the new side");
 }

@@ -6,7 +6,7 @@ use super::event::{Event, EventKind};
 use super::head::{Head, Phase};
 use super::hook::{HookCall, HookPoint};
 use super::rollback::{Rollback, Trigger};
-use crate::names::MigrationId;
+use crate::names::{ListenerArn, MigrationId};
 use crate::opinion::Observation;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -61,6 +61,12 @@ impl Head {
                 next.waiting_since = self.waiting_since.or(Some(event.at));
                 next.healthy_reads = if *healthy { self.healthy_reads + 1 } else { 0 };
             }
+            (P::Moving, E::ProbesBegun { listeners }) => next.begin_probes(listeners),
+            (P::Moving, E::Probed { passed, .. }) => {
+                next.probing.clear();
+                next.probed = *passed;
+            }
+            (P::Moving | P::Halted | P::RollingBack | P::Settling, E::ProbeRulesDeleted) => next.probing.clear(),
             (P::Planned, E::Judged { verdict: verdict @ NextStep::Closed, reason })
             | (P::Moving, E::Judged { verdict, reason }) => next.judge(*verdict, reason, event.at),
             (P::Planned | P::Moving | P::Halted, E::Observed { gate, vote, caused_at, .. }) => {
@@ -123,6 +129,13 @@ impl Head {
             }
         }
         Ok(next)
+    }
+
+    /// What an earlier attempt may have left stays known.
+    fn begin_probes(&mut self, listeners: &[ListenerArn]) {
+        let new = listeners.iter().filter(|listener| !self.probing.contains(listener)).cloned();
+        let new: Vec<ListenerArn> = new.collect();
+        self.probing.extend(new);
     }
 
     fn judge(&mut self, verdict: NextStep, reason: &str, at: Timestamp) {
@@ -191,6 +204,7 @@ impl Head {
         self.rollback_decided = None;
         self.waiting_since = None;
         self.healthy_reads = 0;
+        self.probed &= self.verified_step > Some(0);
         self.commands.paused = false;
         self.commands.abort = false;
         self.reason = None;

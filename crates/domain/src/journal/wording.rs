@@ -29,6 +29,11 @@ pub fn journal_line(event: &Event) -> String {
             format!("removing targets that newTargets does not list: {}", targets.join("; "))
         }
         EventKind::TargetsChecked { reason, .. } => format!("targets: {reason}"),
+        EventKind::ProbesBegun { listeners } => {
+            format!("probing the new side through {}", counted(listeners.len(), "listener"))
+        }
+        EventKind::Probed { reason, .. } => format!("probes: {reason}"),
+        EventKind::ProbeRulesDeleted => "deleted the rules that a probe had left".to_owned(),
         EventKind::Judged { reason, .. } => format!("gates: {reason}"),
         EventKind::Observed { gate, vote, reason, .. } => match vote.would_have() {
             Some(would_have) => format!("{gate} (observing): would have {would_have}: {reason}"),

@@ -133,6 +133,8 @@ pub enum FindingCode {
     LoadBalancerNotAllowed,
     /// A service that this one comes after has not migrated.
     AfterNotMigrated,
+    /// The policy's probes cannot run.
+    ProbesCannotRun,
     /// A code of a newer version. A stored plan must stay readable, since a rollback needs it.
     #[serde(other)]
     Unknown,
@@ -140,7 +142,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -192,6 +194,7 @@ impl FindingCode {
         Self::BadSchedule,
         Self::LoadBalancerNotAllowed,
         Self::AfterNotMigrated,
+        Self::ProbesCannotRun,
     ];
 
     /// The code as it is stored and printed.
@@ -248,6 +251,7 @@ impl FindingCode {
             Self::BadSchedule => "bad-schedule",
             Self::LoadBalancerNotAllowed => "load-balancer-not-allowed",
             Self::AfterNotMigrated => "after-not-migrated",
+            Self::ProbesCannotRun => "probes-cannot-run",
             Self::Unknown => "unknown",
         }
     }

@@ -46,8 +46,18 @@ pub const POLICY_VERSION: u32 = 1;
 /// The fields of a fleet's policy.
 const FLEET_FIELDS: [&str; 6] = ["version", "fleet", "rollout", "windows", "defaults", "services"];
 /// The fields that only a service has; the others may be in `defaults` too.
-const OWN_FIELDS: [&str; 9] =
-    ["name", "after", "risk", "calls", "oldTargetGroups", "newTargets", "windows", "internalRoute", "directUrl"];
+const OWN_FIELDS: [&str; 10] = [
+    "name",
+    "after",
+    "risk",
+    "calls",
+    "oldTargetGroups",
+    "newTargets",
+    "windows",
+    "internalRoute",
+    "directUrl",
+    "probes",
+];
 
 fn service_fields() -> Vec<&'static str> {
     OWN_FIELDS.into_iter().chain(SETTING_FIELDS).collect()
@@ -204,6 +214,7 @@ fn service(
     let calls = names(reader, &object, "calls");
     let internal_route = object.get("internalRoute").and_then(|place| calling::internal_route(reader, &place));
     let direct_url = object.get("directUrl").and_then(|place| calling::direct_url(reader, &place));
+    let probes = object.get("probes").map_or(Some(Vec::new()), |place| calling::probes(reader, &place));
     let risk = object.get("risk").and_then(|place| reader.word(&place, &rollout::RISK));
     let old_target_groups = old_target_groups(reader, &object);
     let new_targets = reader
@@ -250,6 +261,7 @@ fn service(
             base_url_property: settings.base_url_property,
             retire: settings.retire,
             direct_url,
+            probes: probes?,
             name,
         })
     })();

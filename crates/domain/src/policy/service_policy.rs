@@ -2,7 +2,7 @@
 
 use crate::load_balancer::group::{AddressFamily, Target};
 use crate::names::ServiceName;
-use crate::policy::calling::InternalRoute;
+use crate::policy::calling::{InternalRoute, Probe};
 use crate::policy::gates::Gates;
 use crate::policy::retire::Retire;
 use crate::policy::rollout::{Risk, Rollout};
@@ -106,6 +106,9 @@ pub struct ServicePolicy {
     /// The URL under which callers reach it in the new cluster, without a load balancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct_url: Option<String>,
+    /// Requests that the new side must answer before any user's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
 }
 
 impl ServicePolicy {

@@ -18,5 +18,15 @@ pub use compare::{Difference, ROUNDS, Round, Verdict, compare};
 pub use report::{Outcome, Report};
 pub use rule::{HEADER, ProbePlan, ProbeRequest, ProbeRule, ProbedBalancer, ProbedRoute, plan};
 
+use crate::journal::Head;
+use crate::plan::Plan;
+
+/// Whether the new side has to be probed before the routes get the weight of a step: the policy has probes, they have
+/// not passed, and no user has reached the new side. A shift that was begun is completed.
+pub fn is_due(plan: &Plan, head: &Head, step: u32) -> bool {
+    let asked = !plan.policy.probes.is_empty() && !head.probed;
+    asked && step > 0 && !head.new_side_may_have_traffic()
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,13 @@ use crate::elbv2::{Decision, HttpRequest};
 use crossfade_actions::ports::{ProbeCall, Probes};
 use crossfade_domain::probe::Answer;
 
+/// Stands for the name of any group.
+pub const EVERY_GROUP: &str = "*";
+
 impl World {
     /// From now on the targets of the group of this name answer to this path so, one answer after the other, again
-    /// from the first. `{now}` in a body is the world's time. Any other path is answered with 200 and a fixed body.
+    /// from the first. [`EVERY_GROUP`] is every group that no other call names. `{now}` in a body is the world's time.
+    /// Any other path is answered with 200 and a fixed body.
     pub fn group_answers(&self, group: &str, path: &str, answers: Vec<Answer>) {
         self.locked().target_answers.insert((group.to_owned(), path.to_owned()), answers);
     }
@@ -42,7 +46,8 @@ impl Probes for World {
                 let asked = state.probes_answered.entry(name.clone()).or_default();
                 let turn = *asked;
                 *asked += 1;
-                let answers = state.target_answers.get(&(name, path.to_owned())).filter(|answers| !answers.is_empty());
+                let of = |group: &str| state.target_answers.get(&(group.to_owned(), path.to_owned()));
+                let answers = of(&name).or_else(|| of(EVERY_GROUP)).filter(|answers| !answers.is_empty());
                 let Some(answers) = answers else { return Ok(plain(200, path)) };
                 let answer = answers[turn % answers.len()].clone();
                 let body = String::from_utf8_lossy(&answer.body).replace("{now}", &format!("{now}, request {turn}"));

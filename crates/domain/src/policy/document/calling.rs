@@ -1,14 +1,24 @@
-//! The fields about calls: who calls whom, and by which address.
+//! The fields about calls: who calls whom, by which address, and the test requests before any user's.
 
 use crate::names::ServiceName;
-use crate::policy::calling::{InternalAddress, InternalRoute, PRIORITY_BASE};
+use crate::policy::calling::{Compared, InternalAddress, InternalRoute, PRIORITY_BASE, Probe, ProbeMethod};
 use crate::policy::problem::did_you_mean;
 use crate::policy::reader::{Object, Place, Reader};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The fields of `internalRoute`.
 pub(super) const ROUTE_FIELDS: [&str; 6] =
     ["host", "port", "loadBalancer", "listener", "priorityBase", "allowInternetFacing"];
+/// The fields of a probe.
+const PROBE_FIELDS: [&str; 4] = ["path", "method", "expect", "compare"];
+/// The words of a probe's method.
+const METHODS: [(&str, ProbeMethod); 2] = [("GET", ProbeMethod::Get), ("HEAD", ProbeMethod::Head)];
+/// The words of `compare`, beside `status`.
+const COMPARED: [(&str, Compared); 3] =
+    [("headers", Compared::Headers), ("shape", Compared::Shape), ("body", Compared::Body)];
+/// More probes would hold up every migration.
+const MOST_PROBES: usize = 20;
 /// AWS takes no longer value in a condition.
 const LONGEST_HOST: usize = 128;
 
@@ -106,6 +116,66 @@ pub(super) fn direct_url(reader: &mut Reader, place: &Place<'_>) -> Option<Strin
     Some(url.trim_end_matches('/').to_owned())
 }
 
+/// The probes of a service.
+pub(super) fn probes(reader: &mut Reader, place: &Place<'_>) -> Option<Vec<Probe>> {
+    let items = reader.list(place, "a list of probes")?;
+    if items.len() > MOST_PROBES {
+        reader.note(&place.path, format!("{} probes: expected {MOST_PROBES} at most", items.len()));
+    }
+    let mut probes: Vec<Probe> = Vec::new();
+    for item in &items {
+        let Some(probe) = probe(reader, item) else { continue };
+        if probes.iter().any(|one| (one.method, &one.path) == (probe.method, &probe.path)) {
+            reader.note(&item.path, format!("{} is in the list already", probe.path));
+        }
+        probes.push(probe);
+    }
+    (probes.len() == items.len()).then_some(probes)
+}
+
+fn probe(reader: &mut Reader, place: &Place<'_>) -> Option<Probe> {
+    let object = reader.object(place, &PROBE_FIELDS, "an object with path")?;
+    let at = reader.required(&object, "path", "a path such as /actuator/health")?;
+    let path = reader.text(&at, "a path such as /actuator/health");
+    let path = path.filter(|path| {
+        let fits = path.starts_with('/') && path.chars().all(|c| c.is_ascii_graphic() && c != '#');
+        if !fits {
+            reader
+                .note(&at.path, format!("{path:?}: expected a path that begins with /, without blanks and without #"));
+        }
+        fits
+    });
+    let method = match object.get("method") {
+        Some(place) => reader.word(&place, &METHODS),
+        None => Some(ProbeMethod::Get),
+    };
+    let expect = match object.get("expect") {
+        Some(place) => reader.whole(&place, 200, 499).and_then(|status| u16::try_from(status).ok()),
+        None => Some(200),
+    };
+    let compare = match object.get("compare") {
+        Some(place) => compare(reader, &place),
+        None => Some(BTreeSet::new()),
+    };
+    Some(Probe { path: path?, method: method?, expect: expect?, compare: compare? })
+}
+
+/// `status`, or what is compared beside it: `status+shape`, `headers+body`.
+fn compare(reader: &mut Reader, place: &Place<'_>) -> Option<BTreeSet<Compared>> {
+    let what = "status, or status with one or more of headers, shape, body, such as status+shape";
+    let text = reader.text(place, what)?;
+    let mut compared = BTreeSet::new();
+    for word in text.split('+').map(str::trim).filter(|word| *word != "status") {
+        let Some((_, found)) = COMPARED.iter().find(|(name, _)| *name == word) else {
+            let near = did_you_mean(word, COMPARED.iter().map(|(name, _)| *name));
+            reader.note(&place.path, format!("{word:?}: expected {what}{near}"));
+            return None;
+        };
+        compared.insert(*found);
+    }
+    Some(compared)
+}
+
 /// Notes callees that are no services of the fleet, one host or port for two services of one load balancer, and a
 /// service that calls itself.
 pub(super) fn check(reader: &mut Reader, services: &[(Place<'_>, Option<ServiceName>)]) {
@@ -164,6 +234,27 @@ pub(super) fn route_schema() -> Value {
     })
 }
 
+/// The schema of `probes`.
+pub(super) fn probes_schema() -> Value {
+    json!({
+        "type": "array",
+        "maxItems": MOST_PROBES,
+        "description": "Requests that the new side must answer before any user's.",
+        "items": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["path"],
+            "properties": {
+                "path": { "type": "string", "pattern": "^/" },
+                "method": { "enum": METHODS.map(|(word, _)| word), "default": "GET" },
+                "expect": { "type": "integer", "minimum": 200, "maximum": 499, "default": 200 },
+                "compare": { "type": "string", "default": "status", "description": "status, or with headers, shape or \
+                             body: status+shape." },
+            },
+        },
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,11 +305,34 @@ mod tests {
     }
 
     #[test]
+    fn probes_have_safe_defaults_and_only_methods_that_read() {
+        let probes = |fields: Value| read(&json!({ "probes": fields })).map(|policy| policy.probes);
+        let found = probes(json!([{ "path": "/ping" }, { "path": "/a?b=c", "method": "HEAD", "expect": 404,
+            "compare": "status+shape+headers" }]))
+        .unwrap();
+        let plain = Probe { path: "/ping".into(), method: ProbeMethod::Get, expect: 200, compare: BTreeSet::new() };
+        assert_eq!(found[0], plain);
+        assert_eq!((found[1].method, found[1].expect), (ProbeMethod::Head, 404));
+        assert_eq!(found[1].compare, BTreeSet::from([Compared::Headers, Compared::Shape]));
+        for (given, why) in [
+            (json!([{ "path": "ping" }]), "begins with /"),
+            (json!([{ "path": "/p", "method": "POST" }]), "expected one of GET, HEAD"),
+            (json!([{ "path": "/p", "compare": "shap" }]), "did you mean"),
+            (json!([{ "path": "/p" }, { "path": "/p" }]), "already"),
+            (json!([{ "path": "/p", "expect": 503 }]), "from 200 to 499"),
+        ] {
+            let refused = probes(given.clone()).unwrap_err();
+            assert!(refused.contains(why) && refused.contains("probes["), "{given}: {refused}");
+        }
+    }
+
+    #[test]
     fn what_is_stored_reads_back() {
         let policy = read(&json!({
             "calls": ["payments"], "baseUrlProperty": "clients.{service}.base-url",
             "directUrl": "http://users.prod.svc.cluster.local:8080/",
             "internalRoute": { "host": "users.internal.example", "listener": 443, "priorityBase": 200 },
+            "probes": [{ "path": "/ping", "compare": "shape" }],
         }))
         .unwrap();
         assert_eq!(policy.direct_url.as_deref(), Some("http://users.prod.svc.cluster.local:8080"));

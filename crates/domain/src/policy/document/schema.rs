@@ -71,6 +71,7 @@ fn service() -> Value {
             "pattern": "^https?://[^/: ]",
             "description": "Its URL inside the new cluster, without a load balancer.",
         },
+        "probes": calling::probes_schema(),
     });
     if let (Value::Object(all), Value::Object(own)) = (&mut properties, own) {
         all.extend(own);
