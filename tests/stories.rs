@@ -19,6 +19,7 @@ mod order;
 mod outside_gates;
 mod pace;
 mod planning;
+mod probing;
 mod resuming;
 mod rolling_back;
 mod scaling_groups;

@@ -67,6 +67,17 @@ pub(super) fn by_lambda(template: &Value) -> Vec<Asked> {
             all.push(Asked::new(role, IamAccess::new("sqs:SendMessage", queue), "Lambda keeps what failed"));
         }
     }
+    for action in [
+        "AssignPrivateIpAddresses",
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        "DescribeNetworkInterfaces",
+        "DescribeSubnets",
+        "UnassignPrivateIpAddresses",
+    ] {
+        let access = IamAccess::new(format!("ec2:{action}"), "*");
+        all.push(Asked::new("ProbeNetworkPolicy", access, "Lambda puts the function for probes into a VPC"));
+    }
     all
 }
 

@@ -81,6 +81,11 @@ impl Condition {
         self.operator.ends_with("IfExists") || self.operator.starts_with("ForAllValues:")
     }
 
+    /// Whether only that its key is there matters.
+    pub(super) fn takes_any_value(&self) -> bool {
+        self.operator == "StringLike" && self.values == ["*"]
+    }
+
     fn holds(&self, access: &IamAccess) -> bool {
         // A key that is not there makes the other operators false.
         let Some(value) = access.context.get(&self.key) else { return self.may_be_missing() };

@@ -108,6 +108,12 @@ pub(crate) enum Breakage {
     ClosedTimeCounts,
     /// Nor does any other group name one during a rollback.
     NoGroupNamesALoadBalancer,
+    /// Rules that a probe has created look deleted, and are still there.
+    ProbeRulesStay,
+    /// A shift believes that the probes have passed.
+    ProbesAreSkipped,
+    /// The old side's own answers look all the same.
+    NoiseIsNotSeen,
     /// Where a service of a fleet falls, its siblings are stopped, as a Map would.
     SiblingsAreStopped,
     /// A fleet tolerates one failure more than its policy says.
@@ -315,6 +321,7 @@ impl Breakage {
             Self::WindowsAreIgnored => head.commands.ignore_windows = true,
             // What waits has no windows then, and what raises traffic has.
             Self::ClosedTimeCounts if who.function == "check-alarms" => head.commands.ignore_windows = true,
+            Self::ProbesAreSkipped if who.function == "shift-weight" => head.probed = true,
             Self::AlarmsMoveTheMigrated if head.phase == Phase::Migrated => head.phase = Phase::Moving,
             Self::RollbacksNeverLookOver if who.function == "roll-back" && head.phase.is_over() => {
                 head.phase = Phase::RollingBack;

@@ -232,3 +232,18 @@ fn a_window_that_blocks_a_rollback_is_caught() {
 fn closed_time_that_counts_into_a_hold_is_caught() {
     check(Breakage::ClosedTimeCounts, "held-in-a-freeze", None, 16);
 }
+
+#[test]
+fn a_probe_rule_that_is_left_behind_is_caught() {
+    check(Breakage::ProbeRulesStay, "probed", None, 18);
+}
+
+#[test]
+fn probes_that_are_skipped_are_caught() {
+    check(Breakage::ProbesAreSkipped, "probed", None, 18);
+}
+
+#[test]
+fn noise_that_is_not_removed_is_caught() {
+    check(Breakage::NoiseIsNotSeen, "probed", None, 18);
+}

@@ -11,7 +11,9 @@ use super::scenario::{Act, Judge, LATENCY, Outcome, Scenario, When};
 use super::watch::rest;
 use super::watch::{INVARIANTS, Violation};
 use super::wiring::MIGRATE;
+use crossfade_domain::probe::Answer;
 use crossfade_world::cloudwatch::Lateness;
+use crossfade_world::world::EVERY_GROUP;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,14 @@ const AFTERMATH: SignedDuration = SignedDuration::from_secs(150);
 const BUSY: u32 = 150;
 /// Two minutes: as late as metrics often are.
 const LATE_SECONDS: i64 = 120;
+
+/// The path that a policy with probes lists.
+pub(super) const PROBED: &str = "/probed";
+
+/// An answer of a target to a probe.
+pub(super) fn answer(body: &str) -> Answer {
+    Answer { status: 200, body: body.as_bytes().to_vec(), ..Answer::default() }
+}
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -106,6 +116,9 @@ impl SimulatedRun {
         for at in seconds {
             self.due(now + SignedDuration::from_secs(at), Due::Script);
         }
+        if scenario.probes {
+            self.make_room_for_probes();
+        }
         let mut watch = self.account.watch();
         let untouchable = watch.setup.untouchable(&self.account.world);
         if scenario.hooks {
@@ -122,6 +135,10 @@ impl SimulatedRun {
         let policy = &mut watch.setup.policy;
         if scenario.guards {
             policy["guardAlarms"] = json!("auto");
+        }
+        if scenario.probes {
+            policy["probes"] = json!([{"path": PROBED, "compare": "body"}]);
+            self.account.world.group_answers(EVERY_GROUP, PROBED, vec![answer(r#"{"now": "{now}"}"#)]);
         }
         let mut frozen = None;
         if scenario.holds_a_month {
@@ -156,6 +173,23 @@ impl SimulatedRun {
         watch.frozen = frozen;
         drop(watch);
         self.execution = self.start("first").expect("the first start is never refused");
+    }
+
+    /// Leaves priorities free before those of the service: the rule of a probe has to come first.
+    fn make_room_for_probes(&self) {
+        let rules: Vec<String> = self
+            .account
+            .watch()
+            .setup
+            .routes
+            .iter()
+            .filter(|route| route.as_str().contains(":listener-rule/"))
+            .map(|route| route.as_str().to_owned())
+            .collect();
+        let priorities: Vec<_> =
+            (11..).zip(rules).map(|(priority, rule)| json!({"RuleArn": rule, "Priority": priority})).collect();
+        let input = json!({"RulePriorities": priorities});
+        self.account.world.with(|state| state.elbv2.call_json(state.now, "SetRulePriorities", &input)).unwrap();
     }
 
     /// Starts the migration as a person would.

@@ -106,6 +106,11 @@ fn invariant_16_no_traffic_is_raised_while_the_windows_are_closed() {
 }
 
 #[test]
+fn invariant_18_no_user_reaches_a_new_side_that_was_not_probed_and_no_probe_rule_outlives_its_step() {
+    check(18);
+}
+
+#[test]
 fn invariant_20_only_targets_of_this_attempt_get_traffic() {
     check(20);
 }

@@ -1,9 +1,10 @@
 //! What people, other systems and clients do to the account.
 
 use super::account::Account;
+use super::case::{PROBED, answer};
 use super::ports::port_fault::PortFault;
 use super::run::SimulatedRun;
-use super::scenario::{Act, LATENCY};
+use super::scenario::{Act, LATENCY, group_exists};
 use super::wiring::{ROLL_BACK, named, service};
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::commands;
@@ -168,16 +169,26 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
         Act::OutsideGate(does) => run.account.hooks.lock().unwrap().outside = Some(does.clone()),
         Act::EarlierTargetStays => {
             let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();
-            for group in &new {
+            // A call that hung may have created one late, and someone else may have deleted it since.
+            for group in new.iter().filter(|group| group_exists(&world, group.name())) {
                 world.register_instances(group.as_str(), &[LEFT.0], LEFT.1);
                 let input = json!({"TargetGroupArn": group, "HealthCheckPath": "/of-an-earlier-attempt"});
                 world.with(|state| state.elbv2.call_json(state.now, "ModifyTargetGroup", &input)).unwrap();
             }
         }
+        Act::NewSideAnswersOtherwise => answer_otherwise(&run.account),
         Act::NewSideSickens => {
             let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();
             sicken(&run.account, &new);
         }
+    }
+}
+
+fn answer_otherwise(account: &Account) {
+    let mut watch = account.watch();
+    watch.probes.differs = true;
+    for group in watch.groups() {
+        account.world.group_answers(group.name(), PROBED, vec![answer(r#"{"now": "{now}", "total": 2}"#)]);
     }
 }
 

@@ -206,6 +206,11 @@ impl SimulatedPorts {
                 Some(wiring::ROLL_BACK) => "status of a rollback",
                 _ => "status of a migration",
             }),
+            // No call of AWS.
+            "ask" => {}
+            // The rules of internal routes are others, with other tags.
+            "create_rule" if self.caller.function != "create-route" => note("create_rule of a probe"),
+            "delete_rule" if self.caller.function != "create-route" => note("delete_rule of a probe"),
             other => note(other),
         }
     }

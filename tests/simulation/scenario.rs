@@ -128,6 +128,8 @@ pub(super) enum Act {
     ThrottleInvocations(i64),
     /// The outside gate does this from now on.
     OutsideGate(OutsideDoes),
+    /// The new side answers the probes with a member that the old one does not have.
+    NewSideAnswersOtherwise,
     /// The new groups have the health check of an earlier attempt, and a target whose address somebody else has by now.
     EarlierTargetStays,
 }
@@ -171,6 +173,8 @@ pub(super) struct Scenario {
     pub(super) frozen: Option<(i64, i64)>,
     /// Whether a change calendar freezes it, and not the policy itself.
     pub(super) by_calendar: bool,
+    /// Whether the policy has probes.
+    pub(super) probes: bool,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -208,6 +212,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         holds_a_month: false,
         frozen: None,
         by_calendar: false,
+        probes: false,
         about: 13,
     }
 }
@@ -216,6 +221,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut list = without_windows();
     list.extend(with_windows());
+    list.extend(with_probes());
     list
 }
 
@@ -494,6 +500,19 @@ fn with_windows() -> Vec<Scenario> {
         over("held-in-a-freeze", O::Migrated, held),
         over("alarm-in-a-freeze", O::RolledBack, vec![in_the_freeze(Act::FireAlarm(LATENCY))]),
         over("abort-in-a-freeze", O::RolledBack, vec![in_the_freeze(Act::Abort)]),
+    ]
+}
+
+/// The new side is probed before the first shift. A time in every answer is noise.
+fn with_probes() -> [Scenario; 4] {
+    use Outcome as O;
+    let probed = |name, ends, script| Scenario { probes: true, about: 18, ..scenario(name, ends, script) };
+    let differs = vec![(When::Recorded("groups created"), Act::NewSideAnswersOtherwise)];
+    [
+        probed("probed", O::Migrated, vec![]),
+        Scenario { shape: Shape::FiveRoutes, ..probed("five-routes-probed", O::Migrated, vec![]) },
+        probed("probed-and-different", O::RolledBack, differs),
+        probed("abort-in-probe-service", O::RolledBack, vec![(When::Entered("Probe service"), Act::Abort)]),
     ]
 }
 

@@ -139,6 +139,13 @@ fn allowed(case: &Case, ending: &Ending) -> Vec<Outcome> {
         // A rollback waits two seconds for health. What it does not know by then withholds nothing (invariant 6).
         allowed.push(Outcome::RolledBack);
     }
+    let unanswered = |(call, fault): (&usize, &PortFault)| {
+        matches!(fault, PortFault::FailsBefore | PortFault::FailsAfter) && ending.calls.get(*call) == Some(&"ask")
+    };
+    if case.faults.iter().any(unanswered) {
+        // Without an answer, the new side fails its probe, and the old side is nothing to compare with.
+        allowed.push(Outcome::RolledBack);
+    }
     if ending.gave_up {
         // Before the plan is stored there is nothing to abort: the person is told so, gives up after a while, and the
         // migration goes on. So it does when the person may not do what was asked for.

@@ -1,6 +1,7 @@
 //! The invariants of `docs/architecture.md`, looked at after every write. It knows what the routes, the table and the
 //! health were, and takes nobody's word for it.
 
+use self::probes::Probed;
 use self::value::{Carries, alike, carries, new_share, taken_out};
 use super::account::Account;
 use super::consumers::{self, Consumers};
@@ -21,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod evidence;
+mod probes;
 pub(super) mod rest;
 pub(super) mod value;
 
@@ -91,6 +93,7 @@ pub(super) struct Watch {
     pub(super) frozen: Option<(Timestamp, Timestamp)>,
     /// When the locks were released last after routes had been written to.
     released_at: Option<Timestamp>,
+    pub(super) probes: Probed,
 }
 
 struct Watched {
@@ -164,6 +167,7 @@ impl Watch {
             frozen: None,
             released_at: None,
             compared: BTreeMap::new(),
+            probes: Probed::default(),
         }
     }
 
@@ -419,6 +423,7 @@ impl Watch {
             self.returned_at = Some(account.now());
         }
         if is > was {
+            self.look_at_probes(account, &new, &said);
             let overlooked = self.alarm_at.filter(|at| was > 0.0 && who.started.duration_since(*at) > SENT_OFF);
             self.expect(9, overlooked.is_none(), || said("gave more traffic long after an alarm that nobody saw"));
             for group in &new {

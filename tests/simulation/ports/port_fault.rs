@@ -55,7 +55,12 @@ pub(in crate::simulation) const FAULTS: [PortFault; 14] = [
 impl PortFault {
     /// Whether a call of that verb can meet it.
     pub(in crate::simulation) fn can_happen_at(self, verb: &str) -> bool {
-        self != Self::KnownLate || ["create_group", "put_alarm"].contains(&verb)
+        match self {
+            Self::KnownLate => ["create_group", "put_alarm"].contains(&verb),
+            // A request of a probe is no call of AWS.
+            Self::Throttled | Self::Denied => verb != "ask",
+            _ => true,
+        }
     }
 
     /// Whether a migration must end as if it had not happened: AWS or a process had a bad moment, nobody asked for

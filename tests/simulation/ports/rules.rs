@@ -2,6 +2,7 @@
 
 use super::super::timers::at_once;
 use super::SimulatedPorts;
+use crate::simulation::breakage::Breakage;
 use crossfade_actions::ports::{
     NewListener, NewRule, PortError, ProbeCall, Probes, Rules, Survey, SurveyedBalancer, SurveyedListener,
 };
@@ -16,16 +17,28 @@ impl Rules for SimulatedPorts {
         let mut rules = self.call("rules", listener.as_str(), || at_once(self.account.world.rules(listener))).await?;
         if let Some(breakage) = self.account.breakage {
             breakage.of_rules(&self.caller, &mut rules);
+            self.account.tell_watch(|watch| breakage.of_deleted_rules(watch, &mut rules));
         }
         Ok(rules)
     }
 
     async fn create_rule(&self, rule: &NewRule) -> Result<RuleArn, PortError> {
-        self.call("create_rule", rule.listener.as_str(), || at_once(self.account.world.create_rule(rule))).await
+        let create = || {
+            self.account.tell_watch(|watch| watch.creates_rule(rule));
+            at_once(self.account.world.create_rule(rule))
+        };
+        self.call("create_rule", rule.listener.as_str(), create).await
     }
 
     async fn delete_rule(&self, rule: &RuleArn) -> Result<(), PortError> {
-        self.call("delete_rule", rule.as_str(), || at_once(self.account.world.delete_rule(rule))).await
+        let delete = || {
+            self.account.tell_watch(|watch| watch.deletes_rule(rule));
+            if self.broken(Breakage::ProbeRulesStay) {
+                return Ok(());
+            }
+            at_once(self.account.world.delete_rule(rule))
+        };
+        self.call("delete_rule", rule.as_str(), delete).await
     }
 
     async fn create_listener(&self, listener: &NewListener) -> Result<ListenerArn, PortError> {
@@ -47,7 +60,18 @@ impl Probes for SimulatedPorts {
     async fn ask(&self, call: &ProbeCall) -> Result<Answer, String> {
         // Any answer, and none, is evidence.
         let effect = || Ok::<_, PortError>(at_once(self.account.world.ask(call)));
-        self.call("ask", &call.path, effect).await.unwrap_or_else(|error| Err(error.to_string()))
+        let answer = self.call("ask", &call.path, effect).await.unwrap_or_else(|error| Err(error.to_string()));
+        if self.broken(Breakage::NoiseIsNotSeen)
+            && let Ok(Answer { body, .. }) = &answer
+        {
+            // Every answer of the old side is its first one.
+            let of_old = String::from_utf8_lossy(body).into_owned();
+            let mut first = None;
+            self.account.tell_watch(|watch| first = Some(watch.first_answer(call, of_old)));
+            let body = first.map_or_else(|| body.clone(), String::into_bytes);
+            return answer.map(|answer| Answer { body, ..answer });
+        }
+        answer
     }
 }
 

@@ -58,6 +58,7 @@ pub(in crate::simulation) fn look(run: &SimulatedRun, case: &Case, ended: bool) 
     locks(run, &items, outcome);
     journal(run, &items, head.as_ref());
     observed(run, &items, outcome);
+    super::probes::at_rest(run);
     let mut watch = run.account.watch();
     let rules = watch.setup.untouchable(&run.account.world);
     let before = watch.setup.policy["untouchable"].clone();
