@@ -95,6 +95,13 @@ pub(crate) const SEEN_WITH_GUARDS: &[(&str, &str)] = &[
     ("RollBackRole", "cloudwatch:DeleteAlarms"),
     ("RollBackRole", "cloudwatch:ListTagsForResource"),
 ];
+/// In the one with probes.
+pub(crate) const SEEN_WITH_PROBES: &[(&str, &str)] = &[
+    ("PlanMigrationRole", "elasticloadbalancing:DescribeAccountLimits"),
+    ("ProbeServiceRole", "elasticloadbalancing:AddTags"),
+    ("ProbeServiceRole", "elasticloadbalancing:CreateRule"),
+    ("ProbeServiceRole", "elasticloadbalancing:DeleteRule"),
+];
 /// In the one where the gates roll back services that have a listener's default action.
 pub(crate) const SEEN_WITH_GATES: &[(&str, &str)] = &[("RollBackRole", "elasticloadbalancing:ModifyListener")];
 

@@ -12,6 +12,7 @@ mod hooks;
 mod internal;
 mod interruptions;
 mod nobody_calls;
+mod probes;
 mod retire;
 mod side_by_side;
 mod throttled;

@@ -10,7 +10,7 @@ use crossfade_rehearsal::endpoints::cloudwatch::CloudWatchApi;
 use crossfade_rehearsal::endpoints::elbv2::Elbv2Api;
 use crossfade_rehearsal::endpoints::front_door::{CallObserver, DynamoDb, FrontDoor, NoFaults};
 use crossfade_rehearsal::traffic::cluster::{Cluster, ClusterSettings};
-use crossfade_rehearsal::traffic::data_plane::{DataPlane, DataPlaneSettings, Directory};
+use crossfade_rehearsal::traffic::data_plane::{DataPlane, DataPlaneSettings, Directory, Sockets};
 use crossfade_world::cloudwatch::CloudWatch;
 use crossfade_world::elbv2::Elbv2;
 use serde_json::Value;
@@ -86,7 +86,7 @@ impl Served {
             directory: directory.clone(),
             events: Arc::new(move |event| sender.send(event).unwrap_or_default()),
         };
-        let plane = DataPlane::start(settings, std::slice::from_ref(&listener)).await.unwrap();
+        let plane = DataPlane::start(settings, Sockets::open([listener.clone()]).await.unwrap());
         let door = FrontDoor::bind(
             vec![
                 ("elasticloadbalancing", Arc::new(Elbv2Api::new(elbv2.clone(), clock.clone()))),

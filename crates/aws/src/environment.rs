@@ -4,15 +4,19 @@
 //! builds a client of STS with all that belongs to one. A person's command does use it (`sign_in`).
 
 use crate::driven::driven;
+use crate::https::probes::LocalProbes;
 use crate::{Connections, Settings, connect_with};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sfn::config::{AppName, Credentials, SharedCredentialsProvider};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use crossfade_clock::DrivenClock;
+use std::sync::Arc;
 
 const REGION: &str = "AWS_REGION";
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+/// The addresses of a rehearsal's listeners.
+const LISTENERS: &str = "CROSSFADE_LISTENERS";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// A variable that Lambda always sets and that this process does not have.
@@ -33,9 +37,12 @@ pub fn connect(
     variables: &[(String, String)],
     clock: Option<&DrivenClock>,
 ) -> Result<Connections, MissingVariable> {
-    let config = config(settings, &Variables(variables.to_vec()))?;
-    let config = clock.map_or_else(|| config.clone(), |clock| driven(&config, clock));
-    Ok(connect_with(&config, settings))
+    let variables = Variables(variables.to_vec());
+    let config = config(settings, &variables)?;
+    let Some(clock) = clock else { return Ok(connect_with(&config, settings)) };
+    let listeners = variables.get(LISTENERS).unwrap_or_default();
+    let probes = Arc::new(LocalProbes::new(clock.clone(), listeners));
+    Ok(Connections { probes, ..connect_with(&driven(&config, clock), settings) })
 }
 
 fn config(settings: &Settings, variables: &Variables) -> Result<SdkConfig, MissingVariable> {

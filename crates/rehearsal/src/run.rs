@@ -34,7 +34,7 @@ use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::stage::{Stage, StageError};
 use crate::traffic::controller::Controller;
-use crate::traffic::data_plane::{DataPlane, DataPlaneSettings};
+use crate::traffic::data_plane::{DataPlane, DataPlaneSettings, Sockets};
 use crate::wiring::{REGION, STACK, Wiring, WiringError};
 use aws_faults::{AwsFaults, Reach};
 use crossfade_actions::ports::{Fleets, Ledger, LedgerError};
@@ -165,7 +165,9 @@ impl Rehearsal {
             clock: clock.clone(),
             log_directory: logs,
         };
-        let host = Arc::new(LambdaHost::new(settings, functions(&wiring, binaries)?));
+        let sockets = Sockets::open(stage.listeners.values().cloned()).await?;
+        let told = functions(&wiring, binaries)?.into_iter().map(|spec| spec.knowing(&sockets.addresses()));
+        let host = Arc::new(LambdaHost::new(settings, told));
         warm(&host, &wiring).await?;
         let new_clusters = scenario.services.iter().map(|service| service.name.to_string());
         let new_clusters = new_clusters.zip(stage.services.iter().map(|staged| staged.new.clone())).collect();
@@ -188,8 +190,7 @@ impl Rehearsal {
             directory: stage.directory.clone(),
             events: Arc::new(move |event| bus.put(event)),
         };
-        let listeners: Vec<String> = stage.listeners.values().cloned().collect();
-        let plane = DataPlane::start(plane_settings, &listeners).await?;
+        let plane = DataPlane::start(plane_settings, sockets);
         let clock_server = ClockServer::bind(&clock).await?;
         let endpoints = endpoints(&wiring, &front_door, &clock_server, &stage, &plane, &scenario);
         Ok(Self {

@@ -14,8 +14,10 @@ use crate::traffic::load::{CallCounts, Counts};
 use crossfade_actions::ROUTES_WRITTEN_AT_ONCE;
 use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
+use crossfade_domain::probe::HEADER;
 use crossfade_domain::weight::Weight;
 use crossfade_world::latency::{DESCRIBE, EVENT, INVOKE_WARM, MODIFY};
+use serde_json::json;
 use std::sync::Arc;
 
 /// How many rules one `DescribeRules` describes.
@@ -48,6 +50,7 @@ pub(super) async fn write_report(
         };
         let mut service = service(rehearsal, &run, index, head.as_ref(), counts, journal)?;
         service.unmet = unmet(&service);
+        service.unmet.extend(left_probe_rules(rehearsal));
         if service.outcome == Outcome::Halted {
             service.unmet.extend(run.scheduled_faults.overwritten(rehearsal, index)?);
         }
@@ -74,6 +77,18 @@ pub(super) async fn write_report(
         accesses: rehearsal.access_log().accesses(),
         world_seconds: run.world_seconds,
     })
+}
+
+/// The listeners that still have a rule of a probe, although every migration rests.
+fn left_probe_rules(rehearsal: &Rehearsal) -> Vec<String> {
+    let mut elbv2 = rehearsal.stage().elbv2.lock().expect("no holder of the lock panics");
+    let now = rehearsal.clock.now();
+    let mut has_rule = |listener: &&String| {
+        let rules = elbv2.call_json(now, "DescribeRules", &json!({"ListenerArn": listener}));
+        rules.is_ok_and(|rules| rules.to_json().to_string().contains(HEADER))
+    };
+    let listeners = rehearsal.stage().listeners.values().filter(|listener| has_rule(listener));
+    listeners.map(|listener| format!("a rule of a probe is left on {listener}")).collect()
 }
 
 fn service(

@@ -76,6 +76,8 @@ fn fault_definitions() -> Value {
                 "slowFactor": {"type": "number", "description": "Latencies are this many times as long."},
                 "refuse": {"const": true, "description": "Connections are refused, even those of health checks."},
                 "unanswered": {"const": true, "description": "Requests get no response, but health checks pass."},
+                "answersOtherwise": {"type": "string", "pattern": "^/api/",
+                    "description": "The answer to this path has a field that the other cluster's does not have."},
                 "leak": {"type": "number", "description": "Share of failing requests added each world minute."},
                 "coldStart": {"type": "object", "additionalProperties": false, "required": ["minutes", "share"],
                     "properties": {"minutes": {"type": "number"}, "share": share}},

@@ -23,6 +23,8 @@ pub const LATENCY_HEADER: &str = "x-world-latency-ms";
 pub const CALL_HEADER: &str = "x-world-call";
 /// The path of health checks, which fails only while connections are refused.
 pub const HEALTH_PATH: &str = "/health";
+/// Below it, a server answers with JSON that both clusters agree on.
+pub const API_PATH: &str = "/api/";
 
 /// The spread of latencies: the standard deviation of their logarithms.
 const SPREAD: f64 = 0.5;

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// The header in which the data plane names the target group that answered.
@@ -43,6 +44,26 @@ pub struct DataPlaneSettings {
     pub events: Arc<dyn Fn(Value) + Send + Sync>,
 }
 
+/// A port for each listener (ARNs), opened before anything is served: whoever starts earlier may know the addresses.
+pub struct Sockets(BTreeMap<String, (SocketAddr, TcpListener)>);
+
+impl Sockets {
+    /// Opens the ports.
+    pub async fn open(listeners: impl IntoIterator<Item = String>) -> std::io::Result<Self> {
+        let mut sockets = BTreeMap::new();
+        for listener in listeners {
+            let socket = TcpListener::bind(("127.0.0.1", 0)).await?;
+            sockets.insert(listener, (socket.local_addr()?, socket));
+        }
+        Ok(Self(sockets))
+    }
+
+    /// Returns the listeners' addresses.
+    pub fn addresses(&self) -> BTreeMap<String, SocketAddr> {
+        self.0.iter().map(|(listener, (address, _))| (listener.clone(), *address)).collect()
+    }
+}
+
 /// A running data plane. When it is dropped, it stops listening, probing and publishing.
 pub struct DataPlane {
     settings: DataPlaneSettings,
@@ -52,28 +73,20 @@ pub struct DataPlane {
 }
 
 impl DataPlane {
-    /// Starts health checks, metrics and alarms, and a port for each listener (ARNs).
-    pub async fn start(settings: DataPlaneSettings, listeners: &[String]) -> std::io::Result<Self> {
+    /// Starts health checks, metrics and alarms, and serves each listener.
+    pub fn start(settings: DataPlaneSettings, sockets: Sockets) -> Self {
         let clock = &settings.clock;
         let tasks = vec![
             tokio::spawn(prober::probe(settings.clone(), clock.at(clock.now()))),
             tokio::spawn(publisher::publish(settings.clone(), publisher::next_tick(clock))),
         ];
-        let mut plane = Self { settings, client: listener::target_client(), addresses: BTreeMap::new(), tasks };
-        for listener in listeners {
-            plane.listen(listener).await?;
+        let addresses = sockets.addresses();
+        let mut plane = Self { settings, client: listener::target_client(), addresses, tasks };
+        for (listener, (_, socket)) in sockets.0 {
+            let door = listener::ListenerDoor::new(&listener, plane.settings.clone(), plane.client.clone());
+            plane.tasks.push(tokio::spawn(door.accept(socket)));
         }
-        Ok(plane)
-    }
-
-    /// Opens a port for a listener; returns its address.
-    pub async fn listen(&mut self, listener: &str) -> std::io::Result<SocketAddr> {
-        let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = socket.local_addr()?;
-        let door = listener::ListenerDoor::new(listener, self.settings.clone(), self.client.clone());
-        self.tasks.push(tokio::spawn(door.accept(socket)));
-        self.addresses.insert(listener.to_owned(), address);
-        Ok(address)
+        plane
     }
 
     /// Returns a listener's address.

@@ -7,12 +7,13 @@ use crossfade_domain::policy::reader::{Place, Reader};
 use crossfade_domain::weight::Weight;
 use crossfade_world::cold::{ColdCurve, ColdStep, MEASURED_REQUESTS, WARM_SHARE};
 
-pub(in crate::scenario) const FAULT_FIELDS: [&str; 11] = [
+pub(in crate::scenario) const FAULT_FIELDS: [&str; 12] = [
     "errorsEvery",
     "errorShare",
     "slowFactor",
     "refuse",
     "unanswered",
+    "answersOtherwise",
     "leak",
     "coldStart",
     "cold",
@@ -40,6 +41,9 @@ pub(super) fn fault(reader: &mut Reader, place: &Place<'_>) -> Option<TimedFault
     }
     if let Some(place) = fields.get("unanswered") {
         kinds.extend(reader.flag(&place).map(|_| ClusterFault::Unanswered));
+    }
+    if let Some(place) = fields.get("answersOtherwise") {
+        kinds.extend(reader.text(&place, "a path such as /api/plans").map(ClusterFault::AnswersOtherwise));
     }
     if let Some(place) = fields.get("leak") {
         kinds.extend(number(reader, &place, 0.0, 1.0).map(|share_per_minute| ClusterFault::Leak { share_per_minute }));

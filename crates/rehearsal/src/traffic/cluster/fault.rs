@@ -20,6 +20,8 @@ pub enum ClusterFault {
     /// Requests are accepted but never get a response, while health checks pass: something behind the service is down
     /// that its health check does not test.
     Unanswered,
+    /// What is asked below [`super::API_PATH`] at this path is answered with a field that the other side does not have.
+    AnswersOtherwise(String),
     /// The share of failing requests grows by this much each world minute after the fault is switched on.
     Leak {
         /// The share that is added each world minute, 0 to 1.
@@ -122,6 +124,17 @@ impl FaultSwitch {
         })
     }
 
+    /// Whether a path is answered with a field that the other side does not have.
+    pub(super) fn answers_otherwise(&self, path: &str) -> bool {
+        let mut state = self.locked();
+        let mut on = state.faults.iter_mut().filter(|switched| switched.on);
+        let found = on.find(|switched| matches!(&switched.fault, ClusterFault::AnswersOtherwise(one) if one == path));
+        found.is_some_and(|switched| {
+            switched.met += 1;
+            true
+        })
+    }
+
     /// Counts one request to a server and decides what happens to it.
     pub(super) fn next(&self, now: Timestamp, server: usize) -> Effect {
         let mut state = self.locked();
@@ -153,8 +166,9 @@ impl FaultSwitch {
                     }
                     effect.slow_factor *= slowdown;
                 }
-                // A refusal happens before a request is read; a cold start that is over does nothing.
-                ClusterFault::Refuse | ClusterFault::ColdStart { .. } => continue,
+                // A refusal happens before a request is read, and what a body says is decided after this. A cold start
+                // that is over does nothing.
+                ClusterFault::Refuse | ClusterFault::AnswersOtherwise(_) | ClusterFault::ColdStart { .. } => continue,
             }
             switched.met += 1;
         }

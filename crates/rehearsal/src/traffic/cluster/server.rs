@@ -1,7 +1,7 @@
 //! One server of a cluster.
 
 use super::fault::FaultSwitch;
-use super::{CALL_HEADER, ClusterSettings, DrawnAnswer, HEALTH_PATH, LATENCY_HEADER, OnRequest, SPREAD};
+use super::{API_PATH, CALL_HEADER, ClusterSettings, DrawnAnswer, HEALTH_PATH, LATENCY_HEADER, OnRequest, SPREAD};
 use crate::clock::WorldClock;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde_json::json;
 use std::sync::{Arc, Mutex, RwLock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -51,7 +52,7 @@ impl Answers {
 
     async fn answer(&self, server: usize, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Unanswered> {
         if request.uri().path() == HEALTH_PATH && !self.faults.refuses() {
-            return Ok(self.response(StatusCode::OK, 1.0));
+            return Ok(response(StatusCode::OK, 1.0, self.body.clone()));
         }
         let drawn = self.draw(self.clock.now(), server)?;
         if !request.headers().contains_key(CALL_HEADER) {
@@ -60,7 +61,19 @@ impl Answers {
                 deed().await;
             }
         }
-        Ok(self.response(drawn.status, drawn.latency_ms))
+        Ok(response(drawn.status, drawn.latency_ms, self.body_of(request.uri().path())))
+    }
+
+    /// Below [`API_PATH`], both clusters answer alike, but for the time. Elsewhere they say which they are.
+    fn body_of(&self, path: &str) -> Bytes {
+        if !path.starts_with(API_PATH) {
+            return self.body.clone();
+        }
+        let mut answer = json!({"path": path, "items": [], "time": self.clock.now().to_string()});
+        if self.faults.answers_otherwise(path) {
+            answer["total"] = json!(0);
+        }
+        Bytes::from(answer.to_string())
     }
 
     /// Decides the outcome of one request to a server, whether it was sent or drawn.
@@ -84,14 +97,14 @@ impl Answers {
             latency_ms: self.median_latency_ms * (SPREAD * deviations).exp() * effect.slow_factor,
         })
     }
+}
 
-    fn response(&self, status: StatusCode, latency_ms: f64) -> Response<Full<Bytes>> {
-        Response::builder()
-            .status(status)
-            .header(LATENCY_HEADER, format!("{latency_ms:.3}"))
-            .body(Full::new(self.body.clone()))
-            .expect("a status and a plain header make a response")
-    }
+fn response(status: StatusCode, latency_ms: f64, body: Bytes) -> Response<Full<Bytes>> {
+    Response::builder()
+        .status(status)
+        .header(LATENCY_HEADER, format!("{latency_ms:.3}"))
+        .body(Full::new(body))
+        .expect("a status and a plain header make a response")
 }
 
 /// Serves the requests to the server with this number.
