@@ -22,8 +22,8 @@ use serde_json::Value;
 /// Returns `connected`, `removed` or `nothing` where it is done; `wouldConnect` or `wouldRemove` for a dry run;
 /// `refused` where nothing was changed; `unfinished` where AWS refused something after the creation had begun.
 ///
-/// May run again at any time: [`connect`] adopts what an earlier run has created, and [`disconnect`] removes what is
-/// left.
+/// May run again at any time: [`connect()`] adopts what an earlier run has created, and [`disconnect()`] removes what
+/// is left.
 ///
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the ports, and `Transient` where AWS does not

@@ -19,7 +19,8 @@ pub struct RouteCursor {
     pub service: ServiceName,
     /// The outcome.
     pub verdict: RouteVerdict,
-    /// The outcome in one line, its parts apart by [`BETWEEN`]: a headline, each of `lines`, and what to do next.
+    /// The outcome in one line, whose parts have a raised dot between them: a headline, each of `lines`, and what to do
+    /// next.
     pub reason: String,
     /// What was, or would be, created or removed; what refuses it.
     pub lines: Vec<String>,
