@@ -1,5 +1,6 @@
 //! A rehearsal: the world of a scenario, its migrations, and their results.
 
+mod afterwards;
 mod aws_faults;
 mod beginning;
 mod cluster_faults;
@@ -12,6 +13,7 @@ mod settle;
 mod traffic;
 mod write_report;
 
+pub use afterwards::Afterwards;
 pub use progress::{ServiceProgress, Snapshot};
 use scheduled_faults::ScheduledFaults;
 
@@ -299,29 +301,6 @@ impl Rehearsal {
         let mut found = scheduled_faults.without_effect();
         found.extend(self.aws_faults.without_effect());
         found
-    }
-}
-
-/// A world that keeps running after its rehearsal.
-pub struct Afterwards {
-    scheduled_faults: ScheduledFaults,
-    arns: Vec<Option<String>>,
-    new_groups: NewGroups,
-    /// Held since the report, so that the report describes the current world.
-    work: Work,
-}
-
-impl Afterwards {
-    /// Sends load again and lets faults begin and end, until it is dropped. So a service that is started now finds a
-    /// world at work.
-    pub async fn keep_running(self, rehearsal: &Rehearsal) -> Result<std::convert::Infallible, RehearsalError> {
-        let Self { mut scheduled_faults, arns, new_groups, mut work } = self;
-        let _traffic = Traffic::start(rehearsal, &new_groups);
-        loop {
-            let weights = rehearsal.weights(&new_groups);
-            scheduled_faults.update(rehearsal, &arns, &weights)?;
-            work = rehearsal.clock.pause(work, settle::LOOK_EVERY).await;
-        }
     }
 }
 
