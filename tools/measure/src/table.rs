@@ -20,7 +20,7 @@ pub(crate) struct Limits {
 pub(crate) const GOALS: Limits = Limits { longest_start: 1.5, most_memory: 12_000_000, largest_zip: 2_600_000 };
 /// What it is, with a tenth to spare for size and more for time on a loaded machine: a change that makes it worse is
 /// noticed.
-pub(crate) const BOUNDS: Limits = Limits { longest_start: 2.5, most_memory: 12_000_000, largest_zip: 4_700_000 };
+pub(crate) const BOUNDS: Limits = Limits { longest_start: 2.5, most_memory: 12_000_000, largest_zip: 5_100_000 };
 
 /// The table and, in words, every limit that was missed. The first row is what the others are compared with.
 pub(crate) fn of(measured: &[(String, Measured)], limits: Limits) -> (String, Vec<String>) {
