@@ -22,7 +22,7 @@ mod planning;
 mod probing;
 mod resuming;
 mod rolling_back;
-mod scaling_groups;
+pub(crate) mod scaling_groups;
 mod sdk_retries;
 mod shifting;
 mod slow_answers;

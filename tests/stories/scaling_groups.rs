@@ -283,7 +283,7 @@ fn fed_by_a_group(health_check_type: &str) -> (Stage, ServiceOnBalancer) {
 }
 
 /// From now on, Auto Scaling group `swarm-nodes` registers the targets of a target group.
-pub(super) fn feed(world: &World, target_group: &str, health_check_type: &str) {
+pub(crate) fn feed(world: &World, target_group: &str, health_check_type: &str) {
     world.with(|state| {
         let targets: Vec<String> = state.elbv2.targets_of(target_group).into_iter().map(|(id, _)| id).collect();
         let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
@@ -292,11 +292,20 @@ pub(super) fn feed(world: &World, target_group: &str, health_check_type: &str) {
     attach(world, "swarm-nodes", target_group);
 }
 
+/// From now on, it does not.
+pub(crate) fn starve(world: &World, target_group: &str) {
+    call(world, "DetachTrafficSources", "swarm-nodes", target_group);
+}
+
 fn attach(world: &World, group: &str, target_group: &str) {
+    call(world, "AttachTrafficSources", group, target_group);
+}
+
+fn call(world: &World, operation: &str, group: &str, target_group: &str) {
     let sources = json!([{"Identifier": target_group, "Type": "elbv2"}]);
     let input = Tree::from_json(&json!({"AutoScalingGroupName": group, "TrafficSources": sources}));
     world.with(|state| {
-        state.auto_scaling.call(state.now, "AttachTrafficSources", &input, &mut state.elbv2).unwrap();
+        state.auto_scaling.call(state.now, operation, &input, &mut state.elbv2).unwrap();
     });
 }
 

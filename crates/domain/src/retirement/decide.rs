@@ -48,6 +48,8 @@ pub struct Seen {
     pub unreadable: Option<String>,
     /// What breaks when the old group has left the routes, a line each.
     pub breaks: Vec<String>,
+    /// Auto Scaling groups that register their instances in an old group, with what to do about each.
+    pub fed_by: Vec<String>,
     /// Routes that name an old group and are not part of the plan.
     pub elsewhere: Vec<String>,
     /// The plan's routes as they are; one that is gone is absent.

@@ -36,6 +36,7 @@ pub fn preview(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Retireme
     }
     waits.extend(seen.unmigrated.clone());
     waits.extend(seen.unreadable.clone());
+    waits.extend(seen.fed_by.clone());
     waits.extend(seen.elsewhere.iter().map(|route| {
         format!("{route} also names an old target group, and belongs to no migration: take it out there")
     }));

@@ -73,6 +73,7 @@ async fn look(ports: &Ports, retirement: &Retirement, seen: &mut Seen) -> Result
     match phase {
         RetirementPhase::Proving => {
             seen.breaks = breaks(ports, retirement).await?;
+            seen.fed_by = fed_by(ports, retirement).await?;
             if plan.terms.waived(Evidence::LoadBalancer).is_none() {
                 match idle_window(plan.zero_since, plan.terms.idle_for_seconds, ports.clock.now()) {
                     Ok(window) => seen.idle = Some((window, idle(ports, retirement, &window).await?)),
@@ -120,6 +121,24 @@ async fn breaks(ports: &Ports, retirement: &Retirement) -> Result<Vec<String>, A
     breaks.extend(registrars.map(|name| format!("{name} registers targets in the old groups, or replaces them")));
     breaks.sort();
     Ok(breaks)
+}
+
+/// The Auto Scaling groups that would register the targets again, and may replace instances that are deregistered.
+async fn fed_by(ports: &Ports, retirement: &Retirement) -> Result<Vec<String>, ActionError> {
+    let mut found = Vec::new();
+    for group in ports.auto_scaling.all_scaling_groups().await.doing(|| "reading the Auto Scaling groups")? {
+        for old in retirement.plan.old_groups().filter(|old| group.attached.contains(old)) {
+            found.push(format!(
+                "Auto Scaling group {0} registers its instances in {1}, and may replace those that are deregistered; \
+                 detach it first: aws autoscaling detach-traffic-sources --auto-scaling-group-name {0} \
+                 --traffic-sources Identifier={2},Type=elbv2",
+                group.name,
+                old.name(),
+                old.as_str()
+            ));
+        }
+    }
+    Ok(found)
 }
 
 fn query(metric: &'static str, balancer: &LoadBalancerArn, group: Option<&TargetGroupArn>, period: u16) -> MetricQuery {
