@@ -8,10 +8,12 @@ use crossfade_actions::ports::{Ledger as _, NewRule, Rules as _};
 use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::our_tags::probe_tags;
-use crossfade_domain::load_balancer::rule::{Condition, Field};
+use crossfade_domain::load_balancer::route::RouteId;
+use crossfade_domain::load_balancer::rule::{Condition, Field, Rule};
 use crossfade_domain::names::{ListenerArn, ServiceName};
-use crossfade_domain::probe::HEADER;
-use crossfade_world::world::ServiceOnBalancer;
+use crossfade_domain::probe::{Answer, HEADER};
+use crossfade_world::World;
+use crossfade_world::world::{EVERY_GROUP, ServiceOnBalancer};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -32,10 +34,42 @@ fn stage() -> (Stage, ServiceOnBalancer) {
 }
 
 fn rules_of_probes(stage: &Stage, service: &ServiceOnBalancer) -> usize {
-    let listener = ListenerArn::parse(service.listener.as_str()).unwrap();
-    let rules = at_once(stage.world.rules(&listener)).unwrap();
+    probe_rules(&stage.world, &service.listener).len()
+}
+
+fn probe_rules(world: &World, listener: &str) -> Vec<Rule> {
+    let mut rules = at_once(world.rules(&ListenerArn::parse(listener).unwrap())).unwrap();
     let of_probe = |field: &Field| matches!(field, Field::Header(name) if name == HEADER);
-    rules.iter().filter(|rule| rule.conditions.iter().any(|one| of_probe(&one.field))).count()
+    rules.retain(|rule| rule.conditions.iter().any(|one| of_probe(&one.field)));
+    rules
+}
+
+/// Without its rule, the old side answers in the new one's place, and always like itself.
+#[test]
+fn a_rule_that_someone_deletes_while_its_probe_is_asked_proves_nothing() {
+    let stage_of_two_answers = || {
+        let (stage, service) = stage();
+        let says = |body: &str| vec![Answer { status: 200, headers: vec![], body: body.into(), cut: false }];
+        stage.world.group_answers("users-swarm", "/ping", says("old"));
+        stage.world.group_answers(EVERY_GROUP, "/ping", says("new"));
+        (stage, service)
+    };
+    let (mut free, _) = stage_of_two_answers();
+    free.migrate(probed_users());
+    assert_eq!(free.head("users").phase, Phase::RolledBack, "{}", free.told());
+
+    let (mut stage, service) = stage_of_two_answers();
+    let (world, listener) = (stage.world.clone(), service.listener.clone());
+    stage.calls.before(free.calls.numbers_of("ask")[0], move || {
+        for rule in probe_rules(&world, &listener) {
+            let RouteId::Rule(arn) = rule.id else { panic!("a probe has a rule") };
+            world.someone_deletes_rule(arn.as_str()).unwrap();
+        }
+    });
+    stage.migrate(probed_users());
+    assert!(stage.told().contains("was deleted before its requests were answered"), "{}", stage.told());
+    assert_eq!(stage.head("users").phase, Phase::RolledBack, "{}", stage.told());
+    assert_eq!(rules_of_probes(&stage, &service), 0);
 }
 
 #[test]
