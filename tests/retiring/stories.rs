@@ -76,7 +76,7 @@ fn invariant_12_a_request_that_the_proof_could_not_see_yet_returns_the_old_side(
     run.use_old();
     let end = run.run();
     assert_eq!(end.verdict, RetireVerdict::Undone, "{:#?}", run.said);
-    assert!(end.reason.contains("1 requests after the idle window"), "{}", end.reason);
+    assert!(end.reason.contains("1 request after the idle window"), "{}", end.reason);
     run.assert_as_before();
 }
 

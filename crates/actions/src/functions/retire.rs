@@ -156,7 +156,7 @@ async fn look(ports: &Ports, part: Part, input: &Input) -> Result<RetirementCurs
 fn progress(retirement: &Retirement, doing: &Doing) -> String {
     match doing {
         Doing::IntendDetach { proof, .. } => format!("the old side of {} is idle: {proof}", retirement.service),
-        _ => format!("the retirement of {} is {:?}", retirement.service, retirement.phase),
+        _ => format!("the retirement of {} is {}", retirement.service, retirement.phase.in_words()),
     }
 }
 
@@ -172,7 +172,7 @@ fn too_late(retirement: &Retirement) -> String {
                 commands.join("; ")
             )
         }
-        _ => format!("the retirement of {service} is over already: {:?}", retirement.phase),
+        _ => format!("the retirement of {service} is over already: {}", retirement.phase.in_words()),
     }
 }
 

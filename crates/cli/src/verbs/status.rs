@@ -199,14 +199,8 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
 
 fn phase(head: &Head) -> &'static str {
     match head.phase {
-        Phase::Planned => "planned",
         Phase::Moving if head.commands.paused => "paused",
-        Phase::Moving => "moving",
-        Phase::RollingBack => "rolling back",
-        Phase::Settling => "settling",
-        Phase::RolledBack => "rolled back",
         Phase::Halted => "HALTED",
-        Phase::Migrated => "migrated",
-        Phase::Refused => "refused",
+        phase => phase.in_words(),
     }
 }

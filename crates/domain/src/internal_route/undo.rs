@@ -1,6 +1,7 @@
 //! What of an internal route may be removed, and when.
 
 use super::decision::Listener;
+use crate::journal::wording::counted_requests;
 use crate::load_balancer::action::forward_of;
 use crate::load_balancer::metric_query::DataPoints;
 use crate::load_balancer::our_tags::is_of_route;
@@ -48,7 +49,7 @@ pub fn objection(group: &TargetGroupArn, requests: &DataPoints, targets: &DataPo
     let sum: f64 = requests.iter().map(|(_, count)| count).sum();
     let name = group.name();
     if sum > 0.0 {
-        return Some(format!("{name} has had {sum} requests in the last {WATCHED_MINUTES} minutes"));
+        return Some(format!("{name} has had {} in the last {WATCHED_MINUTES} minutes", counted_requests(sum)));
     }
     let needed = WATCHED_MINUTES - LATE_MINUTES;
     let published = u32::try_from(targets.len()).unwrap_or(u32::MAX);

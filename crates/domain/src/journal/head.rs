@@ -40,6 +40,20 @@ impl Phase {
         matches!(self, Self::RolledBack | Self::Migrated | Self::Refused)
     }
 
+    /// In words for people: `users-1 is rolled back`.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Moving => "moving",
+            Self::RollingBack => "rolling back",
+            Self::Settling => "settling",
+            Self::RolledBack => "rolled back",
+            Self::Halted => "halted",
+            Self::Migrated => "migrated",
+            Self::Refused => "refused",
+        }
+    }
+
     /// Whether a rollback was begun and traffic is on its way back, or back.
     pub fn is_returning(self) -> bool {
         matches!(self, Self::RollingBack | Self::Settling)

@@ -107,6 +107,11 @@ pub fn counted(number: impl TryInto<u64> + std::fmt::Display + Copy, what: &str)
     format!("{number} {what}{plural}")
 }
 
+/// `1 request`, `3 requests`, from a sum of CloudWatch.
+pub fn counted_requests(sum: f64) -> String {
+    format!("{sum} request{}", if (sum - 1.0).abs() < f64::EPSILON { "" } else { "s" })
+}
+
 /// How often each gate that only observes would have done something: `judge (observing): would have rolled back twice,
 /// held once`.
 pub fn observed_counts(events: &[Event]) -> Vec<String> {

@@ -145,7 +145,7 @@ pub enum RetirementEventKind {
 
 /// An event that cannot happen in a phase.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("event {event} cannot happen in phase {phase:?} of retirement {number}")]
+#[error("event {event} cannot happen in phase {} of retirement {number}", .phase.in_words())]
 pub struct RetirementTransitionError {
     /// The event.
     pub event: String,

@@ -45,6 +45,23 @@ impl RetirementPhase {
         matches!(self, Self::Deleted | Self::Undone | Self::Halted | Self::Refused)
     }
 
+    /// In words for people: `the retirement of users is watching`.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Proving => "proving",
+            Self::Detaching => "detaching",
+            Self::Watching => "watching",
+            Self::Deregistering => "deregistering",
+            Self::Deregistered => "deregistered",
+            Self::Deleting => "deleting",
+            Self::Deleted => "deleted",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+            Self::Halted => "halted",
+            Self::Refused => "refused",
+        }
+    }
+
     /// Whether it owns the routes: it may be writing to them, or they must not name the old groups again.
     pub fn holds_routes(self) -> bool {
         matches!(self, Self::Detaching | Self::Watching | Self::Deregistering | Self::Deleting | Self::Undoing)

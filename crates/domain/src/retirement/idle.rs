@@ -5,6 +5,7 @@
 //! `HealthyHostCount` is published, and the new group has requests.
 
 use super::watch::{LATE_SECONDS, PROPAGATION_SECONDS};
+use crate::journal::wording::counted_requests;
 use crate::load_balancer::metric_query::DataPoints;
 use crate::names::{LoadBalancerArn, TargetGroupArn};
 use jiff::{SignedDuration, Timestamp};
@@ -87,7 +88,7 @@ pub fn judge_idle(window: &IdleWindow, old: &[OldCounts], new_requests: f64) -> 
             ""
         };
         let name = counts.group.name();
-        return Idle::InUse(format!("{name} has had {sum} requests {span}, the last at {last}{why}"));
+        return Idle::InUse(format!("{name} has had {} {span}, the last at {last}{why}", counted_requests(sum)));
     }
     if old.is_empty() {
         return Idle::CannotTell("no old target group was counted".to_owned());

@@ -87,9 +87,10 @@ pub fn plan_retirement(
     let service = &head.service;
     if head.phase != Phase::Migrated {
         return Err(vec![format!(
-            "{} is {:?}: only the old side of a service that has migrated can be retired; see `crossfade status \
+            "{} is {}: only the old side of a service that has migrated can be retired; see `crossfade status \
              {service}`",
-            head.migration, head.phase
+            head.migration,
+            head.phase.in_words()
         )]);
     }
     let mut problems = Vec::new();

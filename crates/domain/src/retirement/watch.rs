@@ -1,5 +1,6 @@
 //! Whether something got worse after the old side was detached.
 
+use crate::journal::wording::counted_requests;
 use crate::load_balancer::group::Attributes;
 use serde::{Deserialize, Serialize};
 
@@ -54,10 +55,8 @@ pub fn judge_watch(counts: &[BalancerCounts]) -> AfterDetach {
             return AfterDetach::Worse(format!("the new group on {name} has no healthy target"));
         }
         if one.old_requests > 0.0 {
-            return AfterDetach::Worse(format!(
-                "the old group on {name} has had {} requests after the idle window",
-                one.old_requests
-            ));
+            let had = counted_requests(one.old_requests);
+            return AfterDetach::Worse(format!("the old group on {name} has had {had} after the idle window"));
         }
         let rises = [(one.own, "answers of 5xx by the load balancer"), (one.new, "answers of 5xx by the new targets")];
         for ((before, since), what) in rises {

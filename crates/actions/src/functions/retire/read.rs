@@ -93,7 +93,8 @@ async fn unmigrated(ports: &Ports, retirement: &Retirement) -> Result<Option<Str
     let head = head_of(ports, service).await?;
     let migrated =
         head.as_ref().is_some_and(|head| head.migration == retirement.plan.migration && head.phase == Phase::Migrated);
-    let found = head.map_or_else(|| "nothing".to_owned(), |head| format!("{} {:?}", head.migration, head.phase));
+    let found =
+        head.map_or_else(|| "nothing".to_owned(), |head| format!("{} is {}", head.migration, head.phase.in_words()));
     Ok((!migrated).then(|| format!("{service} is no longer migrated by {}: {found}", retirement.plan.migration)))
 }
 

@@ -57,5 +57,6 @@ pub(super) async fn fence(ports: &Ports, retirement: &Retirement) -> Result<(), 
     if ours {
         return Ok(());
     }
-    Err(ActionError::Superseded(format!("the retirement of {service} has moved on from {:?}", retirement.phase)))
+    let phase = retirement.phase.in_words();
+    Err(ActionError::Superseded(format!("the retirement of {service} is no longer {phase}")))
 }

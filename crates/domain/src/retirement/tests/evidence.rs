@@ -127,6 +127,6 @@ fn more_errors_than_before_late_requests_and_a_new_side_without_targets_return_t
     check(|_| (), None);
     check(|counts| counts.own = (3.0, 16.0), Some("16 answers of 5xx by the load balancer"));
     check(|counts| counts.new = (0.0, 10.0), Some("10 answers of 5xx by the new targets"));
-    check(|counts| counts.old_requests = 1.0, Some("1 requests after the idle window"));
+    check(|counts| counts.old_requests = 1.0, Some("1 request after the idle window"));
     check(|counts| counts.new_healthy = 0, Some("no healthy target"));
 }

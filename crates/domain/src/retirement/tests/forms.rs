@@ -132,5 +132,5 @@ fn a_retirement_is_refused_where_the_service_has_not_migrated_or_nothing_shows_t
     assert!(problems.iter().any(|problem| problem.contains("waive backgroundWork with a reason")), "{problems:?}");
     head.phase = crate::journal::Phase::Halted;
     let problems = plan_retirement(&head, &plan, &policy(), &vouched(), &records(), 480).unwrap_err();
-    assert!(problems[0].starts_with("users-1 is Halted"), "{problems:?}");
+    assert!(problems[0].starts_with("users-1 is halted"), "{problems:?}");
 }
