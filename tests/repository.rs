@@ -28,3 +28,9 @@ pub(crate) fn names_in(folder: &str) -> Vec<String> {
 pub(crate) fn pascal_case(kebab_case: &str) -> String {
     kebab_case.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
+
+/// Whether files that tests compare with what the code says now are to be written anew.
+#[expect(clippy::disallowed_methods, reason = "insta's variable, which `just transcripts` sets")]
+pub(crate) fn must_update() -> bool {
+    std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always")
+}

@@ -1,15 +1,10 @@
 //! The help of every verb: on 80 columns, with an example, and printed in `docs/help.md`.
 
 use super::terminal::{bare, said};
-use crate::repository::{read, root};
+use crate::repository::{must_update, read, root};
 use std::fmt::Write as _;
 
 const PAGE: &str = "docs/help.md";
-
-#[expect(clippy::disallowed_methods, reason = "insta's variable, which `just transcripts` sets")]
-fn must_update() -> bool {
-    std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always")
-}
 
 fn help(words: &str) -> String {
     let said = said(bare(&format!("{words} --help")).output().unwrap());

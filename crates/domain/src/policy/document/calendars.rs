@@ -53,7 +53,8 @@ pub(super) fn schema() -> Value {
     let arn = format!("arn:[a-z0-9-]+:ssm:[a-z0-9-]+:[0-9]{{12}}:document/{name}");
     json!({
         "type": "array", "maxItems": MOST, "uniqueItems": true,
-        "description": "Names or ARNs of Systems Manager change calendars; each must be open.",
+        "description": "Change calendars of Systems Manager, by name or ARN. Traffic is raised only while each of \
+                        them is open.",
         "items": { "type": "string", "pattern": format!("^({name}|{arn})$") },
     })
 }

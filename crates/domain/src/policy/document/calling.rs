@@ -218,18 +218,30 @@ fn texts(value: Option<&Value>) -> Vec<&str> {
 pub(super) fn route_schema() -> Value {
     json!({
         "type": "object",
-        "description": "How other services reach this one through a load balancer.",
+        "description": "How other services reach this one through a load balancer: by `host` or by `port`.",
         "additionalProperties": false,
         "oneOf": [{ "required": ["host"] }, { "required": ["port"] }],
         "properties": {
-            "host": { "type": "string", "minLength": 3, "maxLength": LONGEST_HOST, "description": "A host name of its \
-                      own, with a dot and only letters behind the last one." },
+            "host": { "type": "string", "minLength": 3, "maxLength": LONGEST_HOST, "description": "A name of its own, \
+                                                                                                   with a dot and \
+                                                                                                   only letters \
+                                                                                                   behind the last \
+                                                                                                   one. A rule sends \
+                                                                                                   it to this \
+                                                                                                   service." },
             "port": { "$ref": "#/$defs/port", "description": "A port of its own, so a listener of its own." },
-            "loadBalancer": { "type": "string", "minLength": 1, "description": "Name or ARN; the only internal load \
-                              balancer of the VPC if left out." },
-            "listener": { "$ref": "#/$defs/port", "description": "Port of the listener that gets the rule." },
-            "priorityBase": { "type": "integer", "minimum": 1, "maximum": 50_000, "default": PRIORITY_BASE },
-            "allowInternetFacing": { "type": "boolean", "default": false },
+            "loadBalancer": { "type": "string", "minLength": 1, "description": "The load balancer that gets the rule \
+                                                                                or listener, by name or ARN; the only \
+                                                                                internal one of the VPC, if left \
+                                                                                out." },
+            "listener": { "$ref": "#/$defs/port", "description": "With `host`: the port of the listener that gets the \
+                                                                  rule; the only listener, or 80, if left out." },
+            "priorityBase": { "type": "integer", "minimum": 1, "maximum": 50_000, "default": PRIORITY_BASE,
+                              "description": "With `host`: the lowest priority that the rule may get. Rules that are \
+                                              there keep theirs and win." },
+            "allowInternetFacing": { "type": "boolean", "default": false, "description": "Whether the load balancer \
+                                                                                          may be open to the \
+                                                                                          internet." },
         },
     })
 }
@@ -239,17 +251,27 @@ pub(super) fn probes_schema() -> Value {
     json!({
         "type": "array",
         "maxItems": MOST_PROBES,
-        "description": "Requests that the new side must answer before any user's.",
+        "description": "Requests that the new side must answer like the old one before a user reaches it.",
         "items": {
             "type": "object",
             "additionalProperties": false,
             "required": ["path"],
             "properties": {
-                "path": { "type": "string", "pattern": "^/" },
-                "method": { "enum": METHODS.map(|(word, _)| word), "default": "GET" },
-                "expect": { "type": "integer", "minimum": 200, "maximum": 499, "default": 200 },
-                "compare": { "type": "string", "default": "status", "description": "status, or with headers, shape or \
-                             body: status+shape." },
+                "path": { "type": "string", "pattern": "^/", "description": "The path, with a query if it needs one. \
+                                                                             Only what you list is asked." },
+                "method": { "enum": METHODS.map(|(word, _)| word), "default": "GET", "description": "The method. The \
+                                                                                                     request must \
+                                                                                                     change nothing." },
+                "expect": {
+                    "type": "integer", "minimum": 200, "maximum": 499, "default": 200,
+                    "description": "The status that both sides must answer with.",
+                },
+                "compare": { "type": "string", "default": "status", "description": "What is compared: `status`, and \
+                                                                                    with `+headers`, `+shape` or \
+                                                                                    `+body` also the headers that \
+                                                                                    clients and caches read, the keys \
+                                                                                    and types of the JSON, or the \
+                                                                                    whole body." },
             },
         },
     })

@@ -1,7 +1,7 @@
 //! Durations as people write them: `90s`, `10m`, `1h30m`, `2d`, or a number of seconds.
 
 use crate::policy::reader::{Place, Reader, wrong};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const MINUTE: u32 = 60;
 const HOUR: u32 = 60 * MINUTE;
@@ -43,6 +43,23 @@ pub(super) fn seconds(reader: &mut Reader, place: &Place<'_>, bounds: Bounds) ->
         reader.note(&place.path, wrong(place.value, &expected));
     }
     fitting
+}
+
+/// The schema of a duration, with its default as people write it.
+pub(super) fn schema(bounds: Bounds, default: impl Into<Option<u32>>, description: &str) -> Value {
+    let range = format!("{} to {}", written(bounds.least), written(bounds.most));
+    let mut schema = described(&json!({ "$ref": "#/$defs/duration", "x-range": range }), description);
+    if let Some(default) = default.into() {
+        schema["default"] = json!(written(default));
+    }
+    schema
+}
+
+/// A schema with a description.
+pub(super) fn described(schema: &Value, description: &str) -> Value {
+    let mut schema = schema.clone();
+    schema["description"] = json!(description);
+    schema
 }
 
 /// The seconds of a duration as people write it; `None` if the text is not a duration.

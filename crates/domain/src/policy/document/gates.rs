@@ -1,6 +1,6 @@
 //! What the gates do, and gates of an operator's own: `gates: { judge: observe, errors: { function: ... } }`.
 
-use super::duration::{OUTSIDE, seconds};
+use super::duration::{self, OUTSIDE, seconds};
 use super::hook_name::{HOOK_PREFIX, hook_name};
 use crate::opinion::Gate;
 use crate::policy::gates::{Gates, MOST_OUTSIDE_GATES, OutsideGate};
@@ -125,10 +125,10 @@ pub(super) fn schema() -> Value {
     let modes = || MODES.map(|(word, _)| word);
     let word = |gate: &Gate| {
         let does = match gate {
-            Gate::Alarms => "Alarms that fire, and those that Crossfade makes.",
-            Gate::Health => "Unhealthy targets of the new side.",
-            Gate::Capacity => "An old side that could not take all traffic back.",
-            Gate::Drift => "Routes that someone else changed.",
+            Gate::Alarms => "Your alarms and the guard alarms.",
+            Gate::Health => "The healthy targets of the new side. The next shift waits for them all the same.",
+            Gate::Capacity => "The healthy targets of the old side. The next shift waits for them all the same.",
+            Gate::Drift => "Routes that someone else changed. Crossfade overwrites none all the same.",
             _ => "The comparison of the new cluster with the old one.",
         };
         (gate.as_str().to_owned(), json!({ "enum": modes(), "default": "act", "description": does }))
@@ -139,21 +139,21 @@ pub(super) fn schema() -> Value {
             { "enum": modes() },
             {
                 "type": "object",
-                "description": "A function that is asked at each check of the gates.",
+                "description": "An outside gate: your Lambda function, which is asked at each check.",
                 "additionalProperties": false,
                 "required": ["function"],
                 "properties": {
-                    "function": { "$ref": "#/$defs/hook" },
-                    "timeout": { "$ref": "#/$defs/duration", "description": "How long a call may take; 10s." },
-                    "mode": { "enum": modes(), "default": "act" },
+                    "function": { "$ref": "#/$defs/hook", "description": "Its name, crossfade-hook-..." },
+                    "timeout": duration::schema(OUTSIDE, TIMEOUT_SECONDS, "How long a call may take."),
+                    "mode": { "enum": modes(), "default": "act", "description": "What its vote does." },
                 },
             },
         ],
     });
     json!({
         "type": "object",
-        "description": "What each gate does: act, or observe, which only says and records what it would have done. Any \
-                        other name is an outside gate.",
+        "description": "What each gate does: `act`, or `observe`, which records what it would have done and does \
+                        nothing. Any other name is an outside gate.",
         "additionalProperties": false,
         "properties": GATES.iter().map(word).collect::<Map<_, _>>(),
         "patternProperties": { (format!("^(?!({})$)[A-Za-z][A-Za-z0-9-]{{0,47}}$", ours.join("|"))): outside },

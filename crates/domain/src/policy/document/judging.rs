@@ -94,57 +94,70 @@ fn warm_up(reader: &mut Reader, place: &Place<'_>) -> Option<TargetsWarmUp> {
 /// The schema of `judge`.
 pub(super) fn schema() -> Value {
     let defaults = Tolerated::default();
-    let number = |[least, most]: [f64; 2], default: f64, description: &str| {
-        json!({ "type": "number",
-        "minimum": least, "maximum": most, "default": default, "description": description })
+    let number = |[least, most]: [f64; 2], default: f64, unit: &str, description: &str| {
+        let mut number = json!({ "type": "number", "minimum": least, "maximum": most, "default": default });
+        (number["x-unit"], number["description"]) = (json!(unit), json!(description));
+        number
     };
-    let whole = |most: u32, default: u32, text: &str| {
-        let mut whole = json!({ "type": "integer", "minimum": 0, "maximum": most });
-        (whole["default"], whole["description"]) = (json!(default), json!(text));
+    let points = |default: f64, description: &str| number(MARGIN, default, "points", description);
+    let whole = |most: u32, default: u32, unit: &str, description: &str| {
+        let mut whole = json!({ "type": "integer", "minimum": 0, "maximum": most, "default": default });
+        (whole["x-unit"], whole["description"]) = (json!(unit), json!(description));
         whole
     };
     let Margins { errors, slow, very_slow, client_errors } = defaults.margins;
     let margins = json!({
         "type": "object",
         "additionalProperties": false,
-        "description": "How many points above the old cluster's share harm begins; for errors and clientErrors, above \
-                        factor x old.",
+        "description": "How far above the old cluster's share harm begins.",
         "properties": {
-            "errors": number(MARGIN, errors, "Requests answered with 5xx or not at all, and connections that failed."),
-            "slow": number(MARGIN, slow, "Answers clearly above the old cluster's p95."),
-            "verySlow": number(MARGIN, very_slow, "Answers above twice the old cluster's p95."),
-            "clientErrors": number(MARGIN, client_errors, "Requests answered with 4xx."),
+            "errors": points(errors, "5xx answers, failed connections and requests without an answer."),
+            "slow": points(slow, "Answers clearly slower than the old cluster's p95."),
+            "verySlow": points(very_slow, "Answers slower than twice that p95."),
+            "clientErrors": points(client_errors, "4xx answers."),
         },
     });
     let warm_up = json!({
         "type": "object",
         "additionalProperties": false,
-        "description": "When slowness begins to be judged: a JVM is slow until it has answered some thousand requests.",
+        "description": "When slowness begins to be judged: a JVM is slow for its first requests.",
         "properties": {
-            "requests": whole(MOST_REQUESTS, defaults.warm_up.requests, "Requests that each healthy target of the new \
-                              cluster has answered by then, those of a hook that warms it included."),
-            "minutes": whole(MOST_MINUTES, defaults.warm_up.minutes, "Minutes since the first shift."),
-            "errors": { "type": "boolean", "default": false, "description": "Whether errors wait for it too." },
+            "requests": whole(MOST_REQUESTS, defaults.warm_up.requests, "requests", "So many requests each new target \
+                                                                                     has answered by then, those of a \
+                                                                                     hook that warms it included."),
+            "minutes": whole(MOST_MINUTES, defaults.warm_up.minutes, "minutes", "So many minutes have passed since \
+                                                                                 the first shift."),
+            "errors": { "type": "boolean", "default": false, "description": "Whether errors and 4xx answers wait for \
+                                                                             the warm-up too." },
         },
     });
     json!({
         "default": true,
-        "description": "Whether the new cluster's errors and response times are compared with the old one's, and what \
-                        is tolerated.",
+        "description": "Whether the judge compares the new cluster with the old one. An object says what it tolerates.",
         "oneOf": [
             { "type": "boolean" },
             {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                    "factor": number(FACTOR, defaults.factor, "On the old cluster's share of bad requests; 2 where the \
-                                                               clusters differ by noise."),
+                    "factor": number(FACTOR, defaults.factor, "times", "For errors and 4xx answers: harm begins above \
+                                                                        factor x the old cluster's share, plus the \
+                                                                        margin."),
                     "margins": margins,
-                    "cap": number(MARGIN, defaults.cap, "How many points factor may add to the old cluster's share of \
-                                                         errors, at most."),
-                    "alpha": number(ALPHA, defaults.alpha, "The chance of a false rollback in one migration."),
-                    "slowMilliseconds": whole(MOST_MILLISECONDS, defaults.slow_milliseconds, "How many \
-                        milliseconds above the old cluster's p95 never count as slow at the new one."),
+                    "cap": points(defaults.cap, "The most that the factor adds to the old cluster's share of errors."),
+                    "alpha": number(ALPHA, defaults.alpha, "of 1", "The chance of a false rollback in one migration."),
+                    "slowMilliseconds": whole(MOST_MILLISECONDS, defaults.slow_milliseconds, "milliseconds", "So far \
+                                                                                                              above \
+                                                                                                              the old \
+                                                                                                              p95, an \
+                                                                                                              answer \
+                                                                                                              of the \
+                                                                                                              new \
+                                                                                                              cluster \
+                                                                                                              never \
+                                                                                                              counts \
+                                                                                                              as \
+                                                                                                              slow."),
                     "warmUp": warm_up,
                 },
             },

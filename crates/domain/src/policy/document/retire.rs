@@ -1,6 +1,6 @@
 //! When the old side goes: `retire: { keepOld: 7d, idleFor: 24h, until: deregistered }`.
 
-use super::duration::{Bounds, seconds};
+use super::duration::{self, Bounds, seconds};
 use crate::policy::reader::{Place, Reader};
 use crate::policy::retire::{Evidence, Retire, Until, Waiver};
 use serde_json::{Value, json};
@@ -72,25 +72,34 @@ pub(crate) fn waivers(reader: &mut Reader, place: &Place<'_>) -> Vec<Waiver> {
 }
 
 pub(super) fn schema() -> Value {
-    let words = |pairs: Vec<&str>| json!({ "enum": pairs });
+    let defaults = Retire::default();
     json!({
         "type": "object",
         "additionalProperties": false,
         "description": "When the old side goes, and by what evidence.",
         "properties": {
-            "keepOld": { "$ref": "#/$defs/duration", "description": "How long it stays after the last shift; 7d." },
-            "idleFor": { "$ref": "#/$defs/duration", "description": "How long it must have had no request; 24h." },
-            "until": words(UNTIL.iter().map(|(word, _)| *word).collect()),
+            "keepOld": duration::schema(KEEP, defaults.keep_old_seconds, "How long the old side stays after the last \
+                       shift."),
+            "idleFor": duration::schema(IDLE, defaults.idle_for_seconds, "How long it must have had no request. A \
+                       service that is called once a week needs more than `7d`."),
+            "until": {
+                "enum": UNTIL.map(|(word, _)| word), "default": "deregistered",
+                "description": "Where it ends. A target group without targets costs nothing, and keeps the undo cheap.",
+            },
             "waive": {
                 "type": "array",
-                "description": "Evidence that is not asked for, each with its reason.",
+                "description": "Evidence that is not asked for. The reason is in the journal.",
                 "items": {
                     "type": "object",
                     "additionalProperties": false,
                     "required": WAIVER_FIELDS,
                     "properties": {
-                        "evidence": words(EVIDENCE.iter().map(|(word, _)| *word).collect()),
-                        "why": { "type": "string", "minLength": 1 },
+                        "evidence": {
+                            "enum": EVIDENCE.map(|(word, _)| word),
+                            "description": "`loadBalancer`: its counts. `directCallers`: who calls without it. \
+                                            `backgroundWork`: consumers and schedules.",
+                        },
+                        "why": { "type": "string", "minLength": 1, "description": "Why it is not needed." },
                     },
                 },
             },

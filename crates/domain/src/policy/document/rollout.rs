@@ -1,6 +1,6 @@
 //! How a fleet moves: `rollout: { canary: users, waveSize: 5, failures: 1 }`.
 
-use super::duration::{BAKE, Bounds, seconds};
+use super::duration::{self, BAKE, Bounds, seconds};
 use super::names;
 use crate::names::ServiceName;
 use crate::policy::problem::did_you_mean;
@@ -239,14 +239,14 @@ pub(super) fn risk_schema() -> Value {
     let risks = RISK.map(|(word, _)| word);
     json!({
         "enum": risks, "default": "medium",
-        "description": "How much harm its failure would do; a fleet moves the services of least risk first.",
+        "description": "How much harm its failure would do. A fleet moves services of low risk first.",
     })
 }
 
 /// The schema of `rollout`.
 pub(super) fn schema() -> Value {
-    let Rollout { concurrency, stop_when, .. } = Rollout::default();
-    let duration = |description: &str| json!({ "$ref": "#/$defs/duration", "description": description });
+    let Rollout { canary_bake_seconds, wave_bake_seconds, concurrency, rollback_within_seconds, stop_when, .. } =
+        Rollout::default();
     let whole = |least: u32, description: &str| {
         let mut whole = json!({ "type": "integer", "minimum": least, "maximum": MOST_SERVICES });
         whole["description"] = json!(description);
@@ -261,16 +261,24 @@ pub(super) fn schema() -> Value {
         "description": "How the fleet moves.",
         "additionalProperties": false,
         "properties": {
-            "canary": { "$ref": "#/$defs/texts", "description": "Services that move first, as wave 0." },
-            "canaryBake": duration("How long wave 0 is watched before the next wave; 24h."),
-            "waveSize": whole(1, "The most services of a wave; all that may move by then if left out."),
-            "waveBake": duration("How long a wave is watched before the next one; 1h."),
+            "canary": { "$ref": "#/$defs/texts", "description": "Wave 0: these move first, and nothing else moves \
+                                                                 with them. They come after no other service." },
+            "canaryBake": duration::schema(BAKE, canary_bake_seconds, "How long wave 0 is watched before the next \
+                                                                       wave. Only with `canary`."),
+            "waveSize": whole(1, "The most services of a wave. If left out, a wave is all services whose `after` have \
+                                  moved."),
+            "waveBake": duration::schema(BAKE, wave_bake_seconds, "How long a wave is watched before the next one."),
             "concurrency": with_default(whole(1, "The most services that move at once."), json!(concurrency)),
-            "rollbackWithin": duration("How long the rollback of all that move may take, 10m at most; it limits the \
-                                        routes that move at once; 10s."),
+            "rollbackWithin": duration::schema(ROLLBACK, rollback_within_seconds, "How long the rollback of \
+                                                                                   everything that moves may take. \
+                                                                                   AWS takes 20 changes of routes at \
+                                                                                   once and 3 a second after that, so \
+                                                                                   10 seconds allow 50 routes to move \
+                                                                                   at once."),
             "failures": {
                 "default": 0,
-                "description": "How many services may fail, or how many in a hundred; one more stops the fleet.",
+                "description": "How many services may fail; one more stops the fleet. A share is rounded down: \"5%\" \
+                                of 50 services are 2.",
                 "oneOf": [
                     { "type": "integer", "minimum": 0, "maximum": MOST_SERVICES },
                     { "type": "string", "pattern": "^(100|[0-9]{1,2}) *%$" },
@@ -278,35 +286,43 @@ pub(super) fn schema() -> Value {
             },
             "strict": {
                 "type": "boolean", "default": false,
-                "description": "Whether so few services move at once that failures exceed the budget by one at most.",
+                "description": "Whether fewer services move at once, so that no more than one beyond `failures` can \
+                                fail. Without it, all that move when the fleet stops can still fail.",
             },
             "stopWhen": {
                 "type": "object",
-                "description": "So many rollbacks within a time stop the fleet, whatever the budget.",
+                "description": "So many services that roll back within a time stop the fleet, even if `failures` \
+                                allows more.",
                 "additionalProperties": false,
                 "properties": {
-                    "rollbacks": with_default(whole(2, "So many rollbacks."), json!(stop_when.rollbacks)),
-                    "within": duration("Begun within this time; 10m."),
+                    "rollbacks": with_default(whole(2, "The number of services."), json!(stop_when.rollbacks)),
+                    "within": duration::schema(BAKE, stop_when.within_seconds, "The time within which they begin to \
+                                                                                roll back."),
                 },
             },
-            "alarms": { "$ref": "#/$defs/texts", "description": "Alarms that stop the fleet." },
+            "alarms": { "$ref": "#/$defs/texts", "description": "Alarms that stop the fleet, such as those of the new \
+                                                                 cluster's API or its network." },
             "onStop": {
                 "enum": ON_STOP.map(|(word, _)| word), "default": "hold",
-                "description": "What happens to the services that move when the fleet stops.",
+                "description": "What happens to the services that move when the fleet stops. `hold` keeps their \
+                                weights and their gates, `finish` lets them continue, `rollBack` rolls them back.",
             },
             "order": {
                 "enum": ORDER.map(|(word, _)| word), "default": "risk",
-                "description": "The order of services that may move at the same time.",
+                "description": "The order of services that may move at the same time: least `risk` first, then fewest \
+                                requests. Or as the file lists them.",
             },
             "maxNewShare": {
                 "type": "object",
-                "description": "The most of the fleet's requests that the new cluster gets until a wave is over.",
+                "description": "How many of the fleet's requests the new cluster gets at most, until a wave has baked.",
                 "additionalProperties": false,
                 "required": MAX_NEW_SHARE_FIELDS,
                 "properties": {
-                    "untilWave": whole(0, "The limit ends with the bake of this wave."),
-                    "percent": { "type": "integer", "minimum": 1, "maximum": 99, "description": "The limit in percent \
-                                                                                                 of all requests." },
+                    "untilWave": whole(0, "The limit ends when this wave has baked."),
+                    "percent": {
+                        "type": "integer", "minimum": 1, "maximum": 99, "x-unit": "percent of all requests",
+                        "description": "The limit.",
+                    },
                 },
             },
         },

@@ -1,10 +1,14 @@
 //! The JSON Schema of a fleet's policy, for editors. The decoder decides; a test holds the two to the same fields.
 
+use super::duration::{BAKE, HOLD, SLICE, TARGETS, described};
 use super::hook_name::HOOK_PREFIX;
 use super::schedule::{MOST_STEPS, NAMES};
-use super::settings::{GUARD_ALARMS, MANAGED_BY, ON_DRIFT, ON_INCONCLUSIVE, ON_NO_TRAFFIC};
+use super::settings::{
+    GUARD_ALARMS, MANAGED_BY, MAX_HOLD_SECONDS, MIN_HEALTHY, OLD_HEALTHY_SHARE, ON_DRIFT, ON_INCONCLUSIVE,
+    ON_NO_TRAFFIC, SLICE_SECONDS, TARGETS_TIMEOUT_SECONDS,
+};
 use super::targets::{FAMILIES, WAYS};
-use super::{POLICY_VERSION, calling, gates, judging, retire, rollout, windows};
+use super::{POLICY_VERSION, calling, duration, gates, judging, retire, rollout, windows};
 use serde_json::{Value, json};
 
 /// The JSON Schema (draft 2020-12) of the document that `decode_fleet` reads. `$defs.service` is the schema of the
@@ -17,17 +21,23 @@ pub fn policy_schema() -> Value {
         "additionalProperties": false,
         "required": ["fleet", "services"],
         "properties": {
-            "version": { "const": POLICY_VERSION, "description": "Version of this format; 1 if left out." },
+            "version": { "const": POLICY_VERSION, "default": POLICY_VERSION, "description": "Version of the format." },
             "fleet": { "type": "string", "minLength": 1, "description": "The fleet's name." },
             "rollout": rollout::schema(),
-            "windows": { "$ref": "#/$defs/windows" },
+            "windows": {
+                "$ref": "#/$defs/windows",
+                "description": "When traffic may be raised, for every service that has no `windows` of its own.",
+            },
             "defaults": {
                 "type": "object",
-                "description": "What holds for every service that does not say otherwise.",
+                "description": "Values for every service that does not have its own.",
                 "additionalProperties": false,
                 "properties": setting_properties(),
             },
-            "services": { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/service" } },
+            "services": {
+                "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/service" },
+                "description": "The services of the fleet.",
+            },
         },
         "$defs": {
             "service": service(),
@@ -55,21 +65,31 @@ pub fn policy_schema() -> Value {
 fn service() -> Value {
     let mut properties = setting_properties();
     let own = json!({
-        "name": { "type": "string", "pattern": "^[A-Za-z]([A-Za-z0-9_-]{0,46}[A-Za-z0-9])?$" },
-        "after": { "$ref": "#/$defs/texts", "description": "Services that must have migrated before." },
+        "name": {
+            "type": "string", "pattern": "^[A-Za-z]([A-Za-z0-9_-]{0,46}[A-Za-z0-9])?$", "maxLength": 48,
+            "description": "A letter, then letters, digits, `-` or `_`; the last is a letter or digit.",
+        },
+        "after": {
+            "$ref": "#/$defs/texts",
+            "description": "Services that must migrate before this one. A start is refused until all of them have, \
+                            unless it says `ignoreAfter`.",
+        },
         "risk": rollout::risk_schema(),
         "oldTargetGroups": {
             "$ref": "#/$defs/texts",
             "description": "Names or ARNs, one for each load balancer that the service is on.",
         },
         "newTargets": new_targets(),
-        "windows": { "$ref": "#/$defs/windows" },
-        "calls": { "$ref": "#/$defs/texts", "description": "Services that this one calls." },
+        "windows": { "$ref": "#/$defs/windows", "description": "The service's own windows, instead of the fleet's." },
+        "calls": {
+            "$ref": "#/$defs/texts",
+            "description": "Services that this one calls. `crossfade wiring` tells it their addresses.",
+        },
         "internalRoute": calling::route_schema(),
         "directUrl": {
-            "type": "string",
-            "pattern": "^https?://[^/: ]",
-            "description": "Its URL inside the new cluster, without a load balancer.",
+            "type": "string", "pattern": "^https?://[^/: ]",
+            "description": "Its URL inside the new cluster, for the end, when callers no longer go through the load \
+                            balancer; that of `newTargets.binding`, if left out.",
         },
         "probes": calling::probes_schema(),
     });
@@ -85,65 +105,101 @@ fn service() -> Value {
 }
 
 fn setting_properties() -> Value {
-    let duration = |description: &str| json!({ "$ref": "#/$defs/duration", "description": description });
+    let whole = |[least, most]: [u32; 2], unit: &str, description: &str| {
+        let mut whole = json!({ "type": "integer", "minimum": least, "maximum": most });
+        (whole["x-unit"], whole["description"]) = (json!(unit), json!(description));
+        whole
+    };
+    let with_default = |mut schema: Value, default: u32| {
+        schema["default"] = json!(default);
+        schema
+    };
+    let choice = |words: Vec<&str>, default: &str, description: &str| {
+        let mut choice = json!({ "enum": words, "default": default });
+        choice["description"] = json!(description);
+        choice
+    };
     json!({
         "schedule": {
-            "description": "canary is 1, 5, 10, 25, 50, 90, 100 % for 10 minutes each; linear 10, 20, ... 100 % for 5.",
+            "description": "`canary`: 1, 5, 10, 25, 50, 90, 100 %, 10 minutes each. `linear`: 10, 20, ... 100 %, 5 \
+                            minutes each.",
+            "default": "canary",
             "oneOf": [
                 { "enum": NAMES },
                 { "type": "array", "minItems": 1, "maxItems": MOST_STEPS, "items": { "$ref": "#/$defs/step" } },
             ],
         },
-        "alarms": { "$ref": "#/$defs/texts", "description": "Alarms that roll the service back; {service} is its \
-                                                             name." },
-        "guardAlarms": {
-            "enum": words(&GUARD_ALARMS), "default": "none",
-            "description": "auto: alarms on the new target group's errors, connections and targets, created for the \
-                            migration.",
+        "alarms": {
+            "$ref": "#/$defs/texts",
+            "description": "Alarms that roll the migration back. A missing or firing one refuses the start. \
+                            `{service}` is the service's name.",
         },
-        "minHealthy": {
-            "type": "integer", "minimum": 1, "maximum": 1000, "default": 2,
-            "description": "Healthy targets that a new group must have before and while it gets traffic.",
-        },
-        "newHealthyShare": {
-            "type": "integer", "minimum": 1, "maximum": 1000,
-            "description": "Share of the old side's healthy targets that the new side must have for all traffic, in \
-                            percent; at a step, that step's part of it. Not asked for if left out.",
-        },
+        "guardAlarms": choice(words(&GUARD_ALARMS), "none", "`auto` creates alarms on each new target group for as \
+                                                             long as the migration lasts."),
+        "minHealthy": with_default(whole([1, 1000], "targets", "Healthy targets that each new group needs before and \
+                                                                while it gets traffic. The plan demands as many of \
+                                                                each old group. A policy that lists fewer targets is \
+                                                                refused."), MIN_HEALTHY),
+        "newHealthyShare": whole([1, 1000], "percent", "Share of each old group's healthy targets, as counted by the \
+                                                        plan, that the new group needs for all traffic; at a step, \
+                                                        that step's part of it. Below it, Crossfade holds the next \
+                                                        shift."),
         "judge": judging::schema(),
-        "minBake": duration("After how long the judge's PASS ends a bake early; never if left out, and never the last \
-                             one."),
-        "onInconclusive": { "enum": words(&ON_INCONCLUSIVE), "default": "advance" },
-        "onNoTraffic": {
-            "enum": words(&ON_NO_TRAFFIC), "default": "hold",
-            "description": "What happens at the end of a bake in which the new side had no request at all.",
+        "minBake": duration::schema(BAKE, None, "How long a bake lasts before a `PASS` of the judge may end it. The \
+                                                 final bake never ends early. Less than 8 minutes changes nothing."),
+        "onInconclusive": choice(words(&ON_INCONCLUSIVE), "advance", "What happens at the end of a bake when the \
+                                                                      judge has no evidence either way."),
+        "onNoTraffic": choice(words(&ON_NO_TRAFFIC), "hold", "What happens at the end of a bake in which the new \
+                                                              cluster had no request at all."),
+        "onDrift": choice(words(&ON_DRIFT), "halt", "What happens when someone else changes a route, or adds one that \
+                                                     sends traffic to a group of the migration. `halt` leaves the \
+                                                     traffic where it is. `rollback` takes the new group out of the \
+                                                     routes and keeps the other change."),
+        "allowManagedBy": {
+            "type": "array", "items": { "enum": words(&MANAGED_BY) },
+            "description": "Allows routes that belong to a CloudFormation stack. Without it, the plan refuses them. \
+                            Do not update the stack during the migration.",
         },
-        "onDrift": { "enum": words(&ON_DRIFT), "default": "halt" },
-        "allowManagedBy": { "type": "array", "items": { "enum": words(&MANAGED_BY) } },
-        "oldHealthyShare": {
-            "type": "integer", "minimum": 1, "maximum": 100, "default": 70,
-            "description": "Share of the old side's healthy targets that must stay, in percent.",
-        },
-        "slice": duration("Time between two looks of the gates; 60s."),
-        "maxHold": duration("Longest hold or wait for approval before the migration halts; 4h."),
-        "targetsTimeout": duration("Longest wait for the new targets to become healthy; 15m."),
-        "hooks": {
-            "type": "object",
-            "additionalProperties": false,
-            "properties": {
-                "beforeFirstShift": { "$ref": "#/$defs/hook" },
-                "afterEachShift": { "$ref": "#/$defs/hook" },
-                "afterRollback": { "$ref": "#/$defs/hook" },
-                "beforeRetire": { "$ref": "#/$defs/hook" },
-                "afterRetire": { "$ref": "#/$defs/hook" },
-            },
-        },
+        "oldHealthyShare": with_default(
+            whole(
+                [1, 100], "percent",
+                "Share of each old group's healthy targets, as counted by the plan, that must stay healthy. Below it, \
+                 Crossfade holds the next shift.",
+            ),
+            OLD_HEALTHY_SHARE.into(),
+        ),
+        "slice": duration::schema(SLICE, SLICE_SECONDS, "Time between two checks of the gates."),
+        "maxHold": duration::schema(HOLD, MAX_HOLD_SECONDS, "Longest hold or wait for approval. After it, the \
+                                                             migration halts. Holds of about 20 days use up an \
+                                                             execution, which halts too."),
+        "targetsTimeout": duration::schema(TARGETS, TARGETS_TIMEOUT_SECONDS, "Longest wait for healthy new targets. \
+                                                                              After it, the migration rolls back."),
+        "hooks": hooks(),
         "gates": gates::schema(),
         "baseUrlProperty": {
             "type": "string",
-            "description": "The property in which its callers keep its base URL; {service} is its name.",
+            "description": "The property in which callers keep this service's base URL. `{service}` is its name.",
         },
         "retire": retire::schema(),
+    })
+}
+
+fn hooks() -> Value {
+    let hook = |description: &str| json!({ "$ref": "#/$defs/hook", "description": description });
+    json!({
+        "type": "object",
+        "description": "Your own Lambda functions, which Crossfade calls at certain points.",
+        "additionalProperties": false,
+        "properties": {
+            "beforeFirstShift": hook("Called before the first weight above 0. If it fails, the migration rolls back."),
+            "afterEachShift": hook("Called after each verified shift. If it fails, the migration rolls back."),
+            "afterRollback": hook("Called when every route was found back twice, before the locks go. If it fails, \
+                                   the migration halts."),
+            "beforeRetire": hook("Called before the old side is retired. If it fails, nothing goes, and it is called \
+                                  again ten minutes later."),
+            "afterRetire": hook("Called when the targets of the old side were deregistered. If it fails, nothing is \
+                                 deleted, and it is called again ten minutes later."),
+        },
     })
 }
 
@@ -153,13 +209,18 @@ fn step() -> Value {
         "additionalProperties": false,
         "required": ["weight", "bake"],
         "properties": {
-            "weight": { "type": "number", "minimum": 0.1, "maximum": 100, "description": "The new cluster's share in \
-                                                                                          percent." },
-            "bake": { "$ref": "#/$defs/duration", "description": "How long the gates watch this weight." },
-            "approve": { "type": "boolean", "default": false, "description": "Whether a person must approve the next \
-                                                                              step." },
-            "minBake": { "$ref": "#/$defs/duration", "description": "After how long the judge's PASS ends this bake \
-                                                                     early." },
+            "weight": {
+                "type": "number", "minimum": 0.1, "maximum": 100, "x-unit": "percent",
+                "description": "The new cluster's share, in steps of 0.1. Weights rise, and the last is 100.",
+            },
+            "bake": duration::schema(BAKE, None, "How long the gates watch this weight. The final bake lasts 90 \
+                                                  seconds or more."),
+            "approve": {
+                "type": "boolean", "default": false,
+                "description": "Whether an operator must approve before the next step.",
+            },
+            "minBake": duration::schema(BAKE, None, "The policy's `minBake` for this step alone. The last step must \
+                                                     not have it."),
         },
     })
 }
@@ -169,6 +230,8 @@ fn new_targets() -> Value {
     let text = json!({ "type": "string", "minLength": 1 });
     json!({
         "type": "object",
+        "description": "Where the new targets come from: exactly one of `binding`, `instances`, `ips` and \
+                        `autoScalingGroup`.",
         "additionalProperties": false,
         "oneOf": WAYS.map(|way| json!({ "required": [way] })),
         "dependentRequired": { "outsideVpc": ["ips"] },
@@ -176,24 +239,29 @@ fn new_targets() -> Value {
             "outsideVpc": {
                 "type": "boolean",
                 "default": false,
-                "description": "Whether the addresses of ips are outside the VPC of the target groups.",
+                "description": "With `ips`: whether the addresses are outside the VPC of the target groups, as in a \
+                                peered VPC or on premises. AWS then wants them registered for all zones, and refuses \
+                                them otherwise.",
             },
             "binding": {
                 "type": "object",
-                "description": "A controller registers the pods of this Kubernetes service.",
+                "description": "A controller registers the pods of this Kubernetes service (`TargetGroupBinding`). \
+                                Crossfade waits for them.",
                 "additionalProperties": false,
                 "required": ["namespace", "service", "port"],
                 "properties": {
-                    "namespace": text,
-                    "service": text,
-                    "port": port,
+                    "namespace": described(&text, "Its namespace."),
+                    "service": described(&text, "Its name."),
+                    "port": described(&port, "The port of the service."),
                     "ipAddressType": {
                         "enum": words(&FAMILIES),
-                        "description": "The address family of the pods; that of the old target group if left out.",
+                        "description": "The address family of the pods; that of the old target group, if left out.",
                     },
                 },
             },
             "instances": {
+                "description": "Crossfade registers these instances, and removes every other target from the new \
+                                groups. With a port: `{ id, port }`.",
                 "type": "array",
                 "minItems": 1,
                 "items": {
@@ -209,6 +277,7 @@ fn new_targets() -> Value {
                 },
             },
             "ips": {
+                "description": "The same for these addresses, all IPv4 or all IPv6. With a port: `{ ip, port }`.",
                 "type": "array",
                 "minItems": 1,
                 "items": {
@@ -224,14 +293,19 @@ fn new_targets() -> Value {
                 },
             },
             "autoScalingGroup": {
-                "description": "This Auto Scaling group registers its instances, at the new target group's port.",
+                "description": "Crossfade attaches the new groups to this Auto Scaling group, which registers all its \
+                                instances at `port` (if left out, the port of the old target group), and those that \
+                                come later.",
                 "oneOf": [
                     text,
                     {
                         "type": "object",
                         "additionalProperties": false,
                         "required": ["name"],
-                        "properties": { "name": text, "port": port },
+                        "properties": {
+                            "name": described(&text, "Its name."),
+                            "port": described(&port, "The port at which the instances answer."),
+                        },
                     },
                 ],
             },

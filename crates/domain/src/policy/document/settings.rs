@@ -15,6 +15,13 @@ use crate::policy::service_policy::{
     GuardAlarms, Hooks, ManagedBy, OnDrift, OnInconclusive, OnNoTraffic, Schedule, Tolerated,
 };
 
+/// What holds where neither the service nor the defaults say anything.
+pub(super) const MIN_HEALTHY: u32 = 2;
+pub(super) const OLD_HEALTHY_SHARE: u8 = 70;
+pub(super) const SLICE_SECONDS: u32 = 60;
+pub(super) const MAX_HOLD_SECONDS: u32 = 4 * 60 * 60;
+pub(super) const TARGETS_TIMEOUT_SECONDS: u32 = 15 * 60;
+
 /// The fields of `defaults`; a service may have each of them too.
 pub(super) const SETTING_FIELDS: [&str; 19] = [
     "schedule",
@@ -146,7 +153,7 @@ impl Settings {
             schedule: self.schedule.unwrap_or_else(canary),
             alarms,
             guard_alarms: self.guard_alarms.unwrap_or_default(),
-            min_healthy: self.min_healthy.unwrap_or(2),
+            min_healthy: self.min_healthy.unwrap_or(MIN_HEALTHY),
             new_healthy_share: self.new_healthy_share,
             judge: self.judge.unwrap_or_else(|| Some(Tolerated::default())),
             min_bake_seconds: self.min_bake_seconds,
@@ -154,10 +161,10 @@ impl Settings {
             on_no_traffic: self.on_no_traffic.unwrap_or_default(),
             on_drift: self.on_drift.unwrap_or_default(),
             allow_managed_by: self.allow_managed_by.unwrap_or_default(),
-            old_healthy_share: self.old_healthy_share.unwrap_or(70),
-            slice_seconds: self.slice_seconds.unwrap_or(60),
-            max_hold_seconds: self.max_hold_seconds.unwrap_or(4 * 60 * 60),
-            targets_timeout_seconds: self.targets_timeout_seconds.unwrap_or(15 * 60),
+            old_healthy_share: self.old_healthy_share.unwrap_or(OLD_HEALTHY_SHARE),
+            slice_seconds: self.slice_seconds.unwrap_or(SLICE_SECONDS),
+            max_hold_seconds: self.max_hold_seconds.unwrap_or(MAX_HOLD_SECONDS),
+            targets_timeout_seconds: self.targets_timeout_seconds.unwrap_or(TARGETS_TIMEOUT_SECONDS),
             hooks: self.hooks,
             gates: gates::complete(self.gates),
             base_url_property: self.base_url_property,

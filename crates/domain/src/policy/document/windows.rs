@@ -2,7 +2,7 @@
 //! }] }`.
 
 use super::calendars;
-use super::duration::written;
+use super::duration::{described, written};
 use crate::policy::problem::did_you_mean;
 use crate::policy::reader::{Place, Reader, wrong};
 use crate::policy::service_policy::{Schedule, ScheduleStep};
@@ -181,21 +181,22 @@ pub(super) fn schema() -> Value {
     });
     json!({
         "type": "object",
-        "description": "When traffic may be raised, in local time.",
+        "description": "When traffic may be raised. The windows of the fleet hold for every service that has none of \
+                        its own.",
         "additionalProperties": false,
         "required": ["timeZone"],
         "properties": {
-            "timeZone": { "type": "string", "minLength": 1, "description": "A name such as Europe/Madrid." },
+            "timeZone": { "type": "string", "minLength": 1, "description": "The time zone of all times in `windows`." },
             "open": {
                 "type": "array", "maxItems": MOST,
-                "description": "When it may be raised; always if left out.",
+                "description": "Hours in which traffic may be raised; always, if left out.",
                 "items": {
                     "type": "object",
                     "additionalProperties": false,
                     "required": ["from", "to"],
                     "properties": {
                         "days": {
-                            "description": "Days on which they begin: Mon-Thu, or Mon, Wed; every day if left out.",
+                            "description": "The days on which these hours begin; every day, if left out.",
                             "oneOf": [
                                 { "type": "string", "pattern": days },
                                 {
@@ -204,29 +205,36 @@ pub(super) fn schema() -> Value {
                                 },
                             ],
                         },
-                        "from": time,
-                        "to": time,
+                        "from": described(&time, "When they begin."),
+                        "to": described(&time, "When they end. With `to` before `from`, on the next day."),
                     },
                 },
             },
             "freeze": {
                 "type": "array", "maxItems": MOST,
-                "description": "When it may not be raised. A date as `to` is frozen to its end.",
+                "description": "Dates or local times between which traffic is not raised, whatever `open` says.",
                 "items": {
                     "type": "object",
                     "additionalProperties": false,
                     "required": ["from", "to"],
-                    "properties": { "from": moment, "to": moment, "why": { "type": "string", "minLength": 1 } },
+                    "properties": {
+                        "from": described(&moment, "The first date, or the first moment."),
+                        "to": described(&moment, "The last date, which is frozen until its midnight. A time is not."),
+                        "why": { "type": "string", "minLength": 1, "description": "The reason, which messages \
+                                                                                   repeat." },
+                    },
                 },
             },
             "calendars": calendars::schema(),
             "fit": {
                 "enum": FIT.map(|(word, _)| word), "default": "bake",
-                "description": "bake: the bake of a step ends inside the window; start: the shift is inside it.",
+                "description": "`bake`: a step begins only if its bake ends inside the window. `start`: it only has \
+                                to begin inside.",
             },
             "onClose": {
                 "enum": ON_CLOSE.map(|(word, _)| word), "default": "hold",
-                "description": "What happens to a migration with traffic before its last step when a window closes.",
+                "description": "What happens when a window closes over a migration with traffic that has not reached \
+                                its last step.",
             },
         },
     })
