@@ -16,6 +16,7 @@ mod hook_example;
 mod judge_replay;
 mod lambda_host;
 mod least_privilege;
+mod links;
 mod policy_page;
 mod readme;
 mod rehearse;

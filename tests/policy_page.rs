@@ -103,6 +103,21 @@ fn anchor(heading: &str) -> String {
     heading.to_lowercase().replace('`', "").replace(' ', "-")
 }
 
+/// A text in lines of at most 120 columns.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a first line");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > 120 {
+            lines.push(word.to_owned());
+        } else {
+            line.extend((!line.is_empty()).then_some(' '));
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
+}
+
 /// A field's row. `is_default`: `defaults` may have it too.
 fn row(field: &Field, name: &str, examples: &Examples, is_default: bool) -> String {
     let kind = match section_of(&field.path) {
@@ -120,7 +135,7 @@ fn page() -> String {
         all.iter().filter_map(|field| Some(field.path.strip_prefix("defaults.")?.to_owned())).collect();
     let mut page = BEGINNING.to_owned();
     for section in &SECTIONS {
-        write!(page, "\n## {}\n\n{}\n\n", section.heading, section.about).unwrap();
+        write!(page, "\n## {}\n\n{}\n\n", section.heading, wrapped(section.about)).unwrap();
         page += "| field | type | default | example | meaning |\n| --- | --- | --- | --- | --- |\n";
         let prefix = if section.path.is_empty() { String::new() } else { format!("{}.", section.path) };
         for field in &all {

@@ -227,7 +227,7 @@ fn lines_fit_on_a_screen() {
     }
 }
 
-fn listed_files(patterns: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn listed_files(patterns: &[&str]) -> Vec<PathBuf> {
     let told =
         Command::new("git").arg("ls-files").args(patterns).current_dir(root()).output().expect("git lists files");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
