@@ -99,7 +99,7 @@ pictures:
 rehearse *arguments:
     cargo run -- rehearse {{ arguments }}
 
-# Measures every function's time, size and memory next to a function that does nothing, for docs/performance.md.
+# Measures time, size and memory of every function next to one that does nothing, for docs/internals/performance.md.
 measure *arguments:
     cargo build --release --locked --workspace --bins --exclude crossfade-cli
     cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release {{ arguments }}
@@ -109,12 +109,12 @@ measure-one function="check-alarms":
     cargo build --release --locked --package {{ function }} --package crossfade-measure --bin {{ function }} --bin hello-world
     cargo run --quiet --locked --package crossfade-measure --bin measure -- target/release --bounds {{ function }}
 
-# Prints how long a rollback takes in virtual time, next to its calls alone, for docs/performance.md.
+# Prints how long a rollback takes in virtual time, next to its calls alone, for docs/internals/performance.md.
 way-back:
     cargo test --package crossfade-tests --locked --test all -- --exact --nocapture \
         stories::way_back::the_way_back_takes_at_most_1_3_times_its_calls
 
-# Prints what a large fleet takes in virtual time, next to the least that it could, for docs/performance.md.
+# Prints what a large fleet takes in virtual time, next to the least that it could, for docs/internals/performance.md.
 fleets:
     cargo test --package crossfade-tests --locked --test all -- --include-ignored --nocapture fleets::figures
 

@@ -231,6 +231,6 @@ fn a_thousand_services_take_at_most_1_1_times_the_least() {
 }
 
 fn is_documented(table: &str) {
-    let page = read(root().join("docs/performance.md"));
-    assert!(page.contains(table), "docs/performance.md has other figures than these:\n{table}");
+    let page = read(root().join("docs/internals/performance.md"));
+    assert!(page.contains(table), "docs/internals/performance.md has other figures than these:\n{table}");
 }

@@ -1,5 +1,5 @@
-//! The invariants of `docs/architecture.md`, looked at after every write. It knows what the routes, the table and the
-//! health were, and takes nobody's word for it.
+//! The invariants of `docs/internals/architecture.md`, checked after every write. It knows what the routes, the table
+//! and the health were, and takes nobody's word for it.
 
 use self::probes::Probed;
 use self::value::{Carries, alike, carries, new_share, taken_out};

@@ -1,4 +1,4 @@
-//! What each answer about an alarm does to a migration; `docs/invariants.md` has the table.
+//! What each answer about an alarm does to a migration; `docs/internals/invariants.md` has the table.
 
 use super::stage::{Stage, users};
 use crate::repository::read;
@@ -112,7 +112,7 @@ fn an_alarm_on_logs_guards_like_any_other() {
 
 #[test]
 fn every_test_that_the_table_of_the_gates_names_exists() {
-    let document = read("docs/invariants.md");
+    let document = read("docs/internals/invariants.md");
     let named: Vec<&str> = document
         .split('`')
         .skip(1)
@@ -122,5 +122,5 @@ fn every_test_that_the_table_of_the_gates_names_exists() {
     assert!(named.len() > 10, "{named:?}");
     let sources: String = crate::tidy::all_rust_files().iter().map(read).collect();
     let missing: Vec<&str> = named.into_iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
-    assert!(missing.is_empty(), "docs/invariants.md names tests that are not there: {missing:?}");
+    assert!(missing.is_empty(), "docs/internals/invariants.md names tests that are not there: {missing:?}");
 }

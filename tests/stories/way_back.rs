@@ -93,7 +93,7 @@ fn bare(routes: usize) -> Duration {
     lanes.into_iter().max().unwrap() + DESCRIBE
 }
 
-/// The table of `docs/performance.md`.
+/// The table of `docs/internals/performance.md`.
 fn table() -> String {
     let mut table = String::from(
         "| services guarded by the alarm | routes of each | Crossfade (s) | the calls alone (s) | ratio |\n\
@@ -117,8 +117,8 @@ fn the_way_back_takes_at_most_1_3_times_its_calls() {
         let (took, alone) = (measured(services, routes), bare(services * routes));
         assert!(took <= alone.mul_f64(GOAL), "{services} services of {routes} routes: {took:?}, alone {alone:?}");
     }
-    let page = read(root().join("docs/performance.md"));
-    assert!(page.contains(&table), "docs/performance.md has other figures than these:\n{table}");
+    let page = read(root().join("docs/internals/performance.md"));
+    assert!(page.contains(&table), "docs/internals/performance.md has other figures than these:\n{table}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ use std::path::Path;
 ///
 /// `age` counts the minutes since the last change of weight. `phi` is the number
 /// of bad requests that count as one, 1 if left out. The metrics are `errors`,
-/// `slow`, `client_errors` and `very_slow`. docs/judge.md lists the other fields.
+/// `slow`, `client_errors` and `very_slow`. docs/internals/judge.md lists the other fields.
 ///
 /// What is `-`, has a `/` or a `.`, or exists is a file. Anything else is a service.
 ///

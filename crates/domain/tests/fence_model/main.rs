@@ -1,4 +1,4 @@
-//! The fence, as a model: `docs/invariants.md` says what of Crossfade is in it, and what is not.
+//! The fence, as a model: `docs/internals/invariants.md` says what of Crossfade is in it, and what is not.
 
 #![expect(clippy::unwrap_used, reason = "everything here is a test: an unwrap is an assertion")]
 

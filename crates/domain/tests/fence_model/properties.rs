@@ -1,4 +1,4 @@
-//! The invariants of `docs/invariants.md`, as far as the fence is what keeps them.
+//! The invariants of `docs/internals/invariants.md`, as far as the fence is what keeps them.
 
 use crate::fence::Fence;
 use crate::state::{Other, Owner, ROUTES, SHARED, ShifterAt, State, Value};

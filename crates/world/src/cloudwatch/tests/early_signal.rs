@@ -1,5 +1,5 @@
 //! How long an alarm takes to say what happened: on the load balancer's metrics of a minute, and on a metric that the
-//! application puts every ten seconds. `docs/judge.md` has these figures.
+//! application puts every ten seconds. `docs/internals/judge.md` has these figures.
 
 use super::*;
 
