@@ -2,6 +2,7 @@
 
 mod breakages;
 pub(crate) mod machine;
+mod retired;
 
 use super::stage::{Stage, users};
 use crate::simulation::PortFault;
@@ -119,7 +120,7 @@ fn a_port_gets_a_listener_once() {
     assert_eq!(connected(&stage, &policy), connection);
     let listeners = call(&stage.world, "DescribeListeners", &json!({"LoadBalancerArn": service.load_balancer}));
     assert_eq!(listeners["Listeners"].as_array().unwrap().len(), 2);
-    assert!(matches!(disconnect(&stage, &policy, true), Some(Ok(RemovalOutcome::Removed(_)))));
+    assert!(matches!(disconnect(&stage, &policy, true), Some(Ok(RemovalOutcome::Removed { .. }))));
     let listeners = call(&stage.world, "DescribeListeners", &json!({"LoadBalancerArn": service.load_balancer}));
     assert_eq!(listeners["Listeners"].as_array().unwrap().len(), 1);
 }
@@ -291,7 +292,7 @@ fn an_undo_is_refused_until_no_one_has_used_the_route_for_15_minutes() {
                 assert_eq!((rules_of_host(&stage.world, &orders.listener).len(), copies(&stage.world).len()), (1, 1));
                 assert_eq!(recorded(&stage).last(), Some(&ConnectionState::Connected));
             }
-            (None, RemovalOutcome::Removed(lines)) => {
+            (None, RemovalOutcome::Removed { lines, .. }) => {
                 assert_eq!(lines.len(), 2, "{lines:?}");
                 assert_eq!((rules_of_host(&stage.world, &orders.listener).len(), copies(&stage.world).len()), (0, 0));
                 assert_eq!(recorded(&stage).last(), Some(&ConnectionState::Disconnected));
@@ -313,7 +314,7 @@ fn an_undo_where_the_old_group_serves_other_routes_too_needs_force() {
     let refused = disconnect(&stage, &policy("internal"), false).unwrap().unwrap();
     let RemovalOutcome::Refused(why) = refused else { panic!("{refused:?}") };
     assert!(why[0].contains("other routes of internal forward to users-swarm as well"), "{why:?}");
-    assert!(matches!(disconnect(&stage, &policy("internal"), true), Some(Ok(RemovalOutcome::Removed(_)))));
+    assert!(matches!(disconnect(&stage, &policy("internal"), true), Some(Ok(RemovalOutcome::Removed { .. }))));
     assert_eq!(rules_of_host(&stage.world, &service.listener), [""; 0]);
 }
 

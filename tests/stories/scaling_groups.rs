@@ -348,7 +348,7 @@ fn the_copy_for_an_internal_route_follows_the_group_of_the_old_side_until_the_un
     assert!(why[0].contains("an instance refresh of Auto Scaling group other-nodes is running"), "{why:?}");
     assert!(is_attached("swarm-nodes"), "nothing is undone by half");
     stage.world.with(|state| state.auto_scaling.set_refreshing("other-nodes", false));
-    assert!(matches!(disconnect(&stage), RemovalOutcome::Removed(_)));
+    assert!(matches!(disconnect(&stage), RemovalOutcome::Removed { .. }));
     assert!(!is_attached("swarm-nodes") && !is_attached("other-nodes"));
     let old = |group: &str| stage.world.with(|state| state.auto_scaling.is_attached(group, &service.old_group));
     assert!(old("swarm-nodes") && old("other-nodes"));

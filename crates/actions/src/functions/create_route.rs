@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod disconnect;
+mod retired;
 mod scaling_groups;
 
 use self::connect::{RouteOutcome, RouteRequest, connect};
@@ -56,7 +57,9 @@ async fn once(ports: &Ports, request: &ConnectRequest, route: &RouteRequest<'_>)
             RemovalOutcome::Refused(why) => RouteCursor::new(service, RouteVerdict::Refused, why),
             RemovalOutcome::Nothing => RouteCursor::new(service, RouteVerdict::Nothing, Vec::new()),
             RemovalOutcome::Planned(lines) => RouteCursor::new(service, RouteVerdict::WouldRemove, lines),
-            RemovalOutcome::Removed(lines) => RouteCursor::new(service, RouteVerdict::Removed, lines),
+            RemovalOutcome::Removed { lines, left } => {
+                RouteCursor { warnings: left, ..RouteCursor::new(service, RouteVerdict::Removed, lines) }
+            }
         });
     }
     Ok(match connect(ports, route).await? {

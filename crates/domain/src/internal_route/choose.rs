@@ -41,8 +41,9 @@ pub struct Balancer {
 /// The target group that an internal route forwards to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Backing {
-    /// The old group itself: it is on the load balancer, or on none.
-    OldGroup(TargetGroup),
+    /// A group that exists anyway: the old one, which is on the load balancer or on none; or the new one, once the old
+    /// side has left its routes.
+    Existing(TargetGroup),
     /// A copy of an old group, which is on another load balancer: AWS allows one for each group.
     Copy(GroupCopy),
 }
@@ -70,7 +71,7 @@ impl Backing {
     /// The group, if it exists.
     pub fn group(&self) -> Option<&TargetGroupArn> {
         match self {
-            Self::OldGroup(group) => Some(&group.arn),
+            Self::Existing(group) => Some(&group.arn),
             Self::Copy(copy) => copy.exists.as_ref(),
         }
     }
@@ -78,7 +79,7 @@ impl Backing {
     /// The group's name.
     pub fn name(&self) -> &str {
         match self {
-            Self::OldGroup(group) => &group.name,
+            Self::Existing(group) => &group.name,
             Self::Copy(copy) => &copy.name,
         }
     }
@@ -86,7 +87,7 @@ impl Backing {
     /// The group's settings.
     pub fn settings(&self) -> &GroupSettings {
         match self {
-            Self::OldGroup(group) => &group.settings,
+            Self::Existing(group) => &group.settings,
             Self::Copy(copy) => &copy.settings,
         }
     }
@@ -105,6 +106,38 @@ pub struct Choice {
     pub warnings: Vec<String>,
 }
 
+/// Chooses for a service whose old side has left its routes: the new group on the load balancer that the policy names,
+/// or else on the one of the earlier route. `new` has each new group that exists, with its load balancer.
+pub fn choose_retired(
+    wanted: &Wanted<'_>,
+    balancers: &[Balancer],
+    earlier: Option<&LoadBalancerArn>,
+    new: &[(LoadBalancerArn, TargetGroup)],
+) -> Choice {
+    let mut choice = Choice::default();
+    let asked = wanted.route.load_balancer.as_deref().or_else(|| earlier.map(LoadBalancerArn::as_str));
+    let found = asked.map_or_else(
+        || Err("the policy names no load balancer; set internalRoute.loadBalancer".to_owned()),
+        |asked| named(asked, balancers),
+    );
+    let balancer = match found {
+        Ok(balancer) => balancer,
+        Err(refusal) => return Choice { refusals: vec![refusal], ..choice },
+    };
+    choice.refusals.extend(public(wanted, balancer));
+    match new.iter().find(|(on, _)| *on == balancer.arn) {
+        Some((_, group)) => choice.backing = Some(Backing::Existing(group.clone())),
+        None => choice.refusals.push(format!(
+            "{service} is retired, and no target group of its new side is left that was on load balancer {}; callers \
+             use its direct URLs: `crossfade wiring {service} --direct`",
+            balancer.name,
+            service = wanted.policy.name
+        )),
+    }
+    choice.balancer = Some(balancer.clone());
+    choice
+}
+
 /// Chooses the load balancer that the policy names, or the only internal one in the VPC of the old groups; and the
 /// group: the old one where it is on that load balancer or on none, else a copy. `copy` is what has the copy's name.
 pub fn choose(wanted: &Wanted<'_>, balancers: &[Balancer], old: &[ObservedGroup], copy: Option<&NameHolder>) -> Choice {
@@ -120,14 +153,7 @@ pub fn choose(wanted: &Wanted<'_>, balancers: &[Balancer], old: &[ObservedGroup]
             return choice;
         }
     };
-    if balancer.scheme != "internal" && !wanted.route.allow_internet_facing {
-        choice.refusals.push(format!(
-            "load balancer {} is internet-facing: calls of other services would leave the network and come back, and \
-             anyone could send the host; name an internal one in internalRoute.loadBalancer, or set \
-             allowInternetFacing: true",
-            balancer.name
-        ));
-    }
+    choice.refusals.extend(public(wanted, balancer));
     if balancer.kind != "application" {
         choice.refusals.push(format!(
             "{} is a {} load balancer; name an application load balancer in internalRoute.loadBalancer, since only \
@@ -142,6 +168,18 @@ pub fn choose(wanted: &Wanted<'_>, balancers: &[Balancer], old: &[ObservedGroup]
     }
     choice.balancer = Some(balancer.clone());
     choice
+}
+
+/// Why a load balancer is too public for an internal route.
+fn public(wanted: &Wanted<'_>, balancer: &Balancer) -> Option<String> {
+    (balancer.scheme != "internal" && !wanted.route.allow_internet_facing).then(|| {
+        format!(
+            "load balancer {} is internet-facing: calls of other services would leave the network and come back, and \
+             anyone could send the host; name an internal one in internalRoute.loadBalancer, or set \
+             allowInternetFacing: true",
+            balancer.name
+        )
+    })
 }
 
 fn named<'a>(asked: &str, balancers: &'a [Balancer]) -> Result<&'a Balancer, String> {
@@ -201,7 +239,7 @@ fn backing(
     let direct = on_it.first().copied();
     let direct = direct.or_else(|| old.iter().filter(same_vpc).find(unattached).filter(|_| copy.is_none()));
     if let Some(direct) = direct {
-        return kind_of_targets(direct).map(|()| Backing::OldGroup(direct.group.clone())).map_err(|why| vec![why]);
+        return kind_of_targets(direct).map(|()| Backing::Existing(direct.group.clone())).map_err(|why| vec![why]);
     }
     let Some(source) = old.iter().find(same_vpc) else {
         return Err(vec![format!(

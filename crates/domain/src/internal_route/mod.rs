@@ -14,14 +14,14 @@ mod request;
 mod rules;
 mod undo;
 
-pub use choose::{Backing, Balancer, Choice, GroupCopy, Wanted, choose};
+pub use choose::{Backing, Balancer, Choice, GroupCopy, Wanted, choose, choose_retired};
 pub use connection::{CONNECTION_VERSION, Connection, ConnectionState};
 pub use cover::{Cover, cover};
 pub use cursor::{RouteCursor, RouteVerdict};
 pub use decide::{decide, is_as_connected};
 pub use decision::{Decision, Listener, RouteChoice, Surroundings};
 pub use request::{ConnectRequest, decode_connect_request};
-pub use undo::{Ours, WATCHED_MINUTES, objection, of_route};
+pub use undo::{Ours, UseWindow, objection, of_route};
 
 #[cfg(test)]
 mod tests;

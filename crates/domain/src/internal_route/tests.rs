@@ -246,11 +246,22 @@ fn no_one_uses_a_route_whose_minutes_are_all_published_and_without_requests() {
     let at = |minute: i64| jiff::Timestamp::from_second(minute * 60).unwrap();
     let points = |count: i64, value: f64| (0..count).map(|minute| (at(minute), value)).collect::<Vec<_>>();
     let users: TargetGroupArn = group("users-swarm");
-    assert_eq!(objection(&users, &Vec::new(), &points(12, 2.0)), None);
-    let used = objection(&users, &points(1, 3.0), &points(15, 2.0)).unwrap();
+    let window = UseWindow::short(at(15));
+    assert_eq!(objection(&window, &users, &Vec::new(), &points(12, 2.0)), None);
+    let used = objection(&window, &users, &points(1, 3.0), &points(15, 2.0)).unwrap();
     assert!(used.contains("3 requests in the last 15 minutes"), "{used}");
-    let unknown = objection(&users, &Vec::new(), &points(11, 2.0)).unwrap();
+    let unknown = objection(&window, &users, &Vec::new(), &points(11, 2.0)).unwrap();
     assert!(unknown.contains("11 of the last 15 minutes"), "{unknown}");
+    // A week has points of five minutes, and its length is said in days.
+    let week = UseWindow::idle_for(7 * 86_400, at(20_000));
+    assert_eq!((week.since, week.until, week.period_seconds), (at(9_920), at(20_000), 300));
+    assert_eq!(objection(&week, &users, &Vec::new(), &points(2_013, 2.0)), None);
+    assert!(objection(&week, &users, &Vec::new(), &points(2_012, 2.0)).is_some());
+    let used = objection(&week, &users, &points(1, 1.0), &points(2_016, 2.0)).unwrap();
+    assert!(used.contains("1 request in the last 7 days"), "{used}");
+    let day = UseWindow::idle_for(86_400, at(20_000));
+    let used = objection(&day, &users, &points(1, 1.0), &points(1_440, 2.0)).unwrap();
+    assert!(day.period_seconds == 60 && used.contains("in the last 24 hours"), "{used}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Gives a service an internal route through a load balancer.
 
+use super::retired::new_groups;
 use super::scaling_groups;
 use crate::copy_attributes::copy_attributes;
 use crate::error::{ActionError, Doing as _, ErrorClass};
@@ -7,7 +8,7 @@ use crate::ports::{NewGroup, NewListener, NewRule, PortError, Ports, TargetZone}
 use crate::reads::inventory::{internal_group, old_groups, tags_of};
 use crossfade_domain::internal_route::{
     Backing, Balancer, CONNECTION_VERSION, Choice, Connection, ConnectionState, Decision, GroupCopy, Listener,
-    RouteChoice, Surroundings, Wanted, choose, decide, is_as_connected,
+    RouteChoice, Surroundings, Wanted, choose, choose_retired, decide, is_as_connected,
 };
 use crossfade_domain::load_balancer::action::Action;
 use crossfade_domain::load_balancer::our_tags::route_tags;
@@ -57,8 +58,9 @@ pub enum RouteOutcome {
 }
 
 /// Creates the service's internal route: a rule for its host, or a listener on its port, that forwards to the old
-/// target group; and a copy of that group where it is on another load balancer. An Auto Scaling group that registers
-/// the old targets registers them in the copy too. Everything gets tags that make it ours.
+/// target group, or to the new one where the old side has been retired from its routes; and a copy of the old group
+/// where that is on another load balancer. An Auto Scaling group that registers the old targets registers them in the
+/// copy too. Everything gets tags that make it ours.
 /// The intent is recorded before the first creation, and the result after the route was read back.
 ///
 /// May run again at any time: it adopts what it created, by its tags, and creates what is missing. It never changes a
@@ -161,6 +163,10 @@ async fn decided_once(ports: &Ports, request: &RouteRequest<'_>) -> Result<Resul
 
 /// Reads the load balancers and the groups, and chooses among them.
 pub(super) async fn choice(ports: &Ports, wanted: &Wanted<'_>) -> Result<Choice, ActionError> {
+    if let Some(new) = new_groups(ports, &wanted.policy.name).await? {
+        let earlier = connection_of(ports, &wanted.policy.name).await?.map(|one| one.load_balancer);
+        return Ok(choose_retired(wanted, &balancers(ports).await?, earlier.as_ref(), &new));
+    }
     let mut inventory = Inventory::default();
     old_groups(ports, wanted.policy, &mut inventory).await?;
     let missing = inventory
@@ -172,14 +178,21 @@ pub(super) async fn choice(ports: &Ports, wanted: &Wanted<'_>) -> Result<Choice,
         return Ok(Choice { refusals: missing, ..Choice::default() });
     }
     let copy = internal_group(ports, &wanted.policy.name).await?;
-    let found = ports.survey.all_load_balancers().await.doing(|| "reading the load balancers")?;
-    let balancers: Vec<Balancer> = found
-        .into_iter()
-        .map(|one| Balancer { arn: one.arn, name: one.name, kind: one.kind, scheme: one.scheme, vpc: one.vpc })
-        .collect();
-    let mut choice = choose(wanted, &balancers, &inventory.old_groups, copy.as_ref());
+    let mut choice = choose(wanted, &balancers(ports).await?, &inventory.old_groups, copy.as_ref());
     choice.refusals.splice(0..0, missing);
     Ok(choice)
+}
+
+async fn balancers(ports: &Ports) -> Result<Vec<Balancer>, ActionError> {
+    let found = ports.survey.all_load_balancers().await.doing(|| "reading the load balancers")?;
+    let balancers = found.into_iter().map(|one| Balancer {
+        arn: one.arn,
+        name: one.name,
+        kind: one.kind,
+        scheme: one.scheme,
+        vpc: one.vpc,
+    });
+    Ok(balancers.collect())
 }
 
 /// Reads what is on a load balancer.
@@ -223,7 +236,7 @@ async fn complete(
     let service = &request.policy.name;
     let tags = || route_tags(&ports.tagging.stack(), request.fleet, service);
     let group = match &decision.backing {
-        Backing::OldGroup(group) => group.arn.clone(),
+        Backing::Existing(group) => group.arn.clone(),
         Backing::Copy(copy) => complete_copy(ports, request, copy).await?,
     };
     let actions = vec![Action::forward_to(group.clone())];
@@ -328,7 +341,7 @@ fn is_recorded(connection: &Connection, decision: &Decision) -> bool {
     let RouteChoice::Exists { route, .. } = &decision.route else { return false };
     let copy = match &decision.backing {
         Backing::Copy(copy) => copy.exists.as_ref(),
-        Backing::OldGroup(_) => None,
+        Backing::Existing(_) => None,
     };
     connection.state == ConnectionState::Connected
         && connection.route.as_ref() == Some(route)

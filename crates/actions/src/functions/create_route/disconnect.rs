@@ -1,18 +1,17 @@
 //! Removes a service's internal route.
 
 use super::connect::{Note, RouteRequest, choice, connection_of, surroundings};
-use super::scaling_groups;
+use super::{retired, scaling_groups};
 use crate::error::{ActionError, Doing as _};
 use crate::ports::{PortError, Ports};
 use crate::reads::inventory::internal_group;
 use crate::reads::journal::head_of;
-use crossfade_domain::internal_route::{ConnectionState, Ours, WATCHED_MINUTES, Wanted, objection, of_route};
+use crossfade_domain::internal_route::{ConnectionState, Ours, Wanted, objection, of_route};
 use crossfade_domain::load_balancer::metric_query::MetricQuery;
 use crossfade_domain::load_balancer::our_tags::is_of_route;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use crossfade_domain::planner::inventory::NameHolder;
-use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -31,14 +30,19 @@ pub enum RemovalOutcome {
     Nothing,
     /// What would be removed, one line each.
     Planned(Vec<String>),
-    /// What was removed, one line each.
-    Removed(Vec<String>),
+    /// It is done.
+    Removed {
+        /// What was removed, one line each.
+        lines: Vec<String>,
+        /// What is in no route any more and stays, with who removes it, one line each.
+        left: Vec<String>,
+    },
 }
 
 /// Removes what this stack created for the service's internal route: the rule or listener, then the copy of the old
 /// group. It finds them by their tags, so someone else's rule stays. It refuses while a migration of the service is
-/// open, and, unless it is `forced`, while the route may be in use: its groups must have had no request in the last
-/// [`WATCHED_MINUTES`] minutes.
+/// open or its retirement may write the route, and, unless it is `forced`, while the route may be in use: its groups
+/// must have had no request in the last 15 minutes, or for the policy's `retire.idleFor` once the service has migrated.
 ///
 /// May run again at any time.
 ///
@@ -72,6 +76,7 @@ pub async fn disconnect(
         return Ok(RemovalOutcome::Nothing);
     }
     let mut refusals = open_migration(ports, request).await?;
+    refusals.extend(retired::retiring(ports, service).await?);
     let holders = match &copy {
         Some(copy) => scaling_groups::holding(ports, &copy.group.arn).await?,
         None => Vec::new(),
@@ -113,7 +118,28 @@ pub async fn disconnect(
     if let Some(place) = &place {
         note.write(ConnectionState::Disconnected, place, (None, None), lines.join("; ")).await?;
     }
-    Ok(RemovalOutcome::Removed(lines))
+    let own = copy.as_ref().map(|copy| &copy.group.arn);
+    let groups: BTreeSet<&TargetGroupArn> = ours.iter().flat_map(|(_, one)| &one.groups).collect();
+    let left = left(ports, groups.into_iter().filter(|group| Some(*group) != own)).await?;
+    Ok(RemovalOutcome::Removed { lines, left })
+}
+
+/// The groups that are in no route any more. Something registers targets in them, which a person ends first.
+async fn left(ports: &Ports, groups: impl Iterator<Item = &TargetGroupArn>) -> Result<Vec<String>, ActionError> {
+    let arns: Vec<String> = groups.map(|group| group.as_str().to_owned()).collect();
+    if arns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = ports.target_groups.target_groups(&arns).await.doing(|| "reading what the route led to")?;
+    let unused = found.into_iter().filter(|group| group.load_balancers.is_empty());
+    let lines = unused.map(|group| {
+        format!(
+            "target group {} is in no route now and stays; delete its TargetGroupBinding if it has one, then `aws \
+             elbv2 delete-target-group --target-group-arn {}`",
+            group.name, group.arn
+        )
+    });
+    Ok(lines.collect())
 }
 
 /// Why a migration forbids it.
@@ -154,11 +180,12 @@ async fn uses(
         let own = one.groups.iter().filter(|group| !one.shared.contains(group));
         counted.extend(own.map(|group| (balancer.clone(), group.clone())));
     }
+    let window = retired::window(ports, request.policy).await?;
     let query = |metric, statistic: &str, (balancer, group): &(LoadBalancerArn, TargetGroupArn)| MetricQuery {
         metric,
         load_balancer: balancer.clone(),
         group: Some(group.clone()),
-        period_seconds: 60,
+        period_seconds: window.period_seconds,
         statistic: statistic.to_owned(),
     };
     let asked: Vec<MetricQuery> = counted
@@ -168,12 +195,10 @@ async fn uses(
     if asked.is_empty() {
         return Ok(refusals);
     }
-    let now = ports.clock.now();
-    let since = now - SignedDuration::from_mins(i64::from(WATCHED_MINUTES));
-    let answers =
-        ports.metrics.data(&asked, since, now).await.doing(|| "counting the requests of the internal route")?;
+    let answers = ports.metrics.data(&asked, window.since, window.until).await;
+    let answers = answers.doing(|| "counting the requests of the internal route")?;
     for ((_, group), answer) in counted.iter().zip(answers.chunks_exact(2)) {
-        refusals.extend(objection(group, &answer[0], &answer[1]).map(|why| format!("{why}; {force}")));
+        refusals.extend(objection(&window, group, &answer[0], &answer[1]).map(|why| format!("{why}; {force}")));
     }
     Ok(refusals)
 }

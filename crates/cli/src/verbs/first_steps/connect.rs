@@ -52,7 +52,8 @@ pub struct ConnectArguments {
     /// Say what would be done, and do nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Remove what Crossfade created for the internal route, if no one has used it for 15 minutes.
+    /// Remove what Crossfade created for the internal route, if no one has used it for 15 minutes, or for
+    /// `retire.idleFor` once the service has migrated.
     #[arg(long)]
     undo: bool,
     /// Remove it although it may be in use.
