@@ -39,6 +39,8 @@ fn an_old_side_is_retired_returned_retired_again_and_deleted() {
         "retire users --dry-run",
         "retire users --until deregistered --wait",
         "retire users --status",
+        "status users",
+        "status",
         "retire users --undo --reason \"a job calls it once a month\" --wait",
         "retire users --wait --timeout 12h",
         "retire users --until deleted --wait",
@@ -46,6 +48,8 @@ fn an_old_side_is_retired_returned_retired_again_and_deleted() {
         "retire users --approve-deletion --reason \"four weeks without it\" --wait",
         "retire users --undo",
         "retire users --dry-run",
+        "status users",
+        "history users",
     ] {
         shown.note(words, &kept.run(words));
     }

@@ -1,4 +1,4 @@
-//! `crossfade history`: prints a migration's journal.
+//! `crossfade history`: prints a migration's journal, with that of the retirement of its old side.
 
 use crate::ending::failure::Failure;
 use crate::ending::outcome::Ending;
@@ -7,11 +7,16 @@ use crate::stack::arguments::{Output, service};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use clap::Args;
+use crossfade_domain::journal::Event;
 use crossfade_domain::journal::wording::{journal_line, observed_counts};
 use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::retirement::{RetirementEvent, RetirementEventKind, retirement_line};
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// Print a migration's journal, one event a line.
 ///
+/// The retirements of its old side are among them, in the order of time.
 /// It ends with how often each gate that only observes would have acted.
 ///
 /// Examples:
@@ -54,18 +59,21 @@ pub async fn run(
             head.migration
         )));
     }
+    let retired = retirements(service, &migration, session).await?;
     if console.output == Output::Json {
-        console.json(&events)?;
+        console.json(&merged(&events, &retired, object, retired_object))?;
         return Ok(ExitCode::Done);
     }
     let mut day = None;
-    for event in &events {
-        let date = event.at.strftime("%Y-%m-%d (UTC)").to_string();
+    for (at, line) in
+        merged(&events, &retired, |event| (event.at, journal_line(event)), |event| (event.at, retirement_line(event)))
+    {
+        let date = at.strftime("%Y-%m-%d (UTC)").to_string();
         if day.as_ref() != Some(&date) {
             console.data(&date)?;
             day = Some(date);
         }
-        console.data(&format!("  {}  {}", event.at.strftime("%H:%M:%S"), journal_line(event)))?;
+        console.data(&format!("  {}  {line}", at.strftime("%H:%M:%S")))?;
     }
     for counted in observed_counts(&events) {
         console.data(&counted)?;
@@ -76,4 +84,47 @@ pub async fn run(
         console.data(&ending.line())?;
     }
     Ok(ExitCode::Done)
+}
+
+/// The journals of the retirements that took this migration's old side apart, in order.
+async fn retirements(
+    service: &ServiceName,
+    migration: &MigrationId,
+    session: &Session,
+) -> Result<Vec<RetirementEvent>, Failure> {
+    let failed = |source| session.ledger_failed(&format!("reading the retirements of {service}"), source);
+    let latest = session.ports.ledger.retirement(service).await.map_err(failed)?.map_or(0, |head| head.number);
+    let mut all = Vec::new();
+    for number in 1..=latest {
+        let events = session.ports.ledger.retirement_events(service, number).await.map_err(failed)?;
+        let is_of = |event: &RetirementEvent| matches!(&event.kind, RetirementEventKind::Begun { plan, .. } if plan.migration == *migration);
+        if events.first().is_some_and(is_of) {
+            all.extend(events);
+        }
+    }
+    Ok(all)
+}
+
+/// Both journals in the order of time. Each has its own order, which it keeps.
+fn merged<T>(
+    events: &[Event],
+    retired: &[RetirementEvent],
+    of_event: impl Fn(&Event) -> T,
+    of_retired: impl Fn(&RetirementEvent) -> T,
+) -> Vec<T> {
+    let mut all: Vec<(Timestamp, T)> = events.iter().map(|event| (event.at, of_event(event))).collect();
+    all.extend(retired.iter().map(|event| (event.at, of_retired(event))));
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, one)| one).collect()
+}
+
+fn object(event: &Event) -> Value {
+    json!(event)
+}
+
+/// An event of a retirement says so: the migration's have no such field.
+fn retired_object(event: &RetirementEvent) -> Value {
+    let mut object = json!(event);
+    object["retirement"] = json!(event.number);
+    object
 }

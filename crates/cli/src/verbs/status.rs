@@ -15,8 +15,10 @@ use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;
+use crossfade_domain::retirement::Retirement;
 use crossfade_domain::routing::stray::{StrayRoute, describe};
 use crossfade_domain::weight::Weight;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -56,10 +58,41 @@ pub async fn run(
 async fn one(service: &ServiceName, session: &Session, console: &mut Console<'_>) -> Result<(), Failure> {
     let head = session.head_of(service).await?;
     let reading = Reading::take(session, head).await.map_err(|error| session.failed(&error))?;
-    match console.output {
-        Output::Json => console.json(&object(&reading)),
-        Output::Human | Output::Github => console.data(&reading::render(&reading)),
+    let retirement = retirement_of(&reading.head, session).await?;
+    if console.output == Output::Json {
+        let mut object = object(&reading);
+        if let Some(retirement) = &retirement {
+            object["retirement"] = retired(retirement, session);
+        }
+        return console.json(&object);
     }
+    console.data(&reading::render(&reading))?;
+    let shown = retirement.as_ref().and_then(|one| Some((one, one.standing(session.now())?)));
+    let line = shown.map(|(one, standing)| {
+        let (number, since) = (one.number, one.phase_since);
+        format!("retirement {number}: {standing}, since {since}; `crossfade retire {service} --status` has the rest")
+    });
+    line.map_or(Ok(()), |line| console.data(&line))
+}
+
+/// The retirement of what this migration has left, if there is one.
+async fn retirement_of(head: &Head, session: &Session) -> Result<Option<Retirement>, Failure> {
+    if head.phase != Phase::Migrated {
+        return Ok(None);
+    }
+    let service = &head.service;
+    let retirement = session.ports.ledger.retirement(service).await;
+    let retirement =
+        retirement.map_err(|source| session.ledger_failed(&format!("reading the retirement of {service}"), source))?;
+    Ok(retirement.filter(|one| one.plan.migration == head.migration))
+}
+
+/// A retirement as programs read it.
+fn retired(retirement: &Retirement, session: &Session) -> Value {
+    json!({
+        "number": retirement.number, "phase": retirement.phase, "since": retirement.phase_since,
+        "standing": retirement.standing(session.now()), "reason": retirement.reason,
+    })
 }
 
 fn object(reading: &Reading) -> Value {
@@ -111,6 +144,8 @@ struct Row {
     weight: Option<Weight>,
     /// What its load balancers have now, if it has migrated.
     left: Option<Result<Vec<StrayRoute>, String>>,
+    /// What has become of its old side, if that is being retired.
+    retirement: Option<Retirement>,
 }
 
 impl Row {
@@ -122,11 +157,14 @@ impl Row {
         }
     }
 
-    fn why(&self) -> String {
+    fn why(&self, now: Timestamp) -> String {
         match &self.left {
             Some(Ok(left)) if !left.is_empty() => describe(left),
             Some(Err(error)) => format!("its routes cannot be listed now: {error}"),
-            _ => self.head.as_ref().and_then(|head| head.reason.clone()).unwrap_or_default(),
+            _ => {
+                let standing = self.retirement.as_ref().and_then(|one| one.standing(now));
+                standing.or_else(|| self.head.as_ref()?.reason.clone()).unwrap_or_default()
+            }
         }
     }
 }
@@ -160,18 +198,26 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
             }
             _ => None,
         };
-        rows.push(Row { service, fleet, head, weight, left });
+        let retirement = match &head {
+            Some(head) => retirement_of(head, session).await?,
+            None => None,
+        };
+        rows.push(Row { service, fleet, head, weight, left, retirement });
     }
     if console.output == Output::Json {
         let objects: Vec<Value> = rows
             .iter()
-            .map(|Row { service, fleet, head, weight, left }| {
-                json!({
+            .map(|Row { service, fleet, head, weight, left, retirement }| {
+                let mut object = json!({
                     "service": service, "fleet": fleet, "migration": head.as_ref().map(|head| &head.migration),
                     "phase": head.as_ref().map(|head| head.phase), "weight": weight,
                     "reason": head.as_ref().and_then(|head| head.reason.as_ref()),
                     "onTheOldSide": left.as_ref().and_then(|left| left.as_ref().ok()),
-                })
+                });
+                if let Some(retirement) = retirement {
+                    object["retirement"] = retired(retirement, session);
+                }
+                object
             })
             .collect();
         return console.json(&objects);
@@ -184,7 +230,7 @@ async fn all(session: &Session, console: &mut Console<'_>) -> Result<(), Failure
     table.load_style(presets::NOTHING);
     table.set_header(["SERVICE", "FLEET", "MIGRATION", "PHASE", "NEW CLUSTER", "SINCE", "WHY"]);
     for row in rows {
-        let (phase, why) = (row.phase(), row.why());
+        let (phase, why) = (row.phase(), row.why(session.now()));
         let Row { service, fleet, head, weight, .. } = row;
         let migration = head.as_ref().map_or_else(|| "-".to_owned(), |head| head.migration.to_string());
         let weight = weight.map_or_else(|| "0 %".to_owned(), |weight| weight.to_string());

@@ -11,6 +11,7 @@
 //! | `event` | the lines of its journal, and the head that each leads to |
 //! | `decide` | the one function from what is known to what comes next |
 //! | `preview` | what a dry run shows |
+//! | `wording` | its journal and where it stands, for people |
 //! | `cursor` | what starts an execution of the machine, and what it passes on |
 //!
 //! **Invariant 12:** nothing of the old side is removed while it has had a request in the idle window, or before
@@ -29,6 +30,7 @@ mod plan;
 mod preview;
 mod record;
 mod watch;
+mod wording;
 
 pub use cursor::{RetireCommand, RetireRequest, RetireVerdict, RetirementCursor, decode_retire_request};
 pub use decide::{Doing, Next, Seen, due_hook, next};
@@ -40,6 +42,7 @@ pub use plan::{RetiredGroup, RetiredRoute, RetirementPlan, plan_retirement};
 pub use preview::{RetirementPreview, preview};
 pub use record::GroupRecord;
 pub use watch::{AfterDetach, BalancerCounts, LATE_SECONDS, PROPAGATION_SECONDS, judge_watch, watch_seconds};
+pub use wording::retirement_line;
 
 #[cfg(test)]
 mod tests;
