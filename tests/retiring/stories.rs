@@ -81,6 +81,29 @@ fn invariant_12_a_request_that_the_proof_could_not_see_yet_returns_the_old_side(
 }
 
 #[test]
+fn invariant_12_a_service_with_one_request_a_day_is_not_retired_before_a_day_without_it() {
+    let mut day = terms("deregistered");
+    day["idleFor"] = json!("24h");
+    let mut run = Retiring::new(day);
+    // Three days with a request each, and a look whenever the machine has one.
+    for _ in 0..3 {
+        run.use_old();
+        for _ in 0..23 {
+            let cursor = run.look().unwrap().unwrap();
+            assert_eq!(cursor.phase, Some(RetirementPhase::Proving), "{:#?}", run.said);
+            assert_eq!(cursor.verdict, RetireVerdict::Wait, "{:#?}", run.said);
+            run.pass(60);
+        }
+    }
+    assert!(run.said.iter().any(|said| said.contains("in use: users-swarm has had 1 request")), "{:#?}", run.said);
+    let last = run.seen.lock().unwrap().used.last().copied().unwrap();
+    assert_eq!(run.run().verdict, RetireVerdict::Deregistered, "{:#?}", run.said);
+    let idle = run.retirement().proved.unwrap();
+    assert!(idle.since > last && idle.length().as_hours() == 24, "{idle:?} after {last}");
+    run.assert_unviolated();
+}
+
+#[test]
 fn errors_of_the_new_side_after_the_detach_return_the_old_side() {
     let mut run = Retiring::new(terms("deregistered"));
     while run.look().unwrap().unwrap().phase != Some(RetirementPhase::Watching) {
