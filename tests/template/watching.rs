@@ -49,13 +49,19 @@ fn fields(pattern: &str) -> BTreeSet<&str> {
 }
 
 /// The field by which a function's line says what was recorded, with the line and the names that it can have.
-const ANNOUNCED: [(&str, &str, &str, &str); 2] = [
+const ANNOUNCED: [(&str, &str, &str, &str); 3] = [
     ("change", "crates/aws/src/ledger/change.rs", "tracing::info!(change, ", "crates/domain/src/journal/wording.rs"),
     (
         "fleetChange",
         "crates/aws/src/ledger/fleet.rs",
         "tracing::info!(fleetChange = change, ",
         "crates/domain/src/fleet/wording.rs",
+    ),
+    (
+        "retirementChange",
+        "crates/aws/src/ledger/retirements.rs",
+        "tracing::warn!(retirementChange = change, ",
+        "crates/domain/src/retirement/wording.rs",
     ),
 ];
 

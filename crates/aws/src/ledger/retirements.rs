@@ -7,7 +7,7 @@ use super::transact::{Condition, Outcome, Unmet, put};
 use crossfade_actions::ports::{LedgerError, TakeError};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::planner::inventory::RouteHolder;
-use crossfade_domain::retirement::{Retirement, RetirementEvent};
+use crossfade_domain::retirement::{Retirement, RetirementEvent, retirement_announcement};
 use jiff::Timestamp;
 
 /// The position of the first lock among the writes.
@@ -41,11 +41,12 @@ impl Table {
         let free_at = Some(Retirement::routes_free_at(event.at));
         let released = held.iter().filter(|route| !kept.contains(route));
         writes.extend(released.map(|route| put(&self.name, of_lock(after, route, free_at), Some(free.clone()))));
-        let unmet = match self.transact(service.as_str(), writes).await.map_err(LedgerError::from)? {
-            Outcome::Done => return Ok(()),
-            Outcome::ConditionsFailed(unmet) => unmet,
-        };
-        self.why_not_retired(before, event, after, &unmet).await
+        match self.transact(service.as_str(), writes).await.map_err(LedgerError::from)? {
+            Outcome::Done => {}
+            Outcome::ConditionsFailed(unmet) => self.why_not_retired(before, event, after, &unmet).await?,
+        }
+        log(event, after);
+        Ok(())
     }
 
     /// Finds out why a write failed. A write whose response was lost finds its own event.
@@ -80,6 +81,14 @@ impl Table {
             return Err(LedgerError::Contended { service: service.clone(), sequence }.into());
         }
         Err(TakeError::Held(holders))
+    }
+}
+
+/// Reports the record of an end that needs a person: the template counts these lines.
+fn log(event: &RetirementEvent, after: &Retirement) {
+    if let Some((change, reason)) = retirement_announcement(event) {
+        let service = after.service.as_str();
+        tracing::warn!(retirementChange = change, service, retirement = event.number, reason, "recorded");
     }
 }
 

@@ -42,7 +42,7 @@ pub use plan::{RetiredGroup, RetiredRoute, RetirementPlan, plan_retirement};
 pub use preview::{RetirementPreview, preview};
 pub use record::GroupRecord;
 pub use watch::{AfterDetach, BalancerCounts, LATE_SECONDS, PROPAGATION_SECONDS, judge_watch, watch_seconds};
-pub use wording::retirement_line;
+pub use wording::{retirement_announcement, retirement_line};
 
 #[cfg(test)]
 mod tests;

@@ -56,6 +56,14 @@ fn what(kind: &Kind) -> String {
     }
 }
 
+/// The change that needs a person, with its reason.
+pub fn retirement_announcement(event: &RetirementEvent) -> Option<(&'static str, String)> {
+    match &event.kind {
+        Kind::Undone { left } if !left.is_empty() => Some(("halted", left.join("; "))),
+        _ => None,
+    }
+}
+
 fn names(records: &[GroupRecord]) -> String {
     records.iter().map(|record| record.name.as_str()).collect::<Vec<_>>().join(", ")
 }
