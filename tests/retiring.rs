@@ -5,6 +5,7 @@ mod breakages;
 mod broken;
 mod every_call;
 mod machine;
+mod scaling_groups;
 mod stage;
 mod stories;
 mod undo;

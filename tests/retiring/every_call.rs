@@ -5,7 +5,7 @@ use crate::simulation::PortFault;
 use crossfade_domain::retirement::{RetireVerdict, RetirementPhase};
 use serde_json::json;
 
-const FAULTS: [PortFault; 7] = [
+pub(super) const FAULTS: [PortFault; 7] = [
     PortFault::Throttled,
     PortFault::FailsBefore,
     PortFault::FailsAfter,

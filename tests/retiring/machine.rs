@@ -91,5 +91,10 @@ pub(crate) fn callers() -> Callers {
     undone.command(json!({"command": "undo", "who": "ana"}));
     assert_eq!(undone.run().verdict, RetireVerdict::Undone);
     all.extend(undone.stage.calls.callers());
+    let mut fed = super::scaling_groups::fed();
+    assert_eq!(fed.run().verdict, RetireVerdict::Deregistered);
+    fed.command(json!({"command": "undo", "who": "ana"}));
+    assert_eq!(fed.run().verdict, RetireVerdict::Undone);
+    all.extend(fed.stage.calls.callers());
     all
 }

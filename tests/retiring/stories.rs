@@ -1,7 +1,6 @@
 //! Retirements as they go, and what others do meanwhile.
 
 use super::stage::{Retiring, terms};
-use crate::stories::scaling_groups::{feed, starve};
 use crate::stories::stage::Stage;
 use crossfade_domain::retirement::{RetireVerdict, RetirementEventKind as Kind, RetirementPhase};
 use crossfade_world::world::ServiceOnBalancer;
@@ -158,22 +157,6 @@ fn what_would_break_can_be_approved_while_the_old_side_is_still_kept() {
     assert!(run.look().unwrap().unwrap().reason.contains("keeps the old side"), "{:#?}", run.said);
     run.command(json!({"command": "approve", "who": "ana"}));
     assert_eq!(run.retirement().accepted.len(), 1);
-    assert_eq!(run.run().verdict, RetireVerdict::Deregistered, "{:#?}", run.said);
-}
-
-#[test]
-fn an_auto_scaling_group_that_would_register_again_is_waited_for_with_the_command_that_detaches_it() {
-    let mut run = Retiring::on(terms("deregistered"), |stage, service| feed(&stage.world, &service.old_group, "ELB"));
-    while !run.said.iter().any(|said| said.contains("Auto Scaling group")) {
-        assert_eq!(run.look().unwrap().unwrap().phase, Some(RetirementPhase::Proving));
-        run.pass(5);
-    }
-    let waits = run.look().unwrap().unwrap();
-    assert_eq!((waits.verdict, run.targets()), (RetireVerdict::Wait, 2));
-    let command =
-        "aws autoscaling detach-traffic-sources --auto-scaling-group-name swarm-nodes --traffic-sources Ident";
-    assert!(waits.reason.contains(command), "{}", waits.reason);
-    starve(&run.stage.world, &run.service.old_group);
     assert_eq!(run.run().verdict, RetireVerdict::Deregistered, "{:#?}", run.said);
 }
 

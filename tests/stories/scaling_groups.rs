@@ -292,11 +292,6 @@ pub(crate) fn feed(world: &World, target_group: &str, health_check_type: &str) {
     attach(world, "swarm-nodes", target_group);
 }
 
-/// From now on, it does not.
-pub(crate) fn starve(world: &World, target_group: &str) {
-    call(world, "DetachTrafficSources", "swarm-nodes", target_group);
-}
-
 fn attach(world: &World, group: &str, target_group: &str) {
     call(world, "AttachTrafficSources", group, target_group);
 }

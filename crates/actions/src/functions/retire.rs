@@ -5,6 +5,7 @@ mod carry_out;
 pub mod check_idle;
 pub mod delete_target_group;
 pub mod detach_target_group;
+mod feeds;
 mod read;
 mod record;
 pub mod standing;

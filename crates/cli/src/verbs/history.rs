@@ -97,7 +97,10 @@ async fn retirements(
     let mut all = Vec::new();
     for number in 1..=latest {
         let events = session.ports.ledger.retirement_events(service, number).await.map_err(failed)?;
-        let is_of = |event: &RetirementEvent| matches!(&event.kind, RetirementEventKind::Begun { plan, .. } if plan.migration == *migration);
+        let is_of = |event: &RetirementEvent| match &event.kind {
+            RetirementEventKind::Begun { plan, .. } => plan.migration == *migration,
+            _ => false,
+        };
         if events.first().is_some_and(is_of) {
             all.extend(events);
         }

@@ -8,6 +8,7 @@ mod removing;
 mod returning;
 
 use super::event::Approval;
+use super::feed::Feed;
 use super::head::{Retirement, RetirementPhase};
 use super::idle::{Idle, IdleWindow};
 use super::watch::AfterDetach;
@@ -20,7 +21,7 @@ use crate::names::{LoadBalancerArn, TargetGroupArn};
 use crate::routing::drift::describe;
 use crate::windows::Closed;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest wait between two looks.
 const LONGEST_WAIT_SECONDS: u32 = 3_600;
@@ -48,8 +49,10 @@ pub struct Seen {
     pub unreadable: Option<String>,
     /// What breaks when the old group has left the routes, a line each.
     pub breaks: Vec<String>,
-    /// Auto Scaling groups that register their instances in an old group, with what to do about each.
-    pub fed_by: Vec<String>,
+    /// Auto Scaling groups that register their instances in an old group.
+    pub fed_by: Vec<Feed>,
+    /// The names of all Auto Scaling groups.
+    pub scaling_groups: BTreeSet<String>,
     /// Routes that name an old group and are not part of the plan.
     pub elsewhere: Vec<String>,
     /// The plan's routes as they are; one that is gone is absent.
@@ -110,6 +113,10 @@ pub enum Doing {
     IntendDeregister,
     /// Record these targets, which someone has registered since the groups were recorded.
     RecordTargets(BTreeMap<TargetGroupArn, Vec<Target>>),
+    /// Record these Auto Scaling groups, which register their instances in an old group.
+    RecordFeeds(Vec<Feed>),
+    /// Detach the old groups from these Auto Scaling groups, whose instances go on running.
+    DetachFeeds(Vec<Feed>),
     /// Deregister the recorded targets of these groups.
     Deregister(Vec<TargetGroupArn>),
     /// No group has a target.
@@ -124,8 +131,10 @@ pub enum Doing {
     GiveDeletionUp(String),
     /// The way back begins.
     BeginUndo(String),
-    /// Register what is missing, then write these routes.
+    /// Attach and register what is missing, then write these routes.
     Return {
+        /// The Auto Scaling groups from which an old group was detached.
+        feeds: Vec<Feed>,
         /// The groups with targets that are not registered.
         groups: Vec<TargetGroupArn>,
         /// The routes in their final form.

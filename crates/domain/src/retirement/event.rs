@@ -1,5 +1,6 @@
 //! The lines of a retirement's journal, and the head that each leads to.
 
+use super::feed::Feed;
 use super::head::{RETIREMENT_VERSION, Retirement, RetirementPhase, RetirementUndo};
 use super::idle::IdleWindow;
 use super::plan::RetirementPlan;
@@ -94,6 +95,11 @@ pub enum RetirementEventKind {
     TargetsFound {
         /// The groups, each with these targets.
         found: BTreeMap<TargetGroupArn, Vec<Target>>,
+    },
+    /// Auto Scaling groups from which the old groups are about to be detached.
+    FeedsFound {
+        /// Which, each with the old group.
+        feeds: Vec<Feed>,
     },
     /// No group has a target any more.
     Deregistered,
@@ -203,6 +209,7 @@ impl Retirement {
                     group.record.targets.extend(found.get(&group.record.arn).into_iter().flatten().cloned());
                 }
             }
+            (P::Deregistering, E::FeedsFound { feeds }) => next.feeds.extend(feeds.iter().cloned()),
             (P::Deregistering, E::Deregistered) | (P::Deleting, E::DeletionGivenUp { .. }) => {
                 next.enter(P::Deregistered, event.at);
                 next.hook_called_by = None;

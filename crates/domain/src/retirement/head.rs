@@ -1,5 +1,6 @@
 //! The head of a retirement: its present state, one item.
 
+use super::feed::Feed;
 use super::idle::IdleWindow;
 use super::plan::RetirementPlan;
 use crate::journal::settle::SETTLE_SECONDS;
@@ -132,6 +133,9 @@ pub struct Retirement {
     /// When deregistering was intended: from then on an undo registers the recorded targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deregister_intended_at: Option<Timestamp>,
+    /// The Auto Scaling groups from which old groups were detached: an undo attaches them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feeds: Vec<Feed>,
     /// The way back, once one was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<RetirementUndo>,
@@ -174,6 +178,7 @@ impl Retirement {
             proved: None,
             detach_intended_at: None,
             deregister_intended_at: None,
+            feeds: Vec::new(),
             undo: None,
             reason: None,
         }

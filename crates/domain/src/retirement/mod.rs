@@ -5,6 +5,7 @@
 //! | `plan` | what will be taken apart: routes with both their forms, and the record of each group |
 //! | `final_form` | the actions of a route without the old group, in the shape that the baseline had |
 //! | `record` | all that is needed to create a target group again, and the commands that do it |
+//! | `feed` | Auto Scaling groups that register their instances in an old group |
 //! | `idle` | whether the load balancer's counts show that no one uses the old side |
 //! | `watch` | whether something got worse after the old side was detached |
 //! | `head` | a retirement's present state, one item |
@@ -23,6 +24,7 @@
 mod cursor;
 mod decide;
 mod event;
+mod feed;
 mod final_form;
 mod head;
 mod idle;
@@ -35,6 +37,7 @@ mod wording;
 pub use cursor::{RetireCommand, RetireRequest, RetireVerdict, RetirementCursor, decode_retire_request};
 pub use decide::{Doing, Next, Seen, due_hook, next};
 pub use event::{Approval, RetirementEvent, RetirementEventKind, RetirementTransitionError};
+pub use feed::Feed;
 pub use final_form::{attached_form, final_form};
 pub use head::{Retirement, RetirementPhase, RetirementUndo, retirement_lock_id};
 pub use idle::{Idle, IdleWindow, OldCounts, idle_window, judge_idle};

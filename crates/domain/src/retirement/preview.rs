@@ -1,6 +1,7 @@
 //! What a dry run shows: what will go, what speaks for it, and what will break.
 
 use super::decide::{Seen, foreign};
+use super::feed::Feed;
 use super::head::Retirement;
 use super::idle::Idle;
 use crate::policy::retire::Evidence;
@@ -36,14 +37,13 @@ pub fn preview(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Retireme
     }
     waits.extend(seen.unmigrated.clone());
     waits.extend(seen.unreadable.clone());
-    waits.extend(seen.fed_by.clone());
     waits.extend(seen.elsewhere.iter().map(|route| {
         format!("{route} also names an old target group, and belongs to no migration: take it out there")
     }));
     waits.extend(foreign(retirement, seen).map(|changed| format!("someone else changed a route: {changed}")));
     waits.extend(seen.closed.as_ref().map(|closed| closed.why.clone()));
     RetirementPreview {
-        goes: groups.chain(routes).collect(),
+        goes: groups.chain(routes).chain(seen.fed_by.iter().map(Feed::goes)).collect(),
         evidence: evidence(retirement, seen),
         breaks: seen.breaks.clone(),
         waits,

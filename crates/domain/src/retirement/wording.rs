@@ -2,7 +2,7 @@
 
 use super::event::{Approval, RetirementEventKind as Kind};
 use super::head::{Retirement, RetirementPhase as Phase};
-use super::{GroupRecord, RetirementEvent};
+use super::{Feed, GroupRecord, RetirementEvent};
 use crate::journal::wording::counted;
 use crate::load_balancer::membership::named;
 use jiff::{SignedDuration, Timestamp};
@@ -38,6 +38,10 @@ fn what(kind: &Kind) -> String {
         Kind::TargetsFound { found } => {
             let found = found.iter().map(|(group, targets)| format!("{} in {}", named(targets), group.name()));
             format!("someone registered {}", found.collect::<Vec<_>>().join(", "))
+        }
+        Kind::FeedsFound { feeds } => {
+            let feeds: Vec<String> = feeds.iter().map(Feed::describe).collect();
+            format!("detaching Auto Scaling groups: {}", feeds.join(", "))
         }
         Kind::Deregistered => "the old groups have no targets".to_owned(),
         Kind::Waived { waive, who } => {

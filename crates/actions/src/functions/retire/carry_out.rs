@@ -1,5 +1,6 @@
 //! Does what a look at a retirement has decided. All of it may be done again.
 
+use super::feeds::{attach_feeds, detach_feeds};
 use super::read::records_of;
 use super::record::{fence, record};
 use crate::error::{ActionError, Doing as _};
@@ -34,6 +35,8 @@ pub(super) async fn carry_out(
         Doing::ConfirmDetached => Kind::Detached,
         Doing::IntendDeregister => Kind::DeregisterIntended { records: records(ports, retirement).await? },
         Doing::RecordTargets(found) => Kind::TargetsFound { found },
+        Doing::RecordFeeds(feeds) => Kind::FeedsFound { feeds },
+        Doing::DetachFeeds(feeds) => return detach_feeds(ports, retirement, &feeds).await.map(Some),
         Doing::Deregister(groups) => return deregister(ports, retirement, &groups).await,
         Doing::ConfirmDeregistered => Kind::Deregistered,
         Doing::IntendDelete => Kind::DeleteIntended { records: records(ports, retirement).await? },
@@ -41,9 +44,11 @@ pub(super) async fn carry_out(
         Doing::ConfirmDeleted => Kind::Deleted,
         Doing::GiveDeletionUp(reason) => Kind::DeletionGivenUp { reason },
         Doing::BeginUndo(reason) => Kind::UndoBegun { reason },
-        Doing::Return { groups, routes } => {
+        Doing::Return { feeds, groups, routes } => {
+            let refused = attach_feeds(ports, retirement, &feeds).await?;
             register(ports, retirement, &groups).await?;
-            return write_routes(ports, retirement, &routes, Form::Attached).await;
+            let left = write_routes(ports, retirement, &routes, Form::Attached).await?;
+            return Ok(left.or(refused));
         }
         Doing::ConfirmReturned => Kind::Returned,
         Doing::End { left } => Kind::Undone { left },

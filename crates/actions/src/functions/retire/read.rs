@@ -14,12 +14,12 @@ use crossfade_domain::load_balancer::route::Route;
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use crossfade_domain::policy::retire::Evidence;
 use crossfade_domain::retirement::{
-    AfterDetach, BalancerCounts, GroupRecord, Idle, IdleWindow, OldCounts, RetiredGroup, Retirement, RetirementPhase,
-    Seen, idle_window, judge_idle, judge_watch,
+    AfterDetach, BalancerCounts, Feed, GroupRecord, Idle, IdleWindow, OldCounts, RetiredGroup, Retirement,
+    RetirementPhase, Seen, idle_window, judge_idle, judge_watch,
 };
 use crossfade_domain::windows::Closed;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads for one look. What could not be read is in the answer, where the look decides what that means. Unless `all` is
 /// wanted, what the phase waits for anyway is not read.
@@ -70,10 +70,12 @@ async fn look(ports: &Ports, retirement: &Retirement, seen: &mut Seen) -> Result
     if matches!(phase, RetirementPhase::Proving | RetirementPhase::Watching | RetirementPhase::Deregistered) {
         seen.closed = closed(ports, retirement).await;
     }
+    if matches!(phase, RetirementPhase::Proving | RetirementPhase::Deregistering | RetirementPhase::Undoing) {
+        (seen.fed_by, seen.scaling_groups) = fed_by(ports, retirement).await?;
+    }
     match phase {
         RetirementPhase::Proving => {
             seen.breaks = breaks(ports, retirement).await?;
-            seen.fed_by = fed_by(ports, retirement).await?;
             if plan.terms.waived(Evidence::LoadBalancer).is_none() {
                 match idle_window(plan.zero_since, plan.terms.idle_for_seconds, ports.clock.now()) {
                     Ok(window) => seen.idle = Some((window, idle(ports, retirement, &window).await?)),
@@ -124,22 +126,20 @@ async fn breaks(ports: &Ports, retirement: &Retirement) -> Result<Vec<String>, A
     Ok(breaks)
 }
 
-/// The Auto Scaling groups that would register the targets again, and may replace instances that are deregistered.
-async fn fed_by(ports: &Ports, retirement: &Retirement) -> Result<Vec<String>, ActionError> {
-    let mut found = Vec::new();
+/// The Auto Scaling groups that would register the targets again, and may replace instances that are deregistered; and
+/// the names of all.
+async fn fed_by(ports: &Ports, retirement: &Retirement) -> Result<(Vec<Feed>, BTreeSet<String>), ActionError> {
+    let (mut found, mut names) = (Vec::new(), BTreeSet::new());
     for group in ports.auto_scaling.all_scaling_groups().await.doing(|| "reading the Auto Scaling groups")? {
-        for old in retirement.plan.old_groups().filter(|old| group.attached.contains(old)) {
-            found.push(format!(
-                "Auto Scaling group {0} registers its instances in {1}, and may replace those that are deregistered; \
-                 detach it first: aws autoscaling detach-traffic-sources --auto-scaling-group-name {0} \
-                 --traffic-sources Identifier={2},Type=elbv2",
-                group.name,
-                old.name(),
-                old.as_str()
-            ));
-        }
+        let fed = retirement.plan.old_groups().filter(|old| group.attached.contains(old));
+        found.extend(fed.map(|old| Feed {
+            scaling_group: group.name.clone(),
+            group: old.clone(),
+            replaces_unhealthy: group.replaces_unhealthy,
+        }));
+        names.insert(group.name);
     }
-    Ok(found)
+    Ok((found, names))
 }
 
 fn query(metric: &'static str, balancer: &LoadBalancerArn, group: Option<&TargetGroupArn>, period: u16) -> MetricQuery {

@@ -59,9 +59,6 @@ pub(super) fn next(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Next
             ),
         };
     }
-    if !seen.fed_by.is_empty() {
-        return wait(IN_USE_SECONDS, seen.fed_by.join("; "));
-    }
     if seen.breaks.iter().any(|one| !retirement.accepted.contains(one)) {
         let reason =
             format!("this will break: {}; `crossfade retire {service} --approve` accepts it", seen.breaks.join("; "));

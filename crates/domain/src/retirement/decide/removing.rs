@@ -1,6 +1,7 @@
 //! From the detach to the deletion.
 
 use super::super::event::Approval;
+use super::super::feed::Feed;
 use super::super::head::Retirement;
 use super::super::watch::AfterDetach;
 use super::{
@@ -87,6 +88,15 @@ pub(super) fn deregistering(retirement: &Retirement, seen: &Seen, now: Timestamp
     }
     if let Some(why) = attached_again(retirement, seen) {
         return wait(60, why);
+    }
+    // They would register their instances again, and may replace those that are deregistered.
+    let known = |feed: &&Feed| retirement.feeds.iter().any(|known| known.is_same(feed));
+    let unknown: Vec<Feed> = seen.fed_by.iter().filter(|feed| !known(feed)).cloned().collect();
+    if !unknown.is_empty() {
+        return Next::Do(Doing::RecordFeeds(unknown));
+    }
+    if !seen.fed_by.is_empty() {
+        return Next::Do(Doing::DetachFeeds(seen.fed_by.clone()));
     }
     let with = |counts: fn(HealthState) -> bool| -> Vec<TargetGroupArn> {
         let some = seen.registered.iter().filter(|(_, targets)| targets.iter().any(|one| counts(one.state)));

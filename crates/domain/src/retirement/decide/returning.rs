@@ -1,5 +1,6 @@
 //! The way back.
 
+use super::super::feed::Feed;
 use super::super::head::Retirement;
 use super::super::plan::{RetiredGroup, RetirementPlan};
 use super::{Doing, Next, SOON_SECONDS, Seen, wait, wait_until};
@@ -29,7 +30,14 @@ pub(super) fn next(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Next
             format!("{} is gone; create it again with: {commands}", group.record.name)
         })
         .collect();
-    let mut routes = Vec::new();
+    let (mut routes, mut feeds) = (Vec::new(), Vec::new());
+    for feed in &retirement.feeds {
+        if !seen.scaling_groups.contains(&feed.scaling_group) {
+            left.push(format!("Auto Scaling group {} is gone", feed.scaling_group));
+        } else if seen.registered.contains_key(&feed.group) && !seen.fed_by.iter().any(|one| one.is_same(feed)) {
+            feeds.push(Feed::clone(feed));
+        }
+    }
     for route in &plan.routes {
         let Some(live) = seen.live.get(&route.id) else {
             left.push(format!("{} is gone", route.id.describe()));
@@ -41,8 +49,8 @@ pub(super) fn next(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Next
             left.push(format!("{} was changed by someone else: {}", route.id.describe(), describe(live)));
         }
     }
-    if !groups.is_empty() || !routes.is_empty() {
-        return Next::Do(Doing::Return { groups, routes });
+    if !groups.is_empty() || !routes.is_empty() || !feeds.is_empty() {
+        return Next::Do(Doing::Return { feeds, groups, routes });
     }
     match retirement.undo.as_ref().and_then(|undo| undo.returned_at) {
         None => Next::Do(Doing::ConfirmReturned),

@@ -190,13 +190,15 @@ fn invariant_19_an_undo_registers_what_was_recorded_and_attaches_it_and_looks_a_
     let detached = undo(&watching());
     let mut scaled_in = seen(&detached, true);
     scaled_in.registered.insert(group("users-public"), Vec::new());
-    let Next::Do(Doing::Return { groups, routes }) = next(&detached, &scaled_in, late()) else { panic!("a return") };
-    assert_eq!((groups.len(), routes.len()), (0, detached.plan.routes.len()));
-    let undoing = undo(&deregistering());
-    let Next::Do(Doing::Return { groups, routes }) = next(&undoing, &empty(&undoing), late()) else {
+    let Next::Do(Doing::Return { feeds, groups, routes }) = next(&detached, &scaled_in, late()) else {
         panic!("expected a return")
     };
-    assert_eq!((groups.len(), routes.len()), (2, undoing.plan.routes.len()));
+    assert_eq!((feeds.len(), groups.len(), routes.len()), (0, 0, detached.plan.routes.len()));
+    let undoing = undo(&deregistering());
+    let Next::Do(Doing::Return { feeds, groups, routes }) = next(&undoing, &empty(&undoing), late()) else {
+        panic!("expected a return")
+    };
+    assert_eq!((feeds.len(), groups.len(), routes.len()), (0, 2, undoing.plan.routes.len()));
     assert_eq!(next(&undoing, &seen(&undoing, false), late()), Next::Do(Doing::ConfirmReturned));
     let returned = after(&undoing, RetirementEventKind::Returned, late());
     waits(&next(&returned, &seen(&returned, false), late()), "a last look");
