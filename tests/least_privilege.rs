@@ -39,7 +39,11 @@ const ELSEWHERE: [(&str, &[&str], &str); 29] = [
     ("sweep-migrations", &["rules", "delete_rule of a probe"], "tests/stories/probing.rs: a halt in a probe"),
     ("check-fleet", &["alarm_tags", "firings"], "tests/stories/guarding.rs, tests/fleets/stopping.rs"),
     ("check-fleet", &["calendar"], "tests/fleets/windows.rs: the windows of a fleet name a calendar"),
-    ("check-fleet", &["status of a migration"], "tests/fleets/every_call.rs: a start whose answer is lost"),
+    (
+        "check-fleet",
+        &["status of a migration", "status of a retirement"],
+        "tests/fleets/every_call.rs: a start whose answer is lost",
+    ),
     ("sweep-migrations", &["status of a rollback"], "tests/stories/abandoned.rs: a rollback whose execution died"),
     ("create-target-group", &["add_tags", "remove_tags"], "tests/stories/alarm_events.rs: a group that is adopted"),
     ("plan-migration", &["policies", "metric_data"], "a rehearsal: its policy is stored and has a judge"),

@@ -17,7 +17,7 @@ const MACHINES: [&str; 5] =
     ["connect-service", "migrate-fleet", "migrate-service", "retire-service", "roll-back-service"];
 /// The functions that may start a machine, each with the machines.
 const STARTERS: [(&str, &[&str]); 3] = [
-    ("check-fleet", &["migrate-service", "roll-back-service"]),
+    ("check-fleet", &["migrate-service", "retire-service", "roll-back-service"]),
     ("react-to-alarm", &["migrate-fleet", "roll-back-service"]),
     ("sweep-migrations", &["migrate-fleet", "roll-back-service"]),
 ];
@@ -165,9 +165,11 @@ fn every_function_is_told_the_table_and_the_stack_and_a_starter_its_machines() {
         let function = resource(&template, &format!("{}Function", pascal_case(&folder)), "AWS::Serverless::Function");
         let started = STARTERS.iter().find(|(starter, _)| *starter == folder).map_or(&[][..], |(_, machines)| machines);
         // The next conductor of a fleet is started on the machine that the fleet's head names.
-        for (variable, machine) in
-            [("CROSSFADE_MIGRATE_MACHINE", "migrate-service"), ("CROSSFADE_ROLL_BACK_MACHINE", "roll-back-service")]
-        {
+        for (variable, machine) in [
+            ("CROSSFADE_MIGRATE_MACHINE", "migrate-service"),
+            ("CROSSFADE_RETIRE_MACHINE", "retire-service"),
+            ("CROSSFADE_ROLL_BACK_MACHINE", "roll-back-service"),
+        ] {
             let own = at(function, &format!("Properties.Environment.Variables.{variable}"));
             assert_eq!(!own.is_null(), started.contains(&machine), "{folder}: {variable}");
             if !own.is_null() {

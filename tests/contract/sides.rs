@@ -167,6 +167,7 @@ impl Side {
                     &Settings {
                         migrate_machine: machine("migrate-service"),
                         roll_back_machine: machine("roll-back-service"),
+                        retire_machine: machine("retire-service"),
                         ..settings()
                     },
                 );
@@ -182,7 +183,8 @@ impl Side {
                 for machine in wiring.machines.values() {
                     engine.create_state_machine(world.now(), &machine.name, &machine.definition).unwrap();
                 }
-                let machines = Machines::new(engine, "migrate-service", "roll-back-service", world.clone());
+                let machines =
+                    Machines::new(engine, "migrate-service", "roll-back-service", "retire-service", world.clone());
                 OpenExecutions { executions: machines.clone(), machines: Some((machines, world)), _served: None }
             }
         }
@@ -332,5 +334,11 @@ impl Served {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings { table: TABLE.to_owned(), migrate_machine: None, roll_back_machine: None, stack: "crossfade".to_owned() }
+    Settings {
+        table: TABLE.to_owned(),
+        migrate_machine: None,
+        roll_back_machine: None,
+        retire_machine: None,
+        stack: "crossfade".to_owned(),
+    }
 }

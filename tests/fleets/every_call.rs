@@ -35,6 +35,9 @@ pub(crate) fn judged(
             }
         });
         let mut broken = violations(&fleet, scenario.spoiled, scenario.adopted);
+        if scenario.retires {
+            broken.extend(fleet.unretired());
+        }
         let states = fleet.states();
         let away = matches!(fault, Some((_, PortFault::Denied)));
         if states != scenario.ends && !(away && states == scenario.or) {
@@ -160,6 +163,16 @@ fn a_sweep_that_goes_on_after_a_person_stopped_the_conductor_is_caught() {
 #[test]
 fn a_dead_conductor_that_nobody_replaces_is_caught() {
     caught(Breakage::DeadConductorsLookAlive);
+}
+
+#[test]
+fn a_fleet_that_retires_although_it_is_held_is_caught() {
+    caught(Breakage::HeldFleetsRetire);
+}
+
+#[test]
+fn a_service_that_is_retired_although_it_was_rolled_back_is_caught() {
+    caught(Breakage::RolledBackLooksMigrated);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(crate) struct Scenario {
     happens: fn(&mut FleetStage),
     /// The services' states at the end.
     pub(crate) ends: &'static str,
+    /// Whether every service that has migrated is retired in the end.
+    pub(crate) retires: bool,
     /// How they may end, too, where the conductor was away for a while.
     pub(crate) or: &'static str,
 }
@@ -43,6 +45,10 @@ fn one_at_a_time() -> Value {
     json!({"waveBake": "1m", "concurrency": 1})
 }
 
+fn with_retire(when: &str) -> Value {
+    json!({"waveBake": "2m", "failures": 1, "retire": when})
+}
+
 /// Three services that nothing disturbs.
 const QUIET: Scenario = Scenario {
     name: "straight",
@@ -55,9 +61,10 @@ const QUIET: Scenario = Scenario {
     happens: |_| {},
     ends: "a migrated, b migrated, c migrated",
     or: "a migrated, b migrated, c migrated",
+    retires: false,
 };
 
-pub(crate) const SCENARIOS: [Scenario; 11] = [
+pub(crate) const SCENARIOS: [Scenario; 14] = [
     QUIET,
     Scenario {
         name: "one-at-a-time",
@@ -170,6 +177,30 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
             }
             insist(fleet, &json!({"fleet": FLEET}));
         },
+        ..QUIET
+    },
+    Scenario { name: "retired", rollout: || with_retire("afterWave"), retires: true, ..QUIET },
+    Scenario {
+        name: "retired-at-the-end",
+        services: PAIRS,
+        rollout: || with_retire("atEnd"),
+        spoiled: &["a"],
+        ends: "a rolled back, b migrated, c blocked, d migrated",
+        or: "a rolled back, b migrated, c blocked, d migrated",
+        retires: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "held-while-it-retires",
+        rollout: || with_retire("afterWave"),
+        bake: "10m",
+        happens: |fleet| {
+            fleet.minutes(25);
+            insist(fleet, &json!({"fleet": FLEET, "action": "pause"}));
+            fleet.minutes(30);
+            insist(fleet, &json!({"fleet": FLEET, "action": "resume"}));
+        },
+        retires: true,
         ..QUIET
     },
 ];

@@ -8,6 +8,7 @@ use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::fleet::wording::lines;
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::names::ServiceName;
+use crossfade_domain::retirement::RetirementPhase;
 use crossfade_world::states::Work;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -48,6 +49,11 @@ pub(crate) fn service(name: &str, after: &[&str]) -> Value {
         "slice": "1m",
         "judge": false,
         "onNoTraffic": "advance",
+        "retire": {"keepOld": "1m", "waive": [
+            {"evidence": "loadBalancer", "why": "no one counts requests here"},
+            {"evidence": "directCallers", "why": "there are none"},
+            {"evidence": "backgroundWork", "why": "there is none"},
+        ]},
     })
 }
 
@@ -138,6 +144,16 @@ impl FleetStage {
         let items = self.ledger.snapshot();
         let run = items.fleets[FLEET].run;
         items.fleet_journals[&(FLEET.to_owned(), run)].iter().flat_map(lines).collect()
+    }
+
+    /// The services that have migrated and whose old side is not retired.
+    pub(crate) fn unretired(&self) -> Vec<String> {
+        let retirements = self.ledger.snapshot().retirements;
+        let phase = |name: &ServiceName| retirements.get(name).map(|retirement| retirement.phase);
+        let fleet = self.fleet();
+        let migrated = fleet.those(|state| state == ServiceState::Migrated);
+        let left = migrated.filter(|name| phase(name) != Some(RetirementPhase::Deregistered));
+        left.map(|name| format!("{name} has migrated, and its retirement is {:?}", phase(name))).collect()
     }
 
     /// When the first migration of a service took its locks.

@@ -32,6 +32,9 @@ pub(crate) fn violations(fleet: &FleetStage, spoiled: &[&str], adopted: &[&str])
     for what in held(&items, &journal, adopted) {
         broken("invariant 17", what);
     }
+    for what in retired(&items, &journal) {
+        broken("invariant 17", what);
+    }
     for what in closed(fleet, &items) {
         broken("invariant 16", what);
     }
@@ -104,6 +107,34 @@ fn held(items: &Items, journal: &[FleetEntry], adopted: &[&str]) -> Vec<String> 
                     found.push(format!("{service} rose to step {step} at {at}"));
                 }
                 _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Nothing is retired while the fleet is stopped or held by a person, or goes back; and nothing whose own journal does
+/// not say that it has migrated.
+fn retired(items: &Items, journal: &[FleetEntry]) -> Vec<String> {
+    let held = spans(journal, |command| {
+        matches!(command, FleetCommand::Pause { .. } | FleetCommand::Abort | FleetCommand::RollBackAll)
+    });
+    let mut found = Vec::new();
+    for entry in journal {
+        for event in &entry.events {
+            let FleetEvent::Retirement { service, now } = event else { continue };
+            if now.execution.is_none() || !now.is_open() {
+                continue;
+            }
+            let at = entry.at;
+            if held.iter().any(|(from, until)| at > *from && at < *until) {
+                found.push(format!("{service} is retired at {at}"));
+            }
+            let events = items.journals.iter().filter(|(id, _)| service_of(id.as_str()) == service.as_str());
+            let last =
+                events.flat_map(|(_, events)| events).filter(|event| event.at <= at).max_by_key(|event| event.at);
+            if !last.is_some_and(|event| matches!(event.kind, EventKind::Finished { .. })) {
+                found.push(format!("{service} is retired at {at}, and its journal ends with {last:?}"));
             }
         }
     }

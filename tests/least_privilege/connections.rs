@@ -77,4 +77,6 @@ pub(super) async fn retirements(recorder: &mut Recorder, port: &Arc<dyn Ledger>)
     recorder.and("record_retirement");
     port.retirement(&head.service).await.unwrap();
     recorder.was("retirement");
+    port.retirements(std::slice::from_ref(&head.service)).await.unwrap();
+    recorder.was("retirements");
 }

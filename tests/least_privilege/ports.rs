@@ -4,7 +4,9 @@
 use crate::contract::samples;
 use crate::contract::sides::{STANDS_STILL, Served, TABLE};
 use crate::contract::{guard, new_group};
-use crossfade_actions::ports::{Executions, Fleets, Ledger, MigrationOrder, NewGroup, RollBackOrder, TargetZone};
+use crossfade_actions::ports::{
+    Executions, Fleets, Ledger, MigrationOrder, NewGroup, RetireOrder, RollBackOrder, TargetZone,
+};
 use crossfade_aws::{Connections, Settings, connect_with};
 use crossfade_domain::alarms::tags;
 use crossfade_domain::fleet::event::FleetEvent;
@@ -106,6 +108,7 @@ fn settings() -> Settings {
     Settings {
         table: TABLE.to_owned(),
         migrate_machine: Some(machine.replace("roll-back-service", "migrate-service")),
+        retire_machine: Some(machine.replace("roll-back-service", "retire-service")),
         roll_back_machine: Some(machine),
         stack: "crossfade".to_owned(),
     }
@@ -324,11 +327,15 @@ async fn executions(recorder: &mut Recorder, port: &Arc<dyn Executions>) {
     recorder.was("start_resumed");
     assert!(port.start_migration("users-1", &MigrationOrder::in_turn(&samples::service("users"))).await.is_err());
     recorder.was("start_migration");
+    let retires = RetireOrder { service: samples::service("users"), until: None, who: "a test".to_owned() };
+    assert!(port.start_retirement("users-1", &retires).await.is_err());
+    recorder.was("start_retirement");
     assert!(port.start_conductor("eks-2026", &execution("migrate-fleet")).await.is_err());
     recorder.was("start_conductor");
     for (machine, verb) in [
         ("migrate-fleet", "status of a conductor"),
         ("migrate-service", "status of a migration"),
+        ("retire-service", "status of a retirement"),
         ("roll-back-service", "status of a rollback"),
     ] {
         assert!(port.status(&execution(machine)).await.is_err());

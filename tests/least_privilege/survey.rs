@@ -73,6 +73,7 @@ async fn a_survey_of_a_large_account_only_reads_what_its_policy_allows_within_a_
         table: "crossfade".to_owned(),
         migrate_machine: None,
         roll_back_machine: None,
+        retire_machine: None,
         stack: "crossfade".to_owned(),
     };
     // The world is the clock: its time passes only in the pauses of the survey.

@@ -8,7 +8,7 @@ use super::run_log::RunLog;
 use super::scenario::Shape;
 use super::timers::{Timers, at_once};
 use super::watch::Watch;
-use super::wiring::{self, MIGRATE, ROLL_BACK};
+use super::wiring::{self, MIGRATE, RETIRE, ROLL_BACK};
 use crossfade_actions::ports::{
     ExecutionStatus, Executions as _, Fleets as _, Ledger as _, Ports, Routes as _, TargetGroups as _,
 };
@@ -113,6 +113,7 @@ impl Account {
                 wiring::step_functions(world.now(), seed, breakage),
                 MIGRATE,
                 ROLL_BACK,
+                RETIRE,
                 world.clone(),
             ),
             timers: Mutex::default(),
@@ -254,9 +255,8 @@ fn latency_of(verb: &str) -> Duration {
         "head" | "heads" | "open_heads" | "plan" | "revised_plan" | "events" | "holders" | "guarded_by"
         | "policies" | "fleet" | "fleets" | "fleet_entries" => latency::TABLE_READ,
         "take" | "retake" | "record" | "revise" | "release" | "store_policy" | "record_fleet" => latency::TABLE_WRITE,
-        "start_roll_back" | "start_resumed" | "start_migration" | "start_conductor" | "status" | "stop" => {
-            latency::START
-        }
+        "start_roll_back" | "start_resumed" | "start_migration" | "start_retirement" | "start_conductor" | "status"
+        | "stop" => latency::START,
         "write_route"
         | "set_attributes"
         | "create_group"

@@ -134,6 +134,10 @@ pub(crate) enum Breakage {
     StoppedConductorsLookDead,
     /// The sweep takes a conductor that died for one that runs.
     DeadConductorsLookAlive,
+    /// A fleet that a person holds retires what has migrated.
+    HeldFleetsRetire,
+    /// A fleet takes a service that was rolled back for one that has migrated.
+    RolledBackLooksMigrated,
     /// A rollback of everything begins with the first wave.
     WavesReturnForwards,
     /// Who connects a service does not see which of the priorities that it may use are taken.

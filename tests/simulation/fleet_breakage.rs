@@ -7,8 +7,9 @@ use super::timers::at_once;
 use crossfade_actions::ports::{ExecutionStatus, Executions as _};
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
+use crossfade_domain::fleet::retiring::RetirementAsk;
 use crossfade_domain::fleet::service_run::ServiceState;
-use crossfade_domain::journal::Phase;
+use crossfade_domain::journal::{Head, Phase};
 use serde_json::{Value, json};
 
 const CONDUCTOR: &str = "check-fleet";
@@ -51,10 +52,26 @@ impl Breakage {
             Self::StopsAreForgotten if matches!(fleet.state, RunState::Paused | RunState::Stopped) => {
                 fleet.state = RunState::Running;
             }
+            Self::HeldFleetsRetire if who.function == CONDUCTOR && fleet.state == RunState::Paused => {
+                fleet.state = RunState::Running;
+                for service in fleet.services.values_mut().filter(|service| service.state == ServiceState::Migrated) {
+                    service.retirement = Some(RetirementAsk::new(fleet.conducted_since, None, None));
+                }
+            }
             Self::WavesReturnForwards if who.function == CONDUCTOR && fleet.state == RunState::Returning => {
                 fleet.waves.reverse();
             }
             _ => {}
+        }
+    }
+
+    /// What the conductor is told of its services.
+    pub(super) fn of_heads(self, who: &Caller, heads: &mut [Head]) {
+        if self != Self::RolledBackLooksMigrated || who.function != CONDUCTOR {
+            return;
+        }
+        for head in heads.iter_mut().filter(|head| head.phase == Phase::RolledBack) {
+            head.phase = Phase::Migrated;
         }
     }
 

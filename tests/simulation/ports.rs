@@ -17,7 +17,7 @@ use super::watch::{ALARMS, FIRINGS, METRICS};
 use super::wiring::{self, service, timeout_seconds};
 use crossfade_actions::ports::{
     Alarms, ChangeCalendars, ExecutionStatus, Executions, GroupAlarm, Ledger as _, LedgerError, Metrics,
-    MigrationOrder, PortError, Ports, RollBackOrder, Routes as _, Started,
+    MigrationOrder, PortError, Ports, RetireOrder, RollBackOrder, Routes as _, Started,
 };
 use crossfade_domain::alarms::alarm::{Alarm, Firing};
 use crossfade_domain::alarms::guard_alarm::NewAlarm;
@@ -204,6 +204,7 @@ impl SimulatedPorts {
             "status" => note(match object.rsplit(':').nth(1) {
                 Some(wiring::MIGRATE_FLEET) => "status of a conductor",
                 Some(wiring::ROLL_BACK) => "status of a rollback",
+                Some(wiring::RETIRE) => "status of a retirement",
                 _ => "status of a migration",
             }),
             // No call of AWS.
@@ -453,6 +454,14 @@ impl Executions for SimulatedPorts {
 
     async fn start_migration(&self, name: &str, order: &MigrationOrder) -> Result<Started, PortError> {
         self.call("start_migration", name, || at_once(self.account.machines.start_migration(name, order))).await
+    }
+
+    fn retirement_execution(&self, name: &str) -> Option<String> {
+        self.account.machines.retirement_execution(name)
+    }
+
+    async fn start_retirement(&self, name: &str, order: &RetireOrder) -> Result<Started, PortError> {
+        self.call("start_retirement", name, || at_once(self.account.machines.start_retirement(name, order))).await
     }
 
     async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {

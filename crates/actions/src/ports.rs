@@ -22,7 +22,7 @@ pub use alarms::{Alarms, GroupAlarm};
 pub use auto_scaling::AutoScaling;
 pub use change_calendars::ChangeCalendars;
 pub use clock::Clock;
-pub use executions::{ExecutionStatus, Executions, MigrationOrder, RollBackOrder, Started};
+pub use executions::{ExecutionStatus, Executions, MigrationOrder, RetireOrder, RollBackOrder, Started};
 pub use fleets::{FleetWriteError, Fleets};
 pub use ledger::{Ledger, LedgerError, TakeError};
 pub use metrics::Metrics;

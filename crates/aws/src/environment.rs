@@ -90,8 +90,13 @@ mod tests {
     fn read(more: &[(&str, &str)]) -> Result<SdkConfig, MissingVariable> {
         let lambda = [(REGION, "eu-west-1"), (ACCESS_KEY, "key"), (SECRET_KEY, "secret"), (SESSION_TOKEN, "token")];
         let variables = more.iter().chain(&lambda).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let settings =
-            Settings { table: "table".into(), migrate_machine: None, roll_back_machine: None, stack: "blue".into() };
+        let settings = Settings {
+            table: "table".into(),
+            migrate_machine: None,
+            roll_back_machine: None,
+            retire_machine: None,
+            stack: "blue".into(),
+        };
         config(&settings, &Variables(variables.collect()))
     }
 
@@ -113,8 +118,13 @@ mod tests {
     fn what_is_missing_is_named() {
         for name in [REGION, ACCESS_KEY, SECRET_KEY] {
             // The first of a name counts, and an empty one is none; what comes after it is not looked at.
-            let settings =
-                Settings { table: String::new(), migrate_machine: None, roll_back_machine: None, stack: String::new() };
+            let settings = Settings {
+                table: String::new(),
+                migrate_machine: None,
+                roll_back_machine: None,
+                retire_machine: None,
+                stack: String::new(),
+            };
             let all = [REGION, ACCESS_KEY, SECRET_KEY].map(|set| (set.to_owned(), "value".to_owned()));
             let without: Vec<_> = all.into_iter().filter(|(set, _)| set != name).collect();
             assert_eq!(connect(&settings, &without, None).err(), Some(MissingVariable(name)));

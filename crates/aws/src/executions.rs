@@ -5,7 +5,9 @@ use crate::clients::Later;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::SdkError;
 use aws_sdk_sfn::types::ExecutionStatus as SdkStatus;
-use crossfade_actions::ports::{ExecutionStatus, Executions, MigrationOrder, PortError, RollBackOrder, Started};
+use crossfade_actions::ports::{
+    ExecutionStatus, Executions, MigrationOrder, PortError, RetireOrder, RollBackOrder, Started,
+};
 use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 
@@ -15,6 +17,7 @@ pub(crate) struct StepFunctions {
     client: Later<Client>,
     migrate_machine: Option<String>,
     roll_back_machine: Option<String>,
+    retire_machine: Option<String>,
 }
 
 impl StepFunctions {
@@ -22,8 +25,9 @@ impl StepFunctions {
         client: Later<Client>,
         migrate_machine: Option<String>,
         roll_back_machine: Option<String>,
+        retire_machine: Option<String>,
     ) -> Self {
-        Self { client, migrate_machine, roll_back_machine }
+        Self { client, migrate_machine, roll_back_machine, retire_machine }
     }
 
     async fn start(&self, machine: &str, name: &str, input: &Value) -> Result<Started, PortError> {
@@ -57,13 +61,23 @@ impl Executions for StepFunctions {
     }
 
     fn migration_execution(&self, name: &str) -> Option<String> {
-        let machine = self.migrate_machine.as_ref()?;
-        Some(format!("{}:{name}", machine.replace(":stateMachine:", ":execution:")))
+        Some(execution_of(self.migrate_machine.as_ref()?, name))
     }
 
     async fn start_migration(&self, name: &str, order: &MigrationOrder) -> Result<Started, PortError> {
         let Some(machine) = &self.migrate_machine else {
             return Err(refused(START, name, "NotConfigured", "this function was given no machine that migrates"));
+        };
+        self.start(machine, name, &order.input()).await
+    }
+
+    fn retirement_execution(&self, name: &str) -> Option<String> {
+        Some(execution_of(self.retire_machine.as_ref()?, name))
+    }
+
+    async fn start_retirement(&self, name: &str, order: &RetireOrder) -> Result<Started, PortError> {
+        let Some(machine) = &self.retire_machine else {
+            return Err(refused(START, name, "NotConfigured", "this function was given no machine that retires"));
         };
         self.start(machine, name, &order.input()).await
     }
@@ -104,6 +118,11 @@ impl Executions for StepFunctions {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The execution of machine `arn:...:stateMachine:<machine>` under a name.
+fn execution_of(machine: &str, name: &str) -> String {
+    format!("{}:{name}", machine.replace(":stateMachine:", ":execution:"))
 }
 
 /// `arn:...:execution:<machine>:<name>` is of machine `arn:...:stateMachine:<machine>`.

@@ -173,6 +173,10 @@ impl Ledger for Table {
         self.named(self.document_within_2_s(&key::retirement(service)).await)
     }
 
+    async fn retirements(&self, services: &[ServiceName]) -> Result<Vec<Retirement>, LedgerError> {
+        self.named(self.retirements_of(services).await)
+    }
+
     async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError> {
         let partition = key::retirement(service).pk;
         let items = self.query(&partition, Some(key::retirement_events(number))).await;

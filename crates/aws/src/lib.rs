@@ -41,6 +41,8 @@ pub struct Settings {
     pub migrate_machine: Option<String>,
     /// ARN of the `roll-back-service` state machine; only what starts rollbacks needs it.
     pub roll_back_machine: Option<String>,
+    /// ARN of the `retire-service` state machine; only what starts retirements of its own accord needs it.
+    pub retire_machine: Option<String>,
     /// Name of the stack. Every call has it in its user agent, so a trail of API calls shows which stack made them.
     pub stack: String,
 }
@@ -151,6 +153,7 @@ pub fn connect_with(config: &SdkConfig, settings: &Settings) -> Connections {
             later(config, clients::step_functions),
             settings.migrate_machine.clone(),
             settings.roll_back_machine.clone(),
+            settings.retire_machine.clone(),
         )),
     }
 }

@@ -116,6 +116,7 @@ pub async fn sign_in(options: &SignInOptions) -> Result<SignedIn, SignInError> {
         table: options.stack.clone(),
         migrate_machine: Some(machine_arn(&caller, &region, &options.stack, "migrate-service")),
         roll_back_machine: Some(machine_arn(&caller, &region, &options.stack, "roll-back-service")),
+        retire_machine: Some(machine_arn(&caller, &region, &options.stack, "retire-service")),
         stack: options.stack.clone(),
     };
     let machines = machines_with(&config);

@@ -16,10 +16,12 @@
 //! | `forecast` | what a run comes to if nothing fails, and what can fail before it stops |
 //! | `cursor` | what the state machine passes on |
 //! | `request` | what starts an execution of the machine |
+//! | `retiring` | the old sides of services that have migrated are retired |
 //! | `wording` | a line of the journal in words, and what is announced to others |
 //!
 //! **Invariant 15:** one service's failure rolls back no other service, and a run that dies, is stopped or is started
-//! twice moves no traffic by that: all it does is start migrations, and hold or return them when it is asked to.
+//! twice moves no traffic by that: all it does is start migrations and retirements, and hold or return migrations when
+//! it is asked to.
 //!
 //! **Invariant 17:** a stopped fleet starts nothing and raises nothing until a person says so.
 
@@ -34,6 +36,7 @@ pub mod head;
 pub mod observe;
 pub mod outlook;
 pub mod request;
+pub mod retiring;
 pub mod service_run;
 pub mod turns;
 pub mod waves;

@@ -9,6 +9,7 @@ const TABLE: &str = "CROSSFADE_TABLE";
 const STACK: &str = "CROSSFADE_STACK";
 const MIGRATE_MACHINE: &str = "CROSSFADE_MIGRATE_MACHINE";
 const ROLL_BACK_MACHINE: &str = "CROSSFADE_ROLL_BACK_MACHINE";
+const RETIRE_MACHINE: &str = "CROSSFADE_RETIRE_MACHINE";
 
 /// The configuration of a function.
 pub(crate) struct Configuration {
@@ -42,6 +43,7 @@ impl Configuration {
             stack: required(STACK)?,
             migrate_machine: value(MIGRATE_MACHINE),
             roll_back_machine: value(ROLL_BACK_MACHINE),
+            retire_machine: value(RETIRE_MACHINE),
         };
         let clock = chosen_clock(variables)?;
         Ok(Self { connections: connect(&settings, variables, clock.driven())?, clock: clock.port() })

@@ -1,7 +1,9 @@
 //! The actions' port to Step Functions, on the world's engine.
 
 use crate::states::{RefusedCall, Status, StepFunctions};
-use crossfade_actions::ports::{Clock, ExecutionStatus, Executions, MigrationOrder, PortError, RollBackOrder, Started};
+use crossfade_actions::ports::{
+    Clock, ExecutionStatus, Executions, MigrationOrder, PortError, RetireOrder, RollBackOrder, Started,
+};
 use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,18 +13,21 @@ pub struct Machines {
     engine: Mutex<StepFunctions>,
     migrate_machine: &'static str,
     roll_back_machine: &'static str,
+    retire_machine: &'static str,
     clock: Arc<dyn Clock>,
 }
 
 impl Machines {
-    /// Shares an engine; its `migrate_machine` moves services, and its `roll_back_machine` rolls them back.
+    /// Shares an engine; its `migrate_machine` moves services, its `roll_back_machine` rolls them back, and
+    /// its `retire_machine` retires their old sides.
     pub fn new(
         engine: StepFunctions,
         migrate_machine: &'static str,
         roll_back_machine: &'static str,
+        retire_machine: &'static str,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        Arc::new(Self { engine: Mutex::new(engine), migrate_machine, roll_back_machine, clock })
+        Arc::new(Self { engine: Mutex::new(engine), migrate_machine, roll_back_machine, retire_machine, clock })
     }
 
     /// Looks at or drives the engine; do not await inside.
@@ -37,6 +42,12 @@ impl Machines {
             Err(RefusedCall::ExecutionAlreadyExists { .. }) => Ok(Started::Already),
             Err(error) => Err(refused("StartExecution", name, &error)),
         }
+    }
+
+    fn execution_of(&self, machine: &str, name: &str) -> Option<String> {
+        let engine = self.locked();
+        let machine = engine.describe_state_machine(machine).ok()?;
+        Some(format!("{}:{name}", machine.arn.replace(":stateMachine:", ":execution:")))
     }
 
     fn locked(&self) -> MutexGuard<'_, StepFunctions> {
@@ -61,13 +72,19 @@ impl Executions for Machines {
     }
 
     fn migration_execution(&self, name: &str) -> Option<String> {
-        let engine = self.locked();
-        let machine = engine.describe_state_machine(self.migrate_machine).ok()?;
-        Some(format!("{}:{name}", machine.arn.replace(":stateMachine:", ":execution:")))
+        self.execution_of(self.migrate_machine, name)
     }
 
     async fn start_migration(&self, name: &str, order: &MigrationOrder) -> Result<Started, PortError> {
         self.start(self.migrate_machine, name, order.input())
+    }
+
+    fn retirement_execution(&self, name: &str) -> Option<String> {
+        self.execution_of(self.retire_machine, name)
+    }
+
+    async fn start_retirement(&self, name: &str, order: &RetireOrder) -> Result<Started, PortError> {
+        self.start(self.retire_machine, name, order.input())
     }
 
     async fn start_conductor(&self, fleet: &str, execution: &str) -> Result<Started, PortError> {

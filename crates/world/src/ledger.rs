@@ -304,6 +304,12 @@ impl ports::Ledger for Ledger {
         Ok(self.items().retirements.get(service).cloned())
     }
 
+    async fn retirements(&self, services: &[ServiceName]) -> Result<Vec<Retirement>, LedgerError> {
+        let items = self.items();
+        let asked: BTreeSet<&ServiceName> = services.iter().collect();
+        Ok(asked.into_iter().filter_map(|service| items.retirements.get(service)).cloned().collect())
+    }
+
     async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError> {
         Ok(self.items().retirement_journals.get(&(service.clone(), number)).cloned().unwrap_or_default())
     }

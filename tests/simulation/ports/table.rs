@@ -26,7 +26,11 @@ impl Ledger for SimulatedPorts {
     }
 
     async fn heads(&self, services: &[ServiceName]) -> Result<Vec<Head>, LedgerError> {
-        self.call("heads", "", || at_once(self.account.ledger.heads(services))).await
+        let mut heads = self.call("heads", "", || at_once(self.account.ledger.heads(services))).await?;
+        if let Some(breakage) = self.account.breakage {
+            breakage.of_heads(&self.caller, &mut heads);
+        }
+        Ok(heads)
     }
 
     async fn open_heads(&self) -> Result<Vec<Head>, LedgerError> {
@@ -146,6 +150,10 @@ impl Ledger for SimulatedPorts {
 
     async fn retirement(&self, service: &ServiceName) -> Result<Option<Retirement>, LedgerError> {
         self.call("retirement", service.as_str(), || at_once(self.account.ledger.retirement(service))).await
+    }
+
+    async fn retirements(&self, services: &[ServiceName]) -> Result<Vec<Retirement>, LedgerError> {
+        self.call("retirements", "", || at_once(self.account.ledger.retirements(services))).await
     }
 
     async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError> {

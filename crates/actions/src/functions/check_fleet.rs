@@ -4,6 +4,7 @@ mod begin;
 mod look;
 mod orders;
 mod read;
+mod retirements;
 mod room;
 
 use crate::conducting::{head_of, is_conducted, name_of, policy_of, record};
@@ -37,7 +38,8 @@ const TRIES: u32 = 5;
 /// the next conductor; `refused` where the input cannot be followed.
 ///
 /// What it decides is recorded first, in one conditional write, and done after that: migrations are started, paused,
-/// continued and rolled back, each by a call that may be repeated. It changes no load balancer.
+/// continued and rolled back, and retirements are started, each by a call that may be repeated. It changes no load
+/// balancer.
 ///
 /// May run again at any time: what has been recorded is not decided again, and what was not done is done.
 ///

@@ -3,6 +3,7 @@ use crossfade_domain::journal::Trigger;
 use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::policy::request::MOST_REASON;
+use crossfade_domain::policy::retire::Until;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -90,6 +91,29 @@ impl MigrationOrder {
     }
 }
 
+/// A start of `retire-service` by a fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetireOrder {
+    /// The service.
+    pub service: ServiceName,
+    /// Where it ends, where that is not left to the policy.
+    pub until: Option<Until>,
+    /// Who asks for it, and why, for the journal of the retirement.
+    pub who: String,
+}
+
+impl RetireOrder {
+    /// As the machine reads it: `{"service": ..., "until"?, "who": ...}`.
+    pub fn input(&self) -> Value {
+        let who: String = self.who.chars().take(MOST_REASON).collect();
+        let mut input = json!({"service": self.service, "who": who});
+        if let Some(until) = self.until {
+            input["until"] = json!(until.as_str());
+        }
+        input
+    }
+}
+
 /// Step Functions.
 #[async_trait::async_trait]
 pub trait Executions: Send + Sync {
@@ -112,6 +136,12 @@ pub trait Executions: Send + Sync {
 
     /// Starts `migrate-service` under `name` with [`MigrationOrder::input`], as with `start_roll_back`.
     async fn start_migration(&self, name: &str, order: &MigrationOrder) -> Result<Started, PortError>;
+
+    /// The ARN of the execution of `retire-service` under a name, as with `migration_execution`.
+    fn retirement_execution(&self, name: &str) -> Option<String>;
+
+    /// Starts `retire-service` under `name` with [`RetireOrder::input`], as with `start_roll_back`.
+    async fn start_retirement(&self, name: &str, order: &RetireOrder) -> Result<Started, PortError>;
 
     /// Starts the execution of `migrate-fleet` whose ARN is given, under the name and on the machine that the ARN
     /// names, with the input `{"fleet": ...}`, as with `start_resumed`.

@@ -138,6 +138,10 @@ pub trait Ledger: Send + Sync {
     /// The head of a service's latest retirement; none if it never had one.
     async fn retirement(&self, service: &ServiceName) -> Result<Option<Retirement>, LedgerError>;
 
+    /// The heads of the latest retirements of those services that ever had one, in the order of their names. Reads 100
+    /// of them in a call.
+    async fn retirements(&self, services: &[ServiceName]) -> Result<Vec<Retirement>, LedgerError>;
+
     /// The journal of a service's `number`th retirement, in order.
     async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError>;
 

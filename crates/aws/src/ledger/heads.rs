@@ -8,6 +8,8 @@ use aws_smithy_async::rt::sleep::AsyncSleep as _;
 use crossfade_actions::ports::{LedgerError, PortError};
 use crossfade_domain::journal::Head;
 use crossfade_domain::names::ServiceName;
+use crossfade_domain::retirement::Retirement;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -20,17 +22,33 @@ const OPERATION: &str = "BatchGetItem";
 
 impl Table {
     pub(super) async fn heads_of(&self, services: &[ServiceName]) -> Result<Vec<Head>, LedgerError> {
+        let mut heads: Vec<Head> = self.documents_of(services, key::head).await?;
+        heads.sort_by(|one, other| one.service.cmp(&other.service));
+        Ok(heads)
+    }
+
+    pub(super) async fn retirements_of(&self, services: &[ServiceName]) -> Result<Vec<Retirement>, LedgerError> {
+        let mut heads: Vec<Retirement> = self.documents_of(services, key::retirement).await?;
+        heads.sort_by(|one, other| one.service.cmp(&other.service));
+        Ok(heads)
+    }
+
+    /// The documents that these services have under a key, in any order.
+    async fn documents_of<T: DeserializeOwned>(
+        &self,
+        services: &[ServiceName],
+        key: fn(&ServiceName) -> key::Key,
+    ) -> Result<Vec<T>, LedgerError> {
         // A call that names a key twice is refused.
         let services: Vec<&ServiceName> = services.iter().collect::<BTreeSet<_>>().into_iter().collect();
-        let mut heads = Vec::new();
+        let mut documents = Vec::new();
         for batch in services.chunks(MOST_KEYS) {
-            let keys = batch.iter().map(|service| key::head(service).attributes()).collect();
+            let keys = batch.iter().map(|service| key(service).attributes()).collect();
             for item in self.items(keys).await? {
-                heads.push(item::document(&item)?);
+                documents.push(item::document(&item)?);
             }
         }
-        heads.sort_by(|one: &Head, other| one.service.cmp(&other.service));
-        Ok(heads)
+        Ok(documents)
     }
 
     /// The items of at most 100 keys that exist, in any order.

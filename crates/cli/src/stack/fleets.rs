@@ -16,6 +16,7 @@ use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::problem::did_you_mean;
 use crossfade_domain::policy::service_policy::FleetPolicy;
+use crossfade_domain::retirement::Retirement;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 use serde_json::json;
@@ -160,6 +161,8 @@ pub struct FleetReading {
     pub end: Option<Timestamp>,
     /// Where the services are that move, or that have stopped on the way.
     pub positions: BTreeMap<ServiceName, Position>,
+    /// The latest retirements of the services that have migrated.
+    pub retirements: BTreeMap<ServiceName, Retirement>,
 }
 
 impl FleetReading {
@@ -171,7 +174,17 @@ impl FleetReading {
         let on_the_way =
             |state: ServiceState| state.is_in_flight() || matches!(state, ServiceState::Halted | ServiceState::Died);
         let names: Vec<ServiceName> = head.those(on_the_way).cloned().collect();
-        let (heads, conductor) = tokio::join!(session.ports.ledger.heads(&names), conductor(session, &head));
+        let migrated: Vec<ServiceName> = head.names().filter(|name| has_old_side(&head, name)).cloned().collect();
+        let (heads, retirements, conductor) = tokio::join!(
+            session.ports.ledger.heads(&names),
+            session.ports.ledger.retirements(&migrated),
+            conductor(session, &head)
+        );
+        let retirements = retirements.map_err(|source| ActionError::Ledger {
+            doing: "reading the retirements of the fleet's services".to_owned(),
+            source,
+        })?;
+        let retirements = retirements.into_iter().map(|one| (one.service.clone(), one)).collect();
         let heads = heads.map_err(|source| ActionError::Ledger {
             doing: "reading the heads of the fleet's services".to_owned(),
             source,
@@ -185,8 +198,13 @@ impl FleetReading {
             .iter()
             .filter_map(|(name, position): (_, &Position)| Some((name.clone(), position.seconds_left?)));
         let end = end(&fleet.policy, &head, &left.collect(), now);
-        Ok(Self { now, fleet, head, conductor, end, positions })
+        Ok(Self { now, fleet, head, conductor, end, positions, retirements })
     }
+}
+
+/// Whether a service may have a retirement of its migration in this run.
+fn has_old_side(fleet: &FleetHead, name: &ServiceName) -> bool {
+    fleet.services.get(name).is_some_and(|run| run.state.has_migrated() || run.retirement.is_some())
 }
 
 /// Returns whether a service's head is of the migration that the run has seen, not of an earlier one.
@@ -200,7 +218,7 @@ fn is_of_this_run(fleet: &FleetHead, head: &Head) -> bool {
 
 /// Reads who conducts a run.
 pub async fn conductor(session: &Session, head: &FleetHead) -> Conductor {
-    if matches!(head.state, RunState::Over | RunState::Stopped) {
+    if matches!(head.state, RunState::Over | RunState::Stopped) && !head.starts_retirements() {
         return Conductor::NotNeeded;
     }
     let why = |error: &Option<String>, cause: &Option<String>| {

@@ -4,6 +4,7 @@ mod back;
 mod hold;
 mod order;
 mod plan;
+mod retire;
 mod start;
 mod status;
 mod watch;
@@ -19,6 +20,7 @@ use back::{AbortArguments, RollbackArguments};
 use clap::{Args, Subcommand};
 use hold::{PauseArguments, ResumeArguments, RetryArguments, SkipArguments};
 use plan::PlanArguments;
+use retire::RetireArguments;
 use start::StartArguments;
 use status::StatusArguments;
 use watch::WatchArguments;
@@ -53,6 +55,7 @@ enum Verb {
     Resume(ResumeArguments),
     Skip(SkipArguments),
     Retry(RetryArguments),
+    Retire(RetireArguments),
     Abort(AbortArguments),
     Rollback(RollbackArguments),
 }
@@ -69,6 +72,7 @@ impl FleetArguments {
             Verb::Resume(arguments) => &arguments.connection,
             Verb::Skip(arguments) => &arguments.one.connection,
             Verb::Retry(arguments) => &arguments.one.connection,
+            Verb::Retire(arguments) => &arguments.connection,
             Verb::Abort(arguments) => &arguments.back.connection,
             Verb::Rollback(arguments) => &arguments.back.connection,
         }
@@ -99,6 +103,7 @@ pub async fn run(
         Verb::Resume(arguments) => hold::resume(arguments, &session, console).await,
         Verb::Skip(arguments) => hold::skip(arguments, &session, console).await,
         Verb::Retry(arguments) => hold::retry(arguments, &session, console).await,
+        Verb::Retire(arguments) => retire::run(arguments, &session, console).await,
         Verb::Abort(arguments) => back::abort(arguments, &session, console).await,
         Verb::Rollback(arguments) => back::rollback(arguments, &session, console).await,
     };

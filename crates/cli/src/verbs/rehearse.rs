@@ -197,6 +197,7 @@ async fn move_services(
         table: endpoints.table.clone(),
         migrate_machine: Some(endpoints.roll_back_machine.replace("roll-back-service", "migrate-service")),
         roll_back_machine: Some(endpoints.roll_back_machine.clone()),
+        retire_machine: Some(endpoints.roll_back_machine.replace("roll-back-service", "retire-service")),
         stack: "crossfade".to_owned(),
     };
     let connections = connect_local(&endpoints.aws, &endpoints.region, &settings);

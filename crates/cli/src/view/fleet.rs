@@ -1,12 +1,14 @@
 //! A fleet's run, for people and for programs.
 
 mod json;
+mod old_sides;
 mod planned;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use crossfade_domain::fleet::wording::some_of;
 pub use json::object;
 pub use planned::{Foreseen, Limit, findings, foreseen};
 
@@ -25,15 +27,15 @@ use text::{filled, shortened};
 
 /// The most services of a section that get a line each.
 const MOST_ROWS: usize = 20;
-/// The most names in a list of names.
-const MOST_NAMES: usize = 5;
 /// The columns that are worth to begin a reason beside the rest of its row.
 const WORTH_A_REASON: usize = 48;
 
 /// Renders the run in lines of at most this many columns: first what needs a person, then what moves; the rest is
 /// counted, wave by wave.
 pub fn render(reading: &FleetReading, columns: usize) -> String {
-    let mut lines = filled(&headline(&reading.fleet.policy, &reading.head), "", "  ", columns);
+    let mut head = headline(&reading.fleet.policy, &reading.head);
+    head.extend(old_sides::totals_of(reading).map(|totals| format!(" \u{b7} old sides: {totals}")));
+    let mut lines = filled(&head, "", "  ", columns);
     if let Some(end) = reading.end {
         // Whole minutes: it is a forecast.
         let left = written_duration(seconds_between(reading.now, end).div_ceil(60).saturating_mul(60));
@@ -64,6 +66,7 @@ pub fn render(reading: &FleetReading, columns: usize) -> String {
         lines.push("MOVING".to_owned());
         lines.extend(table(&moving, columns));
     }
+    lines.extend(old_sides::lines(reading, columns));
     lines.extend(waves(reading, columns));
     lines.join("\n")
 }
@@ -244,13 +247,6 @@ fn blocked(rows: &[&Row], columns: usize) -> Vec<String> {
         lines.push("  and more: crossfade fleet status --output json".to_owned());
     }
     lines
-}
-
-/// The first few of many names, and how many more there are.
-pub fn some_of(names: &[&str]) -> String {
-    let more = names.len().saturating_sub(MOST_NAMES);
-    let shown = names[..names.len() - more].join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 /// How many services of each wave are where. Waves next to each other that are alike share a line.

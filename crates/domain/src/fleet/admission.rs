@@ -3,9 +3,10 @@
 use super::budget::{failures, tolerated};
 use super::head::FleetHead;
 use super::service_run::{ServiceState, Size};
+use super::wording::some_of;
 use crate::load_balancer::room::{RESERVED_GROUPS, RESERVED_TARGETS, Room};
 use crate::names::ServiceName;
-use crate::policy::rollout::Rollout;
+use crate::policy::rollout::{RetireWhen, Rollout};
 
 /// How many services may be in flight at once.
 ///
@@ -43,11 +44,11 @@ pub fn objection(rollout: &Rollout, fleet: &FleetHead, service: &ServiceName, si
             size.routes, rollout.rollback_within_seconds
         ));
     }
-    no_room(fleet, service, size).or_else(|| exposure(rollout, fleet, service))
+    no_room(rollout, fleet, service, size).or_else(|| exposure(rollout, fleet, service))
 }
 
 /// Why a load balancer has no room for the new groups and targets of a service, if so.
-pub(super) fn no_room(fleet: &FleetHead, service: &ServiceName, size: &Size) -> Option<String> {
+pub(super) fn no_room(rollout: &Rollout, fleet: &FleetHead, service: &ServiceName, size: &Size) -> Option<String> {
     let counted = fleet.room_at?;
     let since: Vec<&Size> = fleet
         .those(|state| state.is_in_flight() || state.has_migrated())
@@ -62,25 +63,47 @@ pub(super) fn no_room(fleet: &FleetHead, service: &ServiceName, size: &Size) -> 
         if !groups.fits(more.groups, RESERVED_GROUPS) {
             return Some(format!(
                 "load balancer {} is full: it has {} of {} target groups, {RESERVED_GROUPS} stay free for others, and \
-                 {service} needs {}; take old groups of services that have migrated off it, or {without}",
+                 {service} needs {}; {}, or {without}",
                 balancer.name(),
                 groups.used,
                 groups.most,
-                more.groups
+                more.groups,
+                way_out(rollout, fleet).unwrap_or_else(|| "take target groups that no one uses off it".to_owned())
             ));
         }
         let targets = targets?;
         (!targets.fits(more.targets, RESERVED_TARGETS)).then(|| {
             format!(
                 "load balancer {} is full: it has {} of {} targets, {RESERVED_TARGETS} stay free for others, and \
-                 {service} needs {}; ask AWS for a higher quota (Targets per Application Load Balancer), or {without}",
+                 {service} needs {}; {}ask AWS for a higher quota (Targets per Application Load Balancer), or {without}",
                 balancer.name(),
                 targets.used,
                 targets.most,
-                more.targets
+                more.targets,
+                way_out(rollout, fleet).map_or_else(String::new, |way| format!("{way}, or "))
             )
         })
     })
+}
+
+/// How services that have migrated make room, if one can: by themselves, or by which command.
+fn way_out(rollout: &Rollout, fleet: &FleetHead) -> Option<String> {
+    let asked = |name: &ServiceName| fleet.services.get(name).and_then(|service| service.retirement.as_ref());
+    let migrated = || fleet.those(ServiceState::has_migrated);
+    let leaving: Vec<&str> = migrated()
+        .filter(|name| asked(name).is_some_and(|ask| ask.refused.is_none()))
+        .map(ServiceName::as_str)
+        .collect();
+    let fleet_name = &fleet.fleet;
+    if !leaving.is_empty() && rollout.retire != RetireWhen::ByHand {
+        return Some(format!(
+            "it waits until the old sides of services before it are detached ({}): crossfade fleet status {fleet_name}",
+            some_of(&leaving)
+        ));
+    }
+    let next = migrated().find(|name| asked(name).is_none_or(|ask| ask.refused.is_some()))?;
+    let wave = fleet.wave_of(next)? + 1;
+    Some(format!("retire services that have migrated: crossfade fleet retire {fleet_name} --wave {wave}"))
 }
 
 /// Why a service would give the new cluster too many of the fleet's requests for this early, if so.

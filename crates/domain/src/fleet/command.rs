@@ -1,9 +1,11 @@
 //! What an operator asks of a fleet.
 
 use super::head::{FleetHead, RunOutcome, RunState};
+use super::retiring::RetirementAsk;
 use super::service_run::{Hold, ServiceRun, ServiceState};
 use crate::names::ServiceName;
 use crate::policy::problem::did_you_mean;
+use crate::policy::retire::Until;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,18 @@ pub enum FleetCommand {
         /// The service.
         service: ServiceName,
     },
+    /// Retire the services that have migrated.
+    Retire {
+        /// Only those of this wave: the first is 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wave: Option<u32>,
+        /// Only these.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        only: Vec<ServiceName>,
+        /// Where they end, where that is not left to the policy.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Until>,
+    },
 }
 
 impl FleetCommand {
@@ -52,6 +66,7 @@ impl FleetCommand {
             Self::RollBackAll => "rollBackAll",
             Self::Skip { .. } => "skip",
             Self::Retry { .. } => "retry",
+            Self::Retire { .. } => "retire",
         }
     }
 
@@ -62,6 +77,13 @@ impl FleetCommand {
                 format!("skip {service} and start what comes after it")
             }
             Self::Skip { service, .. } | Self::Retry { service } => format!("{} {service}", self.name()),
+            Self::Retire { wave, only, until } => {
+                let wave = wave.map_or_else(String::new, |wave| format!(" wave {wave}"));
+                let only: Vec<&str> = only.iter().map(ServiceName::as_str).collect();
+                let only = if only.is_empty() { String::new() } else { format!(" {}", only.join(", ")) };
+                let until = until.map_or_else(String::new, |until| format!(" until {}", until.as_str()));
+                format!("{}{wave}{only}{until}", self.name())
+            }
             _ => self.name().to_owned(),
         }
     }
@@ -102,6 +124,7 @@ impl FleetHead {
             (S::Running, FleetCommand::Resume { now: false }) => Taken::Already(format!("{fleet} is running")),
             (_, FleetCommand::Skip { service, release_dependants }) => self.takes_skip(service, *release_dependants),
             (_, FleetCommand::Retry { service }) => self.takes_retry(service),
+            (_, FleetCommand::Retire { wave, only, .. }) => self.takes_retire(*wave, only),
             _ => Taken::Recorded,
         }
     }
@@ -162,6 +185,42 @@ impl FleetHead {
         }
     }
 
+    fn takes_retire(&self, wave: Option<u32>, only: &[ServiceName]) -> Taken {
+        let fleet = &self.fleet;
+        let instead = "one service: crossfade retire SERVICE";
+        if let Some(unknown) = only.iter().find(|name| self.wave_of(name).is_none()) {
+            return self.unknown(unknown);
+        }
+        let waves = self.waves.len();
+        if let Some(wave) = wave.filter(|wave| !usize::try_from(*wave).is_ok_and(|wave| (1..=waves).contains(&wave))) {
+            return Taken::Refused(format!("{fleet} has no wave {wave}: expected 1 to {waves}"));
+        }
+        match self.state {
+            RunState::Running | RunState::Over => Taken::Recorded,
+            RunState::Stopped | RunState::Paused | RunState::Draining => {
+                let how = if self.state == RunState::Stopped { "has stopped" } else { "is paused" };
+                Taken::Refused(format!(
+                    "{fleet} {how}, so it starts nothing; to go on: crossfade fleet resume {fleet}; {instead}"
+                ))
+            }
+            RunState::Aborting | RunState::Returning => Taken::Refused(format!(
+                "{fleet} is going back; wait until it is over: crossfade fleet watch {fleet}; {instead}"
+            )),
+        }
+    }
+
+    /// The services that a command to retire is about.
+    pub fn to_retire<'a>(
+        &'a self,
+        wave: Option<u32>,
+        only: &'a [ServiceName],
+    ) -> impl Iterator<Item = &'a ServiceName> {
+        let place = |name: &ServiceName| self.wave_of(name).map(|place| place + 1);
+        self.names()
+            .filter(move |name| only.is_empty() || only.contains(name))
+            .filter(move |name| wave.is_none() || wave == place(name))
+    }
+
     /// The answer about a service that the run does not have.
     fn unknown(&self, service: &ServiceName) -> Taken {
         let fleet = &self.fleet;
@@ -176,7 +235,7 @@ impl FleetHead {
     /// The head after a command that was taken.
     pub(super) fn command(&mut self, command: &FleetCommand, who: &str, at: Timestamp) {
         let asked = format!("{} by {who}", command.name());
-        if !matches!(command, FleetCommand::Skip { .. }) {
+        if !matches!(command, FleetCommand::Skip { .. } | FleetCommand::Retire { .. }) {
             self.outcome = None;
         }
         match command {
@@ -195,10 +254,12 @@ impl FleetHead {
                 }
             }
             FleetCommand::Abort => {
+                self.forget_open_retirements();
                 self.state = RunState::Aborting;
                 self.reason = Some(asked);
             }
             FleetCommand::RollBackAll => {
+                self.forget_open_retirements();
                 self.state = RunState::Returning;
                 self.reason = Some(asked);
             }
@@ -222,6 +283,25 @@ impl FleetHead {
                 self.services.insert(service.clone(), again);
                 self.begin_again();
             }
+            FleetCommand::Retire { wave, only, until } => {
+                let names: Vec<ServiceName> = self.to_retire(*wave, only).cloned().collect();
+                for name in names {
+                    let run = self.service(&name);
+                    let open = run.retirement.as_ref().is_some_and(|ask| ask.is_open() && ask.until >= *until);
+                    // A run that is over does not know what has become of its services since.
+                    if !open && (run.state.has_migrated() || self.state == RunState::Over) {
+                        let ask = RetirementAsk::new(at, *until, Some(who.to_owned()));
+                        self.services.insert(name, ServiceRun { retirement: Some(ask), ..run });
+                    }
+                }
+            }
+        }
+    }
+
+    /// What goes back is not retired.
+    fn forget_open_retirements(&mut self) {
+        for service in self.services.values_mut() {
+            service.retirement.take_if(|ask| ask.is_open());
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod dependants;
 mod orders;
+mod retirements;
 
 use super::admission::{is_full, objection};
 use super::budget::breaker;
@@ -14,13 +15,16 @@ use super::event::FleetEvent;
 use super::head::{FleetHead, RunOutcome, RunState};
 use super::observe::{Untraced, observe};
 use super::outlook::{Outlook, outlook};
+use super::retiring::GroupsInUse;
 use super::service_run::{Hold, ServiceRun, ServiceState, Size};
 use super::turns::{bake_seconds, candidates};
 use crate::journal::{Head, Phase};
 use crate::load_balancer::room::Rooms;
 use crate::names::ServiceName;
+use crate::policy::retire::Until;
 use crate::policy::rollout::OnStop;
 use crate::policy::service_policy::FleetPolicy;
+use crate::retirement::Retirement;
 use crate::windows::Closed;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -40,6 +44,12 @@ pub struct Seen {
     pub plans: BTreeMap<ServiceName, Planned>,
     /// How close the load balancers of these plans are to their limits.
     pub room: Rooms,
+    /// The target groups that these load balancers use.
+    pub groups: GroupsInUse,
+    /// The latest retirements of the services that have migrated, where the look asks for them.
+    pub retirements: BTreeMap<ServiceName, Retirement>,
+    /// How executions ended that were to begin a retirement and that left no trace in one.
+    pub unretired: BTreeMap<ServiceName, Untraced>,
     /// Whether windows or freezes forbid a start now.
     pub closed: Option<Closed>,
 }
@@ -71,6 +81,17 @@ pub enum Order {
     Release(ServiceName),
     /// Roll a service back.
     Return(ServiceName),
+    /// Start a retirement under this name.
+    Retire {
+        /// The service.
+        service: ServiceName,
+        /// The execution's name.
+        execution: String,
+        /// Where it ends, where a person said so.
+        until: Option<Until>,
+        /// Who asked for it, and why; none where the policy did.
+        by: Option<String>,
+    },
 }
 
 /// What a look has decided.
@@ -90,14 +111,17 @@ pub struct Decision {
 pub fn decide(policy: &FleetPolicy, fleet: &FleetHead, seen: &Seen, now: Timestamp) -> Decision {
     let mut look = Look { policy, seen, now, fleet: fleet.clone(), events: Vec::new(), waits_for: None };
     look.observe();
+    look.observe_retirements();
     look.stop_if_needed();
     look.return_what_must_go_back();
     look.block();
     look.hold_or_release();
     look.move_on();
+    look.begin_retirements();
     look.end_if_back();
     let orders = look.orders();
-    let outlook = outlook(policy, &look.fleet, seen.closed.as_ref(), look.waits_for.as_deref(), now);
+    let waits_for = look.waits_for.clone().or_else(|| look.retired_stay());
+    let outlook = outlook(policy, &look.fleet, seen.closed.as_ref(), waits_for.as_deref(), now);
     Decision { events: look.events, head: look.fleet, orders, outlook }
 }
 
@@ -217,7 +241,10 @@ impl Look<'_> {
             let state = self.fleet.state_of(&name);
             let locked = self.seen.heads.get(&name).is_some_and(|head| head.phase == Phase::Halted);
             let halted = state == ServiceState::Halted && locked && !self.tried(&name);
-            if state == ServiceState::Moving || (aborted && halted) {
+            let retired = state == ServiceState::Returning && self.is_retired(&name) && self.is_migrated(&name);
+            if retired {
+                self.turn(&name, ServiceState::Migrated, "its old side was retired meanwhile");
+            } else if state == ServiceState::Moving || (aborted && halted) {
                 self.turn(&name, ServiceState::Returning, why.clone());
             }
         }
@@ -226,7 +253,7 @@ impl Look<'_> {
         }
         let last = self.fleet.waves.iter().rev().find_map(|wave| {
             let migrated: Vec<ServiceName> =
-                wave.services.iter().filter(|name| self.fleet.state_of(name).has_migrated()).cloned().collect();
+                wave.services.iter().filter(|name| self.can_return(name)).cloned().collect();
             (!migrated.is_empty()).then_some(migrated)
         });
         for name in last.into_iter().flatten() {
@@ -284,9 +311,14 @@ impl Look<'_> {
                         return;
                     }
                     let next = self.fleet.wave + 1;
-                    if usize::try_from(next).is_ok_and(|next| next < self.fleet.waves.len()) {
+                    let is_last = usize::try_from(next).is_ok_and(|next| next >= self.fleet.waves.len());
+                    self.ask_for_retirements(is_last);
+                    if !is_last {
                         self.record(FleetEvent::WaveBegun { place: next });
                         self.block();
+                    } else if self.fleet.open_retirements().next().is_some() {
+                        // Each is seen to begin, or to be refused. The run does not wait for what they wait for.
+                        return;
                     } else {
                         let all = self.names().iter().all(|name| self.fleet.state_of(name).admits_dependants());
                         return self.end(if all { RunOutcome::Migrated } else { RunOutcome::Incomplete });
@@ -301,6 +333,7 @@ impl Look<'_> {
     }
 
     fn start(&mut self) {
+        self.make_room();
         if self.seen.closed.is_some() && !self.fleet.windows_ignored {
             return;
         }
@@ -337,13 +370,16 @@ impl Look<'_> {
         }
         match self.fleet.state {
             RunState::Aborting => self.end(RunOutcome::Aborted),
-            RunState::Returning if self.fleet.count(ServiceState::has_migrated) == 0 => self.end(RunOutcome::Returned),
+            RunState::Returning if !self.names().iter().any(|name| self.can_return(name)) => {
+                self.end(RunOutcome::Returned);
+            }
             _ => {}
         }
     }
 
     fn end(&mut self, outcome: RunOutcome) {
-        let reason = super::outlook::counts(self.policy, &self.fleet);
+        let mut reason = super::outlook::counts(self.policy, &self.fleet);
+        reason.extend(self.retired_stay().map(|stay| format!(" \u{b7} {stay}")));
         self.record(FleetEvent::Ended { outcome, reason });
     }
 }

@@ -2,6 +2,7 @@
 
 use super::command::FleetCommand;
 use super::head::{FLEET_VERSION, FleetHead, RunOutcome, RunState};
+use super::retiring::RetirementAsk;
 use super::service_run::ServiceRun;
 use super::waves::Wave;
 use crate::load_balancer::room::Rooms;
@@ -62,6 +63,13 @@ pub enum FleetEvent {
         service: ServiceName,
         /// What is known now.
         now: ServiceRun,
+    },
+    /// What is known of a service's retirement changed.
+    Retirement {
+        /// The service.
+        service: ServiceName,
+        /// What is known now.
+        now: RetirementAsk,
     },
     /// The load balancers of the present wave were counted.
     Counted {
@@ -161,6 +169,13 @@ impl FleetHead {
         self.services.insert(service.clone(), now);
     }
 
+    fn put_retirement(&mut self, service: &ServiceName, now: &RetirementAsk) {
+        let mut now = now.clone();
+        now.refused = now.refused.map(|why| cut(why, self.most_reason_bytes()));
+        let run = self.service(service);
+        self.services.insert(service.clone(), ServiceRun { retirement: Some(now), ..run });
+    }
+
     /// All reasons together take a quarter of the item that a head is.
     fn most_reason_bytes(&self) -> usize {
         const REASONS_BYTES: usize = 100_000;
@@ -182,6 +197,7 @@ impl FleetHead {
             }
             FleetEvent::Commanded { command, who } => self.command(command, who, at),
             FleetEvent::Service { service, now } => self.put(service, now),
+            FleetEvent::Retirement { service, now } => self.put_retirement(service, now),
             FleetEvent::Counted { room } => {
                 self.room.clone_from(room);
                 self.room_at = Some(at);

@@ -1,5 +1,9 @@
 //! What a run of a fleet comes to if nothing fails, and what can fail before it stops.
 
+mod old_sides;
+
+pub use old_sides::{ForecastRetirement, Relief, forecast_retirements, relief};
+
 use super::head::{FleetHead, RunState};
 use super::service_run::{ServiceState, Size};
 use super::turns::bake_seconds;

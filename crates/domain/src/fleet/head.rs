@@ -1,5 +1,6 @@
 //! The head of a fleet's run: its present state, one item.
 
+use super::retiring::RetirementAsk;
 use super::service_run::{ServiceRun, ServiceState};
 use super::waves::Wave;
 use crate::load_balancer::room::Rooms;
@@ -158,6 +159,22 @@ impl FleetHead {
         let on_new = self.those(|state| state.has_migrated() || state.is_in_flight());
         let new: u64 = on_new.filter_map(|name| self.requests.get(name)).sum();
         (all > 0).then_some((new, all))
+    }
+
+    /// The services whose retirement was asked for and has not begun, in the order of the waves.
+    pub fn open_retirements(&self) -> impl Iterator<Item = (&ServiceName, &RetirementAsk)> {
+        let asked = self.names().filter_map(|name| Some((name, self.services.get(name)?.retirement.as_ref()?)));
+        asked.filter(|(_, ask)| ask.is_open())
+    }
+
+    /// Whether the run starts retirements now: only while it runs, and after its end where a person asks for it.
+    pub fn starts_retirements(&self) -> bool {
+        matches!(self.state, RunState::Running | RunState::Over) && self.open_retirements().next().is_some()
+    }
+
+    /// The name of the execution that begins the retirement of a service, asked for at that time.
+    pub fn retirement_name(service: &ServiceName, asked_at: Timestamp) -> String {
+        format!("{service}-fleet-retire-{}", asked_at.as_second())
     }
 
     /// Whether what a load balancer still takes is to be counted: where they have not been for this

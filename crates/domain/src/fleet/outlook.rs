@@ -3,8 +3,10 @@
 use super::admission::most_in_flight;
 use super::budget::tolerated;
 use super::head::{FleetHead, RunOutcome, RunState};
+use super::retiring::RetirementAsk;
 use super::service_run::{Hold, ServiceRun, ServiceState};
 use super::turns::{bake_seconds, unplanned};
+use crate::journal::wording::counted;
 use crate::policy::rollout::OnStop;
 use crate::policy::service_policy::FleetPolicy;
 use crate::windows::Closed;
@@ -78,6 +80,7 @@ pub(super) fn outlook(
 
 fn step(policy: &FleetPolicy, fleet: &FleetHead) -> FleetStep {
     match (fleet.state, fleet.outcome) {
+        (RunState::Over, _) if fleet.starts_retirements() => FleetStep::Wait,
         (RunState::Over, Some(RunOutcome::Migrated)) => FleetStep::Migrated,
         (RunState::Over, Some(RunOutcome::Aborted)) => FleetStep::Aborted,
         (RunState::Over, Some(RunOutcome::Returned)) => FleetStep::Returned,
@@ -111,6 +114,11 @@ fn wait(policy: &FleetPolicy, fleet: &FleetHead, closed: Option<&Closed>, now: T
     }
     if closed.is_none() && !unplanned(policy, fleet).is_empty() {
         return 1;
+    }
+    if fleet.starts_retirements() {
+        let begins = |ask: &RetirementAsk| now.duration_since(ask.at).as_secs() < i64::from(MOVING_SECONDS);
+        let soon = fleet.open_retirements().any(|(_, ask)| begins(ask));
+        return if soon { STARTING_SECONDS } else { MOVING_SECONDS };
     }
     let until = |at: Timestamp, most: u32| {
         let seconds = at.duration_since(now).as_secs().max(1);
@@ -175,9 +183,13 @@ fn why(policy: &FleetPolicy, fleet: &FleetHead, closed: Option<&Closed>, waits_f
     match fleet.state {
         RunState::Stopped => format!("STOPPED: {reason}; when that is mended: crossfade fleet resume {name}"),
         RunState::Paused | RunState::Draining => format!("paused ({reason}): crossfade fleet resume {name}"),
-        RunState::Aborting | RunState::Returning => reason.to_owned(),
-        RunState::Over => String::new(),
+        RunState::Aborting | RunState::Returning => {
+            waits_for.map_or_else(|| reason.to_owned(), |stay| format!("{reason}; {stay}"))
+        }
+        RunState::Over if fleet.starts_retirements() => beginning(fleet),
+        RunState::Over => waits_for.unwrap_or_default().to_owned(),
         RunState::Running => match (closed, fleet.baking_since) {
+            (_, Some(_)) if fleet.starts_retirements() => beginning(fleet),
             (_, Some(_)) => "the wave is watched".to_owned(),
             (Some(closed), None) => closed.why.clone(),
             (None, None) if fleet.count(ServiceState::is_in_flight) < most_in_flight(&policy.rollout, fleet) => {
@@ -186,4 +198,11 @@ fn why(policy: &FleetPolicy, fleet: &FleetHead, closed: Option<&Closed>, waits_f
             (None, None) => String::new(),
         },
     }
+}
+
+/// The retirements that were asked for and have not begun.
+fn beginning(fleet: &FleetHead) -> String {
+    let open = fleet.open_retirements().count();
+    let verb = if open == 1 { "begins" } else { "begin" };
+    format!("{} {verb}", counted(open, "retirement"))
 }

@@ -2,11 +2,13 @@
 
 use super::command::FleetCommand;
 use crate::names::ServiceName;
+use crate::policy::document::{UNTIL, names};
 use crate::policy::problem::Problems;
 use crate::policy::reader::{Object, Place, Reader};
 use serde_json::Value;
 
-const FIELDS: [&str; 8] = ["fleet", "action", "drain", "now", "service", "releaseDependants", "reason", "who"];
+const FIELDS: [&str; 11] =
+    ["fleet", "action", "drain", "now", "service", "releaseDependants", "wave", "only", "until", "reason", "who"];
 
 /// What is asked of a fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +27,8 @@ pub struct FleetRequest {
 
 /// Decodes `{"fleet": "eks-2026"}`, with an optional `"action"`: `start` (as if left out), `pause` (with `"drain":
 /// true` what moves goes on to its end), `resume`, `abort`, `rollBackAll`, `skip` and `retry` (both with a
-/// `"service"`). With `"releaseDependants": true` and a `"reason"`, those that come after a skipped service start
+/// `"service"`), and `retire`, with a `"wave"`, the first of which is 1, or with services in `"only"`, and with
+/// `"until"` as in a policy. With `"releaseDependants": true` and a `"reason"`, those that come after a skipped service start
 /// without it. With `"now": true`, `start` and `resume` ignore windows and freezes, and need a `"reason"`.
 ///
 /// # Errors
@@ -49,6 +52,9 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<FleetRequest> {
     let service = object
         .get("service")
         .map_or(Some(None), |place| reader.parsed(&place, "a service's name", ServiceName::parse).map(Some));
+    let wave = object.get("wave").map_or(Some(None), |place| reader.whole(&place, 1, MOST_WAVES).map(Some));
+    let only = names(reader, &object, "only");
+    let until = object.get("until").map_or(Some(None), |place| reader.word(&place, &UNTIL).map(Some));
     let action = match object.get("action") {
         None => Some("start"),
         Some(place) => reader.word(&place, &ACTIONS),
@@ -57,6 +63,9 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<FleetRequest> {
     alone(reader, &object, "drain", drain, action == "pause", "pause");
     alone(reader, &object, "now", now, matches!(action, "start" | "resume"), "start or resume");
     alone(reader, &object, "releaseDependants", release, action == "skip", "skip");
+    for field in ["wave", "only", "until"] {
+        alone(reader, &object, field, object.get(field).is_some(), action == "retire", "retire");
+    }
     let for_a_service = matches!(action, "skip" | "retry");
     alone(reader, &object, "service", service.is_some(), for_a_service, "skip or retry");
     if now && reason.is_none() {
@@ -76,12 +85,15 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<FleetRequest> {
         ("rollBackAll", _) => Some(FleetCommand::RollBackAll),
         ("skip", Some(service)) => Some(FleetCommand::Skip { service, release_dependants: release }),
         ("retry", Some(service)) => Some(FleetCommand::Retry { service }),
+        ("retire", _) => Some(FleetCommand::Retire { wave: wave?, only: only.unwrap_or_default(), until: until? }),
         _ => None,
     };
     Some(FleetRequest { fleet: fleet?, command, now, who: who?, reason })
 }
 
-const ACTIONS: [(&str, &str); 7] = [
+/// More waves than any fleet has.
+const MOST_WAVES: u32 = 1_000;
+const ACTIONS: [(&str, &str); 8] = [
     ("start", "start"),
     ("pause", "pause"),
     ("resume", "resume"),
@@ -89,6 +101,7 @@ const ACTIONS: [(&str, &str); 7] = [
     ("rollBackAll", "rollBackAll"),
     ("skip", "skip"),
     ("retry", "retry"),
+    ("retire", "retire"),
 ];
 
 /// Notes a field that its action does not have.

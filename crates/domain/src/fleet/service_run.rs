@@ -1,5 +1,9 @@
 //! Where one service is in a run of its fleet.
 
+mod ask;
+
+pub use ask::{MOST_RETIRING, RetirementAsk, takes_a_place};
+
 use crate::load_balancer::room::Added;
 use crate::names::{LoadBalancerArn, MigrationId};
 use crate::plan::Plan;
@@ -197,6 +201,9 @@ pub struct ServiceRun {
     /// Its size, once it was planned for the present wave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
+    /// That its old side is to be retired, once the policy or a person has asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retirement: Option<RetirementAsk>,
 }
 
 impl ServiceRun {
@@ -216,6 +223,7 @@ impl ServiceRun {
             releases_dependants: false,
             hold: Hold::None,
             size: None,
+            retirement: None,
         }
     }
 
@@ -228,6 +236,12 @@ impl ServiceRun {
             _ if fails_anew => Some(since),
             _ => self.failed_at,
         };
+        // What was asked for does not outlast what it was asked for.
+        let retirement = self.retirement.clone().filter(|ask| match state {
+            ServiceState::Migrated => true,
+            ServiceState::Alarmed => ask.begun,
+            _ => false,
+        });
         let pardoned = self.pardoned && failed_at.is_some() && !fails_anew;
         Self {
             state,
@@ -237,6 +251,7 @@ impl ServiceRun {
             pardoned,
             unreturned: false,
             releases_dependants: false,
+            retirement,
             ..self.clone()
         }
     }

@@ -10,5 +10,6 @@ mod looks;
 mod observing;
 mod outlooks;
 mod properties;
+mod retiring;
 mod waves;
 mod world;

@@ -16,7 +16,7 @@ pub fn to_plan(policy: &FleetPolicy, fleet: &FleetHead) -> Vec<ServiceName> {
     if wanted.is_empty() && plans(fleet) && fleet.count(ServiceState::is_in_flight) == 0 {
         let lacks_room = |name: &&ServiceName| {
             let size = fleet.services.get(*name).and_then(|service| service.size.as_ref());
-            size.is_some_and(|size| no_room(fleet, name, size).is_some())
+            size.is_some_and(|size| no_room(&policy.rollout, fleet, name, size).is_some())
         };
         wanted = candidates(policy, fleet).filter(lacks_room).take(MOST_PLANS).cloned().collect();
     }

@@ -2,8 +2,10 @@
 
 use super::event::{FleetEntry, FleetEvent};
 use super::head::RunOutcome;
+use super::retiring::RetirementAsk;
 use super::service_run::ServiceState;
 use crate::journal::wording::counted;
+use crate::names::ServiceName;
 
 /// The lines of an entry, as a person reads them. What changes nothing that a person sees has none.
 pub fn lines(entry: &FleetEntry) -> Vec<String> {
@@ -28,6 +30,7 @@ fn line(event: &FleetEvent) -> Option<String> {
                 (state, Some(reason)) => format!("{service}: {}: {reason}", state.in_words()),
             }
         }
+        FleetEvent::Retirement { service, now } => retirement(service, now),
         FleetEvent::Counted { .. } => return None,
         FleetEvent::WaveSettled { .. } => "every service of the wave is settled, and it is watched".to_owned(),
         FleetEvent::WaveReopened { .. } => "the wave waits for a service again".to_owned(),
@@ -35,6 +38,23 @@ fn line(event: &FleetEvent) -> Option<String> {
         FleetEvent::Stopped { reason } => format!("STOPPED: {reason}"),
         FleetEvent::Ended { outcome, reason } => format!("{}: {reason}", ended(*outcome)),
     })
+}
+
+fn retirement(service: &ServiceName, now: &RetirementAsk) -> String {
+    match now {
+        RetirementAsk { refused: Some(why), .. } => format!("{service}: is not retired: {why}"),
+        RetirementAsk { begun: true, .. } => format!("{service}: its retirement has begun"),
+        RetirementAsk { execution: Some(execution), .. } => format!("{service}: execution {execution} retires it"),
+        RetirementAsk { .. } => format!("{service}: is to be retired"),
+    }
+}
+
+/// The first few of many names, and how many more there are.
+pub fn some_of(names: &[&str]) -> String {
+    const MOST: usize = 5;
+    let more = names.len().saturating_sub(MOST);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 fn ended(outcome: RunOutcome) -> &'static str {

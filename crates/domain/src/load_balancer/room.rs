@@ -32,12 +32,21 @@ impl Use {
         self.used.saturating_add(more).saturating_add(reserved) <= self.most
     }
 
+    /// How many of so many more do not fit beside those that stay free.
+    pub fn lacks(self, more: u32, reserved: u32) -> u32 {
+        self.used.saturating_add(more).saturating_add(reserved).saturating_sub(self.most)
+    }
+
     fn with(self, more: u32) -> Self {
         Self { used: self.used.saturating_add(more), ..self }
     }
+
+    fn without(self, less: u32) -> Self {
+        Self { used: self.used.saturating_sub(less), ..self }
+    }
 }
 
-/// What services add to a load balancer.
+/// What services add to a load balancer, or take off it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Added {
     /// Target groups.
@@ -78,6 +87,22 @@ impl Room {
     pub fn with(self, added: Added) -> Self {
         let targets = self.targets.map(|targets| targets.with(added.targets));
         Self { groups: self.groups.with(added.groups), targets, ..self }
+    }
+
+    /// The same without what services take off it.
+    #[must_use]
+    pub fn without(self, removed: Added) -> Self {
+        let targets = self.targets.map(|targets| targets.without(removed.targets));
+        Self { groups: self.groups.without(removed.groups), targets, ..self }
+    }
+
+    /// What of so much more does not fit beside what stays free.
+    pub fn lacks(self, more: Added) -> Added {
+        if more == Added::default() {
+            return more;
+        }
+        let groups = self.groups.lacks(more.groups, RESERVED_GROUPS);
+        Added { groups, targets: self.targets.map_or(0, |targets| targets.lacks(more.targets, RESERVED_TARGETS)) }
     }
 }
 

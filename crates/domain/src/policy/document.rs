@@ -268,7 +268,7 @@ fn service(
     (name, policy)
 }
 
-fn names(reader: &mut Reader, object: &Object<'_>, field: &str) -> Option<Vec<ServiceName>> {
+pub(crate) fn names(reader: &mut Reader, object: &Object<'_>, field: &str) -> Option<Vec<ServiceName>> {
     let Some(place) = object.get(field) else { return Some(Vec::new()) };
     let items = if place.value.is_string() { vec![place] } else { reader.list(&place, "a list of services")? };
     let mut names: Vec<ServiceName> = Vec::new();

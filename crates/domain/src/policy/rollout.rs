@@ -37,6 +37,9 @@ pub struct Rollout {
     /// How much of the fleet's requests the new cluster may get until enough waves are over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_new_share: Option<MaxNewShare>,
+    /// When the old sides of services that have migrated are retired.
+    #[serde(skip_serializing_if = "RetireWhen::is_default")]
+    pub retire: RetireWhen,
 }
 
 impl Default for Rollout {
@@ -55,6 +58,7 @@ impl Default for Rollout {
             on_stop: OnStop::Hold,
             order: Order::Risk,
             max_new_share: None,
+            retire: RetireWhen::ByHand,
         }
     }
 }
@@ -135,6 +139,27 @@ pub enum OnStop {
     Finish,
     /// They are rolled back.
     RollBack,
+}
+
+/// When a fleet retires the old sides of its services. Each retirement then waits by itself for what the policy of its
+/// service asks for: `keepOld`, `idleFor`, windows and approvals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RetireWhen {
+    /// When a wave has been watched, those of its services that have migrated.
+    AfterWave,
+    /// When all waves are over; earlier only where a load balancer has no room for a service that waits.
+    AtEnd,
+    /// When a person asks for it.
+    #[default]
+    ByHand,
+}
+
+impl RetireWhen {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// In which order the services of a level move.

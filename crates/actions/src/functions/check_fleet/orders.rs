@@ -2,7 +2,7 @@
 
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::operator::commands::{Command, command};
-use crate::ports::{MigrationOrder, Ports, RollBackOrder, Started};
+use crate::ports::{MigrationOrder, Ports, RetireOrder, RollBackOrder, Started};
 use crate::reads::deadline::within;
 use crate::reads::journal::head_of;
 use crossfade_domain::fleet::decide::Order;
@@ -34,6 +34,14 @@ async fn carry(ports: &Ports, fleet: &FleetHead, order: &Order) -> Result<(), Ac
         Order::Hold(service) => tell(ports, fleet, service, Command::Pause).await,
         Order::Release(service) => tell(ports, fleet, service, Command::Continue).await,
         Order::Return(service) => return_it(ports, fleet, service).await,
+        Order::Retire { service, execution, until, by } => {
+            let by = by.as_deref().unwrap_or("as its policy says");
+            let who = format!("fleet {}: {by}", fleet.fleet);
+            let order = RetireOrder { service: service.clone(), until: *until, who };
+            let started = ports.executions.start_retirement(execution, &order).await;
+            started.doing(|| format!("starting the retirement of {service}"))?;
+            Ok(())
+        }
     }
 }
 

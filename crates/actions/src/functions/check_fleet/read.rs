@@ -1,5 +1,6 @@
 //! Reads what a look decides by: at most four reads of the table, whatever the fleet's size up to a hundred services.
 
+use super::retirements::retirements;
 use super::room::rooms;
 use crate::error::{ActionError, Doing as _};
 use crate::functions::plan_migration::plan_service;
@@ -32,6 +33,7 @@ pub(super) async fn read(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead)
     let heads: BTreeMap<ServiceName, Head> = heads.into_iter().map(|head| (head.service.clone(), head)).collect();
     let untraced = untraced(ports, fleet, &heads).await?;
     let mut seen = Seen { heads, untraced, ..Seen::default() };
+    retirements(ports, policy, fleet, &mut seen).await?;
     if matches!(fleet.state, RunState::Running | RunState::Paused | RunState::Draining) {
         seen.alarms = fleet_alarms(ports, policy, fleet).await?;
     }
@@ -76,26 +78,31 @@ async fn untraced(
         }
         let Some(execution) = ports.executions.migration_execution(started) else { continue };
         let status = ports.executions.status(&execution).await;
-        let given = |error: Option<String>, cause: Option<String>| {
-            let texts: Vec<String> = [error, cause].into_iter().flatten().collect();
-            if texts.is_empty() { "no reason was given".to_owned() } else { texts.join(": ") }
-        };
-        let ended = match status.doing(|| format!("reading the status of execution {started}"))? {
-            // One that has just succeeded without a head of its own found that there is nothing to do; the head says
-            // that the service has migrated.
-            ExecutionStatus::Running | ExecutionStatus::Succeeded => continue,
-            ExecutionStatus::Missing => Untraced::Missing,
-            ExecutionStatus::Stopped { error, cause } => {
-                Untraced::Stopped(format!("someone stopped execution {started}: {}", given(error, cause)))
-            }
-            ExecutionStatus::Dead { error, cause } => match error.as_deref() {
-                Some("Refused" | "InvalidRequest" | "LockHeld") => Untraced::Refused(cause.unwrap_or_default()),
-                _ => Untraced::Died(format!("execution {started} failed: {}", given(error, cause))),
-            },
-        };
-        untraced.insert(name.clone(), ended);
+        let status = status.doing(|| format!("reading the status of execution {started}"))?;
+        // One that has just succeeded without a head of its own found that there is nothing to do; the head says that
+        // the service has migrated.
+        untraced.extend(ended(started, status).map(|ended| (name.clone(), ended)));
     }
     Ok(untraced)
+}
+
+/// How an execution ended; none where it runs or has succeeded.
+pub(super) fn ended(name: &str, status: ExecutionStatus) -> Option<Untraced> {
+    let given = |error: Option<String>, cause: Option<String>| {
+        let texts: Vec<String> = [error, cause].into_iter().flatten().collect();
+        if texts.is_empty() { "no reason was given".to_owned() } else { texts.join(": ") }
+    };
+    Some(match status {
+        ExecutionStatus::Running | ExecutionStatus::Succeeded => return None,
+        ExecutionStatus::Missing => Untraced::Missing,
+        ExecutionStatus::Stopped { error, cause } => {
+            Untraced::Stopped(format!("someone stopped execution {name}: {}", given(error, cause)))
+        }
+        ExecutionStatus::Dead { error, cause } => match error.as_deref() {
+            Some("Refused" | "InvalidRequest" | "LockHeld") => Untraced::Refused(cause.unwrap_or_default()),
+            _ => Untraced::Died(format!("execution {name} failed: {}", given(error, cause))),
+        },
+    })
 }
 
 /// What forbids to go on, of the fleet's own alarms: those that fire, that have fired since a person last said go, and
@@ -168,7 +175,7 @@ async fn plans(ports: &Ports, policy: &FleetPolicy, fleet: &FleetHead, seen: &mu
         .filter(|balancer| fleet.counts_room_of(balancer))
         .cloned()
         .collect();
-    seen.room = rooms(ports, &balancers).await?;
+    (seen.room, seen.groups) = rooms(ports, &balancers).await?;
     seen.plans = planned.into_iter().collect();
     Ok(())
 }

@@ -18,7 +18,8 @@ const LEAST_SECONDS: i64 = 60;
 pub(super) async fn continue_fleets(ports: &Ports, only: Option<&str>) -> Result<Vec<Value>, ActionError> {
     let heads = async { ports.fleets.fleets().await.doing(|| "reading the heads of the fleets") };
     let heads = within(ports, CALL_WITHIN, || "reading the heads of the fleets".to_owned(), heads).await?;
-    let open = heads.into_iter().filter(|head| head.state != RunState::Over);
+    // One that is over may be asked to retire its services.
+    let open = heads.into_iter().filter(|head| head.state != RunState::Over || head.starts_retirements());
     let mut reports = Vec::new();
     for head in open.filter(|head| only.is_none_or(|execution| head.execution == execution)) {
         let doing = || format!("continuing fleet {}", head.fleet);

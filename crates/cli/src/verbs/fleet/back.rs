@@ -14,8 +14,13 @@ use crate::view::fleet::some_of;
 use crate::view::fleet_ending;
 use clap::Args;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
+use crossfade_domain::fleet::retiring::is_retired;
 use crossfade_domain::fleet::service_run::ServiceState;
+use crossfade_domain::journal::Head;
+use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 /// End a fleet's run: roll back what moves. What has migrated stays.
@@ -106,13 +111,36 @@ pub(super) async fn rollback(
     let fleet = session.fleet(arguments.back.fleet.as_deref()).await?;
     let head = session.begun_run_of(&fleet.name).await?;
     let back = names_of(&head, |state| state.is_in_flight() || state.has_migrated());
-    let words = match back.len() {
-        0 => "no service has moved, so there is nothing to return".to_owned(),
-        count => format!("{} to return ({}), the last wave first", services(count), some_of(&back)),
+    let retired = retired(&head, session).await?;
+    let (stay, back): (Vec<&str>, Vec<&str>) = back.into_iter().partition(|name| retired.contains(*name));
+    let mut words = match (back.len(), stay.len()) {
+        (0, 0) => "no service has moved, so there is nothing to return".to_owned(),
+        (0, _) => "no service can return".to_owned(),
+        (count, _) => format!("{} to return ({}), the last wave first", services(count), some_of(&back)),
     };
+    if let Some(first) = stay.first() {
+        let _ = write!(
+            words,
+            "; {} retired and will stay ({}): crossfade retire {first} --undo first",
+            services(stay.len()),
+            some_of(&stay)
+        );
+    }
     confirm(&fleet.name, arguments.yes_return.as_deref(), &words, console)?;
     console.say(&words);
     go_back("rollback", json!({"action": "rollBackAll"}), &fleet, &arguments.back, session, console).await
+}
+
+/// The services that cannot go back because their old side is retired.
+async fn retired(fleet: &FleetHead, session: &Session) -> Result<BTreeSet<String>, Failure> {
+    let names: Vec<ServiceName> = fleet.those(ServiceState::has_migrated).cloned().collect();
+    let heads = session.ports.ledger.heads(&names).await;
+    let heads = heads.map_err(|source| session.ledger_failed("reading the heads of the fleet's services", source))?;
+    let retirements = session.ports.ledger.retirements(&names).await;
+    let retirements = retirements.map_err(|source| session.ledger_failed("reading the retirements", source))?;
+    let of = |head: &Head| retirements.iter().find(|one| one.service == head.service);
+    let gone = heads.iter().filter(|head| is_retired(head, of(head)));
+    Ok(gone.map(|head| head.service.to_string()).collect())
 }
 
 /// Asks for the fleet's name on a terminal; a script gives it.

@@ -13,11 +13,14 @@ use crossfade_actions::functions::check_fleet::{requests_of_a_day, rooms};
 use crossfade_actions::functions::plan_migration::plan_service;
 use crossfade_actions::operator::observe::{calendars, plan_in_force};
 use crossfade_actions::ports::Ports;
-use crossfade_domain::fleet::forecast::{Progress, forecast, opens, seconds_left};
+use crossfade_domain::fleet::forecast::{
+    Forecast, Progress, forecast, forecast_retirements, opens, relief, seconds_left,
+};
+use crossfade_domain::fleet::retiring::held;
 use crossfade_domain::fleet::service_run::Size;
-use crossfade_domain::journal::Phase;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
-use crossfade_domain::load_balancer::room::Room;
+use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::load_balancer::room::{Added, Room};
 use crossfade_domain::names::{LoadBalancerArn, ServiceName};
 use crossfade_domain::plan::{Finding, FindingCode};
 use crossfade_domain::policy::request::PlanRequest;
@@ -108,7 +111,8 @@ pub(super) async fn run(
         under_way.iter().map(|one| (one.service.clone(), one.size.clone())).chain(sizes.clone()).collect();
     let forecast = forecast(&policy, &with_moving, &requests, &progress, now, |at| opens(&policy, &calendars, at));
     let foreseen = Foreseen {
-        limits: limits(session, &ports, &sizes).await?,
+        limits: limits(session, &ports, &policy, &answers, &forecast).await?,
+        retirements: forecast_retirements(&policy, &forecast.waves, forecast.end),
         refused: names(&answers, is_refused),
         under_way: under_way.into_iter().map(|one| (one.service, one.words)).collect(),
         migrated,
@@ -226,13 +230,38 @@ fn closed_without_end(windows: &Windows, calendars: &Calendars, now: Timestamp) 
     }
 }
 
-/// How close each load balancer is to its limits, and what the run adds.
-async fn limits(session: &Session, ports: &Ports, sizes: &BTreeMap<ServiceName, Size>) -> Result<Vec<Limit>, Failure> {
+/// How close each load balancer is to its limits, what the run adds, and what retirements take off it meanwhile.
+async fn limits(
+    session: &Session,
+    ports: &Ports,
+    policy: &FleetPolicy,
+    answers: &[(ServiceName, Cursor)],
+    forecast: &Forecast,
+) -> Result<Vec<Limit>, Failure> {
+    let sizes = &sizes(answers);
     let balancers: BTreeSet<LoadBalancerArn> = sizes.values().flat_map(|size| size.groups.keys().cloned()).collect();
-    let rooms = rooms(ports, &balancers).await.map_err(|error| session.failed(&error))?;
+    let (rooms, in_use) = rooms(ports, &balancers).await.map_err(|error| session.failed(&error))?;
+    let names: Vec<ServiceName> = policy.services.iter().map(|service| service.name.clone()).collect();
+    let heads = session.ports.ledger.heads(&names).await;
+    let heads = heads.map_err(|source| session.ledger_failed("reading the heads of the fleet's services", source))?;
+    let heads: Vec<Head> = heads.into_iter().filter(|head| head.phase == Phase::Migrated).collect();
+    let migrated: BTreeMap<ServiceName, Timestamp> =
+        heads.iter().map(|head| (head.service.clone(), head.at_rest_since())).collect();
+    let relief_of = |balancer: &LoadBalancerArn, room: Room| {
+        let in_use = in_use.get(balancer).cloned().unwrap_or_default();
+        let of_plan = |(service, cursor): &(ServiceName, Cursor)| {
+            let old = cursor.plan.iter().flat_map(|plan| &plan.groups).filter_map(|group| in_use.get(&group.old));
+            (service.clone(), old.map(|targets| Added { groups: 1, targets: *targets }).sum())
+        };
+        let mut old_sides: BTreeMap<ServiceName, Added> = answers.iter().map(of_plan).collect();
+        old_sides.extend(heads.iter().map(|head| (head.service.clone(), held(head, &in_use))));
+        old_sides.retain(|_, held| *held != Added::default());
+        relief(policy, &forecast.waves, sizes, (balancer, room), &old_sides, &migrated)
+    };
     let limit = |(balancer, room): (LoadBalancerArn, Room)| Limit {
         load_balancer: balancer.name().to_owned(),
         room,
+        relief: relief_of(&balancer, room),
         added: sizes.values().map(|size| size.on(&balancer)).sum(),
     };
     Ok(rooms.into_iter().map(limit).collect())

@@ -92,7 +92,7 @@ pub struct RetireArguments {
 
 /// Where a retirement ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum End {
+pub(crate) enum End {
     /// Proven idle; nothing is changed.
     Idle,
     /// No rule names the old groups, which keep their targets.

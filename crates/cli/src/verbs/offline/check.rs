@@ -8,7 +8,7 @@ use crate::view::console::Console;
 use clap::Args;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;
-use crossfade_domain::policy::rollout::{OnStop, Order, Risk, Rollout};
+use crossfade_domain::policy::rollout::{OnStop, Order, RetireWhen, Risk, Rollout};
 use crossfade_domain::policy::service_policy::{FleetPolicy, ServicePolicy};
 use std::path::PathBuf;
 
@@ -86,6 +86,11 @@ fn rollout(rollout: &Rollout, services: u32) -> Vec<String> {
         rollout.most_routes(),
         written_duration(rollout.rollback_within_seconds)
     ));
+    lines.extend(match rollout.retire {
+        RetireWhen::ByHand => None,
+        RetireWhen::AfterWave => Some("  old sides: retired when their wave was watched".to_owned()),
+        RetireWhen::AtEnd => Some("  old sides: retired when all waves are over".to_owned()),
+    });
     let alarms =
         if rollout.alarms.is_empty() { String::new() } else { format!(", or by {}", rollout.alarms.join(", ")) };
     let then = match rollout.on_stop {

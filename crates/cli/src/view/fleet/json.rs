@@ -1,9 +1,11 @@
 //! A fleet's run, for programs.
 
+use super::old_sides;
 use super::rows::{needs_a_person, why};
 use crate::stack::fleets::{Conductor, FleetReading};
 use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::fleet::outlook::headline;
+use crossfade_domain::fleet::retiring::OldSide;
 use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
@@ -42,6 +44,7 @@ pub fn object(reading: &FleetReading) -> Value {
         "reason": head.reason,
         "outcome": head.outcome,
         "headline": headline(&fleet.policy, head),
+        "oldSides": old_sides::totals_of(reading),
         "since": head.since,
         "watchedSince": head.baking_since,
         "end": reading.end,
@@ -59,6 +62,7 @@ fn service(reading: &FleetReading, name: &ServiceName) -> Value {
     let head: &FleetHead = &reading.head;
     let run = head.service(name);
     let position = reading.positions.get(name);
+    let side = old_sides::of(reading, name);
     json!({
         "service": name,
         "state": run.state,
@@ -77,6 +81,14 @@ fn service(reading: &FleetReading, name: &ServiceName) -> Value {
         "shiftingTo": position.and_then(|position| position.shifting_to),
         "secondsLeft": position.and_then(|position| position.seconds_left),
         "secondsToNextStep": position.and_then(|position| position.seconds_to_next_step),
+        "oldSide": side.map(OldSide::word),
+        "oldSideInWords": side.map(OldSide::in_words),
+        "oldSideKeptUntil": side.and_then(|side| match side {
+            OldSide::Resting(until) => Some(until),
+            _ => None,
+        }),
+        "oldSideWhy": old_sides::why(reading, name),
+        "retirement": reading.retirements.get(name).map(|one| one.number),
         "waitsForApproval": position.is_some_and(|position| position.waits_for_approval),
     })
 }

@@ -3,12 +3,13 @@
 use super::some_of;
 use super::text::filled;
 use crate::exit_code::ExitCode;
-use crossfade_domain::fleet::forecast::{Forecast, ForecastWave};
+use crossfade_domain::fleet::forecast::{Forecast, ForecastRetirement, ForecastWave, Relief};
 use crossfade_domain::journal::wording::counted;
 use crossfade_domain::load_balancer::room::{Added, RESERVED_GROUPS, RESERVED_TARGETS, Room, Use};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Finding, FindingCode, Severity};
 use crossfade_domain::policy::document::written_duration;
+use crossfade_domain::policy::rollout::RetireWhen;
 use crossfade_domain::policy::service_policy::FleetPolicy;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ pub struct Foreseen {
     pub forecast: Forecast,
     /// The room on each load balancer.
     pub limits: Vec<Limit>,
+    /// When the old sides of each wave are retired; none by hand.
+    pub retirements: Vec<ForecastRetirement>,
     /// Services whose start would be refused, and why.
     pub refused: Vec<(ServiceName, String)>,
     /// Services that are moving already, and where each is: `at 25 %`.
@@ -43,23 +46,36 @@ pub struct Limit {
     pub room: Room,
     /// The target groups that the run makes, and the targets that they get, as far as the policy says.
     pub added: Added,
+    /// What its limits mean for the run, with the retirements that make room meanwhile.
+    pub relief: Relief,
 }
 
 impl Limit {
     /// `load balancer public: 50 target groups now, 50 more, of 100; FULL: ...`, and the same for targets and rules.
     fn lines(&self) -> Vec<String> {
-        let Self { load_balancer, room, added } = self;
+        let Self { load_balancer, room, added, relief } = self;
         let line = |what: &str, limit: Use, more: u32, reserved: u32, then: &str| {
             let Use { used, most } = limit;
-            let full = if limit.fits(more, reserved) {
-                String::new()
-            } else {
-                format!("; FULL: {reserved} stay free for others, so the last services wait: {then}")
+            let full = match relief {
+                _ if limit.fits(more, reserved) => String::new(),
+                Relief::Fits => "; enough, with the old sides that are retired meanwhile".to_owned(),
+                Relief::Waits { wave, until } => format!(
+                    "; {reserved} stay free for others, so wave {} waits until old sides of services before it are \
+                     detached, {} at the earliest, and what comes after it is as much later",
+                    wave + 1,
+                    until.strftime("%a %Y-%m-%d %H:%M UTC")
+                ),
+                Relief::Full { wave } => format!(
+                    "; FULL: {reserved} stay free for others, so services wait from wave {} on: {then}",
+                    wave + 1
+                ),
             };
             format!("load balancer {load_balancer}: {used} {what} now, {more} more, of {most}{full}")
         };
-        let groups = "take old groups of services that have migrated off it, or skip services";
-        let targets = "ask AWS for a higher quota (Targets per Application Load Balancer), or skip services";
+        let groups = "retire services that have migrated (crossfade fleet retire, or rollout.retire: afterWave), or \
+                      skip services";
+        let targets = "retire services that have migrated, ask AWS for a higher quota (Targets per Application Load \
+                       Balancer), or skip services";
         let mut lines = vec![line("target groups", room.groups, added.groups, RESERVED_GROUPS, groups)];
         lines.extend(room.targets.map(|used| line("targets", used, added.targets, RESERVED_TARGETS, targets)));
         if room.targets.is_none() {
@@ -125,6 +141,8 @@ pub fn foreseen(foreseen: &Foreseen, columns: usize) -> String {
             lines.extend(filled(&format!("{words}: {}", some_of(&names)), "  ", "    ", columns));
         }
     }
+    lines.push("OLD SIDES".to_owned());
+    lines.extend(old_sides(foreseen).iter().flat_map(|line| filled(line, "  ", "    ", columns)));
     lines.push("LIMITS".to_owned());
     lines.extend(limits(foreseen).iter().flat_map(|limit| filled(limit, "  ", "    ", columns)));
     lines.push("ESTIMATE".to_owned());
@@ -154,6 +172,32 @@ fn one_wave(place: usize, wave: &ForecastWave, columns: usize) -> Vec<String> {
         names.join(", ")
     );
     filled(&text, "  ", "    ", columns)
+}
+
+/// Which wave waits for old sides of services before it, and until when at the earliest; for ever without a time.
+fn waits(relief: Relief) -> Value {
+    match relief {
+        Relief::Fits => Value::Null,
+        Relief::Waits { wave, until } => json!({"wave": wave + 1, "until": until}),
+        Relief::Full { wave } => json!({"wave": wave + 1, "until": null}),
+    }
+}
+
+/// When the old sides go.
+fn old_sides(foreseen: &Foreseen) -> Vec<String> {
+    let fleet = &foreseen.policy.fleet;
+    if foreseen.policy.rollout.retire == RetireWhen::ByHand {
+        return vec![format!("retired by hand, once services have migrated: crossfade fleet retire {fleet}")];
+    }
+    let at = |time: Timestamp| time.strftime("%a %Y-%m-%d %H:%M UTC").to_string();
+    let one = |(place, wave): (usize, &ForecastRetirement)| {
+        let leave = wave.leave.map_or_else(
+            || "and nothing is detached: retire.until is idle".to_owned(),
+            |leave| format!("detached from {} on", at(leave)),
+        );
+        format!("wave {}: retired from {} on, {leave}", place + 1, at(wave.begin))
+    };
+    foreseen.retirements.iter().enumerate().map(one).collect()
 }
 
 fn limits(foreseen: &Foreseen) -> Vec<String> {
@@ -233,7 +277,7 @@ impl Foreseen {
                 json!({
                     "loadBalancer": limit.load_balancer, "targetGroups": limit.room.groups.used,
                     "new": limit.added.groups, "most": limit.room.groups.most, "targets": limit.room.targets,
-                    "newTargets": limit.added.targets, "rules": limit.room.rules,
+                    "newTargets": limit.added.targets, "waits": waits(limit.relief), "rules": limit.room.rules,
                 })
             })
             .collect();
@@ -249,6 +293,8 @@ impl Foreseen {
                 })
             })
             .collect();
+        let retirements: Vec<Value> =
+            self.retirements.iter().map(|wave| json!({"begin": wave.begin, "detachedFrom": wave.leave})).collect();
         json!({
             "version": 1,
             "fleet": self.policy.fleet,
@@ -258,6 +304,8 @@ impl Foreseen {
             "budget": forecast.budget,
             "exposure": forecast.exposure,
             "problems": forecast.problems,
+            "retire": self.policy.rollout.retire,
+            "retirements": retirements,
             "loadBalancers": limits,
             "mostRoutes": forecast.most_routes,
             "secondsToReturnThem": forecast.rollback_seconds,

@@ -2,7 +2,7 @@ use super::{Foreseen, Limit, findings, foreseen, object, render};
 use crate::ending::fleet::{FleetEnding, FleetOutcome};
 use crate::exit_code::ExitCode;
 use crate::stack::fleets::{Conductor, FleetReading, Position, StoredFleet};
-use crossfade_domain::fleet::forecast::{Progress, forecast};
+use crossfade_domain::fleet::forecast::{Progress, Relief, forecast};
 use crossfade_domain::fleet::head::{FleetHead, RunOutcome, RunState};
 use crossfade_domain::fleet::service_run::{Hold, ServiceRun, ServiceState};
 use crossfade_domain::fleet::waves::waves;
@@ -59,6 +59,7 @@ fn reading(services: usize) -> FleetReading {
         conductor: Conductor::Runs,
         end: None,
         positions: BTreeMap::new(),
+        retirements: BTreeMap::new(),
     };
     set(&mut reading, 0, ServiceState::Migrated, "all traffic is on the new cluster");
     for (number, state, why) in [
@@ -281,7 +282,9 @@ fn unstarted(services: usize) -> Foreseen {
                 ..Room::of_groups(50)
             },
             added: Added { groups: 50, targets: 150 },
+            relief: Relief::Full { wave: 5 },
         }],
+        retirements: Vec::new(),
         refused: vec![(name(7), "oldTargetGroups: no healthy target".to_owned())],
         under_way: Vec::new(),
         migrated: vec![(name(3), "it has migrated".to_owned())],

@@ -33,6 +33,7 @@ impl Look<'_> {
                 _ => {}
             }
         }
+        orders.extend(self.retirements());
         // The most loaded first, as in any rollback.
         orders.sort_by_key(|order| match order {
             Order::Return(name) => (0, std::cmp::Reverse(self.fleet.requests.get(name).copied().unwrap_or(0))),

@@ -109,8 +109,8 @@ fn a_load_balancer_keeps_its_reserve_and_others_go_on() {
     assert_eq!(run.starts(), ["a", "b", "e"]);
     let why = run.look().outlook.reason;
     assert!(why.ends_with(
-        "load balancer public is full: it has 98 of 100 target groups, 2 stay free for others, and c needs 1; take old \
-         groups of services that have migrated off it, or go on without it: crossfade fleet skip c eks-2026"
+        "load balancer public is full: it has 98 of 100 target groups, 2 stay free for others, and c needs 1; take \
+         target groups that no one uses off it, or go on without it: crossfade fleet skip c eks-2026"
     ));
 }
 

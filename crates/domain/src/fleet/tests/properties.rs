@@ -3,8 +3,9 @@ use super::world::World;
 use crate::fleet::command::FleetCommand as C;
 use crate::fleet::head::{RunOutcome, RunState as R};
 use crate::fleet::outlook::FleetStep;
-use crate::policy::rollout::{FailureBudget, OnStop, StopWhen};
+use crate::policy::rollout::{FailureBudget, OnStop, RetireWhen, Rollout, StopWhen};
 use crate::policy::service_policy::FleetPolicy;
+use crate::retirement::RetirementPhase;
 use proptest::prelude::*;
 
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -19,6 +20,7 @@ prop_compose! {
         within_seconds in prop_oneof![Just(0), Just(60), Just(600)],
         on_stop in prop_oneof![Just(OnStop::Hold), Just(OnStop::Finish), Just(OnStop::RollBack)],
         (canary, bake) in (any::<bool>(), prop_oneof![Just(0), Just(150)]),
+        retire in prop_oneof![Just(RetireWhen::ByHand), Just(RetireWhen::AfterWave), Just(RetireWhen::AtEnd)],
     ) -> FleetPolicy {
         // Each comes after some of those that are listed before it.
         let bits = |bits: u8| (0..NAMES.len()).filter(move |place| bits & few & (1 << place) != 0);
@@ -36,6 +38,7 @@ prop_compose! {
         policy.rollout.canary = if canary { vec![name("a")] } else { Vec::new() };
         policy.rollout.canary_bake_seconds = 2 * bake;
         policy.rollout.wave_bake_seconds = bake;
+        policy.rollout.retire = retire;
         policy
     }
 }
@@ -46,14 +49,16 @@ enum Chance {
     Command(u8, u8),
     Happens(u8, u8),
     GoesOn(u8, u8),
+    Retires(u8, u8),
     Look { dies: bool },
 }
 
 fn chances() -> impl Strategy<Value = Vec<Chance>> {
     let chance = prop_oneof![
-        1 => (0..10_u8, 0..8_u8).prop_map(|(what, which)| Chance::Command(what, which)),
+        1 => (0..11_u8, 0..8_u8).prop_map(|(what, which)| Chance::Command(what, which)),
         5 => (0..8_u8, 0..11_u8).prop_map(|(which, what)| Chance::Happens(which, what)),
         5 => (0..8_u8, 0..10_u8).prop_map(|(which, how)| Chance::GoesOn(which, how)),
+        3 => (0..8_u8, 0..8_u8).prop_map(|(which, how)| Chance::Retires(which, how)),
         5 => (0..4_u8).prop_map(|of_four| Chance::Look { dies: of_four == 0 }),
     ];
     prop::collection::vec(chance, 0..160)
@@ -74,11 +79,13 @@ fn live(policy: FleetPolicy, before: &[u8], chances: &[Chance]) -> World {
                 2..=4 => C::Resume { now: false },
                 5 => C::Abort,
                 6 => C::RollBackAll,
+                10 => C::Retire { wave: None, only: Vec::new(), until: None },
                 7 => C::Skip { service: pick(*which), release_dependants: which % 2 == 0 },
                 _ => C::Retry { service: pick(*which) },
             }),
             Chance::Happens(which, what) => world.happens(&pick(*which), *what),
             Chance::GoesOn(which, how) => world.goes_on(&pick(*which), *how),
+            Chance::Retires(which, how) => world.retires(&pick(*which), *how),
             Chance::Look { dies } => {
                 world.look(*dies);
             }
@@ -116,8 +123,33 @@ proptest! {
             // What a person has paused, a person continues.
             world.everyone_continues();
             world.everything_ends();
+            world.every_retirement_goes_on();
         }
         prop_assert_eq!(world.run.head.state, R::Over, "after {:?}: {:#?}", world.age(), world.run.head);
+    }
+
+    #[test]
+    fn every_service_that_migrates_is_retired_by_itself_where_nothing_fails(
+        policy in a_policy(), at_end in any::<bool>(), dies in prop::collection::vec(any::<bool>(), 40)
+    ) {
+        let retire = if at_end { RetireWhen::AtEnd } else { RetireWhen::AfterWave };
+        let rollout = Rollout { retire, ..policy.rollout.clone() };
+        let mut world = World::new(FleetPolicy { rollout, ..policy }, &[]);
+        for look in 0..2 * MANY {
+            world.look(dies.get(usize::try_from(look).unwrap()).copied().unwrap_or(false));
+            if world.run.head.state == R::Over {
+                break;
+            }
+            world.everything_ends();
+            world.every_retirement_goes_on();
+        }
+        prop_assert_eq!(world.run.head.outcome, Some(RunOutcome::Migrated), "{:#?}", world.run.head);
+        for _ in 0..10 {
+            world.every_retirement_goes_on();
+        }
+        for name in world.run.head.names() {
+            prop_assert_eq!(world.old_side(name), Some(RetirementPhase::Deregistered), "{}", name);
+        }
     }
 
     #[test]
@@ -135,7 +167,11 @@ proptest! {
             world.rollbacks_end();
         }
         prop_assert_eq!(world.run.head.outcome, Some(RunOutcome::Returned), "{:#?}", world.run.head);
-        let on_new = world.run.head.names().find(|name| world.is_on_new(name));
+        let on_new = world.run.head.names().find(|name| world.is_on_new(name) && !world.is_gone(name));
         prop_assert_eq!(on_new, None, "{:#?}", world.run.head);
+        let gone = world.run.head.names().find(|name| world.is_gone(name));
+        let said = world.run.head.reason.clone().unwrap_or_default();
+        let named = gone.is_none_or(|gone| said.contains(&format!("crossfade retire {gone} --undo")));
+        prop_assert!(named, "{gone:?} is retired, and: {said}");
     }
 }

@@ -3,6 +3,7 @@
 //! Between two looks at most one thing happens to a service, so that each is seen.
 
 mod checks;
+mod old_sides;
 
 use super::fixture::{Run, at};
 use crate::fleet::command::{FleetCommand, Taken};
@@ -140,6 +141,7 @@ impl World {
                 }
                 self.may_start = true;
             }
+            FleetCommand::Retire { .. } => {}
             FleetCommand::Pause { .. } | FleetCommand::Abort | FleetCommand::RollBackAll => self.may_start = false,
         }
         self.run.command(command);
@@ -167,7 +169,7 @@ impl World {
                 self.run.begins_rollback(of, Trigger::AlarmEvent);
                 self.falls(which);
             }
-            (6, Some(Phase::Moving | Phase::Halted | Phase::Migrated)) => {
+            (6, Some(Phase::Moving | Phase::Halted | Phase::Migrated)) if !self.is_gone(which) => {
                 self.run.begins_rollback(of, Trigger::Operator);
                 self.calms(which);
             }
@@ -229,7 +231,8 @@ impl World {
     #[track_caller]
     pub(crate) fn look(&mut self, dies: bool) -> crate::fleet::outlook::Outlook {
         self.read();
-        let had_migrated: BTreeSet<ServiceName> = self.run.head.those(ServiceState::has_migrated).cloned().collect();
+        let migrated = self.run.head.those(ServiceState::has_migrated).filter(|name| !self.is_gone(name));
+        let had_migrated: BTreeSet<ServiceName> = migrated.cloned().collect();
         let decision = self.run.look();
         let stopped = decision.head.state == RunState::Stopped;
         self.may_start &= !stopped;
@@ -245,6 +248,7 @@ impl World {
         self.known = self.failures.clone();
         self.check_failures();
         self.check_starts(&decision.orders);
+        self.check_retirements(&decision.orders);
         self.check_what_moves(&decision.orders);
         if decision.head.state == RunState::Returning && !decision.events.is_empty() {
             self.check_returns(&had_migrated);
@@ -281,6 +285,9 @@ impl World {
             }
             Order::Hold(name) => self.pauses(name, true),
             Order::Release(name) => self.pauses(name, false),
+            Order::Retire { service, .. } => self.begins_retirement(service),
+            // Its routes are locked, or its old side has no targets.
+            Order::Return(name) if self.is_gone(name) => {}
             Order::Return(name) => {
                 self.run.begins_rollback(name.as_str(), Trigger::Operator);
                 self.calms(name);

@@ -5,12 +5,12 @@ use super::names;
 use crate::names::ServiceName;
 use crate::policy::problem::did_you_mean;
 use crate::policy::reader::{Place, Reader, wrong};
-use crate::policy::rollout::{FailureBudget, MaxNewShare, OnStop, Order, Risk, Rollout, StopWhen};
+use crate::policy::rollout::{FailureBudget, MaxNewShare, OnStop, Order, RetireWhen, Risk, Rollout, StopWhen};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The fields of `rollout`.
-pub(super) const ROLLOUT_FIELDS: [&str; 13] = [
+pub(super) const ROLLOUT_FIELDS: [&str; 14] = [
     "canary",
     "canaryBake",
     "waveSize",
@@ -24,6 +24,7 @@ pub(super) const ROLLOUT_FIELDS: [&str; 13] = [
     "onStop",
     "order",
     "maxNewShare",
+    "retire",
 ];
 /// The fields of `rollout.stopWhen`.
 pub(super) const STOP_WHEN_FIELDS: [&str; 2] = ["rollbacks", "within"];
@@ -36,6 +37,9 @@ const ON_STOP: [(&str, OnStop); 3] =
     [("hold", OnStop::Hold), ("finish", OnStop::Finish), ("rollBack", OnStop::RollBack)];
 /// The words of `order`.
 const ORDER: [(&str, Order); 2] = [("risk", Order::Risk), ("listed", Order::Listed)];
+/// The words of `retire`.
+const RETIRE_WHEN: [(&str, RetireWhen); 3] =
+    [("afterWave", RetireWhen::AfterWave), ("atEnd", RetireWhen::AtEnd), ("byHand", RetireWhen::ByHand)];
 /// More services than any fleet has, so also more waves, failures and rollbacks.
 const MOST_SERVICES: u32 = 1_000;
 /// A rollback of 2,000 routes takes no longer.
@@ -81,6 +85,9 @@ pub(super) fn rollout(reader: &mut Reader, place: &Place<'_>) -> Rollout {
     }
     if let Some(place) = object.get("order") {
         rollout.order = reader.word(&place, &ORDER).unwrap_or(rollout.order);
+    }
+    if let Some(place) = object.get("retire") {
+        rollout.retire = reader.word(&place, &RETIRE_WHEN).unwrap_or(rollout.retire);
     }
     rollout.max_new_share = object.get("maxNewShare").and_then(|place| max_new_share(reader, &place));
     rollout
@@ -311,6 +318,12 @@ pub(super) fn schema() -> Value {
                 "enum": ORDER.map(|(word, _)| word), "default": "risk",
                 "description": "The order of services that may move at the same time: least `risk` first, then fewest \
                                 requests. Or as the file lists them.",
+            },
+            "retire": {
+                "enum": RETIRE_WHEN.map(|(word, _)| word), "default": "byHand",
+                "description": "When the fleet retires the old sides of services that have migrated: when their wave has \
+                                been watched, when all waves are over, or when a person asks for it. Each then waits \
+                                for its own `retire` settings.",
             },
             "maxNewShare": {
                 "type": "object",

@@ -31,7 +31,7 @@ fn every_field_of_a_rollout_is_read_and_left_out_ones_have_their_defaults() {
         "canary": "sessions", "canaryBake": "12h", "waveSize": 5, "waveBake": "30m", "concurrency": 4,
         "rollbackWithin": "20s", "failures": "25%", "strict": true,
         "stopWhen": { "rollbacks": 3, "within": "15m" }, "alarms": ["cluster-api-errors"], "onStop": "rollBack",
-        "order": "listed", "maxNewShare": { "untilWave": 1, "percent": 20 },
+        "order": "listed", "maxNewShare": { "untilWave": 1, "percent": 20 }, "retire": "afterWave",
     });
     let expected = Rollout {
         canary: vec![ServiceName::parse("sessions").unwrap()],
@@ -47,6 +47,7 @@ fn every_field_of_a_rollout_is_read_and_left_out_ones_have_their_defaults() {
         on_stop: OnStop::RollBack,
         order: Order::Listed,
         max_new_share: Some(MaxNewShare { until_wave: 1, percent: 20 }),
+        retire: RetireWhen::AfterWave,
     };
     assert_eq!(decoded(&given), expected);
     assert_eq!(decoded(&json!({ "stopWhen": { "within": "5m" } })).stop_when.rollbacks, 2);

@@ -1,0 +1,65 @@
+//! Where the old sides of a fleet's services are.
+
+use super::text::filled;
+use super::{MOST_ROWS, some_of};
+use crate::stack::fleets::FleetReading;
+use crossfade_domain::fleet::retiring::{OldSide, old_side, totals};
+use crossfade_domain::names::ServiceName;
+
+/// Where the old side of a service is; none where nobody has asked for its retirement.
+pub(super) fn of(reading: &FleetReading, name: &ServiceName) -> Option<OldSide> {
+    let run = reading.head.services.get(name);
+    let ask = run.and_then(|run| run.retirement.as_ref());
+    let migration = run.and_then(|run| run.migration.as_ref());
+    old_side(migration, ask, reading.retirements.get(name), reading.now)
+}
+
+/// Why the retirement of a service has not begun, or did not come to its end.
+pub(super) fn why(reading: &FleetReading, name: &ServiceName) -> Option<String> {
+    let ask = reading.head.services.get(name).and_then(|run| run.retirement.as_ref());
+    let own = reading.retirements.get(name).and_then(|retirement| retirement.reason.clone());
+    match of(reading, name)? {
+        OldSide::Refused => ask.and_then(|ask| ask.refused.clone()).or(own),
+        OldSide::Undone | OldSide::Undoing | OldSide::Halted => own,
+        _ => None,
+    }
+}
+
+fn all(reading: &FleetReading) -> impl Iterator<Item = (&ServiceName, OldSide)> {
+    reading.head.names().filter_map(|name| Some((name, of(reading, name)?)))
+}
+
+/// `10 retired · 3 resting`, where anyone has asked for a retirement.
+pub(super) fn totals_of(reading: &FleetReading) -> Option<String> {
+    totals(all(reading).map(|(_, side)| side))
+}
+
+/// The services by where their old sides are: first what needs a person, each with the reason.
+pub(super) fn lines(reading: &FleetReading, columns: usize) -> Vec<String> {
+    let mut groups: Vec<(OldSide, Option<String>, Vec<&str>)> = Vec::new();
+    for (name, side) in all(reading) {
+        let why = why(reading, name);
+        match groups.iter_mut().find(|(other, reason, _)| *other == side && *reason == why) {
+            Some((_, _, names)) => names.push(name.as_str()),
+            None => groups.push((side, why, vec![name.as_str()])),
+        }
+    }
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    groups.sort_by_key(|(side, _, _)| (!side.needs_a_person(), *side));
+    let mut lines = vec!["OLD SIDES".to_owned()];
+    for (side, why, names) in groups.iter().take(MOST_ROWS) {
+        let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        lines.extend(filled(&format!("{}: {}{why}", side.in_words(), some_of(names)), "  ", "      ", columns));
+    }
+    if groups.len() > MOST_ROWS {
+        lines.push("  and more: crossfade fleet status --output json".to_owned());
+    }
+    let person = groups.iter().find(|(side, _, _)| side.needs_a_person());
+    if let Some(name) = person.and_then(|(_, _, names)| names.first()) {
+        let way = format!("where one is: crossfade retire {name} --status; again: crossfade retire {name}");
+        lines.extend(filled(&way, "  -> ", "     ", columns));
+    }
+    lines
+}
