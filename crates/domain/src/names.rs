@@ -167,6 +167,14 @@ impl LoadBalancerArn {
     }
 }
 
+/// The first few of many names, and how many more there are.
+pub fn some_of(names: &[&str]) -> String {
+    const MOST: usize = 5;
+    let more = names.len().saturating_sub(MOST);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

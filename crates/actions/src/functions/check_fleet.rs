@@ -1,6 +1,7 @@
 //! `check-fleet`: the conductor of a fleet's run. Each call is one look.
 
 mod begin;
+mod ended;
 mod look;
 mod orders;
 mod read;

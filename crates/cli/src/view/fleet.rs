@@ -8,7 +8,7 @@ mod rows;
 mod tests;
 mod text;
 
-pub use crossfade_domain::fleet::wording::some_of;
+pub use crossfade_domain::names::some_of;
 pub use json::object;
 pub use planned::{Foreseen, Limit, findings, foreseen};
 

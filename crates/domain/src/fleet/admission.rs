@@ -3,9 +3,8 @@
 use super::budget::{failures, tolerated};
 use super::head::FleetHead;
 use super::service_run::{ServiceState, Size};
-use super::wording::some_of;
 use crate::load_balancer::room::{RESERVED_GROUPS, RESERVED_TARGETS, Room};
-use crate::names::ServiceName;
+use crate::names::{ServiceName, some_of};
 use crate::policy::rollout::{RetireWhen, Rollout};
 
 /// How many services may be in flight at once.

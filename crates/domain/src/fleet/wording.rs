@@ -49,14 +49,6 @@ fn retirement(service: &ServiceName, now: &RetirementAsk) -> String {
     }
 }
 
-/// The first few of many names, and how many more there are.
-pub fn some_of(names: &[&str]) -> String {
-    const MOST: usize = 5;
-    let more = names.len().saturating_sub(MOST);
-    let shown = names[..names.len() - more].join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
-}
-
 fn ended(outcome: RunOutcome) -> &'static str {
     match outcome {
         RunOutcome::Migrated => "every service has migrated",

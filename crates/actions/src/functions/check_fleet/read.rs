@@ -1,10 +1,11 @@
 //! Reads what a look decides by: at most four reads of the table, whatever the fleet's size up to a hundred services.
 
+use super::ended::ended;
 use super::retirements::retirements;
 use super::room::rooms;
 use crate::error::{ActionError, Doing as _};
 use crate::functions::plan_migration::plan_service;
-use crate::ports::{ExecutionStatus, Ports};
+use crate::ports::Ports;
 use crate::reads::alarms::{alarms, alarms_since};
 use crate::reads::calendars::calendars;
 use crossfade_domain::alarms::alarm::AlarmState;
@@ -84,25 +85,6 @@ async fn untraced(
         untraced.extend(ended(started, status).map(|ended| (name.clone(), ended)));
     }
     Ok(untraced)
-}
-
-/// How an execution ended; none where it runs or has succeeded.
-pub(super) fn ended(name: &str, status: ExecutionStatus) -> Option<Untraced> {
-    let given = |error: Option<String>, cause: Option<String>| {
-        let texts: Vec<String> = [error, cause].into_iter().flatten().collect();
-        if texts.is_empty() { "no reason was given".to_owned() } else { texts.join(": ") }
-    };
-    Some(match status {
-        ExecutionStatus::Running | ExecutionStatus::Succeeded => return None,
-        ExecutionStatus::Missing => Untraced::Missing,
-        ExecutionStatus::Stopped { error, cause } => {
-            Untraced::Stopped(format!("someone stopped execution {name}: {}", given(error, cause)))
-        }
-        ExecutionStatus::Dead { error, cause } => match error.as_deref() {
-            Some("Refused" | "InvalidRequest" | "LockHeld") => Untraced::Refused(cause.unwrap_or_default()),
-            _ => Untraced::Died(format!("execution {name} failed: {}", given(error, cause))),
-        },
-    })
 }
 
 /// What forbids to go on, of the fleet's own alarms: those that fire, that have fired since a person last said go, and

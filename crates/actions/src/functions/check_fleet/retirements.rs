@@ -1,6 +1,6 @@
 //! Reads the retirements of a fleet's services, where a look decides by them.
 
-use super::read::ended;
+use super::ended::ended;
 use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
 use crossfade_domain::fleet::decide::Seen;

@@ -16,8 +16,9 @@ const COUNTED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// What a load balancer publishes of the targets of a group: together, all that are registered and in use.
 const HOST_COUNTS: [&str; 2] = ["HealthyHostCount", "UnHealthyHostCount"];
 
-/// Counts the target groups, targets and rules of load balancers, and says which groups each uses. The targets are those that CloudWatch counts: asking
-/// each group would take a hundred calls for each load balancer. Where they cannot be read, they are left out.
+/// Counts the target groups, targets and rules of load balancers, and says which groups each uses. The targets are
+/// those that CloudWatch counts: asking each group would take a hundred calls for each load balancer. Where they cannot
+/// be read, they are left out.
 ///
 /// # Errors
 /// The load balancers'.

@@ -34,8 +34,8 @@ use std::collections::BTreeMap;
 ///   crossfade fleet retire eks-2026 --wave 1
 ///   crossfade fleet retire eks-2026 --only users,orders --until detached
 ///
-/// Exit codes: 0 asked for, or nothing is left to retire; 2 refused; 6 the fleet does
-/// not show it yet; 8 no access.
+/// Exit codes: 0 asked for, or nothing is left to retire; 2 refused; 6 the fleet
+/// does not show it yet; 8 no access.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct RetireArguments {

@@ -1,15 +1,15 @@
 //! Which old sides are retired now, and which services cannot go back because of that.
 
 use super::{Look, Order};
+use crate::fleet::event::FleetEvent;
 use crate::fleet::head::{FleetHead, RunOutcome, RunState};
 use crate::fleet::observe::Untraced;
 use crate::fleet::retiring::{MOST_RETIRING, RetirementAsk, held, is_retired, left_out, takes_a_place};
 use crate::fleet::service_run::ServiceState;
 use crate::fleet::turns::candidates;
-use crate::fleet::{event::FleetEvent, wording::some_of};
 use crate::journal::Phase;
 use crate::load_balancer::room::Added;
-use crate::names::ServiceName;
+use crate::names::{ServiceName, some_of};
 use crate::policy::rollout::RetireWhen;
 
 impl Look<'_> {
