@@ -74,7 +74,8 @@ pub(super) fn no_room(rollout: &Rollout, fleet: &FleetHead, service: &ServiceNam
         (!targets.fits(more.targets, RESERVED_TARGETS)).then(|| {
             format!(
                 "load balancer {} is full: it has {} of {} targets, {RESERVED_TARGETS} stay free for others, and \
-                 {service} needs {}; {}ask AWS for a higher quota (Targets per Application Load Balancer), or {without}",
+                 {service} needs {}; {}ask AWS for a higher quota (Targets per Application Load Balancer), or \
+                 {without}",
                 balancer.name(),
                 targets.used,
                 targets.most,

@@ -28,8 +28,8 @@ pub struct FleetRequest {
 /// Decodes `{"fleet": "eks-2026"}`, with an optional `"action"`: `start` (as if left out), `pause` (with `"drain":
 /// true` what moves goes on to its end), `resume`, `abort`, `rollBackAll`, `skip` and `retry` (both with a
 /// `"service"`), and `retire`, with a `"wave"`, the first of which is 1, or with services in `"only"`, and with
-/// `"until"` as in a policy. With `"releaseDependants": true` and a `"reason"`, those that come after a skipped service start
-/// without it. With `"now": true`, `start` and `resume` ignore windows and freezes, and need a `"reason"`.
+/// `"until"` as in a policy. With `"releaseDependants": true` and a `"reason"`, those that come after a skipped service
+/// start without it. With `"now": true`, `start` and `resume` ignore windows and freezes, and need a `"reason"`.
 ///
 /// # Errors
 /// Every problem of the document, each with its path.

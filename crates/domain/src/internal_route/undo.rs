@@ -87,7 +87,7 @@ pub fn of_route(listeners: &[Listener], stack: &str, service: &ServiceName) -> V
 }
 
 /// Why a group's counts in a window do not show that no one uses it: requests, or minutes in which the load balancer
-/// has not published that the group has targets. Without such a minute, a count of requests that is absent says nothing.
+/// has not published that the group has targets. Without such a minute, an absent count of requests says nothing.
 pub fn objection(
     window: &UseWindow,
     group: &TargetGroupArn,

@@ -155,7 +155,8 @@ impl Look<'_> {
         let names: Vec<&str> = stay.map(ServiceName::as_str).collect();
         let first = names.first()?;
         Some(format!(
-            "retired, so they stay: {}; to return one: crossfade retire {first} --undo, then crossfade rollback {first}",
+            "retired, so they stay: {}; to return one: crossfade retire {first} --undo, then crossfade rollback \
+             {first}",
             some_of(&names)
         ))
     }

@@ -321,9 +321,9 @@ pub(super) fn schema() -> Value {
             },
             "retire": {
                 "enum": RETIRE_WHEN.map(|(word, _)| word), "default": "byHand",
-                "description": "When the fleet retires the old sides of services that have migrated: when their wave has \
-                                been watched, when all waves are over, or when a person asks for it. Each then waits \
-                                for its own `retire` settings.",
+                "description": "When the fleet retires the old sides of services that have migrated: when their wave \
+                                has been watched, when all waves are over, or when a person asks for it. Each then \
+                                waits for its own `retire` settings.",
             },
             "maxNewShare": {
                 "type": "object",
