@@ -1,6 +1,6 @@
 //! Every verb for fleets against one kept rehearsal, on a terminal of 80 columns.
 
-use super::terminal::{Kept, Said, said};
+use super::terminal::{BETWEEN_TRIES, Kept, Said, said};
 use super::transcript::Transcript;
 
 /// `sessions` is rolled back by its alarm, which blocks `users`. `reports` stays at 10 %. No bake and no hold ends
@@ -37,8 +37,8 @@ fn run(kept: &Kept, words: &str) -> Said {
     said(kept.command(words).env("COLUMNS", "80").output().unwrap())
 }
 
-/// A command that is repeated so often in vain never says what is waited for. World time goes on with each of them, so
-/// a slow machine makes them longer and not more.
+/// A command that is repeated so often in vain never says what is waited for. World time passes between them, so a slow
+/// machine makes them longer and not more.
 const MOST_TRIES: usize = 2_000;
 
 /// Repeats a command until it prints all of this. The world brings it about.
@@ -53,6 +53,7 @@ pub(super) fn until(kept: &Kept, words: &str, shows: impl Fn(&str) -> bool) {
         if shows(&said) {
             return;
         }
+        kept.let_pass(BETWEEN_TRIES);
     }
     panic!("`{words}` has been repeated {MOST_TRIES} times, and last said:\n{said}");
 }

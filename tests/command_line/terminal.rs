@@ -5,13 +5,17 @@ use crate::rehearse::{Running, binary, scenario_file};
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, RuleCondition};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-/// A rehearsal that keeps running while its services move. It ends when it is dropped.
+/// World time between two tries of a command that waits for something.
+pub(crate) const BETWEEN_TRIES: Duration = Duration::from_secs(10);
+
+/// A rehearsal that keeps running while its services move; its time passes only while a command waits for it, so what a
+/// command sees does not depend on the speed of the machine. It ends when it is dropped.
 pub(crate) struct Kept {
     _running: Running,
     exports: Vec<(String, String)>,
@@ -37,7 +41,8 @@ impl Kept {
     pub(crate) fn with_balancers(scenario: &str, balancers: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = scenario_file(folder.path(), scenario);
-        let mut running = Running::start(["rehearse", "--keep", "--scenario", file.to_str().unwrap()]);
+        let mut running =
+            Running::start(["rehearse", "--keep", "--wait-for-commands", "--scenario", file.to_str().unwrap()]);
         let mut exports = Vec::new();
         for last in ["AWS_ENDPOINT_URL=", "AWS_ACCESS_KEY_ID=", "CROSSFADE_CLOCK="] {
             let line = running.until_it_says(last);
@@ -142,9 +147,23 @@ impl Kept {
             if said.code == code {
                 return said;
             }
-            let world = self.endpoint().trim_start_matches("http://");
-            TcpStream::connect(world).unwrap_or_else(|error| panic!("the rehearsal is gone: {error}\n{said:#?}"));
+            self.let_pass(BETWEEN_TRIES);
         }
+    }
+
+    /// Lets world time pass, which stands still between two commands.
+    pub(crate) fn let_pass(&self, span: Duration) {
+        let (_, clock) = self.exports.iter().find(|(name, _)| name == "CROSSFADE_CLOCK").unwrap();
+        let (address, _) = clock.split_once(',').unwrap();
+        let mut stream = BufReader::new(TcpStream::connect(address).expect("the rehearsal is gone"));
+        let mut ask = |question: String| {
+            stream.get_mut().write_all(question.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_line(&mut answer).unwrap();
+            answer.trim().parse::<u128>().unwrap_or_else(|error| panic!("the rehearsal is gone: {error}"))
+        };
+        let now = ask("now\n".to_owned());
+        ask(format!("until {}\n", now + span.as_nanos()));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::terminal::{Kept, policy_file};
 use super::transcript::Transcript;
+use std::time::Duration;
 
 /// Twelve services on three load balancers; `users` is on two of them, and has more requests than any other.
 fn scenario() -> String {
@@ -68,6 +69,8 @@ fn twelve_services_that_nobody_described_are_found_connected_bound_and_moved() {
     let kept = Kept::with_balancers(&scenario(), &["internal"]);
     let folder = tempfile::tempdir().unwrap();
     let mut shown = Transcript::default();
+    // The old targets become healthy, and every service has been called.
+    kept.let_pass(Duration::from_mins(2));
 
     let draft = kept.run("discover --fleet eks-2026");
     shown.note("discover --fleet eks-2026 > policy.yaml", &draft);

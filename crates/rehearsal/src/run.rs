@@ -220,6 +220,11 @@ impl Rehearsal {
         host.shut_down().await;
     }
 
+    /// From now on, lets world time pass only while a command waits for a later time.
+    pub fn wait_for_onlookers(&self) {
+        self.clock.wait_for_onlookers();
+    }
+
     /// Returns how to reach the world.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints

@@ -196,7 +196,7 @@ impl<'a> Follow<'a> {
                 }
                 Err(error) => return Err(self.failed(self.session.failed(&error))),
             }
-            tokio::time::sleep(self.session.period).await;
+            self.session.pause(self.session.period).await;
         }
     }
 

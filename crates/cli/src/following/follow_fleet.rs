@@ -122,7 +122,7 @@ impl<'a> FollowFleet<'a> {
                     return Err(Failure { message: format!("{}\n  {}", failure.message, self.continues()), ..failure });
                 }
             }
-            tokio::time::sleep(self.session.period).await;
+            self.session.pause(self.session.period).await;
         }
     }
 

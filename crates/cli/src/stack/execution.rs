@@ -87,6 +87,6 @@ impl<'a> Execution<'a> {
 
     /// Waits until the next look.
     pub async fn pause(&self) {
-        tokio::time::sleep(self.session.period.min(PERIOD)).await;
+        self.session.pause(self.session.period.min(PERIOD)).await;
     }
 }

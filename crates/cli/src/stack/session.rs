@@ -19,6 +19,8 @@ use std::time::Duration;
 /// Real time between two polls of AWS; a rehearsal on this machine is polled more often.
 const PERIOD: Duration = Duration::from_secs(5);
 const LOCAL_PERIOD: Duration = Duration::from_millis(250);
+/// Real seconds between two looks at the clock while a deadline is waited for.
+const LONGEST_STEP: f64 = 1.0;
 
 /// Which stack, and how to print its data. Credentials come from the usual places of AWS tools.
 #[derive(Debug, Clone, Args)]
@@ -134,11 +136,32 @@ impl Session {
         SignedDuration::from_secs_f64(real.as_secs_f64() * self.scale)
     }
 
-    /// Waits until this world time; forever if there is none.
+    /// Waits until the next look at something. In a rehearsal, in world time, so that it does not depend on the speed
+    /// of the machine what is seen.
+    pub async fn pause(&self, real: Duration) {
+        self.ports.clock.pause(real.mul_f64(self.scale)).await;
+    }
+
+    /// Waits until this world time; forever if there is none. It does not make the time pass in a world that waits for
+    /// commands, which only [`Session::pause`] does.
     pub async fn until(&self, deadline: Option<Timestamp>) {
         let Some(deadline) = deadline else { return std::future::pending().await };
-        let left = deadline.duration_since(self.now()).as_secs_f64().max(0.0);
-        self.ports.clock.pause(Duration::from_secs_f64(left)).await;
+        loop {
+            let left = deadline.duration_since(self.now()).as_secs_f64() / self.scale;
+            if left <= 0.0 {
+                return;
+            }
+            self.ports.clock.real_pause(Duration::from_secs_f64(left.min(LONGEST_STEP))).await;
+        }
+    }
+
+    /// What this gives, or `None` after a limit, which is in world time in a rehearsal.
+    pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let deadline = self.now() + self.in_world(limit);
+        tokio::select! {
+            done = work => Some(done),
+            () = self.until(Some(deadline)) => None,
+        }
     }
 
     /// Returns the ARN of one of the stack's state machines.

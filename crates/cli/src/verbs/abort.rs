@@ -213,11 +213,11 @@ async fn until_fenced(head: Option<&Head>, session: &Session) {
             if now.migration != head.migration || !matches!(now.phase, Phase::Planned | Phase::Moving) {
                 return;
             }
-            tokio::time::sleep(POLL_PERIOD).await;
+            session.pause(POLL_PERIOD).await;
         }
     };
     // Fenced or not, the execution is stopped after this.
-    let _in_time = tokio::time::timeout(FENCE_LIMIT, begun).await;
+    let _in_time = session.within(FENCE_LIMIT, begun).await;
 }
 
 /// Stops the migration's execution; returns whether it did. The event of the stop makes the sweep join the rollback.

@@ -55,6 +55,10 @@ pub struct RehearseArguments {
     /// Keep the simulated AWS running after all services have ended, until Ctrl-C; print how to reach it.
     #[arg(long)]
     keep: bool,
+    /// Let simulated time pass only while a command in another terminal waits for something, so that nothing happens
+    /// between two commands.
+    #[arg(long, requires = "keep")]
+    wait_for_commands: bool,
     /// Use the function binaries in this folder instead of building them.
     #[arg(long, value_name = "DIR")]
     functions: Option<PathBuf>,
@@ -151,6 +155,9 @@ async fn rehearse(
         rehearsal = starting => rehearsal.map_err(|error| not_started(&error))?,
         () = interruption.wait() => return Err(interrupted(" while the world was being set up")),
     };
+    if arguments.wait_for_commands {
+        rehearsal.wait_for_onlookers();
+    }
     if arguments.keep {
         say(stderr, &endpoints_text::render(rehearsal.endpoints()))?;
     }

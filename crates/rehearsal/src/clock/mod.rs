@@ -13,14 +13,14 @@ mod served;
 mod turns;
 
 pub use served::ClockServer;
-pub(crate) use served::{HeldWork, answer_times};
+pub(crate) use served::{Asks, HeldWork, answer_times};
 pub(crate) use turns::Ticket;
 pub use turns::{Turn, Work};
 
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
-use turns::Turns;
+use turns::{LookingOn, Turns};
 
 /// World time. Clones share it.
 #[derive(Debug, Clone)]
@@ -77,6 +77,16 @@ impl WorldClock {
         let turn = self.after(span);
         drop(work);
         turn.await
+    }
+
+    /// From now on, lets time pass only while an onlooker waits for a later time.
+    pub(crate) fn wait_for_onlookers(&self) {
+        self.turns.wait_for_onlookers();
+    }
+
+    /// Records that an onlooker waits, until the returned value is dropped.
+    fn look_on(&self) -> LookingOn {
+        LookingOn::begin(&self.turns)
     }
 
     /// Returns where real time was spent so far.

@@ -23,7 +23,7 @@ impl ClockServer {
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(answer_times(stream, clock.clone(), HeldWork::default()));
+                connections.spawn(answer_times(stream, clock.clone(), Asks::AnOnlooker));
                 while connections.try_join_next().is_some() {}
             }
         });
@@ -40,6 +40,15 @@ impl Drop for ClockServer {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+/// Who asks for the time.
+#[derive(Debug, Clone)]
+pub(crate) enum Asks {
+    /// A process that the world does not wait for: a command in another terminal.
+    AnOnlooker,
+    /// A function's process, which works while it does not ask.
+    AFunction(HeldWork),
 }
 
 /// The work of one process for which the world waits: held while the process works, returned while it waits.
@@ -78,8 +87,33 @@ impl HeldWork {
     }
 }
 
-/// Serves one connection until it closes. The process's work is returned while the process waits.
-pub(crate) async fn answer_times(stream: TcpStream, clock: WorldClock, held: HeldWork) {
+impl Asks {
+    /// Returns once the world is as late as `time`.
+    async fn until(&self, time: Timestamp, clock: &WorldClock) {
+        match self {
+            Self::AnOnlooker => {
+                let looking_on = clock.look_on();
+                let granted = clock.at(time).await;
+                // In this order, so that nothing else happens in between.
+                drop(looking_on);
+                drop(granted);
+            }
+            Self::AFunction(held) => {
+                let turn = clock.at(time);
+                let given_back = held.give_back();
+                let is_waited_for = given_back.is_some();
+                drop(given_back);
+                let granted = turn.await;
+                if is_waited_for {
+                    held.take_again(granted);
+                }
+            }
+        }
+    }
+}
+
+/// Serves one connection until it closes. A function's work is returned while its process waits.
+pub(crate) async fn answer_times(stream: TcpStream, clock: WorldClock, asks: Asks) {
     // Small responses must not wait for a full packet. A socket that cannot do this still works.
     let _ignored = stream.set_nodelay(true);
     let mut stream = BufReader::new(stream);
@@ -87,14 +121,7 @@ pub(crate) async fn answer_times(stream: TcpStream, clock: WorldClock, held: Hel
     while stream.read_line(&mut line).await.is_ok_and(|bytes| bytes > 0) {
         if let Some(time) = line.trim().strip_prefix("until ") {
             let time = time.parse().ok().and_then(|nanoseconds| Timestamp::from_nanosecond(nanoseconds).ok());
-            let turn = clock.at(time.unwrap_or(Timestamp::MAX));
-            let given_back = held.give_back();
-            let is_waited_for = given_back.is_some();
-            drop(given_back);
-            let granted = turn.await;
-            if is_waited_for {
-                held.take_again(granted);
-            }
+            asks.until(time.unwrap_or(Timestamp::MAX), &clock).await;
         }
         let now = clock.now().as_nanosecond();
         if stream.write_all(format!("{now}\n").as_bytes()).await.is_err() {

@@ -32,6 +32,10 @@ struct State {
     asked: u64,
     /// Works under way. Turns come one at a time, so more than one means that some began without a turn.
     under_way: usize,
+    /// Onlookers that wait for a later time.
+    onlookers: usize,
+    /// Whether time passes only while there is an onlooker.
+    waits_for_onlookers: bool,
     /// When the present phase began, of work or of waiting.
     since: Instant,
     spent: Spent,
@@ -70,6 +74,8 @@ impl Turns {
             queue: BTreeMap::new(),
             asked: 0,
             under_way: 0,
+            onlookers: 0,
+            waits_for_onlookers: false,
             since: now,
             spent: Spent::default(),
             pace: (now, epoch),
@@ -95,6 +101,10 @@ impl Turns {
         state.spent
     }
 
+    pub(super) fn wait_for_onlookers(&self) {
+        self.locked().waits_for_onlookers = true;
+    }
+
     fn locked(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere must not be hidden by a second one here.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -104,7 +114,7 @@ impl Turns {
     fn next(&self) -> Next {
         let mut state = self.locked();
         let Some(time) = state.queue.first_key_value().map(|((time, _), _)| *time) else { return Next::Nothing };
-        if state.under_way > 0 {
+        if state.under_way > 0 || (state.waits_for_onlookers && state.onlookers == 0) {
             return Next::Nothing;
         }
         let wait = state.until_due(time, self.scale);
@@ -161,6 +171,24 @@ impl Drop for Work {
     fn drop(&mut self) {
         self.turns.locked().end();
         self.turns.changed.notify_one();
+    }
+}
+
+/// An onlooker that waits for a later time.
+#[derive(Debug)]
+pub(super) struct LookingOn(Arc<Turns>);
+
+impl LookingOn {
+    pub(super) fn begin(turns: &Arc<Turns>) -> Self {
+        turns.locked().onlookers += 1;
+        turns.changed.notify_one();
+        Self(Arc::clone(turns))
+    }
+}
+
+impl Drop for LookingOn {
+    fn drop(&mut self) {
+        self.0.locked().onlookers -= 1;
     }
 }
 
@@ -294,6 +322,29 @@ mod tests {
         }
         let expected = ["a begins at 10", "a ends", "b begins at 10", "b ends", "c begins at 20", "c ends"];
         assert_eq!(*order.lock().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_world_that_waits_for_onlookers_moves_as_far_as_they_wait() {
+        let clock = WorldClock::starting_at(Timestamp::UNIX_EPOCH, FAST);
+        clock.wait_for_onlookers();
+        let mut early = Box::pin(clock.after(Duration::from_mins(1)));
+        let mut late = Box::pin(clock.after(Duration::from_mins(3)));
+        for _ in 0..100 {
+            assert!(futures::poll!(&mut early).is_pending());
+            tokio::task::yield_now().await;
+        }
+        let looking_on = clock.look_on();
+        let onlooker = clock.after(Duration::from_mins(2));
+        drop(early.await);
+        let granted = onlooker.await;
+        drop(looking_on);
+        drop(granted);
+        for _ in 0..100 {
+            assert!(futures::poll!(&mut late).is_pending());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(clock.now().as_second(), 120);
     }
 
     #[tokio::test]

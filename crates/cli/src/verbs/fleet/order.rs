@@ -116,13 +116,10 @@ impl<'a> Order<'a> {
                     }
                     Err(error) => return Err(self.session.failed(&error)),
                 }
-                tokio::time::sleep(self.session.period.min(PERIOD)).await;
+                self.session.pause(self.session.period.min(PERIOD)).await;
             }
         };
-        match tokio::time::timeout(TAKEN_WITHIN, taken).await {
-            Ok(taken) => taken,
-            Err(_) => Err(self.not_shown()),
-        }
+        self.session.within(TAKEN_WITHIN, taken).await.unwrap_or_else(|| Err(self.not_shown()))
     }
 
     /// None while nothing shows what became of it.

@@ -1,7 +1,7 @@
 //! One instance of a function, as the host and the Runtime API see it.
 
 use super::lock;
-use crate::clock::{HeldWork, WorldClock, answer_times};
+use crate::clock::{Asks, HeldWork, WorldClock, answer_times};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Instance {
 
     /// Answers the process's questions for the time, on one connection.
     pub(super) async fn answer_times(self: Arc<Self>, stream: TcpStream) {
-        answer_times(stream, self.clock.clone(), self.held_work.clone()).await;
+        answer_times(stream, self.clock.clone(), Asks::AFunction(self.held_work.clone())).await;
     }
 
     /// Waits until someone wants the process to end.
