@@ -1,7 +1,7 @@
 //! A function for the tests of the host: it does what its payload says.
 
 use crossfade_actions::ports::Clock;
-use crossfade_clock::chosen_clock;
+use crossfade_clock::{block_on, chosen_clock};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -16,10 +16,9 @@ impl From<Reported> for Diagnostic {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+fn main() -> Result<(), lambda_runtime::Error> {
     let clock = chosen_clock(&variables())?.port();
-    lambda_runtime::run(service_fn(async |event| answer(event, &*clock).await)).await
+    block_on(lambda_runtime::run(service_fn(async |event| answer(event, &*clock).await)))?
 }
 
 async fn answer(event: LambdaEvent<Value>, clock: &dyn Clock) -> Result<Value, Reported> {

@@ -183,11 +183,8 @@ impl At<'_> {
     {
         let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
         let mut console = Console::new(self.output, self.environment, &mut stdout, &mut stderr);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let result = match runtime {
-            Ok(runtime) => runtime.block_on(verb(self.environment, &mut console)),
-            Err(error) => Err(Failure::of(&error)),
-        };
+        let result = crossfade_clock::block_on(verb(self.environment, &mut console));
+        let result = result.unwrap_or_else(|error| Err(Failure::of(&error)));
         result.unwrap_or_else(|failure| console.fail(&failure))
     }
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 /// World time that passes only in waits: a pause, the stated time of a response of AWS, a time-out.
 ///
 /// The process reports to the world when it can only wait, and until when. Every wait must be here, including the AWS
-/// SDK's pauses and time-outs. The runtime must have one thread, on which an idle process can be detected.
+/// SDK's pauses and time-outs. The runtime must be that of [`block_on`](crate::block_on), which knows when the process
+/// is idle.
 #[derive(Debug, Clone)]
 pub struct DrivenClock {
     line: Arc<TimeLine>,

@@ -15,10 +15,12 @@ mod line;
 mod loopback;
 mod onlooker;
 mod real;
+mod runtime;
 mod waits;
 
 pub use chosen::{CLOCK, ChosenClock, ClockError, ENDPOINT, chosen_clock};
 pub use driven::DrivenClock;
 pub use onlooker::OnlookerClock;
 pub use real::RealClock;
+pub use runtime::block_on;
 pub use waits::CallUnderWay;

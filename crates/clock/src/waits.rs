@@ -1,16 +1,13 @@
 //! What a driven process waits for, and when it has nothing left to do but wait.
 
 use crate::line::WaitLine;
+use crate::runtime::idle;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
-
-/// After so many rounds of the scheduler in which nothing has begun or ended, every task has come to its next wait. A
-/// round lets every task run that is ready; a woken task that wakes another takes two.
-const QUIET_ROUNDS: usize = 16;
 
 /// The waits of a process, and the calls that it has under way.
 #[derive(Debug)]
@@ -25,7 +22,7 @@ struct State {
     /// By when they end, then in the order in which they began.
     waits: BTreeMap<(Timestamp, u64), oneshot::Sender<()>>,
     calls: usize,
-    /// Counts every beginning and end of a wait or a call.
+    /// Counts every beginning and end of a wait or a call, so that no two waits have one key.
     changes: u64,
     /// Whether the task runs that asks the world.
     asking: bool,
@@ -101,11 +98,14 @@ impl Waits {
             tokio::spawn(async move {
                 let mut line = WaitLine::to(waits.address);
                 loop {
-                    waits.changed.notified().await;
-                    waits.until_quiet().await;
-                    let first = waits.first();
+                    // A call's answer ends the block of the thread, so nobody may ask for that while one is under way.
+                    while waits.first().is_none() {
+                        waits.changed.notified().await;
+                    }
+                    idle().await;
+                    // What ran until then may have begun a call, or given the wait up.
+                    let Some(first) = waits.first() else { continue };
                     // A world that is gone grants nothing more; its end is this process's end.
-                    let Some(first) = first else { continue };
                     let Ok(now) = line.until(first).await else { return };
                     waits.end(now);
                 }
@@ -113,18 +113,7 @@ impl Waits {
         }
     }
 
-    async fn until_quiet(&self) {
-        let mut before = self.locked().changes;
-        let mut rounds = 0;
-        while rounds < QUIET_ROUNDS {
-            tokio::task::yield_now().await;
-            let now = self.locked().changes;
-            rounds = if now == before { rounds + 1 } else { 0 };
-            before = now;
-        }
-    }
-
-    /// The end of the first wait, if the process has nothing else to do.
+    /// The end of the first wait, if no call is under way.
     fn first(&self) -> Option<Timestamp> {
         let state = self.locked();
         state.waits.first_key_value().filter(|_| state.calls == 0).map(|((end, _), _)| *end)
@@ -137,5 +126,123 @@ impl Waits {
             // Nobody waits any more: it was given up in this moment.
             let _ended = first.remove().send(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{DrivenClock, block_on};
+    use crossfade_actions::ports::Clock as _;
+    use jiff::Timestamp;
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    /// A world that grants every wait at once, and says which ones, in seconds.
+    fn world() -> (SocketAddr, Receiver<i64>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (granted, waits) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (stream, granted) = (stream.unwrap(), granted.clone());
+                std::thread::spawn(move || grant(&stream, &granted));
+            }
+        });
+        (address, waits)
+    }
+
+    fn grant(stream: &TcpStream, granted: &Sender<i64>) {
+        for line in BufReader::new(stream).lines() {
+            let line = line.unwrap();
+            let time: i128 = line.strip_prefix("until ").map_or(0, |time| time.parse().unwrap());
+            if time > 0 {
+                // The test has seen enough.
+                let _seen = granted.send(Timestamp::from_nanosecond(time).unwrap().as_second());
+            }
+            let _client = (&*stream).write_all(format!("{time}\n").as_bytes());
+        }
+    }
+
+    async fn work() {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[test]
+    fn a_process_that_still_works_is_granted_no_wait() {
+        let (address, waits) = world();
+        let clock = DrivenClock::at(address);
+        let end = block_on(async {
+            tokio::select! {
+                () = clock.wait(Duration::from_secs(20)) => "the limit",
+                () = async { work().await; clock.wait(Duration::from_secs(1)).await } => "the work",
+            }
+        });
+        assert_eq!((end.unwrap(), waits.recv().unwrap()), ("the work", 1));
+    }
+
+    #[test]
+    fn a_call_under_way_lets_no_time_pass_however_often_the_thread_blocks() {
+        let (address, waits) = world();
+        let clock = DrivenClock::at(address);
+        let end = block_on(async {
+            let call = async {
+                let under_way = clock.begin_call();
+                for _ in 0..5 {
+                    // The thread blocks for an answer from the outside.
+                    tokio::task::spawn_blocking(|| ()).await.unwrap();
+                }
+                drop(under_way);
+                clock.wait(Duration::from_secs(3)).await;
+            };
+            tokio::select! {
+                () = clock.wait(Duration::from_secs(20)) => "the limit",
+                () = call => "the call",
+            }
+        });
+        assert_eq!((end.unwrap(), waits.recv().unwrap()), ("the call", 3));
+    }
+
+    #[test]
+    fn a_wait_that_is_given_up_is_never_asked_for() {
+        let (address, waits) = world();
+        let clock = DrivenClock::at(address);
+        block_on(async {
+            for _ in 0..20 {
+                tokio::select! {
+                    () = clock.wait(Duration::from_secs(5)) => panic!("the work was not over"),
+                    () = work() => {}
+                }
+            }
+            clock.pause(Duration::from_secs(7)).await;
+        })
+        .unwrap();
+        assert_eq!(waits.try_iter().collect::<Vec<_>>(), [7]);
+    }
+
+    #[test]
+    fn two_clocks_of_one_process_are_granted_their_waits_each_by_its_world() {
+        let ((first, firsts), (second, seconds)) = (world(), world());
+        let (first, second) = (DrivenClock::at(first), DrivenClock::at(second));
+        block_on(async {
+            let one = async {
+                work().await;
+                first.wait(Duration::from_secs(2)).await
+            };
+            let other = async {
+                second.wait(Duration::from_secs(9)).await;
+                work().await;
+                second.wait(Duration::from_secs(4)).await
+            };
+            tokio::join!(one, other);
+        })
+        .unwrap();
+        assert_eq!(
+            (firsts.try_iter().collect::<Vec<_>>(), seconds.try_iter().collect::<Vec<_>>()),
+            (vec![2], vec![9, 4])
+        );
     }
 }

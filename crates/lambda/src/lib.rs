@@ -22,7 +22,15 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 ///
 /// # Errors
 /// The configuration is incomplete, or the Runtime API went away. The process ends with the error in its log.
-pub async fn serve<T: Serialize>(
+pub fn serve<T: Serialize>(
+    name: &'static str,
+    action: impl AsyncFn(&Ports, &Value) -> Result<T, ActionError>,
+) -> Result<(), lambda_runtime::Error> {
+    // One thread: a function does one thing at a time, and a small one has less than one processor.
+    crossfade_clock::block_on(answer(name, action))?
+}
+
+async fn answer<T: Serialize>(
     name: &'static str,
     action: impl AsyncFn(&Ports, &Value) -> Result<T, ActionError>,
 ) -> Result<(), lambda_runtime::Error> {

@@ -2,8 +2,6 @@
 
 use crossfade_actions::functions::create_target_group::create_target_group;
 
-// One thread: a function does one thing at a time, and a small one has less than one processor.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    crossfade_lambda::serve("create-target-group", create_target_group).await
+fn main() -> Result<(), lambda_runtime::Error> {
+    crossfade_lambda::serve("create-target-group", create_target_group)
 }

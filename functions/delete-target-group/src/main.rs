@@ -2,8 +2,6 @@
 
 use crossfade_actions::functions::retire::delete_target_group::delete_target_group;
 
-// One thread: a function does one thing at a time, and a small one has less than one processor.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    crossfade_lambda::serve("delete-target-group", delete_target_group).await
+fn main() -> Result<(), lambda_runtime::Error> {
+    crossfade_lambda::serve("delete-target-group", delete_target_group)
 }
