@@ -134,6 +134,19 @@ fn a_metric_counts_ends_by_the_names_that_the_machines_give_them() {
 }
 
 #[test]
+fn a_retirement_that_nobody_runs_is_counted_however_its_execution_ended() {
+    let template = template();
+    let metric = resource(&template, "RetirementInterruptedMetric", "AWS::Logs::MetricFilter");
+    let pattern = resolved(&template, at(metric, "Properties"))["FilterPattern"].as_str().unwrap().to_owned();
+    for end in ["ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"] {
+        assert!(pattern.contains(&format!("$.type = \"{end}\"")), "{end}: {pattern}");
+    }
+    let machine = resource(&template, "RetireServiceStateMachine", "AWS::Serverless::StateMachine");
+    let level = at(machine, "Properties.Logging.Level");
+    assert!(["ALL", "ERROR"].contains(&level.as_str().unwrap()), "the log has these ends: {level:?}");
+}
+
+#[test]
 fn every_alarm_is_on_a_metric_that_exists_and_tells_the_topic() {
     let template = template();
     let ours = our_metrics();
