@@ -179,6 +179,8 @@ fn every_command_line_of_the_documents_exists_with_exactly_these_flags() {
     let mut lines = 0;
     for document in [
         "README.md",
+        "docs/first-service.md",
+        "docs/terraform.md",
         "docs/command-line.md",
         "docs/operations.md",
         "docs/rehearsal.md",
