@@ -183,6 +183,7 @@ fn every_command_line_of_the_documents_exists_with_exactly_these_flags() {
         "docs/terraform.md",
         "docs/command-line.md",
         "docs/operations.md",
+        "docs/fleets.md",
         "docs/rehearsal.md",
         "docs/ci.md",
         "docs/hooks.md",
