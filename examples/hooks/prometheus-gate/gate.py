@@ -2,8 +2,8 @@
 it.
 
 Crossfade calls `handler` at each check of the gates with {"question": {...}, "execution": "<arn>"}. The question has
-the service, the step, the weight, the target groups, the time of the shift and the time now (docs/gates.md). The answer
-is {"verdict": "go" | "hold" | "rollBack", "reason": "..."}.
+the service, the step, the weight, the target groups, the time of the shift and the time now (examples/hooks/README.md).
+The answer is {"verdict": "go" | "hold" | "rollBack", "reason": "..."}.
 
 An error is no verdict: Crossfade holds the weight and asks again at the next check. So no data is an error here, and so
 is an answer from which data may be missing. Nothing that this function does not know lets a step pass.
