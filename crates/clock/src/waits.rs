@@ -230,12 +230,12 @@ mod tests {
         block_on(async {
             let one = async {
                 work().await;
-                first.wait(Duration::from_secs(2)).await
+                first.wait(Duration::from_secs(2)).await;
             };
             let other = async {
                 second.wait(Duration::from_secs(9)).await;
                 work().await;
-                second.wait(Duration::from_secs(4)).await
+                second.wait(Duration::from_secs(4)).await;
             };
             tokio::join!(one, other);
         })
