@@ -15,6 +15,7 @@ mod nobody_calls;
 mod probes;
 mod retire;
 mod side_by_side;
+mod story;
 mod throttled;
 mod timing;
 mod warm_up;

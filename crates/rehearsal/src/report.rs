@@ -1,10 +1,12 @@
 //! The report of a rehearsal: its content, who decided, and what was not as expected.
 
+mod acts;
 mod decision;
 mod fleets;
 mod retirements;
 mod unmet;
 
+pub use acts::ActReport;
 pub use decision::Decision;
 pub(crate) use decision::{decision, held_seconds, longest_hold, noticed_seconds};
 pub use fleets::FleetReport;
@@ -34,6 +36,11 @@ pub struct Report {
     pub fleets: Vec<FleetReport>,
     /// The executions of `retire-service`, in the scenario's order.
     pub retirements: Vec<RetirementReport>,
+    /// The acts that were played, in order; the first one that fails is the last.
+    pub acts: Vec<ActReport>,
+    /// How many acts the scenario has.
+    #[serde(skip)]
+    pub acts_planned: usize,
     /// The time from the alarm to every verified route, for each service that an alarm's event rolled back.
     pub return_times: Vec<ReturnTime>,
     /// The planned faults that did not happen, each by its place in the scenario. Must be empty.
@@ -146,6 +153,11 @@ impl Requests {
     pub fn all_spoiled(&self) -> u64 {
         self.spoiled + self.internal.map_or(0, |internal| internal.spoiled)
     }
+
+    /// Every bad response of the new side, whoever asked.
+    pub fn all_harmed(&self) -> u64 {
+        self.harmed + self.internal.map_or(0, |internal| internal.harmed)
+    }
 }
 
 /// What other services saw.
@@ -158,6 +170,8 @@ pub struct InternalRequests {
     pub direct: u64,
     /// All responses that they received.
     pub served: u64,
+    /// Requests past it, to a server of the new cluster.
+    pub direct_to_new: u64,
     /// Responses of the new side.
     pub served_by_new: u64,
     /// Bad responses from the new side.

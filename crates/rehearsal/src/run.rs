@@ -1,5 +1,6 @@
 //! A rehearsal: the world of a scenario, its migrations, and their results.
 
+mod acts;
 mod afterwards;
 mod aws_faults;
 mod beginning;
@@ -9,6 +10,7 @@ mod fleets;
 mod progress;
 mod retirements;
 mod scheduled_faults;
+mod set_up;
 mod settle;
 mod traffic;
 mod write_report;
@@ -17,7 +19,7 @@ pub use afterwards::Afterwards;
 pub use progress::{ServiceProgress, Snapshot};
 use scheduled_faults::ScheduledFaults;
 
-use crate::clock::{ClockServer, Work, WorldClock};
+use crate::clock::{ClockServer, OwnTime, Work, WorldClock};
 use crate::endpoints::access::AccessLog;
 use crate::endpoints::auto_scaling::AutoScalingApi;
 use crate::endpoints::aws_service::AwsService;
@@ -29,7 +31,7 @@ use crate::endpoints::kubernetes::KubernetesApi;
 use crate::endpoints::step_functions::StepFunctionsApi;
 use crate::endpoints::sts::StsApi;
 use crate::functions::hooks::WithHooks;
-use crate::functions::lambda_host::{FunctionSpec, HostSettings, LambdaHost, StartError};
+use crate::functions::lambda_host::{HostSettings, LambdaHost, StartError};
 use crate::functions::local_executions::LocalExecutions;
 use crate::functions::orchestrator::Orchestrator;
 use crate::report::Report;
@@ -38,11 +40,14 @@ use crate::stage::{Stage, StageError};
 use crate::traffic::controller::Controller;
 use crate::traffic::data_plane::{DataPlane, DataPlaneSettings, Sockets};
 use crate::wiring::{REGION, STACK, Wiring, WiringError};
+use acts::Player;
 use aws_faults::{AwsFaults, Reach};
-use crossfade_actions::ports::{Fleets, Ledger, LedgerError};
+use crossfade_actions::error::ActionError;
+use crossfade_actions::ports::{Clock, LedgerError, Ports};
 use crossfade_world::states::RefusedCall;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use set_up::{create_tables, endpoints, full_hour, functions, warm};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -75,6 +80,9 @@ pub enum RehearsalError {
     /// The table cannot be used.
     #[error("cannot use the table")]
     Ledger(#[from] LedgerError),
+    /// An act could not be played.
+    #[error("an act cannot be played")]
+    Act(#[source] ActionError),
     /// The table cannot be created.
     #[error("cannot create the table: {0}")]
     Table(String),
@@ -106,7 +114,9 @@ pub struct Endpoints {
 pub struct Rehearsal {
     scenario: Scenario,
     clock: WorldClock,
+    own_time: Arc<OwnTime>,
     stage: Stage,
+    controller: Arc<Controller>,
     plane: DataPlane,
     accesses: Arc<AccessLog>,
     executions: LocalExecutions,
@@ -139,7 +149,7 @@ impl Rehearsal {
         let stage = Stage::set(&scenario, &clock).await?;
         let aws_faults = Arc::new(AwsFaults::new(&scenario));
         let accesses = Arc::new(AccessLog::around(aws_faults.clone(), stage.elbv2.clone()));
-        let controller = Controller::new(stage.elbv2.clone(), clock.clone(), scenario.pods());
+        let controller = Arc::new(Controller::new(stage.elbv2.clone(), clock.clone(), scenario.pods()));
         let table = Arc::new(DynamoDb::start().await?);
         create_tables(&table, &wiring).await?;
         let front_door = FrontDoor::bind(
@@ -155,7 +165,7 @@ impl Rehearsal {
                 ),
                 ("dynamodb", table),
                 ("sts", Arc::new(StsApi)),
-                ("kubernetes", Arc::new(KubernetesApi(Arc::new(controller)))),
+                ("kubernetes", Arc::new(KubernetesApi(controller.clone()))),
                 ("ssm", Arc::new(ChangeCalendarsApi::new(stage.calendars.clone(), clock.clone()))),
             ],
             accesses.clone(),
@@ -198,8 +208,10 @@ impl Rehearsal {
         Ok(Self {
             machine: format!("{STACK}-migrate-service"),
             scenario,
+            own_time: OwnTime::of(&clock),
             clock,
             stage,
+            controller,
             plane,
             accesses,
             executions,
@@ -259,15 +271,24 @@ impl Rehearsal {
         self.host.last_lines(function)
     }
 
+    /// Whether the scenario has acts.
+    pub fn has_acts(&self) -> bool {
+        !self.scenario.acts.is_empty()
+    }
+
+    /// The clock for the ports with which [`Rehearsal::run`] works.
+    pub fn own_time(&self) -> Arc<dyn Clock> {
+        self.own_time.clone()
+    }
+
     /// Stores the policies, sends load, moves every service and fleet of the scenario, waits until each is at rest, and
     /// reports. `progress` receives what happens. The load ends with the report; [`Afterwards`] starts it again.
     pub async fn run(
         &self,
-        ledger: &Arc<dyn Ledger>,
-        fleets: &Arc<dyn Fleets>,
+        ports: &Ports,
         progress: &watch::Sender<Snapshot>,
     ) -> Result<(Report, Afterwards), RehearsalError> {
-        let began = Instant::now();
+        let (began, ledger) = (Instant::now(), &ports.ledger);
         let setting_up = self.setting_up.lock().expect("no holder of the lock panics").take();
         let work = setting_up.unwrap_or_else(|| self.clock.work());
         if !self.scenario.policy["services"].as_array().is_none_or(Vec::is_empty) {
@@ -284,14 +305,22 @@ impl Rehearsal {
         let mut arns = vec![None; self.scenario.services.len()];
         let mut scheduled_faults = ScheduledFaults::new(self, world_began);
         let follower = progress::Follower::new(self, &traffic, &new_groups);
-        let (rest, work) =
-            self.until_at_rest(&mut arns, &**ledger, &mut scheduled_faults, &follower, progress, work).await?;
+        let (rest, work) = if self.scenario.acts.is_empty() {
+            self.until_at_rest(&mut arns, &**ledger, &mut scheduled_faults, &follower, progress, work).await?
+        } else {
+            self.own_time.hold(work);
+            let seen = (&traffic, &follower);
+            let player = Player::new(self, ports, seen, &mut scheduled_faults, &mut arns, progress);
+            let rest = player.play().await?;
+            (rest, self.own_time.take())
+        };
         let run = FinishedRun {
             arns: &arns,
             heads: rest.heads,
             retirements: rest.retirements,
+            acts: rest.acts,
             counts: traffic.stop(),
-            fleets: self.fleet_reports(&**fleets, &scheduled_faults).await?,
+            fleets: self.fleet_reports(&*ports.fleets, &scheduled_faults).await?,
             scheduled_faults: &scheduled_faults,
             wall_seconds: began.elapsed().as_secs_f64(),
             waited: self.clock.spent(),
@@ -306,80 +335,5 @@ impl Rehearsal {
         let mut found = scheduled_faults.without_effect();
         found.extend(self.aws_faults.without_effect());
         found
-    }
-}
-
-fn full_hour(time: Timestamp) -> Timestamp {
-    let second = time.as_second();
-    Timestamp::from_second(second - second.rem_euclid(3600)).expect("an hour before a timestamp is a timestamp")
-}
-
-fn functions(wiring: &Wiring, binaries: &BTreeMap<String, PathBuf>) -> Result<Vec<FunctionSpec>, RehearsalError> {
-    let wanted = wiring.functions.values().map(|function| &function.binary);
-    let missing: Vec<String> = wanted.filter(|binary| !binaries.contains_key(*binary)).cloned().collect();
-    if !missing.is_empty() {
-        return Err(RehearsalError::NoBinary(missing));
-    }
-    let spec = |function: &crate::wiring::FunctionWiring| {
-        let folder = binaries[&function.binary].parent().unwrap_or(Path::new("."));
-        FunctionSpec::of_wiring(function, folder)
-    };
-    Ok(wiring.functions.values().map(spec).collect())
-}
-
-/// Starts one process of each function, all at once.
-async fn warm(host: &Arc<LambdaHost>, wiring: &Wiring) -> Result<(), StartError> {
-    let names: Vec<String> = wiring.functions.keys().cloned().collect();
-    let warming = names.iter().map(|name| host.warm(name));
-    futures::future::try_join_all(warming).await.map(drop)
-}
-
-async fn create_tables(table: &DynamoDb, wiring: &Wiring) -> Result<(), RehearsalError> {
-    for wanted in &wiring.tables {
-        let mut input = json!({"TableName": wanted.name, "BillingMode": "PAY_PER_REQUEST"});
-        for member in ["AttributeDefinitions", "KeySchema"] {
-            input[member] = wanted.properties[member].clone();
-        }
-        let request = http::Request::post("/")
-            .header("x-amz-target", "DynamoDB_20120810.CreateTable")
-            .header("content-type", "application/x-amz-json-1.0")
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=local/20260101/eu-west-1/dynamodb/aws4_request, \
-                                      SignedHeaders=host, Signature=0",
-            )
-            .header("x-amz-date", "20260101T000000Z")
-            .body(input.to_string().into())
-            .expect("these headers are valid");
-        let response = table.handle(request).await;
-        if !response.status().is_success() {
-            return Err(RehearsalError::Table(String::from_utf8_lossy(response.body()).into_owned()));
-        }
-    }
-    Ok(())
-}
-
-fn endpoints(
-    wiring: &Wiring,
-    front_door: &FrontDoor,
-    clock: &ClockServer,
-    stage: &Stage,
-    plane: &DataPlane,
-    scenario: &Scenario,
-) -> Endpoints {
-    let mut services: Vec<_> = scenario.services.iter().collect();
-    services.sort_by_key(|service| !service.start);
-    let machine = wiring.machines.get(&format!("{STACK}-roll-back-service"));
-    let addresses = stage.listeners.iter().filter_map(|(name, listener)| {
-        plane.address_of(listener).map(|address| (name.clone(), format!("http://{address}")))
-    });
-    Endpoints {
-        aws: front_door.url(),
-        region: REGION.to_owned(),
-        clock: format!("{},{}", clock.address(), scenario.scale),
-        table: wiring.tables.first().map_or_else(|| STACK.to_owned(), |table| table.name.clone()),
-        roll_back_machine: machine.map(|machine| machine.arn.clone()).unwrap_or_default(),
-        services: services.iter().map(|service| service.name.to_string()).collect(),
-        load_balancers: addresses.collect(),
     }
 }

@@ -3,9 +3,11 @@
 //! Scenarios are YAML. `docs/rehearsal.md` explains every field, and `crossfade schema scenario` prints the JSON
 //! Schema.
 
+mod acts;
 mod calendars;
 mod calls;
 mod decode;
+mod defaults;
 mod fleets;
 mod hooks;
 mod names;
@@ -13,6 +15,7 @@ mod reading;
 mod retirements;
 mod schema;
 
+pub use acts::{ActDeed, ActScenario};
 pub use calendars::CalendarScenario;
 pub use calls::CallScenario;
 pub use decode::{ScenarioError, decode_scenario};
@@ -34,6 +37,8 @@ use std::collections::BTreeMap;
 
 /// The scenario that `crossfade rehearse` runs by default.
 pub const DEFAULT_SCENARIO: &str = include_str!("../../../examples/rehearsals/default.yaml");
+/// The scenarios that have a name, so that they need no file.
+pub const NAMED_SCENARIOS: [(&str, &str); 1] = [("story", include_str!("../../../examples/rehearsals/story.yaml"))];
 
 /// Everything that defines a rehearsal.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +55,8 @@ pub struct Scenario {
     pub fleets: Vec<FleetScenario>,
     /// The executions of `retire-service`, in order.
     pub retirements: Vec<RetirementScenario>,
+    /// What people do, one act after the other. Where there are some, nothing begins by itself.
+    pub acts: Vec<ActScenario>,
     /// Faults of AWS itself.
     pub aws_faults: Vec<AwsFault>,
     /// The change calendars that exist.

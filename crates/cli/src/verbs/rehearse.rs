@@ -11,11 +11,11 @@ use crate::following::interruption::Interruption;
 use crate::stack::arguments::TextOrJson;
 use clap::Args;
 use crossfade_aws::{Settings, connect_local};
-use crossfade_domain::policy::problem::Problems;
+use crossfade_domain::policy::problem::{Problems, did_you_mean};
 use crossfade_rehearsal::functions::build::workspace;
 use crossfade_rehearsal::report::Report;
 use crossfade_rehearsal::run::{Afterwards, Rehearsal, RehearsalError, Snapshot};
-use crossfade_rehearsal::scenario::{DEFAULT_SCENARIO, Scenario, ScenarioError, decode_scenario};
+use crossfade_rehearsal::scenario::{DEFAULT_SCENARIO, NAMED_SCENARIOS, Scenario, ScenarioError, decode_scenario};
 use jiff::Timestamp;
 use live::Live;
 use std::fmt::Write as _;
@@ -34,8 +34,12 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 /// moves eleven services. Some migrate. An alarm, the judge or the sweep rolls
 /// others back. One halts because someone else edits its route.
 ///
+/// `story` is the whole way of fifty services: they are discovered, get internal
+/// routes, move in waves, and their old side is retired.
+///
 /// Examples:
 ///   crossfade rehearse
+///   crossfade rehearse story
 ///   crossfade rehearse --keep    then use the other verbs against it
 ///
 /// Exit codes: 0 every expectation was met, and the tool spoiled no response;
@@ -43,6 +47,9 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct RehearseArguments {
+    /// A scenario by its name, instead of the built-in one: `story`.
+    #[arg(value_name = "NAME", conflicts_with = "scenario", value_parser = named)]
+    name: Option<&'static str>,
     /// A scenario in YAML, instead of the built-in one; `crossfade schema scenario` describes the format.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
@@ -102,10 +109,24 @@ fn scale(text: &str) -> Result<f64, String> {
     scale.ok_or_else(|| "expected a number from 1 to 3600".to_owned())
 }
 
+/// Parses the name of a scenario.
+fn named(text: &str) -> Result<&'static str, String> {
+    let names = || NAMED_SCENARIOS.iter().map(|(name, _)| *name);
+    names().find(|name| *name == text).ok_or_else(|| {
+        let known = names().collect::<Vec<_>>().join(", ");
+        let near = did_you_mean(text, names());
+        format!("there is no scenario of this name{near}; expected {known}, or --scenario FILE")
+    })
+}
+
 fn scenario_of(arguments: &RehearseArguments) -> Result<Scenario, Failure> {
-    let (name, text) = match &arguments.scenario {
-        None => ("the built-in scenario".to_owned(), DEFAULT_SCENARIO.to_owned()),
-        Some(file) => {
+    let (name, text) = match (&arguments.scenario, arguments.name) {
+        (None, None) => ("the built-in scenario".to_owned(), DEFAULT_SCENARIO.to_owned()),
+        (None, Some(name)) => {
+            let text = NAMED_SCENARIOS.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text);
+            (format!("the scenario {name}"), text.to_owned())
+        }
+        (Some(file), _) => {
             let read = std::fs::read_to_string(file);
             let name = file.display().to_string();
             (name.clone(), read.map_err(|error| Failure::bad_input(format!("cannot read {name}: {error}")))?)
@@ -198,7 +219,7 @@ async fn move_services(
     interruption: &mut Interruption,
     stderr: &mut (impl Write + IsTerminal),
 ) -> Result<(Report, Afterwards), Failure> {
-    let mut live = Live::new(stderr.is_terminal());
+    let mut live = Live::new(stderr.is_terminal(), rehearsal.has_acts());
     let endpoints = rehearsal.endpoints();
     let settings = Settings {
         table: endpoints.table.clone(),
@@ -207,10 +228,10 @@ async fn move_services(
         retire_machine: Some(endpoints.roll_back_machine.replace("roll-back-service", "retire-service")),
         stack: "crossfade".to_owned(),
     };
-    let connections = connect_local(&endpoints.aws, &endpoints.region, &settings);
+    let ports = connect_local(&endpoints.aws, &endpoints.region, &settings).with_clock(rehearsal.own_time());
     let (progress, mut shown) = watch::channel(Snapshot::default());
     let result = tokio::select! {
-        report = rehearsal.run(&connections.ledger, &connections.fleets, &progress) => {
+        report = rehearsal.run(&ports, &progress) => {
             report.map_err(|error| Failure::of(&error))
         },
         never = live.follow(&mut shown, stderr) => match never {},

@@ -9,9 +9,11 @@
 //! The real clock matters in two places only. The world runs at most `scale` times as fast, so that people can watch.
 //! And timeouts of real minutes end what hangs.
 
+mod own_time;
 mod served;
 mod turns;
 
+pub use own_time::OwnTime;
 pub use served::ClockServer;
 pub(crate) use served::{Asks, HeldWork, answer_times};
 pub(crate) use turns::Ticket;

@@ -50,7 +50,7 @@ impl Switches {
 
 impl FaultFlag for Switches {
     fn is_on(&self) -> bool {
-        !self.exists || self.old.is_on() || self.new.is_on()
+        !self.exists || self.old.explains_lost() || self.new.explains_lost()
     }
 }
 
@@ -91,6 +91,17 @@ impl ClusterFaults {
                 }
             }
         }
+    }
+
+    /// Ends the faults of a service for good; returns how many were on.
+    pub(super) fn end(&mut self, service: usize) -> usize {
+        let mut ended = 0;
+        for fault in self.services[service].iter_mut().filter(|fault| fault.since.is_some() && !fault.over) {
+            fault.over = true;
+            fault.on.iter().for_each(|(switch, key)| switch.unset(*key));
+            ended += 1;
+        }
+        ended
     }
 
     /// Returns when the first fault of a service began.

@@ -2,6 +2,7 @@
 
 use super::Rehearsal;
 use super::traffic::{NewGroups, Traffic};
+use crate::report::ActReport;
 use crate::traffic::load::Counts;
 use crossfade_domain::weight::Weight;
 
@@ -12,6 +13,10 @@ pub struct Snapshot {
     pub world_seconds: f64,
     /// The services, in the scenario's order.
     pub services: Vec<ServiceProgress>,
+    /// The act that is being played.
+    pub act: Option<&'static str>,
+    /// The acts that were played.
+    pub acts: Vec<ActReport>,
 }
 
 /// One service at one moment.
@@ -61,12 +66,21 @@ impl<'a> Follower<'a> {
         Snapshot {
             services: services.collect(),
             world_seconds: self.rehearsal.clock.now().duration_since(self.world_began).as_secs_f64(),
+            ..Snapshot::default()
         }
     }
 
     /// Returns each service's lowest live weight over its routes.
     pub(super) fn weights(&self) -> Vec<Weight> {
         self.rehearsal.weights(self.new_groups)
+    }
+
+    /// Records new groups by their names, if they exist: those of internal routes are in no route of the scenario.
+    pub(super) fn learn(&self, names: &[String]) {
+        let elbv2 = self.rehearsal.stage.elbv2.lock().expect("no holder of the lock panics");
+        for group in names.iter().filter_map(|name| elbv2.group_named(name)) {
+            learn(self.new_groups, group.to_owned());
+        }
     }
 }
 

@@ -31,6 +31,11 @@ impl ScheduledFaults {
         self.disturbances.update(rehearsal, arns, weights)
     }
 
+    /// Ends what is wrong with a service's clusters; returns how many faults were on.
+    pub(super) fn repair(&mut self, service: usize) -> usize {
+        self.faults.end(service)
+    }
+
     /// Returns when the first thing of a service went wrong.
     pub(crate) fn first(&self, service: usize) -> Option<Timestamp> {
         [self.faults.first(service), self.disturbances.first(service)].into_iter().flatten().min()

@@ -5,7 +5,7 @@ use super::progress::{Follower, Snapshot};
 use super::scheduled_faults::ScheduledFaults;
 use super::{Rehearsal, RehearsalError};
 use crate::clock::Work;
-use crate::report::RetirementReport;
+use crate::report::{ActReport, RetirementReport};
 use crossfade_actions::ports::Ledger;
 use crossfade_domain::journal::{Head, Phase};
 use jiff::Timestamp;
@@ -30,6 +30,8 @@ pub(super) struct AtRest {
     pub(super) heads: Vec<Option<Head>>,
     /// The executions of `retire-service`.
     pub(super) retirements: Vec<RetirementReport>,
+    /// The acts that were played.
+    pub(super) acts: Vec<ActReport>,
 }
 
 impl Rehearsal {
@@ -89,7 +91,8 @@ impl Rehearsal {
                     let at_rest = |head: &Head| head.phase.is_over() || head.phase == Phase::Halted;
                     if late || (heads.iter().flatten().all(at_rest) && !self.one_may_go_on(&retirements)) {
                         progress.send_replace(follower.snapshot(arns));
-                        let rest = AtRest { heads, retirements: self.retirement_reports(&retirements)? };
+                        let retirements = self.retirement_reports(&retirements)?;
+                        let rest = AtRest { heads, retirements, acts: Vec::new() };
                         return Ok((rest, work));
                     }
                 } else {
@@ -119,7 +122,11 @@ impl Rehearsal {
     }
 
     /// Draws requests only for the services whose executions are running.
-    fn draw_for_running(&self, arns: &[Option<String>], follower: &Follower<'_>) -> Result<(), RehearsalError> {
+    pub(super) fn draw_for_running(
+        &self,
+        arns: &[Option<String>],
+        follower: &Follower<'_>,
+    ) -> Result<(), RehearsalError> {
         for (service, arn) in arns.iter().enumerate() {
             follower.traffic.draw(service, self.is_running(arn.as_ref())?);
         }

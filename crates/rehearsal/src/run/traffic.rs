@@ -6,8 +6,9 @@ use crate::scenario::{Match, ServiceScenario};
 use crate::stage::{StagedRoute, StagedService};
 use crate::traffic::cluster::OnRequest;
 use crate::traffic::load::{
-    CallCounts, CallSettings, Calls, Counts, DrawnEntry, DrawnLoad, DrawnSettings, Entry, Load, LoadSettings,
+    CallCounts, CallSettings, Calls, Counts, DrawnEntry, DrawnLoad, DrawnSettings, Entry, Load, LoadSettings, Wire,
 };
+use crossfade_domain::names::ServiceName;
 use jiff::SignedDuration;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, RwLock};
@@ -18,6 +19,18 @@ pub(super) type NewGroups = Arc<RwLock<HashSet<String>>>;
 /// The load of every service. It stops when it is dropped.
 pub(super) struct Traffic {
     services: Vec<ServiceTraffic>,
+    wires: Vec<Wired>,
+}
+
+/// What a caller has been told about a service that it calls.
+#[derive(Clone)]
+pub(super) struct Wired {
+    /// The service that calls.
+    pub(super) caller: ServiceName,
+    /// The service that is called.
+    pub(super) called: ServiceName,
+    /// By which way.
+    pub(super) wire: Wire,
 }
 
 /// What a service has been asked.
@@ -25,6 +38,15 @@ pub(super) struct ServiceCounts {
     pub(super) from_outside: Counts,
     /// By other services; `None` where the scenario has none that call it.
     pub(super) by_services: Option<CallCounts>,
+}
+
+impl ServiceCounts {
+    /// Every response that the tool itself spoiled, whoever asked.
+    pub(super) fn spoiled(&self) -> u64 {
+        let calls = self.by_services.as_ref();
+        let by_services = calls.map(|calls| [&calls.through, &calls.direct, &calls.direct_to_new]);
+        self.from_outside.spoiled + by_services.iter().flatten().map(|counts| counts.spoiled).sum::<u64>()
+    }
 }
 
 struct ServiceTraffic {
@@ -41,13 +63,24 @@ impl Traffic {
             let seed = rehearsal.scenario.seed + u64::try_from(number).unwrap_or_default();
             ServiceTraffic::start(rehearsal, service, staged, new_groups, seed)
         };
-        let traffic = Self { services: services.map(start).collect() };
-        traffic.let_services_call(rehearsal, new_groups);
+        let mut traffic = Self { services: services.map(start).collect(), wires: Vec::new() };
+        traffic.wires = traffic.let_services_call(rehearsal, new_groups);
         traffic
     }
 
+    /// Returns who calls whom, and by which way.
+    pub(super) fn wires(&self) -> &[Wired] {
+        &self.wires
+    }
+
+    /// Returns the counts so far of every service.
+    pub(super) fn all_counts(&self) -> Vec<ServiceCounts> {
+        self.services.iter().map(ServiceTraffic::counts).collect()
+    }
+
     /// From now on, the servers of each service call those that the scenario names.
-    fn let_services_call(&self, rehearsal: &Rehearsal, new_groups: &NewGroups) {
+    fn let_services_call(&self, rehearsal: &Rehearsal, new_groups: &NewGroups) -> Vec<Wired> {
+        let mut wires = Vec::new();
         let services = &rehearsal.scenario.services;
         let began = rehearsal.clock.now();
         for (service, staged) in services.iter().zip(&rehearsal.stage.services) {
@@ -55,10 +88,18 @@ impl Traffic {
                 let place = services.iter().position(|called| called.name == call.service)?;
                 let (called, on_stage) = (&services[place], &rehearsal.stage.services[place]);
                 let by_host = |route: &&StagedRoute| matches!(route.scenario.matches, Match::Host(_));
+                let wired_at = began + SignedDuration::from_secs_f64(call.wired_minute * 60.0);
+                let route = on_stage.routes.iter().find(by_host);
+                let entry = route.and_then(|route| entry(rehearsal, called, route));
+                let wire = Wire::default();
+                wires.push(Wired { caller: service.name.clone(), called: called.name.clone(), wire: wire.clone() });
                 let settings = CallSettings {
-                    entry: entry(rehearsal, called, on_stage.routes.iter().find(by_host)?)?,
-                    servers: on_stage.old.addresses().to_vec(),
-                    wired_at: began + SignedDuration::from_secs_f64(call.wired_minute * 60.0),
+                    wire,
+                    // Where the scenario has acts, one of them changes the wiring.
+                    wired: entry.map(|entry| (wired_at, entry)).filter(|_| rehearsal.scenario.acts.is_empty()),
+                    old: on_stage.old.addresses().to_vec(),
+                    new: on_stage.new.addresses().to_vec(),
+                    host: called.name.to_string(),
                     clock: rehearsal.clock.clone(),
                     new_groups: new_groups.clone(),
                     fault_is_on: Arc::new(Switches::of(on_stage)),
@@ -74,6 +115,7 @@ impl Traffic {
             staged.old.on_request(deeds.clone());
             staged.new.on_request(deeds);
         }
+        wires
     }
 
     /// Returns the counts so far of the requests from outside, by service.
@@ -90,7 +132,7 @@ impl Traffic {
 
     /// Stops all load and returns each service's counts. No request is under way while the caller works.
     pub(super) fn stop(self) -> Vec<ServiceCounts> {
-        self.services.iter().map(ServiceTraffic::counts).collect()
+        self.all_counts()
     }
 }
 
@@ -150,7 +192,7 @@ impl ServiceTraffic {
 }
 
 /// How clients reach a route.
-fn entry(rehearsal: &Rehearsal, service: &ServiceScenario, route: &StagedRoute) -> Option<Entry> {
+pub(super) fn entry(rehearsal: &Rehearsal, service: &ServiceScenario, route: &StagedRoute) -> Option<Entry> {
     let (host, path) = match &route.scenario.matches {
         Match::Default => (format!("{}.example.com", service.name), "/".to_owned()),
         Match::Host(host) => (host.clone(), "/".to_owned()),

@@ -5,7 +5,7 @@ use super::traffic::ServiceCounts;
 use super::{Rehearsal, RehearsalError, ScheduledFaults};
 use crate::clock::Spent;
 use crate::report::{
-    FleetReport, InternalRequests, Machine, Report, Requests, RetirementReport, ReturnTime, RollbackReport,
+    ActReport, FleetReport, InternalRequests, Machine, Report, Requests, RetirementReport, ReturnTime, RollbackReport,
     RouteReport, ServiceReport, decision, held_seconds, longest_hold, noticed_seconds, unmet,
 };
 use crate::scenario::Outcome;
@@ -30,6 +30,7 @@ pub(super) struct FinishedRun<'a> {
     pub(super) counts: Vec<ServiceCounts>,
     pub(super) fleets: Vec<FleetReport>,
     pub(super) retirements: Vec<RetirementReport>,
+    pub(super) acts: Vec<ActReport>,
     pub(super) scheduled_faults: &'a ScheduledFaults,
     pub(super) wall_seconds: f64,
     pub(super) waited: Spent,
@@ -62,6 +63,7 @@ pub(super) async fn write_report(
         ok: services.iter().all(fine)
             && run.fleets.iter().all(|fleet| fleet.unmet.is_empty())
             && run.retirements.iter().all(|retirement| retirement.unmet.is_empty())
+            && run.acts.iter().all(|act| act.unmet.is_empty())
             && without_effect.is_empty(),
         machine: Machine {
             wall_seconds: run.wall_seconds,
@@ -72,6 +74,8 @@ pub(super) async fn write_report(
         services,
         fleets: run.fleets,
         retirements: run.retirements,
+        acts: run.acts,
+        acts_planned: rehearsal.scenario().acts.len(),
         without_effect,
         calls: rehearsal.access_log().calls(),
         accesses: rehearsal.access_log().accesses(),
@@ -140,14 +144,15 @@ fn service(
 }
 
 fn internal_requests(calls: &CallCounts) -> InternalRequests {
-    let CallCounts { through, direct } = calls;
+    let CallCounts { through, direct, direct_to_new } = calls;
     InternalRequests {
         sent: through.sent,
         direct: direct.sent,
-        served: through.served + direct.served,
-        served_by_new: through.served_by_new,
-        harmed: through.harmed,
-        spoiled: through.spoiled + direct.spoiled,
+        direct_to_new: direct_to_new.sent,
+        served: through.served + direct.served + direct_to_new.served,
+        served_by_new: through.served_by_new + direct_to_new.served_by_new,
+        harmed: through.harmed + direct_to_new.harmed,
+        spoiled: through.spoiled + direct.spoiled + direct_to_new.spoiled,
     }
 }
 

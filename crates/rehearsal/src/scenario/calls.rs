@@ -1,7 +1,7 @@
 //! The services that a service calls.
 
 use super::reading::number;
-use super::{Match, ServiceScenario};
+use super::{Match, RouteScenario, ServiceScenario};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::problem::did_you_mean;
 use crossfade_domain::policy::reader::{Place, Reader};
@@ -39,7 +39,8 @@ pub(super) fn note_strangers(reader: &mut Reader, services: &[ServiceScenario]) 
                 reader.note(path, format!("{name} is not one of the scenario's services{near}"));
                 continue;
             };
-            if !called.routes.iter().any(|route| matches!(route.matches, Match::Host(_))) {
+            let by_host = |route: &RouteScenario| matches!(route.matches, Match::Host(_));
+            if !called.routes.iter().any(by_host) && called.policy.internal_route.is_none() {
                 let host = format!("{name}.internal");
                 reader.note(path, format!("{name} has no route by host: expected one such as {{ host: {host} }}"));
             }

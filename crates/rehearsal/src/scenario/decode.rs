@@ -2,6 +2,7 @@
 
 mod expectation;
 mod faults;
+mod policies;
 mod routes;
 
 #[cfg(test)]
@@ -12,19 +13,21 @@ pub(super) use faults::{AWS_FAULT_FIELDS, FAULT_FIELDS};
 #[cfg(test)]
 pub(super) use routes::ROUTE_FIELDS;
 
+use super::acts::{acts, has_act};
 use super::calendars::calendar;
 use super::calls::{self, call};
+use super::defaults::with_defaults;
 use super::fleets::{conducted, fleet};
 use super::hooks::hook;
-use super::names::{NEW_PORT, new_target_id, old_group_name};
 use super::reading::{list, number};
 use super::retirements::retirement;
 use super::{Deed, Scenario, ServiceScenario};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;
-use crossfade_domain::policy::problem::{Problem, Problems};
+use crossfade_domain::policy::problem::Problems;
 use crossfade_domain::policy::reader::{Place, Reader};
-use serde_json::{Map, Value, json};
+use policies::{note_policy_problems, placeholder_policy, policy_of};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Why a scenario cannot run.
@@ -41,8 +44,8 @@ pub enum ScenarioError {
     Problems(Problems),
 }
 
-pub(super) const SCENARIO_FIELDS: [&str; 8] =
-    ["seed", "scale", "services", "fleets", "retirements", "awsFaults", "calendars", "hooks"];
+pub(super) const SCENARIO_FIELDS: [&str; 10] =
+    ["seed", "scale", "defaults", "services", "fleets", "retirements", "acts", "awsFaults", "calendars", "hooks"];
 pub(super) const SERVICE_FIELDS: [&str; 16] = [
     "name",
     "loadBalancers",
@@ -73,6 +76,7 @@ pub fn decode_scenario(yaml: &str) -> Result<Scenario, ScenarioError> {
     if document.is_null() {
         return Err(ScenarioError::Empty);
     }
+    let document = with_defaults(document);
     let mut reader = Reader::default();
     let decoded = scenario(&mut reader, &Place::root(&document));
     reader.finish(decoded).map_err(ScenarioError::Problems)
@@ -107,7 +111,13 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
             None
         }
     };
-    let conducted = conducted(root.value);
+    let mut conducted = conducted(root.value);
+    let has_acts = fields.has("acts");
+    for field in ["fleets", "retirements"].into_iter().filter(|field| has_acts && fields.has(field)) {
+        reader.note(field, "the acts do everything: expected either `acts` or this");
+    }
+    let policies_of_all = policy["services"].as_array().map_or(&[][..], Vec::as_slice);
+    let acts = acts(reader, &fields, policies_of_all, &places);
     let by_name = |policy: &Value| Some((policy["name"].as_str()?.to_owned(), policy.clone()));
     let of_all: BTreeMap<_, _> = policy["services"].as_array().into_iter().flatten().filter_map(by_name).collect();
     let fleets = list(reader, &fields, "fleets", |reader, place| fleet(reader, place, &of_all));
@@ -116,7 +126,11 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
             reader.note("fleets", format!("{name} is in two of them"));
         }
     }
-    let services: Vec<Option<Unguarded>> = places.iter().map(|place| service(reader, place, &conducted)).collect();
+    if has_act(root.value, "migrate") {
+        conducted.extend(of_all.keys().map(String::as_str));
+    }
+    let services: Vec<Option<Unguarded>> =
+        places.iter().map(|place| service(reader, place, &conducted, has_acts)).collect();
     let services = services.into_iter().collect::<Option<Vec<_>>>()?;
     let services: Vec<ServiceScenario> =
         services.into_iter().zip(policies?).map(|(service, policy)| service.with(policy)).collect();
@@ -137,6 +151,7 @@ fn scenario(reader: &mut Reader, root: &Place<'_>) -> Option<Scenario> {
         policy,
         fleets: fleets?,
         retirements: retirements?,
+        acts: acts?,
         aws_faults: aws_faults?,
         calendars: calendars?,
         hooks,
@@ -153,49 +168,7 @@ impl Unguarded {
     }
 }
 
-/// Returns the policy that an operator would write for the service in a place of the scenario, from 0.
-fn policy_of(service: &Value, place: usize) -> Value {
-    let name = service.get("name").cloned().unwrap_or(Value::Null);
-    let text = name.as_str().unwrap_or_default();
-    let mut policy = service.get("policy").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
-    let mut old: Vec<String> = balancers_of(service).iter().map(|balancer| old_group_name(text, balancer)).collect();
-    if old.is_empty() {
-        // A missing name is one problem, not two.
-        old.push("unnamed".to_owned());
-    }
-    let count = service.get("new").and_then(Value::as_u64).unwrap_or(3);
-    let targets: Vec<Value> =
-        (1..=count).map(|number| json!({"ip": new_target_id(place, number), "port": NEW_PORT})).collect();
-    policy.insert("name".to_owned(), name.clone());
-    policy.entry("oldTargetGroups").or_insert_with(|| json!(old));
-    policy.entry("newTargets").or_insert_with(|| json!({ "ips": targets }));
-    policy.entry("alarms").or_insert_with(|| json!(["{service}-5xx"]));
-    Value::Object(policy)
-}
-
-fn balancers_of(service: &Value) -> Vec<String> {
-    let named = service.get("loadBalancers").and_then(Value::as_array);
-    let named: Vec<String> = named.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    if named.is_empty() {
-        service.get("name").and_then(Value::as_str).map(str::to_owned).into_iter().collect()
-    } else {
-        named
-    }
-}
-
-/// Reports a policy's problem at the place where the scenario has it.
-fn note_policy_problems(reader: &mut Reader, problems: Vec<Problem>) {
-    const OWN: [&str; 1] = ["name"];
-    for problem in problems {
-        let path = match problem.path.split_once("].") {
-            Some((service, rest)) if !OWN.contains(&rest) => format!("{service}].policy.{rest}"),
-            _ => problem.path,
-        };
-        reader.note(path, problem.message);
-    }
-}
-
-fn service(reader: &mut Reader, place: &Place<'_>, conducted: &[&str]) -> Option<Unguarded> {
+fn service(reader: &mut Reader, place: &Place<'_>, conducted: &[&str], has_acts: bool) -> Option<Unguarded> {
     let fields = reader.object(place, &SERVICE_FIELDS, "a service")?;
     let text = fields.get("name")?.value.as_str()?.to_owned();
     let name = ServiceName::parse(text.clone()).ok();
@@ -217,12 +190,13 @@ fn service(reader: &mut Reader, place: &Place<'_>, conducted: &[&str]) -> Option
         None => Some(vec![format!("{text}-5xx")]),
     };
     let conducted = conducted.contains(&text.as_str());
-    let start = fields.get("start").map_or(Some(!conducted), |place| reader.flag(&place));
-    if conducted && fields.has("start") {
-        reader.note(fields.path_of("start"), "a fleet starts this service: remove `start`");
+    let start = fields.get("start").map_or(Some(!conducted && !has_acts), |place| reader.flag(&place));
+    if (conducted || has_acts) && fields.has("start") {
+        let who = if has_acts { "an act" } else { "a fleet" };
+        reader.note(fields.path_of("start"), format!("{who} starts this service: remove `start`"));
     }
-    let described = fields.get("described").map_or(Some(true), |place| reader.flag(&place));
-    if described == Some(false) && start.unwrap_or(true) {
+    let described = fields.get("described").map_or(Some(!has_acts), |place| reader.flag(&place));
+    if described == Some(false) && start.unwrap_or(true) && !has_acts {
         reader.note(
             fields.path_of("described"),
             "without a policy it cannot move: expected `start: false` next to it, and no fleet",
@@ -265,13 +239,6 @@ fn service(reader: &mut Reader, place: &Place<'_>, conducted: &[&str]) -> Option
         disturbances: disturbances?,
         expect: expect?,
     }))
-}
-
-/// A placeholder until `Unguarded::with` puts the decoded policy in its place.
-fn placeholder_policy() -> crossfade_domain::policy::service_policy::ServicePolicy {
-    let document =
-        json!({"name": "service", "oldTargetGroups": "old", "newTargets": {"ips": ["10.0.0.1", "10.0.0.2"]}});
-    crossfade_domain::policy::document::decode_service(&document).expect("a minimal policy is valid")
 }
 
 fn narrow(count: u32) -> u16 {

@@ -1,5 +1,6 @@
 //! The JSON Schema of a scenario, for editors.
 
+use super::acts;
 use super::calendars::LAST_MINUTE;
 use super::decode::expectation_words;
 use super::fleets::FLEET_OUTCOMES;
@@ -257,7 +258,9 @@ fn without_faults() -> Value {
             },
             "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
             "fleets": {"type": "array", "items": {"$ref": "#/$defs/fleet"}},
+            "defaults": {"type": "object", "description": "Fields of every service that does not have them itself."},
             "retirements": {"type": "array", "items": retirements::schema()},
+            "acts": {"type": "array", "items": acts::schema()},
             "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
             "calendars": {"type": "array", "items": {"$ref": "#/$defs/calendar"}},
             "hooks": {"type": "array", "items": {

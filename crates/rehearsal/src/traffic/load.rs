@@ -6,7 +6,7 @@ mod calls;
 mod counts;
 mod drawn;
 
-pub use calls::{CallCounts, CallSettings, Calls};
+pub use calls::{CallCounts, CallSettings, CallWay, Calls, Wire};
 pub use counts::{Answer, Counts, Origin};
 pub use drawn::{DrawnEntry, DrawnLoad, DrawnSettings};
 
@@ -113,6 +113,27 @@ async fn send(client: &HttpClient, settings: &LoadSettings, entry: usize, counts
     counts.lock().expect("no holder of the lock panics").add(Origin::Sent, answer, excused);
 }
 
+/// Makes one request, outside all counts; its status and body.
+pub(crate) async fn look(entry: &Entry) -> Option<(u16, String)> {
+    let request = request_for(entry).header(CALL_HEADER, "1").body(Empty::<Bytes>::new());
+    let request = request.expect("entries are made of valid hosts and paths");
+    let answer = tokio::time::timeout(HANGS_AFTER, async {
+        let response = http_client().request(request).await.ok()?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.ok()?.to_bytes();
+        Some((status, String::from_utf8_lossy(&body).into_owned()))
+    });
+    answer.await.ok().flatten()
+}
+
+fn request_for(entry: &Entry) -> http::request::Builder {
+    let request = Request::builder()
+        .uri(format!("http://{}{}", entry.address, entry.path))
+        .header("host", &entry.host)
+        .header("user-agent", "crossfade-rehearsal");
+    if entry.cookie.is_empty() { request } else { request.header("cookie", &entry.cookie) }
+}
+
 /// Who makes a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
@@ -126,13 +147,7 @@ fn http_client() -> HttpClient {
 
 /// Makes one request; its status, and the target group that answered, if the answer names one.
 async fn ask(client: &HttpClient, entry: &Entry, asked: Asked) -> Option<(u16, Option<String>)> {
-    let mut request = Request::builder()
-        .uri(format!("http://{}{}", entry.address, entry.path))
-        .header("host", &entry.host)
-        .header("user-agent", "crossfade-rehearsal");
-    if !entry.cookie.is_empty() {
-        request = request.header("cookie", &entry.cookie);
-    }
+    let mut request = request_for(entry);
     if asked == Asked::ByAService {
         request = request.header(CALL_HEADER, "1");
     }

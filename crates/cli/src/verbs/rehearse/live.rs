@@ -1,6 +1,7 @@
 //! Shows services while they move: a moving bar for each, or without a terminal, a line for each change.
 
 use crossfade_domain::weight::Weight;
+use crossfade_rehearsal::report::ActReport;
 use crossfade_rehearsal::run::{ServiceProgress, Snapshot};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub(super) enum Live {
     Bars(Bars),
     /// The last line about each service.
     Lines(BTreeMap<String, String>),
+    /// For a scenario with acts: how many acts were shown, and on a terminal a line that moves.
+    Acts(usize, Option<ProgressBar>),
 }
 
 /// One bar for each service, below a clock.
@@ -29,7 +32,11 @@ pub(super) struct Bars {
 }
 
 impl Live {
-    pub(super) fn new(terminal: bool) -> Self {
+    pub(super) fn new(terminal: bool, has_acts: bool) -> Self {
+        if has_acts {
+            let style = ProgressStyle::with_template("{wide_msg}").expect("the template is well formed");
+            return Self::Acts(0, terminal.then(|| ProgressBar::new(1).with_style(style)));
+        }
         if terminal { Self::Bars(Bars::default()) } else { Self::Lines(BTreeMap::new()) }
     }
 
@@ -49,6 +56,20 @@ impl Live {
     fn show(&mut self, snapshot: &Snapshot, stderr: &mut impl Write) {
         match self {
             Self::Bars(bars) => bars.show(snapshot),
+            Self::Acts(shown, bar) => {
+                for act in snapshot.acts.iter().skip(*shown) {
+                    let line = format!("{}  {}", clock_text(act.began_seconds), act_line(act));
+                    match bar {
+                        Some(bar) => bar.println(line),
+                        // The acts go on even if no one can read about them.
+                        None => drop(writeln!(stderr, "{line}")),
+                    }
+                }
+                *shown = snapshot.acts.len();
+                if let Some(bar) = bar {
+                    bar.set_message(act_in_progress(snapshot));
+                }
+            }
             Self::Lines(printed) => {
                 for service in &snapshot.services {
                     if let Some(line) = news(printed, service) {
@@ -62,6 +83,9 @@ impl Live {
     /// Shows the last state and leaves it on the terminal.
     pub(super) fn finish(&mut self, last: &Snapshot, stderr: &mut impl Write) {
         self.show(last, stderr);
+        if let Self::Acts(_, Some(bar)) = self {
+            bar.abandon();
+        }
         if let Self::Bars(bars) = self {
             for bar in bars.services.iter().chain(&bars.clock) {
                 bar.abandon();
@@ -93,6 +117,24 @@ impl Bars {
             bar.set_message(format!("{:>6}  {}", service.weight.to_string(), phase_and_reason(service)));
         }
     }
+}
+
+/// The line of an act in the log.
+fn act_line(act: &ActReport) -> String {
+    let failed = if act.unmet.is_empty() { "" } else { "FAILED: " };
+    short(format!("{}  {failed}{}", act.act, act.summary))
+}
+
+/// What goes on in the act that is being played.
+fn act_in_progress(snapshot: &Snapshot) -> String {
+    let arrived = snapshot.services.iter().filter(|service| service.weight == Weight::FULL).count();
+    let served: u64 = snapshot.services.iter().map(|service| service.counts.served).sum();
+    format!(
+        "world {}, {}: {arrived} of {} services on the new cluster, {served} requests served",
+        clock_text(snapshot.world_seconds),
+        snapshot.act.unwrap_or("between two acts"),
+        snapshot.services.len()
+    )
 }
 
 /// Returns a line about a service if its weight or its reason has changed.
@@ -158,12 +200,12 @@ mod tests {
             over: false,
             counts: Counts::default(),
         };
-        Snapshot { world_seconds: 3725.9, services: vec![service] }
+        Snapshot { world_seconds: 3725.9, services: vec![service], ..Snapshot::default() }
     }
 
     #[test]
     fn a_log_says_what_is_new_and_not_every_slice() {
-        let mut live = Live::new(false);
+        let mut live = Live::new(false, false);
         let mut log = Vec::new();
         for snapshot in [
             at(1.0, "1 % for 1 of 10 minutes: quiet"),

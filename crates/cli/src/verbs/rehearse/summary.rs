@@ -1,5 +1,7 @@
 //! The report for people: tables within a hundred columns, and the journals of services that did not end as expected.
 
+mod story;
+
 use crate::verbs::rehearse::live::clock_text;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use crossfade_domain::journal::Trigger;
@@ -27,17 +29,24 @@ pub(super) struct Style {
 /// Writes the table, a line for each service, and the verdict. A service that did not end as expected also gets its
 /// whole sentence and the end of its journal.
 pub(super) fn write(report: &Report, style: Style, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}\n", outcomes(report, style.colours))?;
-    for line in reasons(report, style).to_string().lines() {
-        writeln!(out, "{}", line.trim_end())?;
+    if report.acts_planned > 0 {
+        story::write(report, out)?;
     }
-    writeln!(out)?;
+    // A story is about all services; one alone is shown where it did not end as expected.
+    if report.acts_planned == 0 || style.verbose {
+        writeln!(out, "{}\n", outcomes(report, style.colours))?;
+        for line in reasons(report, style).to_string().lines() {
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        writeln!(out)?;
+    }
     if style.verbose && !report.return_times.is_empty() {
         writeln!(out, "From the alarm to every route read back at its baseline, next to the time of the bare calls.")?;
         writeln!(out, "World time is simulated: docs/rehearsal.md says how long each call to AWS takes.")?;
         writeln!(out, "{}\n", return_times(&report.return_times, style.colours))?;
     }
-    for service in report.services.iter().filter(|service| style.verbose || !service.unmet.is_empty()) {
+    let told = |service: &&ServiceReport| style.verbose || !service.unmet.is_empty() && !service.journal.is_empty();
+    for service in report.services.iter().filter(told) {
         let most = if style.verbose { usize::MAX } else { LAST_LINES };
         let skipped = service.journal.len().saturating_sub(most);
         writeln!(out, "The journal of {}{}:", service.service, if skipped > 0 { " ends with" } else { "" })?;
@@ -242,10 +251,18 @@ fn colour(service: &ServiceReport) -> Color {
 }
 
 fn verdict(report: &Report) -> String {
+    if report.ok && report.acts_planned > 0 {
+        return "Every act ended as expected, and the tool spoiled no response.".to_owned();
+    }
     if report.ok {
         return "Every service ended as expected, and the tool spoiled no response.".to_owned();
     }
     let mut text = "NOT as expected:".to_owned();
+    for act in &report.acts {
+        for unmet in &act.unmet {
+            write!(text, "\n  act {}: {unmet}", act.act).expect("writing to a string succeeds");
+        }
+    }
     for service in &report.services {
         for unmet in &service.unmet {
             write!(text, "\n  {} {unmet}", service.service).expect("writing to a string succeeds");

@@ -7,6 +7,7 @@ fn refused(yaml: &str) -> String {
     let file = folder.path().join("scenario.yaml");
     std::fs::write(&file, yaml).unwrap();
     let arguments = RehearseArguments {
+        name: None,
         scenario: Some(file.clone()),
         seed: None,
         scale: None,
@@ -38,6 +39,7 @@ fn every_problem_of_a_scenario_stands_on_a_line_with_its_place() {
 #[test]
 fn flags_override_the_scenario_and_a_missing_file_is_bad_input() {
     let mut arguments = RehearseArguments {
+        name: None,
         scenario: None,
         seed: Some(7),
         scale: Some(600.0),
@@ -63,4 +65,11 @@ fn a_scale_is_checked_where_it_is_given() {
     for bad in ["0", "3601", "fast", "NaN"] {
         assert!(scale(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn the_story_has_a_name_and_a_wrong_name_is_told_which_ones_there_are() {
+    assert_eq!(named("story"), Ok("story"));
+    let refused = named("storry").unwrap_err();
+    assert!(refused.contains("did you mean \"story\"?") && refused.contains("--scenario FILE"), "{refused}");
 }

@@ -110,6 +110,16 @@ impl FaultSwitch {
         self.locked().faults.iter().any(|switched| switched.on)
     }
 
+    /// Returns whether a fault is on that could explain a lost response. A server that answers, if only with a 500 or
+    /// with other words, explains none.
+    pub fn explains_lost(&self) -> bool {
+        let answers = |fault: &ClusterFault| {
+            use ClusterFault::{AnswersOtherwise, ColdStart, ErrorEvery, ErrorShare, Leak};
+            matches!(fault, ErrorEvery(_) | ErrorShare(_) | Leak { .. } | ColdStart { .. } | AnswersOtherwise(_))
+        };
+        self.locked().faults.iter().any(|switched| switched.on && !answers(&switched.fault))
+    }
+
     /// Returns how many requests or refused connections a fault has met. One that has met none has changed nothing.
     pub fn met(&self, key: FaultKey) -> u64 {
         self.locked().faults.get(key.0).map_or(0, |switched| switched.met)
@@ -189,8 +199,11 @@ mod tests {
         faults.set(ClusterFault::ErrorEvery(10), Timestamp::UNIX_EPOCH);
         let failed: Vec<usize> = (1..=30).filter(|_| faults.next(Timestamp::UNIX_EPOCH, 0).fails_certainly).collect();
         assert_eq!(failed, [10, 20, 30]);
+        assert!(faults.is_on() && !faults.explains_lost());
+        faults.set(ClusterFault::Unanswered, Timestamp::UNIX_EPOCH);
+        assert!(faults.explains_lost());
         faults.clear();
-        assert!(!faults.is_on());
+        assert!(!faults.is_on() && !faults.explains_lost());
     }
 
     #[test]

@@ -41,6 +41,8 @@ fn report(services: Vec<ServiceReport>) -> Report {
         services,
         fleets: Vec::new(),
         retirements: Vec::new(),
+        acts: Vec::new(),
+        acts_planned: 0,
         return_times,
         without_effect,
         calls: BTreeMap::new(),
