@@ -99,6 +99,10 @@ pictures:
 rehearse *arguments:
     cargo run -- rehearse {{ arguments }}
 
+# Plays the founding story: fifty services, from the first survey to the last internal route. It takes some minutes.
+story *arguments:
+    cargo run -- rehearse story {{ arguments }}
+
 # Measures time, size and memory of every function next to one that does nothing, for docs/internals/performance.md.
 measure *arguments:
     cargo build --release --locked --workspace --bins --exclude crossfade-cli
