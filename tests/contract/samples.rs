@@ -65,6 +65,7 @@ fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -
         owner: None,
         id: id.clone(),
         load_balancer: balancer.clone(),
+        requests: String::new(),
         old: old.clone(),
         baseline: vec![Action::forward_to(old.clone())],
         attached_stickiness: None,

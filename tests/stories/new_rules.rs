@@ -58,7 +58,7 @@ fn invariant_3_a_rule_that_comes_meanwhile_halts_before_each_shift_at_the_last_s
         assert_eq!(stage.ended(&execution), (Status::Failed, "Halted".to_owned()), "{state}\n{}", stage.told());
         let reason = stage.head("users").reason.unwrap();
         let named = [
-            "of internal (path /api/*, port 80) sends traffic to the old group users-swarm",
+            "internal:80 path /api/* sends traffic to the old group users-swarm",
             "not all traffic would move",
             "`crossfade resume users`",
             "`crossfade rollback users`",
@@ -171,5 +171,5 @@ fn a_rule_that_comes_after_the_end_is_found_by_whoever_asks() {
     stage.world.someone_adds_rule(&listener, "/api/*", plan.groups[0].old.as_str()).unwrap();
     let left: Vec<String> = ask().iter().map(ToString::to_string).collect();
     assert_eq!(left.len(), 1, "{left:?}");
-    assert!(left[0].contains("(path /api/*, port 80) sends traffic to the old group users-swarm"), "{left:?}");
+    assert!(left[0].contains(":80 path /api/* sends traffic to the old group users-swarm"), "{left:?}");
 }

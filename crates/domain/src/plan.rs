@@ -117,6 +117,9 @@ pub struct PlannedRoute {
     pub id: RouteId,
     /// The load balancer it is on.
     pub load_balancer: LoadBalancerArn,
+    /// The requests that it takes, and its port, for people. Empty in plans of earlier versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub requests: String,
     /// The old group it forwards to.
     pub old: TargetGroupArn,
     /// Its actions before the first change.
@@ -130,6 +133,13 @@ pub struct PlannedRoute {
     /// earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+}
+
+impl PlannedRoute {
+    /// Its name for people: `users:443 host a.example, path /api/*`.
+    pub fn named(&self) -> String {
+        self.id.named(&self.requests)
+    }
 }
 
 impl Plan {

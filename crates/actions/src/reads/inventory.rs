@@ -117,7 +117,8 @@ async fn load_balancer(ports: &Ports, balancer: LoadBalancer) -> Result<Observed
     let mut routes = Vec::new();
     for listener in ports.routes.listeners(&arn).await.doing(|| format!("reading the listeners of {name}"))? {
         let found = ports.routes.routes(&listener.arn).await;
-        routes.extend(found.doing(|| format!("reading the rules of listener {}", listener.arn))?);
+        let found = found.doing(|| format!("reading the rules of listener {}", listener.arn))?;
+        routes.extend(found.into_iter().map(|route| route.on_port(listener.port)));
     }
     let groups =
         ports.target_groups.target_groups_of(&arn).await.doing(|| format!("reading the target groups of {name}"))?;

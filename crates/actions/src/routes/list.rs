@@ -40,16 +40,9 @@ pub(crate) async fn list(ports: &Ports, balancer: &LoadBalancerArn) -> Result<Li
         let routes = ports.routes.routes(&listener.arn).await;
         let routes = routes.doing(|| format!("listing the rules of listener {}", listener.arn))?;
         listing.listeners += 1;
-        listing.routes.extend(routes.into_iter().map(|route| with_port(route, listener.port)));
+        listing.routes.extend(routes.into_iter().map(|route| route.on_port(listener.port)));
     }
     Ok(listing)
-}
-
-fn with_port(route: Route, port: Option<u16>) -> Route {
-    let port = port.map(|port| format!("port {port}"));
-    let words: Vec<String> =
-        [Some(route.requests), port].into_iter().flatten().filter(|word| !word.is_empty()).collect();
-    Route { requests: words.join(", "), ..route }
 }
 
 /// The routes outside the plan that send traffic to a group of the migration, and what was listed to find them. A route

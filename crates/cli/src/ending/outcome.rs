@@ -278,8 +278,8 @@ mod tests {
         assert_eq!((found.outcome, found.exit_code), (Outcome::NotAllTraffic, ExitCode::Halted));
         assert_eq!(
             found.line(),
-            "users-1: migrated, but not all traffic is on the new cluster: rule 3 of public (path /api/*, port 443) \
-             sends traffic to the old group users-swarm"
+            "users-1: migrated, but not all traffic is on the new cluster: public:443 path /api/* sends \
+             traffic to the old group users-swarm"
         );
         let unread = ended().with_listing(Err("throttled".into()));
         assert_eq!(unread.exit_code, ExitCode::Done, "what was listed at the end stays true");

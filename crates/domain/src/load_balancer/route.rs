@@ -45,6 +45,23 @@ impl RouteId {
             Self::Default(_) => format!("default action of listener {last} of {balancer}"),
         }
     }
+
+    /// For people, by the requests that it takes, as [`Route::requests`] says them: `users:443 host a.example, path
+    /// /api/*` or `users:443 default`. Where nothing is known of them, as [`RouteId::describe`] says it.
+    pub fn named(&self, requests: &str) -> String {
+        let (conditions, port) = match requests.rsplit_once(", port ") {
+            Some((conditions, port)) => (conditions, Some(port)),
+            None => requests.strip_prefix("port ").map_or((requests, None), |port| ("", Some(port))),
+        };
+        let balancer = self.as_str().split('/').nth(2).unwrap_or_default();
+        let listener = port.map_or_else(|| balancer.to_owned(), |port| format!("{balancer}:{port}"));
+        match self {
+            _ if requests.is_empty() => self.describe(),
+            Self::Default(_) => format!("{listener} default"),
+            Self::Rule(_) if conditions.is_empty() => format!("{} on {listener}", self.describe()),
+            Self::Rule(_) => format!("{listener} {conditions}"),
+        }
+    }
 }
 
 impl fmt::Display for RouteId {
@@ -96,4 +113,32 @@ pub struct Route {
     /// action, which takes what no rule matches.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub requests: String,
+}
+
+impl Route {
+    /// The route as its listener has it: its requests name the port as well.
+    #[must_use]
+    pub fn on_port(self, port: Option<u16>) -> Self {
+        let port = port.map(|port| format!("port {port}"));
+        let words: Vec<String> =
+            [Some(self.requests), port].into_iter().flatten().filter(|word| !word.is_empty()).collect();
+        Self { requests: words.join(", "), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::planner::fixture::{listener, rule};
+
+    #[test]
+    fn a_route_is_named_by_what_it_takes_where_that_is_known() {
+        let rule = rule("users", 77);
+        assert_eq!(rule.named("host a.example, path /api/*, port 443"), "users:443 host a.example, path /api/*");
+        assert_eq!(rule.named("header x-port port 9"), "users header x-port port 9");
+        assert_eq!(rule.named("path /api/*"), "users path /api/*");
+        assert_eq!(rule.named(""), "rule 77 of users");
+        assert_eq!(rule.named("port 80"), "rule 77 of users on users:80");
+        assert_eq!(listener("users").named("port 443"), "users:443 default");
+        assert_eq!(listener("users").named(""), "default action of listener 9 of users");
+    }
 }

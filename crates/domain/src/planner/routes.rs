@@ -125,6 +125,7 @@ fn plan_route(
         owner: None,
         id: route.id.clone(),
         load_balancer: route.load_balancer.clone(),
+        requests: route.requests.clone(),
         old: old.group.arn.clone(),
         baseline: route.actions.clone(),
         attached_stickiness,

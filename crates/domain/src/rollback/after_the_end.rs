@@ -42,6 +42,7 @@ fn late_route(route: &Route, new_groups: &BTreeMap<TargetGroupArn, TargetGroupAr
     Some(PlannedRoute {
         id: route.id.clone(),
         load_balancer: route.load_balancer.clone(),
+        requests: route.requests.clone(),
         old: old.clone(),
         baseline,
         attached_stickiness: None,

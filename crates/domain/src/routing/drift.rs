@@ -159,6 +159,7 @@ pub(crate) mod tests {
         PlannedRoute {
             id: RouteId::parse(format!("{PREFIX}:listener-rule/app/public/1/2/3")).unwrap(),
             load_balancer: LoadBalancerArn::parse(format!("{PREFIX}:loadbalancer/app/public/1")).unwrap(),
+            requests: String::new(),
             old: group("old"),
             baseline,
             attached_stickiness: None,

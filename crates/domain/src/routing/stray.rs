@@ -38,10 +38,7 @@ pub struct StrayRoute {
 
 impl fmt::Display for StrayRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.route.describe())?;
-        if !self.requests.is_empty() {
-            write!(f, " ({})", self.requests)?;
-        }
+        f.write_str(&self.route.named(&self.requests))?;
         let side = match self.side {
             Side::Old => "old",
             Side::New => "new",
@@ -121,7 +118,7 @@ mod tests {
     #[test]
     fn the_sentence_names_the_route_its_requests_and_the_group() {
         let (found, _) = found(&[("users-public", 1)]);
-        let words = "rule 77 of public (path /api/*) sends traffic to the old group users-public";
+        let words = "public path /api/* sends traffic to the old group users-public";
         assert_eq!(describe(&found), words);
         let five = vec![found[0].clone(); 5];
         assert!(describe(&five).ends_with("users-public, and 2 more routes do so"), "{}", describe(&five));

@@ -14,6 +14,7 @@ fn route(baseline: Vec<Action>, attached_stickiness: Option<GroupStickiness>) ->
     PlannedRoute {
         id: rule("public", 1),
         load_balancer: balancer_arn("public"),
+        requests: String::new(),
         old: group("old"),
         baseline,
         attached_stickiness,

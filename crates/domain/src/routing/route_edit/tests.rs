@@ -34,6 +34,7 @@ fn planned(baseline: Vec<Action>, weights: &[Weight]) -> PlannedRoute {
         owner: None,
         id: RouteId::parse(format!("{PREFIX}:listener-rule/app/public/1/2/3")).unwrap(),
         load_balancer: LoadBalancerArn::parse(format!("{PREFIX}:loadbalancer/app/public/1")).unwrap(),
+        requests: String::new(),
         old: old(),
         baseline,
         attached_stickiness: None,

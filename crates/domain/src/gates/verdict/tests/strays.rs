@@ -12,8 +12,7 @@ fn stray() -> StrayRoute {
     }
 }
 
-const SAID: &str =
-    "drift: not in the plan: rule 3 of public (path /api/*, port 443) sends traffic to the old group old";
+const SAID: &str = "drift: not in the plan: public:443 path /api/* sends traffic to the old group old";
 
 #[test]
 fn a_route_outside_the_plan_halts_with_both_ways_on() {
