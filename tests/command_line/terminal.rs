@@ -121,6 +121,10 @@ impl Kept {
     pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = bare(words);
         command.envs(self.exports.iter().map(|(name, value)| (name, value)));
+        // Where a line ends must not depend on how long an age is.
+        if ["status", "watch"].iter().any(|verb| words.starts_with(verb)) {
+            command.env("COLUMNS", "400");
+        }
         command
     }
 

@@ -77,19 +77,31 @@ impl Transcript {
             (r"second check: .*locks released", "second check: all back, locks released"),
             (r"every route back after \| \d+ s", "every route back after | [age]"),
             // Columns are as wide as the ages in them.
-            (r"SINCE +WHY", "SINCE  WHY"),
+            (r"((?:for|in) \[age\]) {2,}", "$1  "),
             (r"(\[age\] ago) +", "$1  "),
+            (r"(-5xx(?: fired)?: )[\d.]+, over", "$1[value], over"),
+            // A bar says what the weight next to it says.
+            (r"[\x{2588}-\x{2591}]+ +", "[bar]  "),
+            (r"(orders +HALTED +)\[bar\] +\d+ %  \d/\d", "$1[weight]"),
             // It depends on the moment whether the edit is found in the middle of a shift or at the next check.
             (
                 concat!(
-                    r"(someone else changed a route|drift): (default action of listener \[id\] of orders): ",
+                    r"(someone else changed a route|drift): ",
+                    r"(default action of listener \[id\] of orders|orders:80 default): ",
                     r"expected [^;\n]*(; nothing was overwritten[^\n]*)?"
                 ),
                 "[$2 was changed]",
             ),
-            (r"(default action of listener \[id\] of orders): expected [^;\n]*", "$1: [expected and found]"),
+            (
+                r"(default action of listener \[id\] of orders|orders:80 default): expected [^;\n]*",
+                "$1: [expected and found]",
+            ),
             (r"(HALTED) at \d+ %", "$1 at [weight]"),
-            (r"(?m)^(  default action of listener \[id\] of orders  ).*$", "$1 [weights]"),
+            (r"(HALTED at \[weight\].*(?:\n.+)*?\n  steps\n)(?:[ >]{4,}\d.*\n)+", "$1  [steps]\n"),
+            (r"(\d+[dhms])+ of it", "[age] of it"),
+            // The column is as wide as the weights in it.
+            (r"routes +live +desired", "routes  live  desired"),
+            (r"(?m)^(  orders:80 default ) .*$", "$1 [weights]"),
             // Executions of fleets, and the columns and the forecast of a fleet.
             (r"-(pause|resume|skip|retry|start|rollback|abort|retire|undo|approve-deletion)-\d{13}", "-$1-[number]"),
             (r"while the new side had \d+", "while the new side had [number]"),

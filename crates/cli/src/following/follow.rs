@@ -328,7 +328,10 @@ impl<'a> Follow<'a> {
         if self.screen.is_shown() {
             let taken = tokio::time::timeout(POLL_LIMIT, Reading::take(self.session, head.clone())).await;
             if let Ok(Ok(reading)) = taken {
-                self.screen.show(&reading::render(&reading), "crossfade status");
+                self.screen.show(
+                    &reading::render(&reading, console.page),
+                    Some(&format!("crossfade status {}", self.service)),
+                );
                 self.shown_at = Some(reading.now);
             } else {
                 self.note_that_it_is_old();

@@ -146,7 +146,7 @@ impl<'a> FollowFleet<'a> {
         if head.run == self.run && self.screen.is_shown() {
             let reading = FleetReading::take(self.session, self.fleet.clone(), head.clone()).await?;
             let whole = format!("crossfade fleet status {name}");
-            self.screen.show(&render(&reading, console.columns), &whole);
+            self.screen.show(&render(&reading, console.page), Some(&whole));
         } else if head.run != self.run || head.sequence > self.printed {
             let entries = self.session.ports.fleets.fleet_entries(&name, self.run).await;
             let doing = || format!("reading the journal of fleet {name}");

@@ -1,25 +1,23 @@
 //! Which fleet a command means, and one reading of its run.
 
 use crate::ending::failure::Failure;
-use crate::stack::reading::weight_at;
+use crate::stack::position::Position;
 use crate::stack::session::Session;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::operator::observe::plan_in_force;
 use crossfade_actions::ports::ExecutionStatus;
-use crossfade_domain::fleet::forecast::{end, seconds_left};
+use crossfade_domain::fleet::forecast::end;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::fleet::service_run::ServiceState;
-use crossfade_domain::gates::approval::waits_for_approval;
 use crossfade_domain::gates::checks::seconds_between;
-use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::journal::Head;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::problem::did_you_mean;
 use crossfade_domain::policy::service_policy::FleetPolicy;
 use crossfade_domain::retirement::Retirement;
-use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// For how many seconds the execution that conducts a run may be unknown to Step Functions.
@@ -34,6 +32,22 @@ pub struct StoredFleet {
     pub policy: FleetPolicy,
     /// Why its policy cannot be decoded, if so.
     pub problem: Option<String>,
+}
+
+impl StoredFleet {
+    /// Decodes a stored policy. One that this version cannot decode has no services, and says why.
+    pub fn of(name: String, document: &Value) -> Self {
+        match decode_fleet(document) {
+            Ok(policy) => Self { name, policy, problem: None },
+            Err(problems) => {
+                let problem = format!(
+                    "the stored policy of fleet {name} cannot be used: {problems}; `crossfade apply policy.yaml` \
+                     stores a valid one"
+                );
+                Self { policy: without_services(&name), name, problem: Some(problem) }
+            }
+        }
+    }
 }
 
 impl Session {
@@ -72,16 +86,7 @@ impl Session {
             }));
         };
         let (name, document) = stored.swap_remove(chosen);
-        Ok(match decode_fleet(&document) {
-            Ok(policy) => StoredFleet { name, policy, problem: None },
-            Err(problems) => {
-                let problem = format!(
-                    "the stored policy of fleet {name} cannot be used: {problems}; `crossfade apply policy.yaml` \
-                     stores a valid one"
-                );
-                StoredFleet { policy: without_services(&name), name, problem: Some(problem) }
-            }
-        })
+        Ok(StoredFleet::of(name, &document))
     }
 
     /// Returns the head of a fleet's latest run, if it has had one.
@@ -125,25 +130,6 @@ pub enum Conductor {
     Ended(String),
     /// Its execution could not be read.
     Unreadable(String),
-}
-
-/// Where a service that moves is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Position {
-    /// The head of its migration.
-    pub head: Head,
-    /// The weight that was last read back on every route, if its plan could be read.
-    pub weight: Option<Weight>,
-    /// The step that was last read back, and the number of steps.
-    pub step: Option<(u32, u32)>,
-    /// Seconds until all traffic has moved, if nothing holds it.
-    pub seconds_left: Option<u32>,
-    /// Seconds until the bake of the step is over.
-    pub seconds_to_next_step: Option<u32>,
-    /// The weight to which it is being shifted.
-    pub shifting_to: Option<Weight>,
-    /// Whether the next step waits for an approval.
-    pub waits_for_approval: bool,
 }
 
 /// One reading of a fleet's run.
@@ -192,7 +178,9 @@ impl FleetReading {
         let now = session.now();
         let mut positions = BTreeMap::new();
         for service in heads.into_iter().filter(|service| is_of_this_run(&head, service)) {
-            positions.insert(service.service.clone(), Position::read(session, service, now).await);
+            // A row without its weight is better than no screen.
+            let plan = plan_in_force(&session.ports, &service).await.ok();
+            positions.insert(service.service.clone(), Position::of(service, plan, now));
         }
         let left = positions
             .iter()
@@ -208,7 +196,7 @@ fn has_old_side(fleet: &FleetHead, name: &ServiceName) -> bool {
 }
 
 /// Returns whether a service's head is of the migration that the run has seen, not of an earlier one.
-fn is_of_this_run(fleet: &FleetHead, head: &Head) -> bool {
+pub fn is_of_this_run(fleet: &FleetHead, head: &Head) -> bool {
     let run = fleet.service(&head.service);
     run.migration.as_ref().map_or_else(
         || run.execution.as_deref().is_some_and(|name| head.execution.ends_with(&format!(":{name}"))),
@@ -242,39 +230,5 @@ pub async fn conductor(session: &Session, head: &FleetHead) -> Conductor {
         }
         Ok(ExecutionStatus::Missing) => Conductor::Ended("Step Functions does not know it".to_owned()),
         Err(error) => Conductor::Unreadable(error.to_string()),
-    }
-}
-
-impl Position {
-    async fn read(session: &Session, head: Head, now: Timestamp) -> Self {
-        // A row without its weight is better than no screen.
-        let plan = plan_in_force(&session.ports, &head).await.ok();
-        let settled = head.phase == Phase::Settling;
-        let returning = head.phase == Phase::RollingBack;
-        let bakes = head.phase == Phase::Moving && head.intended_step.is_none();
-        Self {
-            weight: plan
-                .as_ref()
-                .filter(|_| !returning)
-                .map(|plan| if settled { Weight::ZERO } else { weight_at(plan, head.verified_step) }),
-            step: plan
-                .as_ref()
-                .filter(|_| !head.phase.is_returning())
-                .map(|plan| (head.verified_step.unwrap_or(0), plan.last_step())),
-            seconds_left: plan
-                .as_ref()
-                .filter(|_| matches!(head.phase, Phase::Planned | Phase::Moving))
-                .map(|plan| seconds_left(&plan.policy.schedule, &head, now)),
-            seconds_to_next_step: plan.as_ref().filter(|_| bakes).and_then(|plan| {
-                let bake = plan.step(head.verified_step?)?.bake_seconds;
-                Some(bake.saturating_sub(seconds_between(head.verified_at?, now)))
-            }),
-            shifting_to: plan
-                .as_ref()
-                .filter(|_| head.phase == Phase::Moving)
-                .and_then(|plan| Some(weight_at(plan, Some(head.intended_step.filter(|step| *step > 0)?)))),
-            waits_for_approval: plan.as_ref().is_some_and(|plan| waits_for_approval(&head, plan, now)),
-            head,
-        }
     }
 }

@@ -182,7 +182,7 @@ async fn rehearse(
     if arguments.keep {
         say(stderr, &endpoints_text::render(rehearsal.endpoints()))?;
     }
-    let result = move_services(&rehearsal, &mut interruption, stderr).await;
+    let result = move_services(&rehearsal, &mut interruption, may_colour, stderr).await;
     let result = result.and_then(|(report, afterwards)| {
         if let Some(folder) = &arguments.logs {
             keep_journals(&report, folder)?;
@@ -217,9 +217,10 @@ async fn rehearse(
 async fn move_services(
     rehearsal: &Rehearsal,
     interruption: &mut Interruption,
+    may_colour: bool,
     stderr: &mut (impl Write + IsTerminal),
 ) -> Result<(Report, Afterwards), Failure> {
-    let mut live = Live::new(stderr.is_terminal(), rehearsal.has_acts());
+    let mut live = Live::new(stderr.is_terminal(), may_colour, rehearsal.has_acts());
     let endpoints = rehearsal.endpoints();
     let settings = Settings {
         table: endpoints.table.clone(),

@@ -54,9 +54,9 @@ pub async fn run(
             let sequence = head.sequence;
             let reading = Reading::take(session, head).await.map_err(|error| session.failed(&error))?;
             if console.output == Output::Human {
-                console.data(&reading::render(&reading))?;
+                console.data(&reading::render(&reading, console.page))?;
             } else {
-                console.say(&reading::render(&reading));
+                console.say(&reading::render(&reading, console.page));
             }
             follow.after_event(sequence)
         }

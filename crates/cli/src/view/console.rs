@@ -5,12 +5,15 @@ use crate::exit_code::ExitCode;
 use crate::stack::arguments::Output;
 use crate::stack::environment::Environment;
 use crate::view::github::{JobFiles, annotation};
-use comfy_table::Table;
+use crate::view::parts::page::Page;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
+use terminal_size::terminal_size;
 
 /// The columns of a line where neither a terminal nor a variable says how many.
 const COLUMNS: usize = 120;
+/// The fewest columns that text is made for; a terminal with fewer breaks the lines itself.
+const LEAST_COLUMNS: usize = 40;
 
 /// The streams of a command, and how to write to them.
 pub struct Console<'a> {
@@ -20,10 +23,8 @@ pub struct Console<'a> {
     pub output: Output,
     /// Whether standard output is a terminal on which to redraw.
     pub screen: bool,
-    /// How many columns a line may have: the terminal's, or those that `COLUMNS` says.
-    pub columns: usize,
-    /// Whether to show colours.
-    pub colours: bool,
+    /// How wide a line may be: the terminal's columns, or those that `COLUMNS` says; and whether to show colours.
+    pub page: Page,
     /// The migration's name, once known; empty before.
     pub migration: String,
     /// The files in which GitHub Actions expects a job's results.
@@ -40,8 +41,7 @@ impl<'a> Console<'a> {
         let terminal = out.is_terminal();
         let screen = terminal && output == Output::Human;
         Self {
-            columns: columns(terminal, environment),
-            colours: screen && environment.may_colour(),
+            page: Page { columns: columns(terminal, environment), colours: screen && environment.may_colour() },
             screen,
             migration: String::new(),
             output,
@@ -107,8 +107,8 @@ impl<'a> Console<'a> {
 }
 
 fn columns(terminal: bool, environment: &Environment) -> usize {
-    // The table's width is the terminal's.
-    let of_terminal = if terminal { Table::new().width().map(usize::from) } else { None };
+    let of_terminal = if terminal { terminal_size().map(|(columns, _)| usize::from(columns.0)) } else { None };
     let of_variable = || environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
-    of_terminal.or_else(of_variable).filter(|columns| *columns > 0).unwrap_or(COLUMNS)
+    let columns = of_terminal.or_else(of_variable).filter(|columns| *columns > 0).unwrap_or(COLUMNS);
+    columns.max(LEAST_COLUMNS)
 }

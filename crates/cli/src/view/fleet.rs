@@ -6,13 +6,15 @@ mod planned;
 mod rows;
 #[cfg(test)]
 mod tests;
-mod text;
 
 pub use crossfade_domain::names::some_of;
 pub use json::object;
 pub use planned::{Foreseen, Limit, findings, foreseen};
 
 use crate::stack::fleets::{Conductor, FleetReading};
+use crate::view::parts::lines::{filled, labelled};
+use crate::view::parts::page::{Page, Tone};
+use crate::view::parts::table::{Reasons, table};
 use crossfade_domain::fleet::forecast::budget;
 use crossfade_domain::fleet::head::{RunOutcome, RunState};
 use crossfade_domain::fleet::outlook::headline;
@@ -20,54 +22,56 @@ use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;
-use rows::{Row, needs_a_person, rows};
+use rows::{COLUMNS, Row, needs_a_person, rows};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use text::{filled, shortened};
 
 /// The most services of a section that get a line each.
 const MOST_ROWS: usize = 20;
-/// The columns that are worth to begin a reason beside the rest of its row.
-const WORTH_A_REASON: usize = 48;
+/// The most lines of a reason below its row.
+const LINES_OF_A_REASON: usize = 2;
 
-/// Renders the run in lines of at most this many columns: first what needs a person, then what moves; the rest is
-/// counted, wave by wave.
-pub fn render(reading: &FleetReading, columns: usize) -> String {
+/// Renders the run on a page: first what needs a person, then what moves; the rest is counted, wave by wave.
+pub fn render(reading: &FleetReading, page: Page) -> String {
     let mut head = headline(&reading.fleet.policy, &reading.head);
     head.extend(old_sides::totals_of(reading).map(|totals| format!(" \u{b7} old sides: {totals}")));
-    let mut lines = filled(&head, "", "  ", columns);
+    let mut lines = filled(&head, "", "  ", page.columns);
     if let Some(end) = reading.end {
         // Whole minutes: it is a forecast.
         let left = written_duration(seconds_between(reading.now, end).div_ceil(60).saturating_mul(60));
         let text = format!("time left: {left} if nothing fails, until {}", end.strftime("%a %Y-%m-%d %H:%M UTC"));
-        lines.extend(filled(&text, "", "  ", columns));
+        lines.extend(filled(&text, "", "  ", page.columns));
     }
     if reading.head.windows_ignored && reading.head.state != RunState::Over {
         lines.push("windows and freezes are ignored, as a person asked".to_owned());
     }
     for (first, text) in states(reading) {
-        lines.extend(filled(&text, first, "  ", columns));
+        let tone = match first {
+            "" | "  -> " => Tone::Plain,
+            "PAUSED: " | "GOING BACK: " => Tone::Attention,
+            _ => Tone::Alert,
+        };
+        lines.extend(labelled(page, first, tone, &text, "  "));
     }
     let rows = rows(reading);
     let (troubled, others): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| needs_a_person(row.state));
     let mut troubled = troubled;
     troubled.sort_by_key(|row| urgency(row.state));
     if !troubled.is_empty() {
-        lines.push("NEEDS A PERSON".to_owned());
+        lines.push(page.paint("NEEDS A PERSON", Tone::Heading));
         let (stuck, troubled): (Vec<&Row>, Vec<&Row>) =
             troubled.iter().partition(|row| row.state == ServiceState::Blocked);
-        lines.extend(table(&troubled, columns));
-        lines.extend(blocked(&stuck, columns));
-        lines.extend(ways_past_skipped(reading).iter().flat_map(|way| filled(way, "  -> ", "     ", columns)));
-        lines.extend(ways_on(reading, &troubled).iter().flat_map(|way| filled(way, "  -> ", "     ", columns)));
+        lines.extend(rows_of(&troubled, page));
+        lines.extend(blocked(&stuck, page));
+        lines.extend(ways_past_skipped(reading).iter().flat_map(|way| filled(way, "  -> ", "     ", page.columns)));
+        lines.extend(ways_on(reading, &troubled).iter().flat_map(|way| filled(way, "  -> ", "     ", page.columns)));
     }
     let moving: Vec<&Row> = others.into_iter().filter(|row| row.state.is_in_flight()).collect();
     if !moving.is_empty() {
-        lines.push("MOVING".to_owned());
-        lines.extend(table(&moving, columns));
+        lines.push(page.paint("MOVING", Tone::Heading));
+        lines.extend(rows_of(&moving, page));
     }
-    lines.extend(old_sides::lines(reading, columns));
-    lines.extend(waves(reading, columns));
+    lines.extend(old_sides::lines(reading, page));
+    lines.extend(waves(reading, page));
     lines.join("\n")
 }
 
@@ -196,33 +200,10 @@ fn ways_past_skipped(reading: &FleetReading) -> Vec<String> {
     head.those(|state| state == ServiceState::Skipped).filter(blocks).map(way).collect()
 }
 
-/// The rows of a section, each in one line, or in two where its reason does not fit beside it. A column in which every
-/// row is empty is left out.
-fn table(rows: &[&Row], columns: usize) -> Vec<String> {
-    let details: [fn(&Row) -> &str; 4] = [|row| &row.weight, |row| &row.step, |row| &row.next, |row| &row.tries];
-    let widest = |cell: fn(&Row) -> &str| rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0);
-    let details: Vec<_> =
-        details.into_iter().map(|cell| (cell, widest(cell))).filter(|(_, width)| *width > 0).collect();
-    let wave = rows.iter().map(|row| row.wave.to_string().len()).max().unwrap_or(0);
-    let state = widest(|row| row.state.in_words());
-    let beside = 2 + "wave ".len() + wave + 2 + 2 + state + details.iter().map(|(_, width)| width + 2).sum::<usize>();
-    let name = widest(|row| &row.service).min(columns.saturating_sub(beside).max(8));
-    let mut lines = Vec::new();
-    for row in rows.iter().take(MOST_ROWS) {
-        let service = shortened(&row.service, name);
-        let mut line = format!("  wave {:<wave$}  {service:<name$}  {:<state$}", row.wave, row.state.in_words());
-        for (cell, width) in &details {
-            let _ = write!(line, "  {:>width$}", cell(row));
-        }
-        let room = columns.saturating_sub(line.chars().count() + 2);
-        if row.why.chars().count() <= room || room >= WORTH_A_REASON {
-            let _ = write!(line, "  {}", shortened(&row.why, room));
-            lines.push(line.trim_end().to_owned());
-        } else {
-            lines.push(shortened(line.trim_end(), columns));
-            lines.push(shortened(&format!("      {}", row.why), columns));
-        }
-    }
+/// The rows of a section.
+fn rows_of(rows: &[&Row], page: Page) -> Vec<String> {
+    let shown: Vec<_> = rows.iter().take(MOST_ROWS).map(|row| row.cells()).collect();
+    let mut lines = table(page, &COLUMNS, &shown, Reasons::Below(LINES_OF_A_REASON)).concat();
     if rows.len() > MOST_ROWS {
         lines.push(format!("  and {} more: crossfade fleet status --output json", rows.len() - MOST_ROWS));
     }
@@ -230,7 +211,7 @@ fn table(rows: &[&Row], columns: usize) -> Vec<String> {
 }
 
 /// Blocked services, a line for each reason.
-fn blocked(rows: &[&Row], columns: usize) -> Vec<String> {
+fn blocked(rows: &[&Row], page: Page) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in rows {
         match reasons.iter_mut().find(|(reason, _)| *reason == row.why) {
@@ -240,7 +221,7 @@ fn blocked(rows: &[&Row], columns: usize) -> Vec<String> {
     }
     let one = |(reason, names): &(&str, Vec<&str>)| {
         let text = format!("blocked: {}: {reason}", some_of(names));
-        filled(&text, "  ", "      ", columns)
+        filled(&text, "  ", "      ", page.columns)
     };
     let mut lines: Vec<String> = reasons.iter().take(MOST_ROWS).flat_map(one).collect();
     if reasons.len() > MOST_ROWS {
@@ -250,7 +231,7 @@ fn blocked(rows: &[&Row], columns: usize) -> Vec<String> {
 }
 
 /// How many services of each wave are where. Waves next to each other that are alike share a line.
-fn waves(reading: &FleetReading, columns: usize) -> Vec<String> {
+fn waves(reading: &FleetReading, page: Page) -> Vec<String> {
     let head = &reading.head;
     let mut alike: Vec<(usize, usize, String)> = Vec::new();
     let present = usize::try_from(head.wave).unwrap_or(usize::MAX);
@@ -267,7 +248,7 @@ fn waves(reading: &FleetReading, columns: usize) -> Vec<String> {
             _ => alike.push((place, place, counts)),
         }
     }
-    let mut lines = vec!["WAVES".to_owned()];
+    let mut lines = vec![page.paint("WAVES", Tone::Heading)];
     for (first, last, counts) in alike {
         let mark = if first == present && head.state != RunState::Over { "> " } else { "  " };
         let canary = if head.waves[first].number == 0 { " (canary)" } else { "" };
@@ -276,8 +257,8 @@ fn waves(reading: &FleetReading, columns: usize) -> Vec<String> {
         } else {
             format!("waves {} to {}: {counts} each", first + 1, last + 1)
         };
-        lines.extend(filled(&text, mark, "    ", columns));
+        lines.extend(filled(&text, mark, "    ", page.columns));
     }
-    lines.extend(filled(&budget(&reading.fleet.policy.rollout, head.names().count()), "", "  ", columns));
+    lines.extend(filled(&budget(&reading.fleet.policy.rollout, head.names().count()), "", "  ", page.columns));
     lines
 }

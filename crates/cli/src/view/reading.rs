@@ -1,6 +1,15 @@
 //! One reading of a migration, for people.
 
+mod schedule;
+#[cfg(test)]
+mod tests;
+
 use crate::stack::reading::Reading;
+use crate::view::few_words::tidied;
+use crate::view::parts::age::age;
+use crate::view::parts::lines::filled;
+use crate::view::parts::page::{Page, Tone};
+use crate::view::parts::table::{Cell, Reasons, Row, Worth, table};
 use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
 use crossfade_domain::gates::checks::seconds_between;
@@ -8,30 +17,59 @@ use crossfade_domain::gates::window::{closed, held_seconds};
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{Phase, Rollback};
 use crossfade_domain::opinion::Vote;
-use crossfade_domain::policy::document::written_duration;
+use crossfade_domain::plan::PlannedRoute;
 use crossfade_domain::weight::Weight;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// Renders the whole reading, in several lines.
-pub fn render(reading: &Reading) -> String {
-    let mut lines = vec![headline(reading)];
-    lines.extend(left(reading));
-    lines.extend(next_step(reading).map(|next| format!("  next      {next}")));
-    if let Some(observation) = &reading.observation {
-        lines.extend(gates(reading, observation));
+/// The columns of a field's name.
+const FIELD: usize = 10;
+
+/// Renders the whole reading on a page.
+pub fn render(reading: &Reading, page: Page) -> String {
+    let (head, plan) = (&reading.head, Some(&reading.plan));
+    let mut lines = filled(&headline(reading), "", "  ", page.columns);
+    let tone = match head.phase {
+        Phase::Halted => Tone::Alert,
+        Phase::Planned | Phase::Moving => Tone::Moving,
+        Phase::Migrated => Tone::Good,
+        Phase::RollingBack | Phase::Settling | Phase::RolledBack | Phase::Refused => Tone::Attention,
+    };
+    lines = lines.iter().map(|line| page.paint(line, tone)).collect();
+    let mut field = |name: &str, text: &str| {
+        lines.extend(filled(text, &format!("  {name:<FIELD$}"), &" ".repeat(FIELD + 2), page.columns));
+    };
+    if let Some(reason) = &head.reason {
+        field("reason", &tidied(reason, plan));
     }
-    lines.extend(observing(reading).map(|observing| format!("  observing {observing}")));
-    lines.extend(last_check(reading).map(|last| format!("  gates     {last}")));
-    lines.push(format!("  to roll back: {}", way_back(reading)));
+    if let Some(command) = head.commanded.as_ref().filter(|_| matches!(head.phase, Phase::Planned | Phase::Moving)) {
+        field("operator", &tidied(command, plan));
+    }
+    for (name, text) in left(reading) {
+        field(name, &text);
+    }
+    if let Some(next) = next_step(reading) {
+        field("next", &next);
+    }
+    for (name, text) in reading.observation.iter().flat_map(|observation| gates(reading, observation)) {
+        field(name, &text);
+    }
+    if let Some(observing) = observing(reading) {
+        field("observing", &observing);
+    }
+    if let Some(last) = last_check(reading) {
+        field("gates", &tidied(&last, plan));
+    }
+    lines.extend(filled(&format!("to roll back: {}", way_back(reading)), "  ", "    ", page.columns));
+    lines.extend(schedule::lines(reading, page));
     // Routes come last, because there may be more of them than a terminal has lines.
     if let Some(observation) = &reading.observation {
-        lines.extend(routes(reading, observation));
+        lines.extend(routes(reading, observation, page));
     }
     lines.join("\n")
 }
 
-/// `users-1: moving, step 2 of 7, 5 % on the new cluster, since 3m12s`.
+/// `users-1: at 5 %, step 2 of 7, for 3m12s`.
 pub fn headline(reading: &Reading) -> String {
     let head = &reading.head;
     let steps = reading.plan.last_step();
@@ -50,12 +88,9 @@ pub fn headline(reading: &Reading) -> String {
         Phase::Migrated => migrated(reading),
         Phase::Refused => "refused, nothing was changed".to_owned(),
     };
-    let since = written_duration(seconds_between(head.at_rest_since(), reading.now));
+    let age = age(seconds_between(head.at_rest_since(), reading.now));
     let paused = if head.commands.paused && head.phase == Phase::Moving { ", PAUSED" } else { "" };
-    let reason = head.reason.as_ref().map_or_else(String::new, |reason| format!("\n  reason    {reason}"));
-    let commanded = head.commanded.as_ref().filter(|_| matches!(head.phase, Phase::Planned | Phase::Moving));
-    let commanded = commanded.map_or_else(String::new, |command| format!("\n  operator  {command}"));
-    format!("{}: {where_it_is}{paused}, since {since}{reason}{commanded}", head.migration)
+    format!("{}: {where_it_is}{paused}, for {age}", head.migration)
 }
 
 fn migrated(reading: &Reading) -> String {
@@ -67,11 +102,11 @@ fn migrated(reading: &Reading) -> String {
 }
 
 /// The routes of a migrated service that send traffic to the old cluster.
-fn left(reading: &Reading) -> Vec<String> {
+fn left(reading: &Reading) -> Vec<(&'static str, String)> {
     match &reading.left {
         None => Vec::new(),
-        Some(Err(error)) => vec![format!("  routes    cannot be listed now: {error}")],
-        Some(Ok(left)) => left.iter().map(|stray| format!("  left      {stray}")).collect(),
+        Some(Err(error)) => vec![("routes", format!("cannot be listed now: {error}"))],
+        Some(Ok(left)) => left.iter().map(|stray| ("left", stray.to_string())).collect(),
     }
 }
 
@@ -103,7 +138,7 @@ pub fn next_step(reading: &Reading) -> Option<String> {
     let asked = if approval && head.commands.approved_step < head.verified_step { ", after an approval" } else { "" };
     Some(match left {
         0 => format!("{then} at the next check{asked}{}", hold_limit(reading)),
-        left => format!("{then} in {}{asked}, if nothing objects", written_duration(left)),
+        left => format!("{then} in {}{asked}, if nothing objects", age(left)),
     })
 }
 
@@ -123,31 +158,44 @@ fn hold_limit(reading: &Reading) -> String {
         return String::new();
     }
     let left = policy.max_hold_seconds.saturating_sub(held_seconds(policy, head, reading.now));
-    format!("; halts in {} (maxHold)", written_duration(left))
+    format!("; halts in {} (maxHold)", age(left))
 }
 
-fn routes(reading: &Reading, observation: &Observation) -> Vec<String> {
+fn routes(reading: &Reading, observation: &Observation, page: Page) -> Vec<String> {
     let seen = match &observation.routes {
         Ok(seen) => seen,
-        Err(error) => return vec![format!("  routes    could not be read: {error}")],
+        Err(error) => {
+            return filled(&format!("could not be read: {error}"), "  routes    ", "            ", page.columns);
+        }
     };
     // Routes in a wrong state come first, so they are never cut off.
     let mut seen: Vec<&RouteSeen> = seen.iter().collect();
     seen.sort_by_key(|route| !deviates(reading, route));
-    let names: Vec<String> = seen.iter().map(|route| route.id.describe()).collect();
-    let width = names.iter().map(String::len).max().unwrap_or(0).max(6);
-    let mut lines = vec![format!("  {:width$}   desired   live      verified", "routes")];
-    for (route, name) in seen.iter().zip(&names) {
-        let changed = route.changed.as_ref().map(|seen| format!("  CHANGED by someone else: {seen}"));
-        lines.push(format!(
-            "  {name:width$}   {:<9} {:<9} {}{}",
-            reading.desired().to_string(),
-            live(route),
-            verified_on(reading),
-            changed.unwrap_or_default()
-        ));
-    }
-    lines
+    let heading = |text: &str| Cell::Text(text.to_owned(), Tone::Quiet);
+    let mut rows =
+        vec![Row { cells: ["routes", "live", "desired", "verified"].map(heading).to_vec(), why: String::new() }];
+    rows.extend(seen.into_iter().map(|route| {
+        let planned = reading.plan.routes.iter().find(|planned| planned.id == route.id);
+        let name = planned.map_or_else(|| route.id.describe(), PlannedRoute::named);
+        let tone = match deviates(reading, route) {
+            true if route.changed.is_some() => Tone::Alert,
+            // On the way back, a route that has not arrived is no surprise.
+            true if !reading.head.phase.is_returning() => Tone::Attention,
+            _ => Tone::Plain,
+        };
+        let changed = route.changed.as_ref().map(|seen| format!("CHANGED by someone else: {seen}"));
+        Row {
+            cells: vec![
+                Cell::Text(name, tone),
+                Cell::Text(live(route), tone),
+                Cell::text(reading.desired().to_string()),
+                Cell::text(verified_on(reading).to_string()),
+            ],
+            why: changed.unwrap_or_default(),
+        }
+    }));
+    let columns = [Worth::Name, Worth::Stays, Worth::Stays, Worth::Drops(0)];
+    table(page, &columns, &rows, Reasons::Below(usize::MAX)).concat()
 }
 
 /// Returns the weight that was read back. After a rollback, the weights of the way up no longer count.
@@ -160,42 +208,31 @@ fn deviates(reading: &Reading, route: &RouteSeen) -> bool {
     route.changed.is_some() || route.live_percent.is_none_or(|live| (live - desired).abs() > 0.2)
 }
 
-/// Cuts the text to this many lines, and says how many are left out and which command shows them. What matters least
-/// comes last.
-pub fn cut(text: &str, height: usize, whole: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    if lines.len() <= height || height < 2 {
-        return text.to_owned();
-    }
-    let left = lines.len() - (height - 1);
-    format!("{}\n  and {left} more; `{whole}` shows all", lines[..height - 1].join("\n"))
-}
-
 fn live(route: &RouteSeen) -> String {
     let Some(percent) = route.live_percent else { return "none".to_owned() };
     Weight::try_new((percent * 10.0).round() / 10.0)
         .map_or_else(|_| format!("{percent:.1} %"), |weight| weight.to_string())
 }
 
-fn gates(reading: &Reading, observation: &Observation) -> Vec<String> {
-    let mut lines = Vec::new();
+fn gates(reading: &Reading, observation: &Observation) -> Vec<(&'static str, String)> {
     let wanted = &reading.plan.policy.alarms;
-    lines.push(match &observation.alarms {
-        Err(error) => format!("  alarms    could not be read: {error}"),
-        Ok(_) if wanted.is_empty() => "  alarms    the policy names none".to_owned(),
+    let at = reading.now.strftime("%H:%M:%S");
+    let alarms = match &observation.alarms {
+        Err(error) => format!("could not be read: {error}"),
+        Ok(_) if wanted.is_empty() => "the policy names none".to_owned(),
         Ok(found) => {
             let parts: Vec<String> = wanted.iter().map(|name| alarm(name, found, reading.now)).collect();
-            format!("  alarms    {} (read at {})", parts.join(", "), reading.now.strftime("%H:%M:%S"))
+            format!("{} (read at {at})", parts.join(", "))
         }
-    });
-    lines.push(match &observation.targets {
-        Err(error) => format!("  targets   could not be read: {error}"),
+    };
+    let targets = match &observation.targets {
+        Err(error) => format!("could not be read: {error}"),
         Ok(seen) => {
             let parts: Vec<String> = seen.iter().map(targets).collect();
-            format!("  targets   {} (read at {})", parts.join(", "), reading.now.strftime("%H:%M:%S"))
+            format!("{} (read at {at})", parts.join(", "))
         }
-    });
-    lines
+    };
+    vec![("alarms", alarms), ("targets", targets)]
 }
 
 fn alarm(name: &str, found: &[Alarm], now: Timestamp) -> String {
@@ -205,7 +242,7 @@ fn alarm(name: &str, found: &[Alarm], now: Timestamp) -> String {
         AlarmState::Alarm => "FIRING",
         AlarmState::InsufficientData => "without data",
     };
-    format!("{name} {state} for {}", written_duration(seconds_between(alarm.since, now)))
+    format!("{name} {state} for {}", age(seconds_between(alarm.since, now)))
 }
 
 fn targets(seen: &TargetsSeen) -> String {
@@ -237,10 +274,10 @@ fn last_check(reading: &Reading) -> Option<String> {
     let verdict = answer.payload.get("verdict").and_then(|verdict| serde_json::from_value(verdict.clone()).ok());
     let again = match verdict {
         Some(NextStep::Migrated | NextStep::RolledBack | NextStep::Refused | NextStep::Halt) => String::new(),
-        _ if left > 0 => format!("; next check in {}", written_duration(left)),
+        _ if left > 0 => format!("; next check in {}", age(left)),
         _ => String::new(),
     };
-    Some(format!("{} ago: {reason}{again}", written_duration(ago)))
+    Some(format!("{} ago: {reason}{again}", age(ago)))
 }
 
 fn way_back(reading: &Reading) -> String {

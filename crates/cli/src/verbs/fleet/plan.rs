@@ -124,7 +124,7 @@ pub(super) async fn run(
     let code = if foreseen.refused.is_empty() { ExitCode::Done } else { ExitCode::BadInput };
     match console.output {
         Output::Json => console.json(&foreseen.object(code))?,
-        Output::Human | Output::Github => console.data(&self::foreseen(&foreseen, console.columns))?,
+        Output::Human | Output::Github => console.data(&self::foreseen(&foreseen, console.page.columns))?,
     }
     Ok(code)
 }

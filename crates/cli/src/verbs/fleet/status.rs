@@ -39,7 +39,7 @@ pub(super) async fn run(
     let reading = FleetReading::take(session, fleet, head).await.map_err(|error| session.failed(&error))?;
     match console.output {
         Output::Json => console.json(&object(&reading))?,
-        Output::Human | Output::Github => console.data(&render(&reading, console.columns))?,
+        Output::Human | Output::Github => console.data(&render(&reading, console.page))?,
     }
     Ok(ExitCode::Done)
 }

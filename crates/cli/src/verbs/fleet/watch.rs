@@ -49,7 +49,7 @@ pub(super) async fn run(
         Output::Human | Output::Github => {
             let reading = FleetReading::take(session, fleet.clone(), head).await;
             let reading = reading.map_err(|error| session.failed(&error))?;
-            let shown = render(&reading, console.columns);
+            let shown = render(&reading, console.page);
             if console.output == Output::Human {
                 console.data(&shown)?;
             } else {

@@ -71,7 +71,7 @@ fn groups(plan: &Plan) -> String {
 
 /// Renders a route before the migration and after each step.
 fn one_route(plan: &Plan, route: &PlannedRoute) -> String {
-    let mut lines = vec![format!("~ {}", route.id.describe()), format!("    now      {}", describe(&route.baseline))];
+    let mut lines = vec![format!("~ {}", route.named()), format!("    now      {}", describe(&route.baseline))];
     let new = plan.group_of(&route.old).and_then(new_group);
     for step in steps(plan) {
         let label = plan.step(step).map_or_else(|| "attach".to_owned(), |step| step.weight.to_string());

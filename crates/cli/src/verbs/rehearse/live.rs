@@ -1,9 +1,13 @@
-//! Shows services while they move: a moving bar for each, or without a terminal, a line for each change.
+//! Shows services while they move: a bar for each, or without a terminal, a line for each change.
 
+use crate::view::parts::lines::shortened;
+use crate::view::parts::page::{Page, Tone};
+use crate::view::parts::table::{Cell, Reasons, Row, Worth, table};
+use crate::view::screen::{self, Screen};
 use crossfade_domain::weight::Weight;
 use crossfade_rehearsal::report::ActReport;
 use crossfade_rehearsal::run::{ServiceProgress, Snapshot};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -15,29 +19,21 @@ const LINE_CHARACTERS: usize = 88;
 
 /// How to show a rehearsal.
 pub(super) enum Live {
-    /// Bars on a terminal.
-    Bars(Bars),
+    /// Bars on a terminal, and whether they have colours.
+    Bars(Screen, bool),
     /// The last line about each service.
     Lines(BTreeMap<String, String>),
     /// For a scenario with acts: how many acts were shown, and on a terminal a line that moves.
     Acts(usize, Option<ProgressBar>),
 }
 
-/// One bar for each service, below a clock.
-#[derive(Default)]
-pub(super) struct Bars {
-    all: MultiProgress,
-    clock: Option<ProgressBar>,
-    services: Vec<ProgressBar>,
-}
-
 impl Live {
-    pub(super) fn new(terminal: bool, has_acts: bool) -> Self {
+    pub(super) fn new(terminal: bool, may_colour: bool, has_acts: bool) -> Self {
         if has_acts {
             let style = ProgressStyle::with_template("{wide_msg}").expect("the template is well formed");
             return Self::Acts(0, terminal.then(|| ProgressBar::new(1).with_style(style)));
         }
-        if terminal { Self::Bars(Bars::default()) } else { Self::Lines(BTreeMap::new()) }
+        if terminal { Self::Bars(Screen::drawn(), may_colour) } else { Self::Lines(BTreeMap::new()) }
     }
 
     /// Shows each state of the rehearsal until it is dropped.
@@ -55,7 +51,10 @@ impl Live {
 
     fn show(&mut self, snapshot: &Snapshot, stderr: &mut impl Write) {
         match self {
-            Self::Bars(bars) => bars.show(snapshot),
+            Self::Bars(screen, colours) => {
+                let page = Page { columns: screen::columns(), colours: *colours };
+                screen.show(&bars(snapshot, page, screen::lines()), None);
+            }
             Self::Acts(shown, bar) => {
                 for act in snapshot.acts.iter().skip(*shown) {
                     let line = format!("{}  {}", clock_text(act.began_seconds), act_line(act));
@@ -83,46 +82,44 @@ impl Live {
     /// Shows the last state and leaves it on the terminal.
     pub(super) fn finish(&mut self, last: &Snapshot, stderr: &mut impl Write) {
         self.show(last, stderr);
-        if let Self::Acts(_, Some(bar)) = self {
-            bar.abandon();
-        }
-        if let Self::Bars(bars) = self {
-            for bar in bars.services.iter().chain(&bars.clock) {
-                bar.abandon();
-            }
+        match self {
+            Self::Bars(screen, _) => screen.leave(),
+            Self::Acts(_, Some(bar)) => bar.abandon(),
+            Self::Acts(_, None) | Self::Lines(_) => {}
         }
     }
 }
 
-impl Bars {
-    fn show(&mut self, snapshot: &Snapshot) {
-        if self.services.is_empty() {
-            let width = snapshot.services.iter().map(|service| service.service.len()).max().unwrap_or_default();
-            let plain = ProgressStyle::with_template("{wide_msg}").expect("the template is well formed");
-            self.clock = Some(self.all.add(ProgressBar::new(1).with_style(plain)));
-            let template = format!("{{prefix:{width}}} ▕{{bar:25.cyan}}▏ {{wide_msg}}");
-            let style = ProgressStyle::with_template(&template).expect("the template is well formed");
-            let style = style.progress_chars("█▉▊▋▌▍▎▏ ");
-            self.services.extend(snapshot.services.iter().map(|service| {
-                let bar = ProgressBar::new(Weight::FULL.tenths().into()).with_style(style.clone());
-                self.all.add(bar.with_prefix(service.service.clone()))
-            }));
-        }
-        if let Some(clock) = &self.clock {
-            let served: u64 = snapshot.services.iter().map(|service| service.counts.served).sum();
-            clock.set_message(format!("world {}, {served} requests served", clock_text(snapshot.world_seconds)));
-        }
-        for (bar, service) in self.services.iter().zip(&snapshot.services) {
-            bar.set_position(service.weight.tenths().into());
-            bar.set_message(format!("{:>6}  {}", service.weight.to_string(), phase_and_reason(service)));
-        }
+/// A clock, and a line for each service. If there are more services than lines, those that move come first.
+fn bars(snapshot: &Snapshot, page: Page, lines: usize) -> String {
+    let served: u64 = snapshot.services.iter().map(|service| service.counts.served).sum();
+    let clock = format!("world {}, {served} requests served", clock_text(snapshot.world_seconds));
+    let mut services: Vec<&ServiceProgress> = snapshot.services.iter().collect();
+    if services.len() >= lines {
+        services.sort_by_key(|service| (service.over, service.reason.is_empty()));
+    }
+    let rows: Vec<Row> = services.into_iter().map(bar_row).collect();
+    let columns = [Worth::Name, Worth::Drops(0), Worth::Stays];
+    let rows = table(page, &columns, &rows, Reasons::Beside).concat();
+    std::iter::once(clock).chain(rows).collect::<Vec<_>>().join("\n")
+}
+
+fn bar_row(service: &ServiceProgress) -> Row {
+    let tone = if service.over { Tone::Quiet } else { Tone::Moving };
+    Row {
+        cells: vec![
+            Cell::text(&service.service),
+            Cell::Bar(Some(service.weight), tone),
+            Cell::number(service.weight.to_string()),
+        ],
+        why: phase_and_reason(service),
     }
 }
 
 /// The line of an act in the log.
 fn act_line(act: &ActReport) -> String {
     let failed = if act.unmet.is_empty() { "" } else { "FAILED: " };
-    short(format!("{}  {failed}{}", act.act, act.summary))
+    shortened(&format!("{}  {failed}{}", act.act, act.summary), LINE_CHARACTERS)
 }
 
 /// What goes on in the act that is being played.
@@ -142,21 +139,15 @@ fn act_in_progress(snapshot: &Snapshot) -> String {
 /// A reason contains counts, and in brackets the votes of the gates. Only a change in the words before the brackets
 /// counts, without digits. Otherwise every slice of a bake would print a line.
 fn news(printed: &mut BTreeMap<String, String>, service: &ServiceProgress) -> Option<String> {
-    let line = short(format!("{} {}  {}", service.service, service.weight, phase_and_reason(service)));
+    let line = format!("{} {}  {}", service.service, service.weight, phase_and_reason(service));
+    // The report has the whole sentence.
+    let line = shortened(&line, LINE_CHARACTERS);
     let is_word = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
     let words: Vec<&str> =
         service.reason.split(" (").next().unwrap_or_default().split_whitespace().filter(is_word).collect();
     let gist = format!("{} {} {}", service.weight, words.join(" "), service.over);
     let last = printed.insert(service.service.clone(), gist.clone());
     (last != Some(gist)).then_some(line)
-}
-
-/// Cuts a text to the length of a log line; the report has the whole sentence.
-fn short(line: String) -> String {
-    match line.char_indices().nth(LINE_CHARACTERS) {
-        None => line,
-        Some((end, _)) => format!("{}…", &line[..end]),
-    }
 }
 
 fn phase_and_reason(service: &ServiceProgress) -> String {
@@ -189,6 +180,8 @@ pub(super) fn clock_text(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::parts::lines::width;
+    use crossfade_domain::weight::Weight;
     use crossfade_rehearsal::traffic::load::Counts;
 
     fn at(weight: f64, reason: &str) -> Snapshot {
@@ -205,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_log_says_what_is_new_and_not_every_slice() {
-        let mut live = Live::new(false, false);
+        let mut live = Live::new(false, false, false);
         let mut log = Vec::new();
         for snapshot in [
             at(1.0, "1 % for 1 of 10 minutes: quiet"),
@@ -226,5 +219,23 @@ mod tests {
     fn an_interruption_tells_where_everything_stands() {
         assert_eq!(positions(&Snapshot::default()), ": no service had started to move");
         assert_eq!(positions(&at(25.0, "quiet")), " at 01:02:05 world time:\n  users was at 25 %  Bake slice: quiet");
+    }
+    #[test]
+    fn every_service_has_a_bar_and_those_that_move_come_first_where_not_all_fit() {
+        let mut snapshot = Snapshot::default();
+        for number in 0..30 {
+            let mut service = at(25.0, "1 % for 1 of 10 minutes: quiet").services.remove(0);
+            service.service = format!("service-{number}");
+            service.over = number < 20;
+            snapshot.services.push(service);
+        }
+        for columns in [60, 80, 160] {
+            let text = bars(&snapshot, Page::plain(columns), 10);
+            assert!(text.lines().all(|line| width(line) <= columns), "{columns}:\n{text}");
+            assert_eq!(text.lines().count(), 31);
+            let second = text.lines().nth(1).unwrap();
+            assert!(second.contains("service-20  \u{2588}\u{2588}"), "{columns}: {second}");
+            assert!(bars(&snapshot, Page::plain(columns), 40).lines().nth(1).unwrap().contains("service-0 "));
+        }
     }
 }

@@ -3,6 +3,8 @@
 mod story;
 
 use crate::verbs::rehearse::live::clock_text;
+use crate::view::few_words::tidied;
+use crate::view::parts::lines::shortened;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use crossfade_domain::journal::Trigger;
 use crossfade_domain::journal::wording::{begun_by, journal_line};
@@ -154,7 +156,7 @@ fn reasons(report: &Report, style: Style) -> Table {
         let mut text = if style.verbose || !service.unmet.is_empty() {
             reason(service)
         } else {
-            one_line(&short_reason(service), usize::from(WIDTH) - longest - 4)
+            shortened(&short_reason(service), usize::from(WIDTH) - longest - 4)
         };
         for unmet in &service.unmet {
             write!(text, "\nNOT as expected: {unmet}").expect("writing to a string succeeds");
@@ -178,19 +180,7 @@ fn short_reason(service: &ServiceReport) -> String {
         }
         _ => reason(service),
     };
-    // An ARN ends with the name.
-    let words = text
-        .split(' ')
-        .map(|word| if word.starts_with("arn:") { word.rsplit(':').next().unwrap_or(word) } else { word });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// Cuts a text to this many columns.
-fn one_line(text: &str, columns: usize) -> String {
-    match text.char_indices().nth(columns) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(columns - 1).chain(['…']).collect(),
-    }
+    tidied(&text, None)
 }
 
 fn reason(service: &ServiceReport) -> String {

@@ -1,8 +1,9 @@
 //! Where the old sides of a fleet's services are.
 
-use super::text::filled;
 use super::{MOST_ROWS, some_of};
 use crate::stack::fleets::FleetReading;
+use crate::view::parts::lines::filled;
+use crate::view::parts::page::{Page, Tone};
 use crossfade_domain::fleet::retiring::{OldSide, old_side, totals};
 use crossfade_domain::names::ServiceName;
 
@@ -35,7 +36,7 @@ pub(super) fn totals_of(reading: &FleetReading) -> Option<String> {
 }
 
 /// The services by where their old sides are: first what needs a person, each with the reason.
-pub(super) fn lines(reading: &FleetReading, columns: usize) -> Vec<String> {
+pub(super) fn lines(reading: &FleetReading, page: Page) -> Vec<String> {
     let mut groups: Vec<(OldSide, Option<String>, Vec<&str>)> = Vec::new();
     for (name, side) in all(reading) {
         let why = why(reading, name);
@@ -48,10 +49,10 @@ pub(super) fn lines(reading: &FleetReading, columns: usize) -> Vec<String> {
         return Vec::new();
     }
     groups.sort_by_key(|(side, _, _)| (!side.needs_a_person(), *side));
-    let mut lines = vec!["OLD SIDES".to_owned()];
+    let mut lines = vec![page.paint("OLD SIDES", Tone::Heading)];
     for (side, why, names) in groups.iter().take(MOST_ROWS) {
         let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-        lines.extend(filled(&format!("{}: {}{why}", side.in_words(), some_of(names)), "  ", "      ", columns));
+        lines.extend(filled(&format!("{}: {}{why}", side.in_words(), some_of(names)), "  ", "      ", page.columns));
     }
     if groups.len() > MOST_ROWS {
         lines.push("  and more: crossfade fleet status --output json".to_owned());
@@ -59,7 +60,7 @@ pub(super) fn lines(reading: &FleetReading, columns: usize) -> Vec<String> {
     let person = groups.iter().find(|(side, _, _)| side.needs_a_person());
     if let Some(name) = person.and_then(|(_, _, names)| names.first()) {
         let way = format!("where one is: crossfade retire {name} --status; again: crossfade retire {name}");
-        lines.extend(filled(&way, "  -> ", "     ", columns));
+        lines.extend(filled(&way, "  -> ", "     ", page.columns));
     }
     lines
 }

@@ -1,8 +1,8 @@
 //! What a run would do, for people and for programs.
 
 use super::some_of;
-use super::text::filled;
 use crate::exit_code::ExitCode;
+use crate::view::parts::lines::filled;
 use crossfade_domain::fleet::forecast::{Forecast, ForecastRetirement, ForecastWave, Relief};
 use crossfade_domain::journal::wording::counted;
 use crossfade_domain::load_balancer::room::{Added, RESERVED_GROUPS, RESERVED_TARGETS, Room, Use};

@@ -1,7 +1,9 @@
 use super::{Foreseen, Limit, findings, foreseen, object, render};
 use crate::ending::fleet::{FleetEnding, FleetOutcome};
 use crate::exit_code::ExitCode;
-use crate::stack::fleets::{Conductor, FleetReading, Position, StoredFleet};
+use crate::stack::fleets::{Conductor, FleetReading, StoredFleet};
+use crate::stack::position::Position;
+use crate::view::parts::page::Page;
 use crossfade_domain::fleet::forecast::{Progress, Relief, forecast};
 use crossfade_domain::fleet::head::{FleetHead, RunOutcome, RunState};
 use crossfade_domain::fleet::service_run::{Hold, ServiceRun, ServiceState};
@@ -92,6 +94,7 @@ fn position(number: usize, phase: Phase, percent: f64) -> Position {
     head.verified_step = Some(2);
     Position {
         head,
+        plan: None,
         weight: Some(Weight::try_new(percent).unwrap()),
         step: Some((2, 4)),
         seconds_left: Some(1_354),
@@ -110,7 +113,7 @@ fn every_line_fits_whatever_the_terminal_and_the_fleet() {
             reading.head.reason = Some("2 failed and 1 failure is tolerated: ".to_owned() + &"x".repeat(300));
             reading.conductor = Conductor::Ended("someone stopped it: Stopped: by mistake".to_owned());
             reading.fleet.problem = Some("the stored policy cannot be used: ".to_owned() + &"y ".repeat(100));
-            let shown = render(&reading, columns);
+            let shown = render(&reading, Page::plain(columns));
             for line in shown.lines() {
                 let wide = line.chars().count();
                 assert!(wide <= columns, "{services} services, {columns} columns, {wide}: {line}");
@@ -123,17 +126,17 @@ fn every_line_fits_whatever_the_terminal_and_the_fleet() {
 
 #[test]
 fn what_needs_a_person_comes_first_then_what_moves_and_the_rest_is_counted() {
-    insta::assert_snapshot!("six_services_on_80_columns", render(&reading(6), 80));
-    insta::assert_snapshot!("six_services_on_60_columns", render(&reading(6), 60));
-    insta::assert_snapshot!("fifty_services_on_160_columns", render(&reading(50), 160));
-    insta::assert_snapshot!("two_hundred_services_on_80_columns", render(&reading(200), 80));
+    insta::assert_snapshot!("six_services_on_80_columns", render(&reading(6), Page::plain(80)));
+    insta::assert_snapshot!("six_services_on_60_columns", render(&reading(6), Page::plain(60)));
+    insta::assert_snapshot!("fifty_services_on_160_columns", render(&reading(50), Page::plain(160)));
+    insta::assert_snapshot!("two_hundred_services_on_80_columns", render(&reading(200), Page::plain(80)));
 }
 
 #[test]
 fn a_run_that_goes_on_says_how_long_it_still_takes() {
     let mut reading = reading(6);
     reading.end = Some(time("2026-11-02T08:50:20Z"));
-    let shown = render(&reading, 80);
+    let shown = render(&reading, Page::plain(80));
     assert!(shown.contains("\ntime left: 3h21m if nothing fails, until Mon 2026-11-02 08:50 UTC\n"), "{shown}");
     assert_eq!(object(&reading)["secondsLeft"], 12_020);
 }
@@ -142,13 +145,13 @@ fn a_run_that_goes_on_says_how_long_it_still_takes() {
 fn what_comes_after_a_skipped_service_has_a_way_on() {
     let mut reading = reading(6);
     let way = "crossfade fleet skip service-003 eks-2026 --release-dependants";
-    assert!(!render(&reading, 120).contains(way));
+    assert!(!render(&reading, Page::plain(120)).contains(way));
     reading.fleet.policy.services[4].after = vec![name(3)];
     set(&mut reading, 3, ServiceState::Skipped, "skip by me");
-    let shown = render(&reading, 120);
+    let shown = render(&reading, Page::plain(120));
     assert!(shown.contains(&format!("  -> to start what comes after service-003: {way}")), "{shown}");
     reading.head.outcome = Some(RunOutcome::Aborted);
-    assert!(!render(&reading, 120).contains(way), "nothing starts any more in a run that was ended");
+    assert!(!render(&reading, Page::plain(120)).contains(way), "nothing starts any more in a run that was ended");
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn a_stopped_fleet_says_why_and_both_ways_on_above_everything() {
     reading.head.state = RunState::Stopped;
     reading.head.reason = Some("2 failed and 1 failure is tolerated: orders (halted), users (rolled back)".to_owned());
     reading.conductor = Conductor::NotNeeded;
-    let shown = render(&reading, 100);
+    let shown = render(&reading, Page::plain(100));
     let lines: Vec<&str> = shown.lines().collect();
     let stopped = lines.iter().position(|line| line.starts_with("STOPPED: 2 failed")).unwrap();
     assert!(lines[stopped + 1..].iter().any(|line| line.contains("crossfade fleet resume eks-2026")), "{shown}");
@@ -185,18 +188,18 @@ fn a_conductor_that_is_gone_is_said_with_the_command_that_goes_on() {
         let mut reading = reading(6);
         reading.head.state = state;
         reading.conductor = Conductor::Ended("someone stopped it: Stopped: by mistake".to_owned());
-        let shown = render(&reading, 120);
+        let shown = render(&reading, Page::plain(120));
         assert!(shown.contains("NOBODY CONDUCTS: execution eks-2026-start-1: someone stopped it"), "{shown}");
         assert!(shown.contains(way_on), "{shown}");
     }
-    assert!(!render(&reading(6), 120).contains("NOBODY"));
+    assert!(!render(&reading(6), Page::plain(120)).contains("NOBODY"));
 }
 
 #[test]
 fn a_service_that_moves_says_what_it_waits_for() {
     let mut reading = reading(6);
     let shown = |reading: &FleetReading| {
-        let text = render(reading, 160);
+        let text = render(reading, Page::plain(160));
         text.lines().find(|line| line.contains("service-001")).unwrap().to_owned()
     };
     assert!(shown(&reading).contains("25 %  2/4  12m34s"), "{}", shown(&reading));
