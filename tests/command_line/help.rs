@@ -1,5 +1,7 @@
 //! The help of every verb: on 80 columns, with an example, and printed in `docs/help.md`.
 
+mod printed_commands;
+
 use super::terminal::{bare, said};
 use crate::repository::{must_update, read, root};
 use std::fmt::Write as _;
