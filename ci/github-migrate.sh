@@ -49,6 +49,9 @@ switch() {
     wrong "the input ignore-after is for a service; a fleet keeps its order"
 switch ignore-after "${INPUT_IGNORE_AFTER:-}"
 switch now "${INPUT_NOW:-}"
+[[ -z "${INPUT_FLEET:-}" || "${INPUT_PROBE_FROM_HERE:-false}" == false ]] ||
+    wrong "the input probe-from-here is for a service; a function sends the probes of a fleet"
+switch probe-from-here "${INPUT_PROBE_FROM_HERE:-}"
 [[ -n "${INPUT_REASON:-}" ]] && arguments+=(--reason "$INPUT_REASON")
 # Last, so that it is never read as a flag.
 arguments+=(-- "$name")

@@ -198,6 +198,8 @@ class Scripts(Case):
         ignoring = "<--ignore-after><--now><--reason><in a hurry><--><users>"
         runs(0, always + ignoring, SERVICE="users", IGNORE_AFTER="true", NOW="true", REASON="in a hurry")
         runs(0, f"<fleet><start>{always}<--now><--reason><x><--><eks>", FLEET="eks", NOW="true", REASON="x")
+        runs(0, f"<start>{always}<--probe-from-here><--><users>", SERVICE="users", PROBE_FROM_HERE="true")
+        runs(2, "a function sends the probes of a fleet", FLEET="eks", PROBE_FROM_HERE="true")
         runs(2, "service is missing")
         runs(2, "exclude each other", SERVICE="users", FLEET="eks")
         runs(2, "a fleet keeps its order", FLEET="eks", IGNORE_AFTER="true", REASON="x")

@@ -11,6 +11,7 @@ mod last_steps;
 mod manifests;
 mod offline;
 mod private_authority;
+mod probe_from_here;
 mod shaky_line;
 mod terminal;
 mod transcript;

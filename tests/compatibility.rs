@@ -12,6 +12,7 @@ use crossfade_domain::journal::{Event, EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
+use crossfade_domain::policy::calling::ProbeFrom;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::rollout::Rollout;
 use crossfade_domain::policy::service_policy::FleetPolicy;
@@ -79,6 +80,20 @@ fn a_migration_that_is_probed_is_read_and_one_from_before_probes_has_none() {
     assert_eq!((probing.probing.len(), probing.probed), (1, false));
     let before = check::<Head>("head-resumed");
     assert_eq!((before.probing.len(), before.probed), (0, false));
+    assert_eq!((probing.probe_round, check::<Plan>("plan").probe_from), (None, ProbeFrom::Function));
+}
+
+#[test]
+fn a_migration_that_a_command_probes_is_read() {
+    let round = check::<Head>("head-probed-from-outside").probe_round.unwrap();
+    assert_eq!((round.rules.len(), round.rules[0].requests.len(), round.left_out.len()), (1, 2, 1));
+    let report = round.report.as_ref().unwrap();
+    assert!(round.missing_in(report, 5).is_empty() && !report.is_alike());
+    let mut plan = stored("plan");
+    plan["probeFrom"] = json!("caller");
+    let read: Plan = serde_json::from_value(plan.clone()).unwrap();
+    assert_eq!(read.probe_from, ProbeFrom::Caller);
+    holds(&plan, &serde_json::to_value(&read).unwrap(), "plan");
 }
 
 #[test]
@@ -106,7 +121,7 @@ fn what_migrated_under_version_1_can_be_rolled_back() {
 
 #[test]
 fn every_event_of_version_1_is_read() {
-    let events = ["events", "events-probes"].map(stored);
+    let events = ["events", "events-probes", "events-probes-from-outside"].map(stored);
     let events: Vec<&Value> = events.iter().flat_map(|events| events.as_array().unwrap()).collect();
     let kinds: BTreeSet<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert!(kinds.len() >= 22, "{kinds:?}");

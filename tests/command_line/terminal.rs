@@ -44,7 +44,7 @@ impl Kept {
         let mut running =
             Running::start(["rehearse", "--keep", "--wait-for-commands", "--scenario", file.to_str().unwrap()]);
         let mut exports = Vec::new();
-        for last in ["AWS_ENDPOINT_URL=", "AWS_ACCESS_KEY_ID=", "CROSSFADE_CLOCK="] {
+        for last in ["AWS_ENDPOINT_URL=", "AWS_ACCESS_KEY_ID=", "CROSSFADE_CLOCK=", "CROSSFADE_LISTENERS="] {
             let line = running.until_it_says(last);
             let words = line.split_whitespace().filter_map(|word| word.split_once('='));
             exports.extend(words.map(|(name, value)| (name.to_owned(), value.to_owned())));

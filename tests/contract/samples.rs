@@ -82,6 +82,7 @@ fn plan(name: &ServiceName, attempt: u32, routes: &[RouteId], alarms: &[&str]) -
         guards: Vec::new(),
         dispersion: std::collections::BTreeMap::new(),
         old_shares: std::collections::BTreeMap::new(),
+        probe_from: crossfade_domain::policy::calling::ProbeFrom::Function,
         findings: Vec::new(),
         revision: None,
     }

@@ -33,7 +33,7 @@ pub(super) fn by_functions(callers: &Callers, verbs: &Verbs) -> Vec<Asked> {
     let mut all = Vec::new();
     for (function, verb) in callers {
         // A person's command is no function, and an operator's hook is none of ours.
-        if ["command", "resume", "hook"].contains(function) {
+        if ["command", "hook", "probe-from-here", "resume"].contains(function) {
             continue;
         }
         let role = of_function(&template, &format!("crossfade-{function}"));

@@ -123,6 +123,14 @@ fn probes() -> Vec<Scenario> {
             .answer("roll-back", [says("rolledBack")]),
         probed("probed-and-halted", &[HALTED], "Halted", says("halt")),
         scenario(
+            "probes-wait-for-a-command",
+            &[PLAN, ATTACH, TARGETS, SHIFT, PROBE, &["Wait for answers"], PROBE, SHIFT, SLICE, HALTED],
+            Some("Halted"),
+        )
+        .attached([says("probe"), says("bake")])
+        .answer("probe-service", [says("wait"), says("ready")])
+        .answer("check-alarms", [says("halt")]),
+        scenario(
             "probes-raise-an-error",
             &[PLAN, ATTACH, TARGETS, SHIFT, &["Probe service"], ROLL_BACK_STATES, VERIFY, ROLLED_BACK],
             Some("RolledBack"),

@@ -7,10 +7,12 @@ use super::scenario::WEIGHTS;
 use super::watch::Watch;
 use crossfade_actions::ports::PortError;
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState, Firing};
+use crossfade_domain::journal::probe_round::{ProbeReport, ProbeRound, ReportedAnswer};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::group::{HealthState, TargetHealth};
 use crossfade_domain::load_balancer::route::Route;
 use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::probe::ROUNDS;
 use crossfade_rehearsal::wiring::{ACCOUNT, REGION};
 use crossfade_world::World;
 use jiff::{SignedDuration, Timestamp};
@@ -112,6 +114,8 @@ pub(crate) enum Breakage {
     ProbeRulesStay,
     /// A shift believes that the probes have passed.
     ProbesAreSkipped,
+    /// A report that no command has made looks as if it had everything.
+    AnyReportPasses,
     /// The old side's own answers look all the same.
     NoiseIsNotSeen,
     /// Where a service of a fleet falls, its siblings are stopped, as a Map would.
@@ -326,6 +330,9 @@ impl Breakage {
             // What waits has no windows then, and what raises traffic has.
             Self::ClosedTimeCounts if who.function == "check-alarms" => head.commands.ignore_windows = true,
             Self::ProbesAreSkipped if who.function == "shift-weight" => head.probed = true,
+            Self::AnyReportPasses if who.function == "probe-service" => {
+                head.probe_round.as_deref_mut().into_iter().for_each(report_all);
+            }
             Self::AlarmsMoveTheMigrated if head.phase == Phase::Migrated => head.phase = Phase::Moving,
             Self::RollbacksNeverLookOver if who.function == "roll-back" && head.phase.is_over() => {
                 head.phase = Phase::RollingBack;
@@ -345,4 +352,14 @@ impl Breakage {
         }
         Some(head)
     }
+}
+
+fn report_all(round: &mut ProbeRound) {
+    let requests = round.rules.iter().flat_map(|rule| rule.requests.iter().map(move |request| (rule, request.probe)));
+    let answers = requests.map(|(rule, probe)| {
+        let rule = rule.rule.clone();
+        ReportedAnswer { rule, probe, rounds: ROUNDS, same: true }
+    });
+    let answers = answers.collect();
+    round.report = Some(ProbeReport { who: "no one".to_owned(), answers, reason: "all is well.".to_owned() });
 }

@@ -244,6 +244,16 @@ fn probes_that_are_skipped_are_caught() {
 }
 
 #[test]
+fn a_probe_rule_that_is_left_behind_after_a_report_is_caught() {
+    check(Breakage::ProbeRulesStay, "probed-from-here", None, 18);
+}
+
+#[test]
+fn a_report_that_is_not_held_against_what_was_asked_is_caught() {
+    check(Breakage::AnyReportPasses, "no-one-sends-probes", None, 18);
+}
+
+#[test]
 fn noise_that_is_not_removed_is_caught() {
     check(Breakage::NoiseIsNotSeen, "probed", None, 18);
 }

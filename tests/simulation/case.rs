@@ -140,6 +140,9 @@ impl SimulatedRun {
             policy["probes"] = json!([{"path": PROBED, "compare": "body"}]);
             self.account.world.group_answers(EVERY_GROUP, PROBED, vec![answer(r#"{"now": "{now}"}"#)]);
         }
+        if scenario.from_here {
+            policy["probeFrom"] = json!("caller");
+        }
         let mut frozen = None;
         if scenario.holds_a_month {
             policy["maxHold"] = json!("30d");
@@ -195,8 +198,13 @@ impl SimulatedRun {
     /// Starts the migration as a person would.
     pub(super) fn start(&self, name: &str) -> Option<String> {
         let mut policy = self.account.watch().setup.policy.clone();
-        policy.as_object_mut().unwrap().remove("untouchable");
-        let (now, input) = (self.account.now(), json!({"service": policy}));
+        let fields = policy.as_object_mut().unwrap();
+        fields.remove("untouchable");
+        let from = fields.remove("probeFrom");
+        let (now, mut input) = (self.account.now(), json!({"service": policy}));
+        if let Some(from) = from {
+            input["probeFrom"] = from;
+        }
         self.account.machines.with(|states| states.start_execution(now, MIGRATE, Some(name), input)).ok()
     }
 }

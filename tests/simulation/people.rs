@@ -5,12 +5,15 @@ use super::case::{PROBED, answer};
 use super::ports::port_fault::PortFault;
 use super::run::SimulatedRun;
 use super::scenario::{Act, LATENCY, group_exists};
+use super::watch::probes::rules_of_probes;
 use super::wiring::{ROLL_BACK, named, service};
 use crossfade_actions::error::{ActionError, ErrorClass};
 use crossfade_actions::operator::commands;
+use crossfade_actions::operator::observe::plan_in_force;
+use crossfade_actions::operator::probe_from_here::{open_round, send_probes};
 use crossfade_actions::operator::resume::{Resume, resume};
 use crossfade_actions::ports::Ports;
-use crossfade_domain::journal::Head;
+use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
@@ -31,6 +34,7 @@ pub(super) enum Command {
     Abort,
     Pause,
     Resume { accept_drift: bool },
+    SendProbes,
 }
 
 impl Command {
@@ -39,6 +43,7 @@ impl Command {
         match self {
             Self::Abort | Self::Pause => "command",
             Self::Resume { .. } => "resume",
+            Self::SendProbes => "probe-from-here",
         }
     }
 
@@ -51,6 +56,7 @@ impl Command {
                 let request = Resume { accept_drift, who: WHO.to_owned() };
                 resume(ports, &service(), &request).await.map(|resumed| resumed.head.execution)
             }
+            Self::SendProbes => send(ports).await,
         }
     }
 
@@ -63,6 +69,7 @@ impl Command {
         match self {
             Self::Abort | Self::Pause => Duration::from_millis(500),
             Self::Resume { .. } => Duration::from_secs(10),
+            Self::SendProbes => Duration::from_secs(5),
         }
     }
 }
@@ -79,6 +86,21 @@ pub(super) async fn command(ports: Ports, command: Command) -> Result<Value, Tas
         ports.clock.pause(command.patience()).await;
     }
     Err(named("GaveUp", "the person gave up"))
+}
+
+/// One look of a command that sends probes. It looks again until the migration no longer waits for any.
+async fn send(ports: &Ports) -> Result<String, ActionError> {
+    let head = ports.ledger.head(&service()).await;
+    let head = head.map_err(|source| ActionError::Ledger { doing: "reading the head".to_owned(), source })?;
+    let Some(head) = head else { return Ok("no migration".to_owned()) };
+    if head.phase != Phase::Moving || head.probed {
+        return Ok("no probe is due".to_owned());
+    }
+    if open_round(&head).is_some() {
+        let plan = plan_in_force(ports, &head).await?;
+        send_probes(ports, &head, &plan, WHO).await?;
+    }
+    Err(ActionError::NotYet("it is followed to the end of its probes".to_owned()))
 }
 
 /// Does what a script says.
@@ -176,6 +198,8 @@ pub(super) fn act(run: &mut SimulatedRun, act: &Act) {
                 world.with(|state| state.elbv2.call_json(state.now, "ModifyTargetGroup", &input)).unwrap();
             }
         }
+        Act::SendProbes => run.command(Command::SendProbes),
+        Act::DeleteProbeRules => delete_probe_rules(run),
         Act::NewSideAnswersOtherwise => answer_otherwise(&run.account),
         Act::NewSideSickens => {
             let new: Vec<_> = run.account.watch().groups().iter().cloned().collect();
@@ -189,6 +213,13 @@ fn answer_otherwise(account: &Account) {
     watch.probes.differs = true;
     for group in watch.groups() {
         account.world.group_answers(group.name(), PROBED, vec![answer(r#"{"now": "{now}", "total": 2}"#)]);
+    }
+}
+
+fn delete_probe_rules(run: &SimulatedRun) {
+    let rules = rules_of_probes(&run.account.watch(), &run.account.world);
+    for rule in rules {
+        run.account.world.someone_deletes_rule(rule.id.as_str()).unwrap();
     }
 }
 

@@ -233,6 +233,8 @@ impl SimulatedPorts {
             EventKind::RollbackBegun { .. } => "rollback begun".to_owned(),
             EventKind::RoutesReturned { .. } => "routes returned".to_owned(),
             EventKind::TargetsChecked { .. } => "targets checked".to_owned(),
+            EventKind::ProbesOffered { .. } => "probes offered".to_owned(),
+            EventKind::ProbesReported { .. } => "probes reported".to_owned(),
             EventKind::Halted { .. } => "halted".to_owned(),
             EventKind::Finished { .. } => "finished".to_owned(),
             EventKind::RollbackVerified { .. } => "rolled back".to_owned(),

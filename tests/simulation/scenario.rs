@@ -130,6 +130,10 @@ pub(super) enum Act {
     OutsideGate(OutsideDoes),
     /// The new side answers the probes with a member that the old one does not have.
     NewSideAnswersOtherwise,
+    /// `wait --probe-from-here`: sends the probes that the migration waits for, until it does not.
+    SendProbes,
+    /// Somebody deletes the rules of the probes.
+    DeleteProbeRules,
     /// The new groups have the health check of an earlier attempt, and a target whose address somebody else has by now.
     EarlierTargetStays,
 }
@@ -175,6 +179,8 @@ pub(super) struct Scenario {
     pub(super) by_calendar: bool,
     /// Whether the policy has probes.
     pub(super) probes: bool,
+    /// Whether a command outside sends their requests.
+    pub(super) from_here: bool,
     /// The invariant that is broken when it ends otherwise.
     pub(super) about: usize,
 }
@@ -213,6 +219,7 @@ fn scenario(name: impl Into<String>, ends: Outcome, script: Vec<(When, Act)>) ->
         frozen: None,
         by_calendar: false,
         probes: false,
+        from_here: false,
         about: 13,
     }
 }
@@ -504,24 +511,37 @@ fn with_windows() -> Vec<Scenario> {
 }
 
 /// The new side is probed before the first shift. A time in every answer is noise.
-fn with_probes() -> [Scenario; 4] {
+fn with_probes() -> Vec<Scenario> {
     use Outcome as O;
     let probed = |name, ends, script| Scenario { probes: true, about: 18, ..scenario(name, ends, script) };
     let differs = vec![(When::Recorded("groups created"), Act::NewSideAnswersOtherwise)];
-    [
+    let from_here = |name, ends, script| Scenario { from_here: true, ..probed(name, ends, script) };
+    let sent = || (When::Recorded("probes offered"), Act::SendProbes);
+    let deleted = |when| vec![sent(), (when, Act::DeleteProbeRules)];
+    let waits = || When::Entered("Wait for answers");
+    vec![
         probed("probed", O::Migrated, vec![]),
         Scenario { shape: Shape::FiveRoutes, ..probed("five-routes-probed", O::Migrated, vec![]) },
-        probed("probed-and-different", O::RolledBack, differs),
+        probed("probed-and-different", O::RolledBack, differs.clone()),
         probed("abort-in-probe-service", O::RolledBack, vec![(When::Entered("Probe service"), Act::Abort)]),
+        from_here("probed-from-here", O::Migrated, vec![sent()]),
+        from_here("probed-from-here-and-different", O::RolledBack, [differs, vec![sent()]].concat()),
+        from_here("probed-from-here-twice", O::Migrated, vec![sent(), (waits(), Act::SendProbes)]),
+        from_here("probe-rule-deleted-while-asked", O::Migrated, deleted(waits())),
+        from_here("probe-rule-deleted-after-the-report", O::Migrated, deleted(When::Recorded("probes reported"))),
+        from_here("abort-while-probes-are-awaited", O::RolledBack, vec![sent(), (waits(), Act::Abort)]),
     ]
 }
 
-/// Scenarios that take weeks: a fault at each of their thousands of calls would take hours.
+/// Scenarios that wait for long: a fault at each of their thousands of calls would take hours.
 pub(super) fn long_scenarios() -> Vec<Scenario> {
     let pause = || (When::Recorded("shifted 1"), Act::Pause);
     let resume = (When::Recorded("halted"), Act::Resume { accept_drift: false });
     let month = |name, ends, script| Scenario { holds_a_month: true, ..scenario(name, ends, script) };
+    let nobody =
+        Scenario { probes: true, from_here: true, ..scenario("no-one-sends-probes", Outcome::RolledBack, vec![]) };
     vec![
+        nobody,
         month("held-for-a-month", Outcome::Halted, vec![pause()]),
         month("held-for-a-month-and-resumed", Outcome::Migrated, vec![pause(), resume]),
     ]

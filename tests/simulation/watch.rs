@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod evidence;
-mod probes;
+pub(super) mod probes;
 pub(super) mod rest;
 pub(super) mod value;
 

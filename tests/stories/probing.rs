@@ -1,5 +1,7 @@
 //! New sides that are probed before their first user.
 
+mod from_here;
+
 use super::stage::{Stage, users};
 use crate::simulation::{PortFault, at_once};
 use crossfade_actions::error::ErrorClass;

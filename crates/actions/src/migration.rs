@@ -1,5 +1,6 @@
 //! What every step does to its migration: check that it still owns it, write the journal, halt, call hooks, clean up.
 
+pub(crate) mod ask_probes;
 pub(crate) mod delete_guard_alarms;
 pub(crate) mod detach_scaling_group;
 pub(crate) mod halt;

@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod observe;
+pub mod probe_from_here;
 pub mod replay;
 pub mod resume;
 pub mod survey;

@@ -15,8 +15,8 @@ use std::sync::Arc;
 const REGION: &str = "AWS_REGION";
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
-/// The addresses of a rehearsal's listeners.
-const LISTENERS: &str = "CROSSFADE_LISTENERS";
+/// Names the addresses of a rehearsal's listeners, as `ARN=ADDRESS` with commas between them.
+pub const LISTENERS: &str = "CROSSFADE_LISTENERS";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// A variable that Lambda always sets and that this process does not have.
@@ -41,7 +41,7 @@ pub fn connect(
     let config = config(settings, &variables)?;
     let Some(clock) = clock else { return Ok(connect_with(&config, settings)) };
     let listeners = variables.get(LISTENERS).unwrap_or_default();
-    let probes = Arc::new(LocalProbes::new(clock.clone(), listeners));
+    let probes = Arc::new(LocalProbes::new(Some(clock.clone()), listeners));
     Ok(Connections { probes, ..connect_with(&driven(&config, clock), settings) })
 }
 

@@ -19,7 +19,7 @@ mod machines;
 mod metrics;
 mod sign_in;
 
-pub use environment::{MissingVariable, connect};
+pub use environment::{LISTENERS, MissingVariable, connect};
 pub use local::connect_local;
 pub use machines::{Answer, DescribedExecution, ExecutionState, Machines, StartResult};
 pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, sign_in};
@@ -79,6 +79,13 @@ pub struct Connections {
 }
 
 impl Connections {
+    /// The same, asking the listeners of a rehearsal on this machine: `ARN=ADDRESS`, with commas between them. No other
+    /// listener is asked.
+    #[must_use]
+    pub fn asking_at(self, listeners: &str) -> Self {
+        Self { probes: Arc::new(https::probes::LocalProbes::new(None, listeners)), ..self }
+    }
+
     /// The ports of an action.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Ports {
         let Self {

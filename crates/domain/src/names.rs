@@ -155,6 +155,13 @@ impl TargetGroupArn {
     }
 }
 
+impl ListenerArn {
+    /// The name of its load balancer.
+    pub fn load_balancer(&self) -> &str {
+        self.0.split_once("listener/").and_then(|(_, rest)| rest.split('/').nth(1)).unwrap_or_default()
+    }
+}
+
 impl LoadBalancerArn {
     /// The value of the `LoadBalancer` metric dimension: `app/<name>/<id>`.
     pub fn dimension(&self) -> &str {

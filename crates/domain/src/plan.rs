@@ -13,6 +13,7 @@ use crate::load_balancer::group::{Attributes, GroupSettings, TargetHealth};
 use crate::load_balancer::membership::Membership;
 use crate::load_balancer::route::RouteId;
 use crate::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
+use crate::policy::calling::ProbeFrom;
 use crate::policy::service_policy::{ScheduleStep, ServicePolicy};
 use crate::weight::StepWeights;
 use jiff::Timestamp;
@@ -50,6 +51,9 @@ pub struct Plan {
     /// before this was recorded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub old_shares: BTreeMap<MetricKind, f64>,
+    /// Who sends the requests of the policy's probes; the function in plans of earlier versions.
+    #[serde(default, skip_serializing_if = "ProbeFrom::is_function")]
+    pub probe_from: ProbeFrom,
     /// Warnings that did not refuse the plan.
     pub findings: Vec<Finding>,
     /// The changes that a resume made to an earlier plan of the same migration; `None` for the first plan.

@@ -26,6 +26,7 @@ use crate::gates::history_budget::most_checks_of;
 use crate::names::{LoadBalancerArn, MigrationId};
 use crate::plan::{Finding, FindingCode, Plan, PlannedGroup, Severity};
 use crate::planner::inventory::{Inventory, ObservedGroup, ObservedLoadBalancer};
+use crate::policy::calling::ProbeFrom;
 use crate::policy::document::written_duration;
 use crate::policy::service_policy::{GuardAlarms, ServicePolicy};
 use crate::weight::Weight;
@@ -101,6 +102,7 @@ pub fn plan(
         guards: Vec::new(),
         dispersion: before.iter().map(|(&kind, before)| (kind, before.dispersion)).collect(),
         old_shares: before.iter().filter_map(|(&kind, before)| Some((kind, before.old_share?))).collect(),
+        probe_from: ProbeFrom::Function,
         findings,
         revision: None,
     })

@@ -108,6 +108,8 @@ pub struct Endpoints {
     pub services: Vec<String>,
     /// Live HTTP: the name of each load balancer and the address of its listener.
     pub load_balancers: Vec<(String, String)>,
+    /// The value for `CROSSFADE_LISTENERS`, so that a command can ask the listeners.
+    pub listeners: String,
 }
 
 /// A world that is set up, and in which no migration has begun. Dropping it ends all its processes.

@@ -81,13 +81,18 @@ pub(in crate::simulation) fn at_rest(run: &SimulatedRun) {
 }
 
 fn left(watch: &Watch, world: &World) -> Vec<String> {
+    rules_of_probes(watch, world).iter().map(|rule| rule.id.describe()).collect()
+}
+
+/// The rules of probes on every listener of the service.
+pub(in crate::simulation) fn rules_of_probes(watch: &Watch, world: &World) -> Vec<Rule> {
     let listeners = watch.setup.listeners().into_iter().map(|listener| ListenerArn::parse(listener).unwrap());
     let throttle = world.with(|state| state.elbv2.set_throttle(None));
-    let rules: Vec<Rule> = listeners.flat_map(|listener| at_once(world.rules(&listener)).unwrap()).collect();
+    let mut rules: Vec<Rule> = listeners.flat_map(|listener| at_once(world.rules(&listener)).unwrap()).collect();
     world.with(|state| state.elbv2.set_throttle(throttle));
-    let of_probe =
-        |rule: &&Rule| rule.conditions.iter().any(|one| matches!(&one.field, Field::Header(name) if name == HEADER));
-    rules.iter().filter(of_probe).map(|rule| rule.id.describe()).collect()
+    let of_probe = |field: &Field| matches!(field, Field::Header(name) if name == HEADER);
+    rules.retain(|rule| rule.conditions.iter().any(|one| of_probe(&one.field)));
+    rules
 }
 
 impl Breakage {

@@ -121,6 +121,7 @@ async fn plan_within(
             return Ok(refused_by(&request.service, findings));
         }
     };
+    plan.probe_from = request.probe_from;
     let after_ignored = after_ignored(&too_early).filter(|_| request.ignore_after);
     let (mut objections, warnings): (Vec<Finding>, Vec<Finding>) =
         too_early.into_iter().partition(|finding| finding.severity == Severity::Refusal);

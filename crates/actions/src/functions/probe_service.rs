@@ -1,34 +1,33 @@
 //! `probe-service`: the new side is tried before a user reaches it.
 
+mod round;
+
 use crate::error::ActionError;
 use crate::migration::Migration;
+use crate::migration::ask_probes::{KNOWN_AFTER, Question, ask_all, through};
 use crate::migration::ownership::owned;
 use crate::migration::probe_rules::{Planned, create_probe_rule, delete_probe_rules, is_still_there, plan_probes};
 use crate::ports::{Ports, ProbeCall};
 use crossfade_domain::journal::EventKind;
 use crossfade_domain::journal::cursor::{Cursor, NextStep};
 use crossfade_domain::names::ListenerArn;
-use crossfade_domain::probe::{
-    Answer, HEADER, Outcome, ProbeRequest, ProbeRule, ROUNDS, Report, Round, compare, is_due,
-};
+use crossfade_domain::policy::calling::ProbeFrom;
+use crossfade_domain::probe::{ProbeRequest, ProbeRule, Report, is_due};
 use futures::FutureExt as _;
-use futures::future::join_all;
 use serde_json::Value;
-use std::time::Duration;
-
-/// Until every node of a load balancer has a new rule. A node without it would ask the old side in the new one's place.
-const KNOWN_AFTER: Duration = Duration::from_secs(10);
-/// For how long the requests may be sent, in real time, so that the rules are deleted before the function's time ends.
-const ASKED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Probes the new side: creates the temporary rules, asks the old side and the new one the same, compares the answers,
-/// and deletes the rules. They are recorded before they are created. Returns:
+/// and deletes the rules. They are recorded before they are created. Where a command outside sends the requests, it
+/// offers the rules only, and judges the command's report in a later run. Returns:
 ///
 /// - `ready` where every probe was answered as by the old side, or where no probe is due;
-/// - `rollBack` where one was not or could not be compared, where the probes cannot run, or where an operator aborts;
+/// - `wait` while a command outside has not reported, for at most ten minutes;
+/// - `rollBack` where one was not or could not be compared, where the probes cannot run, where no command has reported
+///   in time, or where an operator aborts;
 /// - `stop` when another generation has taken over.
 ///
-/// May run again at any time: each run deletes what an earlier one has left and begins anew.
+/// May run again at any time: each run deletes what an earlier one has left and begins anew, except rules that are
+/// offered and that a command may be asking through.
 ///
 /// # Errors
 /// `InvalidRequest` for a wrong payload; `Transient` and `Denied` from the table and the load balancer, after the rules
@@ -38,6 +37,13 @@ pub async fn probe_service(ports: &Ports, input: &Value) -> Result<Cursor, Actio
 }
 
 async fn probe(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cursor, ActionError> {
+    let due = is_due(&migration.plan, &migration.head, step);
+    if due
+        && !migration.head.commands.abort
+        && let Some(answer) = round::look(ports, migration, step).await?
+    {
+        return Ok(answer);
+    }
     let deleted = delete_probe_rules(ports, &migration.head).await;
     if migration.head.commands.abort {
         if let Err(error) = deleted {
@@ -46,7 +52,7 @@ async fn probe(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cu
         return Ok(migration.answer(step, NextStep::RollBack, "aborted by an operator before any traffic"));
     }
     deleted?;
-    if !is_due(&migration.plan, &migration.head, step) {
+    if !due {
         return Ok(migration.answer(step, NextStep::Ready, "no probe is due"));
     }
     let planned = match plan_probes(ports, &migration.plan, &migration.head.new_groups).await? {
@@ -62,79 +68,55 @@ async fn probe(ports: &Ports, migration: &mut Migration, step: u32) -> Result<Cu
         (!known).then(|| EventKind::ProbesBegun { listeners: listeners.clone() })
     });
     begun.await?;
-    let asked = ask_all(ports, migration, &planned).await;
+    if migration.plan.probe_from == ProbeFrom::Caller {
+        return round::offer(ports, migration, &planned, step).await;
+    }
+    let asked = ask_through_rules(ports, migration, &planned).await;
     let deleted = delete_probe_rules(ports, &migration.head).await;
     let report = asked?;
     deleted?;
     let left_out = planned.plan.left_out.iter().map(|why| format!(" {why}."));
     let reason: String = std::iter::once(report.describe()).chain(left_out).collect();
     let passed = report.passed();
-    let probed = migration.record(ports, |now| {
-        (now.probed != passed || !now.probing.is_empty()).then(|| EventKind::Probed { passed, reason: reason.clone() })
-    });
-    probed.await?;
+    migration.record_probed(ports, passed, &reason).await?;
     let verdict = if passed { NextStep::Ready } else { NextStep::RollBack };
     Ok(migration.answer(step, verdict, format!("probes: {reason}")))
 }
 
-/// Creates the rules and asks through them, all paths side by side. The rules must still be there at the end.
-async fn ask_all(ports: &Ports, migration: &Migration, planned: &Planned) -> Result<Report, ActionError> {
+/// Creates the rules and asks through them. The rules must still be there at the end.
+async fn ask_through_rules(ports: &Ports, migration: &Migration, planned: &Planned) -> Result<Report, ActionError> {
     let mut created = Vec::new();
     for rule in &planned.plan.rules {
         created.push((&rule.listener, create_probe_rule(ports, &migration.head, rule).await?));
     }
     ports.clock.pause(KNOWN_AFTER).await;
-    let until = ports.clock.real() + ASKED_WITHIN;
-    let requests = planned.plan.rules.iter().flat_map(|rule| rule.requests.iter().map(move |request| (rule, request)));
-    let asked = requests.map(|(rule, request)| async move {
+    let of_rules = planned.plan.rules.iter().flat_map(|rule| {
         let dns_name = planned.dns_names.get(&rule.load_balancer).cloned().unwrap_or_default();
-        let rounds = ask(ports, rule, request, &dns_name, until).await;
-        Outcome {
-            method: request.probe.method,
-            path: request.probe.path.clone(),
-            rounds: rounds.len(),
-            through: format!("port {} of {}", rule.port.unwrap_or_default(), rule.load_balancer.name()),
-            verdict: compare(&request.probe, &rounds),
-        }
+        rule.requests.iter().map(move |request| question(rule, request, dns_name.clone()))
     });
-    let report = Report { outcomes: join_all(asked).await };
+    let asked = ask_all(ports, &of_rules.collect::<Vec<_>>()).await;
+    let report = Report { outcomes: asked.into_iter().map(|one| one.outcome).collect() };
     for (listener, rule) in &created {
         is_still_there(ports, listener, rule).await?;
     }
     Ok(report)
 }
 
-/// Asks one path in rounds: the old side, the new one, the old side again. The first that does not answer as expected
-/// ends it, since nothing can then pass.
-async fn ask(ports: &Ports, rule: &ProbeRule, request: &ProbeRequest, dns_name: &str, until: Duration) -> Vec<Round> {
-    let to_old = ProbeCall {
-        listener: rule.listener.clone(),
-        dns_name: dns_name.to_owned(),
-        port: rule.port.unwrap_or_default(),
-        tls: rule.protocol == "HTTPS",
-        method: request.probe.method.as_str(),
-        host: request.host.clone(),
-        path: request.probe.path.clone(),
-        header: None,
-    };
-    let to_new = ProbeCall { header: Some((HEADER, rule.token.clone())), ..to_old.clone() };
-    let one = async |call: &ProbeCall| {
-        if ports.clock.real() > until {
-            return Err(format!("all probes together took longer than {} s", ASKED_WITHIN.as_secs()));
-        }
-        ports.probes.ask(call).await
-    };
-    let mut rounds = Vec::new();
-    while rounds.len() < ROUNDS {
-        let (before, new, after) = (one(&to_old).await, one(&to_new).await, one(&to_old).await);
-        let expected =
-            |answer: &Result<Answer, String>| answer.as_ref().is_ok_and(|answer| answer.status == request.probe.expect);
-        let continues = [&before, &new, &after].into_iter().all(expected);
-        let round = Round { old: [before, after], new };
-        rounds.push(round);
-        if !continues {
-            break;
-        }
+fn question<'a>(rule: &'a ProbeRule, request: &'a ProbeRequest, dns_name: String) -> Question<'a> {
+    let port = rule.port.unwrap_or_default();
+    Question {
+        probe: &request.probe,
+        to_old: ProbeCall {
+            listener: rule.listener.clone(),
+            dns_name,
+            port,
+            tls: rule.protocol == "HTTPS",
+            method: request.probe.method.as_str(),
+            host: request.host.clone(),
+            path: request.probe.path.clone(),
+            header: None,
+        },
+        token: &rule.token,
+        through: through(port, rule.load_balancer.name()),
     }
-    rounds
 }

@@ -5,6 +5,7 @@ use crate::migration::write_journal::record;
 use crate::ports::{NewRule, PortError, Ports};
 use crate::retry::retry;
 use crossfade_domain::internal_route::{Listener, Surroundings};
+use crossfade_domain::journal::probe_round::{OfferedRule, ProbeRound};
 use crossfade_domain::journal::{EventKind, Head};
 use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::load_balancer::group::Tags;
@@ -112,6 +113,39 @@ pub(crate) async fn is_still_there(ports: &Ports, listener: &ListenerArn, rule: 
     Err(ActionError::NotYet(format!("probe rule {rule} was deleted before its requests were answered")))
 }
 
+/// What the headers of the rules of a round say, in their order. None where a rule is not as it was created: it is
+/// gone, or it takes other requests, or sends them elsewhere.
+///
+/// # Errors
+/// The load balancer's.
+pub(crate) async fn tokens(ports: &Ports, round: &ProbeRound) -> Result<Option<Vec<String>>, ActionError> {
+    let mut tokens = Vec::new();
+    for offered in &round.rules {
+        let rules = match rules_of(ports, &offered.listener).await {
+            Err(ActionError::Port { source: PortError::NotFound { .. }, .. }) => return Ok(None),
+            rules => rules?,
+        };
+        let Some(token) = token_of(&rules, offered) else { return Ok(None) };
+        tokens.push(token);
+    }
+    Ok(Some(tokens))
+}
+
+fn token_of(rules: &[Rule], offered: &OfferedRule) -> Option<String> {
+    let rule = rules.iter().find(|one| matches!(&one.id, RouteId::Rule(arn) if *arn == offered.rule))?;
+    let only_new = forward_of(&rule.actions)
+        .is_some_and(|forward| forward.groups.iter().all(|one| one.group == offered.group && one.weight > 0));
+    let header = rule.conditions.iter().find(|condition| is_header(&condition.field))?;
+    match header.values.as_slice() {
+        [token] if only_new && !header.regex => Some(token.clone()),
+        _ => None,
+    }
+}
+
+fn is_header(field: &Field) -> bool {
+    matches!(field, Field::Header(name) if name.eq_ignore_ascii_case(HEADER))
+}
+
 /// Deletes every probe rule of a migration, and reads back that they are gone.
 ///
 /// # Errors
@@ -160,10 +194,9 @@ pub(crate) async fn delete_left_probe_rules(ports: &Ports, head: &mut Head) -> R
 /// rollback without the table may have sent one to the old group.
 fn probe_rules(rules: &[Rule], head: &Head) -> Vec<RuleArn> {
     let is_ours = |rule: &&Rule| {
-        let looks = |field: &Field| matches!(field, Field::Header(name) if name.eq_ignore_ascii_case(HEADER));
         let of_migration =
             |group: &TargetGroupArn| head.new_groups.iter().any(|(old, new)| group == old || group == new);
-        rule.conditions.iter().any(|condition| looks(&condition.field))
+        rule.conditions.iter().any(|condition| is_header(&condition.field))
             && forward_of(&rule.actions)
                 .is_some_and(|forward| forward.groups.iter().all(|one| of_migration(&one.group)))
     };

@@ -45,6 +45,18 @@ impl Migration {
         observe(ports, &mut self.head, opinions).await
     }
 
+    /// Records the result of the probes, whose rules are gone.
+    ///
+    /// # Errors
+    /// As [`record`].
+    pub(crate) async fn record_probed(&mut self, ports: &Ports, passed: bool, reason: &str) -> Result<(), ActionError> {
+        let probed = self.record(ports, |now| {
+            let news = now.probed != passed || !now.probing.is_empty();
+            news.then(|| EventKind::Probed { passed, reason: reason.to_owned() })
+        });
+        probed.await
+    }
+
     /// As [`record`], and releases every lock and index entry of the plan in the same transaction.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! Follows a migration to its end, or until a condition holds. If the connection is lost, it waits. Ctrl-C leaves the
 //! migration running and says so.
 
+mod from_here;
+
+use self::from_here::FromHere;
 use crate::ending::failure::Failure;
 use crate::ending::outcome::{Ending, Outcome};
 use crate::exit_code::ExitCode;
@@ -78,6 +81,8 @@ pub struct Follow<'a> {
     closed: Option<String>,
     /// When the data on the screen was read.
     shown_at: Option<Timestamp>,
+    /// Whether this command sends the requests of probes, and what it has done about it.
+    from_here: Option<Box<FromHere>>,
     screen: Screen,
 }
 
@@ -111,6 +116,7 @@ impl<'a> Follow<'a> {
             interruption: None,
             closed: None,
             shown_at: None,
+            from_here: None,
             screen: Screen::none(),
         }
     }
@@ -185,6 +191,7 @@ impl<'a> Follow<'a> {
                         self.screen.leave();
                         return Ok(self.listed_again(reached).await);
                     }
+                    Box::pin(self.probe_from_here(seen.head.as_ref(), console)).await?;
                 }
                 Err(error) if error.class() == ErrorClass::Transient => {
                     self.note_that_it_is_old();

@@ -18,6 +18,9 @@ pub struct WaitForEnd {
     /// The longest wait, such as 90s, 30m or 2h; the migration continues after it.
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "wait")]
     timeout: Option<SignedDuration>,
+    /// Send the requests of the policy's probes from this machine, which must reach the load balancers.
+    #[arg(long, requires = "wait")]
+    pub probe_from_here: bool,
 }
 
 impl WaitForEnd {
@@ -25,7 +28,8 @@ impl WaitForEnd {
     ///
     /// # Errors
     /// The wait timed out, no access, Ctrl-C.
-    pub async fn run(&self, mut follow: Follow<'_>, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
+    pub async fn run(&self, follow: Follow<'_>, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
+        let mut follow = follow.probing_from_here(self.probe_from_here);
         match follow.until(Until::End, self.timeout, console).await? {
             Reached::End(ending) => ending::print(&ending, console),
             Reached::There { code, .. } => Ok(code),

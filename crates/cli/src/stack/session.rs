@@ -7,7 +7,7 @@ use crate::stack::environment::Environment;
 use clap::Args;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::ports::{LedgerError, PortError, Ports};
-use crossfade_aws::{Caller, Machines, SignInError, SignInOptions, sign_in};
+use crossfade_aws::{Caller, LISTENERS, Machines, SignInError, SignInOptions, sign_in};
 use crossfade_clock::{ChosenClock, chosen_clock};
 use crossfade_domain::journal::Head;
 use crossfade_domain::names::ServiceName;
@@ -116,8 +116,13 @@ impl Session {
         let signed_in = sign_in(&options).await.map_err(|error| not_signed_in(&error, endpoint.as_deref()))?;
         let place = Place { stack: connection.stack.clone(), region: signed_in.region, endpoint };
         let local = matches!(chosen, ChosenClock::Onlooker { .. });
+        let connections = if local {
+            signed_in.connections.asking_at(environment.get(LISTENERS).unwrap_or_default())
+        } else {
+            signed_in.connections
+        };
         Ok(Self {
-            ports: signed_in.connections.with_clock(chosen.port()),
+            ports: connections.with_clock(chosen.port()),
             machines: signed_in.machines,
             caller: signed_in.caller,
             place,

@@ -17,6 +17,7 @@ use crossfade_actions::operator::observe::{Listings, not_at_the_end, plan_in_for
 use crossfade_aws::StartResult;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_domain::policy::calling::ProbeFrom;
 use crossfade_domain::policy::request::decode_request;
 use crossfade_domain::policy::service_policy::ServicePolicy;
 use jiff::{SignedDuration, Timestamp};
@@ -37,10 +38,17 @@ const PLANNING: Duration = Duration::from_mins(5);
 /// refused until every service that it comes after (`after`) has migrated. While no
 /// window of its policy is open, it waits for one and holds no lock.
 ///
+/// With --probe-from-here, this command sends the requests of the policy's probes,
+/// and no function does. It must keep running until they are answered. If it is
+/// stopped, `crossfade wait SERVICE --probe-from-here` sends them. After ten
+/// minutes without a report, the migration goes back, and no user has met the new
+/// side.
+///
 /// Examples:
 ///   crossfade start users
 ///   crossfade start users --policy policy.yaml    does not store this policy
 ///   crossfade start users --wait --timeout 3h --output github    in a deploy job
+///   crossfade start users --wait --probe-from-here    no function in the VPC
 ///   crossfade start users --now --reason "agreed with the duty manager"
 ///   crossfade start users --ignore-after --reason "sessions stays on Swarm"
 ///
@@ -118,6 +126,9 @@ fn request(arguments: &StartArguments, who: &str) -> Result<(Value, Option<Servi
         if is_given {
             input[field] = json!(true);
         }
+    }
+    if arguments.until_the_end.probe_from_here {
+        input["probeFrom"] = json!(ProbeFrom::Caller.as_str());
     }
     if arguments.ignore_after || arguments.now {
         input["reason"] = json!(arguments.reason);

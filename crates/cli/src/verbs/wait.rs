@@ -23,6 +23,7 @@ use serde_json::json;
 ///   crossfade wait users --timeout 2h
 ///   crossfade wait users --until approval    until a step needs approval (exit 9)
 ///   crossfade wait users --until 50          until every route has 50 % or more
+///   crossfade wait users --probe-from-here   sends the probes that it waits for
 ///
 /// Exit codes: 0 migrated, or the point is reached; 3 rolled back by a gate;
 /// 4 aborted; 6 the wait timed out; 7 halted; 8 no access; 9 waiting for approval.
@@ -38,6 +39,9 @@ pub struct WaitArguments {
     /// The longest wait, such as 90s, 30m or 2h.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<SignedDuration>,
+    /// Send the requests of the policy's probes from this machine, if the migration was started so.
+    #[arg(long)]
+    probe_from_here: bool,
     /// Where the stack is.
     #[command(flatten)]
     pub connection: Connection,
@@ -61,8 +65,9 @@ fn until(text: &str) -> Result<Until, String> {
 /// Bad input, no access, the wait timed out.
 pub async fn run(arguments: &WaitArguments, session: &Session, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let head = session.head_of(&arguments.service).await?;
-    let mut follow =
-        Follow::migration(session, &arguments.service, Some(head.migration.clone())).after_event(head.sequence);
+    let mut follow = Follow::migration(session, &arguments.service, Some(head.migration.clone()))
+        .after_event(head.sequence)
+        .probing_from_here(arguments.probe_from_here);
     match follow.until(arguments.until, arguments.timeout, console).await? {
         Reached::End(ending) => ending::print(&ending, console),
         Reached::There { message, code, .. } => {

@@ -5,6 +5,7 @@ use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{LoadBalancerArn, MigrationId, ServiceName, TargetGroupArn};
 use crossfade_domain::plan::{Plan, PlannedRoute};
+use crossfade_domain::policy::calling::ProbeFrom;
 use crossfade_domain::policy::document::decode_fleet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -59,6 +60,7 @@ pub(crate) fn plan(service: &ServiceName, schedule: &Value) -> Plan {
         guards: Vec::new(),
         dispersion: BTreeMap::new(),
         old_shares: BTreeMap::new(),
+        probe_from: ProbeFrom::Function,
         findings: Vec::new(),
         revision: None,
     }

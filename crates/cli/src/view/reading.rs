@@ -11,6 +11,7 @@ use crate::view::parts::lines::filled;
 use crate::view::parts::page::{Page, Tone};
 use crate::view::parts::table::{Cell, Reasons, Row, Worth, table};
 use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
+use crossfade_actions::operator::probe_from_here::open_round;
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
 use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::gates::window::{closed, held_seconds};
@@ -79,6 +80,9 @@ pub fn headline(reading: &Reading) -> String {
             (Some(0), _) => "attaching the new groups at weight 0".to_owned(),
             (Some(step), _) => format!("shifting to {}, step {step} of {steps}", reading.desired()),
             (None, Some(step)) if step > 0 => format!("at {}, step {step} of {steps}", reading.verified()),
+            (None, _) if open_round(head).is_some() => {
+                "attached at weight 0, waiting for a command that sends its probes".to_owned()
+            }
             (None, _) => "attached at weight 0, waiting for healthy targets".to_owned(),
         },
         Phase::RollingBack => "rolling back".to_owned(),
@@ -117,6 +121,10 @@ pub fn next_step(reading: &Reading) -> Option<String> {
     if head.phase != Phase::Moving {
         return (head.phase == Phase::Halted)
             .then(|| format!("crossfade resume {service}, or crossfade rollback {service}"));
+    }
+    if let Some(round) = open_round(head) {
+        let left = age(seconds_between(reading.now, round.ends_at()));
+        return Some(format!("`crossfade wait {service} --probe-from-here` sends the probes; back in {left} if not"));
     }
     if head.commands.paused {
         return Some(format!("held until `crossfade continue {service}`{}", hold_limit(reading)));

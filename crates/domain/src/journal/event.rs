@@ -3,6 +3,7 @@
 use super::commands::Commands;
 use super::cursor::NextStep;
 use super::hook::HookPoint;
+use super::probe_round::{OfferedRule, ProbeReport};
 use super::rollback::Trigger;
 use crate::load_balancer::route::RouteId;
 use crate::names::{ListenerArn, LoadBalancerArn, MigrationId, TargetGroupArn};
@@ -101,6 +102,21 @@ pub enum EventKind {
     ProbesBegun {
         /// The listeners that get one.
         listeners: Vec<ListenerArn>,
+    },
+    /// The rules exist, and a command outside may send the requests.
+    ProbesOffered {
+        /// The rules, and what is to be asked through them.
+        rules: Vec<OfferedRule>,
+        /// What is not probed although other listeners are, in sentences.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<String>,
+    },
+    /// A command outside has sent the requests of a round.
+    ProbesReported {
+        /// The round.
+        round: u64,
+        /// What it has seen.
+        report: ProbeReport,
     },
     /// The new side was probed, and the rules are gone.
     Probed {

@@ -5,6 +5,7 @@ use super::commands::Commands;
 use super::event::{Event, EventKind};
 use super::rollback::Rollback;
 use crate::journal::hook::HookCall;
+use crate::journal::probe_round::ProbeRound;
 use crate::journal::settle::SETTLE_SECONDS;
 use crate::names::{ListenerArn, MigrationId, ServiceName, TargetGroupArn};
 use crate::opinion::Observation;
@@ -109,6 +110,9 @@ pub struct Head {
     /// Listeners that may have a rule through which the new side is probed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probing: Vec<ListenerArn>,
+    /// What a command outside is to ask through them, where one does, and its report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_round: Option<Box<ProbeRound>>,
     /// Whether the probes of the policy have passed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub probed: bool,
@@ -172,6 +176,7 @@ impl Head {
             waiting_since: None,
             healthy_reads: 0,
             probing: Vec::new(),
+            probe_round: None,
             probed: false,
             new_groups: BTreeMap::new(),
             guarded: false,

@@ -1,7 +1,8 @@
 use super::*;
 use crate::journal::cursor::NextStep;
+use crate::journal::probe_round::{OfferedRequest, OfferedRule, ProbeReport, ReportedAnswer};
 use crate::load_balancer::route::RouteId;
-use crate::names::{ListenerArn, ServiceName};
+use crate::names::{ListenerArn, RuleArn, ServiceName, TargetGroupArn};
 use crate::routing::drift::Drift;
 use crate::weight::Weight;
 use jiff::Timestamp;
@@ -136,4 +137,50 @@ fn a_probe_that_begins_again_forgets_no_listener_and_a_resume_before_the_first_u
     assert!(!resumed_from(&probed).probed, "much may have changed since");
     let with_users = after(&begun(&moving(), vec![arn('a')]), passed()).unwrap();
     assert!(resumed_from(&with_users).probed, "users have reached the new side");
+}
+
+#[test]
+fn a_report_is_taken_for_the_round_that_is_open_and_once() {
+    let arn =
+        |kind| format!("arn:aws:elasticloadbalancing:eu-west-1:1:{kind}/app/public/50dc6c495c0c9188/f2f7dc8efc52");
+    let offered = |rule: &str| OfferedRule {
+        listener: ListenerArn::parse(arn("listener")).unwrap(),
+        rule: RuleArn::parse(format!("{}/{rule}", arn("listener-rule"))).unwrap(),
+        group: TargetGroupArn::parse("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/users-1a2b3c4d/0ab")
+            .unwrap(),
+        dns_name: "public.example.com".into(),
+        port: 443,
+        tls: true,
+        requests: vec![
+            OfferedRequest { probe: 0, host: "a.test".into() },
+            OfferedRequest { probe: 1, host: "a.test".into() },
+        ],
+    };
+    let offer = |rule| EventKind::ProbesOffered { rules: vec![offered(rule)], left_out: vec![] };
+    let answer = |probe, rounds, same| ReportedAnswer { rule: offered("9683b2d02a6cabee").rule, probe, rounds, same };
+    let report = |answers| ProbeReport { who: "ana".into(), answers, reason: "alike".into() };
+    let complete = report(vec![answer(0, 5, true), answer(1, 5, true)]);
+    let reported = |round| EventKind::ProbesReported { round, report: complete.clone() };
+
+    let open = after(&moving(), offer("9683b2d02a6cabee")).unwrap();
+    let round = open.probe_round.clone().unwrap();
+    assert_eq!((round.number, round.report.is_none()), (open.sequence, true));
+    let known = after(&open, reported(round.number)).unwrap();
+    assert_eq!(known.probe_round.as_ref().unwrap().report.as_ref(), Some(&complete));
+    assert!(after(&known, reported(round.number)).is_err(), "one report counts");
+    let later = Timestamp::from_second(300).unwrap();
+    let again = known.apply(&known.next_event(offer("0683b2d02a6cabee"), later)).unwrap();
+    let second = again.probe_round.clone().unwrap();
+    assert!(second.report.is_none() && second.since == round.since, "the time of the first round counts");
+    assert!(after(&again, reported(round.number)).is_err(), "it is late");
+    let ended = after(&known, EventKind::Probed { passed: true, reason: String::new() }).unwrap();
+    assert_eq!((ended.probe_round, ended.probed), (None, true));
+
+    let missing =
+        |answers| round.missing_in(&report(answers), 5).into_iter().map(|(_, probe)| probe).collect::<Vec<_>>();
+    assert_eq!(missing(complete.answers.clone()), [0; 0]);
+    assert_eq!(missing(vec![answer(0, 5, true)]), [1]);
+    assert_eq!(missing(vec![answer(0, 4, true), answer(1, 1, false)]), [0], "what differs needs no further round");
+    assert_eq!(second.missing_in(&complete, 5).len(), 2, "another rule");
+    assert!(complete.is_alike() && !report(vec![]).is_alike() && !report(vec![answer(0, 1, false)]).is_alike());
 }

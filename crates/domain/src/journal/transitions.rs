@@ -5,6 +5,7 @@ use super::cursor::NextStep;
 use super::event::{Event, EventKind};
 use super::head::{Head, Phase};
 use super::hook::{HookCall, HookPoint};
+use super::probe_round::{OfferedRule, ProbeReport, ProbeRound};
 use super::rollback::{Rollback, Trigger};
 use crate::names::{ListenerArn, MigrationId};
 use crate::opinion::Observation;
@@ -62,11 +63,10 @@ impl Head {
                 next.healthy_reads = if *healthy { self.healthy_reads + 1 } else { 0 };
             }
             (P::Moving, E::ProbesBegun { listeners }) => next.begin_probes(listeners),
-            (P::Moving, E::Probed { passed, .. }) => {
-                next.probing.clear();
-                next.probed = *passed;
-            }
-            (P::Moving | P::Halted | P::RollingBack | P::Settling, E::ProbeRulesDeleted) => next.probing.clear(),
+            (P::Moving, E::ProbesOffered { rules, left_out }) => next.offer_probes(rules, left_out, event),
+            (P::Moving, E::ProbesReported { round, report }) if self.waits_for(*round) => next.report_probes(report),
+            (P::Moving, E::Probed { passed, .. }) => next.end_probes(*passed),
+            (P::Moving | P::Halted | P::RollingBack | P::Settling, E::ProbeRulesDeleted) => next.forget_probe_rules(),
             (P::Planned, E::Judged { verdict: verdict @ NextStep::Closed, reason })
             | (P::Moving, E::Judged { verdict, reason }) => next.judge(*verdict, reason, event.at),
             (P::Planned | P::Moving | P::Halted, E::Observed { gate, vote, caused_at, .. }) => {
@@ -136,6 +136,36 @@ impl Head {
         let new = listeners.iter().filter(|listener| !self.probing.contains(listener)).cloned();
         let new: Vec<ListenerArn> = new.collect();
         self.probing.extend(new);
+    }
+
+    /// Whether a command outside may report on this round, and none has.
+    fn waits_for(&self, round: u64) -> bool {
+        self.probe_round.as_ref().is_some_and(|open| open.number == round && open.report.is_none())
+    }
+
+    /// Another round takes the place of an earlier one, and its time.
+    fn offer_probes(&mut self, rules: &[OfferedRule], left_out: &[String], event: &Event) {
+        self.probe_round = Some(Box::new(ProbeRound {
+            number: event.sequence,
+            since: self.probe_round.as_ref().map_or(event.at, |earlier| earlier.since),
+            rules: rules.to_vec(),
+            left_out: left_out.to_vec(),
+            report: None,
+        }));
+    }
+
+    fn report_probes(&mut self, report: &ProbeReport) {
+        self.probe_round.iter_mut().for_each(|open| open.report = Some(report.clone()));
+    }
+
+    fn end_probes(&mut self, passed: bool) {
+        self.forget_probe_rules();
+        self.probed = passed;
+    }
+
+    fn forget_probe_rules(&mut self) {
+        self.probing.clear();
+        self.probe_round = None;
     }
 
     fn judge(&mut self, verdict: NextStep, reason: &str, at: Timestamp) {

@@ -32,6 +32,11 @@ pub fn journal_line(event: &Event) -> String {
         EventKind::ProbesBegun { listeners } => {
             format!("probing the new side through {}", counted(listeners.len(), "listener"))
         }
+        EventKind::ProbesOffered { rules, .. } => {
+            let requests: usize = rules.iter().map(|rule| rule.requests.len()).sum();
+            format!("waiting for a command that sends the probes from outside: {}", counted(requests, "probe"))
+        }
+        EventKind::ProbesReported { report, .. } => format!("probes were sent by {}", report.who),
         EventKind::Probed { reason, .. } => format!("probes: {reason}"),
         EventKind::ProbeRulesDeleted => "deleted the rules that a probe had left".to_owned(),
         EventKind::Judged { reason, .. } => format!("gates: {reason}"),

@@ -57,6 +57,32 @@ pub struct Probe {
     pub compare: BTreeSet<Compared>,
 }
 
+/// Who sends the requests of probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProbeFrom {
+    /// The function that creates their rules.
+    #[default]
+    Function,
+    /// A command of an operator or of a CI job, on a machine that reaches the load balancers.
+    Caller,
+}
+
+impl ProbeFrom {
+    /// Its name in a request.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Caller => "caller",
+        }
+    }
+
+    /// Whether the function sends them.
+    pub fn is_function(&self) -> bool {
+        *self == Self::Function
+    }
+}
+
 /// The method of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

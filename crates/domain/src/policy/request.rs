@@ -1,14 +1,16 @@
 //! What starts a migration: the input of `plan-migration`, small and forgiving.
 
 use crate::names::ServiceName;
+use crate::policy::calling::ProbeFrom;
 use crate::policy::document::{read_fleet, read_service};
 use crate::policy::problem::{Problems, did_you_mean};
 use crate::policy::reader::{Object, Place, Reader, wrong};
 use crate::policy::service_policy::ServicePolicy;
 use serde_json::Value;
 
-const REQUEST_FIELDS: [&str; 9] =
-    ["service", "policy", "dryRun", "resume", "acceptDrift", "ignoreAfter", "now", "reason", "who"];
+const REQUEST_FIELDS: [&str; 10] =
+    ["service", "policy", "dryRun", "resume", "acceptDrift", "ignoreAfter", "now", "probeFrom", "reason", "who"];
+const PROBE_FROM: [(&str, ProbeFrom); 2] = [("function", ProbeFrom::Function), ("caller", ProbeFrom::Caller)];
 /// The most characters of a reason, or of a name of who asks.
 pub const MOST_REASON: usize = 1_024;
 
@@ -27,6 +29,8 @@ pub struct PlanRequest {
     pub ignore_after: bool,
     /// Whether the migration does not wait for the windows of its policy.
     pub now: bool,
+    /// Who sends the requests of the policy's probes.
+    pub probe_from: ProbeFrom,
     /// Why, for the journal; there is one with `ignore_after` and `now`.
     pub reason: Option<String>,
     /// Who asks, for the journal, where the request says so.
@@ -43,6 +47,7 @@ impl PlanRequest {
             resume: None,
             ignore_after: false,
             now: false,
+            probe_from: ProbeFrom::Function,
             reason: None,
             who: None,
         }
@@ -60,7 +65,7 @@ pub struct ResumeRequest {
 /// policy}}`, or `{"service": {one service's policy}}`; each with an optional `"dryRun": true`. A halted migration
 /// continues with `{"service": "users", "resume": true}` and an optional `"acceptDrift": true`. With `"ignoreAfter":
 /// true, "reason": "..."` a service starts before those that it comes after have migrated. With `"now": true, "reason":
-/// "..."` its migration waits for no window.
+/// "..."` its migration waits for no window. With `"probeFrom": "caller"` a command outside sends its probes.
 ///
 /// # Errors
 /// Every problem of the document, each with its path.
@@ -78,6 +83,10 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
     if let (Some(dry_run), Some(resume), Some(accept_drift)) = (dry_run, resume, accept_drift) {
         check_together(reader, &object, dry_run, resume, accept_drift);
     }
+    let probe_from = match object.get("probeFrom") {
+        Some(place) => reader.word(&place, &PROBE_FROM),
+        None => Some(ProbeFrom::Function),
+    };
     let mut said = |name: &str, what: &str| object.get(name).and_then(|place| said(reader, &place, what));
     let (reason, who) = (said("reason", "why, in a sentence"), said("who", "who asks"));
     if let (Some(resume), Some(ignore_after), Some(now)) = (resume, ignore_after, now) {
@@ -93,6 +102,7 @@ fn request(reader: &mut Reader, place: &Place<'_>) -> Option<PlanRequest> {
             resume: resume?,
             ignore_after: ignore_after?,
             now: now?,
+            probe_from: probe_from?,
             reason,
             who,
         })
@@ -177,6 +187,10 @@ fn check_together(reader: &mut Reader, object: &Object<'_>, dry_run: bool, resum
         reader.note(object.path_of("dryRun"), "true next to resume: expected one of the two");
     }
     let by_plan = "a resumed migration keeps the policy of its plan: expected";
+    if object.has("probeFrom") {
+        let message = "next to resume: a resumed migration sends its probes as it was started, so leave it out";
+        reader.note(object.path_of("probeFrom"), message);
+    }
     if object.has("policy") {
         reader.note(object.path_of("policy"), format!("{by_plan} no policy next to resume"));
     }
@@ -213,6 +227,14 @@ mod tests {
         assert_eq!(resumed(json!({ "service": "users", "resume": true })), plain);
         let accepting = Some(ResumeRequest { accept_drift: true });
         assert_eq!(resumed(json!({ "service": "users", "resume": true, "acceptDrift": true })), accepting);
+    }
+
+    #[test]
+    fn the_function_sends_the_probes_unless_the_caller_does() {
+        let from = |request: Value| decode_request(&request).unwrap().probe_from;
+        assert_eq!(from(json!({ "service": "users" })), ProbeFrom::Function);
+        assert_eq!(from(json!({ "service": "users", "probeFrom": "function" })), ProbeFrom::Function);
+        assert_eq!(from(json!({ "service": users(), "probeFrom": "caller" })), ProbeFrom::Caller);
     }
 
     #[test]
@@ -253,6 +275,14 @@ mod tests {
             &["reason: missing: expected why, next to ignoreAfter"],
         );
         check(&json!({ "service": "users", "now": true }), &["reason: missing: expected why, next to now"]);
+        check(
+            &json!({ "service": "users", "probeFrom": "here" }),
+            &["probeFrom: \"here\": expected one of function, caller"],
+        );
+        check(
+            &json!({ "service": "users", "probeFrom": "caller", "resume": true }),
+            &["probeFrom: next to resume: a resumed migration sends its probes as it was started, so leave it out"],
+        );
         check(
             &json!({ "service": "users", "reason": "a", "who": "ana" }),
             &[

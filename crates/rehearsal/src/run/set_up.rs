@@ -79,6 +79,11 @@ pub(super) fn endpoints(
     let mut services: Vec<_> = scenario.services.iter().collect();
     services.sort_by_key(|service| !service.start);
     let machine = wiring.machines.get(&format!("{STACK}-roll-back-service"));
+    let listeners = stage
+        .listeners
+        .values()
+        .filter_map(|listener| plane.address_of(listener).map(|address| format!("{listener}={address}")));
+    let listeners: Vec<String> = listeners.collect();
     let addresses = stage.listeners.iter().filter_map(|(name, listener)| {
         plane.address_of(listener).map(|address| (name.clone(), format!("http://{address}")))
     });
@@ -90,5 +95,6 @@ pub(super) fn endpoints(
         roll_back_machine: machine.map(|machine| machine.arn.clone()).unwrap_or_default(),
         services: services.iter().map(|service| service.name.to_string()).collect(),
         load_balancers: addresses.collect(),
+        listeners: listeners.join(","),
     }
 }

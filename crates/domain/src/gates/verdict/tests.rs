@@ -96,6 +96,7 @@ impl Scene {
             guards: vec![],
             dispersion: std::collections::BTreeMap::new(),
             old_shares: std::collections::BTreeMap::new(),
+            probe_from: crate::policy::calling::ProbeFrom::Function,
             findings: vec![],
             revision: None,
         };

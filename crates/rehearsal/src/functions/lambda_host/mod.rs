@@ -85,7 +85,7 @@ impl FunctionSpec {
     pub fn knowing(mut self, listeners: &BTreeMap<String, std::net::SocketAddr>) -> Self {
         if self.binary.ends_with("probe-service") {
             let pairs: Vec<String> = listeners.iter().map(|(arn, address)| format!("{arn}={address}")).collect();
-            self.environment.insert("CROSSFADE_LISTENERS".to_owned(), pairs.join(" "));
+            self.environment.insert("CROSSFADE_LISTENERS".to_owned(), pairs.join(","));
         }
         self
     }
