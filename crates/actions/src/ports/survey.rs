@@ -1,6 +1,7 @@
 use super::PortError;
 use crossfade_domain::load_balancer::group::{Attributes, TargetGroup};
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn};
+use crossfade_domain::policy::wiring::balancer::{Balancer, Door};
 
 /// A load balancer with all that a first look at an account needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,31 @@ pub struct SurveyedListener {
     pub port: Option<u16>,
     /// `HTTP`, `HTTPS`, `TCP`, ...
     pub protocol: String,
+}
+
+impl From<SurveyedBalancer> for Balancer {
+    /// Without its listeners and attributes, which take calls of their own.
+    fn from(found: SurveyedBalancer) -> Self {
+        Self {
+            arn: found.arn,
+            name: found.name,
+            kind: found.kind,
+            scheme: found.scheme,
+            dns_name: found.dns_name,
+            hosted_zone: found.hosted_zone,
+            vpc: found.vpc,
+            security_groups: found.security_groups,
+            zones: found.zones,
+            listeners: Vec::new(),
+            attributes: Attributes::new(),
+        }
+    }
+}
+
+impl From<SurveyedListener> for Door {
+    fn from(found: SurveyedListener) -> Self {
+        Self { arn: found.arn, port: found.port, protocol: found.protocol }
+    }
 }
 
 /// Everything of an account and region that can be behind a load balancer. Every list is complete, and its order is

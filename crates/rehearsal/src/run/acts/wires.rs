@@ -4,8 +4,6 @@ use super::{Played, Player, RehearsalError, counted, unplayed};
 use crate::run::traffic::Wired;
 use crate::traffic::cluster::HEALTH_PATH;
 use crate::traffic::load::{CallWay, Entry, look};
-use crossfade_actions::ports::{SurveyedBalancer, SurveyedListener};
-use crossfade_domain::load_balancer::group::Attributes;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::wiring::balancer::{Balancer, Door, chosen, door_of};
 use crossfade_domain::policy::wiring::{Way, Wiring};
@@ -112,25 +110,9 @@ impl Player<'_> {
         let mut balancers = Vec::new();
         for found in survey.all_load_balancers().await.map_err(unplayed("reading the load balancers"))? {
             let listeners = survey.listeners_of(&found.arn).await.map_err(unplayed("reading the listeners"))?;
-            balancers.push(with_listeners(found, listeners));
+            let listeners = listeners.into_iter().map(Door::from).collect();
+            balancers.push(Balancer { listeners, ..found.into() });
         }
         Ok(balancers)
-    }
-}
-
-fn with_listeners(found: SurveyedBalancer, listeners: Vec<SurveyedListener>) -> Balancer {
-    let door = |one: SurveyedListener| Door { arn: one.arn, port: one.port, protocol: one.protocol };
-    Balancer {
-        arn: found.arn,
-        name: found.name,
-        kind: found.kind,
-        scheme: found.scheme,
-        dns_name: found.dns_name,
-        hosted_zone: found.hosted_zone,
-        vpc: found.vpc,
-        security_groups: found.security_groups,
-        zones: found.zones,
-        listeners: listeners.into_iter().map(door).collect(),
-        attributes: Attributes::new(),
     }
 }

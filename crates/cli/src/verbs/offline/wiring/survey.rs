@@ -2,8 +2,7 @@
 
 use crate::ending::failure::Failure;
 use crate::stack::session::Session;
-use crossfade_actions::ports::SurveyedBalancer;
-use crossfade_domain::load_balancer::group::{Attributes, TargetGroup};
+use crossfade_domain::load_balancer::group::TargetGroup;
 use crossfade_domain::policy::service_policy::{FleetPolicy, ServicePolicy};
 use crossfade_domain::policy::wiring::balancer::{Balancer, Door, chosen};
 
@@ -21,7 +20,7 @@ impl Surveyed {
         let found = found.map_err(|error| session.port_failed("reading the load balancers", &error))?;
         let groups = survey.all_target_groups().await;
         let groups = groups.map_err(|error| session.port_failed("reading the target groups", &error))?;
-        let mut surveyed = Self { balancers: found.into_iter().map(plain).collect(), groups };
+        let mut surveyed = Self { balancers: found.into_iter().map(Balancer::from).collect(), groups };
         let mut wanted: Vec<_> = Vec::new();
         for (_, service) in services {
             if let Ok(Some(balancer)) = surveyed.balancer_of(service) {
@@ -36,12 +35,7 @@ impl Surveyed {
             let listeners = listeners.map_err(|error| session.port_failed(&doing("listeners"), &error))?;
             let attributes = survey.balancer_attributes(&balancer.arn).await;
             let attributes = attributes.map_err(|error| session.port_failed(&doing("attributes"), &error))?;
-            let door = |one: crossfade_actions::ports::SurveyedListener| Door {
-                arn: one.arn,
-                port: one.port,
-                protocol: one.protocol,
-            };
-            balancer.listeners = listeners.into_iter().map(door).collect();
+            balancer.listeners = listeners.into_iter().map(Door::from).collect();
             balancer.listeners.sort_by_key(|door| door.port);
             balancer.attributes = attributes;
         }
@@ -64,21 +58,5 @@ impl Surveyed {
     /// The target group with this ARN.
     pub(super) fn group(&self, arn: &str) -> Option<&TargetGroup> {
         self.groups.iter().find(|group| group.arn.as_str() == arn)
-    }
-}
-
-fn plain(found: SurveyedBalancer) -> Balancer {
-    Balancer {
-        arn: found.arn,
-        name: found.name,
-        kind: found.kind,
-        scheme: found.scheme,
-        dns_name: found.dns_name,
-        hosted_zone: found.hosted_zone,
-        vpc: found.vpc,
-        security_groups: found.security_groups,
-        zones: found.zones,
-        listeners: Vec::new(),
-        attributes: Attributes::new(),
     }
 }
