@@ -157,7 +157,8 @@ def draw(machine):
             else:
                 lines.append(f"    {identifier(name)} -.->|{', '.join(errors)}| {identifier(catcher['Next'])}")
     for target, sources in caught.items():
-        lines.append(f"    {' & '.join(sources)} -.->|any error| {identifier(target)}")
+        for few in (sources[at : at + 5] for at in range(0, len(sources), 5)):
+            lines.append(f"    {' & '.join(few)} -.->|any error| {identifier(target)}")
     lines.append("    classDef success fill:#d3f2d8,stroke:#1a7f37,color:#0b3d1b")
     lines.append("    classDef failure fill:#fde0dd,stroke:#b42318,color:#5c1009")
     return "\n".join(lines)
