@@ -112,7 +112,12 @@ fn what_nobody_described_is_discovered_connected_and_planned_on_load_balancers_t
     );
 
     let (plan, told) = account.crossfade(&["plan", "users"]);
-    for text in ["users-1: 2 routes in 7 steps", "now      users-swarm\n", " of public\n", " of internal\n"] {
+    for text in [
+        "users-1: 2 routes in 7 steps",
+        "now      users-swarm\n",
+        "~ public:80 host users.example.com\n",
+        "~ internal:80 host users.internal.example.com\n",
+    ] {
         assert!(plan.contains(text), "{text} is not in:\n{plan}\n{told}");
     }
 }
