@@ -2,6 +2,7 @@
 //! migration running and says so.
 
 mod from_here;
+mod stopped;
 
 use self::from_here::FromHere;
 use crate::ending::failure::Failure;
@@ -359,44 +360,5 @@ impl<'a> Follow<'a> {
             }
         }
         Ok(())
-    }
-
-    fn name(&self) -> String {
-        self.migration.as_ref().map_or_else(|| self.service.to_string(), ToString::to_string)
-    }
-
-    fn continues(&self) -> String {
-        let service = &self.service;
-        if self.returning {
-            return format!(
-                "the rollback of {} continues without this command: `crossfade wait {service}` reports when every \
-                 route is back",
-                self.name()
-            );
-        }
-        format!(
-            "{} continues without this command: `crossfade watch {service}` follows it, `crossfade abort {service}` \
-             rolls it back",
-            self.name()
-        )
-    }
-
-    fn timed_out(&self) -> Failure {
-        self.screen.leave();
-        Failure { code: ExitCode::WaitTimedOut, message: format!("only the wait timed out; {}", self.continues()) }
-    }
-
-    fn interrupted(&self) -> Failure {
-        self.screen.leave();
-        Failure { code: ExitCode::Interrupted, message: format!("interrupted; {}", self.continues()) }
-    }
-
-    fn failed(&self, failure: Failure) -> Failure {
-        self.screen.leave();
-        if failure.code == ExitCode::NoAccess {
-            Failure { message: format!("{}\n  {}", failure.message, self.continues()), ..failure }
-        } else {
-            failure
-        }
     }
 }

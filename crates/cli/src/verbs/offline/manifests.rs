@@ -140,7 +140,8 @@ fn chosen<'a>(arguments: &ManifestsArguments, fleets: &'a [FleetPolicy]) -> Resu
         let found: Vec<_> = fleets.iter().flat_map(|fleet| &fleet.services).filter(has_binding).collect();
         if found.is_empty() {
             return Err(Failure::bad_input(
-                "no service has newTargets.binding, so no controller registers pods\n  see docs/first-steps.md#new-side",
+                "no service has newTargets.binding, so no controller registers pods\n  \
+                 see docs/first-steps.md#new-side",
             ));
         }
         return Ok(found);
