@@ -14,7 +14,6 @@ use crossfade_actions::operator::probe_from_here::{open_round, send_probes};
 use crossfade_actions::operator::resume::{Resume, resume};
 use crossfade_actions::ports::Ports;
 use crossfade_domain::journal::{Head, Phase};
-use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_world::cloudwatch::{Outcome, RequestRecord};
 use crossfade_world::states::TaskError;
@@ -260,42 +259,34 @@ fn edit(run: &SimulatedRun, index: usize, edit: impl FnOnce(&str)) {
 
 /// A minute of requests, split as the routes are now; every target answers as its side does.
 pub(super) fn minute_of_traffic(account: &Account, requests_a_minute: u32, new_side_answers: u16) {
-    let (routes, ours) = {
-        let watch = account.watch();
-        (watch.setup.routes.clone(), watch.groups().clone())
-    };
-    for route in &routes {
-        let Some(live) = account.live(route) else { continue };
-        let Some(forward) = forward_of(&live).filter(|forward| forward.total() > 0) else { continue };
-        for tuple in &forward.groups {
-            let share = f64::from(tuple.weight) / f64::from(forward.total());
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few requests")]
-            let requests = (f64::from(requests_a_minute) * share).round() as u32;
-            let healthy = account.healthy(&tuple.group) > 0;
-            let outcome = match (healthy, ours.contains(&tuple.group)) {
-                (false, _) => Outcome::Target(503),
-                (true, true) => Outcome::Target(new_side_answers),
-                (true, false) => Outcome::Target(200),
-            };
-            record(account, route.as_str(), &tuple.group, outcome, requests);
-        }
-    }
-}
-
-fn record(account: &Account, route: &str, group: &TargetGroupArn, outcome: Outcome, requests: u32) {
-    // `...:listener-rule/app/public/1/2/3` and `...:listener/app/public/1/2` are on `app/public/1`.
-    let parts: Vec<&str> = route.rsplit(':').next().unwrap_or_default().split('/').collect();
-    let load_balancer = parts[1..4].join("/");
-    let target_group = group.as_str().rsplit(':').next().map(str::to_owned);
+    let watch = account.watch();
     account.world.with(|state| {
-        for _ in 0..requests {
-            let request = RequestRecord {
-                load_balancer: load_balancer.clone(),
-                target_group: target_group.clone(),
-                outcome,
-                latency_seconds: 0.02,
-            };
-            state.cloudwatch.record_request(state.now, &request);
+        for route in &watch.setup.routes {
+            let weights = state.elbv2.weights(route.as_str());
+            let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
+            for (group, weight) in weights.iter().filter(|_| total > 0) {
+                let share = f64::from(*weight) / f64::from(total);
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few requests")]
+                let requests = (f64::from(requests_a_minute) * share).round() as u32;
+                let is_healthy = state.elbv2.judged_targets(group).iter().any(|(_, is_healthy)| *is_healthy);
+                let outcome = match (is_healthy, watch.groups().iter().any(|ours| ours.as_str() == group)) {
+                    (false, _) => Outcome::Target(503),
+                    (true, true) => Outcome::Target(new_side_answers),
+                    (true, false) => Outcome::Target(200),
+                };
+                state.cloudwatch.record_requests(state.now, &request(route.as_str(), group, outcome), requests);
+            }
         }
     });
+}
+
+fn request(route: &str, group: &str, outcome: Outcome) -> RequestRecord {
+    // `...:listener-rule/app/public/1/2/3` and `...:listener/app/public/1/2` are on `app/public/1`.
+    let parts: Vec<&str> = route.rsplit(':').next().unwrap_or_default().split('/').collect();
+    RequestRecord {
+        load_balancer: parts[1..4].join("/"),
+        target_group: group.rsplit(':').next().map(str::to_owned),
+        outcome,
+        latency_seconds: 0.02,
+    }
 }

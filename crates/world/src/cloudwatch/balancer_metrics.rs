@@ -36,22 +36,28 @@ impl CloudWatch {
     /// Publishes what one request adds to the load balancer's metrics. `RequestCount` counts only requests for which a
     /// target was chosen, so no metric of a group has an empty group's share.
     pub fn record_request(&mut self, now: Timestamp, record: &RequestRecord) {
+        self.record_requests(now, record, 1);
+    }
+
+    /// As [`CloudWatch::record_request`], for so many requests that were all alike.
+    pub fn record_requests(&mut self, now: Timestamp, record: &RequestRecord, requests: u32) {
+        let mut both = |name: &str, value: f64| self.both(now, record, name, value, requests);
         match record.outcome {
             Outcome::Target(status) => {
-                self.both(now, record, "RequestCount", 1.0);
-                self.both(now, record, &format!("HTTPCode_Target_{}XX_Count", status / 100), 1.0);
-                self.both(now, record, "TargetResponseTime", record.latency_seconds);
+                both("RequestCount", 1.0);
+                both(&format!("HTTPCode_Target_{}XX_Count", status / 100), 1.0);
+                both("TargetResponseTime", record.latency_seconds);
             }
             Outcome::ConnectionError(status) => {
-                self.both(now, record, "RequestCount", 1.0);
-                self.both(now, record, "TargetConnectionErrorCount", 1.0);
-                self.of_balancer(now, record, status);
+                both("RequestCount", 1.0);
+                both("TargetConnectionErrorCount", 1.0);
+                self.of_balancer(now, record, status, requests);
             }
             Outcome::TimedOut => {
-                self.both(now, record, "RequestCount", 1.0);
-                self.of_balancer(now, record, 504);
+                both("RequestCount", 1.0);
+                self.of_balancer(now, record, 504, requests);
             }
-            Outcome::ElbOnly(status) => self.of_balancer(now, record, status),
+            Outcome::ElbOnly(status) => self.of_balancer(now, record, status, requests),
         }
     }
 
@@ -70,28 +76,28 @@ impl CloudWatch {
         for (name, count) in [("HealthyHostCount", healthy), ("UnHealthyHostCount", unhealthy)] {
             let metric =
                 Metric::new(NAMESPACE, name, &[("LoadBalancer", load_balancer), ("TargetGroup", target_group)]);
-            self.store.record(&metric, now.as_second(), 60, f64::from(count));
+            self.store.record(&metric, now.as_second(), 60, f64::from(count), 1);
         }
     }
 
-    fn both(&mut self, now: Timestamp, record: &RequestRecord, name: &str, value: f64) {
+    fn both(&mut self, now: Timestamp, record: &RequestRecord, name: &str, value: f64, times: u32) {
         let balancer = [("LoadBalancer", record.load_balancer.as_str())];
-        self.store.record(&Metric::new(NAMESPACE, name, &balancer), now.as_second(), 60, value);
+        self.store.record(&Metric::new(NAMESPACE, name, &balancer), now.as_second(), 60, value, times);
         if let Some(group) = &record.target_group {
             let both = [("LoadBalancer", record.load_balancer.as_str()), ("TargetGroup", group.as_str())];
-            self.store.record(&Metric::new(NAMESPACE, name, &both), now.as_second(), 60, value);
+            self.store.record(&Metric::new(NAMESPACE, name, &both), now.as_second(), 60, value, times);
         }
     }
 
     /// `HTTPCode_ELB_*` exists for the load balancer only, never for a group.
-    fn of_balancer(&mut self, now: Timestamp, record: &RequestRecord, status: u16) {
+    fn of_balancer(&mut self, now: Timestamp, record: &RequestRecord, status: u16, times: u32) {
         let balancer = [("LoadBalancer", record.load_balancer.as_str())];
         let mut names = vec![format!("HTTPCode_ELB_{}XX_Count", status / 100)];
         if matches!(status, 500 | 502 | 503 | 504) {
             names.push(format!("HTTPCode_ELB_{status}_Count"));
         }
         for name in names {
-            self.store.record(&Metric::new(NAMESPACE, &name, &balancer), now.as_second(), 60, 1.0);
+            self.store.record(&Metric::new(NAMESPACE, &name, &balancer), now.as_second(), 60, 1.0, times);
         }
     }
 }

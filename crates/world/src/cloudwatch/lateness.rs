@@ -84,8 +84,8 @@ mod tests {
         let of = |namespace: &str| Metric::new(namespace, "Requests", &[]);
         let mut store = Store::default();
         for namespace in ["AWS/ApplicationELB", "Shop"] {
-            store.record(&of(namespace), 0, 60, 1.0);
-            store.record(&of(namespace), 60, 60, 1.0);
+            store.record(&of(namespace), 0, 60, 1.0, 1);
+            store.record(&of(namespace), 60, 60, 1.0, 1);
         }
         let read = |namespace: &str, now: i64| {
             let readable = Readable { store: &store, lateness: Lateness::of(90), now };

@@ -79,7 +79,7 @@ impl CloudWatch {
                 return Err(AwsError::validation(format!("datum of {} has no value", metric.name)));
             }
             for value in values {
-                self.store.record(&metric, at, resolution, value);
+                self.store.record(&metric, at, resolution, value, 1);
             }
         }
         Ok(json!({}))

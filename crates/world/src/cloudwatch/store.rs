@@ -39,8 +39,16 @@ pub(super) struct Datum {
 }
 
 impl Datum {
-    fn of(value: f64) -> Self {
-        Self { count: 1.0, sum: value, minimum: value, maximum: value, values: vec![value] }
+    fn empty() -> Self {
+        Self { count: 0.0, sum: 0.0, minimum: f64::INFINITY, maximum: f64::NEG_INFINITY, values: Vec::new() }
+    }
+
+    fn add(&mut self, value: f64, times: u32) {
+        self.count += f64::from(times);
+        self.sum += value * f64::from(times);
+        self.minimum = self.minimum.min(value);
+        self.maximum = self.maximum.max(value);
+        self.values.extend((0..times).map(|_| value));
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -59,18 +67,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// Adds one value at a time, in epoch seconds. `resolution_seconds` is 60 for what load balancers publish.
-    pub fn record(&mut self, metric: &Metric, at_seconds: i64, resolution_seconds: i64, value: f64) {
-        let bucket = at_seconds - at_seconds.rem_euclid(resolution_seconds.max(BUCKET_SECONDS));
-        let added = Datum::of(value);
-        match self.metrics.get_mut(metric) {
-            Some(series) => {
-                series.entry(bucket).and_modify(|datum| datum.merge(&added)).or_insert(added);
-            }
-            None => {
-                self.metrics.insert(metric.clone(), BTreeMap::from([(bucket, added)]));
-            }
+    /// Adds a value, so many times, at a time in epoch seconds. `resolution_seconds` is 60 for what load balancers
+    /// publish.
+    pub fn record(&mut self, metric: &Metric, at_seconds: i64, resolution_seconds: i64, value: f64, times: u32) {
+        if times == 0 {
+            return;
         }
+        let bucket = at_seconds - at_seconds.rem_euclid(resolution_seconds.max(BUCKET_SECONDS));
+        if !self.metrics.contains_key(metric) {
+            self.metrics.insert(metric.clone(), BTreeMap::new());
+        }
+        let series = self.metrics.get_mut(metric).expect("it was just put there");
+        series.entry(bucket).or_insert_with(Datum::empty).add(value, times);
     }
 
     /// What was published in those buckets of `[start, start + period)`, in epoch seconds, that have arrived.

@@ -2,7 +2,7 @@
 
 use super::conditions::HttpRequest;
 use super::rules::transforms::{self, Rewritten};
-use super::state::{Forward, Health, Step};
+use super::state::{Forward, Health, Rule, Step};
 use super::{Elbv2, identity};
 use crate::tree::Tree;
 use jiff::Timestamp;
@@ -54,6 +54,12 @@ pub enum Decision {
 }
 
 impl Elbv2 {
+    /// The groups that a rule, or a listener's default action, forwards to, with their weights.
+    pub fn weights(&self, route: &str) -> &[(String, u32)] {
+        let rule = self.listeners.get(route).map_or(route, |listener| listener.default_rule.as_str());
+        self.rules.get(rule).and_then(Rule::forward).map_or(&[], |forward| forward.groups.as_slice())
+    }
+
     /// Decides where a request on a listener goes. Weights are exact: every `W` requests in a row (`W` being the sum of
     /// a rule's weights) give each group exactly its weight, interleaved.
     pub fn route(&mut self, now: Timestamp, listener: &str, request: &HttpRequest) -> Decision {

@@ -42,7 +42,7 @@ pub struct StoredMachine {
     /// Its name.
     pub name: String,
     /// As given.
-    pub definition: Value,
+    pub definition: Arc<Value>,
     /// When it was created.
     pub created: Timestamp,
     pub(super) machine: Arc<Machine>,
@@ -151,6 +151,12 @@ impl StepFunctions {
         }
     }
 
+    /// One with the same machines and nothing else. Machines are shared: a simulation makes thousands of these.
+    #[must_use]
+    pub fn with_the_same_machines(&self, seed: u64) -> Self {
+        Self { machines: self.machines.clone(), ..Self::new(&self.region, &self.account, seed) }
+    }
+
     /// Stores a machine under a new name and answers its ARN.
     pub fn create_state_machine(
         &mut self,
@@ -167,7 +173,7 @@ impl StepFunctions {
         let stored = StoredMachine {
             arn: arn.clone(),
             name: name.to_owned(),
-            definition: definition.clone(),
+            definition: Arc::new(definition.clone()),
             created: now,
             machine,
         };

@@ -1,6 +1,7 @@
 //! One execution of a machine: what a caller can see of it, and the strands that are under way.
 
 use super::definition::Scope;
+use super::run::most_bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -310,6 +311,9 @@ impl Description {
 const LONGEST_TEXTS: usize = 248 * 1024;
 
 fn drop_what_is_too_long(detail: &mut Value) {
+    if most_bytes(&detail["input"]) + most_bytes(&detail["output"]) <= LONGEST_TEXTS {
+        return;
+    }
     for (text, details) in [("input", "inputDetails"), ("output", "outputDetails")] {
         let total = detail["input"].to_string().len() + detail["output"].to_string().len();
         if total > LONGEST_TEXTS && detail[text].is_string() {

@@ -43,6 +43,6 @@ impl Tally {
         let group = dimension(group);
         let dimensions = [("LoadBalancer", self.load_balancer.as_str()), ("TargetGroup", group.as_str())];
         let metric = Metric::new("AWS/ApplicationELB", "UnhealthyRoutingRequestCount", &dimensions);
-        locked(&self.cloudwatch).store.record(&metric, at.as_second(), 60, 1.0);
+        locked(&self.cloudwatch).store.record(&metric, at.as_second(), 60, 1.0, 1);
     }
 }
