@@ -2,6 +2,7 @@
 
 use super::estimate::{Estimate, new_group};
 use super::{steps, windows};
+use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::plan::{Plan, PlannedRoute, Severity};
 use crossfade_domain::policy::document::written_duration;
@@ -23,6 +24,7 @@ pub(super) fn render(
     let mut parts = vec![headline(plan, estimate), groups(plan)];
     parts.extend(plan.routes.iter().map(|route| one_route(plan, route)));
     parts.push(findings(plan));
+    parts.extend(for_terraform(plan));
     parts.extend(windows::render(plan, calendars, now));
     parts.push(estimates(plan, estimate));
     parts.push(format!("Nothing was changed. To start: {}", to_start(&plan.service, policy)));
@@ -97,6 +99,23 @@ fn findings(plan: &Plan) -> String {
     format!("Findings\n{}", plan.findings.iter().map(one).collect::<Vec<_>>().join("\n"))
 }
 
+/// What Terraform needs so that it does not write the old weights back. It leaves no tag, so it may own every route whose
+/// owner nobody can see.
+fn for_terraform(plan: &Plan) -> Option<String> {
+    let unowned = plan.routes.iter().filter(|route| route.owner.is_none());
+    let lines: Vec<String> = unowned
+        .map(|route| {
+            let argument = match route.id {
+                RouteId::Rule(_) => "action",
+                RouteId::Default(_) => "default_action",
+            };
+            format!("  {}\n    lifecycle {{ ignore_changes = [{argument}] }}", route.named())
+        })
+        .collect();
+    let headline = "Before the start, if Terraform owns a route: add this to its resource, and apply it";
+    (!lines.is_empty()).then(|| format!("{headline}\n{}", lines.join("\n")))
+}
+
 fn estimates(plan: &Plan, estimate: &Estimate) -> String {
     let mut lines = vec![
         "Estimate".to_owned(),
@@ -140,6 +159,19 @@ fn counted(number: usize, thing: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn terraform_is_told_what_to_leave_alone_on_each_route_whose_owner_is_unknown() {
+        let stored = include_str!("../../../../../tests/compatibility/plan.json");
+        let mut plan: Plan = serde_json::from_str(stored).unwrap();
+        let shown = for_terraform(&plan).unwrap();
+        for route in &plan.routes {
+            assert!(shown.contains(&route.named()), "{shown}");
+        }
+        assert_eq!(shown.matches("ignore_changes = [").count(), plan.routes.len(), "{shown}");
+        plan.routes.iter_mut().for_each(|route| route.owner = Some("stack routing".to_owned()));
+        assert_eq!(for_terraform(&plan), None);
+    }
 
     #[test]
     fn the_command_that_is_printed_does_what_was_planned() {
