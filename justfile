@@ -79,7 +79,7 @@ manifests:
 
 # Stores what the command prints now as its transcripts and help pages. Check the difference before you commit it.
 transcripts:
-    INSTA_UPDATE=always cargo test --workspace --locked --test all -- command_line policy_page
+    INSTA_UPDATE=always cargo test --workspace --locked --test all -- command_line policy_page scenario_page
 
 # Runs whole migrations with faults at random calls for a given time: `just soak 10m` (s, m or h).
 soak for:

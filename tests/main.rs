@@ -21,6 +21,7 @@ mod policy_page;
 mod readme;
 mod rehearse;
 mod retiring;
+mod scenario_page;
 mod second_opinions;
 mod simulation;
 mod state_machines;

@@ -1,9 +1,10 @@
 //! `docs/policy.md`, the page of every field of a policy, is rendered from the schema and from the two example files.
 
 mod examples;
-mod fields;
+pub(crate) mod fields;
 
 use crate::repository::{must_update, read, root};
+use crossfade_domain::policy::document::policy_schema;
 use examples::Examples;
 use fields::{Field, fields_of};
 use std::collections::BTreeSet;
@@ -99,12 +100,13 @@ fn section_of(path: &str) -> Option<&'static Section> {
     SECTIONS.iter().find(|section| section.path == path || section.path.strip_suffix("[]") == Some(path))
 }
 
-fn anchor(heading: &str) -> String {
+/// The anchor of a heading.
+pub(crate) fn anchor(heading: &str) -> String {
     heading.to_lowercase().replace('`', "").replace(' ', "-")
 }
 
 /// A text in lines of at most 120 columns.
-fn wrapped(text: &str) -> String {
+pub(crate) fn wrapped(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is a first line");
@@ -130,7 +132,7 @@ fn row(field: &Field, name: &str, examples: &Examples, is_default: bool) -> Stri
 }
 
 fn page() -> String {
-    let (all, examples) = (fields_of(), Examples::read());
+    let (all, examples) = (fields_of(&policy_schema()), Examples::read());
     let in_defaults: BTreeSet<String> =
         all.iter().filter_map(|field| Some(field.path.strip_prefix("defaults.")?.to_owned())).collect();
     let mut page = BEGINNING.to_owned();
@@ -167,7 +169,7 @@ fn the_page_of_the_policy_is_what_the_schema_says() {
 
 #[test]
 fn every_field_of_a_policy_has_a_meaning_and_an_example() {
-    let (all, examples) = (fields_of(), Examples::read());
+    let (all, examples) = (fields_of(&policy_schema()), Examples::read());
     assert!(all.len() > 100, "{}", all.len());
     for field in all.iter().filter(|field| !field.path.starts_with("defaults.")) {
         // They are those of the fleet.
@@ -197,7 +199,7 @@ const RARE_SETTINGS: [&str; 6] = ["allowManagedBy", "maxHold", "oldHealthyShare"
 
 #[test]
 fn the_example_to_copy_has_every_common_field() {
-    let (all, examples) = (fields_of(), Examples::to_copy());
+    let (all, examples) = (fields_of(&policy_schema()), Examples::to_copy());
     let is_rare = |path: &str| {
         let setting = path.strip_prefix("services[].").is_some_and(|name| RARE_SETTINGS.contains(&name));
         setting || RARE.contains(&path)

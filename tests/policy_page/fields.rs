@@ -1,25 +1,25 @@
-//! The fields of a policy, as its schema describes them.
+//! The fields of a document, as its schema describes them.
 
-use crossfade_domain::policy::document::policy_schema;
 use serde_json::Value;
 
 /// One field.
-pub(super) struct Field {
+pub(crate) struct Field {
     /// Where it is, such as `services[].schedule[].weight`.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Its type, its bounds and its unit.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// Its default, or that it is required.
-    pub(super) default: String,
+    pub(crate) default: String,
     /// What it does.
-    pub(super) meaning: String,
+    pub(crate) meaning: String,
+    /// What each of its words means, where they need a table.
+    pub(crate) words: Vec<(String, String)>,
 }
 
 /// All fields, those of an object after the object; what is required comes first, then by name.
-pub(super) fn fields_of() -> Vec<Field> {
-    let root = policy_schema();
+pub(crate) fn fields_of(root: &Value) -> Vec<Field> {
     let mut found = Vec::new();
-    walk(&root, "", &root, &mut found);
+    walk(root, "", root, &mut found);
     found
 }
 
@@ -43,6 +43,7 @@ fn walk(schema: &Value, path: &str, root: &Value, found: &mut Vec<Field>) {
                 default => format!("`{}`", default.as_str().map_or_else(|| shortest(default), str::to_owned)),
             },
             meaning: inner["description"].as_str().unwrap_or_default().to_owned(),
+            words: words(inner),
             path: place.clone(),
         });
         walk(inner, &place, root, found);
@@ -54,6 +55,11 @@ fn walk(schema: &Value, path: &str, root: &Value, found: &mut Vec<Field>) {
     if !schema["items"].is_null() && !path.contains("newTargets.") {
         walk(&schema["items"], &format!("{path}[]"), root, found);
     }
+}
+
+fn words(schema: &Value) -> Vec<(String, String)> {
+    let words = schema["x-words"].as_object().into_iter().flatten();
+    words.map(|(word, meaning)| (word.clone(), meaning.as_str().unwrap().to_owned())).collect()
 }
 
 /// A number without an empty fraction; anything else as JSON.
@@ -70,6 +76,9 @@ fn kind(schema: &Value, root: &Value) -> String {
         _ => {}
     }
     let schema = resolved(schema, root);
+    if !schema["x-words"].is_null() {
+        return "a word of the table below".to_owned();
+    }
     if let Some(words) = schema["enum"].as_array() {
         let words: Vec<String> = words.iter().map(|word| format!("`{}`", word.as_str().unwrap())).collect();
         return words.join(", ");

@@ -231,22 +231,51 @@ fn note_order(reader: &mut Reader, acts: &[ActScenario]) {
     }
 }
 
+/// What an act does and what it counts, for people.
+fn about(&(word, deed, counts, failures): &Counted) -> (String, Value) {
+    let does = match deed {
+        ActDeed::Discover => "Reads the load balancers and drafts a policy.",
+        ActDeed::Policy => "Completes the draft with the scenario's policies, checks it and stores it.",
+        ActDeed::Connect => "Creates the internal route of each service that has one in its policy.",
+        ActDeed::Wire => "Checks the URL of each internal route, and changes the callers.",
+        ActDeed::Bind => "Applies the manifests to the new cluster.",
+        ActDeed::Migrate => "Runs the fleet to the end of its run.",
+        ActDeed::Repair => "Ends the faults of `services`.",
+        ActDeed::Retry => "Tries `services` again in the fleet, and waits for those that come after them.",
+        ActDeed::Retire => "Retires the old side of every service.",
+        ActDeed::WireDirectly => "Checks the URLs in the new cluster, and changes the callers.",
+        ActDeed::Disconnect => "Removes the internal routes.",
+        ActDeed::Look => "Sends one request over each route, and looks for what is left.",
+    };
+    let counts = counts.iter().map(|count| format!("`{count}`"));
+    let counts: Vec<String> = counts.chain(failures.iter().map(|count| format!("`{count}` (0)"))).collect();
+    (word.to_owned(), format!("{does} It counts {}.", counts.join(", ")).into())
+}
+
 pub(super) fn schema() -> Value {
     json!({
         "type": "object", "additionalProperties": false, "required": ["act"],
         "description": "What people do, one act after the other.",
         "properties": {
-            "act": {"enum": DEEDS.map(|(word, ..)| word)},
+            "act": {
+                "enum": DEEDS.map(|(word, ..)| word),
+                "x-words": DEEDS.iter().map(about).collect::<serde_json::Map<_, _>>(),
+                "description": "What is done.",
+            },
             "after": {"type": "number", "minimum": 0, "description": "World minutes to wait before it begins."},
             "sideBySide": {"type": "integer", "minimum": 1, "maximum": 256, "default": 4,
-                "description": "How many executions run at a time."},
-            "services": {"type": "array", "items": {"type": "string"}, "description": "For `repair` and `retry`."},
-            "fleet": {"type": "string", "description": "For `policy`: the fleet's name."},
+                "description": "For `connect`, `retire` and `disconnect`: how many executions run at a time."},
+            "services": {"type": "array", "items": {"type": "string"},
+                "description": "For `repair` and `retry`: the services.",
+            },
+            "fleet": {"type": "string", "description": "For `policy`: the fleet's name; `new-cluster` if left out."},
             "rollout": {"type": "object", "description": "For `policy`: the policy's `rollout`."},
             "reason": {"type": "string",
-                "description": "For `disconnect`: why internal routes go whose requests cannot be counted."},
+                "description": "For `disconnect`: why internal routes go whose requests cannot be counted. Without \
+                                it they are refused."},
             "expect": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0},
-                "description": "What it should count."},
+                "description": "Counts that it must have, such as `{ services: 50 }`. Those marked with 0 must be 0 \
+                                if they are left out."},
         },
     })
 }

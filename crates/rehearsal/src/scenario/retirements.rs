@@ -91,15 +91,40 @@ pub(super) fn schema() -> Value {
         "type": "object", "additionalProperties": false, "required": ["minute", "service", "expect"],
         "description": "An execution of retire-service: its input, and how it ends.",
         "properties": {
-            "minute": {"type": "number", "minimum": 0},
-            "service": {"type": "string"},
-            "until": {"enum": ["idle", "detached", "deregistered", "deleted"]},
-            "waive": {"type": "array"},
-            "command": {"enum": ["approve", "approveDeletion", "acceptNoTraffic", "undo"]},
-            "who": {"type": "string"},
-            "reason": {"type": "string"},
-            "expect": {"enum": RETIREMENT_ENDS.map(|(word, _)| word)},
-            "says": {"type": "string"},
+            "minute": {
+                "type": "number", "minimum": 0,
+                "description": "When the execution begins, in world minutes after the load began.",
+            },
+            "service": {"type": "string", "description": "The service whose old side is retired."},
+            "until": {
+                "enum": ["idle", "detached", "deregistered", "deleted"],
+                "description": "How far the retirement goes.",
+            },
+            "waive": {
+                "type": "array",
+                "description": "The evidence that is not asked for, each with its reason.",
+                "items": {
+                    "type": "object", "additionalProperties": false, "required": ["evidence", "why"],
+                    "properties": {
+                        "evidence": {
+                            "enum": ["loadBalancer", "directCallers", "backgroundWork"],
+                            "description": "Which evidence.",
+                        },
+                        "why": {"type": "string", "description": "Why it is not needed."},
+                    },
+                },
+            },
+            "command": {
+                "enum": ["approve", "approveDeletion", "acceptNoTraffic", "undo"],
+                "description": "What a person decides.",
+            },
+            "who": {"type": "string", "description": "Who asks."},
+            "reason": {"type": "string", "description": "Why."},
+            "expect": {
+                "enum": RETIREMENT_ENDS.map(|(word, _)| word),
+                "description": "How it ends. For `waitsForApproval` the rehearsal does not wait.",
+            },
+            "says": {"type": "string", "description": "Words that its reason contains."},
         },
     })
 }

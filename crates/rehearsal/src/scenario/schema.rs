@@ -1,18 +1,19 @@
-//! The JSON Schema of a scenario, for editors.
+//! The JSON Schema of a scenario, for editors and for `docs/scenario.md`.
+
+mod faults;
+mod fleets;
 
 use super::acts;
 use super::calendars::LAST_MINUTE;
 use super::decode::expectation_words;
-use super::fleets::FLEET_OUTCOMES;
 use super::hooks::{DOES, MOST_REQUESTS};
 use super::retirements;
-use crossfade_world::cold::{MEASURED_REQUESTS, WARM_SHARE};
 use serde_json::{Value, json};
 
 /// Returns the schema, in draft 2020-12. Fields under `policy` are those of a service's policy.
 pub fn scenario_schema() -> Value {
     let mut schema = without_faults();
-    for more in [calendar_definitions(), fault_definitions(), fleet_definitions()] {
+    for more in [calendar_definitions(), faults::definitions(), fleets::definitions()] {
         if let (Some(definitions), Value::Object(more)) = (schema["$defs"].as_object_mut(), more) {
             definitions.extend(more);
         }
@@ -27,10 +28,11 @@ fn calendar_definitions() -> Value {
             "type": "object", "additionalProperties": false, "required": ["service"],
             "description": "A service that each server calls once for every request over a connection.",
             "properties": {
-                "service": {"type": "string", "description": "It needs a route by host."},
+                "service": {"type": "string", "description": "The service that is called. It needs a route by host."},
                 "wiredMinute": {
                     "type": "number", "minimum": 0, "default": 0,
-                    "description": "Until this world minute, calls go past the load balancer.",
+                    "description": "Until this world minute, calls go directly to a server of the old cluster, past \
+                                    the load balancer.",
                 },
             },
         },
@@ -38,97 +40,25 @@ fn calendar_definitions() -> Value {
             "type": "object", "additionalProperties": false, "required": ["name"],
             "description": "A change calendar of Systems Manager.",
             "properties": {
-                "name": {"type": "string", "minLength": 1},
-                "closed": {"type": "array", "items": {"$ref": "#/$defs/closed"}},
+                "name": {"type": "string", "minLength": 1, "description": "Its name in the policy."},
+                "closed": {
+                    "type": "array", "items": {"$ref": "#/$defs/closed"},
+                    "description": "When it is closed. It is open otherwise.",
+                },
             },
         },
         "closed": {
             "type": "object", "additionalProperties": false, "required": ["fromMinute", "toMinute"],
             "description": "When it is closed, in world minutes after the load began.",
             "properties": {
-                "fromMinute": {"type": "number", "minimum": 0, "maximum": LAST_MINUTE},
-                "toMinute": {"type": "number", "minimum": 0, "maximum": LAST_MINUTE},
-            },
-        },
-    })
-}
-
-/// Describes what goes wrong: in clusters, by other people, at AWS.
-fn fault_definitions() -> Value {
-    let from = json!({
-        "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 2,
-        "properties": {
-            "weight": {"type": "number", "description": "When the new cluster first has this weight on every route."},
-            "plusMinutes": {
-                "type": "number", "minimum": 0,
-                "description": "This many world minutes after it had the weight.",
-            },
-            "minute": {"type": "number", "description": "World minutes after the load began."},
-        },
-    });
-    let share = json!({"type": "number", "minimum": 0, "maximum": 1});
-    json!({
-        "fault": {
-            "type": "object",
-            "additionalProperties": false,
-            "properties": {
-                "errorsEvery": {"type": "integer", "minimum": 1, "description": "Exactly every n-th request fails."},
-                "errorShare": share,
-                "slowFactor": {"type": "number", "description": "Latencies are this many times as long."},
-                "refuse": {"const": true, "description": "Connections are refused, even those of health checks."},
-                "unanswered": {"const": true, "description": "Requests get no response, but health checks pass."},
-                "answersOtherwise": {"type": "string", "pattern": "^/api/",
-                    "description": "The answer to this path has a field that the other cluster's does not have."},
-                "leak": {"type": "number", "description": "Share of failing requests added each world minute."},
-                "coldStart": {"type": "object", "additionalProperties": false, "required": ["minutes", "share"],
-                    "properties": {"minutes": {"type": "number"}, "share": share}},
-                "cold": {"oneOf": [
-                    {"type": "object", "additionalProperties": false, "properties": {"requests": {
-                        "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": MEASURED_REQUESTS,
-                        "description": "Requests after which a server is nearly warm, as measured with a JVM.",
-                    }}},
-                    {"type": "array", "minItems": 1, "items": {"type": "object", "additionalProperties": false,
-                        "required": ["below", "share"], "properties": {
-                            "below": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
-                            "share": {"type": "number", "minimum": WARM_SHARE, "maximum": 1},
-                        },
-                        "description": "The share of slow answers of a server that has answered fewer than `below`.",
-                    }},
-                ]},
-                "in": {"enum": ["new", "old", "both"], "default": "new"},
-                "from": from,
-                "minutes": {"type": "number", "description": "Ends after this many world minutes."},
-            },
-        },
-        "disturbance": {
-            "type": "object",
-            "additionalProperties": false,
-            "description": "What someone else does to the migration, once.",
-            "properties": {
-                "stopExecution": {"const": true, "description": "Stops the execution, as in the console."},
-                "editRoute": {
-                    "type": "integer", "minimum": 1, "maximum": 90,
-                    "description": "Changes the weight of the route with this number.",
+                "fromMinute": {
+                    "type": "number", "minimum": 0, "maximum": LAST_MINUTE,
+                    "description": "The first world minute after the load began.",
                 },
-                "throttleInvocations": {
-                    "type": "integer", "minimum": 1, "maximum": 600,
-                    "description": "Lambda throttles functions without concurrency of their own for so many minutes.",
+                "toMinute": {
+                    "type": "number", "minimum": 0, "maximum": LAST_MINUTE,
+                    "description": "The world minute in which it opens again.",
                 },
-                "scaleOut": {"const": true, "description": "The service's Auto Scaling group launches an instance."},
-                "from": from,
-            },
-        },
-        "awsFault": {
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["operation", "effect"],
-            "properties": {
-                "operation": {"type": "string", "description": "Such as ModifyRule."},
-                "call": {"type": "integer", "minimum": 1, "default": 1, "description": "Which call of it."},
-                "by": {"type": "string", "description": "Count only this function's calls."},
-                "service": {"type": "string", "description": "Count only the calls that name this service."},
-                "effect": {"enum": ["throttle", "failBefore", "failAfter", "loseAnswer", "hang", "kill",
-                "stopExecution", "alarmEvent", "alarmEventTwice"]},
             },
         },
     })
@@ -146,27 +76,37 @@ fn service() -> Value {
         "additionalProperties": false,
         "required": ["name"],
         "properties": {
-            "name": {"type": "string"},
+            "name": {"type": "string", "description": "The service's name."},
             "loadBalancers": {
                 "type": "array", "items": {"type": "string"},
-                "description": "One old target group on each; by default one load balancer, named like the service.",
+                "description": "Names. Each load balancer has one listener, and an old target group of each service \
+                                that names it. If left out, one with the service's name.",
             },
             "routes": {
                 "type": "array", "items": {"$ref": "#/$defs/route"},
-                "description": "By default the default action of the first load balancer.",
+                "description": "The routes that forward to the old groups. If left out, the default action of the \
+                                first load balancer.",
             },
-            "old": amount("integer", 200, 3, "Servers on the old cluster."),
-            "new": amount("integer", 200, 3, "Servers on the new cluster."),
-            "sentPerMinute": amount("number", 2000, 50, "Requests in a world minute that are sent over connections."),
-            "drawnPerMinute": amount("number", 20000, 0, "Requests in a world minute that are drawn instead of sent."),
-            "calls": {"type": "array", "items": {"$ref": "#/$defs/call"}},
+            "old": amount("integer", 200, 3, "The number of servers on the old cluster."),
+            "new": amount("integer", 200, 3, "The number of servers on the new cluster."),
+            "sentPerMinute": amount("number", 2000, 50,
+                "Requests in a world minute that are sent over connections, spread over the routes."),
+            "drawnPerMinute": amount("number", 20000, 0,
+                "Requests in a world minute that are [drawn](rehearsal.md#sent-and-drawn-requests) instead of sent."),
+            "calls": {
+                "type": "array", "items": {"$ref": "#/$defs/call"},
+                "description": "The services that each of its servers calls once for every request over a \
+                                connection. A call leads to no other one.",
+            },
             "described": {
                 "type": "boolean", "default": true,
-                "description": "Whether its policy is stored; otherwise it only exists, and someone has to find it.",
+                "description": "Whether its policy is stored. With `false`, `crossfade discover` has something to \
+                                find. That needs `start: false`.",
             },
             "start": {
                 "type": "boolean", "default": true,
-                "description": "Whether to start its migration; otherwise it only exists, under load.",
+                "description": "Whether to start its migration. With `false` it only exists, under load. A service \
+                                of a fleet has no such field.",
             },
             "startMinute": {
                 "type": "number", "minimum": 0, "default": 0,
@@ -174,69 +114,25 @@ fn service() -> Value {
             },
             "policy": {
                 "type": "object",
-                "description": "Fields of the service's policy: schedule, alarms, minHealthy, after, ...",
+                "description": "Fields of the service's [policy](policy.md#a-service). Its `alarms` are \
+                                `{service}-5xx` if left out.",
             },
             "alarms": {
                 "type": "array", "items": {"type": "string"},
-                "description": "Alarms that exist; by default `<service>-5xx`.",
+                "description": "The alarms that exist before the plan; `<service>-5xx` if left out. They fire when \
+                                targets answer more than 1 % of the requests with 5xx, in 2 of 3 minutes.",
             },
-            "faults": {"type": "array", "items": {"$ref": "#/$defs/fault"}},
-            "disturbances": {"type": "array", "items": {"$ref": "#/$defs/disturbance"}},
-            "expect": {"oneOf": [{"enum": outcomes}, {"$ref": "#/$defs/expectation"}], "default": "migrated"},
-        },
-    })
-}
-
-/// Describes a fleet, its commands and how it ends.
-fn fleet() -> Value {
-    let outcomes = FLEET_OUTCOMES.map(|(word, _)| word);
-    json!({
-        "type": "object", "additionalProperties": false, "required": ["name", "services"],
-        "properties": {
-            "name": {"type": "string"},
-            "services": {
-                "type": "array", "items": {"type": "string"},
-                "description": "The services that it moves. The scenario does not start them.",
+            "faults": {
+                "type": "array", "items": {"$ref": "#/$defs/fault"},
+                "description": "What goes wrong in its clusters.",
             },
-            "rollout": {"type": "object", "description": "The policy's `rollout`: waveSize, failures, stopWhen, ..."},
-            "windows": {"type": "object", "description": "The policy's `windows`: timeZone, open, freeze, ..."},
-            "startMinute": {
-                "type": "number", "minimum": 0, "default": 0,
-                "description": "When its run begins, in world minutes after the load began.",
+            "disturbances": {
+                "type": "array", "items": {"$ref": "#/$defs/disturbance"},
+                "description": "What someone else does to the migration.",
             },
-            "commands": {"type": "array", "items": {"$ref": "#/$defs/fleetCommand"}},
-            "expect": {"oneOf": [{"enum": outcomes}, {"$ref": "#/$defs/fleetExpectation"}], "default": "migrated"},
-        },
-    })
-}
-
-fn fleet_definitions() -> Value {
-    let outcomes = FLEET_OUTCOMES.map(|(word, _)| word);
-    json!({
-        "fleet": fleet(),
-        "fleetCommand": {
-            "type": "object", "additionalProperties": false, "required": ["minute", "action"],
-            "description": "What a person asks of the fleet, once.",
-            "properties": {
-                "minute": {"type": "number", "minimum": 0, "description": "World minutes after the load began."},
-                "action": {"enum": ["start", "pause", "resume", "abort", "rollBackAll", "skip", "retry"]},
-                "drain": {"type": "boolean", "description": "For `pause`: what moves continues to its end."},
-                "service": {"type": "string", "description": "For `skip` and `retry`."},
-                "reason": {"type": "string"},
-            },
-        },
-        "fleetExpectation": {
-            "type": "object", "additionalProperties": false, "required": ["outcome"],
-            "properties": {
-                "outcome": {"enum": outcomes},
-                "services": {
-                    "type": "object", "additionalProperties": {"type": "string"},
-                    "description": "Where services should be in the run: migrated, rolledBack, halted, blocked, ...",
-                },
-                "stoppedWithinSeconds": {
-                    "type": "number",
-                    "description": "The limit in world seconds from the first fault until the run has stopped.",
-                },
+            "expect": {
+                "oneOf": [{"enum": outcomes}, {"$ref": "#/$defs/expectation"}], "default": "migrated",
+                "description": "How its migration should end.",
             },
         },
     })
@@ -256,23 +152,55 @@ fn without_faults() -> Value {
                 "type": "number", "minimum": 1, "maximum": 3600, "default": 240,
                 "description": "The highest number of world seconds in one real second.",
             },
-            "services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}},
-            "fleets": {"type": "array", "items": {"$ref": "#/$defs/fleet"}},
-            "defaults": {"type": "object", "description": "Fields of every service that does not have them itself."},
-            "retirements": {"type": "array", "items": retirements::schema()},
-            "acts": {"type": "array", "items": acts::schema()},
-            "awsFaults": {"type": "array", "items": {"$ref": "#/$defs/awsFault"}},
-            "calendars": {"type": "array", "items": {"$ref": "#/$defs/calendar"}},
-            "hooks": {"type": "array", "items": {
+            "services": {
+                "type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"},
+                "description": "The services, their clusters and their load balancers.",
+            },
+            "fleets": {
+                "type": "array", "items": {"$ref": "#/$defs/fleet"},
+                "description": "Fleets, each of which moves some of the services.",
+            },
+            "defaults": {
+                "type": "object",
+                "description": "Fields of every service that does not have them itself. In its texts `{service}` is \
+                                the service's name.",
+            },
+            "retirements": {
+                "type": "array", "items": retirements::schema(),
+                "description": "Executions of `retire-service`, in order of time.",
+            },
+            "acts": {
+                "type": "array", "items": acts::schema(),
+                "description": "What people do, one act after the other.",
+            },
+            "awsFaults": {
+                "type": "array", "items": {"$ref": "#/$defs/awsFault"},
+                "description": "Faults of AWS itself, each of which happens once.",
+            },
+            "calendars": {
+                "type": "array", "items": {"$ref": "#/$defs/calendar"},
+                "description": "The [change calendars](gates.md#change-calendars) that exist. One that only a policy \
+                                names counts as closed.",
+            },
+            "hooks": {"type": "array",
+                "description": "What [hooks](hooks.md) and [outside gates](gates.md#other-metric-systems-vote) do \
+                                when they are called. A hook that is not listed succeeds, and an outside gate says \
+                                `go`.",
+                "items": {
                 "type": "object", "additionalProperties": false, "required": ["name"],
                 "oneOf": [{"required": ["does"]}, {"required": ["warms"]}],
                 "description": "What a policy's hook or outside gate does; one that is not listed succeeds.",
                 "properties": {
-                    "name": {"type": "string"},
-                    "does": {"enum": DOES.map(|(word, _)| word)},
+                    "name": {"type": "string", "description": "The function's name."},
+                    "does": {
+                        "enum": DOES.map(|(word, _)| word),
+                        "description": "What it does. Lambda ends a `slow` one after a minute. `holds` and \
+                                        `rollsBack` are answers of an outside gate.",
+                    },
                     "warms": {
                         "type": "integer", "minimum": 1, "maximum": MOST_REQUESTS,
-                        "description": "It sends so many requests to each new server, and answers `warmed`.",
+                        "description": "It sends so many requests to each new server, 50 a second, and answers \
+                                        `warmed`.",
                     },
                 },
             }},
@@ -284,27 +212,28 @@ fn without_faults() -> Value {
                 "additionalProperties": false,
                 "required": ["outcome"],
                 "properties": {
-                    "outcome": {"enum": outcomes},
-                    "trigger": {"enum": triggers, "description": "Who starts the rollback."},
+                    "outcome": {"enum": outcomes, "description": "How the migration ends."},
+                    "trigger": {"enum": triggers, "description": "What begins the rollback."},
                     "gate": {
                         "type": "string",
-                        "description":
-                            "The gate that decides: operator, alarms, health, capacity, drift, judge, schedule.",
+                        "description": "The gate that decides: `operator`, `alarms`, `health`, `capacity`, `drift`, \
+                                        `judge` or `schedule`.",
                     },
-                    "says": {"type": "string", "description": "Words of the deciding reason."},
+                    "says": {"type": "string", "description": "Words that the deciding sentence contains."},
                     "withinSeconds": {
                         "type": "number",
-                        "description":
-                            "The limit in world seconds from the alarm or the verdict until every route is back.",
+                        "description": "The most world seconds from the alarm's change of state, or else the \
+                                        verdict, until every route is back.",
                     },
                     "noticedWithinSeconds": {
                         "type": "number",
-                        "description":
-                            "The limit in world seconds from the first fault until a rollback or a halt.",
+                        "description": "The most world seconds from the first fault until a rollback begins or the \
+                                        migration halts.",
                     },
                     "heldForSeconds": {
                         "type": "number",
-                        "description": "World seconds for which a step must be held at least.",
+                        "description": "The least world seconds for which steps are held. `gate` and `says` are then \
+                                        those of the longest hold.",
                     },
                 },
             },
@@ -312,27 +241,37 @@ fn without_faults() -> Value {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                    "loadBalancer": {"type": "string", "description": "By default the service's first."},
-                    "default": {"const": true, "description": "The listener's default action."},
-                    "host": {"type": "string"},
-                    "path": {"type": "string"},
+                    "loadBalancer": {"type": "string",
+                        "description": "Its load balancer. If left out, the service's first.",
+                    },
+                    "default": {"const": true, "description": "It is the listener's default action."},
+                    "host": {"type": "string", "description": "It matches this host."},
+                    "path": {"type": "string", "description": "It matches this path pattern."},
                     "count": {
                         "type": "integer", "minimum": 1, "maximum": 90, "default": 1,
-                        "description": "The number of routes; `{n}` in `host` or `path` is the number of each.",
+                        "description": "The number of such routes. `{n}` in `host` or `path` is the number of each.",
                     },
                     "oidc": {
                         "type": "boolean", "default": false,
-                        "description": "An OIDC action comes before the forward.",
+                        "description": "An OIDC action comes before the forward. The load's clients have a session.",
                     },
                     "stickiness": {
                         "type": "integer", "minimum": 1, "maximum": 604_800,
                         "description": "Group stickiness of the rule, in seconds.",
                     },
-                    "oldWeight": {"type": "integer", "minimum": 0, "maximum": 999, "default": 1},
-                    "others": {"type": "array", "items": {
+                    "oldWeight": {
+                        "type": "integer", "minimum": 0, "maximum": 999, "default": 1,
+                        "description": "The weight of the old group.",
+                    },
+                    "others": {"type": "array", "description": "Other groups of the action.", "items": {
                         "type": "object", "additionalProperties": false, "required": ["name", "weight"],
-                        "properties": {"name": {"type": "string"}, "weight": {"type": "integer", "minimum": 0,
-                        "maximum": 999}},
+                        "properties": {
+                            "name": {"type": "string", "description": "The group's name."},
+                            "weight": {
+                                "type": "integer", "minimum": 0, "maximum": 999,
+                                "description": "The group's weight.",
+                            },
+                        },
                     }},
                 },
             },
