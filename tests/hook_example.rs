@@ -35,7 +35,7 @@ fn the_example_hooks_pass_their_own_tests() {
     }
 }
 
-/// An instance of the service with the switch of `docs/kafka.md`.
+/// An instance of the service with the switch of `ConsumersEndpoint.java`.
 struct Instance {
     url: String,
     running: Arc<AtomicBool>,

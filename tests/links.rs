@@ -112,3 +112,28 @@ fn a_link_that_leads_nowhere_is_found() {
     assert!(problem(document, "../README.md#no-such-heading").unwrap().contains("no heading of README.md"));
     assert_eq!(links("[a](b.md)\n```text\n[c](d.md)\n```\nand [e](f.md#g), [h](i.md)"), ["b.md", "f.md#g", "i.md"]);
 }
+
+/// The pages that are rendered from the code, to look things up.
+const RENDERED: [&str; 3] = ["docs/help.md", "docs/policy.md", "docs/scenario.md"];
+/// What an operator can read in an hour. Marks of tables and code are no words.
+const WORDS: usize = 12_000;
+
+#[test]
+fn operators_can_read_their_pages_in_an_hour_and_each_says_what_it_is_for() {
+    let pages: Vec<PathBuf> = listed_files(&["README.md", "docs/*.md"])
+        .into_iter()
+        .filter(|page| {
+            !page.starts_with("docs/internals") && RENDERED.iter().all(|rendered| page != Path::new(rendered))
+        })
+        .collect();
+    assert!(pages.len() > 10, "{pages:?}");
+    let is_word = |text: &&str| text.chars().any(char::is_alphanumeric);
+    let words = |page: &PathBuf| read(page).split_whitespace().filter(is_word).count();
+    let count: usize = pages.iter().map(words).sum();
+    assert!(count <= WORDS, "{count} words: what no operator acts on belongs to docs/internals");
+    for page in pages.iter().filter(|page| page.starts_with("docs")) {
+        let text = read(page);
+        let first = text.split("\n\n").nth(1).unwrap_or_default();
+        assert!(first.starts_with("This page "), "{} does not begin with what it is for", page.display());
+    }
+}

@@ -34,9 +34,9 @@ const SECTIONS: [(&str, &str, &str); 10] = [
     (
         "acts[]",
         "`acts`",
-        "What people do, as in [the founding story](story.md). The scenario then starts nothing itself, stores no \
-         policy, and has neither `fleets` nor `retirements`. The first act that does not count what it should is the \
-         last one.",
+        "What people do, as in [the founding story](internals/story.md). The scenario then starts nothing itself, \
+         stores no policy, and has neither `fleets` nor `retirements`. The first act that does not count what it \
+         should is the last one.",
     ),
 ];
 

@@ -1,7 +1,7 @@
 """A hook that moves a service's Kafka consumers with its traffic. Copy and adapt it.
 
 Every instance of the service needs an admin endpoint. It reports whether the instance's listeners run, and starts or
-stops them, like the Spring Boot endpoint in docs/kafka.md:
+stops them, like the Spring Boot endpoint in ConsumersEndpoint.java:
 
     GET  URL  ->  {"running": true}
     POST URL  {"running": false}

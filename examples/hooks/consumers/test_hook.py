@@ -12,7 +12,7 @@ import hook
 
 
 class Instance:
-    """An instance of the service, with the endpoint of docs/kafka.md."""
+    """An instance of the service, with the endpoint of ConsumersEndpoint.java."""
 
     def __init__(self, cluster, running, journal):
         self.cluster, self.running, self.journal = cluster, running, journal
