@@ -1,6 +1,7 @@
 //! The command line as people and pipelines use it: transcripts against one kept rehearsal, the help pages, and what
 //! fails before AWS is called. Regenerate transcripts and help with `just transcripts`.
 
+mod bad_policies;
 mod closed_door;
 mod first_steps;
 mod fleet;

@@ -48,8 +48,9 @@ pub async fn run(
     session: &Session,
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
-    let mut document = policy_file::read(&arguments.file)?;
+    let document = policy_file::read(&arguments.file)?;
     let policy = policy_file::decode(&arguments.file, &document)?;
+    let mut document = document.value;
     let stored = session.ports.ledger.policies().await;
     let stored = stored.map_err(|source| session.ledger_failed("reading the stored policies", source))?;
     refuse_two_fleets(&policy, &stored)?;

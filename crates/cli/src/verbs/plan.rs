@@ -65,7 +65,7 @@ pub async fn run(arguments: &PlanArguments, session: &Session, console: &mut Con
     if let Some(file) = &arguments.policy {
         let document = policy_file::read(file)?;
         policy_file::decode(file, &document)?;
-        request["policy"] = document;
+        request["policy"] = document.value;
     } else {
         let known = session.stored_services().await?;
         if !known.has(service) {

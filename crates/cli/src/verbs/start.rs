@@ -137,7 +137,7 @@ fn request(arguments: &StartArguments, who: &str) -> Result<(Value, Option<Servi
     let Some(file) = &arguments.policy else { return Ok((input, None)) };
     let document = policy_file::read(file)?;
     policy_file::decode(file, &document)?;
-    input["policy"] = document;
+    input["policy"] = document.value;
     let request =
         decode_request(&input).map_err(|problems| Failure::bad_input(format!("{}: {problems}", file.display())))?;
     Ok((input, request.policy))

@@ -16,6 +16,13 @@ pub fn annotation(level: &str, title: &str, message: &str) -> String {
     format!("::{level} title={}::{}", property(title), data(message))
 }
 
+/// Returns the annotation of an error in a file, which GitHub shows next to the line.
+pub fn annotation_at(file: &str, line: Option<usize>, message: &str) -> String {
+    let place = line.map_or_else(String::new, |line| format!(",line={line}"));
+    let rest = annotation("error", "crossfade", message);
+    rest.replacen("::error ", &format!("::error file={}{place},", file.replace('%', "%25").replace(',', "%2C")), 1)
+}
+
 /// The files of a job that GitHub Actions reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobFiles {

@@ -98,7 +98,7 @@ struct File {
 
 impl File {
     fn read(path: &Path) -> Result<Self, Failure> {
-        let document = policy_file::read(path)?;
+        let document = policy_file::read(path)?.value;
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| Failure::bad_input(format!("cannot read {name}: {error}")))?;
