@@ -71,7 +71,7 @@ struct ServiceArguments {
 /// A command that an operator gives to a migration on its way up.
 pub trait OperatorCommand {
     /// The command, and what happens next, as printed for people.
-    fn command(&self) -> (Command, &'static str);
+    fn command(&self) -> (Command, String);
     /// Where the stack is.
     fn connection(&self) -> &Connection;
     /// The service.
@@ -83,7 +83,7 @@ pub trait OperatorCommand {
 macro_rules! operator_command {
     ($arguments:ident, $command:expr) => {
         impl OperatorCommand for $arguments {
-            fn command(&self) -> (Command, &'static str) {
+            fn command(&self) -> (Command, String) {
                 $command(self)
             }
             fn connection(&self) -> &Connection {
@@ -99,18 +99,18 @@ macro_rules! operator_command {
     };
 }
 
-operator_command!(PauseArguments, |_: &_| (
+operator_command!(PauseArguments, |pause: &PauseArguments| (
     Command::Pause,
-    "pauses at the next check of its gates; `crossfade continue` ends the pause"
+    format!("pauses at the next check of its gates; `crossfade continue {}` ends the pause", pause.service())
 ));
 operator_command!(ContinueArguments, |arguments: &ContinueArguments| if arguments.now {
-    (Command::IgnoreWindows, "continues at the next check of its gates, whatever its windows say")
+    (Command::IgnoreWindows, "continues at the next check of its gates, whatever its windows say".to_owned())
 } else {
-    (Command::Continue, "continues at the next check of its gates")
+    (Command::Continue, "continues at the next check of its gates".to_owned())
 });
 operator_command!(ApproveArguments, |_: &_| (
     Command::Approve,
-    "is approved at its current step; the next step follows when the bake is over"
+    "is approved at its current step; the next step follows when the bake is over".to_owned()
 ));
 
 /// Records the command with who gave it and why, and returns the exit code.
