@@ -108,7 +108,13 @@ async fn requests_per_second(session: &Session, plan: &Plan) -> Option<f64> {
     let since = until - SignedDuration::from_hours(1);
     let queries: Vec<MetricQuery> = plan.groups.iter().map(requests_of).collect();
     let points = session.ports.metrics.data(&queries, since, until).await.ok()?;
-    Some(points.iter().flatten().map(|(_, requests)| requests).sum::<f64>() / 3600.0)
+    Some(rate(points.iter().flatten().map(|(_, requests)| *requests)))
+}
+
+/// Returns the requests a second of an hour's counts. The sum of no floating-point numbers is -0.0, which would be
+/// shown as "-0.0 requests a second".
+fn rate(counts: impl Iterator<Item = f64>) -> f64 {
+    counts.fold(0.0, |sum, count| sum + count) / 3600.0
 }
 
 fn requests_of(group: &PlannedGroup) -> MetricQuery {
@@ -131,6 +137,12 @@ pub(super) fn new_group(group: &PlannedGroup) -> Option<TargetGroupArn> {
 mod tests {
     use super::*;
     use crossfade_domain::policy::gates::OutsideGate;
+
+    #[test]
+    fn a_service_without_requests_has_a_rate_of_zero_without_a_sign() {
+        assert_eq!(format!("{:.1}", rate(std::iter::empty())), "0.0");
+        assert_eq!(format!("{:.1}", rate([3600.0, 7200.0].into_iter())), "3.0");
+    }
 
     #[test]
     fn alarms_that_only_observe_shorten_no_harm_and_outside_gates_are_paid_for() {
