@@ -163,8 +163,9 @@ async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
             for (fleet, document) in stored {
                 lines.push(match decode_fleet(&document) {
                     Ok(policy) => {
-                        let names: Vec<&str> = policy.services.iter().map(|service| service.name.as_str()).collect();
-                        line(&format!("policy {fleet}"), LineState::Ok, names.join(", "))
+                        let names: Vec<String> =
+                            policy.services.iter().map(|service| service.name.to_string()).collect();
+                        line(&format!("policy {fleet}"), LineState::Ok, some_of(&names))
                     }
                     Err(problems) => line(
                         &format!("policy {fleet}"),
@@ -175,6 +176,16 @@ async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
             }
             true
         }
+    }
+}
+
+/// Lists names, at most ten of them, because a line is for people.
+fn some_of(names: &[String]) -> String {
+    const NAMED: usize = 10;
+    let named = names[..names.len().min(NAMED)].join(", ");
+    match names.len().checked_sub(NAMED) {
+        None | Some(0) => named,
+        Some(more) => format!("{named}, and {more} more"),
     }
 }
 
@@ -191,14 +202,9 @@ async fn migrations(session: &Session, lines: &mut Vec<Line>) {
                 let message = format!("records of {} are newer than this command: update it", newer.join(", "));
                 line("versions", LineState::Missing, message)
             });
-            let message = match heads.len() {
-                0 => "none is under way".to_owned(),
-                _ => heads
-                    .iter()
-                    .map(|head| format!("{} {:?}", head.migration, head.phase))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            };
+            let under_way: Vec<String> =
+                heads.iter().map(|head| format!("{} {}", head.migration, head.phase.in_words())).collect();
+            let message = if under_way.is_empty() { "none is under way".to_owned() } else { some_of(&under_way) };
             lines.push(line("migrations", LineState::Ok, message));
         }
     }
@@ -236,7 +242,7 @@ async fn migrated(session: &Session, lines: &mut Vec<Line>) {
         }
     }
     if !whole.is_empty() {
-        let message = format!("all traffic of {} is on the new cluster", whole.join(", "));
+        let message = format!("all traffic of {} is on the new cluster", some_of(&whole));
         lines.push(line("migrated", LineState::Ok, message));
     }
 }
@@ -300,5 +306,19 @@ fn of_ledger(session: &Session, what: &str, error: LedgerError) -> Line {
     match error {
         LedgerError::Port(error) => judged(session, what, Err(error), ""),
         other => line(what, LineState::Missing, format!("{other}: is this command older than what is deployed?")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_ten_of_many() {
+        let names = |count: usize| -> Vec<String> { (1..=count).map(|number| format!("s-{number}")).collect() };
+        assert_eq!(some_of(&names(2)), "s-1, s-2");
+        assert_eq!(some_of(&names(10)).matches("s-").count(), 10);
+        assert!(some_of(&names(10)).ends_with("s-10"));
+        assert!(some_of(&names(500)).ends_with(", s-10, and 490 more"));
     }
 }
