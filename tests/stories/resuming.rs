@@ -117,7 +117,9 @@ fn nothing_is_accepted_while_a_writer_of_before_the_halt_may_live() {
     let mut items = halted.stage.ledger.snapshot();
     items.heads.values_mut().next().unwrap().halted_at = Some(halted.stage.plain.clock.now());
     halted.stage.ledger.restore(items);
-    assert_eq!(halted.refused(true).0, "Transient");
+    let (class, text) = halted.refused(true);
+    assert_eq!(class, "Transient");
+    assert!(text.contains("users-1 halted may still be alive; try again in 9"), "{text}");
 }
 
 #[test]

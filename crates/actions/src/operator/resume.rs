@@ -180,9 +180,10 @@ fn writers_are_dead(head: &Head, now: Timestamp) -> Result<(), ActionError> {
         return Ok(());
     }
     Err(ActionError::NotYet(format!(
-        "a function that was writing when {} halted may live until {dead_at}; what others did to routes can be \
-         accepted then",
-        head.migration
+        "a function that was writing when {} halted may still be alive; try again in {} s to accept what others did \
+         to routes",
+        head.migration,
+        dead_at.duration_since(now).as_secs() + 1
     )))
 }
 

@@ -109,6 +109,14 @@ impl RouteHolder {
     }
 }
 
+/// The next whole second, for people: nobody reads nanoseconds, and a time that is rounded down would be too early.
+fn whole_second(at: Timestamp) -> Timestamp {
+    match at.subsec_nanosecond() {
+        0 => at,
+        _ => Timestamp::from_second(at.as_second().saturating_add(1)).unwrap_or(at),
+    }
+}
+
 /// Who holds routes, in words.
 pub fn held_by(holders: &[RouteHolder]) -> String {
     let one = |holder: &RouteHolder| {
@@ -117,7 +125,8 @@ pub fn held_by(holders: &[RouteHolder]) -> String {
         match holder.free_at {
             None => format!("{route} is held by {migration} since {since}"),
             Some(free_at) => format!(
-                "{route} is free at {free_at}: {migration} is over, and a function that was writing may live until then"
+                "{route} is free at {}: {migration} is over, and a function that was writing may live until then",
+                whole_second(free_at)
             ),
         }
     };
