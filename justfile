@@ -13,7 +13,7 @@ default:
     @just --list --unsorted
 
 # Runs everything that CI checks, in its order.
-check: format spelling machines template stack ci arm64 clippy rustdoc test manifests stack-run measure-one
+check: format spelling machines template stack ci dependencies arm64 clippy rustdoc test manifests stack-run measure-one
 
 # Checks that every Rust file is formatted.
 format:
@@ -58,6 +58,12 @@ stack-run: expand
 # Checks the integrations with GitHub and GitLab, their examples and the scripts.
 ci:
     {{ bin }}/python -m unittest discover ci
+
+# Checks the licences and sources of all dependencies (deny.toml), and that each of them is used. The package of the
+# tests depends on more than it uses, as its manifest explains.
+dependencies:
+    {{ bin }}/cargo-deny --locked check --hide-inclusion-graph licenses sources
+    {{ bin }}/cargo-shear --locked --exclude crossfade-tests
 
 # Runs clippy. Every lint is an error.
 clippy:
