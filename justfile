@@ -48,12 +48,12 @@ expand:
 
 # Deploys the template with CloudFormation into ministack, an independent simulation of AWS.
 stack: expand
-    PYTHONPATH=tests/tools {{ tools }}/ministack/bin/python -m unittest test_stack.Template
+    PYTHONPATH=tests/tools:infra/tools {{ tools }}/ministack/bin/python -m unittest test_stack.Template
 
-# The same with the functions' packages; then the command line moves a service there.
-stack-run: expand
-    cargo build --locked --workspace --bins
-    PYTHONPATH=tests/tools {{ tools }}/ministack/bin/python -m unittest test_stack.Migration
+# The same from dist/, without Rust; then the packaged command moves a service there.
+stack-run: (package "--profile" "dev")
+    {{ bin }}/python infra/tools/template.py expand dist/template.yaml > {{ tools }}/packaged.json
+    PYTHONPATH=tests/tools:infra/tools {{ tools }}/ministack/bin/python -m unittest test_stack.Migration
 
 # Checks the integrations with GitHub and GitLab, their examples and the scripts.
 ci:
@@ -136,7 +136,11 @@ arm64:
 build-arm64:
     python3 infra/tools/deploy.py build
 
-# Deploys the stack: `just deploy`, `just deploy --stack blue NotificationEmail=ops@example.com`, `just deploy --guided`.
+# Makes dist/: the command, the functions, the template, their licences and SBOM. `--profile dev` is quick and unoptimised.
+package *arguments:
+    python3 infra/tools/package.py {{ arguments }}
+
+# Deploys the stack: `just deploy`, `just deploy --from dist`, `just deploy --stack blue NotificationEmail=ops@example.com`, `just deploy --guided`.
 deploy *arguments:
     python3 infra/tools/deploy.py deploy {{ arguments }}
 

@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Builds the functions for Lambda, and deploys the stack.
 
-    python3 infra/tools/deploy.py deploy [--stack NAME] [--guided] [Parameter=Value ...]
-    python3 infra/tools/deploy.py check  [--stack NAME]   reports what a deployment needs and does not find
-    python3 infra/tools/deploy.py build                   builds all functions for arm64, into target/lambda
-    python3 infra/tools/deploy.py target                  reports whether they can be built here, and builds nothing
+    python3 infra/tools/deploy.py deploy [--from DIST] [--stack NAME] [--guided] [Parameter=Value ...]
+    python3 infra/tools/deploy.py check  [--from DIST] [--stack NAME]
+        reports what a deployment needs and does not find
+    python3 infra/tools/deploy.py build     builds all functions for arm64, into target/lambda
+    python3 infra/tools/deploy.py target    reports whether they can be built here, and builds nothing
 
 Python 3.11 or newer is enough. `deploy` first checks everything that it needs and reports all that is missing in one
-message. Then it installs its own pinned tools into .tools. If the compiler has no target for arm64, `build` and
-`target` say so and exit with 0, because no test needs it.
+message. Then it installs its own pinned tools into .tools. With `--from`, it deploys packages that `just package` or a
+release made, and needs no Rust. If the compiler has no target for arm64, `build` and `target` say so and exit with 0,
+because no test needs it.
 """
 
 import argparse
 import configparser
+import hashlib
 import importlib.util
 import os
 import pathlib
@@ -30,6 +33,8 @@ TEMPLATE = ROOT / "infra/template.yaml"
 TARGET = "aarch64-unknown-linux-gnu"
 # `<stack>-create-target-group` is the name of a function, which has at most 64 letters.
 STACK_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{2,39}")
+# Where packages have the checksums of their files, as `sha256sum` writes and checks them, and their template.
+SUMS, PACKAGED = "SHA256SUMS", "template.yaml"
 # Lambda keeps this many for all functions without a reservation.
 KEPT_BY_LAMBDA = 100
 NO_REGION = "a region: set AWS_DEFAULT_REGION, or one in the profile that AWS_PROFILE names"
@@ -68,15 +73,53 @@ def missing_for_build():
         missing.append("Rust: install it from https://rustup.rs")
     elif not has_target():
         missing.append(f"the compiler's target {TARGET}: run `rustup target add {TARGET}` with network access")
+    return missing + missing_of_python(PACKAGING)
+
+
+def missing_of_python(tools):
     if sys.version_info < (3, 11):
-        missing.append(f"Python 3.11 or newer: this is {sys.version.split()[0]}")
-    elif not is_installed(PACKAGING) and importlib.util.find_spec("ensurepip") is None:
-        missing.append("Python's venv and pip, for the tools: install the package python3-venv")
+        return [f"Python 3.11 or newer: this is {sys.version.split()[0]}"]
+    if not is_installed(tools) and importlib.util.find_spec("ensurepip") is None:
+        return ["Python's venv and pip, for the tools: install the package python3-venv"]
+    return []
+
+
+def sha256(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def missing_in(dist):
+    """Returns every file of the packages that is missing or is not as it was packaged."""
+    sums = dist / SUMS
+    if not sums.is_file():
+        return [f"packages in {dist}: it has no {SUMS}; run `just package`, or name the folder of an unpacked release"]
+    missing, listed = [], set()
+    for number, line in enumerate(sums.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        entry = re.fullmatch(r"([0-9a-f]{64})  (.+)", line)
+        if not entry:
+            missing.append(f"{SUMS}, line {number}: expected a SHA-256 and a file, found {line!r}")
+            continue
+        expected, name = entry.groups()
+        listed.add(name)
+        try:
+            found = sha256(dist / name)
+        except OSError as error:
+            missing.append(f"{name}: {error.strerror}")
+            continue
+        if found != expected:
+            missing.append(f"{name} as it was packaged: expected SHA-256 {expected}, found {found}")
+    template = dist / PACKAGED
+    text = template.read_text(encoding="utf-8") if template.is_file() else ""
+    needed = {PACKAGED, *re.findall(r"^ *(?:CodeUri|DefinitionUri): (\S+)$", text, re.MULTILINE)}
+    missing += [f"the checksum of {name} in {SUMS}" for name in sorted(needed - listed)]
+    if missing:
+        missing.append(f"one whole set of packages in {dist}: run `just package` again, or unpack the release again")
     return missing
 
 
-def missing_for_deployment(stack, parameters):
-    missing = missing_for_build()
+def missing_for_deployment(stack, parameters, dist=None):
+    missing = missing_of_python(SAM) + missing_in(dist) if dist else missing_for_build()
     if not STACK_NAME.fullmatch(stack):
         missing.append(
             f"a valid name for the stack: {stack!r} must begin with a letter "
@@ -86,7 +129,8 @@ def missing_for_deployment(stack, parameters):
     missing += [f"a Parameter=Value: found {one!r}" for one in wrong]
     # boto3 comes with SAM. Until SAM is installed, only the settings can be checked.
     has_boto3 = importlib.util.find_spec("boto3")
-    return missing + (missing_of_account(stack, parameters) if has_boto3 else missing_of_settings())
+    template = dist / PACKAGED if dist else TEMPLATE
+    return missing + (missing_of_account(stack, parameters, template) if has_boto3 else missing_of_settings())
 
 
 def missing_of_settings():
@@ -115,7 +159,7 @@ def missing_of_settings():
     return missing
 
 
-def missing_of_account(stack, parameters):
+def missing_of_account(stack, parameters, template):
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -138,10 +182,10 @@ def missing_of_account(stack, parameters):
     except (BotoCoreError, ClientError) as error:
         return [f"credentials that AWS accepts, in {region}: {error}"]
     print(f"deploys as {identity['Arn']} to account {identity['Account']} in {region}", file=sys.stderr)
-    return blockers(client, stack, parameters)
+    return blockers(client, stack, parameters, template)
 
 
-def blockers(client, stack, parameters):
+def blockers(client, stack, parameters, template=TEMPLATE):
     """Returns what would make the creation of a new stack fail halfway.
 
     What the caller is not allowed to read is reported, but blocks nothing.
@@ -172,7 +216,7 @@ def blockers(client, stack, parameters):
             f"the name {stack} for the table: an earlier stack left its table, with the journal of what was done; "
             "keep it and choose another --stack, or turn off its deletion protection and delete it"
         )
-    text = TEMPLATE.read_text(encoding="utf-8")
+    text = template.read_text(encoding="utf-8") if template.is_file() else ""
     reserved = sum(int(number) for number in re.findall(r"{ Reserved: ([0-9]+) }", text))
     settings = read("the account's limits", lambda: client("lambda").get_account_settings(), [])
     free = settings["AccountLimit"]["UnreservedConcurrentExecutions"] if settings else None
@@ -221,22 +265,27 @@ def build():
         print(f"{size / 1e6:6.2f} MB  target/lambda/{name}/bootstrap")
 
 
-def deploy(stack, guided, parameters):
-    if not report("cannot deploy", missing_for_deployment(stack, parameters)):
+def deploy(stack, guided, parameters, dist=None):
+    if not report("cannot deploy", missing_for_deployment(stack, parameters, dist)):
         return 2
     install(SAM)
     guide = ["--guided"] if guided else []
     if not importlib.util.find_spec("boto3"):
         # The Python that has boto3 checks the account before anything is built.
-        again = [str(SAM / "bin/python"), __file__, "deploy", "--stack", stack, *guide, *parameters]
+        given = ["--from", str(dist)] if dist else []
+        again = [str(SAM / "bin/python"), __file__, "deploy", "--stack", stack, *given, *guide, *parameters]
         return subprocess.run(again, check=False).returncode
-    build()
-    # SAM finds what was built and copies it: the same build again reports that nothing has changed.
     command = ["sam", "deploy", "--stack-name", stack, "--capabilities", "CAPABILITY_NAMED_IAM"]
     command += guide or ["--resolve-s3", "--no-fail-on-empty-changeset"]
     command += ["--parameter-overrides", *parameters] if parameters else []
-    for one in ["sam", "build", "--template", str(TEMPLATE)], command:
-        subprocess.run(one, cwd=ROOT, env=environment(), check=True)
+    steps = [["sam", "build", "--template", str(TEMPLATE)], command]
+    if dist:
+        steps = [[*command, "--template-file", str(dist / PACKAGED)]]
+    else:
+        # SAM finds what was built and copies it: the same build again reports that nothing has changed.
+        build()
+    for step in steps:
+        subprocess.run(step, cwd=ROOT, env=environment(), check=True)
     return 0
 
 
@@ -244,11 +293,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["build", "check", "deploy", "target"])
     parser.add_argument("--stack", default="crossfade")
+    parser.add_argument("--from", dest="dist", type=pathlib.Path, metavar="DIST", help="deploy packages; needs no Rust")
     parser.add_argument("--guided", action="store_true", help="let SAM ask for everything and remember the answers")
     parser.add_argument("parameters", nargs="*", metavar="Parameter=Value")
     arguments = parser.parse_intermixed_args()
+    if arguments.dist and arguments.what not in ("check", "deploy"):
+        parser.error(f"--from is for check and deploy: {arguments.what} needs no packages")
+    # SAM runs in another folder.
+    dist = arguments.dist and arguments.dist.resolve()
     if arguments.what == "deploy":
-        return deploy(arguments.stack, arguments.guided, arguments.parameters)
+        return deploy(arguments.stack, arguments.guided, arguments.parameters, dist)
     if arguments.what == "build":
         build()
     elif arguments.what == "target":
@@ -257,7 +311,7 @@ def main():
                 f"the compiler has {TARGET}; `python3 infra/tools/deploy.py build` builds all functions, "
                 "which this check does not"
             )
-    elif not report("cannot deploy", missing_for_deployment(arguments.stack, arguments.parameters)):
+    elif not report("cannot deploy", missing_for_deployment(arguments.stack, arguments.parameters, dist)):
         return 2
     else:
         print("nothing that a deployment needs is missing")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Expands the template, and writes the parts of our pages that come from the template and the state machines.
 
-    python infra/tools/template.py expand          prints the template as plain CloudFormation, offline
+    python infra/tools/template.py expand [FILE]   prints the template as plain CloudFormation, offline
     python infra/tools/template.py permissions     lists every permission, with its reason, in infra/README.md
     python3 infra/tools/template.py pictures       draws the state machines in statemachine/README.md, as Mermaid
 
@@ -28,10 +28,13 @@ def expand(template):
     from samtranslator.yaml_helper import yaml_parse
 
     document = yaml_parse(template.read_text(encoding="utf-8"))
-    # The code is not built yet. Any bucket will do, because nothing is fetched.
-    document["Globals"]["Function"]["CodeUri"] = {"Bucket": "code-is-built-later", "Key": "function.zip"}
+    # The code is not uploaded yet. Any bucket will do, because nothing is fetched.
+    place = lambda key: {"Bucket": "code-is-built-later", "Key": key}
+    document["Globals"]["Function"]["CodeUri"] = place("function.zip")
     for name, resource in document["Resources"].items():
         properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Serverless::Function" and "CodeUri" in properties:
+            properties["CodeUri"] = place(properties["CodeUri"])
         if resource["Type"] == "AWS::Serverless::StateMachine":
             path = template.parent / properties.pop("DefinitionUri")
             # Parsed first, so the error for a file that is not JSON names the file.
@@ -191,8 +194,8 @@ def pages(what):
 
 
 def main(what, *flags):
-    if what == "expand" and not flags:
-        json.dump(expand(TEMPLATE), sys.stdout, indent=2)
+    if what == "expand" and len(flags) < 2:
+        json.dump(expand(pathlib.Path(*flags) if flags else TEMPLATE), sys.stdout, indent=2)
     elif what in PAGES and flags in ((), ("--check",)):
         path, written, current = pages(what)
         if flags and written != current:

@@ -1,11 +1,11 @@
 """Deploys the template with CloudFormation into ministack, and checks what was created.
 
-    PYTHONPATH=tests/tools python -m unittest test_stack.Template     with empty packages
-    PYTHONPATH=tests/tools python -m unittest test_stack.Migration    with the functions; then moves a service
+    PYTHONPATH=tests/tools:infra/tools python -m unittest test_stack.Template     with empty packages
+    PYTHONPATH=tests/tools:infra/tools python -m unittest test_stack.Migration    from dist/; then moves a service
 
-Both work offline and without credentials, on .tools/expanded.json, which is also what CloudFormation receives on AWS.
-What ministack cannot do is changed as little as possible and printed. All other resources must exist in the end, with
-the names, targets and versions that the template gives them.
+Both work offline and without credentials, on .tools/expanded.json and .tools/packaged.json, which is also what
+CloudFormation receives on AWS. What ministack cannot do is changed as little as possible and printed. All other
+resources must exist in the end, with the names, targets and versions that the template gives them.
 """
 
 import collections
@@ -13,19 +13,25 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 import re
+import shutil
 import signal
 import subprocess
+import sys
+import tarfile
 import tempfile
 import threading
 import time
 import unittest
 
+import deploy
+import package
 import simulated_aws
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-EXPANDED, BINARIES = ROOT / ".tools/expanded.json", ROOT / "target/debug"
+EXPANDED = ROOT / ".tools/expanded.json"
+# What `just package` made, and its template, expanded.
+DIST, PACKAGED = ROOT / "dist", ROOT / ".tools/packaged.json"
 STACK, ACCOUNT = simulated_aws.STACK, simulated_aws.ACCOUNTS["ministack"]
 # With these, the resources that depend on a condition are created too.
 PARAMETERS = {
@@ -42,10 +48,11 @@ class Ministack(unittest.TestCase):
     """A template, and the folder and the ministack into which it is deployed."""
 
     region = simulated_aws.REGION
+    expanded = EXPANDED
 
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.template = json.loads(EXPANDED.read_text(encoding="utf-8"))
+        self.template = json.loads(self.expanded.read_text(encoding="utf-8"))
         # A metric computed from others becomes the first of them.
         for name, resource in self.template["Resources"].items():
             properties = resource.get("Properties", {})
@@ -76,16 +83,21 @@ class Ministack(unittest.TestCase):
             Capabilities=["CAPABILITY_NAMED_IAM"],
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         )
+        return self.deployed()
+
+    def deployed(self, name=STACK):
+        """Waits until the stack is there; returns it with its resources."""
+        formation = self.client("cloudformation")
         deadline = time.monotonic() + simulated_aws.LIMIT_SECONDS
-        while "IN_PROGRESS" in (stack := formation.describe_stacks(StackName=STACK)["Stacks"][0])["StackStatus"]:
+        while "IN_PROGRESS" in (stack := formation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"]:
             self.assertLess(time.monotonic(), deadline, f"the stack is still {stack['StackStatus']}")
             time.sleep(0.2)
         log = (self.folder / "ministack.log").read_text(encoding="utf-8").splitlines()
         errors = "\n".join(line for line in log if "cloudformation" in line and "ERROR" in line)
         self.assertEqual(stack["StackStatus"], "CREATE_COMPLETE", errors)
-        pages = formation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+        pages = formation.get_paginator("list_stack_resources").paginate(StackName=name)
         resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
-        print(f"{len(resources)} resources deployed by CloudFormation into ministack")
+        print(f"{name}: {len(resources)} resources deployed by CloudFormation into ministack")
         return stack, resources
 
 
@@ -170,18 +182,20 @@ services:
     policy: {{ alarms: [users-missing] }}
     expect: refused
 """
-# This machine's architecture, in Lambda's words.
-ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+# Where the rehearsal's own functions are.
+BINARIES = ROOT / "target/debug"
+# The name that SAM gives this stack in every account.
+BUCKET_OF_SAM = "aws-sam-cli-managed-default"
 
 
 @contextlib.contextmanager
-def rehearsal(folder):
+def rehearsal(folder, crossfade, path):
     """Keeps a rehearsal running, and gives the URL of its AWS and the address of its clock."""
     scenario = folder / "scenario.yaml"
     scenario.write_text(SCENARIO)
-    command = [BINARIES / "crossfade", "rehearse", "--scenario", scenario, "--keep", "--functions", BINARIES]
+    command = [crossfade, "rehearse", "--scenario", scenario, "--keep", "--functions", BINARIES]
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, text=True, **streams)
+    process = subprocess.Popen(command, text=True, env=os.environ | {"PATH": path}, **streams)
     try:
         printed, exports = [], {}
         for line in process.stderr:
@@ -200,21 +214,31 @@ def rehearsal(folder):
 
 
 class Migration(Ministack):
-    """A service that the command line moves with ministack's CloudFormation, Lambda, Step Functions and DynamoDB.
+    """A service that dist/'s command moves with ministack's CloudFormation, Lambda, Step Functions and DynamoDB.
 
-    The load balancers, alarms and clusters are a rehearsal's; `AWS_ENDPOINT_URL_<SERVICE>` leads the functions there.
-    Waits are shorter by the factor by which the rehearsal's clock is faster.
+    `deploy.py` deploys the stack from dist/. Neither it nor the command finds a program on the PATH, so they need no
+    Rust. The load balancers, alarms and clusters are a rehearsal's; `AWS_ENDPOINT_URL_<SERVICE>` leads the functions
+    there. Waits are shorter by the factor by which the rehearsal's clock is faster.
     """
 
     region = "eu-west-1"
+    expanded = PACKAGED
+
+    def setUp(self):
+        super().setUp()
+        self.path = str(self.folder / "no-programs")
+        with tarfile.open(next(DIST.glob("crossfade-*.tar.gz"))) as archive:
+            archive.extractall(self.folder, filter="data")
+        (self.crossfade,) = self.folder.glob("crossfade-*/crossfade")
 
     def test_a_service_moves_to_its_new_group(self):
-        endpoint, clock = self.enterContext(rehearsal(self.folder))
+        endpoint, clock = self.enterContext(rehearsal(self.folder, self.crossfade, self.path))
         services = ["ELASTIC_LOAD_BALANCING_V2", "CLOUDWATCH"]
         variables = {f"AWS_ENDPOINT_URL_{service}": endpoint for service in services} | {"CROSSFADE_CLOCK": clock}
-        packages = self.functions(variables)
+        dist = self.dist(variables)
         self.start(SFN_WAIT_SCALE=str(1 / SCALE))
-        self.deploy(packages, {})
+        self.create_bucket_of_sam()
+        self.deploy_from(dist)
         policy = self.policy(endpoint)
         old = policy["services"][0]["oldTargetGroups"]
         old = {old} if isinstance(old, str) else set(old)
@@ -231,20 +255,54 @@ class Migration(Ministack):
         self.assertEqual([execution["status"] for execution in executions], ["SUCCEEDED"])
         print(f"execution {executions[0]['name']} succeeded in ministack; {len(routes)} route(s) at the new group")
 
-    def functions(self, variables):
-        """Points each function to its package and to the rehearsal; returns the packages."""
-        packages = {}
+    def dist(self, variables):
+        """Returns a copy of dist/ whose functions find the rehearsal."""
+        dist = self.folder / "dist"
+        shutil.copytree(DIST, dist, ignore=shutil.ignore_patterns("*.tar.gz"))
         for resource in self.template["Resources"].values():
             if resource["Type"] == "AWS::Lambda::Function":
                 properties = resource["Properties"]
-                name = properties["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
-                packages[f"{name}.zip"] = simulated_aws.package((BINARIES / name).read_bytes())
-                properties["Code"]["S3Key"] = f"{name}.zip"
-                properties["Architectures"] = [ARCHITECTURE]
+                # As SAM finds what it uploads.
+                properties["Code"] = properties["Code"]["S3Key"]
                 properties["Environment"]["Variables"] |= variables
+        (dist / deploy.PACKAGED).write_text(json.dumps(self.template))
+        package.write_sums(dist)
         given = ", ".join(f"{name}={value}" for name, value in variables.items())
-        print(f"changed for ministack: every function runs on {ARCHITECTURE}, as it was built here, and with {given}")
-        return packages
+        print(f"changed for ministack: every function has {given}")
+        return dist
+
+    def environment(self, variables):
+        """Returns an environment without programs, and with the credentials that ministack accepts."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | variables
+        environment |= {"AWS_REGION": self.region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        return environment | {"PATH": self.path, "HOME": str(self.folder)}
+
+    def create_bucket_of_sam(self):
+        """Creates the stack in which SAM keeps its bucket, as if it had deployed here before."""
+        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "packages"}}
+        template = {"Resources": {"Bucket": bucket}, "Outputs": {"SourceBucket": {"Value": {"Ref": "Bucket"}}}}
+        self.client("cloudformation").create_stack(
+            StackName=BUCKET_OF_SAM,
+            TemplateBody=json.dumps(template),
+            Tags=[{"Key": "ManagedStackSource", "Value": "AwsSamCli"}],
+        )
+        self.deployed(BUCKET_OF_SAM)
+        print(f"changed for ministack: {BUCKET_OF_SAM} exists, because its template needs a transform")
+
+    def deploy_from(self, dist):
+        """Deploys the packages as an operator does, with a Python that has none of our tools."""
+        python = pathlib.Path(sys.base_prefix) / "bin/python3"
+        command = [python, ROOT / "infra/tools/deploy.py", "deploy", "--from", dist, "--stack", STACK]
+        print("$ python3 infra/tools/deploy.py deploy --from dist", flush=True)
+        done = subprocess.run(
+            command,
+            env=self.environment({"AWS_ENDPOINT_URL": self.url, "SAM_CLI_POLL_DELAY": "1"}),
+            capture_output=True,
+            text=True,
+            timeout=simulated_aws.LIMIT_SECONDS,
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.deployed()
 
     def policy(self, endpoint):
         """Returns the rehearsal's policy, with an alarm that exists and a short schedule."""
@@ -275,14 +333,13 @@ class Migration(Ministack):
         file = self.folder / "policy.json"
         file.write_text(json.dumps(policy))
         # Without AWS_ENDPOINT_URL, because the flag alone must be enough.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | variables
-        environment |= {"AWS_REGION": self.region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        environment = self.environment(variables)
         # The command's timeout is in the world's time, which is faster; the process's is in real time.
         for arguments in (["apply", str(file)], ["start", "users", "--wait", "--timeout", "30d"], ["history", "users"]):
             command = ["crossfade", *arguments, "--endpoint-url", self.url]
             print("$", *command, flush=True)
             done = subprocess.run(
-                [BINARIES / command[0], *command[1:]],
+                [self.crossfade, *command[1:]],
                 env=environment,
                 capture_output=True,
                 text=True,
