@@ -55,7 +55,7 @@ stack-run: (package "--profile" "dev")
     {{ bin }}/python infra/tools/template.py expand dist/template.yaml > {{ tools }}/packaged.json
     PYTHONPATH=tests/tools:infra/tools {{ tools }}/ministack/bin/python -m unittest test_stack.Migration
 
-# Checks the integrations with GitHub and GitLab, their examples and the scripts.
+# Checks the integrations with GitHub and GitLab, their examples, the scripts and the workflow of a release.
 ci:
     {{ bin }}/python -m unittest discover ci
 

@@ -1,4 +1,7 @@
-"""Checks the CI integrations offline: the GitHub action, the GitLab component, their examples and the scripts."""
+"""Checks the CI integrations offline: the GitHub action, the GitLab component, their examples and the scripts.
+
+Also the workflow that makes a release of this repository.
+"""
 
 import json
 import os
@@ -47,6 +50,37 @@ class GitHub(Case):
         shutil.copy(ROOT / "action.yml", self.folder / "action.yml")
         self.lint("actionlint", "-no-color", workflow, cwd=self.folder)
         self.check_schema("github-workflows", workflow)
+
+
+class Release(Case):
+    workflows = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+    def steps(self):
+        """Returns every step of every job, with its job."""
+        jobs = [job for path in self.workflows for job in yaml.safe_load(path.read_text())["jobs"].values()]
+        return [(job, step) for job in jobs for step in job["steps"]]
+
+    def test_the_workflows_are_valid(self):
+        self.assertTrue(self.workflows)
+        self.lint("actionlint", "-no-color", "-shellcheck", BIN / "shellcheck", *self.workflows)
+        self.check_schema("github-workflows", *self.workflows)
+
+    def test_zizmor_finds_nothing_in_the_workflows_and_the_action(self):
+        self.lint("zizmor", "--offline", "--quiet", "--persona", "pedantic", *self.workflows, "action.yml")
+
+    def test_every_action_is_pinned_by_its_commit_and_names_its_version(self):
+        lines = [line for path in self.workflows for line in path.read_text().splitlines() if "uses:" in line]
+        self.assertEqual(len(lines), sum("uses" in step for _, step in self.steps()))
+        for line in lines:
+            self.assertRegex(line, r"uses: [a-z-]+/[a-z-]+@[0-9a-f]{40} # v[0-9]+[.][0-9]+[.][0-9]+$")
+
+    def test_only_the_job_that_runs_none_of_our_code_may_write(self):
+        for path in self.workflows:
+            workflow = yaml.safe_load(path.read_text())
+            self.assertEqual(workflow["permissions"], {}, path)
+            for name, job in workflow["jobs"].items():
+                runs_ours = any("checkout" in step.get("uses", "") for step in job["steps"])
+                self.assertTrue(not runs_ours or job["permissions"] == {"contents": "read"}, name)
 
 
 class GitLab(Case):
