@@ -193,13 +193,20 @@ fn a_retirement_of_version_1_is_read_with_and_without_its_optional_fields() {
     let least = ["version", "service", "number", "generation", "sequence", "phase", "phaseSince", "since", "who"];
     first.as_object_mut().unwrap().retain(|field, _| least.contains(&field.as_str()) || field == "plan");
     let first: Retirement = serde_json::from_value(first).unwrap();
-    assert_eq!((first.proved, first.undo, first.deletion_approved), (None, None, false));
+    assert_eq!((&first.proved, &first.undo, first.deletion_approved), (&None, &None, false));
+    assert_eq!((first.is_run(), first.entered_at), (false, None), "the sweep does not know who runs it");
     let event = json!({
         "version": 1, "number": 1, "sequence": 2, "generation": 1, "at": "2027-01-23T00:00:00Z",
         "event": "detachIntended", "proof": "no request",
     });
     let read: RetirementEvent = serde_json::from_value(event.clone()).unwrap();
     assert_eq!(serde_json::to_value(read).unwrap(), event);
+    let continued = json!({
+        "version": 1, "number": 1, "sequence": 3, "generation": 1, "at": "2027-01-23T00:00:00Z",
+        "event": "continued", "execution": "arn:2", "why": "execution 1 died",
+    });
+    let read: RetirementEvent = serde_json::from_value(continued.clone()).unwrap();
+    assert_eq!(serde_json::to_value(read).unwrap(), continued);
     let cursor = json!({
         "version": 1, "service": "users", "number": 1, "phase": "watching", "verdict": "wait", "waitSeconds": 60,
         "reason": "detached", "looks": 7,

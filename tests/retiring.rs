@@ -8,6 +8,7 @@ mod machine;
 mod scaling_groups;
 mod stage;
 mod stories;
+mod swept;
 mod undo;
 
 pub(crate) use machine::callers;

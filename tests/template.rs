@@ -19,7 +19,7 @@ const MACHINES: [&str; 5] =
 const STARTERS: [(&str, &[&str]); 3] = [
     ("check-fleet", &["migrate-service", "retire-service", "roll-back-service"]),
     ("react-to-alarm", &["migrate-fleet", "roll-back-service"]),
-    ("sweep-migrations", &["migrate-fleet", "roll-back-service"]),
+    ("sweep-migrations", &["migrate-fleet", "retire-service", "roll-back-service"]),
 ];
 /// The functions that a rollback waits for.
 const OF_A_ROLLBACK: [&str; 3] = ["react-to-alarm", "roll-back", "sweep-migrations"];

@@ -3,8 +3,9 @@
 use super::on_both_sides;
 use super::samples::service;
 use super::sides::{OpenExecutions, Side};
-use crossfade_actions::ports::{ExecutionStatus, MigrationOrder, RollBackOrder, Started};
+use crossfade_actions::ports::{ExecutionStatus, MigrationOrder, RetireOrder, RollBackOrder, Started};
 use crossfade_domain::journal::Trigger;
+use serde_json::json;
 
 on_both_sides![
     a_rollback_is_started_under_its_name,
@@ -15,6 +16,7 @@ on_both_sides![
     a_stopped_execution_says_why_and_may_be_stopped_again,
     an_unknown_execution_is_missing_and_can_be_stopped,
     a_migration_is_started_under_the_arn_that_its_name_says,
+    a_retirement_is_continued_under_the_arn_that_its_name_says,
     a_conductor_has_the_arn_that_was_written_before_it_was_started_and_a_repeated_start_finds_it,
 ];
 
@@ -94,6 +96,20 @@ async fn a_migration_is_started_under_the_arn_that_its_name_says(side: Side) {
     let again =
         open.executions.start_migration("users-fleet-1-1", &MigrationOrder::in_turn(&service("users"))).await.unwrap();
     assert_eq!(again, Started::Already, "a start that is repeated starts no second migration");
+}
+
+async fn a_retirement_is_continued_under_the_arn_that_its_name_says(side: Side) {
+    let open = side.executions().await;
+    let named = open.executions.retirement_execution("users-retirement-1-9").unwrap();
+    assert_eq!(named, "arn:aws:states:eu-west-1:000000000000:execution:retire-service:users-retirement-1-9");
+    assert_eq!(open.executions.status(&named).await.unwrap(), ExecutionStatus::Missing);
+    let order = RetireOrder::to_continue(&service("users"));
+    assert_eq!(order.input(), json!({"service": "users", "command": "continue", "who": "sweep-migrations"}));
+    let started = open.executions.start_retirement("users-retirement-1-9", &order).await.unwrap();
+    assert_eq!(started, Started::New(named.clone()));
+    open.until(&named, ExecutionStatus::Succeeded).await;
+    let again = open.executions.start_retirement("users-retirement-1-9", &order).await.unwrap();
+    assert_eq!(again, Started::Already, "of two sweeps one continues it");
 }
 
 async fn a_conductor_has_the_arn_that_was_written_before_it_was_started_and_a_repeated_start_finds_it(side: Side) {

@@ -143,6 +143,9 @@ Resources:
   End:
     Type: AWS::Serverless::StateMachine
     Properties: { Name: migrate-service, Definition: { StartAt: End, States: { End: { Type: Succeed } } } }
+  Retire:
+    Type: AWS::Serverless::StateMachine
+    Properties: { Name: retire-service, Definition: { StartAt: End, States: { End: { Type: Succeed } } } }
 ";
 const NOW: &str = "2026-11-02T03:00:00Z";
 const REGION: (&str, &str) = ("eu-west-1", "000000000000");

@@ -5,14 +5,17 @@ mod wire;
 use self::wire::{NoSleep, Wire, WireClient};
 use super::Case;
 use super::mutation::{any_bytes, bytes};
+use crate::contract::first_retirement;
 use crate::contract::samples::{route, service, start};
 use crate::contract::sides::{Served, settings};
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use crossfade_aws::{Connections, Machines, connect_with, machines_with};
+use crossfade_actions::ports::{Ledger, RetireOrder};
+use crossfade_aws::{Connections, Machines, Settings, connect_with, machines_with};
 use crossfade_domain::comparison::{ComparedPair, GroupPair, SlowAbove, queries};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::{ListenerArn, LoadBalancerArn, TargetGroupArn};
+use crossfade_domain::retirement::RetirementEventKind;
 use crossfade_rehearsal::clock::{Work, WorldClock};
 use crossfade_rehearsal::endpoints::aws_service::AwsService;
 use crossfade_rehearsal::endpoints::step_functions::StepFunctionsApi;
@@ -41,7 +44,7 @@ struct Answer {
 }
 
 /// The calls of ports whose answers are changed.
-const CALLS: [&str; 33] = [
+const CALLS: [&str; 37] = [
     "load_balancers",
     "listeners",
     "routes",
@@ -66,12 +69,16 @@ const CALLS: [&str; 33] = [
     "is_refreshing",
     "sources",
     "status",
+    "start_retirement",
     "describe",
     "last_answer",
     "head",
     "heads",
     "events",
     "holders",
+    "retirement",
+    "retirements",
+    "open_retirements",
     "fleet",
     "fleets",
     "fleet_entries",
@@ -116,6 +123,7 @@ async fn record(wire: &Arc<Wire>) -> (Vec<(&'static str, Vec<Answer>)>, Asked, C
     let ledger = served.ledger().await;
     let begun = start("users", 1, &[route(1), route(2)], &["users-5xx"]);
     ledger.take(None, &begun.head, &begun.plan, &begun.event).await.unwrap();
+    begin_a_retirement(&*ledger).await;
     wire.record(served.config.http_client().expect("it was given"));
     let config = served
         .config
@@ -123,7 +131,7 @@ async fn record(wire: &Arc<Wire>) -> (Vec<(&'static str, Vec<Answer>)>, Asked, C
         .http_client(SharedHttpClient::new(WireClient(wire.clone())))
         .sleep_impl(SharedAsyncSleep::new(NoSleep))
         .build();
-    let connections = connect_with(&config, &settings());
+    let connections = connect_with(&config, &Settings { retire_machine: Some(MOVE.to_owned()), ..settings() });
     let asked = Asked::of(&users, machines_with(&config), execution);
     let mut recorded = Vec::new();
     for call in CALLS {
@@ -133,6 +141,14 @@ async fn record(wire: &Arc<Wire>) -> (Vec<(&'static str, Vec<Answer>)>, Asked, C
         recorded.push((call, answers));
     }
     (recorded, asked, connections)
+}
+
+/// A retirement that an execution runs.
+async fn begin_a_retirement(ledger: &dyn Ledger) {
+    let first = first_retirement();
+    let (plan, execution) = (Box::new(first.plan.clone()), Some(format!("{MOVE}:users-1")));
+    let event = first.next_event(RetirementEventKind::Begun { plan, who: "ana".to_owned(), execution }, first.since);
+    ledger.record_retirement(None, &event, &first.apply(&event).unwrap()).await.unwrap();
 }
 
 /// Two minutes of requests on a service, all of which have arrived.
@@ -153,6 +169,7 @@ fn serve_requests(world: &World, users: &ServiceOnBalancer) {
     world.advance(SignedDuration::from_mins(5));
 }
 
+const MOVE: &str = "arn:aws:states:eu-west-1:000000000000:stateMachine:crossfade-move";
 const MACHINE: &str = r#"
 Resources:
   LookFunction:
@@ -194,8 +211,7 @@ async fn executed(world: &World) -> (Orchestrator, String) {
     let clock = WorldClock::starting_at(world.now(), 1e9);
     let orchestrator = Orchestrator::start(&Wiring::read(&template).unwrap(), Arc::new(Looks), &clock, 7).unwrap();
     let executions = orchestrator.executions();
-    let machine = "arn:aws:states:eu-west-1:000000000000:stateMachine:crossfade-move";
-    let execution = executions.start_execution(machine, None, json!({"service": "users"})).unwrap();
+    let execution = executions.start_execution(MOVE, None, json!({"service": "users"})).unwrap();
     while executions.describe(&execution).unwrap().status == Status::Running {
         tokio::task::yield_now().await;
     }
@@ -294,10 +310,16 @@ impl Asked {
             "is_refreshing" => said(auto_scaling.is_refreshing("nodes").await),
             "sources" => said(auto_scaling.sources("nodes").await),
             "status" => said(executions.status(&self.execution).await),
+            "start_retirement" => {
+                said(executions.start_retirement("users-retirement-1-2", &RetireOrder::to_continue(&users)).await)
+            }
             "describe" => said(self.machines.describe(&self.execution).await),
             "last_answer" => said(self.machines.last_answer(&self.execution).await),
             "head" => said(ledger.head(&users).await),
             "heads" => said(ledger.heads(&[users]).await),
+            "retirement" => said(ledger.retirement(&users).await),
+            "retirements" => said(ledger.retirements(&[users]).await),
+            "open_retirements" => said(ledger.open_retirements().await),
             "fleet" => said(fleets.fleet("eks").await),
             "fleets" => said(fleets.fleets().await),
             "fleet_entries" => said(fleets.fleet_entries("eks", 1).await),

@@ -67,7 +67,8 @@ pub(super) async fn connections(recorder: &mut Recorder, ports: &Connections, us
 
 pub(super) async fn retirements(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
     let first = first_retirement();
-    let kind = RetirementEventKind::Begun { plan: Box::new(first.plan.clone()), who: "ana".to_owned() };
+    let execution = Some("arn:aws:states:eu-west-1:000000000000:execution:retire-service:users-1".to_owned());
+    let kind = RetirementEventKind::Begun { plan: Box::new(first.plan.clone()), who: "ana".to_owned(), execution };
     let event = first.next_event(kind, samples::at(0));
     let head = first.apply(&event).unwrap();
     port.record_retirement(None, &event, &head).await.unwrap();
@@ -79,4 +80,6 @@ pub(super) async fn retirements(recorder: &mut Recorder, port: &Arc<dyn Ledger>)
     recorder.was("retirement");
     port.retirements(std::slice::from_ref(&head.service)).await.unwrap();
     recorder.was("retirements");
+    port.open_retirements().await.unwrap();
+    recorder.was("open_retirements");
 }

@@ -327,7 +327,7 @@ async fn executions(recorder: &mut Recorder, port: &Arc<dyn Executions>) {
     recorder.was("start_resumed");
     assert!(port.start_migration("users-1", &MigrationOrder::in_turn(&samples::service("users"))).await.is_err());
     recorder.was("start_migration");
-    let retires = RetireOrder { service: samples::service("users"), until: None, who: "a test".to_owned() };
+    let retires = RetireOrder::to_continue(&samples::service("users"));
     assert!(port.start_retirement("users-1", &retires).await.is_err());
     recorder.was("start_retirement");
     assert!(port.start_conductor("eks-2026", &execution("migrate-fleet")).await.is_err());

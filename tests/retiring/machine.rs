@@ -9,9 +9,12 @@ use crossfade_world::states::Status;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-/// A migrated service whose load balancer publishes what it would, whenever a function is called.
 fn published(retire: Value) -> Retiring {
-    let mut run = Retiring::new(retire);
+    publishing(Retiring::new(retire))
+}
+
+/// A migrated service whose load balancer publishes what it would, whenever a function is called.
+pub(super) fn publishing(mut run: Retiring) -> Retiring {
     let balancer = LoadBalancerArn::parse(&*run.service.load_balancer).unwrap().dimension().to_owned();
     let (old, new) = (run.old(), TargetGroupArn::parse(&*run.new).unwrap());
     let mut published = run.stage.world.now();
@@ -96,5 +99,6 @@ pub(crate) fn callers() -> Callers {
     fed.command(json!({"command": "undo", "who": "ana"}));
     assert_eq!(fed.run().verdict, RetireVerdict::Undone);
     all.extend(fed.stage.calls.callers());
+    all.extend(super::swept::callers());
     all
 }

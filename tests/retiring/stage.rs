@@ -82,7 +82,16 @@ impl Retiring {
         fields: [(&str, Value); N],
         before: impl FnOnce(&Stage, &ServiceOnBalancer),
     ) -> Self {
-        let (mut stage, service) = Stage::with_users();
+        Self::on_stage(Stage::new(), fields, before)
+    }
+
+    /// The same on a stage that was set up before.
+    pub(super) fn on_stage<const N: usize>(
+        stage: Stage,
+        fields: [(&str, Value); N],
+        before: impl FnOnce(&Stage, &ServiceOnBalancer),
+    ) -> Self {
+        let (mut stage, service) = Stage::with_users_on(stage);
         before(&stage, &service);
         let mut policy = users();
         for (field, value) in fields {

@@ -22,7 +22,8 @@ fn invariant_12_an_idle_old_side_is_detached_watched_and_deregistered_and_then_r
             Kind::DetachIntended { .. },
             Kind::Detached,
             Kind::DeregisterIntended { .. },
-            Kind::Deregistered
+            Kind::Deregistered,
+            Kind::Rested
         ]
     ));
     // The same request again finds it done.
@@ -161,7 +162,7 @@ fn what_would_break_can_be_approved_while_the_old_side_is_still_kept() {
 }
 
 /// An alarm of its owner watches the old group.
-fn watched(stage: &Stage, service: &ServiceOnBalancer) {
+pub(super) fn watched(stage: &Stage, service: &ServiceOnBalancer) {
     let group = service.old_group.rsplit(':').next().unwrap();
     let balancer = service.load_balancer.split_once("loadbalancer/").unwrap().1;
     let alarm = json!({

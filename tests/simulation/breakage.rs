@@ -138,6 +138,12 @@ pub(crate) enum Breakage {
     StoppedConductorsLookDead,
     /// The sweep takes a conductor that died for one that runs.
     DeadConductorsLookAlive,
+    /// The sweep takes a retirement's execution that a person stopped for one that died.
+    StoppedRetirementsLookDead,
+    /// The sweep takes a retirement's execution that runs for one that died.
+    RunningRetirementsLookDead,
+    /// The sweep takes a retirement's execution that died for one that runs.
+    DeadRetirementsLookAlive,
     /// A fleet that a person holds retires what has migrated.
     HeldFleetsRetire,
     /// A fleet takes a service that was rolled back for one that has migrated.

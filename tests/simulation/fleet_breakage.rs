@@ -94,12 +94,23 @@ impl Breakage {
         account.ledger.restore(items);
     }
 
-    /// What the sweep is told of a conductor.
+    /// What the sweep is told of a conductor, or of who runs a retirement.
     pub(super) fn of_status(self, who: &Caller, execution: &str, status: ExecutionStatus) -> ExecutionStatus {
-        if who.function != "sweep-migrations" || !execution.contains("migrate-fleet") {
+        let conducts = match self {
+            Self::StoppedConductorsLookDead | Self::DeadConductorsLookAlive => execution.contains("migrate-fleet"),
+            _ => execution.contains("retire-service"),
+        };
+        if who.function != "sweep-migrations" || !conducts {
             return status;
         }
         match (self, status) {
+            (Self::StoppedRetirementsLookDead, ExecutionStatus::Stopped { error, cause }) => {
+                ExecutionStatus::Dead { error, cause }
+            }
+            (Self::RunningRetirementsLookDead, ExecutionStatus::Running) => {
+                ExecutionStatus::Dead { error: None, cause: None }
+            }
+            (Self::DeadRetirementsLookAlive, ExecutionStatus::Dead { .. }) => ExecutionStatus::Running,
             (Self::StoppedConductorsLookDead, ExecutionStatus::Stopped { error, cause }) => {
                 ExecutionStatus::Dead { error, cause }
             }

@@ -66,6 +66,7 @@ fn an_execution_that_dies_starts_the_sweep_and_one_that_succeeds_does_not() {
     for status in ["ABORTED", "FAILED", "TIMED_OUT"] {
         assert!(pattern.matches(&event("crossfade-migrate-service", status)), "{status}");
         assert!(pattern.matches(&event("crossfade-migrate-fleet", status)), "{status}");
+        assert!(pattern.matches(&event("crossfade-retire-service", status)), "{status}");
         assert!(!pattern.matches(&event("crossfade-roll-back-service", status)), "no migration names it: {status}");
     }
     for status in ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"] {

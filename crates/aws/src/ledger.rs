@@ -177,6 +177,10 @@ impl Ledger for Table {
         self.named(self.retirements_of(services).await)
     }
 
+    async fn open_retirements(&self) -> Result<Vec<Retirement>, LedgerError> {
+        self.named(self.retirements_that_are_run().await)
+    }
+
     async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError> {
         let partition = key::retirement(service).pk;
         let items = self.query(&partition, Some(key::retirement_events(number))).await;

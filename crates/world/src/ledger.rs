@@ -310,6 +310,10 @@ impl ports::Ledger for Ledger {
         Ok(asked.into_iter().filter_map(|service| items.retirements.get(service)).cloned().collect())
     }
 
+    async fn open_retirements(&self) -> Result<Vec<Retirement>, LedgerError> {
+        Ok(self.items().retirements.values().filter(|one| one.is_run()).cloned().collect())
+    }
+
     async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError> {
         Ok(self.items().retirement_journals.get(&(service.clone(), number)).cloned().unwrap_or_default())
     }

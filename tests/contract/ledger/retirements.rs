@@ -18,9 +18,12 @@ on_both_sides![
     a_repeated_record_of_a_retirement_finds_itself,
     of_two_writers_of_a_retirement_one_writes,
     an_undo_fences_off_what_was_decided_before_it,
+    a_retirement_is_open_from_its_first_execution_until_it_rests_or_is_over,
     invariant_8_a_route_that_a_migration_holds_is_not_detached,
     invariant_8_a_route_that_is_being_detached_is_taken_by_no_migration,
 ];
+
+const EXECUTION: &str = "arn:aws:states:eu-west-1:000000000000:execution:retire-service:users-1";
 
 /// A retirement over routes 1 and 2, not yet recorded.
 pub(crate) fn first() -> Retirement {
@@ -48,7 +51,7 @@ fn step(head: &Retirement, kind: Kind, second: i64) -> (RetirementEvent, Retirem
 }
 
 fn begin() -> Kind {
-    Kind::Begun { plan: Box::new(first().plan), who: "ana".to_owned() }
+    Kind::Begun { plan: Box::new(first().plan), who: "ana".to_owned(), execution: Some(EXECUTION.to_owned()) }
 }
 
 fn detach() -> Kind {
@@ -112,6 +115,30 @@ async fn an_undo_fences_off_what_was_decided_before_it(side: Side) {
     let late = next(&*open.ledger, &detaching, Kind::Detached, 3).await.unwrap_err();
     let expected = LedgerError::Superseded { service: service("users"), ours: 1, theirs: 2 };
     assert_eq!(late, TakeError::Ledger(expected));
+}
+
+async fn a_retirement_is_open_from_its_first_execution_until_it_rests_or_is_over(side: Side) {
+    let open = side.ledger().await;
+    let ledger = &*open.ledger;
+    assert_eq!(ledger.open_retirements().await.unwrap(), []);
+    // As an earlier version records it.
+    let before = Kind::Begun { plan: Box::new(first().plan), who: "ana".to_owned(), execution: None };
+    let (event, head) = step(&first(), before, 0);
+    ledger.record_retirement(None, &event, &head).await.unwrap();
+    assert_eq!(ledger.open_retirements().await.unwrap(), [], "nobody knows who runs it");
+    let entered = || Kind::Entered { execution: EXECUTION.to_owned() };
+    let head = next(ledger, &head, entered(), 1).await.unwrap();
+    assert_eq!(ledger.open_retirements().await.unwrap(), [head.clone()]);
+    let head = next(ledger, &head, detach(), 2).await.unwrap();
+    assert_eq!(ledger.open_retirements().await.unwrap(), [head.clone()], "as it is now");
+    let head = next(ledger, &head, Kind::Detached, 3).await.unwrap();
+    let head = next(ledger, &head, Kind::Rested, 4).await.unwrap();
+    assert_eq!(ledger.open_retirements().await.unwrap(), []);
+    let head = next(ledger, &head, entered(), 5).await.unwrap();
+    assert_eq!(ledger.open_retirements().await.unwrap(), [head.clone()]);
+    let head = next(ledger, &head, Kind::UndoBegun { reason: "ben".to_owned() }, 6).await.unwrap();
+    let head = next(ledger, &head, Kind::Undone { left: Vec::new() }, 7).await.unwrap();
+    assert_eq!(ledger.open_retirements().await.unwrap(), [], "{head:?}");
 }
 
 async fn invariant_8_a_route_that_a_migration_holds_is_not_detached(side: Side) {

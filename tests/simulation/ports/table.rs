@@ -156,6 +156,10 @@ impl Ledger for SimulatedPorts {
         self.call("retirements", "", || at_once(self.account.ledger.retirements(services))).await
     }
 
+    async fn open_retirements(&self) -> Result<Vec<Retirement>, LedgerError> {
+        self.call("open_retirements", "", || at_once(self.account.ledger.open_retirements())).await
+    }
+
     async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError> {
         let effect = || at_once(self.account.ledger.retirement_events(service, number));
         self.call("retirement_events", service.as_str(), effect).await

@@ -5,10 +5,13 @@ mod carry_out;
 pub mod check_idle;
 pub mod delete_target_group;
 pub mod detach_target_group;
+mod executions;
 mod feeds;
 mod read;
 mod record;
 pub mod standing;
+
+pub(super) use executions::replace_execution;
 
 use crate::error::{ActionError, Doing as _};
 use crate::payload::Fields;
@@ -66,6 +69,13 @@ struct Input {
     hook_failure: Option<String>,
 }
 
+impl Input {
+    /// What a person has decided about a retirement that has begun.
+    fn decision(&self) -> Option<RetireCommand> {
+        self.request.as_ref()?.command.filter(|command| *command != RetireCommand::Continue)
+    }
+}
+
 /// One look at a retirement, and what of it is this function's part.
 ///
 /// # Errors
@@ -76,7 +86,7 @@ pub(super) async fn work(ports: &Ports, part: Part, input: &Value) -> Result<Ret
         // An undo or another execution has moved it on, so this one looks again with the same input.
         Err(ActionError::Superseded(why)) => Err(ActionError::NotYet(why)),
         // A migration that holds a route ends, or a person ends it. What a person has asked for is not lost meanwhile.
-        Err(ActionError::LockHeld(why)) if input.request.as_ref().is_none_or(|request| request.command.is_none()) => {
+        Err(ActionError::LockHeld(why)) if input.decision().is_none() => {
             let service = &input.service;
             let retirement = ports.ledger.retirement(service).await;
             let retirement = retirement.doing(|| format!("reading the retirement of {service}"))?;
@@ -92,6 +102,7 @@ async fn look(ports: &Ports, part: Part, input: &Input) -> Result<RetirementCurs
         Ok(retirement) => retirement,
         Err(refusal) => return Ok(RetirementCursor::refused(&input.service, refusal)),
     };
+    executions::enter(ports, &mut retirement, input).await?;
     if let Some(answer) = &input.hook_answer
         && due_hook(&retirement).is_some()
         && retirement.hook_called_by.as_ref() == Some(&input.execution)
@@ -103,7 +114,8 @@ async fn look(ports: &Ports, part: Part, input: &Input) -> Result<RetirementCurs
         let reason = format!("{failure}; it is called again, and nothing of the old side goes before it succeeds");
         return Ok(cursor(&retirement, input, RetireVerdict::Wait, HOOK_SECONDS, reason));
     }
-    let mut command = input.request.as_ref().and_then(|request| Some((request.command?, request.who.clone())));
+    let who = input.request.as_ref().map(|request| request.who.clone());
+    let mut command = input.decision().zip(who);
     if let Some((RetireCommand::Undo, who)) = &command {
         if retirement.phase.can_be_undone() {
             carry_out::carry_out(ports, &mut retirement, Doing::BeginUndo(format!("undone by {who}"))).await?;
@@ -148,7 +160,10 @@ async fn look(ports: &Ports, part: Part, input: &Input) -> Result<RetirementCurs
                 let hooked = cursor(&retirement, input, RetireVerdict::Hook, 0, reason);
                 return Ok(RetirementCursor { hook: Some(hook), ..hooked });
             }
-            Next::Rest { reason } => (resting_verdict(&retirement), 0, reason),
+            Next::Rest { reason } => {
+                executions::rest(ports, &mut retirement).await?;
+                (resting_verdict(&retirement), 0, reason)
+            }
         };
         return Ok(cursor(&retirement, input, verdict, seconds, reason));
     }
@@ -224,6 +239,7 @@ async fn find(ports: &Ports, input: &Input) -> Result<Result<Retirement, String>
     };
     let migration = crate::reads::journal::head_of(ports, service).await?.map(|head| head.migration);
     match present {
+        present if request.command == Some(RetireCommand::Continue) => Ok(executions::to_continue(present, input)),
         Some(present) if request.command == Some(RetireCommand::Undo) => Ok(Ok(present)),
         // The old side of a later migration is another one.
         Some(mut present)
@@ -247,7 +263,7 @@ async fn find(ports: &Ports, input: &Input) -> Result<Result<Retirement, String>
         _ if request.command.is_some() => {
             Ok(Err(format!("{service} has no retirement under way; `crossfade retire {service}` begins one")))
         }
-        previous => begin::begin(ports, request, previous.as_ref()).await,
+        previous => begin::begin(ports, request, previous.as_ref(), &input.execution).await,
     }
 }
 

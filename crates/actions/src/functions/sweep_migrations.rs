@@ -1,8 +1,10 @@
-//! `sweep-migrations`: a migration whose execution has died is rolled back.
+//! `sweep-migrations`: a migration whose execution has died is rolled back, a fleet or a retirement is continued.
 
 mod fleets;
+mod retirements;
 
 use self::fleets::continue_fleets;
+use self::retirements::continue_retirements;
 use crate::error::{ActionError, Doing as _};
 use crate::migration::probe_rules::delete_left_probe_rules;
 use crate::migration::write_journal::observe;
@@ -54,7 +56,7 @@ const GUARD_WITHIN: Duration = Duration::from_secs(20);
 /// `{"migrations": [{"service", "migration", "phase", "did", "execution"?, "missingAlarms"?}]}`.
 ///
 /// A run of a fleet that is not over and whose conductor is gone gets another, unless a person stopped it; the answer
-/// has them under `fleets`.
+/// has them under `fleets`. So does a retirement whose executions are all gone; those are under `retirements`.
 ///
 /// May run again at any time: a rollback that it has started and that still runs is found under its name, and rollbacks
 /// join each other.
@@ -80,18 +82,18 @@ pub async fn sweep_migrations(ports: &Ports, event: &Value) -> Result<Value, Act
             }
         }
     }
-    // Last, since nothing in flight waits for a conductor.
-    let fleets = match continue_fleets(ports, only).await {
-        Ok(fleets) => fleets,
-        Err(error) => {
-            tracing::error!(error = error.chain(), "the fleets were not looked at");
-            failure.get_or_insert(error);
-            Vec::new()
-        }
-    };
     let mut report = json!({"migrations": reports});
-    if !fleets.is_empty() {
-        report["fleets"] = json!(fleets);
+    // Last, since nothing in flight waits for a conductor, or for an old side to go.
+    let (fleets, retirements) = futures::join!(continue_fleets(ports, only), continue_retirements(ports, only));
+    for (of, continued) in [("fleets", fleets), ("retirements", retirements)] {
+        match continued {
+            Ok(continued) if continued.is_empty() => {}
+            Ok(continued) => report[of] = json!(continued),
+            Err(error) => {
+                tracing::error!(error = error.chain(), of, "not all were swept");
+                failure.get_or_insert(error);
+            }
+        }
     }
     failure.map_or(Ok(report), Err)
 }

@@ -91,7 +91,7 @@ impl MigrationOrder {
     }
 }
 
-/// A start of `retire-service` by a fleet.
+/// A start of `retire-service` by a fleet, or by the sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetireOrder {
     /// The service.
@@ -100,13 +100,23 @@ pub struct RetireOrder {
     pub until: Option<Until>,
     /// Who asks for it, and why, for the journal of the retirement.
     pub who: String,
+    /// Whether it only runs what has begun, because the journal names this execution.
+    pub continues: bool,
 }
 
 impl RetireOrder {
-    /// As the machine reads it: `{"service": ..., "until"?, "who": ...}`.
+    /// Runs what has begun and nobody runs any more.
+    pub fn to_continue(service: &ServiceName) -> Self {
+        Self { service: service.clone(), until: None, who: "sweep-migrations".to_owned(), continues: true }
+    }
+
+    /// As the machine reads it: `{"service": ..., "until"?, "command"?, "who": ...}`.
     pub fn input(&self) -> Value {
         let who: String = self.who.chars().take(MOST_REASON).collect();
         let mut input = json!({"service": self.service, "who": who});
+        if self.continues {
+            input["command"] = json!("continue");
+        }
         if let Some(until) = self.until {
             input["until"] = json!(until.as_str());
         }

@@ -142,6 +142,10 @@ pub trait Ledger: Send + Sync {
     /// of them in a call.
     async fn retirements(&self, services: &[ServiceName]) -> Result<Vec<Retirement>, LedgerError>;
 
+    /// The heads of the retirements that an execution should be running ([`Retirement::is_run`]), in the order of their
+    /// services' names. One that an earlier version has recorded is among them once an execution has recorded itself.
+    async fn open_retirements(&self) -> Result<Vec<Retirement>, LedgerError>;
+
     /// The journal of a service's `number`th retirement, in order.
     async fn retirement_events(&self, service: &ServiceName, number: u32) -> Result<Vec<RetirementEvent>, LedgerError>;
 

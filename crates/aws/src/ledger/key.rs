@@ -11,6 +11,9 @@ pub(super) const OPEN: &str = "open";
 /// The partition of all policies.
 pub(super) const POLICY: &str = "policy";
 
+/// The partition of all services that were ever retired; each item says whether its retirement is run.
+pub(super) const RETIREMENTS: &str = "retirements";
+
 /// The partition of the names of all fleets.
 pub(super) const FLEETS: &str = "fleets";
 
@@ -109,6 +112,10 @@ pub(super) fn connection_record(service: &ServiceName, sequence: u64) -> Key {
 
 pub(super) fn retirement(service: &ServiceName) -> Key {
     Key { pk: format!("retirement#{service}"), sk: "head".to_owned() }
+}
+
+pub(super) fn retirement_index(service: &ServiceName) -> Key {
+    Key { pk: RETIREMENTS.to_owned(), sk: partition(service) }
 }
 
 pub(super) fn retirement_event(service: &ServiceName, number: u32, sequence: u64) -> Key {

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// How long a rollback waits for a table that does not answer (invariant 6), with a little left for the caller.
 const PATIENCE: Duration = Duration::from_millis(1900);
 /// `GetItem`s under way at a time.
-const READS_AT_A_TIME: usize = 16;
+pub(super) const READS_AT_A_TIME: usize = 16;
 
 impl Table {
     /// The answer of a call that a rollback may wait for, or after 2 s an error. What was asked for may still take
@@ -134,10 +134,10 @@ impl Table {
 }
 
 /// An item that cannot be read counts as none, loudly.
-fn readable<T>(read: Result<Option<T>, LedgerError>) -> Result<Option<T>, LedgerError> {
+pub(super) fn readable<T>(read: Result<Option<T>, LedgerError>) -> Result<Option<T>, LedgerError> {
     match read {
         Err(error @ LedgerError::Unreadable { .. }) => {
-            tracing::error!(%error, "left out: nobody looks after this migration");
+            tracing::error!(%error, "left out: nobody looks after it");
             Ok(None)
         }
         read => read,

@@ -3,15 +3,20 @@
 use super::Table;
 use super::item::{self, FREE_AT, Item, milliseconds, number, text};
 use super::key;
+use super::read::{READS_AT_A_TIME, readable};
 use super::transact::{Condition, Outcome, Unmet, put};
+use aws_sdk_dynamodb::types::AttributeValue;
 use crossfade_actions::ports::{LedgerError, TakeError};
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_domain::retirement::{Retirement, RetirementEvent, retirement_announcement};
+use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 /// The position of the first lock among the writes.
 const FIRST_LOCK: usize = 2;
+/// Whether an execution should be running the retirement of a mark.
+const IS_RUN: &str = "isRun";
 
 impl Table {
     pub(super) async fn write_retirement(
@@ -41,12 +46,28 @@ impl Table {
         let free_at = Some(Retirement::routes_free_at(event.at));
         let released = held.iter().filter(|route| !kept.contains(route));
         writes.extend(released.map(|route| put(&self.name, of_lock(after, route, free_at), Some(free.clone()))));
+        if before.is_some_and(Retirement::is_run) != after.is_run() {
+            writes.push(put(&self.name, of_index(after), None));
+        }
         match self.transact(service.as_str(), writes).await.map_err(LedgerError::from)? {
             Outcome::Done => {}
             Outcome::ConditionsFailed(unmet) => self.why_not_retired(before, event, after, &unmet).await?,
         }
         log(event, after);
         Ok(())
+    }
+
+    /// The heads of those that are marked. One that this version cannot read is left out, as with migrations.
+    pub(super) async fn retirements_that_are_run(&self) -> Result<Vec<Retirement>, LedgerError> {
+        let marks = self.query(key::RETIREMENTS, None).await?;
+        let run = marks.iter().filter(|mark| mark.get(IS_RUN) == Some(&AttributeValue::Bool(true)));
+        let services = run.map(item::service).collect::<Result<Vec<_>, _>>()?;
+        let heads: Vec<Option<Retirement>> = futures::stream::iter(services)
+            .map(|service| async move { readable(self.document(&key::retirement(&service)).await) })
+            .buffered(READS_AT_A_TIME)
+            .try_collect()
+            .await?;
+        Ok(heads.into_iter().flatten().filter(Retirement::is_run).collect())
     }
 
     /// Finds out why a write failed. A write whose response was lost finds its own event.
@@ -97,6 +118,13 @@ fn of_head(head: &Retirement) -> Item {
     item.insert("number".to_owned(), number(u64::from(head.number)));
     item.insert("generation".to_owned(), number(head.generation));
     item.insert("sequence".to_owned(), number(head.sequence));
+    item
+}
+
+/// It stays when the retirement is over: who writes a journal may not delete.
+fn of_index(head: &Retirement) -> Item {
+    let mut item = item::of_index(&key::retirement_index(&head.service), &head.service, &head.lock_id());
+    item.insert(IS_RUN.to_owned(), AttributeValue::Bool(head.is_run()));
     item
 }
 

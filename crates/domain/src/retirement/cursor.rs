@@ -12,14 +12,15 @@ use serde_json::Value;
 
 const REQUEST_FIELDS: [&str; 6] = ["service", "until", "waive", "command", "who", "reason"];
 /// The words of `command`.
-const COMMANDS: [(&str, RetireCommand); 4] = [
+const COMMANDS: [(&str, RetireCommand); 5] = [
     ("approve", RetireCommand::Approve),
     ("approveDeletion", RetireCommand::ApproveDeletion),
     ("acceptNoTraffic", RetireCommand::AcceptNoTraffic),
     ("undo", RetireCommand::Undo),
+    ("continue", RetireCommand::Continue),
 ];
 
-/// What a person asks of a retirement.
+/// What is asked of a retirement that has begun: by a person, or by the sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetireCommand {
     /// Detach, although what is shown will break.
@@ -30,6 +31,8 @@ pub enum RetireCommand {
     AcceptNoTraffic,
     /// Bring the old side back.
     Undo,
+    /// Run what nobody runs any more. Only the execution that the journal names may; it begins nothing.
+    Continue,
 }
 
 /// Which service to retire.

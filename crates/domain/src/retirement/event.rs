@@ -53,7 +53,24 @@ pub enum RetirementEventKind {
         plan: Box<RetirementPlan>,
         /// Who began it, and why.
         who: String,
+        /// The execution that runs it; none was recorded in earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        execution: Option<String>,
     },
+    /// Another execution has come to run it, with what a person asks for.
+    Entered {
+        /// Its ARN.
+        execution: String,
+    },
+    /// The executions that ran it are dead or full, and another one is about to be started.
+    Continued {
+        /// Its ARN.
+        execution: String,
+        /// Why.
+        why: String,
+    },
+    /// It has come as far as it was asked to go.
+    Rested,
     /// The hook is being called.
     HookCalled {
         /// The function.
@@ -183,8 +200,21 @@ impl Retirement {
         use RetirementPhase as P;
         let mut next = self.clone();
         next.sequence = event.sequence;
+        next.rests = false;
         match (self.phase, &event.kind) {
-            (P::Proving, E::Begun { .. }) => {}
+            (P::Proving, E::Begun { execution, .. }) => {
+                next.executions.extend(execution.clone());
+                next.entered_at = execution.as_ref().map(|_| event.at);
+            }
+            (phase, E::Entered { execution }) if !phase.is_over() => {
+                next.executions.push(execution.clone());
+                next.entered_at = Some(event.at);
+            }
+            (_, E::Continued { execution, .. }) if self.is_run() => {
+                next.executions = vec![execution.clone()];
+                next.entered_at = Some(event.at);
+            }
+            (_, E::Rested) if self.is_run() => next.rests = true,
             (P::Proving | P::Deregistered, E::HookCalled { execution, .. }) => {
                 next.hook_called_by = Some(execution.clone());
             }

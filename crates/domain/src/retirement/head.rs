@@ -106,6 +106,16 @@ pub struct Retirement {
     pub who: String,
     /// What it takes apart.
     pub plan: RetirementPlan,
+    /// The executions that run it, the latest last: what a person asks for comes in an execution of its own, next to
+    /// the one that waits for it. None was recorded in earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub executions: Vec<String>,
+    /// When the latest of them was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entered_at: Option<Timestamp>,
+    /// Whether its executions have ended where they were asked to end. What is recorded after that takes it up again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rests: bool,
     /// The execution that calls the hook of this phase, once it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook_called_by: Option<String>,
@@ -169,6 +179,9 @@ impl Retirement {
             since: now,
             who: who.to_owned(),
             plan,
+            executions: Vec::new(),
+            entered_at: None,
+            rests: false,
             hook_called_by: None,
             hook_answered_at: None,
             hook_after_answered_at: None,
@@ -182,6 +195,12 @@ impl Retirement {
             undo: None,
             reason: None,
         }
+    }
+
+    /// Whether an execution should be running it: it is neither over nor at rest. One that an earlier version began is
+    /// not known to be run until an execution has recorded itself.
+    pub fn is_run(&self) -> bool {
+        !self.phase.is_over() && !self.executions.is_empty() && !self.rests
     }
 
     /// The name by which it holds routes.

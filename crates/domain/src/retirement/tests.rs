@@ -77,7 +77,8 @@ fn begun_with(terms: &Retire) -> Retirement {
     let service = ServiceName::parse("users").unwrap();
     let plan = plan_with(terms);
     let first = Retirement::first(service, None, plan.clone(), "anna", zero() + days(1));
-    after(&first, RetirementEventKind::Begun { plan: Box::new(plan), who: "anna".to_owned() }, zero() + days(1))
+    let (plan, who, execution) = (Box::new(plan), "anna".to_owned(), Some("arn:1".to_owned()));
+    after(&first, RetirementEventKind::Begun { plan, who, execution }, zero() + days(1))
 }
 
 fn begun() -> Retirement {

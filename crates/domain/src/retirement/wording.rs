@@ -15,9 +15,12 @@ pub fn retirement_line(event: &RetirementEvent) -> String {
 
 fn what(kind: &Kind) -> String {
     match kind {
-        Kind::Begun { plan, who } => {
+        Kind::Begun { plan, who, .. } => {
             format!("begun by {who}: until {}, {}", plan.terms.until.as_str(), counted(plan.groups.len(), "old group"))
         }
+        Kind::Entered { execution } => format!("execution {} has joined", name_of(execution)),
+        Kind::Continued { execution, why } => format!("{why}; execution {} continues", name_of(execution)),
+        Kind::Rested => "it has come as far as it was asked to go".to_owned(),
         Kind::HookCalled { function, .. } => format!("calling {function}"),
         Kind::HookAnswered { answer } => format!("the hook answered: {answer}"),
         Kind::Approved { what, accepted, who } => {
@@ -66,6 +69,11 @@ pub fn retirement_announcement(event: &RetirementEvent) -> Option<(&'static str,
         Kind::Undone { left } if !left.is_empty() => Some(("halted", left.join("; "))),
         _ => None,
     }
+}
+
+/// The name of an execution.
+fn name_of(execution: &str) -> &str {
+    execution.rsplit(':').next().unwrap_or_default()
 }
 
 fn names(records: &[GroupRecord]) -> String {

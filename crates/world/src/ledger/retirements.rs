@@ -22,8 +22,9 @@ impl Items {
         let taken: Vec<&RouteId> = after.held_routes().filter(|route| !held.contains(route)).collect();
         let released: Vec<&RouteId> =
             held.iter().filter(|route| !after.held_routes().any(|kept| kept == **route)).copied().collect();
-        // Head and event, and a lock for each route.
-        within_limit(2 + taken.len() + released.len())?;
+        // Head and event, a lock for each route, and the mark of a retirement that is run.
+        let marks = usize::from(before.is_some_and(Retirement::is_run) != after.is_run());
+        within_limit(2 + taken.len() + released.len() + marks)?;
         let stored = self.retirements.get(service);
         match (stored, before) {
             (None, None) => {}

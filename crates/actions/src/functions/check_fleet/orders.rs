@@ -37,7 +37,7 @@ async fn carry(ports: &Ports, fleet: &FleetHead, order: &Order) -> Result<(), Ac
         Order::Retire { service, execution, until, by } => {
             let by = by.as_deref().unwrap_or("as its policy says");
             let who = format!("fleet {}: {by}", fleet.fleet);
-            let order = RetireOrder { service: service.clone(), until: *until, who };
+            let order = RetireOrder { service: service.clone(), until: *until, who, continues: false };
             let started = ports.executions.start_retirement(execution, &order).await;
             started.doing(|| format!("starting the retirement of {service}"))?;
             Ok(())

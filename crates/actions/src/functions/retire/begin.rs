@@ -19,12 +19,15 @@ pub(super) async fn begin(
     ports: &Ports,
     request: &RetireRequest,
     previous: Option<&Retirement>,
+    execution: &str,
 ) -> Result<Result<Retirement, String>, ActionError> {
     let first = match planned(ports, request, previous).await? {
         Ok(first) => first,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let kind = RetirementEventKind::Begun { plan: Box::new(first.plan.clone()), who: request.who.clone() };
+    let (plan, who) = (Box::new(first.plan.clone()), request.who.clone());
+    let execution = Some(execution.to_owned()).filter(|execution| !execution.is_empty());
+    let kind = RetirementEventKind::Begun { plan, who, execution };
     Ok(Ok(write(ports, previous, &first, kind).await?))
 }
 
