@@ -8,6 +8,7 @@ use crossfade_domain::gates::approval::waits_for_approval;
 use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::plan::Plan;
+use crossfade_domain::retirement::Retirement;
 use crossfade_domain::routing::stray::StrayRoute;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
@@ -28,6 +29,8 @@ pub struct Reading {
     pub observation: Option<Observation>,
     /// The routes that send traffic to the old groups of a migrated service; `None` for any other service.
     pub left: Option<Result<Vec<StrayRoute>, String>>,
+    /// The retirement of the old side that a migrated service has left, if it has one.
+    pub retirement: Option<Retirement>,
     /// The last answer of a function in its execution.
     pub answer: Result<Option<Answer>, String>,
 }
@@ -39,6 +42,7 @@ impl Reading {
     /// The table cannot be read: without head and plan, there is nothing to show.
     pub async fn take(session: &Session, head: Head) -> Result<Self, ActionError> {
         let plan = plan_in_force(&session.ports, &head).await?;
+        let retirement = retirement_of(session, &head).await?;
         // While a rollback writes, no one else uses the account's calls (invariant 14).
         let quiet = head.phase == Phase::RollingBack || head.phase.is_over();
         let observed = async { if quiet { None } else { Some(observe(&session.ports, &head, &plan).await) } };
@@ -59,7 +63,7 @@ impl Reading {
             }
         };
         let (observation, left, answer) = tokio::join!(observed, listed, answered);
-        Ok(Self { now: session.now(), head, plan, observation, left, answer })
+        Ok(Self { now: session.now(), head, plan, observation, left, retirement, answer })
     }
 
     /// Returns the weight that was last read back on every route.
@@ -88,6 +92,21 @@ impl Reading {
         let step = self.plan.step(self.head.verified_step?)?;
         Some(step.bake_seconds.saturating_sub(seconds_between(self.head.verified_at?, self.now)))
     }
+}
+
+/// Reads the retirement of what this migration has left; that of an earlier migration says nothing about it.
+async fn retirement_of(session: &Session, head: &Head) -> Result<Option<Retirement>, ActionError> {
+    if head.phase != Phase::Migrated {
+        return Ok(None);
+    }
+    let service = &head.service;
+    let retirement = session
+        .ports
+        .ledger
+        .retirement(service)
+        .await
+        .map_err(|source| ActionError::Ledger { doing: format!("reading the retirement of {service}"), source })?;
+    Ok(retirement.filter(|one| one.plan.migration == head.migration))
 }
 
 /// Returns the weight of a step; 0 before the first.

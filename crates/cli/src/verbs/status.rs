@@ -14,9 +14,7 @@ use crate::view::parts::lines::filled;
 use crate::view::reading;
 use clap::Args;
 use crossfade_actions::operator::observe::{RouteSeen, TargetsSeen};
-use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::ServiceName;
-use crossfade_domain::retirement::Retirement;
 use serde_json::{Value, json};
 
 /// Show the status of one service, or of every service.
@@ -69,33 +67,21 @@ pub async fn run(
 async fn one(service: &ServiceName, session: &Session, console: &mut Console<'_>) -> Result<(), Failure> {
     let head = session.head_of(service).await?;
     let reading = Reading::take(session, head).await.map_err(|error| session.failed(&error))?;
-    let retirement = retirement_of(&reading.head, session).await?;
+    let retirement = reading.retirement.as_ref();
     if console.output == Output::Json {
         let mut object = object(&reading);
-        if let Some(retirement) = &retirement {
+        if let Some(retirement) = retirement {
             object["retirement"] = retired(retirement, session.now());
         }
         return console.json(&object);
     }
     console.data(&reading::render(&reading, console.page))?;
-    let shown = retirement.as_ref().and_then(|one| Some((one, one.standing(session.now())?)));
+    let shown = retirement.and_then(|one| Some((one, one.standing(session.now())?)));
     let line = shown.map(|(one, standing)| {
         let (number, since) = (one.number, one.phase_since);
         format!("retirement {number}: {standing}, since {since}; `crossfade retire {service} --status` has the rest")
     });
     line.map_or(Ok(()), |line| console.data(&filled(&line, "", "  ", console.page.columns).join("\n")))
-}
-
-/// The retirement of what this migration has left, if there is one.
-async fn retirement_of(head: &Head, session: &Session) -> Result<Option<Retirement>, Failure> {
-    if head.phase != Phase::Migrated {
-        return Ok(None);
-    }
-    let service = &head.service;
-    let retirement = session.ports.ledger.retirement(service).await;
-    let retirement =
-        retirement.map_err(|source| session.ledger_failed(&format!("reading the retirement of {service}"), source))?;
-    Ok(retirement.filter(|one| one.plan.migration == head.migration))
 }
 
 fn object(reading: &Reading) -> Value {

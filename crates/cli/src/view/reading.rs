@@ -17,8 +17,10 @@ use crossfade_domain::gates::checks::seconds_between;
 use crossfade_domain::gates::window::{closed, held_seconds};
 use crossfade_domain::journal::cursor::NextStep;
 use crossfade_domain::journal::{Phase, Rollback};
+use crossfade_domain::names::ServiceName;
 use crossfade_domain::opinion::Vote;
 use crossfade_domain::plan::PlannedRoute;
+use crossfade_domain::retirement::{Retirement, RetirementPhase};
 use crossfade_domain::weight::Weight;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -299,7 +301,32 @@ fn way_back(reading: &Reading) -> String {
             )
         }
         Phase::RollingBack | Phase::Settling => "a rollback is already under way".to_owned(),
-        Phase::Halted | Phase::Migrated => format!("crossfade rollback {service}"),
+        Phase::Migrated => reading.retirement.as_ref().map_or_else(|| roll_back(service), way_back_from),
+        Phase::Halted => roll_back(service),
         Phase::Planned | Phase::Moving => format!("crossfade abort {service}"),
+    }
+}
+
+fn roll_back(service: &ServiceName) -> String {
+    format!("crossfade rollback {service}")
+}
+
+/// The way back from how far the old side is retired.
+fn way_back_from(retirement: &Retirement) -> String {
+    use RetirementPhase as P;
+    let service = &retirement.service;
+    match retirement.phase {
+        P::Proving | P::Undone | P::Refused => roll_back(service),
+        P::Detaching | P::Watching | P::Deregistering | P::Deregistered => {
+            format!("crossfade retire {service} --undo --wait, then {}", roll_back(service))
+        }
+        P::Undoing => format!("when the old side is back: {}", roll_back(service)),
+        P::Halted => {
+            format!("not before the old side is complete; what is missing: crossfade retire {service} --status")
+        }
+        P::Deleting | P::Deleted => format!(
+            "nothing: the old target groups are deleted; crossfade retire {service} --undo prints the commands that \
+             create them again"
+        ),
     }
 }

@@ -7,6 +7,8 @@ use crossfade_actions::operator::observe::{Observation, RouteSeen, TargetsSeen};
 use crossfade_domain::alarms::alarm::{Alarm, AlarmState};
 use crossfade_domain::journal::{Head, Phase};
 use crossfade_domain::names::TargetGroupArn;
+use crossfade_domain::policy::retire::Retire;
+use crossfade_domain::retirement::{Retirement, RetirementPhase, RetirementPlan};
 use crossfade_domain::windows::Calendars;
 use serde_json::{Value, json};
 
@@ -40,7 +42,62 @@ fn reading(schedule: &Value, phase: Phase, change: impl FnOnce(&mut Head)) -> Re
         }]),
         calendars: Calendars::default(),
     };
-    Reading { now: time(READ), head, plan, observation: Some(observation), left: None, answer: Ok(None) }
+    Reading {
+        now: time(READ),
+        head,
+        plan,
+        observation: Some(observation),
+        left: None,
+        retirement: None,
+        answer: Ok(None),
+    }
+}
+
+/// A migrated service whose old side is retired so far.
+fn retired(phase: RetirementPhase) -> Reading {
+    let mut migrated = reading(&json!("canary"), Phase::Migrated, |_| {});
+    let plan = RetirementPlan {
+        migration: migrated.head.migration.clone(),
+        zero_since: time(READ),
+        terms: Retire::default(),
+        hook: None,
+        hook_after: None,
+        windows: None,
+        groups: Vec::new(),
+        routes: Vec::new(),
+        watch_seconds: 300,
+        registrars: Vec::new(),
+        internal_route: false,
+    };
+    let mut retirement = Retirement::first(migrated.head.service.clone(), None, plan, "ana", time(READ));
+    retirement.phase = phase;
+    migrated.retirement = Some(retirement);
+    migrated
+}
+
+#[test]
+fn the_way_back_depends_on_how_far_the_old_side_is_retired() {
+    use RetirementPhase as P;
+    let way_back = |reading: &Reading| {
+        let text = render(reading, Page::plain(400));
+        let way = text.split("to roll back: ").nth(1).unwrap().lines().next().unwrap().to_owned();
+        way.replace("service-007-reservations", "users")
+    };
+    assert_eq!(way_back(&reading(&json!("canary"), Phase::Migrated, |_| {})), "crossfade rollback users");
+    for phase in [P::Proving, P::Undone, P::Refused] {
+        assert_eq!(way_back(&retired(phase)), "crossfade rollback users", "{phase:?}");
+    }
+    for phase in [P::Detaching, P::Watching, P::Deregistering, P::Deregistered] {
+        let expected = "crossfade retire users --undo --wait, then crossfade rollback users";
+        assert_eq!(way_back(&retired(phase)), expected, "{phase:?}");
+    }
+    assert_eq!(way_back(&retired(P::Undoing)), "when the old side is back: crossfade rollback users");
+    for phase in [P::Deleting, P::Deleted] {
+        let way = way_back(&retired(phase));
+        assert!(way.starts_with("nothing: the old target groups are deleted") && !way.contains("rollback"), "{way}");
+    }
+    let halted = way_back(&retired(P::Halted));
+    assert!(halted.ends_with("what is missing: crossfade retire users --status"), "{halted}");
 }
 
 fn halted() -> Reading {
