@@ -1,6 +1,7 @@
 //! The calls of Step Functions.
 
 use super::definition::Machine;
+use super::execution::size::MOST_PAYLOAD_BYTES;
 use super::execution::{Description, Execution, HistoryEvent, Phase, ROOT, Status, Strand, StrandId, Waiter};
 use super::problems::InvalidDefinition;
 use jiff::{SignedDuration, Timestamp};
@@ -9,9 +10,6 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-
-/// The most bytes of an input, a result or an output.
-pub const MOST_PAYLOAD_BYTES: usize = 262_144;
 
 /// The local Step Functions: machines, their executions, and what these wait for.
 ///

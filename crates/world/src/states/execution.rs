@@ -1,7 +1,9 @@
 //! One execution of a machine: what a caller can see of it, and the strands that are under way.
 
+pub(super) mod size;
+
+use self::size::most_bytes;
 use super::definition::Scope;
-use super::run::most_bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

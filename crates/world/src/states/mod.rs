@@ -21,6 +21,7 @@ mod task;
 mod template;
 
 pub use definition::{Kind, Machine, MapState, Scope, State, Task, Transition};
-pub use engine::{MOST_PAYLOAD_BYTES, Page, RefusedCall, StepFunctions, StoredMachine, TaskError, TaskId, Work};
+pub use engine::{Page, RefusedCall, StepFunctions, StoredMachine, TaskError, TaskId, Work};
+pub use execution::size::MOST_PAYLOAD_BYTES;
 pub use execution::{Description, HistoryEvent, MOST_EVENTS, Status};
 pub use problems::{InvalidDefinition, Problem};

@@ -1,7 +1,8 @@
 //! How executions move: from state to state, through errors, to their end.
 
 use super::definition::{FailText, Kind, Recovery, ResultPlace, Selection, State, Transition, WaitFor};
-use super::engine::{MOST_PAYLOAD_BYTES, StepFunctions, Timer, later, seconds_of};
+use super::engine::{StepFunctions, Timer, later, seconds_of};
+use super::execution::size::is_too_long;
 use super::execution::{MOST_EVENTS, Phase, ROOT, Status, StrandId};
 use super::failure::Failure;
 use super::template::Template;
@@ -324,26 +325,6 @@ impl StepFunctions {
              limit."
         );
         Failure::new("States.DataLimitExceeded", cause)
-    }
-}
-
-pub(super) fn is_too_long(value: &Value) -> bool {
-    most_bytes(value) > MOST_PAYLOAD_BYTES && value.to_string().len() > MOST_PAYLOAD_BYTES
-}
-
-/// No fewer bytes than a value has as JSON: each byte of a text may have to be escaped. Every payload is measured, and
-/// writing it out only to see that it is short took a twentieth of a simulated run.
-pub(super) fn most_bytes(value: &Value) -> usize {
-    const NUMBER: usize = 32;
-    let of_text = |text: &str| 6 * text.len() + 2;
-    match value {
-        Value::Null | Value::Bool(_) => "false".len(),
-        Value::Number(_) => NUMBER,
-        Value::String(text) => of_text(text),
-        Value::Array(items) => 2 + items.iter().map(|item| most_bytes(item) + 1).sum::<usize>(),
-        Value::Object(fields) => {
-            2 + fields.iter().map(|(key, item)| of_text(key) + most_bytes(item) + 2).sum::<usize>()
-        }
     }
 }
 

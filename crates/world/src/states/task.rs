@@ -2,9 +2,10 @@
 
 use super::definition::{Integration, Kind, Task, TimeoutFor};
 use super::engine::{RefusedCall, StepFunctions, TaskId, Work, later, seconds_of};
+use super::execution::size::is_too_long;
 use super::execution::{Phase, Status, StrandId, Waiter};
 use super::failure::Failure;
-use super::run::{Frame, is_too_long};
+use super::run::Frame;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
