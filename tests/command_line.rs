@@ -13,6 +13,7 @@ mod manifests;
 mod offline;
 mod private_authority;
 mod probe_from_here;
+mod reports;
 mod shaky_line;
 mod terminal;
 mod transcript;

@@ -1,9 +1,10 @@
 //! What the command line asks for: commands recorded for a migration, reads of its state, resuming it, judging it
-//! again, and a survey of a whole account.
+//! again, counting its requests, and a survey of a whole account.
 
 pub mod commands;
 pub mod observe;
 pub mod probe_from_here;
 pub mod replay;
+pub mod requests;
 pub mod resume;
 pub mod survey;

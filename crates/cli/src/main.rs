@@ -23,6 +23,7 @@ use crossfade_cli::verbs::offline::wiring::{self, WiringArguments};
 use crossfade_cli::verbs::pause::{self, ApproveArguments, ContinueArguments, OperatorCommand, PauseArguments};
 use crossfade_cli::verbs::plan::{self, PlanArguments};
 use crossfade_cli::verbs::rehearse::{self, RehearseArguments};
+use crossfade_cli::verbs::report::{self, ReportArguments};
 use crossfade_cli::verbs::resume::{self, ResumeArguments};
 use crossfade_cli::verbs::start::{self, StartArguments};
 use crossfade_cli::verbs::status::{self, StatusArguments};
@@ -88,6 +89,7 @@ enum Command {
     Fleet(FleetArguments),
     Retire(RetireArguments),
     History(HistoryArguments),
+    Report(ReportArguments),
     Doctor(DoctorArguments),
     Rehearse(RehearseArguments),
     Judge(JudgeArguments),
@@ -136,6 +138,7 @@ fn main() -> std::process::ExitCode {
             .run(async |environment, console| fleet::run(&arguments, environment, console).await),
         Command::Retire(arguments) => online!(at, arguments, arguments.connection, retire::run),
         Command::History(arguments) => online!(at, arguments, arguments.connection, history::run),
+        Command::Report(arguments) => online!(at, arguments, arguments.connection, report::run),
         Command::Doctor(arguments) => at(&arguments.connection)
             .run(async |environment, console| doctor::run(&arguments, environment, console).await),
         Command::Rehearse(arguments) => {

@@ -12,6 +12,7 @@ pub mod offline;
 pub mod pause;
 pub mod plan;
 pub mod rehearse;
+pub mod report;
 pub mod resume;
 pub mod start;
 pub mod status;

@@ -128,6 +128,9 @@ pub struct ServiceReport {
     /// Responses by status; 0 means lost.
     #[serde(skip)]
     pub by_status: BTreeMap<u16, u64>,
+    /// Responses of the new side to clients outside.
+    #[serde(skip)]
+    pub served_by_new: u64,
 }
 
 /// What clients saw.

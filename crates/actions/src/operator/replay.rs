@@ -148,7 +148,11 @@ fn end_of(events: &[Event]) -> Option<Timestamp> {
     events.iter().find(over).or(halted).map(|event| event.at)
 }
 
-async fn plan_of_attempt(ports: &Ports, head: &Head, migration: &MigrationId) -> Result<Plan, ActionError> {
+/// The plan of a migration: the one in force of the latest, and the first one of an earlier migration.
+///
+/// # Errors
+/// The ledger's; `Internal` if there is none.
+pub async fn plan_of_attempt(ports: &Ports, head: &Head, migration: &MigrationId) -> Result<Plan, ActionError> {
     if head.migration == *migration {
         return plan_of(ports, head).await;
     }
@@ -157,7 +161,8 @@ async fn plan_of_attempt(ports: &Ports, head: &Head, migration: &MigrationId) ->
         .ok_or_else(|| ActionError::Internal(format!("{migration} has a journal and no plan")))
 }
 
-fn new_groups(events: &[Event]) -> BTreeMap<TargetGroupArn, TargetGroupArn> {
+/// The new group of each old one, by a journal; empty before they were created.
+pub(super) fn new_groups(events: &[Event]) -> BTreeMap<TargetGroupArn, TargetGroupArn> {
     let created = events.iter().rev().find_map(|event| match &event.kind {
         EventKind::GroupsCreated { groups } => Some(groups.clone()),
         _ => None,

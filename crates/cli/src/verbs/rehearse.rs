@@ -1,5 +1,6 @@
 //! `crossfade rehearse`: moves services on this machine, under live load, without an AWS account.
 
+mod as_page;
 mod binaries;
 mod endpoints_text;
 mod live;
@@ -9,7 +10,9 @@ use crate::ending::failure::{Failure, chain};
 use crate::exit_code::ExitCode;
 use crate::following::interruption::Interruption;
 use crate::stack::arguments::TextOrJson;
+use crate::verbs::report::write;
 use clap::Args;
+use crossfade_actions::ports::Ports;
 use crossfade_aws::{Settings, connect_local};
 use crossfade_domain::policy::problem::{Problems, did_you_mean};
 use crossfade_rehearsal::functions::build::workspace;
@@ -41,6 +44,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 ///   crossfade rehearse
 ///   crossfade rehearse story
 ///   crossfade rehearse --keep    then use the other verbs against it
+///   crossfade rehearse --report out.html    also as a page for a browser
 ///
 /// Exit codes: 0 every expectation was met, and the tool spoiled no response;
 /// 1 otherwise; 2 bad input, or an unexpectedly refused plan; 130 interrupted.
@@ -72,6 +76,9 @@ pub struct RehearseArguments {
     /// Write each function's log and each service's journal into this folder.
     #[arg(long, value_name = "DIR")]
     logs: Option<PathBuf>,
+    /// Write what came of it as one HTML page: every service and every fleet, with charts.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Print whole sentences, every journal, and how long each rollback took.
     #[arg(long, short)]
     verbose: bool,
@@ -88,7 +95,8 @@ pub fn run(
     stdout: &mut (impl Write + IsTerminal),
     stderr: &mut (impl Write + IsTerminal),
 ) -> ExitCode {
-    let result = scenario_of(arguments).and_then(|scenario| {
+    let is_writable = arguments.report.as_deref().map_or(Ok(()), write::check);
+    let result = is_writable.and_then(|()| scenario_of(arguments)).and_then(|scenario| {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::of(&error))?;
         let code = runtime.block_on(rehearse(arguments, scenario, started, may_colour, stdout, stderr));
@@ -182,7 +190,13 @@ async fn rehearse(
     if arguments.keep {
         say(stderr, &endpoints_text::render(rehearsal.endpoints()))?;
     }
-    let result = move_services(&rehearsal, &mut interruption, may_colour, stderr).await;
+    let ports = ports_of(&rehearsal);
+    let mut result = move_services(&rehearsal, &ports, &mut interruption, may_colour, stderr).await;
+    if let (Some(file), Ok((report, _))) = (&arguments.report, &result)
+        && let Err(failure) = as_page::write(report, rehearsal.fleets(), &ports, file).await
+    {
+        result = Err(failure);
+    }
     let result = result.and_then(|(report, afterwards)| {
         if let Some(folder) = &arguments.logs {
             keep_journals(&report, folder)?;
@@ -213,14 +227,8 @@ async fn rehearse(
     code
 }
 
-/// Runs the rehearsal and shows its progress, until it is over or interrupted.
-async fn move_services(
-    rehearsal: &Rehearsal,
-    interruption: &mut Interruption,
-    may_colour: bool,
-    stderr: &mut (impl Write + IsTerminal),
-) -> Result<(Report, Afterwards), Failure> {
-    let mut live = Live::new(stderr.is_terminal(), may_colour, rehearsal.has_acts());
+/// The ports on the rehearsal's AWS.
+fn ports_of(rehearsal: &Rehearsal) -> Ports {
     let endpoints = rehearsal.endpoints();
     let settings = Settings {
         table: endpoints.table.clone(),
@@ -229,10 +237,21 @@ async fn move_services(
         retire_machine: Some(endpoints.roll_back_machine.replace("roll-back-service", "retire-service")),
         stack: "crossfade".to_owned(),
     };
-    let ports = connect_local(&endpoints.aws, &endpoints.region, &settings).with_clock(rehearsal.own_time());
+    connect_local(&endpoints.aws, &endpoints.region, &settings).with_clock(rehearsal.own_time())
+}
+
+/// Runs the rehearsal and shows its progress, until it is over or interrupted.
+async fn move_services(
+    rehearsal: &Rehearsal,
+    ports: &Ports,
+    interruption: &mut Interruption,
+    may_colour: bool,
+    stderr: &mut (impl Write + IsTerminal),
+) -> Result<(Report, Afterwards), Failure> {
+    let mut live = Live::new(stderr.is_terminal(), may_colour, rehearsal.has_acts());
     let (progress, mut shown) = watch::channel(Snapshot::default());
     let result = tokio::select! {
-        report = rehearsal.run(&ports, &progress) => {
+        report = rehearsal.run(ports, &progress) => {
             report.map_err(|error| Failure::of(&error))
         },
         never = live.follow(&mut shown, stderr) => match never {},

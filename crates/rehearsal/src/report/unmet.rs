@@ -83,6 +83,7 @@ mod tests {
             findings: Vec::new(),
             journal: Vec::new(),
             by_status: BTreeMap::new(),
+            served_by_new: 0,
         }
     }
 

@@ -140,6 +140,7 @@ fn service(
         findings,
         journal,
         by_status: counts.from_outside.by_status.clone(),
+        served_by_new: counts.from_outside.served_by_new,
     })
 }
 

@@ -15,6 +15,7 @@ fn refused(yaml: &str) -> String {
         wait_for_commands: false,
         functions: None,
         logs: None,
+        report: None,
         verbose: false,
         output: TextOrJson::Human,
     };
@@ -47,6 +48,7 @@ fn flags_override_the_scenario_and_a_missing_file_is_bad_input() {
         wait_for_commands: false,
         functions: None,
         logs: None,
+        report: None,
         verbose: false,
         output: TextOrJson::Human,
     };

@@ -29,6 +29,7 @@ fn service(name: &str, outcome: Outcome, expected: Outcome) -> ServiceReport {
         findings: Vec::new(),
         journal: Vec::new(),
         by_status: BTreeMap::new(),
+        served_by_new: 0,
     }
 }
 

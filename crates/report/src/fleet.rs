@@ -1,0 +1,78 @@
+//! The page of a fleet's run.
+
+mod failures;
+mod share;
+mod spans;
+mod verdict;
+mod waves;
+
+use crate::input::{FleetReport, Written};
+use crate::page::{folded_table, page, section};
+use crate::words::{clock, counted, id};
+use crossfade_domain::fleet::event::FleetEvent;
+use crossfade_domain::fleet::wording::lines;
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+/// One run of a fleet as a page.
+pub fn fleet_page(report: &FleetReport, written: &Written) -> String {
+    let sections = sections(report);
+    let contents: Vec<(String, String)> =
+        sections.iter().map(|(key, name, _)| (anchor(report, key), (*name).to_owned())).collect();
+    let body = html! {
+        (verdict::drawn(report))
+        @for (key, name, body) in &sections { (section(2, &anchor(report, key), name, body)) }
+    };
+    page(&format!("Run {} of the fleet {}", report.head.run, report.head.fleet), &contents, written, &body)
+}
+
+/// The same as a part of another page, below a heading of its own.
+pub(crate) fn part(report: &FleetReport) -> Markup {
+    html! {
+        (verdict::drawn(report))
+        @for (key, name, body) in sections(report) { (section(3, &anchor(report, key), name, &body)) }
+    }
+}
+
+fn anchor(report: &FleetReport, key: &str) -> String {
+    id(&[key, "of", &report.head.fleet])
+}
+
+fn sections(report: &FleetReport) -> [(&'static str, &'static str, Markup); 5] {
+    [
+        ("waves", "Waves", waves::drawn(report)),
+        ("share", "On the new cluster over time", share::drawn(report)),
+        ("failures", "Failures and their causes", failures::drawn(report)),
+        ("people", "Who did what", people(report)),
+        ("journal", "Journal", journal(report)),
+    ]
+}
+
+fn day(report: &FleetReport) -> Timestamp {
+    report.head.since
+}
+
+fn people(report: &FleetReport) -> Markup {
+    let rows: Vec<Vec<String>> = report
+        .entries
+        .iter()
+        .flat_map(|entry| entry.events.iter().map(|event| (entry.at, event)))
+        .filter_map(|(at, event)| match event {
+            FleetEvent::Begun { who, .. } => Some((at, "begun".to_owned(), who)),
+            FleetEvent::Commanded { command, who } => Some((at, command.in_words(), who)),
+            _ => None,
+        })
+        .map(|(at, what, who)| vec![clock(at, day(report)), what, who.clone()])
+        .collect();
+    crate::page::table("Commands, in order", &["Time", "What", "Who, and why"], &rows)
+}
+
+fn journal(report: &FleetReport) -> Markup {
+    let rows: Vec<Vec<String>> = report
+        .entries
+        .iter()
+        .flat_map(|entry| lines(entry).into_iter().map(|line| vec![clock(entry.at, day(report)), line]))
+        .collect();
+    let number = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    folded_table(&counted(number, "line"), "Every line in order", &["Time", "What happened"], &rows)
+}

@@ -1,0 +1,69 @@
+//! The page of a rehearsal: every fleet and every service.
+
+use crate::input::{MigrationReport, RehearsalReport, Written};
+use crate::page::{page, section, table};
+use crate::section::verdict::Verdict;
+use crate::words::{count, id, number};
+use crate::{fleet, migration};
+use maud::{Markup, html};
+
+/// A rehearsal as one page.
+pub fn rehearsal_page(report: &RehearsalReport, written: &Written) -> String {
+    let mut sections: Vec<(String, String, Markup)> =
+        vec![("services".to_owned(), "Services".to_owned(), services(report))];
+    for one in &report.fleets {
+        let name = format!("The fleet {}", one.head.fleet);
+        sections.push((id(&["fleet", &one.head.fleet]), name, fleet::part(one)));
+    }
+    for one in &report.services {
+        sections.push((id(&["service", one.service.as_str()]), one.migration.to_string(), migration::part(one)));
+    }
+    let contents: Vec<(String, String)> = sections.iter().map(|(id, name, _)| (id.clone(), name.clone())).collect();
+    let body = html! {
+        (verdict(report))
+        @for (id, name, body) in &sections { (section(2, id, name, body)) }
+    };
+    page("A rehearsal", &contents, written, &body)
+}
+
+fn verdict(report: &RehearsalReport) -> Markup {
+    let harmed: u64 = report.services.iter().filter_map(|one| one.clients).map(|clients| clients.harmed).sum();
+    let spoiled: u64 = report.services.iter().filter_map(|one| one.clients).map(|clients| clients.spoiled).sum();
+    let figures = format!(
+        "The new cluster failed {} of the requests, and Crossfade itself spoiled {}.",
+        count(harmed),
+        count(spoiled)
+    );
+    html! {
+        @if report.ok {
+            p class="verdict good" { b { "As expected" } "Everything ended as the scenario expects. " (figures) }
+        } @else {
+            p class="verdict bad" { b { "Not as expected" } (figures) }
+            ul { @for line in &report.unmet { li { (line) } } }
+        }
+    }
+}
+
+fn services(report: &RehearsalReport) -> Markup {
+    let mut rows: Vec<Vec<String>> = report.services.iter().map(row).collect();
+    let dash = || "\u{2013}".to_owned();
+    rows.extend(
+        report
+            .without_journal
+            .iter()
+            .map(|(service, why)| vec![service.clone(), why.clone(), dash(), dash(), dash(), dash(), dash()]),
+    );
+    let heading = ["Service", "Outcome", "Requests", "Of the new cluster", "Harmed", "Spoiled", "Seconds to safe"];
+    table("How each service ended, and what its clients saw", &heading, &rows)
+}
+
+fn row(report: &MigrationReport) -> Vec<String> {
+    let verdict = Verdict::of(report);
+    let dash = || "\u{2013}".to_owned();
+    let [requests, from_new, harmed, spoiled] = report.clients.map_or_else(
+        || [dash(), dash(), dash(), dash()],
+        |clients| [clients.requests, clients.from_new, clients.harmed, clients.spoiled].map(count),
+    );
+    let safe = verdict.seconds_to_safe.map_or_else(dash, number);
+    vec![report.service.to_string(), verdict.outcome.in_words().to_owned(), requests, from_new, harmed, spoiled, safe]
+}

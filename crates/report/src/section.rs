@@ -1,0 +1,10 @@
+//! The sections of a migration's page.
+
+pub(crate) mod gates;
+pub(crate) mod journal;
+pub(crate) mod people;
+pub(crate) mod routes;
+pub(crate) mod settings;
+pub(crate) mod traffic;
+pub(crate) mod verdict;
+pub(crate) mod weight;
