@@ -104,17 +104,16 @@ impl Breakage {
             return status;
         }
         match (self, status) {
-            (Self::StoppedRetirementsLookDead, ExecutionStatus::Stopped { error, cause }) => {
-                ExecutionStatus::Dead { error, cause }
+            (
+                Self::StoppedConductorsLookDead | Self::StoppedRetirementsLookDead,
+                ExecutionStatus::Stopped { error, cause },
+            ) => ExecutionStatus::Dead { error, cause },
+            (Self::DeadConductorsLookAlive | Self::DeadRetirementsLookAlive, ExecutionStatus::Dead { .. }) => {
+                ExecutionStatus::Running
             }
             (Self::RunningRetirementsLookDead, ExecutionStatus::Running) => {
                 ExecutionStatus::Dead { error: None, cause: None }
             }
-            (Self::DeadRetirementsLookAlive, ExecutionStatus::Dead { .. }) => ExecutionStatus::Running,
-            (Self::StoppedConductorsLookDead, ExecutionStatus::Stopped { error, cause }) => {
-                ExecutionStatus::Dead { error, cause }
-            }
-            (Self::DeadConductorsLookAlive, ExecutionStatus::Dead { .. }) => ExecutionStatus::Running,
             (_, status) => status,
         }
     }

@@ -11,6 +11,7 @@ use crossfade_domain::retirement::{
     RetiredRoute, Retirement, RetirementEvent, RetirementEventKind as Kind, RetirementPlan,
 };
 use crossfade_rehearsal::endpoints::front_door::CallFault;
+use std::slice;
 
 on_both_sides![
     a_service_that_was_never_retired_has_no_head,
@@ -128,14 +129,14 @@ async fn a_retirement_is_open_from_its_first_execution_until_it_rests_or_is_over
     assert_eq!(ledger.open_retirements().await.unwrap(), [], "nobody knows who runs it");
     let entered = || Kind::Entered { execution: EXECUTION.to_owned() };
     let head = next(ledger, &head, entered(), 1).await.unwrap();
-    assert_eq!(ledger.open_retirements().await.unwrap(), [head.clone()]);
+    assert_eq!(ledger.open_retirements().await.unwrap(), slice::from_ref(&head));
     let head = next(ledger, &head, detach(), 2).await.unwrap();
-    assert_eq!(ledger.open_retirements().await.unwrap(), [head.clone()], "as it is now");
+    assert_eq!(ledger.open_retirements().await.unwrap(), slice::from_ref(&head), "as it is now");
     let head = next(ledger, &head, Kind::Detached, 3).await.unwrap();
     let head = next(ledger, &head, Kind::Rested, 4).await.unwrap();
     assert_eq!(ledger.open_retirements().await.unwrap(), []);
     let head = next(ledger, &head, entered(), 5).await.unwrap();
-    assert_eq!(ledger.open_retirements().await.unwrap(), [head.clone()]);
+    assert_eq!(ledger.open_retirements().await.unwrap(), slice::from_ref(&head));
     let head = next(ledger, &head, Kind::UndoBegun { reason: "ben".to_owned() }, 6).await.unwrap();
     let head = next(ledger, &head, Kind::Undone { left: Vec::new() }, 7).await.unwrap();
     assert_eq!(ledger.open_retirements().await.unwrap(), [], "{head:?}");

@@ -30,7 +30,7 @@ pub struct Reading {
     /// The routes that send traffic to the old groups of a migrated service; `None` for any other service.
     pub left: Option<Result<Vec<StrayRoute>, String>>,
     /// The retirement of the old side that a migrated service has left, if it has one.
-    pub retirement: Option<Retirement>,
+    pub retirement: Option<Box<Retirement>>,
     /// The last answer of a function in its execution.
     pub answer: Result<Option<Answer>, String>,
 }
@@ -42,7 +42,7 @@ impl Reading {
     /// The table cannot be read: without head and plan, there is nothing to show.
     pub async fn take(session: &Session, head: Head) -> Result<Self, ActionError> {
         let plan = plan_in_force(&session.ports, &head).await?;
-        let retirement = retirement_of(session, &head).await?;
+        let retirement = Box::pin(retirement_of(session, &head)).await?;
         // While a rollback writes, no one else uses the account's calls (invariant 14).
         let quiet = head.phase == Phase::RollingBack || head.phase.is_over();
         let observed = async { if quiet { None } else { Some(observe(&session.ports, &head, &plan).await) } };
@@ -95,7 +95,7 @@ impl Reading {
 }
 
 /// Reads the retirement of what this migration has left; that of an earlier migration says nothing about it.
-async fn retirement_of(session: &Session, head: &Head) -> Result<Option<Retirement>, ActionError> {
+async fn retirement_of(session: &Session, head: &Head) -> Result<Option<Box<Retirement>>, ActionError> {
     if head.phase != Phase::Migrated {
         return Ok(None);
     }
@@ -106,7 +106,7 @@ async fn retirement_of(session: &Session, head: &Head) -> Result<Option<Retireme
         .retirement(service)
         .await
         .map_err(|source| ActionError::Ledger { doing: format!("reading the retirement of {service}"), source })?;
-    Ok(retirement.filter(|one| one.plan.migration == head.migration))
+    Ok(retirement.filter(|one| one.plan.migration == head.migration).map(Box::new))
 }
 
 /// Returns the weight of a step; 0 before the first.

@@ -67,7 +67,7 @@ pub async fn run(
 async fn one(service: &ServiceName, session: &Session, console: &mut Console<'_>) -> Result<(), Failure> {
     let head = session.head_of(service).await?;
     let reading = Reading::take(session, head).await.map_err(|error| session.failed(&error))?;
-    let retirement = reading.retirement.as_ref();
+    let retirement = reading.retirement.as_deref();
     if console.output == Output::Json {
         let mut object = object(&reading);
         if let Some(retirement) = retirement {

@@ -301,7 +301,7 @@ fn way_back(reading: &Reading) -> String {
             )
         }
         Phase::RollingBack | Phase::Settling => "a rollback is already under way".to_owned(),
-        Phase::Migrated => reading.retirement.as_ref().map_or_else(|| roll_back(service), way_back_from),
+        Phase::Migrated => reading.retirement.as_deref().map_or_else(|| roll_back(service), way_back_from),
         Phase::Halted => roll_back(service),
         Phase::Planned | Phase::Moving => format!("crossfade abort {service}"),
     }

@@ -71,7 +71,7 @@ fn retired(phase: RetirementPhase) -> Reading {
     };
     let mut retirement = Retirement::first(migrated.head.service.clone(), None, plan, "ana", time(READ));
     retirement.phase = phase;
-    migrated.retirement = Some(retirement);
+    migrated.retirement = Some(Box::new(retirement));
     migrated
 }
 
