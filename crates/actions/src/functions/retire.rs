@@ -148,8 +148,19 @@ async fn look(ports: &Ports, part: Part, input: &Input) -> Result<RetirementCurs
                 Part::Delete => (RetireVerdict::Delete, 0, "the old target groups can be deleted".to_owned()),
                 _ => (RetireVerdict::Detach, 0, progress(&retirement, &doing)),
             },
-            Next::Wait { seconds, reason } => (RetireVerdict::Wait, seconds, reason),
-            Next::Approve { reason, .. } => (RetireVerdict::Approval, APPROVAL_SECONDS, reason),
+            Next::Wait { seconds, reason } => {
+                // What cannot be read at the moment may still wait for it.
+                if retirement.to_approve.is_some() && seen.unreadable.is_none() {
+                    record::record(ports, &mut retirement, |_| RetirementEventKind::ApprovalNotAwaited).await?;
+                }
+                (RetireVerdict::Wait, seconds, reason)
+            }
+            Next::Approve { what, reason } => {
+                if retirement.to_approve != Some(what) {
+                    record::record(ports, &mut retirement, |_| RetirementEventKind::ApprovalAwaited { what }).await?;
+                }
+                (RetireVerdict::Approval, APPROVAL_SECONDS, reason)
+            }
             Next::Hook(hook) => {
                 let (function, execution) = (hook.function.clone(), input.execution.clone());
                 let reason = format!("calling {function}");

@@ -7,7 +7,7 @@ mod proving;
 mod removing;
 mod returning;
 
-use super::event::Approval;
+use super::approval::Approval;
 use super::feed::Feed;
 use super::head::{Retirement, RetirementPhase};
 use super::idle::{Idle, IdleWindow};

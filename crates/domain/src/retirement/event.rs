@@ -1,5 +1,6 @@
 //! The lines of a retirement's journal, and the head that each leads to.
 
+use super::approval::Approval;
 use super::feed::Feed;
 use super::head::{RETIREMENT_VERSION, Retirement, RetirementPhase, RetirementUndo};
 use super::idle::IdleWindow;
@@ -29,18 +30,6 @@ pub struct RetirementEvent {
     /// What happened.
     #[serde(flatten)]
     pub kind: RetirementEventKind,
-}
-
-/// What a person approves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Approval {
-    /// To detach, although these things break.
-    Detach,
-    /// To delete the old groups.
-    Delete,
-    /// To take the silence of both sides for evidence.
-    NoTraffic,
 }
 
 /// What happened to a retirement.
@@ -83,6 +72,13 @@ pub enum RetirementEventKind {
         /// Its answer in words, cut.
         answer: String,
     },
+    /// It waits for a person's approval.
+    ApprovalAwaited {
+        /// Of what.
+        what: Approval,
+    },
+    /// It no longer waits for that approval, which was not given.
+    ApprovalNotAwaited,
     /// A person approved something.
     Approved {
         /// What.
@@ -201,6 +197,9 @@ impl Retirement {
         let mut next = self.clone();
         next.sequence = event.sequence;
         next.rests = false;
+        if !matches!(event.kind, E::Entered { .. } | E::Continued { .. }) {
+            next.to_approve = None;
+        }
         match (self.phase, &event.kind) {
             (P::Proving, E::Begun { execution, .. }) => {
                 next.executions.extend(execution.clone());
@@ -215,6 +214,8 @@ impl Retirement {
                 next.entered_at = Some(event.at);
             }
             (_, E::Rested) if self.is_run() => next.rests = true,
+            (phase, E::ApprovalAwaited { what }) if !phase.is_over() => next.to_approve = Some(*what),
+            (_, E::ApprovalNotAwaited) if self.to_approve.is_some() => {}
             (P::Proving | P::Deregistered, E::HookCalled { execution, .. }) => {
                 next.hook_called_by = Some(execution.clone());
             }

@@ -1,5 +1,6 @@
 //! The head of a retirement: its present state, one item.
 
+use super::approval::Approval;
 use super::feed::Feed;
 use super::idle::IdleWindow;
 use super::plan::RetirementPlan;
@@ -116,6 +117,9 @@ pub struct Retirement {
     /// Whether its executions have ended where they were asked to end. What is recorded after that takes it up again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rests: bool,
+    /// What it waits for a person to approve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_approve: Option<Approval>,
     /// The execution that calls the hook of this phase, once it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook_called_by: Option<String>,
@@ -182,6 +186,7 @@ impl Retirement {
             executions: Vec::new(),
             entered_at: None,
             rests: false,
+            to_approve: None,
             hook_called_by: None,
             hook_answered_at: None,
             hook_after_answered_at: None,

@@ -9,6 +9,7 @@
 //! | `idle` | whether the load balancer's counts show that no one uses the old side |
 //! | `watch` | whether something got worse after the old side was detached |
 //! | `head` | a retirement's present state, one item |
+//! | `approval` | what only a person allows |
 //! | `event` | the lines of its journal, and the head that each leads to |
 //! | `decide` | the one function from what is known to what comes next |
 //! | `preview` | what a dry run shows |
@@ -21,6 +22,7 @@
 //! **Invariant 19:** retiring can be undone at every step before the deletion; everything that is deleted was recorded
 //! in full first.
 
+mod approval;
 mod cursor;
 mod decide;
 mod event;
@@ -34,9 +36,10 @@ mod record;
 mod watch;
 mod wording;
 
+pub use approval::Approval;
 pub use cursor::{RetireCommand, RetireRequest, RetireVerdict, RetirementCursor, decode_retire_request};
 pub use decide::{Doing, Next, Seen, due_hook, next};
-pub use event::{Approval, RetirementEvent, RetirementEventKind, RetirementTransitionError};
+pub use event::{RetirementEvent, RetirementEventKind, RetirementTransitionError};
 pub use feed::Feed;
 pub use final_form::{attached_form, final_form};
 pub use head::{Retirement, RetirementPhase, RetirementUndo, retirement_lock_id};

@@ -1,6 +1,6 @@
 //! A retirement in words: a line of its journal, and where it stands.
 
-use super::event::{Approval, RetirementEventKind as Kind};
+use super::event::RetirementEventKind as Kind;
 use super::head::{Retirement, RetirementPhase as Phase};
 use super::{Feed, GroupRecord, RetirementEvent};
 use crate::journal::wording::counted;
@@ -23,12 +23,10 @@ fn what(kind: &Kind) -> String {
         Kind::Rested => "it has come as far as it was asked to go".to_owned(),
         Kind::HookCalled { function, .. } => format!("calling {function}"),
         Kind::HookAnswered { answer } => format!("the hook answered: {answer}"),
+        Kind::ApprovalAwaited { what } => format!("waits for an approval of {}", what.in_words()),
+        Kind::ApprovalNotAwaited => "waits for no approval any more".to_owned(),
         Kind::Approved { what, accepted, who } => {
-            let what = match what {
-                Approval::Detach => "the detach",
-                Approval::Delete => "the deletion",
-                Approval::NoTraffic => "the silence of both sides as evidence",
-            };
+            let what = what.in_words();
             let breaks = if accepted.is_empty() { String::new() } else { format!("; breaks: {}", accepted.join("; ")) };
             format!("{who} approved {what}{breaks}")
         }
@@ -85,13 +83,17 @@ impl Retirement {
     pub fn standing(&self, now: Timestamp) -> Option<String> {
         let kept_until = self.plan.zero_since + SignedDuration::from_secs(i64::from(self.plan.terms.keep_old_seconds));
         let why = || self.reason.as_deref().unwrap_or("no reason was recorded");
+        let awaited = self.to_approve.map(|what| format!("waits for {}", what.command(self.service.as_str())));
         Some(match self.phase {
             Phase::Proving if now < kept_until => format!("resting until {kept_until}"),
-            Phase::Proving => "the old side is being proven idle".to_owned(),
+            Phase::Proving => awaited.unwrap_or_else(|| "the old side is being proven idle".to_owned()),
             Phase::Detaching => "the old side is being detached".to_owned(),
             Phase::Watching => "detached".to_owned(),
             Phase::Deregistering => "detached, its targets are being deregistered".to_owned(),
-            Phase::Deregistered => "retired, the old groups are left".to_owned(),
+            Phase::Deregistered => awaited.map_or_else(
+                || "retired, the old groups are left".to_owned(),
+                |awaited| format!("retired, the deletion {awaited}"),
+            ),
             Phase::Deleting => "retired, the old groups are being deleted".to_owned(),
             Phase::Deleted => "retired".to_owned(),
             Phase::Undoing => format!("the old side is on its way back: {}", why()),

@@ -87,6 +87,10 @@ fn service(reading: &FleetReading, name: &ServiceName) -> Value {
             OldSide::Resting(until) => Some(until),
             _ => None,
         }),
+        "oldSideWaitsFor": side.and_then(|side| match side {
+            OldSide::ToApprove(what) => Some(what),
+            _ => None,
+        }),
         "oldSideWhy": old_sides::why(reading, name),
         "retirement": reading.retirements.get(name).map(|one| one.number),
         "waitsForApproval": position.is_some_and(|position| position.waits_for_approval),

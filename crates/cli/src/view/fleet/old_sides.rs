@@ -57,10 +57,13 @@ pub(super) fn lines(reading: &FleetReading, page: Page) -> Vec<String> {
     if groups.len() > MOST_ROWS {
         lines.push("  and more: crossfade fleet status --output json".to_owned());
     }
-    let person = groups.iter().find(|(side, _, _)| side.needs_a_person());
-    if let Some(name) = person.and_then(|(_, _, names)| names.first()) {
-        let way = format!("where one is: crossfade retire {name} --status; again: crossfade retire {name}");
-        lines.extend(filled(&way, "  -> ", "     ", page.columns));
+    // Those that someone has to approve are another decision each; for all others it is the same.
+    let mut others = groups.iter().filter(|(side, _, _)| !matches!(side, OldSide::ToApprove(_)));
+    let first_other = others.find(|(side, _, _)| side.needs_a_person());
+    let to_approve = groups.iter().filter(|(side, _, _)| matches!(side, OldSide::ToApprove(_)));
+    for (side, _, names) in to_approve.chain(first_other) {
+        let way = names.first().and_then(|name| side.way_on(name));
+        lines.extend(way.into_iter().flat_map(|way| filled(&way, "  -> ", "     ", page.columns)));
     }
     lines
 }

@@ -2,7 +2,7 @@
 
 use crate::fleet::service_run::RetirementAsk;
 use crate::names::MigrationId;
-use crate::retirement::{Retirement, RetirementPhase};
+use crate::retirement::{Approval, Retirement, RetirementPhase};
 use jiff::{SignedDuration, Timestamp};
 
 /// Where the old side of a service is that is to be retired, or was.
@@ -14,6 +14,8 @@ pub enum OldSide {
     Resting(Timestamp),
     /// It is being proven that no one uses it.
     Proving,
+    /// It goes no further until a person approves this.
+    ToApprove(Approval),
     /// It is leaving the routes.
     Detaching,
     /// No route names it.
@@ -54,6 +56,9 @@ pub fn old_side(
 fn of(retirement: &Retirement, now: Timestamp) -> OldSide {
     let plan = &retirement.plan;
     let kept_until = plan.zero_since + SignedDuration::from_secs(i64::from(plan.terms.keep_old_seconds));
+    if let Some(what) = retirement.to_approve {
+        return OldSide::ToApprove(what);
+    }
     match retirement.phase {
         RetirementPhase::Proving if now < kept_until => OldSide::Resting(kept_until),
         RetirementPhase::Proving => OldSide::Proving,
@@ -76,6 +81,8 @@ impl OldSide {
             Self::Asked => "waiting to retire".to_owned(),
             Self::Resting(until) => format!("resting until {}", until.strftime("%a %Y-%m-%d %H:%M UTC")),
             Self::Proving => "proving idle".to_owned(),
+            Self::ToApprove(Approval::Delete) => "retired, waiting for approval of the deletion".to_owned(),
+            Self::ToApprove(_) => "waiting for approval".to_owned(),
             Self::Detaching => "detaching".to_owned(),
             Self::Detached => "detached".to_owned(),
             Self::Removing => "deregistering".to_owned(),
@@ -94,6 +101,7 @@ impl OldSide {
             Self::Asked => "asked",
             Self::Resting(_) => "resting",
             Self::Proving => "proving",
+            Self::ToApprove(_) => "toApprove",
             Self::Detaching => "detaching",
             Self::Detached => "detached",
             Self::Removing => "removing",
@@ -108,7 +116,20 @@ impl OldSide {
 
     /// Whether nothing more happens to it until a person does something.
     pub fn needs_a_person(self) -> bool {
-        matches!(self, Self::Halted | Self::Refused | Self::Undone)
+        matches!(self, Self::Halted | Self::Refused | Self::Undone | Self::ToApprove(_))
+    }
+
+    /// The command for the person who has to do something; none where there is nothing to do.
+    pub fn way_on(self, service: &str) -> Option<String> {
+        match self {
+            Self::ToApprove(what) => {
+                Some(format!("what it is: crossfade retire {service} --status; yes: {}", what.command(service)))
+            }
+            _ if self.needs_a_person() => {
+                Some(format!("where one is: crossfade retire {service} --status; again: crossfade retire {service}"))
+            }
+            _ => None,
+        }
     }
 
     fn kind(self) -> &'static str {
@@ -116,6 +137,7 @@ impl OldSide {
             Self::Asked => "waiting to retire",
             Self::Resting(_) => "resting",
             Self::Proving => "proving idle",
+            Self::ToApprove(_) => "waiting for approval",
             Self::Detaching | Self::Detached | Self::Removing => "detached",
             Self::Retired | Self::Deleted => "retired",
             Self::Undoing | Self::Undone => "brought back",
@@ -127,9 +149,10 @@ impl OldSide {
 
 /// `10 retired · 2 detached · 3 resting`, the most advanced first; nothing where no one has asked for a retirement.
 pub fn totals(sides: impl Iterator<Item = OldSide>) -> Option<String> {
-    const KINDS: [&str; 8] = [
+    const KINDS: [&str; 9] = [
         "retired",
         "detached",
+        "waiting for approval",
         "proving idle",
         "resting",
         "waiting to retire",

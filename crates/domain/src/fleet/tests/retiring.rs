@@ -12,7 +12,7 @@ use crate::load_balancer::room::Room;
 use crate::names::TargetGroupArn;
 use crate::policy::retire::{Retire, Until};
 use crate::policy::rollout::{FailureBudget, RetireWhen, StopWhen};
-use crate::retirement::{Retirement, RetirementPhase as P, RetirementPlan};
+use crate::retirement::{Approval, Retirement, RetirementPhase as P, RetirementPlan};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
@@ -344,6 +344,19 @@ fn every_old_side_has_words_and_its_place_in_the_totals() {
         "2 retired \u{b7} 1 detached \u{b7} 1 proving idle \u{b7} 1 resting \u{b7} 1 brought back \u{b7} 1 refused to \
          retire \u{b7} 1 halted in retirement"
     );
+    let awaiting = |phase, what| {
+        let mut retirement = retirement(&run, "a", phase);
+        retirement.to_approve = Some(what);
+        old_side(migration.as_ref(), None, Some(&retirement), run.now).unwrap()
+    };
+    let detach = awaiting(P::Proving, Approval::Detach);
+    assert_eq!((detach.in_words().as_str(), detach.needs_a_person()), ("waiting for approval", true));
+    let way = "what it is: crossfade retire a --status; yes: crossfade retire a --approve";
+    assert_eq!(detach.way_on("a").as_deref(), Some(way));
+    let delete = awaiting(P::Deregistered, Approval::Delete);
+    assert_eq!(delete.in_words(), "retired, waiting for approval of the deletion");
+    assert!(delete.way_on("a").unwrap().ends_with("crossfade retire a --approve-deletion"));
+    assert_eq!(totals([detach, delete].into_iter()).unwrap(), "2 waiting for approval");
     run.command(retire_all());
     assert_eq!(side(&run, P::Refused), Some(OldSide::Asked), "a new one was asked for");
 }

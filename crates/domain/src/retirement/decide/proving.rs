@@ -1,6 +1,6 @@
 //! Before the detach: whether the old side may go.
 
-use super::super::event::Approval;
+use super::super::approval::Approval;
 use super::super::head::Retirement;
 use super::super::idle::Idle;
 use super::{Doing, IN_USE_SECONDS, Next, Seen, closed_wait, due_hook, foreign, wait, wait_until};

@@ -1,6 +1,6 @@
 //! From the detach to the deletion.
 
-use super::super::event::Approval;
+use super::super::approval::Approval;
 use super::super::feed::Feed;
 use super::super::head::Retirement;
 use super::super::watch::AfterDetach;
