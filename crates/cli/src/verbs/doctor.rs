@@ -182,10 +182,10 @@ async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
 /// Lists names, at most ten of them, because a line is for people.
 fn some_of(names: &[String]) -> String {
     const NAMED: usize = 10;
-    let named = names[..names.len().min(NAMED)].join(", ");
+    let shown = names[..names.len().min(NAMED)].join(", ");
     match names.len().checked_sub(NAMED) {
-        None | Some(0) => named,
-        Some(more) => format!("{named}, and {more} more"),
+        None | Some(0) => shown,
+        Some(more) => format!("{shown}, and {more} more"),
     }
 }
 

@@ -139,7 +139,6 @@ fn service() -> Value {
 }
 
 fn without_faults() -> Value {
-    let (outcomes, triggers) = expectation_words();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Crossfade rehearsal scenario",
@@ -182,99 +181,115 @@ fn without_faults() -> Value {
                 "description": "The [change calendars](gates.md#change-calendars) that exist. One that only a policy \
                                 names counts as closed.",
             },
-            "hooks": {"type": "array",
-                "description": "What [hooks](hooks.md) and [outside gates](gates.md#other-metric-systems-vote) do \
-                                when they are called. A hook that is not listed succeeds, and an outside gate says \
-                                `go`.",
-                "items": {
-                "type": "object", "additionalProperties": false, "required": ["name"],
-                "oneOf": [{"required": ["does"]}, {"required": ["warms"]}],
-                "description": "What a policy's hook or outside gate does; one that is not listed succeeds.",
-                "properties": {
-                    "name": {"type": "string", "description": "The function's name."},
-                    "does": {
-                        "enum": DOES.map(|(word, _)| word),
-                        "description": "What it does. Lambda ends a `slow` one after a minute. `holds` and \
-                                        `rollsBack` are answers of an outside gate.",
-                    },
-                    "warms": {
-                        "type": "integer", "minimum": 1, "maximum": MOST_REQUESTS,
-                        "description": "It sends so many requests to each new server, 50 a second, and answers \
-                                        `warmed`.",
-                    },
-                },
-            }},
+            "hooks": hooks(),
         },
         "$defs": {
             "service": service(),
-            "expectation": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["outcome"],
+            "expectation": expectation(),
+            "route": route(),
+        },
+    })
+}
+
+/// What hooks and outside gates do.
+fn hooks() -> Value {
+    json!({"type": "array",
+        "description": "What [hooks](hooks.md) and [outside gates](gates.md#other-metric-systems-vote) do \
+                        when they are called. A hook that is not listed succeeds, and an outside gate says \
+                        `go`.",
+        "items": {
+        "type": "object", "additionalProperties": false, "required": ["name"],
+        "oneOf": [{"required": ["does"]}, {"required": ["warms"]}],
+        "description": "What a policy's hook or outside gate does; one that is not listed succeeds.",
+        "properties": {
+            "name": {"type": "string", "description": "The function's name."},
+            "does": {
+                "enum": DOES.map(|(word, _)| word),
+                "description": "What it does. Lambda ends a `slow` one after a minute. `holds` and \
+                                `rollsBack` are answers of an outside gate.",
+            },
+            "warms": {
+                "type": "integer", "minimum": 1, "maximum": MOST_REQUESTS,
+                "description": "It sends so many requests to each new server, 50 a second, and answers \
+                                `warmed`.",
+            },
+        },
+    }})
+}
+
+/// How a migration should end.
+fn expectation() -> Value {
+    let (outcomes, triggers) = expectation_words();
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["outcome"],
+        "properties": {
+            "outcome": {"enum": outcomes, "description": "How the migration ends."},
+            "trigger": {"enum": triggers, "description": "What begins the rollback."},
+            "gate": {
+                "type": "string",
+                "description": "The gate that decides: `operator`, `alarms`, `health`, `capacity`, `drift`, \
+                                `judge` or `schedule`.",
+            },
+            "says": {"type": "string", "description": "Words that the deciding sentence contains."},
+            "withinSeconds": {
+                "type": "number",
+                "description": "The most world seconds from the alarm's change of state, or else the \
+                                verdict, until every route is back.",
+            },
+            "noticedWithinSeconds": {
+                "type": "number",
+                "description": "The most world seconds from the first fault until a rollback begins or the \
+                                migration halts.",
+            },
+            "heldForSeconds": {
+                "type": "number",
+                "description": "The least world seconds for which steps are held. `gate` and `says` are then \
+                                those of the longest hold.",
+            },
+        },
+    })
+}
+
+/// A route of a service.
+fn route() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "loadBalancer": {"type": "string",
+                "description": "Its load balancer. If left out, the service's first.",
+            },
+            "default": {"const": true, "description": "It is the listener's default action."},
+            "host": {"type": "string", "description": "It matches this host."},
+            "path": {"type": "string", "description": "It matches this path pattern."},
+            "count": {
+                "type": "integer", "minimum": 1, "maximum": 90, "default": 1,
+                "description": "The number of such routes. `{n}` in `host` or `path` is the number of each.",
+            },
+            "oidc": {
+                "type": "boolean", "default": false,
+                "description": "An OIDC action comes before the forward. The load's clients have a session.",
+            },
+            "stickiness": {
+                "type": "integer", "minimum": 1, "maximum": 604_800,
+                "description": "Group stickiness of the rule, in seconds.",
+            },
+            "oldWeight": {
+                "type": "integer", "minimum": 0, "maximum": 999, "default": 1,
+                "description": "The weight of the old group.",
+            },
+            "others": {"type": "array", "description": "Other groups of the action.", "items": {
+                "type": "object", "additionalProperties": false, "required": ["name", "weight"],
                 "properties": {
-                    "outcome": {"enum": outcomes, "description": "How the migration ends."},
-                    "trigger": {"enum": triggers, "description": "What begins the rollback."},
-                    "gate": {
-                        "type": "string",
-                        "description": "The gate that decides: `operator`, `alarms`, `health`, `capacity`, `drift`, \
-                                        `judge` or `schedule`.",
-                    },
-                    "says": {"type": "string", "description": "Words that the deciding sentence contains."},
-                    "withinSeconds": {
-                        "type": "number",
-                        "description": "The most world seconds from the alarm's change of state, or else the \
-                                        verdict, until every route is back.",
-                    },
-                    "noticedWithinSeconds": {
-                        "type": "number",
-                        "description": "The most world seconds from the first fault until a rollback begins or the \
-                                        migration halts.",
-                    },
-                    "heldForSeconds": {
-                        "type": "number",
-                        "description": "The least world seconds for which steps are held. `gate` and `says` are then \
-                                        those of the longest hold.",
+                    "name": {"type": "string", "description": "The group's name."},
+                    "weight": {
+                        "type": "integer", "minimum": 0, "maximum": 999,
+                        "description": "The group's weight.",
                     },
                 },
-            },
-            "route": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                    "loadBalancer": {"type": "string",
-                        "description": "Its load balancer. If left out, the service's first.",
-                    },
-                    "default": {"const": true, "description": "It is the listener's default action."},
-                    "host": {"type": "string", "description": "It matches this host."},
-                    "path": {"type": "string", "description": "It matches this path pattern."},
-                    "count": {
-                        "type": "integer", "minimum": 1, "maximum": 90, "default": 1,
-                        "description": "The number of such routes. `{n}` in `host` or `path` is the number of each.",
-                    },
-                    "oidc": {
-                        "type": "boolean", "default": false,
-                        "description": "An OIDC action comes before the forward. The load's clients have a session.",
-                    },
-                    "stickiness": {
-                        "type": "integer", "minimum": 1, "maximum": 604_800,
-                        "description": "Group stickiness of the rule, in seconds.",
-                    },
-                    "oldWeight": {
-                        "type": "integer", "minimum": 0, "maximum": 999, "default": 1,
-                        "description": "The weight of the old group.",
-                    },
-                    "others": {"type": "array", "description": "Other groups of the action.", "items": {
-                        "type": "object", "additionalProperties": false, "required": ["name", "weight"],
-                        "properties": {
-                            "name": {"type": "string", "description": "The group's name."},
-                            "weight": {
-                                "type": "integer", "minimum": 0, "maximum": 999,
-                                "description": "The group's weight.",
-                            },
-                        },
-                    }},
-                },
-            },
+            }},
         },
     })
 }

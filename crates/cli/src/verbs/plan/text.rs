@@ -99,8 +99,8 @@ fn findings(plan: &Plan) -> String {
     format!("Findings\n{}", plan.findings.iter().map(one).collect::<Vec<_>>().join("\n"))
 }
 
-/// What Terraform needs so that it does not write the old weights back. It leaves no tag, so it may own every route whose
-/// owner nobody can see.
+/// What Terraform needs so that it does not write the old weights back. It leaves no tag, so it may own every route
+/// whose owner nobody can see.
 fn for_terraform(plan: &Plan) -> Option<String> {
     let unowned = plan.routes.iter().filter(|route| route.owner.is_none());
     let lines: Vec<String> = unowned

@@ -49,28 +49,7 @@ pub(super) fn definitions() -> Value {
                         "minutes": {"type": "number", "description": "How many world minutes that takes."},
                         "share": share("The share of requests that fail."),
                     }},
-                "cold": {
-                    "description": "Each server is slow for its first requests since the fault began. Requests of a \
-                                    hook that warms the servers count.",
-                    "oneOf": [
-                    {"type": "object", "additionalProperties": false, "properties": {"requests": {
-                        "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": MEASURED_REQUESTS,
-                        "description": "After so many requests a server is nearly warm, by [the curve measured with \
-                                        a JVM](warm-up.md), which is stretched or compressed to this number.",
-                    }}},
-                    {"type": "array", "minItems": 1, "items": {"type": "object", "additionalProperties": false,
-                        "required": ["below", "share"], "properties": {
-                            "below": {
-                                "type": "integer", "minimum": 1, "maximum": 1_000_000,
-                                "description": "The step is for servers with fewer answers than this. It rises.",
-                            },
-                            "share": {
-                                "type": "number", "minimum": WARM_SHARE, "maximum": 1,
-                                "description": "The share of their answers that are slower than a warm server's p95.",
-                            },
-                        },
-                    }},
-                ]},
+                "cold": cold(),
                 "in": {
                     "enum": ["new", "old", "both"], "default": "new",
                     "description": "The cluster that has the fault.",
@@ -82,33 +61,7 @@ pub(super) fn definitions() -> Value {
                 },
             },
         },
-        "disturbance": {
-            "type": "object",
-            "additionalProperties": false,
-            "description": "What someone else does to the migration, once.",
-            "properties": {
-                "stopExecution": {
-                    "const": true,
-                    "description": "Stops the execution, as an operator does in the console.",
-                },
-                "editRoute": {
-                    "type": "integer", "minimum": 1, "maximum": 90,
-                    "description": "Writes another weight into the route with this number. The edit must still be \
-                                    there when the migration has halted.",
-                },
-                "throttleInvocations": {
-                    "type": "integer", "minimum": 1, "maximum": 600,
-                    "description": "For so many minutes, Lambda throttles every function without concurrency of its \
-                                    own. The migration waits, and a rollback does not.",
-                },
-                "scaleOut": {
-                    "const": true,
-                    "description": "The Auto Scaling group of `newTargets` launches an instance, which must then be \
-                                    in the new target group.",
-                },
-                "from": from,
-            },
-        },
+        "disturbance": disturbance(&from),
         "awsFault": {
             "type": "object",
             "additionalProperties": false,
@@ -122,6 +75,62 @@ pub(super) fn definitions() -> Value {
                 "service": {"type": "string", "description": "Only the calls about this service count."},
                 "effect": effect(),
             },
+        },
+    })
+}
+
+/// How servers become warm.
+fn cold() -> Value {
+    json!({
+        "description": "Each server is slow for its first requests since the fault began. Requests of a \
+                        hook that warms the servers count.",
+        "oneOf": [
+        {"type": "object", "additionalProperties": false, "properties": {"requests": {
+            "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": MEASURED_REQUESTS,
+            "description": "After so many requests a server is nearly warm, by [the curve measured with \
+                            a JVM](warm-up.md), which is stretched or compressed to this number.",
+        }}},
+        {"type": "array", "minItems": 1, "items": {"type": "object", "additionalProperties": false,
+            "required": ["below", "share"], "properties": {
+                "below": {
+                    "type": "integer", "minimum": 1, "maximum": 1_000_000,
+                    "description": "The step is for servers with fewer answers than this. It rises.",
+                },
+                "share": {
+                    "type": "number", "minimum": WARM_SHARE, "maximum": 1,
+                    "description": "The share of their answers that are slower than a warm server's p95.",
+                },
+            },
+        }},
+    ]})
+}
+
+fn disturbance(from: &Value) -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "description": "What someone else does to the migration, once.",
+        "properties": {
+            "stopExecution": {
+                "const": true,
+                "description": "Stops the execution, as an operator does in the console.",
+            },
+            "editRoute": {
+                "type": "integer", "minimum": 1, "maximum": 90,
+                "description": "Writes another weight into the route with this number. The edit must still be \
+                                there when the migration has halted.",
+            },
+            "throttleInvocations": {
+                "type": "integer", "minimum": 1, "maximum": 600,
+                "description": "For so many minutes, Lambda throttles every function without concurrency of its \
+                                own. The migration waits, and a rollback does not.",
+            },
+            "scaleOut": {
+                "const": true,
+                "description": "The Auto Scaling group of `newTargets` launches an instance, which must then be \
+                                in the new target group.",
+            },
+            "from": from,
         },
     })
 }
