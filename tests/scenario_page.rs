@@ -74,7 +74,9 @@ fn page() -> String {
         let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
         let rows = all.iter().filter_map(|field| Some((field, field.path.strip_prefix(&prefix)?)));
         let rows: Vec<_> = rows.filter(|(field, _)| !is_elsewhere(field, path)).collect();
-        rows.iter().for_each(|(field, name)| page += &row(field, name));
+        for (field, name) in &rows {
+            page += &row(field, name);
+        }
         for (field, name) in rows.iter().filter(|(field, _)| !field.words.is_empty()) {
             write!(page, "\n| `{name}` | meaning |\n| --- | --- |\n").unwrap();
             field.words.iter().for_each(|(word, meaning)| writeln!(page, "| `{word}` | {meaning} |").unwrap());
