@@ -26,11 +26,10 @@ impl Approval {
 
     /// The command that gives it.
     pub fn command(self, service: &str) -> String {
-        let flags = match self {
-            Self::Detach => "--approve",
-            Self::Delete => "--approve-deletion",
-            Self::NoTraffic => "--accept-no-traffic --reason TEXT",
-        };
-        format!("crossfade retire {service} {flags}")
+        match self {
+            Self::Detach => format!("crossfade retire {service} --approve"),
+            Self::Delete => format!("crossfade retire {service} --approve-deletion"),
+            Self::NoTraffic => format!("crossfade retire {service} --accept-no-traffic --reason TEXT"),
+        }
     }
 }
