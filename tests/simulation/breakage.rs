@@ -212,7 +212,9 @@ impl Breakage {
                 states["Ask outside gates"] =
                     json!({"Type": "Pass", "Result": answers, "ResultPath": "$.answers", "Next": "Check alarms"});
             }
-            Self::FirstHookIsSkipped => states["Call hook"] = json!({"Type": "Pass", "Next": "Shift weight"}),
+            Self::FirstHookIsSkipped if states.contains_key("Call hook") => {
+                states["Call hook"] = json!({"Type": "Pass", "Next": "Shift weight"});
+            }
             _ => {}
         }
         if self == Self::RollbackIsNotVerified {

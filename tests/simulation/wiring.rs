@@ -39,13 +39,16 @@ pub(super) fn service() -> ServiceName {
 /// The machines of the template, perhaps with something broken. They are read once for all runs.
 pub(super) fn step_functions(now: Timestamp, seed: u64, broken: Option<Breakage>) -> StepFunctions {
     static READ: Mutex<Vec<(Option<Breakage>, StepFunctions)>> = Mutex::new(Vec::new());
-    let mut read = READ.lock().unwrap();
-    if let Some((_, states)) = read.iter().find(|(breakage, _)| *breakage == broken) {
-        return states.with_the_same_machines(seed);
+    let known = |read: &[(Option<Breakage>, StepFunctions)]| {
+        read.iter().find(|(breakage, _)| *breakage == broken).map(|(_, states)| states.with_the_same_machines(seed))
+    };
+    if let Some(states) = known(&READ.lock().unwrap()) {
+        return states;
     }
+    // Not under the lock: what panics on a wrong breakage concerns its own test only.
     let states = read_machines(now, broken);
     let of_run = states.with_the_same_machines(seed);
-    read.push((broken, states));
+    READ.lock().unwrap().push((broken, states));
     of_run
 }
 
