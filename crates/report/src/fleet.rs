@@ -7,38 +7,29 @@ mod verdict;
 mod waves;
 
 use crate::input::{FleetReport, Written};
-use crate::page::{folded_table, page, section};
+use crate::page::{Section, folded_table, page};
 use crate::words::{clock, counted, id};
 use crossfade_domain::fleet::event::FleetEvent;
 use crossfade_domain::fleet::wording::lines;
 use jiff::Timestamp;
-use maud::{Markup, html};
+use maud::Markup;
 
 /// One run of a fleet as a page.
 pub fn fleet_page(report: &FleetReport, written: &Written) -> String {
-    let sections = sections(report);
-    let contents: Vec<(String, String)> =
-        sections.iter().map(|(key, name, _)| (anchor(report, key), (*name).to_owned())).collect();
-    let body = html! {
-        (verdict::drawn(report))
-        @for (key, name, body) in &sections { (section(2, &anchor(report, key), name, body)) }
-    };
-    page(&format!("Run {} of the fleet {}", report.head.run, report.head.fleet), &contents, written, &body)
+    page(
+        &format!("Run {} of the fleet {}", report.head.run, report.head.fleet),
+        &verdict::drawn(report),
+        &sections(report),
+        written,
+    )
 }
 
 /// The same as a part of another page, below a heading of its own.
 pub(crate) fn part(report: &FleetReport) -> Markup {
-    html! {
-        (verdict::drawn(report))
-        @for (key, name, body) in sections(report) { (section(3, &anchor(report, key), name, &body)) }
-    }
+    crate::page::part(&verdict::drawn(report), &sections(report))
 }
 
-fn anchor(report: &FleetReport, key: &str) -> String {
-    id(&[key, "of", &report.head.fleet])
-}
-
-fn sections(report: &FleetReport) -> [(&'static str, &'static str, Markup); 5] {
+fn sections(report: &FleetReport) -> [Section; 5] {
     [
         ("waves", "Waves", waves::drawn(report)),
         ("share", "On the new cluster over time", share::drawn(report)),
@@ -46,6 +37,7 @@ fn sections(report: &FleetReport) -> [(&'static str, &'static str, Markup); 5] {
         ("people", "Who did what", people(report)),
         ("journal", "Journal", journal(report)),
     ]
+    .map(|(key, name, body)| Section { id: id(&[key, "of", &report.head.fleet]), name: name.to_owned(), body })
 }
 
 fn day(report: &FleetReport) -> Timestamp {

@@ -1,36 +1,27 @@
 //! The page of a migration.
 
 use crate::input::{MigrationReport, Written};
-use crate::page::{page, section};
+use crate::page::{Section, page};
 use crate::section::{gates, journal, people, routes, settings, traffic, verdict, weight};
 use crate::words::id;
-use maud::{Markup, html};
+use maud::Markup;
 
 /// One migration as a page.
 pub fn migration_page(report: &MigrationReport, written: &Written) -> String {
-    let sections = sections(report);
-    let contents: Vec<(String, String)> =
-        sections.iter().map(|(key, name, _)| (anchor(report, key), (*name).to_owned())).collect();
-    let body = html! {
-        (verdict::drawn(report))
-        @for (key, name, body) in &sections { (section(2, &anchor(report, key), name, body)) }
-    };
-    page(&format!("The migration {} of {}", report.migration, report.service), &contents, written, &body)
+    page(
+        &format!("The migration {} of {}", report.migration, report.service),
+        &verdict::drawn(report),
+        &sections(report),
+        written,
+    )
 }
 
 /// The same as a part of another page, below a heading of its own.
 pub(crate) fn part(report: &MigrationReport) -> Markup {
-    html! {
-        (verdict::drawn(report))
-        @for (key, name, body) in sections(report) { (section(3, &anchor(report, key), name, &body)) }
-    }
+    crate::page::part(&verdict::drawn(report), &sections(report))
 }
 
-fn anchor(report: &MigrationReport, key: &str) -> String {
-    id(&[key, "of", report.migration.as_str()])
-}
-
-fn sections(report: &MigrationReport) -> [(&'static str, &'static str, Markup); 7] {
+fn sections(report: &MigrationReport) -> [Section; 7] {
     [
         ("weights", "Weight over time", weight::drawn(report)),
         ("clusters", "Old cluster and new cluster", traffic::drawn(report)),
@@ -40,4 +31,9 @@ fn sections(report: &MigrationReport) -> [(&'static str, &'static str, Markup); 
         ("settings", "Settings and versions", settings::drawn(report)),
         ("journal", "Journal", journal::drawn(report)),
     ]
+    .map(|(key, name, body)| Section {
+        id: id(&[key, "of", report.migration.as_str()]),
+        name: name.to_owned(),
+        body,
+    })
 }

@@ -13,8 +13,16 @@ const LONG: usize = 40;
 
 const STYLE: &str = include_str!("page.css");
 
-/// A document. `contents` are its sections, each by its `id` and name.
-pub(crate) fn page(title: &str, contents: &[(String, String)], written: &Written, body: &Markup) -> String {
+/// A section of a document.
+pub(crate) struct Section {
+    /// Unique in the document.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) body: Markup,
+}
+
+/// A document: the verdict, then its sections.
+pub(crate) fn page(title: &str, verdict: &Markup, sections: &[Section], written: &Written) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -32,9 +40,18 @@ pub(crate) fn page(title: &str, contents: &[(String, String)], written: &Written
                     h1 { (title) }
                 }
                 nav aria-label="Contents" {
-                    ul { @for (id, name) in contents { li { a href={ "#" (id) } { (name) } } } }
+                    ul { @for one in sections { li { a href={ "#" (one.id) } { (one.name) } } } }
                 }
-                main { (body) }
+                main {
+                    (verdict)
+                    @for one in sections {
+                        @let heading = format!("{}-h", one.id);
+                        section id=(one.id) aria-labelledby=(heading) {
+                            h2 id=(heading) { (one.name) }
+                            (one.body)
+                        }
+                    }
+                }
                 footer {
                     p {
                         "Written " (time(written.at)) " by Crossfade " (written.version) ", " (written.place)
@@ -47,19 +64,14 @@ pub(crate) fn page(title: &str, contents: &[(String, String)], written: &Written
     page.into_string()
 }
 
-/// A section with its heading. `level` is 2 or 3. Only the first are landmarks, or their names would not be unique.
-pub(crate) fn section(level: u8, id: &str, name: &str, body: &Markup) -> Markup {
-    let heading = format!("{id}-h");
+/// The same as a part of another document. Its sections are no landmarks, or their names would not be unique there.
+pub(crate) fn part(verdict: &Markup, sections: &[Section]) -> Markup {
     html! {
-        @if level == 2 {
-            section id=(id) aria-labelledby=(heading) {
-                h2 id=(heading) { (name) }
-                (body)
-            }
-        } @else {
-            section id=(id) {
-                h3 { (name) }
-                (body)
+        (verdict)
+        @for one in sections {
+            section id=(one.id) {
+                h3 { (one.name) }
+                (one.body)
             }
         }
     }

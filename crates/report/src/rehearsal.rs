@@ -1,7 +1,7 @@
 //! The page of a rehearsal: every fleet and every service.
 
 use crate::input::{MigrationReport, RehearsalReport, Written};
-use crate::page::{page, section, table};
+use crate::page::{Section, page, table};
 use crate::section::verdict::Verdict;
 use crate::words::{count, id, number};
 use crate::{fleet, migration};
@@ -9,21 +9,19 @@ use maud::{Markup, html};
 
 /// A rehearsal as one page.
 pub fn rehearsal_page(report: &RehearsalReport, written: &Written) -> String {
-    let mut sections: Vec<(String, String, Markup)> =
-        vec![("services".to_owned(), "Services".to_owned(), services(report))];
-    for one in &report.fleets {
-        let name = format!("The fleet {}", one.head.fleet);
-        sections.push((id(&["fleet", &one.head.fleet]), name, fleet::part(one)));
-    }
-    for one in &report.services {
-        sections.push((id(&["service", one.service.as_str()]), one.migration.to_string(), migration::part(one)));
-    }
-    let contents: Vec<(String, String)> = sections.iter().map(|(id, name, _)| (id.clone(), name.clone())).collect();
-    let body = html! {
-        (verdict(report))
-        @for (id, name, body) in &sections { (section(2, id, name, body)) }
-    };
-    page("A rehearsal", &contents, written, &body)
+    let services = Section { id: "services".to_owned(), name: "Services".to_owned(), body: services(report) };
+    let of_fleets = report.fleets.iter().map(|one| Section {
+        id: id(&["fleet", &one.head.fleet]),
+        name: format!("The fleet {}", one.head.fleet),
+        body: fleet::part(one),
+    });
+    let of_services = report.services.iter().map(|one| Section {
+        id: id(&["service", one.service.as_str()]),
+        name: one.migration.to_string(),
+        body: migration::part(one),
+    });
+    let sections: Vec<Section> = [services].into_iter().chain(of_fleets).chain(of_services).collect();
+    page("A rehearsal", &verdict(report), &sections, written)
 }
 
 fn verdict(report: &RehearsalReport) -> Markup {
