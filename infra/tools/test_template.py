@@ -38,6 +38,15 @@ EXCEPTIONS = [
     ("UNKNOWN_CONDITION_FOR_ACTION", "elasticloadbalancing:CreateAction", "it is newer than parliament's list"),
 ]
 EVERY = None
+# Parameters that are not at their defaults, and the description of each rule that refuses them.
+RULES = [
+    ({}, []),
+    ({"GitHubProviderArn": "arn"}, ["With GitHubProviderArn, GitHubSubjects"]),
+    ({"GitLabProviderArn": "arn"}, ["With GitLabProviderArn, GitLabSubjects"]),
+    ({"ProbeSubnets": "subnet-1,subnet-2"}, ["With ProbeSubnets, ProbeSecurityGroups"]),
+    ({"ProbeSecurityGroups": "sg-1"}, ["With ProbeSecurityGroups, ProbeSubnets"]),
+    ({"ProbeSubnets": "subnet-1", "ProbeSecurityGroups": "sg-1,sg-2"}, []),
+]
 RESERVE = "  ReserveConcurrency:\n    Type: String\n    Default: "
 # A text of the template, what replaces it, and how many functions then publish a new version.
 CHANGES = [
@@ -93,7 +102,47 @@ def versions(text):
     return {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
 
 
+def holds(condition, values):
+    """Evaluates a condition of a rule, as CloudFormation does before it creates anything."""
+    if not isinstance(condition, dict):
+        return condition
+    ((function, argument),) = condition.items()
+    if function == "Ref":
+        return values[argument]
+    found = [holds(one, values) for one in argument]
+    return {
+        "Fn::And": lambda: all(found),
+        "Fn::Not": lambda: not found[0],
+        "Fn::Equals": lambda: found[0] == found[1],
+        "Fn::Contains": lambda: found[1] in found[0],
+    }[function]()
+
+
+def refusals(document, given):
+    """Returns the descriptions of the rules that refuse these values of parameters."""
+    values = {}
+    for name, parameter in document["Parameters"].items():
+        value = given.get(name, parameter.get("Default"))
+        values[name] = value.split(",") if parameter["Type"] == "CommaDelimitedList" else value
+    return [
+        assertion["AssertDescription"]
+        for rule in document["Rules"].values()
+        if holds(rule["RuleCondition"], values)
+        for assertion in rule["Assertions"]
+        if not holds(assertion["Assert"], values)
+    ]
+
+
 class Template(unittest.TestCase):
+    def test_a_parameter_without_its_companion_is_refused_before_anything_is_created(self):
+        document = template.expand(template.TEMPLATE)
+        for given, expected in RULES:
+            with self.subTest(given=given):
+                found = refusals(document, given)
+                self.assertEqual(len(found), len(expected), found)
+                for description, beginning in zip(found, expected):
+                    self.assertTrue(description.startswith(beginning), description)
+
     def test_parliament_knows_every_action_with_its_resources_and_conditions(self):
         resources = template.expand(template.TEMPLATE)["Resources"]
         unknown, used = [], set()
