@@ -7,6 +7,7 @@ mod aws_answers;
 mod invocations;
 mod mutation;
 mod policies;
+mod probed;
 mod stored;
 
 use rand::SeedableRng as _;
@@ -24,7 +25,7 @@ struct Door {
     open: fn() -> Case,
 }
 
-const DOORS: [Door; 10] = [
+const DOORS: [Door; 11] = [
     Door { name: "policy-file", cases: 300, open: policies::files },
     Door { name: "policy-document", cases: 500, open: policies::documents },
     Door { name: "console-input", cases: 100, open: invocations::console_inputs },
@@ -35,6 +36,7 @@ const DOORS: [Door; 10] = [
     Door { name: "execution-event", cases: 60, open: invocations::execution_events },
     Door { name: "stored-item", cases: 500, open: stored::items },
     Door { name: "aws-answer", cases: 400, open: aws_answers::answers },
+    Door { name: "probed-answer", cases: 500, open: probed::answers },
 ];
 
 /// Runs one case; the error names it.
@@ -102,6 +104,11 @@ fn a_stored_item_is_read_and_used_or_refused_in_words() {
 #[test]
 fn an_answer_of_aws_is_read_or_refused_with_its_operation() {
     check("aws-answer");
+}
+
+#[test]
+fn whatever_a_probed_target_answers_the_verdict_fits_into_a_line() {
+    check("probed-answer");
 }
 
 /// Runs new seeds for `CROSSFADE_FUZZ_SECONDS`, or the one case of `CROSSFADE_FUZZ_CASE`.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How often each path is asked.
 pub const ROUNDS: usize = 5;
-/// What is shown of a value.
+/// What is shown of a value, and of a field's name.
 const LONGEST_VALUE: usize = 80;
 /// How much more often, in percent of all pairs, the new side must differ in a field that the old side itself changes.
 /// With a few rounds, a value that the old side draws at random differs a little more often by chance.
@@ -112,7 +112,7 @@ fn wrong_old(probe: &Probe, answer: &Result<Answer, String>) -> Option<String> {
     let what = match answer {
         Ok(answer) if answer.status == probe.expect => return None,
         Ok(answer) => format!("answered {}", answer.status),
-        Err(why) => format!("did not answer ({why})"),
+        Err(why) => format!("did not answer ({})", plain(why)),
     };
     Some(format!(
         "the old side {what}, and the policy expects {}; correct expect or path in the policy, or repair the old side",
@@ -139,7 +139,7 @@ fn of_fields(old: &[Fields], new: &[Fields]) -> Verdict {
         let changed: usize = changes_in_old(name);
         let is_new = old.iter().all(|fields| !fields.contains_key(name));
         if changed > 0 || (is_new && unsteady.contains(part_of(name))) {
-            noise.push(name.clone());
+            noise.push(plain(name));
         }
         if is_new && unsteady.contains(part_of(name)) {
             continue;
@@ -160,16 +160,18 @@ fn difference(name: &str, old: &[Fields], new: &[Fields]) -> Option<Difference> 
     let differs = |(old, new): &(&Fields, &Fields)| old.get(name) != new.get(name);
     let (old, new) = old.iter().flat_map(|old| new.iter().map(move |new| (old, new))).find(differs)?;
     let value = |fields: &Fields| fields.get(name).map_or_else(|| "absent".to_owned(), |value| shown(name, value));
-    Some(Difference { field: name.to_owned(), old: value(old), new: value(new) })
+    Some(Difference { field: plain(name), old: value(old), new: value(new) })
 }
 
-/// A value for people: masked where its name says that it is a secret, else cut, without control characters.
+/// A value for people: masked where its name says that it is a secret.
 fn shown(name: &str, value: &str) -> String {
     let name = name.to_ascii_lowercase();
-    if SECRET.iter().any(|part| name.contains(part)) {
-        return "(masked)".to_owned();
-    }
-    let mut plain = value.chars().map(|c| if c.is_control() { ' ' } else { c });
+    if SECRET.iter().any(|part| name.contains(part)) { "(masked)".to_owned() } else { plain(value) }
+}
+
+/// What a target has said, for people: cut, without control characters.
+fn plain(text: &str) -> String {
+    let mut plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut cut: String = plain.by_ref().take(LONGEST_VALUE).collect();
     if plain.next().is_some() {
         cut.pop();

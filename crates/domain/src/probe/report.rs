@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 /// Differences that a sentence names; the rest is counted.
 const NAMED_DIFFERENCES: usize = 3;
+/// Failed probes that it names.
+const NAMED_FAILURES: usize = 3;
 /// What a passed probe does not say.
 const NOT_TESTED: &str = "POST, load and data written by the new side were not tested.";
 
@@ -46,7 +48,12 @@ impl Report {
             return "nothing was probed".to_owned();
         }
         if !self.passed() {
-            let failures: Vec<String> = self.outcomes.iter().filter_map(failure).collect();
+            let mut failures: Vec<String> = self.outcomes.iter().filter_map(failure).collect();
+            let hidden = failures.len().saturating_sub(NAMED_FAILURES);
+            failures.truncate(NAMED_FAILURES);
+            if hidden > 0 {
+                failures.push(format!("and {hidden} more {}", if hidden == 1 { "probe" } else { "probes" }));
+            }
             return failures.join("; ");
         }
         let paths: BTreeSet<&str> = self.outcomes.iter().map(|one| one.path.as_str()).collect();

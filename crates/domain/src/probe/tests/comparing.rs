@@ -164,6 +164,18 @@ fn secrets_are_masked_and_long_values_cut() {
 }
 
 #[test]
+fn a_fields_name_is_shown_like_a_value() {
+    let name = format!("line\n{}", "a".repeat(200));
+    let Verdict::Differs { differences } =
+        compare(&probe(&[Compared::Body]), &always(&answered(json!({&name: 1}).to_string()), &answered("{}")))
+    else {
+        panic!("it differs")
+    };
+    let shown = &differences[1].field;
+    assert!(shown.starts_with("body.line a") && shown.chars().count() == 80, "{shown}");
+}
+
+#[test]
 fn a_body_that_was_not_read_whole_is_not_compared() {
     let long = Answer { cut: true, ..answered(vec![b'a'; LONGEST_BODY]) };
     for level in [Compared::Shape, Compared::Body] {

@@ -38,6 +38,9 @@ fn one_failure_of_many_fails_the_probes() {
     assert_eq!(failed.describe(), expected);
     let many = report(&[outcome("/b", differs(&["body.a", "body.b", "body.c", "body.d", "body.e"]))]);
     assert!(many.describe().ends_with("13 on the new, 2 more fields differ"), "{}", many.describe());
+    let all = report(&["/a", "/b", "/c", "/d", "/e"].map(|path| outcome(path, differs(&["body.total"]))));
+    assert!(all.describe().contains("GET /c") && !all.describe().contains("GET /d"), "{}", all.describe());
+    assert!(all.describe().ends_with("; and 2 more probes"), "{}", all.describe());
     let unsure = report(&[outcome("/a", Verdict::NotComparable { why: "it is cut".into() })]);
     assert!(!unsure.passed(), "what cannot be compared is no evidence");
     assert!(unsure.describe().ends_with("cannot be compared: it is cut"));
