@@ -1,10 +1,12 @@
 //! The invariants, each over the whole list: every scenario, with every fault at every call.
 
 use super::case::run;
+use super::ports::port_fault::READS;
 use super::random;
 use super::scenario::{Outcome, long_scenarios, scenarios};
 use super::sweep::{Report, all, exhaust, judged, name_of, named, replay_of, told};
 use super::watch::INVARIANTS;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Instant;
 
@@ -151,6 +153,30 @@ fn a_new_side_that_no_alarm_sees_is_rolled_back_by_the_judge() {
 fn the_same_case_has_the_same_log() {
     let case = named("new-side-fails/Hangs@60").unwrap();
     assert_eq!(run(&case, true).log, run(&case, true).log);
+}
+
+/// Which faults the list leaves out at calls that only read.
+#[test]
+fn of_a_read_no_effect_is_lost_repeated_or_outlives_its_function() {
+    let mut seen = BTreeSet::new();
+    for name in ["straight", "new-side-fails", "judged-and-sick"] {
+        let calls = run(&named(name).unwrap(), false).calls;
+        for (number, verb) in calls.iter().enumerate().filter(|(_, verb)| READS.contains(verb)) {
+            if !seen.insert((name, *verb)) {
+                continue;
+            }
+            let with = |fault: &str| {
+                let ending = run(&named(&format!("{name}/{fault}@{number}")).unwrap(), false);
+                (ending.outcome, ending.calls, ending.checks, ending.violations)
+            };
+            let alone = run(&named(name).unwrap(), false);
+            let alone = (alone.outcome, alone.calls, alone.checks, alone.violations);
+            assert_eq!(with("Twice"), alone, "{name}, {verb}");
+            assert_eq!(with("FailsAfter"), with("FailsBefore"), "{name}, {verb}");
+            assert_eq!(with("DiesAfter").0, with("DiesBefore").0, "{name}, {verb}");
+        }
+    }
+    assert!(seen.len() > 30, "{seen:?}");
 }
 
 /// Prints how much was looked at; `CROSSFADE_SOAK_SECONDS` makes it go on with new seeds for as long.
