@@ -223,17 +223,25 @@ async fn dry_run(request: &RetireRequest, session: &Session, console: &mut Conso
 }
 
 /// Shows where the retirement is whenever that changes, until its execution has ended, or has begun.
-async fn follow(
+async fn follow<'a>(
     arguments: &RetireArguments,
-    session: &Session,
+    session: &'a Session,
     before: Option<&Retirement>,
-    execution: &mut Execution<'_>,
+    execution: &mut Execution<'a>,
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
     let mut said = String::new();
     loop {
         if let Some(described) = execution.ended().await? {
-            return end(arguments, session, &described, console).await;
+            let cursor = cursor_of(&described);
+            if !cursor.as_ref().is_some_and(|cursor| cursor.verdict == RetireVerdict::Continued) {
+                return end(arguments, session, &described, cursor, console).await;
+            }
+            // What was asked for is recorded, so the next one is not asked again.
+            let input = json!({ "service": arguments.service, "who": session.caller.arn });
+            *execution = Execution::start(session, MACHINE, &arguments.service, "retire", &input).await?;
+            console.say(&format!("started {}, which continues the retirement: the last one was full", execution.arn));
+            continue;
         }
         match retirement_standing(&session.ports, &arguments.service).await {
             Ok(Some(standing)) if arguments.is_taken(before, &standing.retirement) => {
@@ -261,6 +269,12 @@ async fn follow(
     }
 }
 
+/// What an execution that ended well has put out. None where this version does not understand it.
+fn cursor_of(execution: &DescribedExecution) -> Option<RetirementCursor> {
+    let output = execution.output.as_deref().filter(|_| execution.state == ExecutionState::Succeeded)?;
+    serde_json::from_str(output).ok()
+}
+
 fn is_passing(error: &ActionError) -> bool {
     [ErrorClass::Transient, ErrorClass::Superseded].contains(&error.class())
 }
@@ -270,13 +284,13 @@ async fn end(
     arguments: &RetireArguments,
     session: &Session,
     execution: &DescribedExecution,
+    cursor: Option<RetirementCursor>,
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
     let service = &arguments.service;
     let cause = execution.cause.as_deref().unwrap_or("no cause was given");
     if execution.state == ExecutionState::Succeeded {
-        let cursor = execution.output.as_deref().and_then(|output| serde_json::from_str(output).ok());
-        let cursor: RetirementCursor = cursor.ok_or_else(|| Failure {
+        let cursor = cursor.ok_or_else(|| Failure {
             code: ExitCode::Failed,
             message: format!(
                 "{service}: execution {} succeeded, and this version of the command does not understand its output\n  \
@@ -301,4 +315,35 @@ async fn end(
     };
     let stopped = if execution.state == ExecutionState::Stopped { "someone stopped the execution: " } else { "" };
     Err(Failure { code, message: format!("{service}: {what}: {stopped}{cause}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn ended(state: ExecutionState, output: &Value) -> DescribedExecution {
+        DescribedExecution {
+            arn: "arn:aws:states:eu-west-1:123456789012:execution:crossfade-retire-service:users-1".to_owned(),
+            name: "users-1".to_owned(),
+            state,
+            error: None,
+            cause: None,
+            output: Some(output.to_string()),
+            started: Timestamp::UNIX_EPOCH,
+            stopped: Some(Timestamp::UNIX_EPOCH),
+        }
+    }
+
+    #[test]
+    fn an_execution_that_was_full_is_not_an_end() {
+        let full = json!({
+            "version": 1, "service": "users", "number": 1, "verdict": "continued", "reason": "2,000 looks",
+            "waitSeconds": 0, "looks": 2000,
+        });
+        let cursor = cursor_of(&ended(ExecutionState::Succeeded, &full)).unwrap();
+        assert_eq!(cursor.verdict, RetireVerdict::Continued);
+        assert_eq!(cursor_of(&ended(ExecutionState::Stopped, &full)), None);
+        assert_eq!(cursor_of(&ended(ExecutionState::Succeeded, &json!({"verdict": "a later one"}))), None);
+    }
 }
