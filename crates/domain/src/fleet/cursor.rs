@@ -2,6 +2,7 @@
 
 use super::head::FLEET_VERSION;
 use super::outlook::FleetStep;
+use crate::journal::cursor::serialize_shortened;
 use serde::{Deserialize, Serialize};
 
 /// What `check-fleet` returns: the whole next payload. The machine branches on `verdict` and waits for `waitSeconds`;
@@ -20,6 +21,7 @@ pub struct FleetCursor {
     /// How long to wait before the next look, in seconds.
     pub wait_seconds: u32,
     /// Where the run stands and why, in one sentence.
+    #[serde(serialize_with = "serialize_shortened")]
     pub reason: String,
     /// How often this execution has looked.
     pub looks: u32,

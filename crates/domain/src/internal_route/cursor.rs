@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::decision::Decision;
+use crate::journal::cursor::serialize_shortened;
 use crate::names::ServiceName;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ pub struct RouteCursor {
     pub verdict: RouteVerdict,
     /// The outcome in one line, whose parts have a raised dot between them: a headline, each of `lines`, and what to do
     /// next.
+    #[serde(serialize_with = "serialize_shortened")]
     pub reason: String,
     /// What was, or would be, created or removed; what refuses it.
     pub lines: Vec<String>,

@@ -102,7 +102,11 @@ fn shortened(text: &str) -> String {
     text.chars().take(kept).chain(end(kept).chars()).collect()
 }
 
-fn serialize_shortened<S: Serializer>(reason: &str, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serializes a reason that may be longer than what a machine gets.
+///
+/// # Errors
+/// The serializer's.
+pub(crate) fn serialize_shortened<S: Serializer>(reason: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&shortened(reason))
 }
 
