@@ -142,6 +142,25 @@ fn a_removed_internal_route_can_be_created_again_and_leads_to_the_new_side() {
 }
 
 #[test]
+fn an_undo_of_the_retirement_returns_the_other_routes_and_not_a_removed_internal_one() {
+    let mut run = migrated();
+    run.retire("deregistered");
+    let other = run.retirement().plan.routes.iter().map(|route| route.id.as_str().to_owned()).collect::<Vec<_>>();
+    let internal = run.rules();
+    run.publish(180, false);
+    run.removed();
+    let undo = json!({"service": "users", "command": "undo", "who": "ana", "reason": "a job calls it"});
+    run.stage.start_retirement("undo", undo);
+    run.stage.run_machines();
+    assert_eq!(run.retirement().phase, RetirementPhase::Undone, "{}", run.stage.told());
+    let others: Vec<&String> = other.iter().filter(|route| !internal.contains(route)).collect();
+    assert_eq!((others.len(), run.rules().len()), (other.len() - 1, 0));
+    for route in others {
+        assert_eq!(run.stage.world.weights_of(route).len(), 2, "{route}");
+    }
+}
+
+#[test]
 fn a_retirement_that_may_write_the_route_keeps_it_even_by_force() {
     let mut run = migrated();
     run.stage.start_retirement("retire", json!({"service": "users"}));

@@ -24,10 +24,10 @@ pub struct Connection {
     pub state: ConnectionState,
     /// Its load balancer.
     pub load_balancer: LoadBalancerArn,
-    /// The rule or the listener, once it exists.
+    /// The rule or the listener, once it exists, and after its removal the one that it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<RouteId>,
-    /// The copy of an old group that it forwards to, if it needs one and once that exists.
+    /// The copy of an old group that it forwards to, if it needs one and once that exists; then as for `route`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<TargetGroupArn>,
     /// What is being done, or was done, in words.

@@ -12,6 +12,7 @@ use super::feed::Feed;
 use super::head::{Retirement, RetirementPhase};
 use super::idle::{Idle, IdleWindow};
 use super::watch::AfterDetach;
+use crate::internal_route::Connection;
 use crate::journal::hook::{DueHook, HookPoint};
 use crate::load_balancer::action::Action;
 use crate::load_balancer::group::{Target, TargetHealth};
@@ -57,6 +58,8 @@ pub struct Seen {
     pub elsewhere: Vec<String>,
     /// The plan's routes as they are; one that is gone is absent.
     pub live: BTreeMap<RouteId, Vec<Action>>,
+    /// The internal route, where someone has removed it with `crossfade connect --undo` since.
+    pub removed: Option<Connection>,
     /// The targets of each old group that exists.
     pub registered: BTreeMap<TargetGroupArn, Vec<TargetHealth>>,
     /// The load balancers that use an old group, as AWS says it.

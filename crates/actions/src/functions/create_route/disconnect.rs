@@ -100,10 +100,12 @@ pub async fn disconnect(
     let place = place.or_else(|| recorded.as_ref().map(|one| one.load_balancer.clone()));
     let place = place.or_else(|| copy.as_ref().and_then(|copy| copy.group.load_balancers.first().cloned()));
     let route = ours.first().map(|(_, one)| one.route.clone());
+    let route = route.or_else(|| recorded.as_ref().and_then(|one| one.route.clone()));
     let group = copy.as_ref().map(|copy| copy.group.arn.clone());
+    let group = group.or_else(|| recorded.as_ref().and_then(|one| one.copy.clone()));
     let mut note = Note { ports, request, last: recorded };
     if let Some(place) = &place {
-        note.write(ConnectionState::Disconnecting, place, (route, group), lines.join("; ")).await?;
+        note.write(ConnectionState::Disconnecting, place, (route.clone(), group.clone()), lines.join("; ")).await?;
     }
     for (_, one) in &ours {
         delete_route(ports, &one.route).await?;
@@ -116,7 +118,7 @@ pub async fn disconnect(
         delete_copy(ports, copy).await?;
     }
     if let Some(place) = &place {
-        note.write(ConnectionState::Disconnected, place, (None, None), lines.join("; ")).await?;
+        note.write(ConnectionState::Disconnected, place, (route, group), lines.join("; ")).await?;
     }
     let own = copy.as_ref().map(|copy| &copy.group.arn);
     let groups: BTreeSet<&TargetGroupArn> = ours.iter().flat_map(|(_, one)| &one.groups).collect();

@@ -6,6 +6,7 @@ use crate::reads::calendars::calendars;
 use crate::reads::inventory::tags_of;
 use crate::reads::journal::head_of;
 use crate::routes::list::list;
+use crossfade_domain::internal_route::{Connection, ConnectionState};
 use crossfade_domain::journal::Phase;
 use crossfade_domain::load_balancer::action::forward_of;
 use crossfade_domain::load_balancer::group::{HealthState, healthy_count};
@@ -84,6 +85,7 @@ async fn look(ports: &Ports, retirement: &Retirement, seen: &mut Seen) -> Result
             }
         }
         RetirementPhase::Watching => seen.after_detach = after_detach(ports, retirement).await?,
+        RetirementPhase::Undoing if plan.internal_route => seen.removed = removed(ports, retirement).await?,
         _ => {}
     }
     Ok(())
@@ -98,6 +100,13 @@ async fn unmigrated(ports: &Ports, retirement: &Retirement) -> Result<Option<Str
     let found =
         head.map_or_else(|| "nothing".to_owned(), |head| format!("{} is {}", head.migration, head.phase.in_words()));
     Ok((!migrated).then(|| format!("{service} is no longer migrated by {}: {found}", retirement.plan.migration)))
+}
+
+/// The internal route, if `crossfade connect --undo` has removed it.
+async fn removed(ports: &Ports, retirement: &Retirement) -> Result<Option<Connection>, ActionError> {
+    let connection = ports.ledger.connection(&retirement.service).await;
+    let connection = connection.doing(|| "reading the record of the internal route")?;
+    Ok(connection.filter(|connection| connection.state == ConnectionState::Disconnected))
 }
 
 async fn closed(ports: &Ports, retirement: &Retirement) -> Option<Closed> {

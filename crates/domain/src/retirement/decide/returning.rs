@@ -21,10 +21,13 @@ pub(super) fn next(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Next
     let deregistered = retirement.deregister_intended_at.is_some();
     let lacking = plan.groups.iter().filter(|group| deregistered && lacks_targets(group, seen));
     let groups: Vec<TargetGroupArn> = lacking.map(|group| group.record.arn.clone()).collect();
+    // The callers of a removed internal route do not want it back, nor its copy of an old group.
+    let removed = seen.removed.as_ref();
+    let is_removed = |group: &TargetGroupArn| removed.is_some_and(|removed| removed.copy.as_ref() == Some(group));
     let mut left: Vec<String> = plan
         .groups
         .iter()
-        .filter(|group| !seen.registered.contains_key(&group.record.arn))
+        .filter(|group| !seen.registered.contains_key(&group.record.arn) && !is_removed(&group.record.arn))
         .map(|group| {
             let commands = group.record.commands().join("; ");
             format!("{} is gone; create it again with: {commands}", group.record.name)
@@ -40,7 +43,9 @@ pub(super) fn next(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Next
     }
     for route in &plan.routes {
         let Some(live) = seen.live.get(&route.id) else {
-            left.push(format!("{} is gone", route.id.describe()));
+            if removed.is_none_or(|removed| removed.route.as_ref() != Some(&route.id)) {
+                left.push(format!("{} is gone", route.id.describe()));
+            }
             continue;
         };
         if equivalent(live, &route.detached) && !names_a_lost_group(plan, &route.attached, seen) {
