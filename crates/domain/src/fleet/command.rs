@@ -193,7 +193,8 @@ impl FleetHead {
         }
         let waves = self.waves.len();
         if let Some(wave) = wave.filter(|wave| !usize::try_from(*wave).is_ok_and(|wave| (1..=waves).contains(&wave))) {
-            return Taken::Refused(format!("{fleet} has no wave {wave}: expected 1 to {waves}"));
+            let expected = if waves == 1 { "it has one".to_owned() } else { format!("expected 1 to {waves}") };
+            return Taken::Refused(format!("{fleet} has no wave {wave}: {expected}"));
         }
         match self.state {
             RunState::Running | RunState::Over => Taken::Recorded,

@@ -177,7 +177,8 @@ fn show(
     }
     let lines = lines(arguments, fleet, chosen);
     if console.output == Output::Github {
-        console.data(&annotation("notice", "fleet retire", &lines.join("; ")))?;
+        let lines: Vec<&str> = lines.iter().map(|line| line.trim_start()).collect();
+        console.data(&annotation("notice", "fleet retire", &lines.join("\n")))?;
     } else {
         console.data(&lines.join("\n"))?;
     }
