@@ -12,6 +12,7 @@ mod command_line;
 mod compatibility;
 mod fleets;
 mod fuzz;
+mod github_action;
 mod hook_example;
 mod judge_replay;
 mod lambda_host;

@@ -1,4 +1,5 @@
-//! The exit codes, as numbers for programs and as words for people. `docs/command-line.md` explains each.
+//! The exit codes, as numbers for programs and as words for people. `docs/command-line.md` explains each. Outcomes of
+//! migrations that have a code of their own have its words, also as the output `outcome` of `action.yml`.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -31,6 +32,21 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Done,
+        Self::Failed,
+        Self::BadInput,
+        Self::RolledBack,
+        Self::Aborted,
+        Self::Held,
+        Self::WaitTimedOut,
+        Self::Halted,
+        Self::NoAccess,
+        Self::WaitsForApproval,
+        Self::Interrupted,
+    ];
+
     /// Returns the number that the process exits with.
     pub fn code(self) -> u8 {
         match self {

@@ -23,6 +23,9 @@ pub enum FleetOutcome {
 }
 
 impl FleetOutcome {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Migrated, Self::Incomplete, Self::Stopped, Self::Aborted, Self::Returned];
+
     /// Describes the outcome in a few words.
     pub fn words(self) -> &'static str {
         match self {

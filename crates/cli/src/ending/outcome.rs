@@ -35,6 +35,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Migrated,
+        Self::NotAllTraffic,
+        Self::RolledBack,
+        Self::Aborted,
+        Self::Refused,
+        Self::Held,
+        Self::Halted,
+        Self::Failed,
+    ];
+
     /// Returns the exit code of a command that waited for this.
     pub fn code(self) -> ExitCode {
         match self {
@@ -53,12 +65,9 @@ impl Outcome {
         match self {
             Self::Migrated => "migrated",
             Self::NotAllTraffic => "migrated, but not all traffic is on the new cluster",
-            Self::RolledBack => "rolled back",
-            Self::Aborted => "aborted",
-            Self::Refused => "refused",
-            Self::Held => "held by another migration",
-            Self::Halted => "halted",
-            Self::Failed => "failed",
+            Self::RolledBack | Self::Aborted | Self::Refused | Self::Held | Self::Halted | Self::Failed => {
+                self.code().words()
+            }
         }
     }
 }
