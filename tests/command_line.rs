@@ -11,6 +11,7 @@ mod judging;
 mod last_steps;
 mod manifests;
 mod offline;
+mod pages;
 mod private_authority;
 mod probe_from_here;
 mod reports;

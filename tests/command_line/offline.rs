@@ -173,34 +173,3 @@ fn completions_are_printed_for_every_shell() {
         assert!(said.stdout.contains("crossfade") && said.stdout.contains("rollback"), "{shell}");
     }
 }
-
-#[test]
-fn every_command_line_of_the_documents_exists_with_exactly_these_flags() {
-    let mut lines = 0;
-    for document in [
-        "README.md",
-        "docs/first-service.md",
-        "docs/terraform.md",
-        "docs/command-line.md",
-        "docs/operations.md",
-        "docs/fleets.md",
-        "docs/rehearsal.md",
-        "docs/ci.md",
-        "docs/hooks.md",
-        "docs/first-steps.md",
-        "docs/last-steps.md",
-    ] {
-        let text = crate::repository::read(std::path::Path::new(document));
-        for line in text.lines() {
-            let words = line.strip_prefix("$ crossfade ").or_else(|| line.strip_prefix("$ cargo run -- "));
-            let Some(words) = words else { continue };
-            let words = words.split(['#', '|', '>']).next().unwrap().trim();
-            // `--help` comes last, so everything before it must be valid.
-            let words = if words == "help" { words.to_owned() } else { format!("{words} --help") };
-            let said = said(bare(&words).output().unwrap());
-            assert_eq!(said.code, 0, "{document}: {line}\n{}", said.stderr);
-            lines += 1;
-        }
-    }
-    assert!(lines >= 12, "{lines}");
-}

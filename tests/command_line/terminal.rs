@@ -2,9 +2,11 @@
 
 use super::shaky_line::ShakyLine;
 use crate::rehearse::{Running, binary, scenario_file};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_elasticloadbalancingv2::Client;
-use aws_sdk_elasticloadbalancingv2::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_elasticloadbalancingv2::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, RuleCondition};
+use aws_sdk_sfn::types::ExecutionStatus;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -85,17 +87,31 @@ impl Kept {
     /// Adds a rule that sends a path to the old target group of a service; returns the rule's ARN.
     pub(crate) fn add_rule(&self, service: &str, path: &str) -> String {
         self.elb(async |elb| {
-            let described = elb.describe_target_groups().names(format!("{service}-swarm")).send().await.unwrap();
-            let group = &described.target_groups()[0];
-            let balancer = &group.load_balancer_arns()[0];
-            let listeners = elb.describe_listeners().load_balancer_arn(balancer).send().await.unwrap();
+            let (listener, to_old) = old_route(&elb, service).await;
             let condition = RuleCondition::builder().field("path-pattern").values(path).build();
-            let action = Action::builder().r#type(ActionTypeEnum::Forward);
-            let action = action.set_target_group_arn(group.target_group_arn.clone()).build();
-            let rule = elb.create_rule().set_listener_arn(listeners.listeners()[0].listener_arn.clone());
-            let created = rule.priority(4711).conditions(condition).actions(action).send().await.unwrap();
+            let rule = elb.create_rule().listener_arn(listener).priority(4711);
+            let created = rule.conditions(condition).actions(to_old).send().await.unwrap();
             created.rules()[0].rule_arn.clone().unwrap()
         })
+    }
+
+    /// Writes the default action of a service's listener as it was before the move, as `terraform apply` does. Returns
+    /// what it was until then.
+    pub(crate) fn write_back(&self, service: &str) -> Vec<Action> {
+        self.elb(async |elb| {
+            let (listener, to_old) = old_route(&elb, service).await;
+            let before = elb.describe_listeners().listener_arns(&listener).send().await.unwrap();
+            elb.modify_listener().listener_arn(listener).default_actions(to_old).send().await.unwrap();
+            before.listeners()[0].default_actions().to_vec()
+        })
+    }
+
+    /// Writes the default action of a service's listener.
+    pub(crate) fn write_route(&self, service: &str, actions: Vec<Action>) {
+        self.elb(async |elb| {
+            let (listener, _) = old_route(&elb, service).await;
+            elb.modify_listener().listener_arn(listener).set_default_actions(Some(actions)).send().await.unwrap();
+        });
     }
 
     /// Deletes a rule.
@@ -105,27 +121,62 @@ impl Kept {
 
     /// Asks the world's load balancers, as someone with another tool would.
     fn elb<T>(&self, ask: impl AsyncFnOnce(Client) -> T) -> T {
+        runtime().block_on(ask(Client::new(&self.account())))
+    }
+
+    /// Starts an execution of one of the stack's state machines, as someone with another tool would. Returns how it
+    /// ends, or that it still runs after this span.
+    pub(crate) fn execute(&self, machine: &str, input: &str, longest: Duration) -> ExecutionStatus {
+        let sfn = aws_sdk_sfn::Client::new(&self.account());
+        let arn = format!("arn:aws:states:eu-west-1:000000000000:stateMachine:crossfade-{machine}");
+        let runtime = runtime();
+        let started = runtime.block_on(sfn.start_execution().state_machine_arn(arn).input(input).send()).unwrap();
+        let mut passed = Duration::ZERO;
+        loop {
+            let described = sfn.describe_execution().execution_arn(started.execution_arn()).send();
+            let described = runtime.block_on(described).unwrap();
+            if described.status() != &ExecutionStatus::Running || passed >= longest {
+                return described.status().clone();
+            }
+            self.let_pass(BETWEEN_TRIES);
+            passed += BETWEEN_TRIES;
+        }
+    }
+
+    /// Where the world's AWS is, for an SDK.
+    fn account(&self) -> SdkConfig {
         let credentials = Credentials::new("local", "local", None, None, "test");
-        let config = Config::builder()
+        SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .region(Region::new("eu-west-1"))
             .endpoint_url(self.endpoint())
-            .credentials_provider(credentials)
-            .build();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(ask(Client::from_conf(config)))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build()
     }
 
     /// Prepares `crossfade` with these words, as in a terminal with the exported variables.
     pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = bare(words);
-        command.envs(self.exports.iter().map(|(name, value)| (name, value)));
+        self.export_to(&mut command);
         // Where a line ends must not depend on how long an age is.
         if ["status", "watch"].iter().any(|verb| words.starts_with(verb)) {
             command.env("COLUMNS", "400");
         }
         command
+    }
+
+    /// Prepares a shell in a folder of the second terminal, which finds `crossfade`.
+    pub(crate) fn shell(&self, folder: &Path, line: &str) -> Command {
+        let mut shell = without_aws(Command::new("sh"));
+        let path = format!("{}:{PATH}", binary("crossfade").parent().unwrap().display());
+        shell.args(["-c", line]).current_dir(folder).env("PATH", path).env("COLUMNS", "400");
+        self.export_to(&mut shell);
+        shell
+    }
+
+    fn export_to(&self, command: &mut Command) {
+        command.envs(self.exports.iter().map(|(name, value)| (name, value)));
     }
 
     /// Runs a command to its end.
@@ -189,10 +240,32 @@ pub(crate) fn interrupt(child: &mut Child) {
 
 /// Prepares `crossfade` in an environment without AWS.
 pub(crate) fn bare(words: &str) -> Command {
-    let mut command = Command::new(binary("crossfade"));
-    command.args(words_of(words)).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nowhere");
-    command.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
+    let mut command = without_aws(Command::new(binary("crossfade")));
+    command.args(words_of(words));
     command
+}
+
+const PATH: &str = "/usr/bin:/bin";
+
+fn without_aws(mut command: Command) -> Command {
+    command.env_clear().env("PATH", PATH).env("HOME", "/nowhere").env("AWS_EC2_METADATA_DISABLED", "true");
+    command.stdin(Stdio::null());
+    command
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// The listener in front of the old target group of a service, and an action that forwards to that group alone.
+async fn old_route(elb: &Client, service: &str) -> (String, Action) {
+    let described = elb.describe_target_groups().names(format!("{service}-swarm")).send().await.unwrap();
+    let group = &described.target_groups()[0];
+    let balancer = &group.load_balancer_arns()[0];
+    let listeners = elb.describe_listeners().load_balancer_arn(balancer).send().await.unwrap();
+    let action = Action::builder().r#type(ActionTypeEnum::Forward);
+    let action = action.set_target_group_arn(group.target_group_arn.clone()).build();
+    (listeners.listeners()[0].listener_arn.clone().unwrap(), action)
 }
 
 /// Splits words as a shell does, with double quotes.
