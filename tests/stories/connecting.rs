@@ -319,6 +319,27 @@ fn an_undo_where_the_old_group_serves_other_routes_too_needs_force() {
 }
 
 #[test]
+fn a_route_that_no_plan_has_is_not_created_at_the_old_side() {
+    let check = |stage: &Stage, listener: &str, expected: &str| {
+        let refused = connect(stage, &policy("mesh")).unwrap().unwrap();
+        let RouteOutcome::Refused(why) = refused else { panic!("{refused:?}\n{}", stage.told()) };
+        assert!(why[0].contains(expected), "{why:?}");
+        assert_eq!((rules_of_host(&stage.world, listener), copies(&stage.world)), (Vec::new(), Vec::new()));
+    };
+    let (mut migrated, _, orders) = stage();
+    migrated.migrate(users());
+    check(&migrated, &orders.listener, "users-1 has migrated without this route");
+
+    let (mut stopped, _, orders) = stage();
+    stopped.migrate_until("Check alarms", users());
+    check(&stopped, &orders.listener, "users-1 is moving, and its plan does not have this route");
+    // The sweep finds it, and returns every route.
+    stopped.run();
+    assert_eq!(stopped.head("users").phase, Phase::RolledBack, "{}", stopped.told());
+    connected(&stopped, &policy("mesh"));
+}
+
+#[test]
 fn an_undo_waits_for_the_end_of_a_migration_even_by_force() {
     let (mut stage, ..) = stage();
     connected(&stage, &policy("mesh"));

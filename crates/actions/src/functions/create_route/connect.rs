@@ -1,6 +1,6 @@
 //! Gives a service an internal route through a load balancer.
 
-use super::retired::new_groups;
+use super::retired::{left_behind, new_groups};
 use super::scaling_groups;
 use crate::copy_attributes::copy_attributes;
 use crate::error::{ActionError, Doing as _, ErrorClass};
@@ -64,7 +64,8 @@ pub enum RouteOutcome {
 /// The intent is recorded before the first creation, and the result after the route was read back.
 ///
 /// May run again at any time: it adopts what it created, by its tags, and creates what is missing. It never changes a
-/// rule or a listener that exists.
+/// rule or a listener that exists. It refuses to create a route that a migration under way, or one that has migrated,
+/// does not have in its plan: nothing would move it from the old side.
 ///
 /// # Errors
 /// `Transient` and `Denied` from the ports, and `Transient` where AWS does not show in time what was created. Running
@@ -75,6 +76,11 @@ pub async fn connect(ports: &Ports, request: &RouteRequest<'_>) -> Result<RouteO
         Err(refusals) => return Ok(RouteOutcome::Refused(refusals)),
         Ok(decision) => decision,
     };
+    if !matches!(decision.route, RouteChoice::Exists { .. })
+        && let Some(why) = left_behind(ports, service).await?
+    {
+        return Ok(RouteOutcome::Refused(vec![why]));
+    }
     if request.dry_run {
         return Ok(RouteOutcome::Planned(Box::new(decision)));
     }

@@ -39,6 +39,26 @@ pub(super) async fn new_groups(
     Ok(Some(planned.filter_map(|one| Some((one.load_balancer.clone(), found.remove(&one.new)?))).collect()))
 }
 
+/// Why a route that is created now would be left at the old side.
+pub(super) async fn left_behind(ports: &Ports, service: &ServiceName) -> Result<Option<String>, ActionError> {
+    let Some(head) = head_of(ports, service).await? else { return Ok(None) };
+    let migration = &head.migration;
+    Ok(match head.phase {
+        Phase::RolledBack | Phase::Refused => None,
+        Phase::Migrated if new_groups(ports, service).await?.is_some() => None,
+        Phase::Migrated => Some(format!(
+            "{migration} has migrated without this route, which would lead to the old side and stay there; run \
+             `crossfade rollback {service}`, connect it and start again, or connect it after `crossfade retire \
+             {service}`"
+        )),
+        phase => Some(format!(
+            "{migration} is {}, and its plan does not have this route, which would stay at the old side; connect \
+             {service} after its end, or after `crossfade rollback {service}`",
+            phase.in_words()
+        )),
+    })
+}
+
 /// Why a retirement forbids to remove the route now.
 pub(super) async fn retiring(ports: &Ports, service: &ServiceName) -> Result<Option<String>, ActionError> {
     let holds = retirement_of(ports, service).await?.filter(|one| one.phase.holds_routes());
