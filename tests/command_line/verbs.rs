@@ -288,6 +288,7 @@ fn policies(kept: &Kept) -> BTreeSet<i32> {
         &format!("{fleet}    \n").replace("i-1", "i-2").replace("carts-old", "carts-swarm"),
     );
     let taken = policy_file(folder.path(), "taken.yaml", OTHER_POLICY);
+    let wrong = policy_file(folder.path(), "wrong.yaml", &fleet.replace("newTargets", "minHealthy: many, newTargets"));
     for words in [
         format!("check {first}"),
         format!("apply {first} --dry-run"),
@@ -295,6 +296,9 @@ fn policies(kept: &Kept) -> BTreeSet<i32> {
         format!("apply {first}"),
         format!("apply {second}"),
         format!("apply {taken}"),
+        format!("apply {wrong} --output json"),
+        format!("plan carts --policy {wrong} --output json"),
+        format!("start carts --policy {wrong}"),
         "plan carts".to_owned(),
         "start carts".to_owned(),
         "start carts".to_owned(),

@@ -1,7 +1,9 @@
 //! What a command prints if it cannot do its work, and its exit code.
 
+use super::file_problems::FileProblems;
 use crate::exit_code::ExitCode;
 use crossfade_domain::journal::Head;
+use serde_json::{Value, json};
 use std::error::Error;
 use std::fmt::Write;
 
@@ -12,38 +14,61 @@ pub struct Failure {
     pub code: ExitCode,
     /// What standard error shows.
     pub message: String,
+    /// Where the problems are, if a file has them.
+    pub in_file: Option<FileProblems>,
 }
 
 impl Failure {
+    /// Reports what standard error shows.
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), in_file: None }
+    }
+
     /// Reports wrong input.
     pub fn bad_input(message: impl Into<String>) -> Self {
-        Self { code: ExitCode::BadInput, message: message.into() }
+        Self::new(ExitCode::BadInput, message)
+    }
+
+    /// Reports every problem of a file on a line of its own below this headline.
+    pub fn of_file(headline: &str, in_file: FileProblems) -> Self {
+        let problems = in_file.problems.iter().map(|problem| format!("\n  {problem}"));
+        let message = format!("{headline}{}", problems.collect::<String>());
+        Self { in_file: Some(in_file), ..Self::bad_input(message) }
+    }
+
+    /// The failure for programs.
+    pub fn object(&self) -> Value {
+        let mut object = json!({"error": self.message, "exitCode": self.code});
+        if let Some(FileProblems { problems, .. }) = &self.in_file {
+            object["problems"] = json!(problems);
+        }
+        object
     }
 
     /// Reports that standard output cannot be written. It is no failure if the reader closed it (`| head`).
     pub fn of_output(error: &std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
-            return Self { code: ExitCode::Done, message: String::new() };
+            return Self::new(ExitCode::Done, "");
         }
-        Self { code: ExitCode::Failed, message: format!("cannot write to standard output: {error}") }
+        Self::new(ExitCode::Failed, format!("cannot write to standard output: {error}"))
     }
 
     /// Reports that the tool failed, with the chain of causes in one line.
     pub fn of(error: &dyn Error) -> Self {
-        Self { code: ExitCode::Failed, message: chain(error) }
+        Self::new(ExitCode::Failed, chain(error))
     }
 
     /// Reports that the service's migration has halted.
     pub fn halted(head: &Head) -> Self {
         let Head { migration, service, reason, .. } = head;
         let reason = reason.as_deref().unwrap_or_default();
-        Self {
-            code: ExitCode::Halted,
-            message: format!(
+        Self::new(
+            ExitCode::Halted,
+            format!(
                 "{migration} has halted: {reason}\n  `crossfade resume {service}` continues it, `crossfade rollback \
                  {service}` rolls it back"
             ),
-        }
+        )
     }
 }
 

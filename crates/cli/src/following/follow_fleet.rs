@@ -215,7 +215,7 @@ impl<'a> FollowFleet<'a> {
     }
 
     fn left(&self, code: ExitCode, why: &str) -> Failure {
-        Failure { code, message: format!("{why}; {}", self.continues()) }
+        Failure::new(code, format!("{why}; {}", self.continues()))
     }
 }
 

@@ -49,13 +49,13 @@ impl<'a> Execution<'a> {
                 Err(error) => return Err(not_started(session, machine, &name, &error).await),
             }
         }
-        Err(Failure {
-            code: ExitCode::Failed,
-            message: format!(
+        Err(Failure::new(
+            ExitCode::Failed,
+            format!(
                 "{NAMES} names of executions of {machine} are used already, so nothing was asked for {service}; repeat \
                  the command"
             ),
-        })
+        ))
     }
 
     /// Its name.

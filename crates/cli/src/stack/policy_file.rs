@@ -3,15 +3,15 @@
 mod place;
 
 use crate::ending::failure::Failure;
+use crate::ending::file_problems::{FileProblems, PlacedProblem};
+use crossfade_domain::journal::wording::counted;
 use crossfade_domain::policy::document::check_fleet;
-use crossfade_domain::policy::problem::Problem;
+use crossfade_domain::policy::problem::{Problem, Problems};
 use crossfade_domain::policy::service_policy::FleetPolicy;
 use place::line_of;
-use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -22,33 +22,6 @@ pub struct Document {
     pub value: Value,
     /// Its text, for the lines of problems.
     text: String,
-}
-
-/// A problem of a policy, and where a person finds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlacedProblem {
-    /// The path in the document; empty for the document itself.
-    pub path: String,
-    /// The line of the path or, if that is missing, of what should have it.
-    pub line: Option<usize>,
-    /// The name of the service that has the problem.
-    pub service: Option<String>,
-    /// What was found and what was expected.
-    pub message: String,
-}
-
-impl fmt::Display for PlacedProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        f.write_str(&self.message)?;
-        match (&self.line, &self.service) {
-            (Some(line), Some(service)) => write!(f, " (line {line}, service {service})"),
-            (Some(line), None) => write!(f, " (line {line})"),
-            (None, _) => Ok(()),
-        }
-    }
 }
 
 /// Reads a document; `-` is standard input. JSON is YAML.
@@ -76,7 +49,10 @@ pub fn read(file: &Path) -> Result<Document, Failure> {
             "{name} has no content but comments: expected `fleet` and `services`, as in examples/policy.yaml"
         ))),
         Ok(Unique(value)) => Ok(Document { value, text }),
-        Err(error) => Err(Failure::bad_input(format!("{name} is not YAML: {}", in_words(&error, &text)))),
+        Err(error) => {
+            let message = format!("{name} is not YAML: {}", in_words(&error, &text));
+            Err(not_yaml(&name.to_string(), message, &error))
+        }
     }
 }
 
@@ -100,31 +76,32 @@ fn in_words(error: &serde_yaml_ng::Error, text: &str) -> String {
 /// # Errors
 /// Each problem on its own line, with its place.
 pub fn decode(file: &Path, document: &Document) -> Result<FleetPolicy, Failure> {
-    document.policy().map_err(|problems| {
-        let count = problems.len();
-        let mut text = format!("{} has {count} problem{}", file.display(), if count == 1 { "" } else { "s" });
-        for problem in &problems {
-            write!(text, "\n  {problem}").expect("writing to a string succeeds");
-        }
-        Failure::bad_input(text)
+    check_fleet(&document.value).map_err(|Problems(problems)| {
+        let headline = format!("{} has {}", file.display(), counted(problems.len(), "problem"));
+        let problems = problems.into_iter().map(|problem| document.placed(problem)).collect();
+        Failure::of_file(&headline, FileProblems { file: file.display().to_string(), problems })
     })
 }
 
 impl Document {
-    /// Decodes a fleet's policy.
-    ///
-    /// # Errors
-    /// Every problem, with its place.
-    pub fn policy(&self) -> Result<FleetPolicy, Vec<PlacedProblem>> {
-        check_fleet(&self.value)
-            .map_err(|problems| problems.0.into_iter().map(|problem| self.placed(problem)).collect())
+    fn placed(&self, problem: Problem) -> PlacedProblem {
+        placed(&self.text, &self.value, problem)
     }
+}
 
-    fn placed(&self, Problem { path, message }: Problem) -> PlacedProblem {
-        let index = path.strip_prefix("services[").and_then(|rest| rest.split_once(']')?.0.parse::<usize>().ok());
-        let service = index.and_then(|index| self.value["services"][index]["name"].as_str()).map(str::to_owned);
-        PlacedProblem { line: line_of(&self.text, &path), path, service, message }
-    }
+/// Finds a problem's line in the text of its document, and its service.
+pub fn placed(text: &str, document: &Value, Problem { path, message }: Problem) -> PlacedProblem {
+    let index = path.strip_prefix("services[").and_then(|rest| rest.split_once(']')?.0.parse::<usize>().ok());
+    let service = index.and_then(|index| document["services"][index]["name"].as_str()).map(str::to_owned);
+    PlacedProblem { line: line_of(text, &path), path, service, message }
+}
+
+/// A file that is not YAML: what is wrong, and the line where the parser stopped.
+pub fn not_yaml(file: &str, message: String, error: &serde_yaml_ng::Error) -> Failure {
+    let line = error.location().map(|location| location.line());
+    let problem = PlacedProblem { path: String::new(), line, service: None, message: message.clone() };
+    let in_file = FileProblems { file: file.to_owned(), problems: vec![problem] };
+    Failure { in_file: Some(in_file), ..Failure::bad_input(message) }
 }
 
 /// A document without repeated keys.

@@ -180,22 +180,22 @@ impl Session {
     pub fn failed(&self, error: &ActionError) -> Failure {
         match error {
             ActionError::InvalidRequest(message) => Failure::bad_input(message.clone()),
-            ActionError::LockHeld(message) => Failure { code: ExitCode::Held, message: message.clone() },
+            ActionError::LockHeld(message) => Failure::new(ExitCode::Held, message.clone()),
             // Crossfade moves no traffic on a route that someone else has changed, until an operator decides.
             ActionError::Drifted(message) | ActionError::NotYet(message) => {
-                Failure { code: ExitCode::Halted, message: message.clone() }
+                Failure::new(ExitCode::Halted, message.clone())
             }
             ActionError::Port { doing, source } | ActionError::Ledger { doing, source: LedgerError::Port(source) } => {
                 self.port_failed(doing, source)
             }
             ActionError::TimedOut { .. } => {
                 let unreachable = unreachable(self.place.endpoint.as_deref());
-                Failure { code: ExitCode::NoAccess, message: format!("{error}\n  {unreachable}") }
+                Failure::new(ExitCode::NoAccess, format!("{error}\n  {unreachable}"))
             }
             ActionError::Superseded(_)
             | ActionError::NotSeen { .. }
             | ActionError::Ledger { .. }
-            | ActionError::Internal(_) => Failure { code: ExitCode::Failed, message: error.chain() },
+            | ActionError::Internal(_) => Failure::new(ExitCode::Failed, error.chain()),
         }
     }
 
@@ -208,23 +208,19 @@ impl Session {
     pub fn port_failed(&self, doing: &str, error: &PortError) -> Failure {
         let Place { stack, endpoint, .. } = &self.place;
         match error {
-            PortError::Denied { .. } => Failure {
-                code: ExitCode::NoAccess,
-                message: format!(
-                    "{doing}: {error}\n  you are {}; `crossfade doctor` shows your permissions",
-                    self.caller.arn
-                ),
-            },
-            PortError::Throttled { .. } => Failure {
-                code: ExitCode::NoAccess,
-                message: format!(
+            PortError::Denied { .. } => Failure::new(
+                ExitCode::NoAccess,
+                format!("{doing}: {error}\n  you are {}; `crossfade doctor` shows your permissions", self.caller.arn),
+            ),
+            PortError::Throttled { .. } => Failure::new(
+                ExitCode::NoAccess,
+                format!(
                     "{doing}: {error}\n  AWS limits the request rate of this account; retry in a minute, which is safe"
                 ),
-            },
-            PortError::Unavailable { .. } => Failure {
-                code: ExitCode::NoAccess,
-                message: format!("{doing}: {error}\n  {}", unreachable(endpoint.as_deref())),
-            },
+            ),
+            PortError::Unavailable { .. } => {
+                Failure::new(ExitCode::NoAccess, format!("{doing}: {error}\n  {}", unreachable(endpoint.as_deref())))
+            }
             PortError::NotFound { operation: "GetItem" | "Query" | "PutItem" | "TransactWriteItems", .. } => {
                 self.missing(&format!("table {stack}"), "")
             }
@@ -234,7 +230,7 @@ impl Session {
                 self.missing(&format!("state machine {}", object.rsplit(':').next().unwrap_or(object)), "")
             }
             PortError::NotFound { .. } | PortError::Refused { .. } => {
-                Failure { code: ExitCode::Failed, message: format!("{doing}: {error}") }
+                Failure::new(ExitCode::Failed, format!("{doing}: {error}"))
             }
         }
     }
@@ -242,9 +238,9 @@ impl Session {
     /// Returns the failure for something of the stack that does not exist.
     fn missing(&self, what: &str, detail: &str) -> Failure {
         let Place { stack, region, .. } = &self.place;
-        Failure {
-            code: ExitCode::BadInput,
-            message: format!(
+        Failure::new(
+            ExitCode::BadInput,
+            format!(
                 "there is no {what} in {region} of account {}{detail}\n  is the stack called {stack}, and is it in \
                  {region}? give --stack and --region; `crossfade doctor` shows what is there",
                 self.caller.account

@@ -121,10 +121,7 @@ async fn already(
     } else {
         ("is under way", format!("`crossfade watch {service}` shows it, `crossfade abort {service}` rolls it back"))
     };
-    Err(Failure {
-        code: ExitCode::Held,
-        message: format!("{migration} {phase}; nothing to plan until it is over\n  {then}"),
-    })
+    Err(Failure::new(ExitCode::Held, format!("{migration} {phase}; nothing to plan until it is over\n  {then}")))
 }
 
 /// Prints each finding that refuses the plan on its own line.
@@ -144,7 +141,7 @@ fn refused(service: &ServiceName, cursor: &Cursor, console: &mut Console<'_>) ->
     for Finding { code, subject, message: text, .. } in refusals {
         write!(message, "\n  {subject}: {text} ({code})").expect("writing to a string succeeds");
     }
-    Err(Failure { code, message })
+    Err(Failure::new(code, message))
 }
 
 /// The numbers of the plan's steps; `0` is the attach.

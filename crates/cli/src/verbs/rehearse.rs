@@ -7,9 +7,11 @@ mod live;
 mod summary;
 
 use crate::ending::failure::{Failure, chain};
+use crate::ending::file_problems::FileProblems;
 use crate::exit_code::ExitCode;
 use crate::following::interruption::Interruption;
 use crate::stack::arguments::TextOrJson;
+use crate::stack::policy_file::{not_yaml, placed};
 use crate::verbs::report::write;
 use clap::Args;
 use crossfade_actions::ports::Ports;
@@ -21,7 +23,7 @@ use crossfade_rehearsal::run::{Afterwards, Rehearsal, RehearsalError, Snapshot};
 use crossfade_rehearsal::scenario::{DEFAULT_SCENARIO, NAMED_SCENARIOS, Scenario, ScenarioError, decode_scenario};
 use jiff::Timestamp;
 use live::Live;
-use std::fmt::Write as _;
+use serde_json::Value;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -105,6 +107,10 @@ pub fn run(
         code
     });
     result.unwrap_or_else(|failure| {
+        if arguments.output == TextOrJson::Json {
+            // Standard output itself may be broken.
+            let _written = writeln!(stdout, "{:#}", failure.object());
+        }
         // If standard error is closed, no one reads the message.
         let _written = writeln!(stderr, "error: {}", failure.message);
         failure.code
@@ -140,7 +146,7 @@ fn scenario_of(arguments: &RehearseArguments) -> Result<Scenario, Failure> {
             (name.clone(), read.map_err(|error| Failure::bad_input(format!("cannot read {name}: {error}")))?)
         }
     };
-    let mut scenario = decode_scenario(&text).map_err(|error| Failure::bad_input(refusal(&name, &error)))?;
+    let mut scenario = decode_scenario(&text).map_err(|error| refusal(&name, &text, error))?;
     if let Some(seed) = arguments.seed {
         scenario.seed = seed.into();
     }
@@ -151,14 +157,17 @@ fn scenario_of(arguments: &RehearseArguments) -> Result<Scenario, Failure> {
 }
 
 /// Describes each problem on its own line, with its place.
-fn refusal(file: &str, error: &ScenarioError) -> String {
-    let mut text = format!("{file}: {error}");
-    if let ScenarioError::Problems(Problems(problems)) = error {
-        for problem in problems {
-            write!(text, "\n  {problem}").expect("writing to a string succeeds");
+fn refusal(file: &str, text: &str, error: ScenarioError) -> Failure {
+    let headline = format!("{file}: {error}");
+    let parsed: Result<Value, _> = serde_yaml_ng::from_str(text);
+    match (error, parsed) {
+        (ScenarioError::Problems(Problems(problems)), Ok(document)) => {
+            let problems = problems.into_iter().map(|problem| placed(text, &document, problem)).collect();
+            Failure::of_file(&headline, FileProblems { file: file.to_owned(), problems })
         }
+        (ScenarioError::Yaml(_), Err(error)) => not_yaml(file, headline, &error),
+        _ => Failure::bad_input(headline),
     }
-    text
 }
 
 async fn rehearse(
@@ -277,10 +286,8 @@ fn keep_journals(report: &Report, folder: &Path) -> Result<(), Failure> {
     for service in &report.services {
         let file = folder.join(format!("{}.journal", service.service));
         let text: String = summary::journal_lines(service).map(|line| line + "\n").collect();
-        std::fs::write(&file, text).map_err(|error| Failure {
-            code: ExitCode::Failed,
-            message: format!("cannot write {}: {error}", file.display()),
-        })?;
+        std::fs::write(&file, text)
+            .map_err(|error| Failure::new(ExitCode::Failed, format!("cannot write {}: {error}", file.display())))?;
     }
     Ok(())
 }
@@ -294,13 +301,13 @@ fn exit_code(report: &Report) -> ExitCode {
 }
 
 fn interrupted(when: &str) -> Failure {
-    Failure { code: ExitCode::Interrupted, message: format!("interrupted{when}") }
+    Failure::new(ExitCode::Interrupted, format!("interrupted{when}"))
 }
 
 /// A folder without binaries is the user's mistake; every other failure is the tool's.
 fn not_started(error: &RehearsalError) -> Failure {
     let code = if matches!(error, RehearsalError::NoBinary(_)) { ExitCode::BadInput } else { ExitCode::Failed };
-    Failure { code, message: chain(error) }
+    Failure::new(code, chain(error))
 }
 
 fn say(stderr: &mut impl Write, text: &str) -> Result<(), Failure> {

@@ -173,20 +173,20 @@ async fn attach(
     if let Some(wanted) = wanted
         && *wanted != plan.policy
     {
-        return Err(Failure {
-            code: ExitCode::Held,
-            message: format!(
+        return Err(Failure::new(
+            ExitCode::Held,
+            format!(
                 "{service} has been in migration {migration} since {}, with a different policy\n  wait for it \
                  (`crossfade wait {service}`) or abort it (`crossfade abort {service}`), then start again",
                 moment(head.since)
             ),
-        });
+        ));
     }
     if head.phase.is_returning() && !arguments.until_the_end.wait {
-        return Err(Failure {
-            code: ExitCode::Held,
-            message: format!("{migration} is being rolled back; `crossfade wait {service}` reports when it is over"),
-        });
+        return Err(Failure::new(
+            ExitCode::Held,
+            format!("{migration} is being rolled back; `crossfade wait {service}` reports when it is over"),
+        ));
     }
     if arguments.now && !head.phase.is_returning() {
         let who = session.who_and_why(arguments.reason.as_deref());

@@ -1,10 +1,11 @@
 //! Prints data on standard output and messages on standard error.
 
 use crate::ending::failure::Failure;
+use crate::ending::file_problems::FileProblems;
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::Output;
 use crate::stack::environment::Environment;
-use crate::view::github::{JobFiles, annotation};
+use crate::view::github::{JobFiles, annotation, annotation_at};
 use crate::view::parts::page::Page;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -90,13 +91,12 @@ impl<'a> Console<'a> {
             return failure.code;
         }
         if self.output == Output::Json {
-            let error = serde_json::json!({"error": failure.message, "exitCode": failure.code});
             // The message goes to standard error in every format.
-            let _written = self.json(&error);
+            let _written = self.json(&failure.object());
         }
         if self.output == Output::Github {
             // Standard error itself may be broken.
-            let _written = self.data(&annotation("error", "crossfade", &failure.message));
+            let _written = self.data(&annotations(failure).join("\n"));
             if let Err(unwritten) = self.job.write_failure(failure, &self.migration) {
                 self.say(&format!("error: {}", unwritten.message));
             }
@@ -104,6 +104,14 @@ impl<'a> Console<'a> {
         self.say(&format!("error: {}", failure.message));
         failure.code
     }
+}
+
+/// One for each problem of a file, next to its line, or one for the failure.
+fn annotations(failure: &Failure) -> Vec<String> {
+    let Some(FileProblems { file, problems }) = &failure.in_file else {
+        return vec![annotation("error", "crossfade", &failure.message)];
+    };
+    problems.iter().map(|problem| annotation_at("error", file, problem.line, &problem.to_string())).collect()
 }
 
 fn columns(terminal: bool, environment: &Environment) -> usize {

@@ -16,11 +16,11 @@ pub fn annotation(level: &str, title: &str, message: &str) -> String {
     format!("::{level} title={}::{}", property(title), data(message))
 }
 
-/// Returns the annotation of an error in a file, which GitHub shows next to the line.
-pub fn annotation_at(file: &str, line: Option<usize>, message: &str) -> String {
+/// Returns the annotation of a place in a file, which GitHub shows next to the line.
+pub fn annotation_at(level: &str, file: &str, line: Option<usize>, message: &str) -> String {
     let place = line.map_or_else(String::new, |line| format!(",line={line}"));
-    let rest = annotation("error", "crossfade", message);
-    rest.replacen("::error ", &format!("::error file={}{place},", file.replace('%', "%25").replace(',', "%2C")), 1)
+    let file = file.replace('%', "%25").replace(',', "%2C");
+    annotation(level, "crossfade", message).replacen(' ', &format!(" file={file}{place},"), 1)
 }
 
 /// The files of a job that GitHub Actions reads.
@@ -115,10 +115,7 @@ fn step_outputs(ending: &Ending) -> String {
 fn append(file: &Path, text: &str) -> Result<(), Failure> {
     let written =
         OpenOptions::new().create(true).append(true).open(file).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| Failure {
-        code: ExitCode::Failed,
-        message: format!("cannot write to {}: {error}", file.display()),
-    })
+    written.map_err(|error| Failure::new(ExitCode::Failed, format!("cannot write to {}: {error}", file.display())))
 }
 
 #[cfg(test)]

@@ -27,12 +27,12 @@ impl Follow<'_> {
 
     pub(super) fn timed_out(&self) -> Failure {
         self.screen.leave();
-        Failure { code: ExitCode::WaitTimedOut, message: format!("only the wait timed out; {}", self.continues()) }
+        Failure::new(ExitCode::WaitTimedOut, format!("only the wait timed out; {}", self.continues()))
     }
 
     pub(super) fn interrupted(&self) -> Failure {
         self.screen.leave();
-        Failure { code: ExitCode::Interrupted, message: format!("interrupted; {}", self.continues()) }
+        Failure::new(ExitCode::Interrupted, format!("interrupted; {}", self.continues()))
     }
 
     pub(super) fn failed(&self, failure: Failure) -> Failure {

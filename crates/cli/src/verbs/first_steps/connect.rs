@@ -174,14 +174,14 @@ fn outcome(service: &ServiceName, execution: &DescribedExecution) -> Result<Rout
         let cursor = execution.output.as_deref().map(serde_json::from_str);
         return match cursor {
             Some(Ok(cursor)) => Ok(cursor),
-            _ => Err(Failure {
-                code: ExitCode::Failed,
-                message: format!(
+            _ => Err(Failure::new(
+                ExitCode::Failed,
+                format!(
                     "{service}: execution {} succeeded, and this version of the command does not understand its \
                      output\n  crossfade connect {service} --dry-run shows what exists",
                     execution.name
                 ),
-            }),
+            )),
         };
     }
     if let Some(cursor) = RouteCursor::of_failure(service, error, cause) {
@@ -196,14 +196,14 @@ fn outcome(service: &ServiceName, execution: &DescribedExecution) -> Result<Rout
     };
     let stopped = execution.state == ExecutionState::Stopped;
     let error = if stopped { "someone stopped it, or it timed out" } else { error };
-    Err(Failure {
+    Err(Failure::new(
         code,
-        message: format!(
+        format!(
             "{service}: {what}: {error}: {cause}\n  execution {} of {MACHINE} has the details; what was created stays, \
              and the same command completes it",
             execution.name
         ),
-    })
+    ))
 }
 
 /// What came of one service, as programs read it.

@@ -87,14 +87,14 @@ impl<'a> Order<'a> {
                 Err(error) => return Err(not_started(session, MACHINE, &name, &error).await),
             }
         }
-        Err(Failure {
-            code: ExitCode::Failed,
-            message: format!(
+        Err(Failure::new(
+            ExitCode::Failed,
+            format!(
                 "{NAMES} names of executions of {MACHINE} are used already, so nothing was asked for; repeat the \
                  command, or see what others have asked for: crossfade fleet status {}",
                 fleet.name
             ),
-        })
+        ))
     }
 
     /// Waits until the fleet's head shows the command, or its execution has ended without it.
@@ -151,14 +151,14 @@ impl<'a> Order<'a> {
             }
             (Some(cursor), _) if cursor.verdict == FleetStep::Refused => Err(Failure::bad_input(cursor.reason)),
             (Some(cursor), Some(head)) => Ok(Taken { head, already: Some(cursor.reason) }),
-            _ => Err(Failure {
-                code: ExitCode::Failed,
-                message: format!(
+            _ => Err(Failure::new(
+                ExitCode::Failed,
+                format!(
                     "execution {} ended: {}\n  crossfade fleet status {name} shows where the run is",
                     execution_name(&self.execution),
                     cause()
                 ),
-            }),
+            )),
         }))
     }
 
@@ -168,13 +168,13 @@ impl<'a> Order<'a> {
             "abort" | "rollback" => "; crossfade abort SERVICE returns each service without the fleet",
             _ => "",
         };
-        Failure {
-            code: ExitCode::WaitTimedOut,
-            message: format!(
+        Failure::new(
+            ExitCode::WaitTimedOut,
+            format!(
                 "execution {} runs, and fleet {name} does not show the command yet: crossfade fleet status \
                  {name}{by_hand}",
                 execution_name(&self.execution)
             ),
-        }
+        )
     }
 }

@@ -125,14 +125,14 @@ fn nothing_to_do(
 /// A stopped run goes on only by `resume`, because that says that a person has looked.
 fn stopped(head: &FleetHead) -> Failure {
     let FleetHead { fleet, run, reason, .. } = head;
-    Failure {
-        code: ExitCode::Halted,
-        message: format!(
+    Failure::new(
+        ExitCode::Halted,
+        format!(
             "run {run} of {fleet} has stopped: {}\n  crossfade fleet status {fleet} shows every service; when that is \
              fixed: crossfade fleet resume {fleet}",
             reason.as_deref().unwrap_or_default()
         ),
-    }
+    )
 }
 
 fn begun(fleet: &StoredFleet, head: &FleetHead, already: Option<&str>, under_way: bool) -> String {

@@ -201,13 +201,10 @@ pub async fn run(
     let followed = follow(arguments, session, before.as_ref(), &mut execution, console);
     tokio::select! {
         ended = followed => ended,
-        () = session.until(deadline) => Err(Failure {
-            code: ExitCode::WaitTimedOut,
-            message: format!(
+        () = session.until(deadline) => Err(Failure::new(ExitCode::WaitTimedOut, format!(
                 "time is up, and the retirement of {service} continues\n  `crossfade retire {service} --status` shows \
                  where it is"
-            ),
-        }),
+            ))),
     }
 }
 
@@ -290,14 +287,11 @@ async fn end(
     let service = &arguments.service;
     let cause = execution.cause.as_deref().unwrap_or("no cause was given");
     if execution.state == ExecutionState::Succeeded {
-        let cursor = cursor.ok_or_else(|| Failure {
-            code: ExitCode::Failed,
-            message: format!(
+        let cursor = cursor.ok_or_else(|| Failure::new(ExitCode::Failed, format!(
                 "{service}: execution {} succeeded, and this version of the command does not understand its output\n  \
                  crossfade retire {service} --status shows where the retirement is",
                 execution.name
-            ),
-        })?;
+            )))?;
         let retirement = session.ports.ledger.retirement(service).await;
         let retirement = retirement.map_err(|source| session.ledger_failed("reading the retirement", source))?;
         show::end(cursor.verdict, &cursor.reason, retirement.as_ref(), console)?;
@@ -314,7 +308,7 @@ async fn end(
         _ => (ExitCode::Failed, "interrupted; the same command continues the retirement"),
     };
     let stopped = if execution.state == ExecutionState::Stopped { "someone stopped the execution: " } else { "" };
-    Err(Failure { code, message: format!("{service}: {what}: {stopped}{cause}") })
+    Err(Failure::new(code, format!("{service}: {what}: {stopped}{cause}")))
 }
 
 #[cfg(test)]

@@ -5,13 +5,11 @@ use crate::exit_code::ExitCode;
 use crate::stack::arguments::Output;
 use crate::stack::policy_file;
 use crate::view::console::Console;
-use crate::view::github::annotation_at;
 use clap::Args;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::policy::rollout::{OnStop, Order, RetireWhen, Risk, Rollout};
 use crossfade_domain::policy::service_policy::{FleetPolicy, ServicePolicy};
-use serde_json::json;
 use std::path::PathBuf;
 
 /// Check a policy file without AWS.
@@ -40,29 +38,11 @@ pub struct CheckArguments {
 /// The file cannot be read, or every problem of the policy.
 pub fn run(arguments: &CheckArguments, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let document = policy_file::read(&arguments.file)?;
-    let policy = match (document.policy(), console.output) {
-        (Ok(policy), _) => policy,
-        (Err(_), Output::Human) => policy_file::decode(&arguments.file, &document)?,
-        (Err(problems), Output::Json) => {
-            console.json(&json!({"problems": problems, "exitCode": ExitCode::BadInput}))?;
-            return Ok(ExitCode::BadInput);
-        }
-        (Err(problems), Output::Github) => {
-            for problem in &problems {
-                console.data(&annotation_at(
-                    &arguments.file.display().to_string(),
-                    problem.line,
-                    &problem.to_string(),
-                ))?;
-            }
-            return Ok(ExitCode::BadInput);
-        }
-    };
-    if console.output == Output::Json {
-        console.json(&policy)?;
-        return Ok(ExitCode::Done);
+    let policy = policy_file::decode(&arguments.file, &document)?;
+    match console.output {
+        Output::Json => console.json(&policy)?,
+        Output::Human | Output::Github => console.data(&describe(&arguments.file.display().to_string(), &policy))?,
     }
-    console.data(&describe(&arguments.file.display().to_string(), &policy))?;
     Ok(ExitCode::Done)
 }
 
@@ -163,7 +143,7 @@ fn service(policy: &ServicePolicy) -> String {
 mod tests {
     use super::*;
     use crossfade_domain::policy::document::check_fleet;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn described(rollout: &Value, services: &[&str]) -> String {
         let service = |name: &&str| {
