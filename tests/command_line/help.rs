@@ -18,12 +18,12 @@ fn help(words: &str) -> String {
     said.stdout.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 
-/// The verbs, as the command lists them; each verb of a fleet after `fleet`.
+/// The verbs, as the command lists them; each verb of `fleet` and of `policies` after it.
 fn verbs() -> Vec<String> {
     let verbs = listed("");
     assert!(verbs.len() >= 19, "{verbs:?}");
     let with_its_own = |verb: String| {
-        let own: Vec<String> = if verb == "fleet" {
+        let own: Vec<String> = if ["fleet", "policies"].contains(&verb.as_str()) {
             listed(&verb).iter().map(|own| format!("{verb} {own}")).collect()
         } else {
             Vec::new()

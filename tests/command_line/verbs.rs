@@ -62,6 +62,7 @@ fn every_verb_and_every_exit_code_against_a_kept_rehearsal() {
     codes.extend(paused_and_approved(&kept));
     codes.extend(aborted(&kept));
     codes.extend(halted(&kept));
+    codes.extend(removals(&kept));
     codes.extend(policies(&kept));
     codes.extend(looking_around(&kept));
     let full = bare("schema policy").stdout(File::create("/dev/full").unwrap()).output().unwrap();
@@ -306,6 +307,45 @@ fn policies(kept: &Kept) -> BTreeSet<i32> {
         shown.note(&words, &kept.run(&words));
     }
     shown.check("policies")
+}
+
+/// What is stored and not in a file any more, fleets with new names, and fleets that go.
+fn removals(kept: &Kept) -> BTreeSet<i32> {
+    let mut shown = Transcript::default();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, services: &[&str]| {
+        let of = |name: &&str| {
+            format!("  - {{ name: {name}, oldTargetGroups: {name}-swarm, newTargets: {{ instances: [i-1, i-2] }} }}\n")
+        };
+        let services: String = services.iter().map(of).collect();
+        policy_file(folder.path(), &format!("{name}.yaml"), &format!("fleet: {name}\nservices:\n{services}"))
+    };
+    let mut run = |words: &str| shown.note(words, &kept.run(words));
+    run(&format!("apply {}", file("wares", &["shelves", "prices"])));
+    let (fewer, renamed) = (file("wares", &["shelves"]), file("depots", &["shelves", "prices"]));
+    run(&format!("apply {fewer}"));
+    run(&format!("apply {fewer} --prune --dry-run"));
+    run(&format!("apply {fewer} --prune"));
+    run(&format!("apply {renamed}"));
+    run("policies rename wares rehearsal");
+    run("policies rename ware depots");
+    run("policies rename wares depots");
+    run(&format!("apply {renamed}"));
+    run("policies");
+    run("policies delete depots");
+    run("policies delete depots");
+    kept.run("start users");
+    run("wait users --until approval --timeout 30d");
+    let fewer = file("rehearsal", &["bookings", "payments"]);
+    run(&format!("apply {fewer}"));
+    run(&format!("apply {fewer} --prune"));
+    let changed = file("rehearsal", &["users", "bookings", "orders", "payments"]);
+    run(&format!("apply {changed} --dry-run"));
+    run("policies");
+    run("policies --output json");
+    run("policies delete rehearsal");
+    run("abort users");
+    shown.check("removals")
 }
 
 fn looking_around(kept: &Kept) -> BTreeSet<i32> {

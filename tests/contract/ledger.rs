@@ -7,7 +7,7 @@ use super::samples::{Start, at, intent, next, route, service, start};
 use super::sides::{Served, Side, TABLE, settings};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep, TokioSleep};
-use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
+use crossfade_actions::ports::{Ledger, LedgerError, PortError, StoredPolicy, TakeError};
 use crossfade_aws::connect_with;
 use crossfade_domain::journal::{EventKind, Head, Phase, Trigger};
 use crossfade_domain::names::MigrationId;
@@ -42,6 +42,7 @@ on_both_sides![
     ninety_routes_can_be_taken,
     more_than_a_transaction_holds_is_refused,
     a_newer_policy_replaces_the_older,
+    a_policy_is_renamed_or_deleted_and_never_over_another,
 ];
 
 async fn take(ledger: &dyn Ledger, start: &Start) {
@@ -339,11 +340,43 @@ async fn a_newer_policy_replaces_the_older(side: Side) {
     let open = side.ledger().await;
     let policy = |fleet: &str, version| json!({"version": version, "fleet": fleet, "services": []});
     for (fleet, version) in [("eks", 1), ("gke", 1), ("eks", 2)] {
-        open.ledger.store_policy(fleet, &policy(fleet, version)).await.unwrap();
+        open.ledger.store_policy(fleet, &policy(fleet, version), at(version)).await.unwrap();
     }
-    let mut policies = open.ledger.policies().await.unwrap();
-    policies.sort_by(|a, b| a.0.cmp(&b.0));
-    assert_eq!(policies, vec![("eks".to_owned(), policy("eks", 2)), ("gke".to_owned(), policy("gke", 1))]);
+    let stored = |fleet: &str, version| StoredPolicy {
+        fleet: fleet.to_owned(),
+        document: policy(fleet, version),
+        stored_at: Some(at(version)),
+    };
+    assert_eq!(policies(&*open.ledger).await, vec![stored("eks", 2), stored("gke", 1)]);
+}
+
+/// The stored policies by the names of their fleets.
+async fn policies(ledger: &dyn Ledger) -> Vec<StoredPolicy> {
+    let mut policies = ledger.policies().await.unwrap();
+    policies.sort_by(|a, b| a.fleet.cmp(&b.fleet));
+    policies
+}
+
+async fn a_policy_is_renamed_or_deleted_and_never_over_another(side: Side) {
+    let open = side.ledger().await;
+    let ledger = &*open.ledger;
+    let stored = |fleet: &str| {
+        let document = json!({"version": 1, "fleet": fleet, "services": []});
+        StoredPolicy { fleet: fleet.to_owned(), document, stored_at: Some(at(7)) }
+    };
+    for policy in [stored("eks"), stored("gke")] {
+        ledger.store_policy(&policy.fleet, &policy.document, at(7)).await.unwrap();
+    }
+    for (fleet, name) in [("eks", Some("gke")), ("other", Some("new")), ("other", None)] {
+        let renamed = name.map(stored);
+        let answer = ledger.remove_policy(fleet, renamed.as_ref()).await;
+        assert!(matches!(answer, Err(LedgerError::Port(PortError::Refused { .. }))), "{fleet}: {answer:?}");
+        assert_eq!(policies(ledger).await, vec![stored("eks"), stored("gke")]);
+    }
+    ledger.remove_policy("eks", Some(&stored("shops"))).await.unwrap();
+    assert_eq!(policies(ledger).await, vec![stored("gke"), stored("shops")]);
+    ledger.remove_policy("gke", None).await.unwrap();
+    assert_eq!(policies(ledger).await, vec![stored("shops")]);
 }
 
 /// The rest is about the table alone: faults on the way to it, and what stands in it.

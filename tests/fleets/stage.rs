@@ -91,7 +91,7 @@ impl FleetStage {
 
     /// Stores the policy as it is now.
     pub(crate) fn apply(&mut self) {
-        at_once(self.stage.ledger.store_policy(FLEET, &self.policy)).unwrap();
+        at_once(self.stage.ledger.store_policy(FLEET, &self.policy, Timestamp::UNIX_EPOCH)).unwrap();
     }
 
     /// Starts the conductor as a person would.

@@ -12,6 +12,7 @@ use crossfade_actions::ports::Ledger as _;
 use crossfade_domain::gates::outside::{outside_opinion, read_answers};
 use crossfade_domain::opinion::Vote;
 use crossfade_domain::policy::gates::OutsideGate;
+use jiff::Timestamp;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ fn moving_users() -> Stage {
 fn fleet_of_users() -> Stage {
     let stage = moving_users();
     let policy = json!({"fleet": "eks", "services": [users()["service"]]});
-    at_once(stage.ledger.store_policy("eks", &policy)).unwrap();
+    at_once(stage.ledger.store_policy("eks", &policy, Timestamp::UNIX_EPOCH)).unwrap();
     stage
 }
 

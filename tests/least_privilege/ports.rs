@@ -287,8 +287,10 @@ async fn ledger(recorder: &mut Recorder, port: &Arc<dyn Ledger>) {
     port.retake(&over, &event, &back, &Plan { revision, ..start.plan.clone() }).await.unwrap();
     recorder.was("retake");
     super::connections::retirements(recorder, port).await;
-    port.store_policy("fleet", &serde_json::json!({"version": 1})).await.unwrap();
+    port.store_policy("fleet", &serde_json::json!({"version": 1}), samples::at(0)).await.unwrap();
     recorder.was("store_policy");
+    port.remove_policy("fleet", None).await.unwrap();
+    recorder.was("remove_policy");
     port.policies().await.unwrap();
     recorder.was("policies");
 }

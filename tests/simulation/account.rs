@@ -254,7 +254,9 @@ fn latency_of(verb: &str) -> Duration {
     match verb {
         "head" | "heads" | "open_heads" | "plan" | "revised_plan" | "events" | "holders" | "guarded_by"
         | "policies" | "fleet" | "fleets" | "fleet_entries" => latency::TABLE_READ,
-        "take" | "retake" | "record" | "revise" | "release" | "store_policy" | "record_fleet" => latency::TABLE_WRITE,
+        "take" | "retake" | "record" | "revise" | "release" | "store_policy" | "remove_policy" | "record_fleet" => {
+            latency::TABLE_WRITE
+        }
         "start_roll_back" | "start_resumed" | "start_migration" | "start_retirement" | "start_conductor" | "status"
         | "stop" => latency::START,
         "write_route"

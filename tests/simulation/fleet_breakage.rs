@@ -4,22 +4,22 @@ use super::account::Account;
 use super::breakage::Breakage;
 use super::ports::Caller;
 use super::timers::at_once;
-use crossfade_actions::ports::{ExecutionStatus, Executions as _};
+use crossfade_actions::ports::{ExecutionStatus, Executions as _, StoredPolicy};
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::fleet::retiring::RetirementAsk;
 use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::journal::{Head, Phase};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const CONDUCTOR: &str = "check-fleet";
 
 impl Breakage {
-    pub(super) fn of_policies(self, who: &Caller, policies: &mut [(String, Value)]) {
+    pub(super) fn of_policies(self, who: &Caller, policies: &mut [StoredPolicy]) {
         if who.function != CONDUCTOR {
             return;
         }
-        for (_, policy) in policies {
+        for StoredPolicy { document: policy, .. } in policies {
             match self {
                 Self::BudgetIsOffByOne => {
                     let failures = policy["rollout"]["failures"].as_u64().unwrap_or(0);

@@ -5,6 +5,7 @@ use crate::simulation::at_once;
 use crossfade_domain::journal::wording::journal_line;
 use crossfade_domain::journal::{EventKind, Phase};
 use crossfade_domain::plan::FindingCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// `users`, which comes after `sessions`; both are on the load balancer and in the stored policy.
@@ -17,7 +18,7 @@ fn stage() -> Stage {
     let mut users = users()["service"].clone();
     users["after"] = json!(["sessions"]);
     let document = json!({"fleet": "f", "services": [sessions, users]});
-    at_once(stage.plain.ledger.store_policy("f", &document)).unwrap();
+    at_once(stage.plain.ledger.store_policy("f", &document, Timestamp::UNIX_EPOCH)).unwrap();
     stage
 }
 

@@ -5,7 +5,7 @@ use crate::simulation::{PortFault, at_once};
 use crossfade_actions::error::ErrorClass;
 use crossfade_domain::journal::Phase;
 use crossfade_world::ledger::Items;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 fn plan(stage: &Stage, request: &Value, execution: &str) -> Value {
@@ -97,7 +97,7 @@ fn ipv6_targets_move_on_a_dual_stack_load_balancer_and_change_nothing_on_another
 fn a_stored_policy_needs_only_the_services_name() {
     let (stage, _) = Stage::with_users();
     let document = json!({"fleet": "f", "services": [users()["service"]]});
-    at_once(stage.plain.ledger.store_policy("f", &document)).unwrap();
+    at_once(stage.plain.ledger.store_policy("f", &document, Timestamp::UNIX_EPOCH)).unwrap();
     assert_eq!(plan(&stage, &json!({"service": "users"}), "arn")["verdict"], "proceed");
     let unknown = plan(&stage, &json!({"service": "user"}), "arn");
     assert_eq!((unknown["verdict"].as_str(), unknown["error"].as_str()), (Some("refused"), Some("InvalidRequest")));
@@ -146,7 +146,7 @@ fn a_stack_with_a_role_for_ci_plans_by_stored_policies_alone() {
     assert!(stage.heads().is_empty());
 
     let document = json!({"fleet": "f", "services": [users()["service"]]});
-    at_once(stage.plain.ledger.store_policy("f", &document)).unwrap();
+    at_once(stage.plain.ledger.store_policy("f", &document, Timestamp::UNIX_EPOCH)).unwrap();
     let stored = json!({"service": "users"});
     let limits = json!({"inlinePolicies": "refused", "loadBalancers": "internal"});
     assert_eq!(plan(&stored, &limits)["verdict"], "proceed");

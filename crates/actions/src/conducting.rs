@@ -53,8 +53,8 @@ pub(crate) async fn head_of(ports: &Ports, fleet: &str) -> Result<Option<FleetHe
 /// The stored policy of a fleet, or what is wrong with it.
 pub(crate) async fn policy_of(ports: &Ports, fleet: &str) -> Result<Result<FleetPolicy, String>, ActionError> {
     let stored = ports.ledger.policies().await.doing(|| "reading the stored policies")?;
-    let names = stored.iter().map(|(name, _)| name.as_str());
-    let Some((_, document)) = stored.iter().find(|(name, _)| name == fleet) else {
+    let names = stored.iter().map(|policy| policy.fleet.as_str());
+    let Some(policy) = stored.iter().find(|policy| policy.fleet == fleet) else {
         if stored.is_empty() {
             return Ok(Err("no policy is stored; apply one: crossfade apply policy.yaml".to_owned()));
         }
@@ -62,7 +62,8 @@ pub(crate) async fn policy_of(ports: &Ports, fleet: &str) -> Result<Result<Fleet
         let near = did_you_mean(fleet, names);
         return Ok(Err(format!("no policy of fleet {fleet:?} is stored{near}; there are {}", known.join(", "))));
     };
-    Ok(decode_fleet(document).map_err(|problems| format!("the stored policy of fleet {fleet} is wrong: {problems}")))
+    let decoded = decode_fleet(&policy.document);
+    Ok(decoded.map_err(|problems| format!("the stored policy of fleet {fleet} is wrong: {problems}")))
 }
 
 /// Gives a run another conductor, which looks at once. Returns its execution; none where the head has moved on.

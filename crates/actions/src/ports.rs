@@ -24,7 +24,7 @@ pub use change_calendars::ChangeCalendars;
 pub use clock::Clock;
 pub use executions::{ExecutionStatus, Executions, MigrationOrder, RetireOrder, RollBackOrder, Started};
 pub use fleets::{FleetWriteError, Fleets};
-pub use ledger::{Ledger, LedgerError, TakeError};
+pub use ledger::{Ledger, LedgerError, StoredPolicy, TakeError};
 pub use metrics::Metrics;
 pub use probes::{ANSWERS_WITHIN, ProbeCall, Probes};
 pub use routes::{Listener, LoadBalancer, Routes};

@@ -9,7 +9,7 @@
 //! | `route#<arn>` | `lock` | who holds the route, its baseline and planned weights |
 //! | `alarm#<name>` | `service#<service>` | the alarm guards the service's migration |
 //! | `open` | `service#<service>` | the service has a migration that is not over |
-//! | `policy` | `<fleet>` | a policy document |
+//! | `policy` | `<fleet>` | a policy document, and when it was stored |
 //! | `fleet#<fleet>` | `head` | the head of the fleet's latest run |
 //! | `fleet#<fleet>` | `event#<run>#<sequence>` | one line of a run's journal: what one look has decided |
 //! | `fleets` | `<fleet>` | the fleet has had a run |
@@ -27,6 +27,7 @@ mod fleet;
 mod heads;
 mod item;
 mod key;
+mod policies;
 mod read;
 mod record;
 mod retirements;
@@ -36,7 +37,7 @@ mod transact;
 use crate::clients::Later;
 use aws_sdk_dynamodb::Client;
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
-use crossfade_actions::ports::{Ledger, LedgerError, PortError, TakeError};
+use crossfade_actions::ports::{Ledger, LedgerError, PortError, StoredPolicy, TakeError};
 use crossfade_domain::internal_route::Connection;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::load_balancer::route::RouteId;
@@ -44,6 +45,7 @@ use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_domain::retirement::{Retirement, RetirementEvent};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// One table.
@@ -153,11 +155,15 @@ impl Ledger for Table {
         self.named(self.services_under(alarm).await)
     }
 
-    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
-        self.named(self.put_policy(fleet, document).await)
+    async fn store_policy(&self, fleet: &str, document: &Value, now: Timestamp) -> Result<(), LedgerError> {
+        self.named(self.put_policy(fleet, document, now).await)
     }
 
-    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
+    async fn remove_policy(&self, fleet: &str, renamed: Option<&StoredPolicy>) -> Result<(), LedgerError> {
+        self.named(self.delete_policy(fleet, renamed).await)
+    }
+
+    async fn policies(&self) -> Result<Vec<StoredPolicy>, LedgerError> {
         self.named(self.stored_policies().await)
     }
 

@@ -7,7 +7,6 @@ use crossfade_cli::stack::arguments::Output;
 use crossfade_cli::stack::environment::Environment;
 use crossfade_cli::stack::session::{Connection, Session};
 use crossfade_cli::verbs::abort::{self, AbortArguments, RollbackArguments};
-use crossfade_cli::verbs::apply::{self, ApplyArguments};
 use crossfade_cli::verbs::doctor::{self, DoctorArguments};
 use crossfade_cli::verbs::first_steps::connect::{self, ConnectArguments};
 use crossfade_cli::verbs::first_steps::discover::{self, DiscoverArguments};
@@ -22,6 +21,8 @@ use crossfade_cli::verbs::offline::schema::{self, SchemaArguments};
 use crossfade_cli::verbs::offline::wiring::{self, WiringArguments};
 use crossfade_cli::verbs::pause::{self, ApproveArguments, ContinueArguments, OperatorCommand, PauseArguments};
 use crossfade_cli::verbs::plan::{self, PlanArguments};
+use crossfade_cli::verbs::policies::apply::{self, ApplyArguments};
+use crossfade_cli::verbs::policies::{self, PoliciesArguments};
 use crossfade_cli::verbs::rehearse::{self, RehearseArguments};
 use crossfade_cli::verbs::report::{self, ReportArguments};
 use crossfade_cli::verbs::resume::{self, ResumeArguments};
@@ -75,6 +76,7 @@ enum Command {
     Manifests(ManifestsArguments),
     Plan(PlanArguments),
     Apply(ApplyArguments),
+    Policies(PoliciesArguments),
     Connect(ConnectArguments),
     Start(StartArguments),
     Watch(WatchArguments),
@@ -123,6 +125,7 @@ fn main() -> std::process::ExitCode {
         Command::Discover(arguments) => online!(at, arguments, arguments.connection, discover::run),
         Command::Plan(arguments) => online!(at, arguments, arguments.connection, plan::run),
         Command::Apply(arguments) => online!(at, arguments, arguments.connection, apply::run),
+        Command::Policies(arguments) => online!(at, arguments, arguments.connection(), policies::run),
         Command::Connect(arguments) => online!(at, arguments, arguments.connection, connect::run),
         Command::Start(arguments) => online!(at, arguments, arguments.connection, start::run),
         Command::Watch(arguments) => online!(at, arguments, arguments.connection, watch::run),

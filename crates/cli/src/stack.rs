@@ -11,3 +11,4 @@ pub mod policy_file;
 pub mod position;
 pub mod reading;
 pub mod session;
+pub mod under_way;

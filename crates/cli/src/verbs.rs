@@ -1,7 +1,6 @@
 //! The verbs of the command, one file for each.
 
 pub mod abort;
-pub mod apply;
 pub mod doctor;
 pub mod first_steps;
 pub mod fleet;
@@ -11,6 +10,7 @@ pub mod last_steps;
 pub mod offline;
 pub mod pause;
 pub mod plan;
+pub mod policies;
 pub mod rehearse;
 pub mod report;
 pub mod resume;

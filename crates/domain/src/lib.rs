@@ -15,6 +15,7 @@
 //! | `retirement` | removing the old side: proof that it is idle, each step, each undo, and what comes next |
 //! | `rollback` | the way back: who may begin it, even of a halted migration; when it is withheld; what a route gets |
 //! | `journal` | heads, events, and which event may follow in which phase |
+//! | `under_way` | what is under way with a service, for which its stored policy has to stay |
 //! | `windows` | when traffic may be raised, and when not: open hours, freezes, change calendars |
 //! | `names` | services, migrations and ARNs, parsed once |
 //!
@@ -38,5 +39,6 @@ pub mod probe;
 pub mod retirement;
 pub mod rollback;
 pub mod routing;
+pub mod under_way;
 pub mod weight;
 pub mod windows;

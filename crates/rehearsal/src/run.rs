@@ -299,10 +299,10 @@ impl Rehearsal {
         let setting_up = self.setting_up.lock().expect("no holder of the lock panics").take();
         let work = setting_up.unwrap_or_else(|| self.clock.work());
         if !self.scenario.policy["services"].as_array().is_none_or(Vec::is_empty) {
-            ledger.store_policy("rehearsal", &self.scenario.policy).await?;
+            ledger.store_policy("rehearsal", &self.scenario.policy, self.clock.now()).await?;
         }
         for fleet in &self.scenario.fleets {
-            ledger.store_policy(&fleet.name, &fleet.policy).await?;
+            ledger.store_policy(&fleet.name, &fleet.policy, self.clock.now()).await?;
         }
         let work = self.wait_for_old_targets(work).await;
         let new_groups = NewGroups::default();

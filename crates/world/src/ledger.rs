@@ -3,7 +3,7 @@
 
 mod retirements;
 
-use crossfade_actions::ports::{self, FleetWriteError, LedgerError, PortError, TakeError};
+use crossfade_actions::ports::{self, FleetWriteError, LedgerError, PortError, StoredPolicy, TakeError};
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::internal_route::Connection;
@@ -42,8 +42,8 @@ pub struct Items {
     pub locks: BTreeMap<RouteId, RouteHolder>,
     /// The services that each alarm guards.
     pub guards: BTreeMap<String, BTreeSet<ServiceName>>,
-    /// Policy document of each fleet.
-    pub policies: BTreeMap<String, Value>,
+    /// Policy of each fleet.
+    pub policies: BTreeMap<String, StoredPolicy>,
     /// Head of each fleet.
     pub fleets: BTreeMap<String, FleetHead>,
     /// The journal of each run of a fleet, in order.
@@ -273,13 +273,30 @@ impl ports::Ledger for Ledger {
         Ok(self.items().guards.get(alarm).into_iter().flatten().cloned().collect())
     }
 
-    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
-        self.items().policies.insert(fleet.to_owned(), document.clone());
+    async fn store_policy(&self, fleet: &str, document: &Value, now: Timestamp) -> Result<(), LedgerError> {
+        let policy = StoredPolicy { fleet: fleet.to_owned(), document: document.clone(), stored_at: Some(now) };
+        self.items().policies.insert(fleet.to_owned(), policy);
         Ok(())
     }
 
-    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
-        Ok(self.items().policies.iter().map(|(fleet, document)| (fleet.clone(), document.clone())).collect())
+    async fn remove_policy(&self, fleet: &str, renamed: Option<&StoredPolicy>) -> Result<(), LedgerError> {
+        let mut items = self.items();
+        let is_taken = renamed.is_some_and(|policy| items.policies.contains_key(&policy.fleet));
+        if is_taken || !items.policies.contains_key(fleet) {
+            return Err(LedgerError::Port(PortError::Refused {
+                operation: "TransactWriteItems",
+                object: format!("policy / {fleet}"),
+                code: "ConditionalCheckFailed".to_owned(),
+                detail: "no such policy, or one of the other name".to_owned(),
+            }));
+        }
+        items.policies.remove(fleet);
+        items.policies.extend(renamed.map(|policy| (policy.fleet.clone(), policy.clone())));
+        Ok(())
+    }
+
+    async fn policies(&self) -> Result<Vec<StoredPolicy>, LedgerError> {
+        Ok(self.items().policies.values().cloned().collect())
     }
 
     async fn connection(&self, service: &ServiceName) -> Result<Option<Connection>, LedgerError> {

@@ -4,6 +4,7 @@ use super::{FleetStage, Interrupted, LATE, at_every_call, name};
 use crate::fleets::stage::{FLEET, service};
 use crate::simulation::at_once;
 use crossfade_actions::ports::Ledger as _;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,7 +25,8 @@ fn check(change: impl Fn(&mut Value) + Sync, judged: impl Fn(&mut Interrupted) -
     let applied = |stage: &FleetStage| {
         let (ledger, mut policy) = (stage.ledger.clone(), stage.policy.clone());
         change(&mut policy);
-        Box::new(move || at_once(ledger.store_policy(FLEET, &policy)).unwrap()) as Box<dyn FnOnce() + Send>
+        Box::new(move || at_once(ledger.store_policy(FLEET, &policy, Timestamp::UNIX_EPOCH)).unwrap())
+            as Box<dyn FnOnce() + Send>
     };
     at_every_call(fleet, applied, |mut run| {
         run.fleet.run();

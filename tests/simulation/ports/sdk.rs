@@ -29,9 +29,8 @@ impl Patience {
             "head" | "plan" | "revised_plan" | "guarded_by" | "record" => {
                 Self::new(4, milliseconds(50), seconds(1), seconds(3), milliseconds(1900))
             }
-            "open_heads" | "events" | "holders" | "policies" | "take" | "revise" | "release" | "store_policy" => {
-                Self::new(4, milliseconds(50), seconds(1), seconds(3), seconds(10))
-            }
+            "open_heads" | "events" | "holders" | "policies" | "take" | "revise" | "release" | "store_policy"
+            | "remove_policy" => Self::new(4, milliseconds(50), seconds(1), seconds(3), seconds(10)),
             _ => Self::new(6, seconds(1), seconds(20), seconds(5), seconds(40)),
         }
     }

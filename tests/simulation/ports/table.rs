@@ -3,7 +3,7 @@
 use super::super::breakage::Breakage;
 use super::super::timers::at_once;
 use super::SimulatedPorts;
-use crossfade_actions::ports::{FleetWriteError, Fleets, Ledger, LedgerError, TakeError};
+use crossfade_actions::ports::{FleetWriteError, Fleets, Ledger, LedgerError, StoredPolicy, TakeError};
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::internal_route::Connection;
@@ -13,6 +13,7 @@ use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_domain::retirement::{Retirement, RetirementEvent};
+use jiff::Timestamp;
 use serde_json::Value;
 
 #[async_trait::async_trait]
@@ -127,11 +128,15 @@ impl Ledger for SimulatedPorts {
         self.call("guarded_by", alarm, effect).await
     }
 
-    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
-        self.call("store_policy", fleet, || at_once(self.account.ledger.store_policy(fleet, document))).await
+    async fn store_policy(&self, fleet: &str, document: &Value, now: Timestamp) -> Result<(), LedgerError> {
+        self.call("store_policy", fleet, || at_once(self.account.ledger.store_policy(fleet, document, now))).await
     }
 
-    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
+    async fn remove_policy(&self, fleet: &str, renamed: Option<&StoredPolicy>) -> Result<(), LedgerError> {
+        self.call("remove_policy", fleet, || at_once(self.account.ledger.remove_policy(fleet, renamed))).await
+    }
+
+    async fn policies(&self) -> Result<Vec<StoredPolicy>, LedgerError> {
         let mut policies = self.call("policies", "", || at_once(self.account.ledger.policies())).await?;
         if let Some(breakage) = self.account.breakage {
             breakage.of_policies(&self.caller, &mut policies);

@@ -7,6 +7,7 @@ use crate::stories::stage::Stage;
 use crossfade_domain::internal_route::ConnectionState;
 use crossfade_world::states::Status;
 use crossfade_world::world::ServiceOnBalancer;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The stage with the policy of `users` stored, whose route is to be on `mesh`, and whose old group has an attribute of
@@ -24,7 +25,7 @@ pub(super) fn stored_on(stage: Stage, route: &Value) -> (Stage, ServiceOnBalance
     let mut service = migration("mesh")["service"].clone();
     service["internalRoute"] = route.clone();
     let document = json!({"version": 1, "fleet": "eks", "services": [service]});
-    at_once(stage.plain.ledger.store_policy("eks", &document)).unwrap();
+    at_once(stage.plain.ledger.store_policy("eks", &document, Timestamp::UNIX_EPOCH)).unwrap();
     (stage, orders)
 }
 

@@ -9,7 +9,7 @@ use self::connect::{RouteOutcome, RouteRequest, connect};
 use self::disconnect::{RemovalOutcome, disconnect};
 use crate::error::{ActionError, Doing as _, ErrorClass};
 use crate::payload::Fields;
-use crate::ports::Ports;
+use crate::ports::{Ports, StoredPolicy};
 use crossfade_domain::internal_route::{ConnectRequest, RouteCursor, RouteVerdict, decode_connect_request};
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::decode_fleet;
@@ -79,7 +79,7 @@ async fn policy_of(
 ) -> Result<Result<(String, ServicePolicy), String>, ActionError> {
     let stored = ports.ledger.policies().await.doing(|| "reading the stored policies")?;
     let (mut known, mut unreadable) = (Vec::new(), Vec::new());
-    for (fleet, document) in stored {
+    for StoredPolicy { fleet, document, .. } in stored {
         match decode_fleet(&document) {
             Ok(policy) => known.extend(policy.services.into_iter().map(|service| (fleet.clone(), service))),
             Err(problems) => {

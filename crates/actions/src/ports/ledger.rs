@@ -6,6 +6,7 @@ use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::planner::inventory::RouteHolder;
 use crossfade_domain::retirement::{Retirement, RetirementEvent};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// Why the table could not be used.
@@ -40,6 +41,17 @@ pub enum LedgerError {
     /// The table could not be used.
     #[error(transparent)]
     Port(#[from] PortError),
+}
+
+/// A fleet's policy as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredPolicy {
+    /// The fleet's name.
+    pub fleet: String,
+    /// The policy, which this version may not be able to decode.
+    pub document: Value,
+    /// When it was stored; none for what an earlier version has stored.
+    pub stored_at: Option<Timestamp>,
 }
 
 /// Why a service and its routes could not be locked.
@@ -123,10 +135,14 @@ pub trait Ledger: Send + Sync {
     async fn guarded_by(&self, alarm: &str) -> Result<Vec<ServiceName>, LedgerError>;
 
     /// Stores a fleet's policy document; a newer one of the same fleet replaces it.
-    async fn store_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError>;
+    async fn store_policy(&self, fleet: &str, document: &Value, now: Timestamp) -> Result<(), LedgerError>;
 
-    /// Every stored policy document with its fleet's name.
-    async fn policies(&self) -> Result<Vec<(String, Value)>, LedgerError>;
+    /// Deletes a fleet's policy document and, in the same transaction, stores the same under another name, if one is
+    /// given. Refused if there is no such fleet, or one of the other name.
+    async fn remove_policy(&self, fleet: &str, renamed: Option<&StoredPolicy>) -> Result<(), LedgerError>;
+
+    /// Every stored policy document.
+    async fn policies(&self) -> Result<Vec<StoredPolicy>, LedgerError>;
 
     /// A service's internal route as it was last recorded; none if it never had one.
     async fn connection(&self, service: &ServiceName) -> Result<Option<Connection>, LedgerError>;

@@ -13,7 +13,6 @@ use crossfade_domain::planner::inventory::RouteHolder;
 use futures::future::{Either, select};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -82,20 +81,6 @@ impl Table {
         let partition = key::alarm_partition(alarm);
         let query = async { Ok(self.query(&partition, None).await?) };
         self.within_2_s("Query", &partition, query).await?.iter().map(item::service).collect()
-    }
-
-    pub(super) async fn put_policy(&self, fleet: &str, document: &Value) -> Result<(), LedgerError> {
-        let key = key::policy(fleet);
-        let version = document.get("version").and_then(Value::as_u64).unwrap_or(1);
-        let item = item::with_document(&key, version, document);
-        let answer = self.client.put_item().table_name(&self.name).set_item(Some(item)).send().await;
-        answer.map_err(failed("PutItem", &key.to_string()))?;
-        Ok(())
-    }
-
-    pub(super) async fn stored_policies(&self) -> Result<Vec<(String, Value)>, LedgerError> {
-        let items = self.query(key::POLICY, None).await?;
-        items.iter().map(|item| Ok((Key::of(item).sk, item::document(item)?))).collect()
     }
 
     /// The document of one item, if it exists.

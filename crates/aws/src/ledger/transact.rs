@@ -139,6 +139,11 @@ impl Condition {
         Self { expression: "attribute_not_exists(#pk)".to_owned(), names: alias(&["pk"]), values: None }
     }
 
+    /// There is such an item.
+    pub(super) fn present() -> Self {
+        Self { expression: "attribute_exists(#pk)".to_owned(), names: alias(&["pk"]), values: None }
+    }
+
     /// These attributes have these values.
     pub(super) fn equal(expected: Vec<(&str, aws_sdk_dynamodb::types::AttributeValue)>) -> Self {
         let names: Vec<&str> = expected.iter().map(|(name, _)| *name).collect();

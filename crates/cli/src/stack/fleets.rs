@@ -5,7 +5,7 @@ use crate::stack::position::Position;
 use crate::stack::session::Session;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::operator::observe::plan_in_force;
-use crossfade_actions::ports::ExecutionStatus;
+use crossfade_actions::ports::{ExecutionStatus, StoredPolicy};
 use crossfade_domain::fleet::forecast::end;
 use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::fleet::service_run::ServiceState;
@@ -17,7 +17,7 @@ use crossfade_domain::policy::problem::did_you_mean;
 use crossfade_domain::policy::service_policy::FleetPolicy;
 use crossfade_domain::retirement::Retirement;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// For how many seconds the execution that conducts a run may be unknown to Step Functions.
@@ -36,8 +36,9 @@ pub struct StoredFleet {
 
 impl StoredFleet {
     /// Decodes a stored policy. One that this version cannot decode has no services, and says why.
-    pub fn of(name: String, document: &Value) -> Self {
-        match decode_fleet(document) {
+    pub fn of(stored: StoredPolicy) -> Self {
+        let StoredPolicy { fleet: name, document, .. } = stored;
+        match decode_fleet(&document) {
             Ok(policy) => Self { name, policy, problem: None },
             Err(problems) => {
                 let problem = format!(
@@ -47,6 +48,11 @@ impl StoredFleet {
                 Self { policy: without_services(&name), name, problem: Some(problem) }
             }
         }
+    }
+
+    /// The names of its services.
+    pub fn services(&self) -> Vec<ServiceName> {
+        self.policy.services.iter().map(|service| service.name.clone()).collect()
     }
 }
 
@@ -58,8 +64,8 @@ impl Session {
     pub async fn fleet(&self, name: Option<&str>) -> Result<StoredFleet, Failure> {
         let stored = self.ports.ledger.policies().await;
         let mut stored = stored.map_err(|source| self.ledger_failed("reading the stored policies", source))?;
-        stored.sort_by(|a, b| a.0.cmp(&b.0));
-        let known: Vec<&str> = stored.iter().map(|(fleet, _)| fleet.as_str()).collect();
+        stored.sort_by(|a, b| a.fleet.cmp(&b.fleet));
+        let known: Vec<&str> = stored.iter().map(|policy| policy.fleet.as_str()).collect();
         let listed = known.join(", ");
         let chosen = match name {
             Some(name) => known.iter().position(|known| *known == name),
@@ -85,8 +91,7 @@ impl Session {
                 ),
             }));
         };
-        let (name, document) = stored.swap_remove(chosen);
-        Ok(StoredFleet::of(name, &document))
+        Ok(StoredFleet::of(stored.swap_remove(chosen)))
     }
 
     /// Returns the head of a fleet's latest run, if it has had one.

@@ -3,6 +3,7 @@
 use crate::ending::failure::Failure;
 use crate::stack::policy_file;
 use crate::stack::session::Session;
+use crossfade_actions::ports::StoredPolicy;
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::service_policy::FleetPolicy;
 use std::path::Path;
@@ -39,9 +40,9 @@ impl Policies {
                  stored",
             ));
         }
-        stored.sort_by(|a, b| a.0.cmp(&b.0));
+        stored.sort_by(|a, b| a.fleet.cmp(&b.fleet));
         let mut policies = Self::default();
-        for (fleet, document) in stored {
+        for StoredPolicy { fleet, document, .. } in stored {
             match decode_fleet(&document) {
                 Ok(policy) => policies.fleets.push(policy),
                 Err(problems) => policies

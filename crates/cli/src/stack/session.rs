@@ -6,8 +6,8 @@ use crate::stack::arguments::Output;
 use crate::stack::environment::Environment;
 use clap::Args;
 use crossfade_actions::error::ActionError;
-use crossfade_actions::ports::{LedgerError, PortError, Ports};
-use crossfade_aws::{Caller, LISTENERS, Machines, SignInError, SignInOptions, sign_in};
+use crossfade_actions::ports::{LedgerError, PortError, Ports, StoredPolicy};
+use crossfade_aws::{Caller, LISTENERS, Machines, SignInOptions, sign_in};
 use crossfade_clock::{ChosenClock, chosen_clock};
 use crossfade_domain::journal::Head;
 use crossfade_domain::names::ServiceName;
@@ -276,7 +276,7 @@ impl Session {
         let stored = self.ports.ledger.policies().await;
         let stored = stored.map_err(|source| self.ledger_failed("reading the stored policies", source))?;
         let mut services = StoredServices::default();
-        for (fleet, document) in stored {
+        for StoredPolicy { fleet, document, .. } in stored {
             match decode_fleet(&document) {
                 Ok(policy) => services.known.extend(policy.services.into_iter().map(|one| (fleet.clone(), one.name))),
                 Err(problems) => {

@@ -12,7 +12,7 @@ use crate::verbs::last_steps::retire::MACHINE as MACHINE_OF_RETIREMENTS;
 use crate::view::console::Console;
 use clap::Args;
 use crossfade_actions::operator::observe::{Listings, plan_in_force};
-use crossfade_actions::ports::{LedgerError, PortError};
+use crossfade_actions::ports::{LedgerError, PortError, StoredPolicy};
 use crossfade_domain::journal::{Phase, RECORD_VERSION};
 use crossfade_domain::load_balancer::room::GROUPS_PER_LOAD_BALANCER;
 use crossfade_domain::names::LoadBalancerArn;
@@ -160,7 +160,7 @@ async fn table(session: &Session, lines: &mut Vec<Line>) -> bool {
                 let message = "none is stored: `crossfade apply policy.yaml` stores one";
                 lines.push(line("policies", LineState::Note, message));
             }
-            for (fleet, document) in stored {
+            for StoredPolicy { fleet, document, .. } in stored {
                 lines.push(match decode_fleet(&document) {
                     Ok(policy) => {
                         let names: Vec<String> =
@@ -252,7 +252,7 @@ async fn load_balancers(session: &Session, lines: &mut Vec<Line>) {
     let stored = session.ports.ledger.policies().await.unwrap_or_default();
     let wanted: Vec<String> = stored
         .iter()
-        .filter_map(|(_, document)| decode_fleet(document).ok())
+        .filter_map(|policy| decode_fleet(&policy.document).ok())
         .flat_map(|policy| policy.services)
         .flat_map(|service| service.old_target_groups)
         .collect();

@@ -1,7 +1,7 @@
 //! The policy by which a service is planned.
 
 use crate::error::{ActionError, Doing as _};
-use crate::ports::Ports;
+use crate::ports::{Ports, StoredPolicy};
 use crossfade_domain::policy::document::decode_fleet;
 use crossfade_domain::policy::request::PlanRequest;
 use crossfade_domain::policy::service_policy::ServicePolicy;
@@ -17,7 +17,7 @@ pub(crate) async fn policy_of(
     let stored = ports.ledger.policies().await.doing(|| "reading the stored policies")?;
     let mut found = Vec::new();
     let mut known = Vec::new();
-    for (fleet, document) in &stored {
+    for StoredPolicy { fleet, document, .. } in &stored {
         match decode_fleet(document) {
             Err(problems) => return Ok(Err(format!("the stored policy of fleet {fleet} is wrong: {problems}"))),
             Ok(decoded) => {

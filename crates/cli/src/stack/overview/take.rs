@@ -72,8 +72,7 @@ impl Overview {
         // A migration that was started with `--policy` may be of a service that no stored policy names.
         let mut services: BTreeMap<ServiceName, ServiceSeen> =
             open.into_iter().map(|head| (head.service.clone(), ServiceSeen::named(head.service))).collect();
-        let mut stored: Vec<StoredFleet> =
-            policies.into_iter().map(|(name, document)| StoredFleet::of(name, &document)).collect();
+        let mut stored: Vec<StoredFleet> = policies.into_iter().map(StoredFleet::of).collect();
         stored.sort_by(|a, b| a.name.cmp(&b.name));
         for fleet in &stored {
             for service in &fleet.policy.services {

@@ -8,6 +8,7 @@ use crate::stack::session::{Connection, Session, StoredServices};
 use crate::view::console::Console;
 use clap::Args;
 use crossfade_actions::error::ErrorClass;
+use crossfade_actions::ports::StoredPolicy;
 use crossfade_aws::{DescribedExecution, ExecutionState};
 use crossfade_domain::internal_route::RouteCursor;
 use crossfade_domain::names::ServiceName;
@@ -109,7 +110,7 @@ async fn wanted(arguments: &ConnectArguments, session: &Session) -> Result<Vec<S
     let stored = stored.map_err(|source| session.ledger_failed("reading the stored policies", source))?;
     let mut connectable = Vec::new();
     let mut names = StoredServices::default();
-    for (fleet, document) in stored {
+    for StoredPolicy { fleet, document, .. } in stored {
         match decode_fleet(&document) {
             Ok(policy) => {
                 for one in policy.services {

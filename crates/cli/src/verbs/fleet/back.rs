@@ -17,6 +17,7 @@ use crossfade_domain::fleet::head::{FleetHead, RunState};
 use crossfade_domain::fleet::retiring::is_retired;
 use crossfade_domain::fleet::service_run::ServiceState;
 use crossfade_domain::journal::Head;
+use crossfade_domain::journal::wording::counted;
 use crossfade_domain::names::ServiceName;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -98,7 +99,11 @@ pub(super) async fn abort(
     let migrated = names_of(&head, ServiceState::has_migrated).len();
     console.say(&match moving.len() {
         0 => format!("nothing moves; {migrated} that have migrated stay"),
-        count => format!("returning {} ({}); {migrated} that have migrated stay", services(count), some_of(&moving)),
+        count => format!(
+            "returning {} ({}); {migrated} that have migrated stay",
+            counted(count, "service"),
+            some_of(&moving)
+        ),
     });
     go_back("abort", json!({"action": "abort"}), &fleet, &arguments.back, session, console).await
 }
@@ -116,13 +121,13 @@ pub(super) async fn rollback(
     let mut words = match (back.len(), stay.len()) {
         (0, 0) => "no service has moved, so there is nothing to return".to_owned(),
         (0, _) => "no service can return".to_owned(),
-        (count, _) => format!("{} to return ({}), the last wave first", services(count), some_of(&back)),
+        (count, _) => format!("{} to return ({}), the last wave first", counted(count, "service"), some_of(&back)),
     };
     if let Some(first) = stay.first() {
         let _ = write!(
             words,
             "; {} retired and will stay ({}): crossfade retire {first} --undo first",
-            services(stay.len()),
+            counted(stay.len(), "service"),
             some_of(&stay)
         );
     }
@@ -204,8 +209,4 @@ fn recorded(verb: &str, head: &FleetHead, console: &mut Console<'_>) -> Result<E
         }
     }
     Ok(ExitCode::Done)
-}
-
-fn services(count: usize) -> String {
-    if count == 1 { "1 service".to_owned() } else { format!("{count} services") }
 }

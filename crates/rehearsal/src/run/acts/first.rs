@@ -70,7 +70,7 @@ impl Player<'_> {
         document["services"] = json!(services);
         match check_fleet(&document) {
             Ok(policy) if wrong.is_empty() => {
-                self.ports.ledger.store_policy(&policy.fleet, &document).await?;
+                self.ports.ledger.store_policy(&policy.fleet, &document, self.ports.clock.now()).await?;
                 self.policy = Some(policy);
             }
             Ok(_) => {}
