@@ -99,6 +99,39 @@ fn without_region_or_credentials_the_message_says_what_to_set() {
     refused(&mut bare("status --region eu-west-1"), 8, &["no AWS credentials", "AWS_PROFILE"]);
 }
 
+/// Runs `doctor`, and looks for the beginnings of its lines.
+#[track_caller]
+fn examined(command: &mut std::process::Command, code: i32, lines: &[&str]) {
+    let said = said(command.output().unwrap());
+    assert_eq!(said.code, code, "{said:#?}");
+    let shown: Vec<String> =
+        said.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in lines {
+        assert!(shown.iter().any(|shown| shown.starts_with(line)), "{line:?} is not in {said:#?}");
+    }
+}
+
+#[test]
+fn each_line_of_the_doctor_has_its_own_cause() {
+    let with_keys = |words: &str| {
+        let mut command = bare(words);
+        command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+        command
+    };
+    let rest = "note the stack table, policies,";
+    examined(&mut bare("doctor"), 8, &["MISSING region no region is set", "MISSING credentials no AWS", rest]);
+    let no_credentials = ["ok region eu-west-1", "MISSING credentials no AWS credentials", rest];
+    examined(&mut bare("doctor --region eu-west-1"), 8, &no_credentials);
+    let nowhere = "--endpoint-url http://127.0.0.1:1";
+    let unreachable = "UNREACHABLE credentials cannot find out who is calling";
+    let mut command = with_keys(&format!("doctor --region eu-west-1 {nowhere}"));
+    examined(&mut command, 8, &["ok region eu-west-1", unreachable, "the endpoint is http://127.0.0.1:1", rest]);
+    let no_region = ["MISSING region no region is set", unreachable, rest];
+    examined(&mut with_keys(&format!("doctor {nowhere}")), 8, &no_region);
+    let no_profile = ["ok region eu-west-1", "MISSING profile there is no profile \"nobody\""];
+    examined(&mut with_keys("doctor --region eu-west-1 --profile nobody"), 2, &no_profile);
+}
+
 #[test]
 fn a_profile_that_does_not_exist_is_named_although_keys_are_in_the_environment() {
     let mut command = bare("status --region eu-west-1 --profile nobody");

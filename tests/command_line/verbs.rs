@@ -368,6 +368,8 @@ fn looking_around(kept: &Kept) -> BTreeSet<i32> {
         "rollback users --stack crossfade-staging",
         "abort users --stack crossfade-staging",
         "doctor --stack crossfade-staging",
+        "doctor --region us-east-1",
+        "status --region us-east-1",
         "status --endpoint-url http://127.0.0.1:1",
     ] {
         shown.note(words, &kept.run(words));

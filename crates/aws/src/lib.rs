@@ -22,7 +22,7 @@ mod sign_in;
 pub use environment::{LISTENERS, MissingVariable, connect};
 pub use local::connect_local;
 pub use machines::{Answer, DescribedExecution, ExecutionState, Machines, StartResult};
-pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, sign_in};
+pub use sign_in::{Caller, SignInError, SignInOptions, SignedIn, region_of, sign_in};
 
 use aws_config::SdkConfig;
 use clients::later;

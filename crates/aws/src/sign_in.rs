@@ -123,6 +123,11 @@ pub async fn sign_in(options: &SignInOptions) -> Result<SignedIn, SignInError> {
     Ok(SignedIn { caller, region, connections: connect_with(&config, &settings), machines })
 }
 
+/// The region that would be signed in to, if one is set.
+pub async fn region_of(options: &SignInOptions) -> Option<String> {
+    region(options).await.map(|region| region.to_string())
+}
+
 /// The metadata service of an instance is not asked: it lets everybody else wait for seconds.
 async fn region(options: &SignInOptions) -> Option<Region> {
     let mut profile = ProfileFileRegionProvider::builder();

@@ -5,6 +5,7 @@ pub mod environment;
 pub mod execution;
 pub mod fleets;
 pub mod missing_machine;
+pub mod not_signed_in;
 pub mod overview;
 pub mod policies;
 pub mod policy_file;

@@ -1,9 +1,10 @@
 //! An operator's session at a stack: how a command reaches it, and what it prints if it cannot.
 
-use crate::ending::failure::{Failure, chain};
+use crate::ending::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::stack::arguments::Output;
 use crate::stack::environment::Environment;
+use crate::stack::not_signed_in::{NotSignedIn, refuse_another_region, unreachable};
 use clap::Args;
 use crossfade_actions::error::ActionError;
 use crossfade_actions::ports::{LedgerError, PortError, Ports, StoredPolicy};
@@ -47,6 +48,23 @@ pub struct Connection {
     /// How to print data on standard output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Connection")]
     pub output: Output,
+}
+
+impl Connection {
+    /// How to sign in.
+    pub fn options(&self) -> SignInOptions {
+        SignInOptions {
+            stack: self.stack.clone(),
+            region: self.region.clone(),
+            profile: self.profile.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+        }
+    }
+
+    /// The endpoint, if it is not AWS's own.
+    pub fn endpoint(&self, environment: &Environment) -> Option<String> {
+        self.endpoint_url.clone().or_else(|| environment.get("AWS_ENDPOINT_URL").map(str::to_owned))
+    }
 }
 
 /// An operator who has signed in to a stack.
@@ -101,21 +119,19 @@ impl Session {
     /// Signs in.
     ///
     /// # Errors
-    /// A scaled clock with an endpoint outside this machine, no region, no credentials, or no answer from AWS.
-    pub async fn open(connection: &Connection, environment: &Environment) -> Result<Self, Failure> {
-        let endpoint =
-            connection.endpoint_url.clone().or_else(|| environment.get("AWS_ENDPOINT_URL").map(str::to_owned));
+    /// A scaled clock with an endpoint outside this machine, no region or another one than the local world's, no
+    /// credentials, or no answer from AWS.
+    pub async fn open(connection: &Connection, environment: &Environment) -> Result<Self, NotSignedIn> {
+        let endpoint = connection.endpoint(environment);
         let variables = environment.with_endpoint(connection.endpoint_url.as_deref());
-        let chosen = chosen_clock(&variables).map_err(|error| Failure::bad_input(error.to_string()))?;
-        let options = SignInOptions {
-            stack: connection.stack.clone(),
-            region: connection.region.clone(),
-            profile: connection.profile.clone(),
-            endpoint_url: connection.endpoint_url.clone(),
-        };
-        let signed_in = sign_in(&options).await.map_err(|error| not_signed_in(&error, endpoint.as_deref()))?;
-        let place = Place { stack: connection.stack.clone(), region: signed_in.region, endpoint };
+        let chosen = chosen_clock(&variables).map_err(|error| NotSignedIn::clock(&error))?;
+        let signed_in = sign_in(&connection.options()).await;
+        let signed_in = signed_in.map_err(|error| NotSignedIn::of(&error, endpoint.as_deref()))?;
         let local = matches!(chosen, ChosenClock::Onlooker { .. });
+        if local {
+            refuse_another_region(&signed_in.region, environment.get(LISTENERS).unwrap_or_default())?;
+        }
+        let place = Place { stack: connection.stack.clone(), region: signed_in.region, endpoint };
         let connections = if local {
             signed_in.connections.asking_at(environment.get(LISTENERS).unwrap_or_default())
         } else {
@@ -245,7 +261,7 @@ impl Session {
                  {region}? give --stack and --region; `crossfade doctor` shows what is there",
                 self.caller.account
             ),
-        }
+        )
     }
 
     fn no_machine(&self) -> Failure {
@@ -324,42 +340,5 @@ impl Session {
         };
         let unreadable: Vec<String> = stored.unreadable.iter().map(|problem| format!("\n  {problem}")).collect();
         Failure::bad_input(format!("there is no service {service}{near}\n  {listed}{}", unreadable.concat()))
-    }
-}
-
-fn unreachable(endpoint: Option<&str>) -> String {
-    match endpoint {
-        Some(url) => format!(
-            "the endpoint is {url} (--endpoint-url or AWS_ENDPOINT_URL): is it still running? unset it to reach AWS \
-             itself"
-        ),
-        None => "is this machine online, and can it reach AWS (proxy, VPN)? retrying is safe".to_owned(),
-    }
-}
-
-fn not_signed_in(error: &SignInError, endpoint: Option<&str>) -> Failure {
-    match error {
-        SignInError::NoRegion => Failure::bad_input(
-            "no region is set\n  give --region, set AWS_REGION, or name one in the profile of ~/.aws/config",
-        ),
-        SignInError::NoProfile(_) => Failure::bad_input(format!(
-            "{}\n  `aws configure list-profiles` lists the existing ones; correct --profile",
-            chain(error)
-        )),
-        SignInError::NoCredentials(_) => Failure {
-            code: ExitCode::NoAccess,
-            message: format!(
-                "{}\n  set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; after `aws sso login`, run \
-                 eval \"$(aws configure export-credentials --format env)\"",
-                chain(error)
-            ),
-        },
-        SignInError::NoIdentity(PortError::Denied { .. }) => Failure {
-            code: ExitCode::NoAccess,
-            message: format!("{}\n  the credentials are wrong or have expired: sign in again", chain(error)),
-        },
-        SignInError::NoIdentity(_) => {
-            Failure { code: ExitCode::NoAccess, message: format!("{}\n  {}", chain(error), unreachable(endpoint)) }
-        }
     }
 }
