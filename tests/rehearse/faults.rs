@@ -3,7 +3,11 @@
 //! not.
 
 use super::{crossfade, scenario_file};
+use crate::repository::read;
+use crate::tidy::listed_files;
+use crossfade_rehearsal::scenario::OPERATIONS;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// The second write of `shift-weight` is the first step above weight 0, the first is the attach.
 const SERVICES: [(&str, &str, &str); 8] = [
@@ -46,7 +50,7 @@ fn faults_of_aws_at_a_shift_end_as_in_the_simulation() {
 }
 
 #[test]
-fn what_was_to_go_wrong_and_did_not_fails_the_rehearsal_and_is_named() {
+fn what_was_to_go_wrong_and_did_not_fails_the_rehearsal_and_is_named_but_for_what_waits_for_people() {
     let folder = tempfile::tempdir().unwrap();
     let yaml = "
 scale: 600
@@ -56,9 +60,14 @@ services:
     policy: { schedule: [{ weight: 50, bake: 2m }, { weight: 100, bake: 1m }] }
     faults: [{ errorShare: 0.5, from: { minute: 9000 } }, { slowFactor: 2, from: { weight: 50 } }]
     disturbances: [{ stopExecution: true, from: { weight: 100, plusMinutes: 600 } }]
-  - { name: invoices, start: false, sentPerMinute: 1 }
+  - name: invoices
+    start: false
+    sentPerMinute: 1
+    faults: [{ errorsEvery: 2, from: { weight: 10 } }]
+    disturbances: [{ editRoute: 1, from: { weight: 10 } }]
 awsFaults:
   - { operation: ModifyRule, by: shift-weight, call: 2, effect: kill }
+  - { operation: CreateTargetGroup, service: invoices, effect: throttle }
   - { operation: ModifyListener, by: shift-weight, service: orders, call: 40, effect: throttle }
 ";
     let file = scenario_file(folder.path(), yaml);
@@ -71,11 +80,34 @@ awsFaults:
         "services[0].disturbances[0] never happened: the rehearsal ended within 600 minutes after the new cluster had \
          100 %",
         "awsFaults[0] never happened, at call 2 of ModifyRule by shift-weight: no such call was made",
-        "awsFaults[1] never happened, at call 40 of ModifyListener by shift-weight about orders: only 3 of them were \
+        "awsFaults[2] never happened, at call 40 of ModifyListener by shift-weight about orders: only 3 of them were \
          made",
     ]);
     assert_eq!(report["withoutEffect"], expected);
     let outcomes = [("orders", "migrated"), ("invoices", "notStarted")].map(|(a, b)| (a.to_owned(), b.to_owned()));
     assert_eq!(finished.outcomes(), outcomes);
     assert_eq!(report["services"][1]["unmet"], json!([]), "nothing is expected of a service that is not started");
+}
+
+/// A name as the SDK calls it: `describe_rules` for `DescribeRules`.
+fn method(operation: &str) -> String {
+    let parts = operation
+        .chars()
+        .map(|letter| if letter.is_uppercase() { format!("_{}", letter.to_lowercase()) } else { letter.to_string() });
+    parts.collect::<String>().trim_start_matches('_').to_owned()
+}
+
+#[test]
+fn a_scenario_knows_every_operation_that_is_called() {
+    let sources: String = listed_files(&["crates/aws/src/*.rs"]).iter().map(read).collect();
+    let is_called = |name: &str| sources.contains(&format!(".{}()", method(name)));
+    for operation in OPERATIONS {
+        assert!(is_called(operation), "{operation} is not called");
+    }
+    let verb = |name: &'static str| &name[..name[1..].find(char::is_uppercase).map_or(name.len(), |at| at + 1)];
+    let verbs: BTreeSet<&str> = OPERATIONS.into_iter().map(verb).collect();
+    let is_operation = |text: &str| verbs.iter().any(|verb| text.starts_with(verb)) && is_called(text);
+    let missing: BTreeSet<&str> =
+        sources.split('"').filter(|text| is_operation(text) && !OPERATIONS.contains(text)).collect();
+    assert!(missing.is_empty(), "called, and not in the list: {missing:?}");
 }

@@ -339,8 +339,8 @@ impl Rehearsal {
 
     /// Returns the planned faults that did not happen, each by its place in the scenario.
     pub(crate) fn without_effect(&self, scheduled_faults: &ScheduledFaults) -> Vec<String> {
-        let mut found = scheduled_faults.without_effect();
-        found.extend(self.aws_faults.without_effect());
+        let mut found = scheduled_faults.without_effect(&self.scenario);
+        found.extend(self.aws_faults.without_effect(&self.scenario));
         found
     }
 }

@@ -11,6 +11,7 @@ mod defaults;
 mod fleets;
 mod hooks;
 mod names;
+mod operations;
 mod reading;
 mod retirements;
 mod schema;
@@ -22,6 +23,7 @@ pub use decode::{ScenarioError, decode_scenario};
 pub use fleets::{FleetExpectation, FleetOrder, FleetOutcome, FleetScenario};
 pub use hooks::HookDoes;
 pub use names::{NEW_PORT, new_instance_id, new_target_id, old_group_name};
+pub use operations::OPERATIONS;
 pub use retirements::{RetirementEnd, RetirementScenario};
 pub use schema::scenario_schema;
 
@@ -73,6 +75,12 @@ impl Scenario {
             (service.name.to_string(), pods.collect())
         };
         self.services.iter().enumerate().map(of_service).collect()
+    }
+
+    /// Whether the scenario moves a service. Otherwise it is there for people in a kept world, and what goes wrong with
+    /// it is theirs to meet.
+    pub fn moves(&self, service: &ServiceScenario) -> bool {
+        service.start || service.conducted || !self.acts.is_empty()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::endpoints::front_door::{Call, CallFault, CallObserver};
 use crate::functions::event_sender::EventSender;
 use crate::functions::lambda_host::LambdaHost;
 use crate::functions::local_executions::LocalExecutions;
-use crate::scenario::{AwsEffect, AwsFault, Scenario};
+use crate::scenario::{AwsEffect, AwsFault, Scenario, ServiceScenario};
 use crossfade_world::cloudwatch::CloudWatch;
 use crossfade_world::states::Status;
 use serde_json::json;
@@ -67,9 +67,14 @@ impl AwsFaults {
         self.executions.lock().expect("no holder of the lock panics").insert(service.to_owned(), execution.to_owned());
     }
 
-    /// Returns the faults that never happened, each by its place in the scenario.
-    pub(super) fn without_effect(&self) -> Vec<String> {
+    /// Returns the faults that never happened, each by its place in the scenario, but those about a service that it
+    /// does not move.
+    pub(super) fn without_effect(&self, scenario: &Scenario) -> Vec<String> {
         let faults = self.faults.lock().expect("no holder of the lock panics");
+        let waits_for_people = |counted: &Counted| {
+            let is_meant = |service: &&ServiceScenario| Some(service.name.as_str()) == counted.fault.service.as_deref();
+            scenario.services.iter().find(is_meant).is_some_and(|service| !scenario.moves(service))
+        };
         let describe = |(index, counted): (usize, &Counted)| {
             let AwsFault { operation, call, by, service, .. } = &counted.fault;
             let by = by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
@@ -81,7 +86,8 @@ impl AwsFaults {
             };
             format!("awsFaults[{index}] never happened, at call {call} of {operation}{by}{about}: {made}")
         };
-        faults.iter().enumerate().filter(|(_, counted)| !counted.happened).map(describe).collect()
+        let missed = |(_, counted): &(usize, &Counted)| !counted.happened && !waits_for_people(counted);
+        faults.iter().enumerate().filter(missed).map(describe).collect()
     }
 
     fn note_happened(&self, fault: usize, happened: bool) {

@@ -109,10 +109,11 @@ impl ClusterFaults {
         self.services[service].iter().filter_map(|fault| fault.since).min()
     }
 
-    /// Returns the faults that changed nothing, each by its place in the scenario.
-    pub(super) fn without_effect(&self) -> Vec<String> {
+    /// Returns the faults that changed nothing, each by its place in the scenario, of the services that it moves.
+    pub(super) fn without_effect(&self, scenario: &Scenario) -> Vec<String> {
         let mut found = Vec::new();
-        for (service, pending) in self.services.iter().enumerate() {
+        let moves = |(service, _): &(usize, _)| scenario.moves(&scenario.services[*service]);
+        for (service, pending) in self.services.iter().enumerate().filter(moves) {
             for (index, fault) in pending.iter().enumerate() {
                 let place = format!("services[{service}].faults[{index}]");
                 if fault.since.is_none() {

@@ -2,7 +2,7 @@
 
 use super::beginning::Beginning;
 use super::{Rehearsal, RehearsalError};
-use crate::scenario::{Deed, Disturbance};
+use crate::scenario::{Deed, Disturbance, Scenario};
 use crate::stage::{StageError, StagedRoute};
 use crossfade_domain::weight::Weight;
 use crossfade_world::states::Status;
@@ -84,10 +84,11 @@ impl Disturbances {
         done.min()
     }
 
-    /// Returns the disturbances that changed nothing, each by its place in the scenario.
-    pub(super) fn without_effect(&self) -> Vec<String> {
+    /// Returns the disturbances that changed nothing, each by its place in the scenario, of the services that it moves.
+    pub(super) fn without_effect(&self, scenario: &Scenario) -> Vec<String> {
         let mut found = Vec::new();
-        for (service, pending) in self.services.iter().enumerate() {
+        let moves = |(service, _): &(usize, _)| scenario.moves(&scenario.services[*service]);
+        for (service, pending) in self.services.iter().enumerate().filter(moves) {
             for (index, pending) in pending.iter().enumerate() {
                 let place = format!("services[{service}].disturbances[{index}]");
                 match pending.done {

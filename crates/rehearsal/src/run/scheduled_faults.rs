@@ -3,6 +3,7 @@
 use super::cluster_faults::ClusterFaults;
 use super::disturbances::Disturbances;
 use super::{Rehearsal, RehearsalError};
+use crate::scenario::Scenario;
 use crossfade_domain::weight::Weight;
 use jiff::Timestamp;
 
@@ -42,9 +43,9 @@ impl ScheduledFaults {
     }
 
     /// Returns the planned faults that changed nothing: without them, a rehearsal shows less than it claims.
-    pub(crate) fn without_effect(&self) -> Vec<String> {
-        let mut found = self.faults.without_effect();
-        found.extend(self.disturbances.without_effect());
+    pub(crate) fn without_effect(&self, scenario: &Scenario) -> Vec<String> {
+        let mut found = self.faults.without_effect(scenario);
+        found.extend(self.disturbances.without_effect(scenario));
         found
     }
 

@@ -288,7 +288,7 @@ services:
   - name: parcels
     disturbances: [{ editRoute: 2 }]
     expect: { outcome: migrated, trigger: sweep, gate: weather, withinSecond: 5 }
-awsFaults: [{ operation: ModifyRule, effect: explode }, { operation: ModifyRule, effect: kill, service: users }]
+awsFaults: [{ operation: ModifyRule, effect: explode }, { operation: modifyRules, effect: kill, service: users }]
 calendars:
   - { name: change-freeze, closed: [{ fromMinute: 12, toMinute: 5 }, { from: 5, toMinute: 6 }, 7] }
   - { closed: [] }
@@ -323,6 +323,8 @@ hooks:
             "services[2].expect.gate",
             "services[2].expect.trigger: only a service that is expected to be `rolledBack` has one",
             "awsFaults[0].effect",
+            "awsFaults[1].operation: \"modifyRules\": expected an operation that Crossfade calls, such as ModifyRule \
+             (did you mean \"ModifyRule\"?)",
             "calendars[0].closed[0].toMinute: 5: expected more than fromMinute",
             "calendars[0].closed[1].from: unknown field; expected one of fromMinute, toMinute",
             "calendars[0].closed[1].fromMinute: missing",

@@ -105,8 +105,9 @@ fn service() -> Value {
             },
             "start": {
                 "type": "boolean", "default": true,
-                "description": "Whether to start its migration. With `false` it only exists, under load. A service \
-                                of a fleet has no such field.",
+                "description": "Whether to start its migration. With `false` it only exists, under load, and its \
+                                faults are for people who start it in a kept world. A service of a fleet has no such \
+                                field.",
             },
             "startMinute": {
                 "type": "number", "minimum": 0, "default": 0,

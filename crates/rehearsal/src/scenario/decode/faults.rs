@@ -1,8 +1,9 @@
 //! Decodes what goes wrong: in clusters, by other people, at AWS.
 
 use super::number;
-use crate::scenario::{AwsEffect, AwsFault, Begin, Deed, Disturbance, ServiceScenario, Sides, TimedFault};
+use crate::scenario::{AwsEffect, AwsFault, Begin, Deed, Disturbance, OPERATIONS, ServiceScenario, Sides, TimedFault};
 use crate::traffic::cluster::ClusterFault;
+use crossfade_domain::policy::problem::did_you_mean;
 use crossfade_domain::policy::reader::{Place, Reader};
 use crossfade_domain::weight::Weight;
 use crossfade_world::cold::{ColdCurve, ColdStep, MEASURED_REQUESTS, WARM_SHARE};
@@ -154,7 +155,7 @@ pub(super) fn aws_fault(reader: &mut Reader, place: &Place<'_>) -> Option<AwsFau
     let fields = reader.object(place, &AWS_FAULT_FIELDS, "a fault of AWS")?;
     let operation = reader
         .required(&fields, "operation", "an operation such as ModifyRule")
-        .and_then(|place| reader.text(&place, "an operation"));
+        .and_then(|place| operation(reader, &place));
     let call = fields.get("call").map_or(Some(1), |place| reader.whole(&place, 1, 1_000_000));
     let by = fields.get("by").map(|place| reader.text(&place, "a function such as shift-weight"));
     let service = fields.get("service").map(|place| reader.text(&place, "a service of the scenario"));
@@ -183,6 +184,19 @@ pub(super) fn aws_fault(reader: &mut Reader, place: &Place<'_>) -> Option<AwsFau
         },
         effect: effect?,
     })
+}
+
+/// An operation that Crossfade calls: a fault in any other would never happen.
+fn operation(reader: &mut Reader, place: &Place<'_>) -> Option<String> {
+    let name = reader.text(place, "an operation")?;
+    if !OPERATIONS.contains(&name.as_str()) {
+        let near = did_you_mean(&name, OPERATIONS);
+        reader.note(
+            &place.path,
+            format!("{name:?}: expected an operation that Crossfade calls, such as ModifyRule{near}"),
+        );
+    }
+    Some(name)
 }
 
 /// Checks that a fault about one service names a service, and that an alarm's event has an alarm.

@@ -67,7 +67,9 @@ pub(super) fn definitions() -> Value {
             "additionalProperties": false,
             "required": ["operation", "effect"],
             "properties": {
-                "operation": {"type": "string", "description": "The operation, such as `ModifyRule`."},
+                "operation": {"type": "string",
+                    "description": "An operation that Crossfade calls, such as `ModifyRule`.",
+                },
                 "call": {"type": "integer", "minimum": 1, "default": 1,
                     "description": "Which call of it has the fault.",
                 },
