@@ -23,6 +23,10 @@ const SERVICE: &str =
 /// Each file in words, its bytes, and whether it is a policy.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let policy = |before: &str, after: &str| format!("{before}fleet: eks\nservices:\n{SERVICE}{after}").into_bytes();
+    let addresses = |ips: &str| {
+        let service = SERVICE.replace("instances: [i-1, i-2]", &format!("ips: {ips}"));
+        format!("fleet: eks\nservices:\n{service}").into_bytes()
+    };
     vec![
         ("empty", Vec::new()),
         ("only white space", b" \n\n".to_vec()),
@@ -38,6 +42,9 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("a key twice", policy("", "    alarms: [users-5xx]\n    alarms: []\n")),
         ("a merge key", policy("base: &base { risk: low }\n", "    <<: *base\n")),
         ("two documents", policy("", "---\nfleet: other\n")),
+        ("addresses without a port", addresses("[10.0.0.1, 10.0.0.2]")),
+        ("addresses with a port", addresses("[\"10.0.0.1:8080\", \"10.0.0.2:8080\"]")),
+        ("an address with a port that is none", addresses("[\"10.0.0.1:0\", \"10.0.0.2:http\"]")),
         ("no services", b"fleet: eks\nservices: []\n".to_vec()),
         ("a misspelt field", policy("", "    alarm: [users-5xx]\n")),
         ("a wrong unit and a number that is too large", policy("", "    slice: 1x\n    minHealthy: 5000\n")),
@@ -75,7 +82,36 @@ fn the_page_of_bad_input_is_what_check_prints() {
 fn what_can_be_meant_is_taken() {
     let taken: Vec<&str> =
         files().iter().filter(|(_, bytes)| printed(bytes).contains("is valid")).map(|(what, _)| *what).collect();
-    assert_eq!(taken, ["a byte order mark before a policy", "line ends of Windows"]);
+    let expected = [
+        "a byte order mark before a policy",
+        "line ends of Windows",
+        "addresses without a port",
+        "addresses with a port",
+    ];
+    assert_eq!(taken, expected);
+}
+
+#[test]
+fn programs_get_every_problem_of_a_fleets_policy_and_of_a_scenario_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let problems = |words: &str| {
+        let said = said(bare(words).output().unwrap());
+        assert_eq!(said.code, 2, "{said:#?}");
+        let found: Value = serde_json::from_str(&said.stdout).unwrap();
+        assert!(found["error"].is_string() && found["exitCode"] == 2, "{found:#}");
+        let place = |problem: &Value| json!([problem["path"], problem["line"], problem["service"]]);
+        found["problems"].as_array().unwrap().iter().map(place).collect::<Vec<_>>()
+    };
+    let file = policy_file(folder.path(), "policy.yaml", &format!("fleet: eks\nservices:\n{SERVICE}    alarm: a\n"));
+    let place = json!(["services[0].alarm", 6, "users"]);
+    assert_eq!(problems(&format!("fleet plan --policy {file} --output json")), [place]);
+    let text = "services:\n  - { name: users }\nawsFaults:\n  - operation: ModifyRules\n    effect: kill\n";
+    let file = policy_file(folder.path(), "scenario.yaml", text);
+    let place = json!(["awsFaults[0].operation", 4, null]);
+    assert_eq!(problems(&format!("rehearse --scenario {file} --output json")), [place]);
+    let file = policy_file(folder.path(), "broken.yaml", "services:\n  - { name: users\nawsFaults: []\n");
+    let found = problems(&format!("rehearse --scenario {file} --output json"));
+    assert!(found.len() == 1 && found[0][1].is_number(), "{found:?}");
 }
 
 #[test]

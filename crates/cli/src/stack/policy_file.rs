@@ -5,7 +5,7 @@ mod place;
 use crate::ending::failure::Failure;
 use crate::ending::file_problems::{FileProblems, PlacedProblem};
 use crossfade_domain::journal::wording::counted;
-use crossfade_domain::policy::document::check_fleet;
+use crossfade_domain::policy::document::{check_fleet, warnings};
 use crossfade_domain::policy::problem::{Problem, Problems};
 use crossfade_domain::policy::service_policy::FleetPolicy;
 use place::line_of;
@@ -84,6 +84,11 @@ pub fn decode(file: &Path, document: &Document) -> Result<FleetPolicy, Failure> 
 }
 
 impl Document {
+    /// What a policy of this document leaves to chance although it is valid.
+    pub fn warnings(&self, policy: &FleetPolicy) -> Vec<PlacedProblem> {
+        warnings(policy).into_iter().map(|warning| self.placed(warning)).collect()
+    }
+
     fn placed(&self, problem: Problem) -> PlacedProblem {
         placed(&self.text, &self.value, problem)
     }

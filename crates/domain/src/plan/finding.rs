@@ -123,6 +123,8 @@ pub enum FindingCode {
     JudgeOutlived,
     /// The policy allows more waiting than the history of one execution holds.
     LongWaits,
+    /// The policy lists addresses without a port.
+    PortOfTheOldGroup,
     /// The health check probes a fixed port.
     FixedHealthCheckPort,
     /// The new group may never have as many healthy targets as an absolute threshold of its attributes asks for.
@@ -142,7 +144,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -189,6 +191,7 @@ impl FindingCode {
         Self::GateObserves,
         Self::JudgeOutlived,
         Self::LongWaits,
+        Self::PortOfTheOldGroup,
         Self::FixedHealthCheckPort,
         Self::AbsoluteHealthThreshold,
         Self::BadSchedule,
@@ -246,6 +249,7 @@ impl FindingCode {
             Self::GateObserves => "gate-observes",
             Self::JudgeOutlived => "judge-outlived",
             Self::LongWaits => "long-waits",
+            Self::PortOfTheOldGroup => "port-of-the-old-group",
             Self::FixedHealthCheckPort => "fixed-health-check-port",
             Self::AbsoluteHealthThreshold => "absolute-health-threshold",
             Self::BadSchedule => "bad-schedule",

@@ -9,7 +9,7 @@ use crate::load_balancer::group::{Attributes, GroupSettings, Target, healthy_cou
 use crate::load_balancer::membership::{is_same_target, named};
 use crate::plan::FindingCode;
 use crate::planner::inventory::{Inventory, ObservedGroup};
-use crate::policy::document::too_few_targets;
+use crate::policy::document::{WRITE_THE_PORT, at_the_old_port, too_few_targets};
 use crate::policy::service_policy::{NewTargets, ServicePolicy};
 
 /// The longest that group stickiness may last, in seconds.
@@ -83,6 +83,16 @@ pub(super) fn attached_stickiness(
     let shortest = policy.schedule.steps.iter().map(|step| step.bake_seconds).min().unwrap_or(1);
     let seconds = i32::try_from(shortest.clamp(1, LONGEST_STICKINESS)).expect("604,800 is an i32");
     Some(GroupStickiness { enabled: true, duration_seconds: Some(seconds) })
+}
+
+/// Warns of addresses at the old group's port, which on a cluster of containers is rarely that of the new ones.
+fn ports_of_addresses(policy: &ServicePolicy, old: &ObservedGroup, findings: &mut Findings) {
+    let count = policy.new_targets.at_the_old_port();
+    if count > 0 {
+        let port = format!("{}, the port of {}", old.group.settings.port, old.group.name);
+        let message = format!("{}; {WRITE_THE_PORT}", at_the_old_port(count, &port));
+        findings.warn(FindingCode::PortOfTheOldGroup, "newTargets.ips", message);
+    }
 }
 
 fn number_of_targets(policy: &ServicePolicy, known: &[Target], old: &ObservedGroup, findings: &mut Findings) {

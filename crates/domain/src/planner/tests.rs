@@ -421,6 +421,19 @@ fn what_is_copied_and_may_not_fit_is_a_warning() {
 }
 
 #[test]
+fn addresses_at_the_port_of_the_old_group_are_a_warning() {
+    let (mut policy, inventory) = (policy(), inventory());
+    let target = |number: u8| Target { id: format!("10.0.0.{number}"), port: None };
+    policy.new_targets = NewTargets::Ips((1..=2).map(target).collect());
+    let plan = planned(&policy, &inventory).unwrap();
+    let [public, internal] = plan.findings.as_slice() else { panic!("{:?}", plan.findings) };
+    assert_eq!([public.code, internal.code], [FindingCode::PortOfTheOldGroup; 2]);
+    let said = "2 addresses have no port and will be registered at 8081, the port of users-public; if they answer at \
+                another, write it: \"10.0.0.1:8080\"";
+    assert_eq!(public.message, said);
+}
+
+#[test]
 fn a_hold_that_one_execution_cannot_wait_for_is_a_warning() {
     check(|policy, _| policy.max_hold_seconds = 30 * 24 * 60 * 60, &[("~long-waits", "maxHold")]);
     check(|policy, _| policy.max_hold_seconds = 14 * 24 * 60 * 60, &[]);
@@ -442,7 +455,7 @@ fn a_schedule_that_does_not_rise_to_100_is_refused_whoever_made_it() {
 fn fewer_new_targets_than_half_of_the_old_ones_are_a_warning() {
     let listed = |count: u8| {
         move |policy: &mut ServicePolicy, _: &mut Inventory| {
-            let target = |number: u8| Target { id: format!("10.0.0.{number}"), port: None };
+            let target = |number: u8| Target { id: format!("10.0.0.{number}"), port: Some(8080) };
             policy.new_targets = NewTargets::Ips((1..=count).map(target).collect());
         }
     };

@@ -31,7 +31,7 @@ pub use schedule::{canary, linear};
 pub use schema::policy_schema;
 
 use crate::names::{ServiceName, TargetGroupArn};
-use crate::policy::problem::Problems;
+use crate::policy::problem::{Problem, Problems};
 use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::rollout::Rollout;
 use crate::policy::service_policy::{FleetPolicy, ServicePolicy};
@@ -94,6 +94,25 @@ pub fn check_fleet(document: &Value) -> Result<FleetPolicy, Problems> {
     }
     reader.finish(fleet)
 }
+
+/// What a policy leaves to chance although it is valid.
+pub fn warnings(policy: &FleetPolicy) -> Vec<Problem> {
+    let warning = |(index, service): (usize, &ServicePolicy)| {
+        let count = service.new_targets.at_the_old_port();
+        let message = format!("{}; {WRITE_THE_PORT}", at_the_old_port(count, "the port of the old target group"));
+        (count > 0).then(|| Problem { path: format!("services[{index}].newTargets.ips"), message })
+    };
+    policy.services.iter().enumerate().filter_map(warning).collect()
+}
+
+/// Says at which port addresses without one are registered.
+pub(crate) fn at_the_old_port(count: usize, port: &str) -> String {
+    let have = if count == 1 { "1 address has".to_owned() } else { format!("{count} addresses have") };
+    format!("{have} no port and will be registered at {port}")
+}
+
+/// What to do about addresses without a port.
+pub(crate) const WRITE_THE_PORT: &str = "if they answer at another, write it: \"10.0.0.1:8080\"";
 
 /// Why addresses of both families are refused, and what to do.
 pub(crate) const ONE_FAMILY: &str = "a target group takes IPv4 or IPv6 addresses: list those of one family";

@@ -241,6 +241,14 @@ impl NewTargets {
         }
     }
 
+    /// How many addresses take the port of the old group: the policy has none for them, nor for the first one, whose
+    /// port is that of the new group.
+    pub fn at_the_old_port(&self) -> usize {
+        let Self::Ips(targets) = self else { return 0 };
+        let is_known = targets.first().is_some_and(|first| first.port.is_some());
+        if is_known { 0 } else { targets.iter().filter(|target| target.port.is_none()).count() }
+    }
+
     /// The addresses of another family than the first, with their places in the list: a target group takes one family.
     pub fn of_another_family(&self) -> Vec<(usize, &Target)> {
         let Self::Ips(targets) = self else { return Vec::new() };

@@ -5,6 +5,7 @@ use crate::exit_code::ExitCode;
 use crate::stack::arguments::Output;
 use crate::stack::policy_file;
 use crate::view::console::Console;
+use crate::view::github::annotation_at;
 use clap::Args;
 use crossfade_domain::names::ServiceName;
 use crossfade_domain::policy::document::written_duration;
@@ -39,9 +40,17 @@ pub struct CheckArguments {
 pub fn run(arguments: &CheckArguments, console: &mut Console<'_>) -> Result<ExitCode, Failure> {
     let document = policy_file::read(&arguments.file)?;
     let policy = policy_file::decode(&arguments.file, &document)?;
+    let file = arguments.file.display().to_string();
     match console.output {
         Output::Json => console.json(&policy)?,
-        Output::Human | Output::Github => console.data(&describe(&arguments.file.display().to_string(), &policy))?,
+        Output::Human | Output::Github => console.data(&describe(&file, &policy))?,
+    }
+    for warning in document.warnings(&policy) {
+        if console.output == Output::Github {
+            console.data(&annotation_at("warning", &file, warning.line, &warning.to_string()))?;
+        } else {
+            console.say(&format!("warning: {warning}"));
+        }
     }
     Ok(ExitCode::Done)
 }

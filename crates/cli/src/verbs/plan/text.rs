@@ -2,15 +2,17 @@
 
 use super::estimate::{Estimate, new_group};
 use super::{steps, windows};
+use crossfade_domain::load_balancer::group::Target;
 use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::names::ServiceName;
-use crossfade_domain::plan::{Plan, PlannedRoute, Severity};
+use crossfade_domain::plan::{Plan, PlannedGroup, PlannedRoute, Severity};
 use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::policy::service_policy::NewTargets;
 use crossfade_domain::routing::drift::describe;
 use crossfade_domain::routing::route_edit::at_step;
 use crossfade_domain::windows::Calendars;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Renders the routes, the findings, the estimate, and the command that does what was planned.
@@ -51,24 +53,37 @@ fn headline(plan: &Plan, estimate: &Estimate) -> String {
 }
 
 fn groups(plan: &Plan) -> String {
-    let targets = match &plan.policy.new_targets {
-        NewTargets::Binding(binding) => {
-            format!("a controller registers service {}/{} port {}", binding.namespace, binding.service, binding.port)
-        }
-        NewTargets::Instances(targets) => format!("Crossfade registers {}", counted(targets.len(), "instance")),
-        NewTargets::Ips(targets) => format!("Crossfade registers {}", counted(targets.len(), "address")),
-        NewTargets::AutoScalingGroup(group) => format!("Auto Scaling group {} registers its instances", group.name),
-    };
-    let one = |group: &crossfade_domain::plan::PlannedGroup| {
+    let one = |group: &PlannedGroup| {
         format!(
-            "  + {} on {}, a copy of {} ({} healthy); {targets}",
+            "  + {} on {}, a copy of {} ({} healthy); {}",
             group.new_name,
             group.load_balancer.name(),
             group.old.name(),
-            group.old_healthy
+            group.old_healthy,
+            who_registers(&plan.policy.new_targets, group.settings.port)
         )
     };
     format!("Target groups\n{}", plan.groups.iter().map(one).collect::<Vec<_>>().join("\n"))
+}
+
+/// Says who registers the new targets of a group with this port, and at which ports.
+fn who_registers(targets: &NewTargets, of_group: u16) -> String {
+    let all = |targets: &[Target], thing: &str| {
+        let ports: BTreeSet<u16> = targets.iter().map(|target| target.port.unwrap_or(of_group)).collect();
+        let word = if ports.len() == 1 { "port" } else { "ports" };
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        format!("Crossfade registers {} at {word} {}", counted(targets.len(), thing), ports.join(", "))
+    };
+    match targets {
+        NewTargets::Binding(binding) => {
+            format!("a controller registers service {}/{} port {}", binding.namespace, binding.service, binding.port)
+        }
+        NewTargets::Instances(targets) => all(targets, "instance"),
+        NewTargets::Ips(targets) => all(targets, "address"),
+        NewTargets::AutoScalingGroup(group) => {
+            format!("Auto Scaling group {} registers its instances at port {of_group}", group.name)
+        }
+    }
 }
 
 /// Renders a route before the migration and after each step.
@@ -171,6 +186,15 @@ mod tests {
         assert_eq!(shown.matches("ignore_changes = [").count(), plan.routes.len(), "{shown}");
         plan.routes.iter_mut().for_each(|route| route.owner = Some("stack routing".to_owned()));
         assert_eq!(for_terraform(&plan), None);
+    }
+
+    #[test]
+    fn the_ports_at_which_targets_are_registered_are_shown() {
+        let target = |id: &str, port| Target { id: id.to_owned(), port };
+        let ips = NewTargets::Ips(vec![target("10.0.0.1", None), target("10.0.0.2", Some(8080))]);
+        assert_eq!(who_registers(&ips, 30001), "Crossfade registers 2 addresses at ports 8080, 30001");
+        let instances = NewTargets::Instances(vec![target("i-1", Some(80))]);
+        assert_eq!(who_registers(&instances, 80), "Crossfade registers 1 instance at port 80");
     }
 
     #[test]

@@ -277,7 +277,9 @@ fn new_targets() -> Value {
                 },
             },
             "ips": {
-                "description": "The same for these addresses, all IPv4 or all IPv6. With a port: `{ ip, port }`.",
+                "description": "The same for these addresses, all IPv4 or all IPv6. With a port: `10.0.0.1:8080`, \
+                                `[2001:db8::1]:8080` or `{ ip, port }`; without one, at the port of the old target \
+                                group.",
                 "type": "array",
                 "minItems": 1,
                 "items": {

@@ -4,6 +4,7 @@ use crate::load_balancer::group::{AddressFamily, Target};
 use crate::policy::reader::{Object, Place, Reader};
 use crate::policy::service_policy::{Binding, NewTargets, ScalingTargets};
 use serde_json::Value;
+use std::net::SocketAddr;
 
 /// The ways to get targets, of which exactly one is given.
 pub(super) const WAYS: [&str; 4] = ["binding", "instances", "ips", "autoScalingGroup"];
@@ -118,7 +119,13 @@ fn instance(reader: &mut Reader, place: &Place<'_>) -> Option<Target> {
 }
 
 fn ip(reader: &mut Reader, place: &Place<'_>) -> Option<Target> {
-    let what = "an IP address such as 10.0.0.12";
+    let what = "an IP address such as 10.0.0.12, or one with a port such as 10.0.0.12:8080";
+    if let Some(address) = place.value.as_str().and_then(|text| text.parse::<SocketAddr>().ok()) {
+        if address.port() == 0 {
+            reader.note(&place.path, format!("{}: expected a port from 1 to 65535", place.value));
+        }
+        return (address.port() > 0).then(|| Target { id: address.ip().to_string(), port: Some(address.port()) });
+    }
     let field = if place.value.get("id").is_some() { "id" } else { "ip" };
     if place.value.get("id").is_some() && place.value.get("ip").is_some() {
         reader.note(&place.path, "ip and id together: expected one of them");
@@ -172,6 +179,32 @@ mod tests {
         assert_eq!(outside(&json!({ "ips": ["10.9.0.1", "10.9.0.2"] })), Ok(false));
         let refused = outside(&json!({ "instances": ["i-1", "i-2"], "outsideVpc": true })).unwrap_err();
         assert!(refused.starts_with("newTargets.outsideVpc: expected next to ips"), "{refused}");
+    }
+
+    #[test]
+    fn an_address_may_have_its_port_behind_it() {
+        let decoded = |value: &str| {
+            let other = if value.contains("::") { "2001:db8::9" } else { "10.0.0.9" };
+            decode(&json!({ "ips": [value, other] })).map(|policy| policy.new_targets.listed().unwrap()[0].clone())
+        };
+        let target = |id: &str, port| Ok(Target { id: id.to_owned(), port });
+        assert_eq!(decoded("10.0.0.1"), target("10.0.0.1", None));
+        assert_eq!(decoded("10.0.0.1:8080"), target("10.0.0.1", Some(8080)));
+        assert_eq!(decoded("2001:db8::1"), target("2001:db8::1", None));
+        assert_eq!(decoded("[2001:db8::1]:8080"), target("2001:db8::1", Some(8080)));
+        for wrong in ["10.0.0.1:", "10.0.0.1:0", "10.0.0.1:70000", "[2001:db8::1]", "users:8080"] {
+            let refused = decoded(wrong).unwrap_err();
+            assert!(refused.starts_with("newTargets.ips[0]: ") && refused.contains(wrong), "{refused}");
+        }
+    }
+
+    #[test]
+    fn addresses_without_a_port_take_that_of_the_old_group_unless_the_first_has_one() {
+        let count = |ips: Value| decode(&json!({ "ips": ips })).map(|policy| policy.new_targets.at_the_old_port());
+        assert_eq!(count(json!(["10.0.0.1", "10.0.0.2:80", "10.0.0.3"])), Ok(2));
+        assert_eq!(count(json!(["10.0.0.1:80", "10.0.0.2"])), Ok(0));
+        let instances = decode(&json!({ "instances": ["i-1", "i-2"] })).unwrap();
+        assert_eq!(instances.new_targets.at_the_old_port(), 0, "a node port is often the same on both sides");
     }
 
     #[test]

@@ -321,7 +321,8 @@ fn targets_and_hooks_and_alarms_are_checked() {
     check(
         &json!({ "newTargets": { "ips": ["i-1", { "ip": "10.0.0.1", "id": "10.0.0.2" }] } }),
         &[
-            "services[0].newTargets.ips[0]: \"i-1\": expected an IP address such as 10.0.0.12",
+            "services[0].newTargets.ips[0]: \"i-1\": expected an IP address such as 10.0.0.12, or one with a port \
+             such as 10.0.0.12:8080",
             "services[0].newTargets.ips[1]: ip and id together: expected one of them",
         ],
     );
