@@ -32,6 +32,7 @@ async fn halted(ledger: &dyn Ledger) -> (Start, Head) {
 fn resumed(start: &Start, second: i64) -> (Event, Head, Plan) {
     let accepted = vec![Drift {
         route: route(1),
+        requests: String::new(),
         expected: "old".to_owned(),
         seen: "other".to_owned(),
         taken_out: vec![],

@@ -82,7 +82,7 @@ fn drift_that_is_not_accepted_refuses_and_says_what_to_do() {
     let halted = halted();
     let (class, text) = halted.refused(false);
     assert_eq!(class, "Drifted");
-    let route = halted.stage.plan("users").routes[0].id.describe();
+    let route = halted.stage.plan("users").routes[0].named();
     for part in [route.as_str(), "expected users-swarm 950", "other 500", "acceptDrift", "users-1 stays halted"] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }

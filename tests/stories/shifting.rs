@@ -35,7 +35,8 @@ fn invariant_5_drift_halts_and_overwrites_nothing() {
         let weights = stage.world.weights_of(&service.rules[0]);
         assert_eq!(weights[0], (service.old_group.clone(), 700), "{state}: the edit is still there");
         let reason = stage.head("users").reason.unwrap();
-        assert!(reason.contains("700") && reason.contains("rule"), "{reason}");
+        let is_named = stage.plan("users").routes.iter().any(|route| reason.contains(&route.named()));
+        assert!(reason.contains("700") && is_named, "{reason}");
         stage.assert_at_rest("users");
     }
 }
@@ -70,7 +71,8 @@ fn our_group_in_no_route_is_drift_and_never_ill_health() {
         let (stage, execution, routes) = redirected(&users(), state);
         assert_eq!(stage.ended(&execution).1, "Halted", "{state}\n{}", stage.told());
         let reason = stage.head("users").reason.unwrap();
-        let named = [" of internal: expected ", "found other (someone else took ", "nothing was overwritten"];
+        let route = stage.plan("users").routes[0].named();
+        let named = [&*format!("{route}: expected "), "found other (someone else took ", "nothing was overwritten"];
         assert!(named.iter().all(|words| reason.contains(words)), "{state}: {reason}");
         assert!(!reason.contains("health") && !reason.contains("NotInUse"), "{state}: {reason}");
         assert!(routes.iter().all(|route| stage.world.weights_of(route).len() == 1), "{state}: left alone");
@@ -88,7 +90,8 @@ fn a_rollback_says_which_routes_are_left_as_someone_else_made_them() {
     let head = stage.head("users");
     let reason = head.reason.unwrap();
     assert!(reason.contains("; left as someone else made it: "), "{reason}");
-    assert!(reason.contains(" of internal (other)") && reason.contains("default action"), "{reason}");
+    let mut names = stage.plan("users").routes.into_iter().map(|route| format!("{} (other)", route.named()));
+    assert!(names.all(|name| reason.contains(&name)) && reason.contains(" default (other)"), "{reason}");
     assert_eq!(head.rollback.unwrap().left.len(), 3);
     let lines: Vec<String> = stage.events("users").iter().map(journal_line).collect();
     assert!(lines.iter().all(|line| !line.contains("baseline") && !line.contains("every route is back")), "{lines:?}");

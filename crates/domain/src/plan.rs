@@ -4,7 +4,7 @@ mod finding;
 mod planned_guard;
 pub mod summary;
 
-pub use finding::{Finding, FindingCode, Severity};
+pub use finding::{Finding, FindingCode, Severity, subject_in_words};
 pub use planned_guard::{GuardKind, PlannedGuard};
 
 use crate::judge::{Before, MetricKind};
@@ -147,6 +147,12 @@ impl PlannedRoute {
 }
 
 impl Plan {
+    /// The name of a route for people, by the requests that it takes if the plan has it.
+    pub fn name_of(&self, route: &RouteId) -> String {
+        let planned = self.routes.iter().find(|planned| planned.id == *route);
+        planned.map_or_else(|| route.describe(), PlannedRoute::named)
+    }
+
     /// The schedule's step for a step number, none for the attach and past the end.
     pub fn step(&self, step: u32) -> Option<&ScheduleStep> {
         let index = usize::try_from(step).ok()?.checked_sub(1)?;

@@ -28,7 +28,12 @@ const EXECUTION: &str = "arn:aws:states:eu-west-1:000000000000:execution:retire-
 
 /// A retirement over routes 1 and 2, not yet recorded.
 pub(crate) fn first() -> Retirement {
-    let one = |number| RetiredRoute { id: route(number), attached: Vec::new(), detached: Vec::new() };
+    let one = |number| RetiredRoute {
+        id: route(number),
+        requests: String::new(),
+        attached: Vec::new(),
+        detached: Vec::new(),
+    };
     let plan = RetirementPlan {
         migration: MigrationId::of(&service("users"), 1),
         zero_since: at(0),

@@ -26,7 +26,7 @@ use crossfade_domain::journal::{EventKind, Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::summary::{in_words, with_examples};
 use crossfade_domain::plan::{Finding, FindingCode, Plan, Severity};
-use crossfade_domain::planner::inventory::held_by;
+use crossfade_domain::planner::inventory::{RouteHolder, held_by};
 use crossfade_domain::planner::plan;
 use crossfade_domain::policy::request::{PlanRequest, ResumeRequest, decode_request};
 use crossfade_domain::policy::service_policy::ServicePolicy;
@@ -141,13 +141,16 @@ async fn plan_within(
     let routes = u32::try_from(plan.routes.len()).expect("a plan has at most 90 routes");
     let event = start.next_event(EventKind::Planned { routes, after_ignored }, start.since);
     let head = start.apply(&event).map_err(|error| ActionError::Internal(error.to_string()))?;
+    let in_the_way = |holders: &[RouteHolder]| held_by(holders, |route| plan.name_of(route));
     match ports.ledger.take(previous.as_ref(), &head, &plan, &event).await {
         Ok(()) => confirm(ports, Migration { head, plan: Arc::new(plan) }, request).await,
         // No one holds a route any more: it is only too early, and the machine retries.
         Err(TakeError::Held(holders)) if holders.iter().all(|holder| holder.free_at.is_some()) => {
-            Err(ActionError::NotYet(held_by(&holders)))
+            Err(ActionError::NotYet(in_the_way(&holders)))
         }
-        Err(TakeError::Held(holders)) => Ok(refused(&plan.service, Refusal::LockHeld, held_by(&holders), Vec::new())),
+        Err(TakeError::Held(holders)) => {
+            Ok(refused(&plan.service, Refusal::LockHeld, in_the_way(&holders), Vec::new()))
+        }
         Err(TakeError::Busy(busy)) => Ok(refused(&plan.service, Refusal::LockHeld, busy_with(&busy), Vec::new())),
         Err(TakeError::Ledger(error)) => Err(error).doing(|| format!("taking the locks of {}", plan.migration)),
     }
@@ -360,7 +363,7 @@ fn refused_by(service: &ServiceName, findings: Vec<Finding>) -> Cursor {
     // A caller may wait for a lock, and must correct everything else.
     let only_held = refusals.iter().all(|finding| finding.code == FindingCode::RouteHeld);
     let error = if only_held { Refusal::LockHeld } else { Refusal::Refused };
-    let reason = in_words(refusals, |finding| format!("{} ({}): {}", finding.code, finding.subject, finding.message));
+    let reason = in_words(refusals, |finding| format!("{}: {}", finding.headline(), finding.message));
     refused(service, error, reason, findings)
 }
 

@@ -137,7 +137,7 @@ pub async fn not_at_the_end(ports: &Ports, head: &Head, plan: &Plan) -> Result<V
     let elsewhere = plan.routes.iter().filter_map(|route| {
         let actions = live.get(&route.id).map(Vec::as_slice).unwrap_or_default();
         let arrived = share(route, head, actions).is_some_and(|percent| percent >= 100.0);
-        (!arrived).then(|| format!("{} carries {}", route.id.describe(), describe(actions)))
+        (!arrived).then(|| format!("{} carries {}", route.named(), describe(actions)))
     });
     Ok(elsewhere.collect())
 }

@@ -15,7 +15,7 @@ use crossfade_domain::load_balancer::our_tags::tag;
 use crossfade_domain::load_balancer::route::Route;
 use crossfade_domain::names::{LoadBalancerArn, TargetGroupArn};
 use crossfade_domain::plan::Plan;
-use crossfade_domain::planner::inventory::held_by;
+use crossfade_domain::planner::inventory::{RouteHolder, held_by};
 use crossfade_domain::rollback::{Cause, Withheld, revise_after_the_end};
 use futures::future::join_all;
 use std::collections::BTreeSet;
@@ -62,13 +62,14 @@ pub(crate) async fn retake(ports: &Ports, head: &Head, cause: &Cause) -> Result<
     let event = head.next_event(kind, ports.clock.now());
     let after = head.apply(&event).map_err(|error| ActionError::Superseded(error.to_string()))?;
     let plan = revise_after_the_end(&plan, &head.new_groups, &late, after.generation);
+    let in_the_way = |holders: &[RouteHolder]| held_by(holders, |route| plan.name_of(route));
     match ports.ledger.retake(head, &event, &after, &plan).await {
         Ok(()) => Ok(Retaken::Begun(Box::new(Migration { head: after, plan: Arc::new(plan) }))),
         Err(TakeError::Held(holders)) if holders.iter().all(|holder| holder.free_at.is_some()) => {
-            Err(ActionError::NotYet(held_by(&holders)))
+            Err(ActionError::NotYet(in_the_way(&holders)))
         }
         Err(TakeError::Held(holders)) => {
-            let holder = held_by(&holders);
+            let holder = in_the_way(&holders);
             Ok(Retaken::Refused(format!("{holder}; wait until that migration is over or abort it, {again}")))
         }
         Err(TakeError::Busy(busy)) => Err(ActionError::Superseded(format!("{} is not over", busy.migration))),
@@ -139,7 +140,7 @@ fn what_fits(plan: &Plan, late: Result<Vec<Route>, ActionError>) -> (Vec<Route>,
         }
     };
     let room = MOST_LOCKS.saturating_sub(plan.routes.len() + plan.alarms().len());
-    let left: Vec<String> = late.split_off(room.min(late.len())).iter().map(|route| route.id.describe()).collect();
+    let left: Vec<String> = late.split_off(room.min(late.len())).iter().map(Route::named).collect();
     let by_hand = format!("take the new target groups out of these routes by hand: {}", left.join(", "));
     (late, (!left.is_empty()).then_some(by_hand))
 }

@@ -15,6 +15,7 @@ use crate::rollback::write_lanes::WriteLanes;
 use crossfade_domain::journal::cursor::{Cursor, NextStep, Refusal};
 use crossfade_domain::journal::settle::SETTLE_SECONDS;
 use crossfade_domain::journal::{EventKind, Head, Phase};
+use crossfade_domain::plan::Plan;
 use crossfade_domain::rollback::{Admission, Cause, admission};
 use futures::FutureExt as _;
 use futures::future::{Either, ready, select};
@@ -161,7 +162,7 @@ pub(crate) async fn conclude(
         if let Some(error) = retry.and_then(|id| returned.failed.remove(&id)) {
             return Err(error);
         }
-        return migration.halt(ports, 0, &needs_an_operator(&returned)).await;
+        return migration.halt(ports, 0, &needs_an_operator(&migration.plan, &returned)).await;
     }
     keep_foreign_edits(ports, migration, &returned).await?;
     let recorded = migration.record(ports, |now| {
@@ -173,8 +174,8 @@ pub(crate) async fn conclude(
     Ok(migration.settle(SETTLE_SECONDS))
 }
 
-fn needs_an_operator(returned: &Returned) -> String {
-    let failed = returned.failed.iter().map(|(route, error)| format!("{}: {}", route.describe(), error.chain()));
+fn needs_an_operator(plan: &Plan, returned: &Returned) -> String {
+    let failed = returned.failed.iter().map(|(route, error)| format!("{}: {}", plan.name_of(route), error.chain()));
     let what: Vec<String> = returned.stuck.values().cloned().chain(failed).collect();
     format!(
         "the rollback could not be completed; these routes may still send traffic to the new cluster: {}. Fix this, \
@@ -193,13 +194,16 @@ pub(crate) async fn keep_foreign_edits(
         return Ok(());
     }
     let events = events_of(ports, &migration.head.service, &migration.head.migration).await?;
+    let plan = Arc::clone(&migration.plan);
     for (route, seen) in &returned.foreign {
         let known = events
             .iter()
             .any(|event| matches!(&event.kind, EventKind::ForeignEditKept { route: kept, .. } if kept == route));
         if !known {
             let kept = migration.record(ports, |now| {
-                let kind = EventKind::ForeignEditKept { route: route.clone(), seen: seen.clone() };
+                let planned = plan.routes.iter().find(|planned| planned.id == *route);
+                let requests = planned.map(|planned| planned.requests.clone()).unwrap_or_default();
+                let kind = EventKind::ForeignEditKept { route: route.clone(), requests, seen: seen.clone() };
                 now.phase.is_returning().then_some(kind)
             });
             kept.await?;

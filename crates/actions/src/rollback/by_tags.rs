@@ -173,7 +173,7 @@ async fn remove_group(
     let withheld = Withheld::by_health(&health, 1);
     let (mut failure, mut wrote) = (None, false);
     for route in routes {
-        let name = route.id.describe();
+        let name = route.named();
         let step = way_back_by_tags(&route.actions, old, new);
         let actions = match withheld.unless_withheld(step, &route.actions, old, new) {
             Step::Write(actions) => actions,
@@ -205,8 +205,8 @@ async fn remove_group(
         .await?
         .iter()
         .filter(|route| matches!(way_back_by_tags(&route.actions, old, new), Step::Write(_)))
-        .map(|route| route.id.describe())
-        .filter(|name| !result.stuck.iter().any(|stuck| stuck.starts_with(name.as_str())))
+        .map(Route::named)
+        .filter(|name| !result.stuck.iter().any(|stuck| stuck.starts_with(&format!("{name}: "))))
         .collect();
     if left.is_empty() { Ok(()) } else { Err(not_seen(&left, "the old target group alone")) }
 }

@@ -48,7 +48,7 @@ impl Look {
         let read_at = ports.clock.real();
         let (mut live, mut unread) = (Live::new(), BTreeMap::new());
         let one_by_one = plan.routes.iter().map(|route| async move {
-            let doing = format!("reading {}", route.id.describe());
+            let doing = format!("reading {}", route.named());
             let one = read::read(ports, std::slice::from_ref(&route.id), &doing);
             (&route.id, within(ports, READ_WITHIN, || doing.clone(), one).await)
         });
@@ -69,7 +69,7 @@ impl Look {
 /// # Errors
 /// The load balancer's; `Transient` when it does not answer in time.
 pub(crate) async fn look_again(ports: &Ports, route: &PlannedRoute) -> Result<Option<Route>, ActionError> {
-    let doing = || format!("reading {}", route.id.describe());
+    let doing = || format!("reading {}", route.named());
     let text = doing();
     let read = retry(ports, &text, || ports.routes.read_routes(std::slice::from_ref(&route.id)));
     Ok(within(ports, READ_ONE_WITHIN, doing, read).await?.pop())

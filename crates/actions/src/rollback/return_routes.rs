@@ -102,7 +102,7 @@ impl RouteReturns<'_, '_> {
                 refused.retain(|id, _| !self.is_back(&look, id));
                 done.found.failed.append(&mut refused);
                 for id in done.wrote {
-                    let unseen = read::not_seen(&[id.describe()], "the baseline");
+                    let unseen = read::not_seen(&[plan.name_of(&id)], "the baseline");
                     done.found.failed.insert(id, unseen);
                 }
                 return Ok(done.found);
@@ -137,7 +137,7 @@ impl RouteReturns<'_, '_> {
                 Outcome::Written => _ = wrote.insert(id.clone()),
                 Outcome::Nothing => {}
                 Outcome::Foreign(seen) => _ = found.foreign.insert(id.clone(), seen),
-                Outcome::Stuck(why) => _ = found.stuck.insert(id.clone(), format!("{}: {why}", id.describe())),
+                Outcome::Stuck(why) => _ = found.stuck.insert(id.clone(), format!("{}: {why}", plan.name_of(id))),
                 Outcome::Failed(error @ ActionError::Superseded(_)) => over = Some(error),
                 Outcome::Failed(error) => {
                     tracing::error!(route = %id, error = error.chain(), "a route could not be returned");
@@ -153,7 +153,7 @@ impl RouteReturns<'_, '_> {
     /// effect, and goes back into the queue until the invocation's time for writes is over.
     async fn write(&self, look: &Look, write: RouteWrite<'_>) -> Result<Outcome, ActionError> {
         let (ports, RouteWrite { route, share, .. }) = (self.ports, write);
-        let doing = format!("returning {}", route.id.describe());
+        let doing = format!("returning {}", route.named());
         let mut withheld = self.withheld(route, share).await;
         let mut attempts = Attempts::of(WRITE_TRIES);
         let (mut sent, mut read_at) = (false, look.read_at);

@@ -104,7 +104,7 @@ impl<'a> Raise<'a> {
         again: bool,
     ) -> Result<Option<String>, ActionError> {
         let (ports, Migration { head, plan }) = (self.ports, self.migration);
-        let doing = || format!("shifting {} to step {}", route.id.describe(), self.step);
+        let doing = || format!("shifting {} to step {}", route.named(), self.step);
         if again || ports.clock.real().saturating_sub(self.read_at) > FRESH {
             let read = read(ports, std::slice::from_ref(&route.id), &doing()).await?;
             self.live.remove(&route.id);

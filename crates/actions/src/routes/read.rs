@@ -70,7 +70,7 @@ fn drifted_routes(plan: &Plan, head: &Head, live: &Live) -> Result<Vec<Drift>, A
 /// includes their value, until the recorded step is verified again.
 pub(crate) fn may_carry(plan: &Plan, route: &PlannedRoute, head: &Head) -> Result<Vec<Vec<Action>>, ActionError> {
     let mut values = expected(route, head.new_groups.get(&route.old), head.verified_step, head.intended_step)
-        .map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))?;
+        .map_err(|error| ActionError::Internal(format!("{}: {error}", route.named())))?;
     if head.accepting {
         values.extend(plan.accepted(&route.id).map(<[Action]>::to_vec));
     }
@@ -83,7 +83,7 @@ pub(crate) fn may_carry(plan: &Plan, route: &PlannedRoute, head: &Head) -> Resul
 /// `Internal` for a step outside the plan or a group that was never created.
 pub(crate) fn wanted(route: &PlannedRoute, head: &Head, step: u32) -> Result<Vec<Action>, ActionError> {
     let new = new_group(route, head)?;
-    at_step(route, new, step).map_err(|error| ActionError::Internal(format!("{}: {error}", route.id.describe())))
+    at_step(route, new, step).map_err(|error| ActionError::Internal(format!("{}: {error}", route.named())))
 }
 
 fn new_group<'a>(route: &PlannedRoute, head: &'a Head) -> Result<&'a TargetGroupArn, ActionError> {
@@ -104,7 +104,7 @@ pub(crate) async fn read_back(ports: &Ports, plan: &Plan, head: &Head, step: u32
         for route in &plan.routes {
             let wanted = wanted(route, head, step)?;
             if !live.get(&route.id).is_some_and(|live| equivalent(live, &wanted)) {
-                missing.push(route.id.describe());
+                missing.push(route.named());
             }
         }
         if missing.is_empty() { Ok(()) } else { Err(not_seen(&missing, &format!("step {step}"))) }

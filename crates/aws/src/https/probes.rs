@@ -72,7 +72,7 @@ impl Probes for LocalProbes {
 
     async fn ask(&self, call: &ProbeCall) -> Result<Answer, String> {
         let address = self.addresses.get(call.listener.as_str());
-        let address = address.ok_or_else(|| format!("listener {} is not on this machine", call.listener))?;
+        let address = address.ok_or_else(|| "its listener is not on this machine".to_owned())?;
         let answer = async { exchange(call, TcpStream::connect(address).await?).await };
         let Some(clock) = &self.clock else {
             let answer = tokio::time::timeout(ANSWERS_WITHIN, answer).await;

@@ -138,8 +138,9 @@ fn refused(service: &ServiceName, cursor: &Cursor, console: &mut Console<'_>) ->
         1 => format!("the plan of {service} is refused:"),
         more => format!("the plan of {service} is refused for {more} reasons:"),
     };
-    for Finding { code, subject, message: text, .. } in refusals {
-        write!(message, "\n  {subject}: {text} ({code})").expect("writing to a string succeeds");
+    for finding in refusals {
+        let about = finding.about().map_or_else(String::new, |about| format!("{about}: "));
+        write!(message, "\n  {about}{} ({})", finding.message, finding.code).expect("writing to a string succeeds");
     }
     Err(Failure::new(code, message))
 }

@@ -62,6 +62,8 @@ impl UseWindow {
 pub struct Ours {
     /// The rule, or the listener.
     pub route: RouteId,
+    /// Its name for people, by the requests that it takes.
+    pub name: String,
     /// The groups that it forwards to.
     pub groups: Vec<TargetGroupArn>,
     /// Those of them that other routes forward to as well, so that the requests of this one cannot be told apart.
@@ -74,14 +76,15 @@ pub fn of_route(listeners: &[Listener], stack: &str, service: &ServiceName) -> V
     let is_ours =
         |listener: &Listener, tags| is_of_route(tags, stack, service) || is_of_route(&listener.tags, stack, service);
     let ours = all().filter(|(listener, (_, tags))| is_ours(listener, tags));
-    ours.map(|(_, (rule, _))| {
+    ours.map(|(listener, (rule, _))| {
         let names = |actions| forward_of(actions).into_iter().flat_map(|forward| &forward.groups);
         let groups: Vec<TargetGroupArn> = names(&rule.actions).map(|tuple| tuple.group.clone()).collect();
         let elsewhere = |group: &&TargetGroupArn| {
             let others = all().filter(|(_, (other, _))| other.id != rule.id);
             others.into_iter().any(|(_, (other, _))| names(&other.actions).any(|tuple| tuple.group == **group))
         };
-        Ours { route: rule.id.clone(), shared: groups.iter().filter(elsewhere).cloned().collect(), groups }
+        let shared = groups.iter().filter(elsewhere).cloned().collect();
+        Ours { route: rule.id.clone(), name: rule.named(listener.port), groups, shared }
     })
     .collect()
 }

@@ -189,6 +189,9 @@ pub enum EventKind {
     ForeignEditKept {
         /// The route.
         route: RouteId,
+        /// The requests that it takes, for people; empty in what an earlier version has recorded.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        requests: String,
         /// What was seen.
         seen: String,
     },

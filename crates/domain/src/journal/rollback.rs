@@ -23,6 +23,9 @@ pub struct Rollback {
     /// What routes carry that someone else changed and that were left as they are, by route.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<RouteId, String>,
+    /// The requests that those routes take, for people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_requests: BTreeMap<RouteId, String>,
     /// Whether the service had migrated before it was begun.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub after_the_end: bool,
@@ -31,8 +34,9 @@ pub struct Rollback {
 impl Rollback {
     /// What was left as someone else made it, in words; none where every route is at its baseline.
     pub fn left_alone(&self) -> Option<String> {
+        let requests = |route| self.left_requests.get(route).map_or("", String::as_str);
         let routes: Vec<String> =
-            self.left.iter().map(|(route, seen)| format!("{} ({seen})", route.describe())).collect();
+            self.left.iter().map(|(route, seen)| format!("{} ({seen})", route.named(requests(route)))).collect();
         (!routes.is_empty()).then(|| format!("left as someone else made it: {}", routes.join(", ")))
     }
 }

@@ -70,7 +70,14 @@ fn a_resume_raises_the_generation_and_clears_what_the_halt_left() {
 #[test]
 fn accepted_drift_puts_a_revision_in_force_and_the_recorded_step_is_written_again() {
     let route = RouteId::parse("arn:aws:elasticloadbalancing:eu-west-1:1:listener-rule/app/public/1/2/3").unwrap();
-    let drift = Drift { route, expected: "old".into(), seen: "other".into(), taken_out: vec![], owner: None };
+    let drift = Drift {
+        route,
+        requests: String::new(),
+        expected: "old".into(),
+        seen: "other".into(),
+        taken_out: vec![],
+        owner: None,
+    };
     let head = after(&after(&moving(), halted()).unwrap(), resumed(vec![drift])).unwrap();
     assert_eq!((head.plan_revision, head.accepting), (Some(2), true));
     assert_eq!((head.verified_step, head.intended_step), (Some(1), Some(1)));

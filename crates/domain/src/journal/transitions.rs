@@ -36,9 +36,10 @@ impl Head {
         next.sequence = event.sequence;
         match (self.phase, &event.kind) {
             (P::Planned, E::Planned { .. }) | (P::Moving, E::UnlistedTargetsFound { .. }) => {}
-            (P::RollingBack | P::Settling, E::ForeignEditKept { route, seen }) => {
+            (P::RollingBack | P::Settling, E::ForeignEditKept { route, requests, seen }) => {
                 if let Some(rollback) = &mut next.rollback {
                     rollback.left.insert(route.clone(), seen.clone());
+                    rollback.left_requests.insert(route.clone(), requests.clone());
                 }
             }
             (P::Planned, E::GroupsCreated { groups }) => next.new_groups.clone_from(groups),
@@ -96,6 +97,7 @@ impl Head {
                     begun_at: event.at,
                     returned_at: None,
                     left: BTreeMap::new(),
+                    left_requests: BTreeMap::new(),
                     after_the_end: self.is_rolled_back_after_the_end(),
                 });
             }

@@ -54,8 +54,8 @@ pub fn journal_line(event: &Event) -> String {
         }
         EventKind::Commanded { reason, .. } => format!("operator: {reason}"),
         EventKind::RollbackBegun { trigger, cause, .. } => format!("rolling back ({}): {cause}", begun_by(*trigger)),
-        EventKind::ForeignEditKept { route, seen } => {
-            format!("left as someone else made it: {} ({seen})", route.describe())
+        EventKind::ForeignEditKept { route, requests, seen } => {
+            format!("left as someone else made it: {} ({seen})", route.named(requests))
         }
         EventKind::RoutesReturned { written, left: 0 } => {
             format!("every route read back at its baseline, {written} written")

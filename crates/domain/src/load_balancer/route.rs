@@ -116,14 +116,23 @@ pub struct Route {
 }
 
 impl Route {
+    /// For people, by the requests that it takes.
+    pub fn named(&self) -> String {
+        self.id.named(&self.requests)
+    }
+
     /// The route as its listener has it: its requests name the port as well.
     #[must_use]
     pub fn on_port(self, port: Option<u16>) -> Self {
-        let port = port.map(|port| format!("port {port}"));
-        let words: Vec<String> =
-            [Some(self.requests), port].into_iter().flatten().filter(|word| !word.is_empty()).collect();
-        Self { requests: words.join(", "), ..self }
+        Self { requests: requests_on(self.requests, port), ..self }
     }
+}
+
+/// The requests that a route takes, with the port of its listener.
+pub fn requests_on(requests: String, port: Option<u16>) -> String {
+    let port = port.map(|port| format!("port {port}"));
+    let words: Vec<String> = [Some(requests), port].into_iter().flatten().filter(|word| !word.is_empty()).collect();
+    words.join(", ")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A listener's rule with all that decides which requests reach it.
 
 use super::action::Action;
-use super::route::{RouteId, describe_conditions};
+use super::route::{RouteId, describe_conditions, requests_on};
 use serde::{Deserialize, Serialize};
 
 /// A rule as it was read. The default rule has no priority and no conditions, and every request matches it.
@@ -24,6 +24,11 @@ impl Rule {
         let described: Vec<(String, Vec<String>)> =
             self.conditions.iter().map(|condition| (condition.field.written(), condition.values.clone())).collect();
         describe_conditions(&described)
+    }
+
+    /// For people, by the requests that it takes at this port.
+    pub fn named(&self, port: Option<u16>) -> String {
+        self.id.named(&requests_on(self.requests(), port))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a check says about a plan.
 
+use crate::load_balancer::route::RouteId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -15,6 +16,31 @@ pub struct Finding {
     pub subject: String,
     /// What was found, what was expected and what to do, in one sentence.
     pub message: String,
+}
+
+impl Finding {
+    /// The subject for people, as [`subject_in_words`] says it.
+    pub fn about(&self) -> Option<&str> {
+        subject_in_words(&self.subject)
+    }
+
+    /// The code and the subject: `old-group-missing (users-swarm)`.
+    pub fn headline(&self) -> String {
+        self.about().map_or_else(|| self.code.to_string(), |about| format!("{} ({about})", self.code))
+    }
+}
+
+/// A subject for people: the name in an ARN; none for a route, which the message names by the requests that it takes.
+pub fn subject_in_words(subject: &str) -> Option<&str> {
+    if RouteId::parse(subject).is_ok() {
+        return None;
+    }
+    let mut parts = subject.rsplit(':').next().unwrap_or(subject).split('/');
+    match parts.next() {
+        Some("targetgroup") if subject.starts_with("arn:") => parts.next(),
+        Some("loadbalancer") if subject.starts_with("arn:") => parts.nth(1),
+        _ => Some(subject),
+    }
 }
 
 /// How much a finding weighs.
@@ -270,6 +296,20 @@ impl fmt::Display for FindingCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_finding_is_about_is_a_name_and_no_arn() {
+        let about = |subject: &str| {
+            let (severity, code) = (Severity::Refusal, FindingCode::RouteHeld);
+            Finding { severity, code, subject: subject.to_owned(), message: String::new() }.headline()
+        };
+        let arn = "arn:aws:elasticloadbalancing:eu-west-1:111122223333";
+        assert_eq!(about(&format!("{arn}:listener-rule/app/public/1/2/3")), "route-held");
+        assert_eq!(about(&format!("{arn}:listener/app/public/1/2")), "route-held");
+        assert_eq!(about(&format!("{arn}:targetgroup/users-swarm/1")), "route-held (users-swarm)");
+        assert_eq!(about(&format!("{arn}:loadbalancer/app/public/1")), "route-held (public)");
+        assert_eq!(about("newTargets.ips"), "route-held (newTargets.ips)");
+    }
 
     #[test]
     fn a_code_is_stored_as_it_is_printed() {

@@ -117,11 +117,11 @@ fn whole_second(at: Timestamp) -> Timestamp {
     }
 }
 
-/// Who holds routes, in words.
-pub fn held_by(holders: &[RouteHolder]) -> String {
+/// Who holds routes, in words. `name` is how people call a route.
+pub fn held_by(holders: &[RouteHolder], name: impl Fn(&RouteId) -> String) -> String {
     let one = |holder: &RouteHolder| {
         let RouteHolder { migration, since, .. } = holder;
-        let route = holder.route.describe();
+        let route = name(&holder.route);
         match holder.free_at {
             None => format!("{route} is held by {migration} since {since}"),
             Some(free_at) => format!(

@@ -61,10 +61,7 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
         findings.refuse(
             FindingCode::ManagedByLoadBalancerController,
             route.id.as_str(),
-            format!(
-                "{} belongs to AWS Load Balancer Controller (tag {tag}), {AND_IT_WRITES_BACK}",
-                route.id.describe()
-            ),
+            format!("{} belongs to AWS Load Balancer Controller (tag {tag}), {AND_IT_WRITES_BACK}", route.named()),
         );
     }
     let Some(stack) = own.and_then(stack_of) else { return };
@@ -74,7 +71,7 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
             route.id.as_str(),
             format!(
                 "{} belongs to stack {stack}, which the policy allows; do not update the stack meanwhile",
-                route.id.describe()
+                route.named()
             ),
         );
     } else {
@@ -84,7 +81,7 @@ fn route_owner(policy: &ServicePolicy, balancer: &ObservedLoadBalancer, route: &
             format!(
                 "{} belongs to stack {stack}, whose next update writes the weights back; if none is due, allow it with \
                  allowManagedBy: [cloudformation]",
-                route.id.describe()
+                route.named()
             ),
         );
     }
@@ -108,7 +105,7 @@ fn holder(inventory: &Inventory, route: &Route, migration: &MigrationId, finding
             route.id.as_str(),
             format!(
                 "{} is held by migration {} of service {} since {}; wait for it, or abort it",
-                route.id.describe(),
+                route.named(),
                 holder.migration,
                 holder.service,
                 holder.since

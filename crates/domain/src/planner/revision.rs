@@ -26,7 +26,7 @@ pub fn revise(
         match live.get(&route.id) {
             None => {}
             Some(None) => {
-                let message = format!("{} no longer exists, so it cannot be accepted; roll back", route.id.describe());
+                let message = format!("{} no longer exists, so it cannot be accepted; roll back", route.named());
                 findings.refuse(FindingCode::NoRoutes, route.id.as_str(), message);
             }
             Some(Some(actions)) => {
@@ -58,7 +58,7 @@ fn revised_route(
         Ok(WayBack::LeaveForeign) => live.to_vec(),
         Ok(WayBack::Restore(actions) | WayBack::TakeOut(actions)) => actions,
         Err(error) => {
-            let message = format!("{}: {error}; put the old group back, or roll back", route.id.describe());
+            let message = format!("{}: {error}; put the old group back, or roll back", route.named());
             findings.refuse(FindingCode::OldGroupMissing, route.id.as_str(), message);
             return None;
         }
@@ -67,7 +67,7 @@ fn revised_route(
     let Some(forward) = forward else {
         let message = format!(
             "{} no longer forwards to {}, so there is nothing to move; put it back, or roll back",
-            route.id.describe(),
+            route.named(),
             route.old.name()
         );
         findings.refuse(FindingCode::OldGroupMissing, route.id.as_str(), message);

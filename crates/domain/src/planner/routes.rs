@@ -113,7 +113,7 @@ fn plan_route(
             format!(
                 "{} forwards to {new_name} already: an earlier migration left it there; `crossfade rollback {}` takes \
                  it out",
-                route.id.describe(),
+                route.named(),
                 policy.name
             ),
         );
@@ -157,7 +157,7 @@ pub(super) fn weights(
             format!(
                 "{} names {} at weight 0, so that the new group gets nothing here either; it is planned with the \
                  others",
-                route.id.describe(),
+                route.named(),
                 old.name()
             ),
         );
@@ -168,7 +168,7 @@ pub(super) fn weights(
 }
 
 fn refuse_edit(route: &Route, error: &EditError, findings: &mut Findings) {
-    let name = route.id.describe();
+    let name = route.named();
     let (code, message) = match error {
         EditError::UnknownAction(kind) => (
             FindingCode::UnknownActionType,
@@ -210,14 +210,14 @@ fn refuse_equal_steps(policy: &ServicePolicy, route: &Route, steps: &[StepWeight
             "at {} the weights of {} round to those of the step before, {}; drop the step, or raise the old group's \
              weight in the rule",
             equal.join(" and "),
-            route.id.describe(),
+            route.named(),
             crate::routing::drift::describe(&route.actions),
         ),
     );
 }
 
 fn warn_of_stickiness(route: &Route, old: &ObservedGroup, forward: &Forward, attached: bool, findings: &mut Findings) {
-    let name = route.id.describe();
+    let name = route.named();
     if attached {
         findings.warn(
             FindingCode::StickinessWhileAttached,

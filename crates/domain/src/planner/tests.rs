@@ -8,6 +8,7 @@ use crate::judge::MetricKind;
 use crate::load_balancer::action::{Action, ActionKind, GroupStickiness};
 use crate::load_balancer::group::{HealthState, Tags, Target};
 use crate::load_balancer::our_tags::tag;
+use crate::load_balancer::route::RouteId;
 use crate::names::ServiceName;
 use crate::planner::inventory::{RouteHolder, held_by};
 use crate::policy::service_policy::{ManagedBy, NewTargets, Schedule, ScheduleStep};
@@ -379,7 +380,7 @@ fn the_refused_one_learns_who_holds_a_route_since_when() {
     assert!(planned(&policy(), &inventory).is_ok());
     // A time that people read has whole seconds, and is never too early.
     let free_at = Some("2026-11-28T05:33:35.796870459Z".parse().unwrap());
-    let said = held_by(&[RouteHolder { free_at, ..holder("bookings-3") }]);
+    let said = held_by(&[RouteHolder { free_at, ..holder("bookings-3") }], RouteId::describe);
     assert!(said.starts_with("rule 1 of public is free at 2026-11-28T05:33:36Z: bookings-3 is over"), "{said}");
 }
 

@@ -226,7 +226,7 @@ pub(super) fn foreign(retirement: &Retirement, seen: &Seen) -> Option<String> {
         let live = seen.live.get(&route.id)?;
         let known = equivalent(live, &route.attached) || equivalent(live, &route.detached);
         (!known && retirement.plan.is_named_by(live)).then(|| {
-            let (route, expected) = (route.id.describe(), describe(&route.attached));
+            let (route, expected) = (route.named(), describe(&route.attached));
             format!("{route}: expected {expected}, found {}", describe(live))
         })
     })

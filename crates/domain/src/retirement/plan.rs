@@ -66,6 +66,9 @@ pub struct RetiredGroup {
 pub struct RetiredRoute {
     /// The route.
     pub id: RouteId,
+    /// The requests that it takes, for people; empty in what an earlier version has recorded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub requests: String,
     /// Its actions with the old group at weight 0, as the migration has left them.
     pub attached: Vec<Action>,
     /// Its actions without it.
@@ -111,8 +114,11 @@ pub fn plan_retirement(
     for route in &plan.routes {
         let Some(new) = head.new_groups.get(&route.old) else { continue };
         match (attached_form(route, new), final_form(route, new)) {
-            (Ok(attached), Ok(detached)) => routes.push(RetiredRoute { id: route.id.clone(), attached, detached }),
-            (Err(error), _) | (_, Err(error)) => problems.push(format!("{}: {error}", route.id.describe())),
+            (Ok(attached), Ok(detached)) => {
+                let (id, requests) = (route.id.clone(), route.requests.clone());
+                routes.push(RetiredRoute { id, requests, attached, detached });
+            }
+            (Err(error), _) | (_, Err(error)) => problems.push(format!("{}: {error}", route.named())),
         }
     }
     let hook = policy.hooks.before_retire.clone();
@@ -157,6 +163,12 @@ pub fn plan_retirement(
 }
 
 impl RetirementPlan {
+    /// The name of a route for people, by the requests that it takes if the plan has it.
+    pub fn name_of(&self, route: &RouteId) -> String {
+        let planned = self.routes.iter().find(|planned| planned.id == *route);
+        planned.map_or_else(|| route.describe(), RetiredRoute::named)
+    }
+
     /// The old groups.
     pub fn old_groups(&self) -> impl Iterator<Item = &TargetGroupArn> {
         self.groups.iter().map(|group| &group.record.arn)
@@ -186,17 +198,16 @@ impl RetirementPlan {
     /// The routes that name an old group and are not part of the plan, in words. Only a person takes them out.
     pub fn named_elsewhere(&self, listed: &[Route]) -> Vec<String> {
         let unplanned = listed.iter().filter(|route| !self.routes.iter().any(|planned| planned.id == route.id));
-        unplanned
-            .filter(|route| self.is_named_by(&route.actions))
-            .map(|route| {
-                let requests = if route.requests.is_empty() { String::new() } else { format!(" ({})", route.requests) };
-                format!("{}{requests}", route.id.describe())
-            })
-            .collect()
+        unplanned.filter(|route| self.is_named_by(&route.actions)).map(Route::named).collect()
     }
 }
 
 impl RetiredRoute {
+    /// For people, by the requests that it takes.
+    pub fn named(&self) -> String {
+        self.id.named(&self.requests)
+    }
+
     /// The change that a tool which owns the route sees afterwards, such as Terraform: one line for what forwards
     /// elsewhere now, and one for the setting that the migration needed.
     pub fn for_its_owner(&self) -> [String; 2] {
@@ -207,8 +218,8 @@ impl RetiredRoute {
         let after = groups(&self.detached);
         let gone: Vec<String> = groups(&self.attached).into_iter().filter(|group| !after.contains(group)).collect();
         [
-            format!("{}: write {} where {} was", self.id.describe(), after.join(", "), gone.join(", ")),
-            format!("{}: take its actions out of ignore_changes", self.id.describe()),
+            format!("{}: write {} where {} was", self.named(), after.join(", "), gone.join(", ")),
+            format!("{}: take its actions out of ignore_changes", self.named()),
         ]
     }
 }

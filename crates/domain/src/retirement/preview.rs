@@ -29,7 +29,7 @@ pub fn preview(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Retireme
         let targets = group.record.targets.len();
         format!("target group {} with {targets} target{}", group.record.name, if targets == 1 { "" } else { "s" })
     });
-    let routes = plan.routes.iter().map(|route| format!("its place in {}", route.id.describe()));
+    let routes = plan.routes.iter().map(|route| format!("its place in {}", route.named()));
     let mut waits = Vec::new();
     let kept_until = plan.zero_since + SignedDuration::from_secs(i64::from(plan.terms.keep_old_seconds));
     if now < kept_until {

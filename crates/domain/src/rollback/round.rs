@@ -62,7 +62,7 @@ pub fn plan_round<'a>(
                 round.foreign.insert(route.id.clone(), seen);
             }
             Step::Stuck(why) => {
-                round.stuck.insert(route.id.clone(), format!("{}: {why}", route.id.describe()));
+                round.stuck.insert(route.id.clone(), format!("{}: {why}", route.named()));
             }
         }
     }

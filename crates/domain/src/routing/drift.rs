@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 pub struct Drift {
     /// The route.
     pub route: RouteId,
+    /// The requests that it takes, for people; empty in what an earlier version has recorded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub requests: String,
     /// The expected actions, for people.
     pub expected: String,
     /// The actions that were found, for people.
@@ -31,7 +34,7 @@ pub struct Drift {
 
 impl std::fmt::Display for Drift {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: expected {}, found {}", self.route.describe(), self.expected, self.seen)?;
+        write!(f, "{}: expected {}, found {}", self.route.named(&self.requests), self.expected, self.seen)?;
         let taken_out: Vec<&str> = self.taken_out.iter().map(TargetGroupArn::name).collect();
         let parts = [
             (!taken_out.is_empty()).then(|| format!("someone else took {} out", taken_out.join(", "))),
@@ -72,6 +75,7 @@ pub fn drifted(route: &PlannedRoute, live: Option<&[Action]>, expected: &[Vec<Ac
     }
     Some(Drift {
         route: route.id.clone(),
+        requests: route.requests.clone(),
         expected: expected.iter().map(|value| describe(value)).collect::<Vec<_>>().join(", or "),
         seen: live.map_or_else(|| "no such route".to_owned(), describe),
         taken_out: live.map(|live| taken_out(route, live, expected)).unwrap_or_default(),

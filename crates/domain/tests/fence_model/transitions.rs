@@ -70,6 +70,7 @@ fn after(head: Head, record: Record) -> Option<Head> {
         begun_at: Timestamp::UNIX_EPOCH,
         returned_at: None,
         left: BTreeMap::new(),
+        left_requests: BTreeMap::new(),
         after_the_end: false,
     };
     real.rollback = head.rolls_back.then_some(begun);

@@ -35,7 +35,7 @@ fn before(route: &PlannedRoute) -> String {
 
 fn after(plan: &Plan, route: &PlannedRoute, events: &[Event]) -> String {
     let foreign = events.iter().rev().find_map(|event| match &event.kind {
-        EventKind::ForeignEditKept { route: kept, seen } if *kept == route.id => Some(seen),
+        EventKind::ForeignEditKept { route: kept, seen, .. } if *kept == route.id => Some(seen),
         _ => None,
     });
     let step = events.iter().rev().find(|event| verified(event).is_some()).and_then(|event| match event.kind {

@@ -50,7 +50,9 @@ fn of_plan(plan: &Plan) -> Markup {
         .findings
         .iter()
         .filter(|finding| finding.severity == Severity::Warning)
-        .map(|finding| vec![finding.subject.clone(), finding.message.clone(), finding.code.to_string()])
+        .map(|finding| {
+            vec![finding.about().unwrap_or_default().to_owned(), finding.message.clone(), finding.code.to_string()]
+        })
         .collect();
     let json = serde_json::to_string_pretty(policy).unwrap_or_else(|error| error.to_string());
     html! {

@@ -334,8 +334,8 @@ async fn read_back(
         }
         let Some(seconds) = pauses.next() else {
             return Err(ActionError::NotYet(format!(
-                "{} was created, and AWS does not show it yet; `crossfade connect {service}` looks again",
-                route.describe()
+                "the internal route of {service} was created, and AWS does not show it yet; `crossfade connect \
+                 {service}` looks again"
             )));
         };
         ports.clock.pause(Duration::from_secs(seconds)).await;

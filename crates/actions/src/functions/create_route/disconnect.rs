@@ -90,7 +90,7 @@ pub async fn disconnect(
     if !refusals.is_empty() {
         return Ok(RemovalOutcome::Refused(refusals));
     }
-    let mut lines: Vec<String> = ours.iter().map(|(_, one)| one.route.describe()).collect();
+    let mut lines: Vec<String> = ours.iter().map(|(_, one)| one.name.clone()).collect();
     lines.extend(copy.as_ref().map(|copy| format!("target group {}", copy.group.name)));
     lines.extend(holders.iter().map(|name| format!("its place at Auto Scaling group {name}")));
     if request.dry_run {
@@ -108,7 +108,7 @@ pub async fn disconnect(
         note.write(ConnectionState::Disconnecting, place, (route.clone(), group.clone()), lines.join("; ")).await?;
     }
     for (_, one) in &ours {
-        delete_route(ports, &one.route).await?;
+        delete_route(ports, one).await?;
     }
     gone(ports, &ours).await?;
     if let Some(copy) = &copy {
@@ -176,7 +176,7 @@ async fn uses(
                 "other routes of {} forward to {} as well, so the requests of {} cannot be counted; {force}",
                 balancer.name(),
                 group.name(),
-                one.route.describe()
+                one.name
             ));
         }
         let own = one.groups.iter().filter(|group| !one.shared.contains(group));
@@ -205,12 +205,12 @@ async fn uses(
     Ok(refusals)
 }
 
-async fn delete_route(ports: &Ports, route: &RouteId) -> Result<(), ActionError> {
-    let deleted = match route {
+async fn delete_route(ports: &Ports, ours: &Ours) -> Result<(), ActionError> {
+    let deleted = match &ours.route {
         RouteId::Rule(rule) => ports.rules.delete_rule(rule).await,
         RouteId::Default(listener) => ports.rules.delete_listener(listener).await,
     };
-    deleted.doing(|| format!("deleting {}", route.describe()))
+    deleted.doing(|| format!("deleting {}", ours.name))
 }
 
 /// Reads back that the routes are gone.
@@ -225,7 +225,7 @@ async fn gone(ports: &Ports, ours: &[(LoadBalancerArn, Ours)]) -> Result<(), Act
         }
         ports.clock.pause(Duration::from_secs(seconds)).await;
     }
-    Err(ActionError::NotYet(format!("{} was deleted, and AWS still shows it; run it again", routes[0].describe())))
+    Err(ActionError::NotYet(format!("{} was deleted, and AWS still shows it; run it again", ours[0].1.name)))
 }
 
 async fn delete_copy(ports: &Ports, copy: &NameHolder) -> Result<(), ActionError> {

@@ -89,7 +89,7 @@ async fn write_routes(
             Form::Attached => (&route.detached, &route.attached),
             Form::Detached => (&route.attached, &route.detached),
         };
-        let doing = || format!("writing {}", route.id.describe());
+        let doing = || format!("writing {}", route.named());
         let live = ports.routes.read_routes(std::slice::from_ref(&route.id)).await.doing(doing)?;
         if !live.first().is_some_and(|live| equivalent(&live.actions, from)) {
             continue;

@@ -2,6 +2,7 @@
 
 use crate::error::{ActionError, Doing as _};
 use crate::ports::{LedgerError, Ports, TakeError};
+use crossfade_domain::load_balancer::route::RouteId;
 use crossfade_domain::planner::inventory::held_by;
 use crossfade_domain::retirement::{Retirement, RetirementEventKind};
 
@@ -37,7 +38,10 @@ pub(super) async fn write(
     let doing = || format!("recording the retirement of {service}");
     match ports.ledger.record_retirement(before, &event, &after).await {
         Ok(()) => Ok(after),
-        Err(TakeError::Held(holders)) => Err(ActionError::LockHeld(held_by(&holders))),
+        Err(TakeError::Held(holders)) => {
+            let name = |route: &RouteId| head.plan.name_of(route);
+            Err(ActionError::LockHeld(held_by(&holders, name)))
+        }
         Err(TakeError::Busy(head)) => Err(ActionError::LockHeld(format!("{} is not over", head.migration))),
         Err(TakeError::Ledger(error)) => Err::<Retirement, LedgerError>(error).doing(doing),
     }

@@ -109,7 +109,7 @@ fn findings(plan: &Plan) -> String {
             Severity::Refusal => "refusal",
             Severity::Warning => "warning",
         };
-        format!("  {severity} {} ({}): {}", finding.code, finding.subject, finding.message)
+        format!("  {severity} {}: {}", finding.headline(), finding.message)
     };
     format!("Findings\n{}", plan.findings.iter().map(one).collect::<Vec<_>>().join("\n"))
 }

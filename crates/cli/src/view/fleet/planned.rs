@@ -7,7 +7,7 @@ use crossfade_domain::fleet::forecast::{Forecast, ForecastRetirement, ForecastWa
 use crossfade_domain::journal::wording::counted;
 use crossfade_domain::load_balancer::room::{Added, RESERVED_GROUPS, RESERVED_TARGETS, Room, Use};
 use crossfade_domain::names::ServiceName;
-use crossfade_domain::plan::{Finding, FindingCode, Severity};
+use crossfade_domain::plan::{Finding, FindingCode, Severity, subject_in_words};
 use crossfade_domain::policy::document::written_duration;
 use crossfade_domain::policy::rollout::RetireWhen;
 use crossfade_domain::policy::service_policy::FleetPolicy;
@@ -234,7 +234,8 @@ fn all_findings(foreseen: &Foreseen, columns: usize) -> Vec<String> {
         let others = if names.len() > 1 { " (the first of them)" } else { "" };
         let text = format!("{severity} {code}: {}", some_of(&names));
         lines.extend(filled(&text, "  ", "    ", columns));
-        lines.extend(filled(&format!("{first}{others}: {subject}: {message}"), "      ", "      ", columns));
+        let about = subject_in_words(subject).map_or_else(String::new, |about| format!("{about}: "));
+        lines.extend(filled(&format!("{first}{others}: {about}{message}"), "      ", "      ", columns));
     }
     // A start may be refused for a reason that is no finding, such as a halted migration.
     for (service, why) in &foreseen.refused {

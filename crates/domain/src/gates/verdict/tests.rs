@@ -142,6 +142,7 @@ impl Scene {
         let route = RouteId::parse(format!("{PREFIX}:listener-rule/app/public/1/2/3")).unwrap();
         self.drift = Ok(vec![Drift {
             route,
+            requests: String::new(),
             expected: "old 950 + new 50".into(),
             seen: "old".into(),
             taken_out: vec![],
@@ -399,6 +400,7 @@ fn a_rollback_that_somebody_else_began_stops_this_execution() {
                 begun_at: second(2),
                 returned_at: None,
                 left: BTreeMap::new(),
+                left_requests: BTreeMap::new(),
                 after_the_end: false,
             });
             scene.fire(1100);

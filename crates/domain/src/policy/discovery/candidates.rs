@@ -181,7 +181,7 @@ fn immovable(found: &GroupFound, routes: &Routes<'_>) -> Option<String> {
     let full = routes.get(&found.group.arn)?.iter().find(|route| route.forward.groups.len() >= GROUPS_IN_AN_ACTION)?;
     Some(format!(
         "{} forwards to {} target groups, and there is no room for another: {GROUPS_IN_AN_ACTION} is the limit",
-        full.rule.id.describe(),
+        full.rule.named(full.listener.port),
         full.forward.groups.len()
     ))
 }

@@ -226,7 +226,8 @@ fn what_cannot_move_is_left_out_with_the_reason() {
             "appcookie: stickiness follows a cookie of the application (app_cookie)",
             "crossfaded: Crossfade created it",
             "empty: it has no targets",
-            "five-already: rule 9 of web forwards to 5 target groups, and there is no room for another: 5 is the limit",
+            "five-already: web:443 host x.example.com forwards to 5 target groups, and there is no room for another: \
+             5 is the limit",
             "free: no load balancer uses it",
             "lambda: its target is a Lambda function, which no cluster runs",
             "network: tcp is a network load balancer, which has no weights",

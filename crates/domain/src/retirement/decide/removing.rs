@@ -3,6 +3,7 @@
 use super::super::approval::Approval;
 use super::super::feed::Feed;
 use super::super::head::Retirement;
+use super::super::plan::RetiredRoute;
 use super::super::watch::AfterDetach;
 use super::{
     DELETE_FOR_SECONDS, DEREGISTER_FOR_SECONDS, Doing, Next, SOON_SECONDS, Seen, closed_wait, due_hook, foreign,
@@ -34,9 +35,9 @@ pub(super) fn detaching(retirement: &Retirement, seen: &Seen) -> Next {
 
 /// Routes that name an old group, planned or not.
 fn attached_again(retirement: &Retirement, seen: &Seen) -> Option<String> {
-    let planned = retirement.plan.routes.iter().map(|route| &route.id);
-    let planned = planned.filter(|id| seen.live.get(id).is_some_and(|live| retirement.plan.is_named_by(live)));
-    let mut routes: Vec<String> = planned.map(RouteId::describe).collect();
+    let is_attached =
+        |route: &&RetiredRoute| seen.live.get(&route.id).is_some_and(|live| retirement.plan.is_named_by(live));
+    let mut routes: Vec<String> = retirement.plan.routes.iter().filter(is_attached).map(RetiredRoute::named).collect();
     routes.extend(seen.elsewhere.iter().cloned());
     let service = &retirement.service;
     (!routes.is_empty()).then(|| {

@@ -44,14 +44,14 @@ pub(super) fn next(retirement: &Retirement, seen: &Seen, now: Timestamp) -> Next
     for route in &plan.routes {
         let Some(live) = seen.live.get(&route.id) else {
             if removed.is_none_or(|removed| removed.route.as_ref() != Some(&route.id)) {
-                left.push(format!("{} is gone", route.id.describe()));
+                left.push(format!("{} is gone", route.named()));
             }
             continue;
         };
         if equivalent(live, &route.detached) && !names_a_lost_group(plan, &route.attached, seen) {
             routes.push(route.id.clone());
         } else if !equivalent(live, &route.attached) && !equivalent(live, &route.detached) {
-            left.push(format!("{} was changed by someone else: {}", route.id.describe(), describe(live)));
+            left.push(format!("{} was changed by someone else: {}", route.named(), describe(live)));
         }
     }
     if !groups.is_empty() || !routes.is_empty() || !feeds.is_empty() {
