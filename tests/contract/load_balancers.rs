@@ -431,6 +431,7 @@ pub(crate) fn new_group(path: &str) -> NewGroup {
         target_type: "ip".to_owned(),
         ip_address_type: Some("ipv4".to_owned()),
         vpc: Some("vpc-0a1b2c3d4e5f60718".to_owned()),
+        target_control_port: Some(3000),
         health_check,
     };
     let tags = Tags::from([("crossfade:service".to_owned(), "users".to_owned())]);

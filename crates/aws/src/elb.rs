@@ -9,6 +9,8 @@ mod health;
 mod routes;
 mod rules;
 mod settings;
+#[cfg(test)]
+mod shapes;
 mod survey;
 mod tags;
 

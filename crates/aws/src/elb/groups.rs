@@ -84,8 +84,16 @@ impl TargetGroups for Elb {
     }
 
     async fn create_group(&self, new: &NewGroup) -> Result<TargetGroup, PortError> {
-        let GroupSettings { protocol, protocol_version, port, target_type, ip_address_type, vpc, health_check } =
-            &new.settings;
+        let GroupSettings {
+            protocol,
+            protocol_version,
+            port,
+            target_type,
+            ip_address_type,
+            vpc,
+            target_control_port,
+            health_check,
+        } = &new.settings;
         let answer = self
             .reader
             .create_target_group()
@@ -96,6 +104,7 @@ impl TargetGroups for Elb {
             .target_type(TargetTypeEnum::from(target_type.as_str()))
             .set_ip_address_type(ip_address_type.as_deref().map(TargetGroupIpAddressTypeEnum::from))
             .set_vpc_id(vpc.clone())
+            .set_target_control_port(target_control_port.map(i32::from))
             .health_check_enabled(health_check.enabled)
             .health_check_protocol(ProtocolEnum::from(health_check.protocol.as_str()))
             .health_check_port(&health_check.port)
@@ -215,13 +224,15 @@ fn group(item: SdkGroup) -> Result<TargetGroup, PortError> {
     let wrong = |detail: String| malformed(DESCRIBE, &name, detail);
     let protocol = |protocol: Option<ProtocolEnum>| protocol.map(|p| p.as_str().to_owned()).unwrap_or_default();
     let (http_codes, grpc_codes) = item.matcher.map_or((None, None), |matcher| (matcher.http_code, matcher.grpc_code));
+    let number = |port: i32| u16::try_from(port).map_err(|error| wrong(error.to_string()));
     let settings = GroupSettings {
         protocol: protocol(item.protocol),
         protocol_version: item.protocol_version,
-        port: u16::try_from(item.port.unwrap_or(0)).map_err(|error| wrong(error.to_string()))?,
+        port: number(item.port.unwrap_or(0))?,
         target_type: item.target_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         ip_address_type: item.ip_address_type.map(|kind| kind.as_str().to_owned()),
         vpc: item.vpc_id,
+        target_control_port: item.target_control_port.map(number).transpose()?,
         health_check: HealthCheck {
             enabled: item.health_check_enabled.unwrap_or(true),
             protocol: protocol(item.health_check_protocol),

@@ -30,12 +30,15 @@ pub fn of_what_stays(expected: &GroupSettings, found: &GroupSettings) -> Vec<Dif
     // The defaults of AWS, for a side that does not say.
     let version = |settings: &GroupSettings| text_or(settings.protocol_version.as_ref(), "HTTP1");
     let family = |settings: &GroupSettings| text_or(settings.ip_address_type.as_ref(), "ipv4");
+    let control =
+        |settings: &GroupSettings| text_or(settings.target_control_port.map(|port| port.to_string()).as_ref(), "none");
     differing(vec![
         ("target type", expected.target_type.clone(), found.target_type.clone()),
         ("protocol", expected.protocol.clone(), found.protocol.clone()),
         ("protocol version", version(expected), version(found)),
         ("port", expected.port.to_string(), found.port.to_string()),
         ("IP address type", family(expected), family(found)),
+        ("target control port", control(expected), control(found)),
         ("VPC", text_or(expected.vpc.as_ref(), "none"), text_or(found.vpc.as_ref(), "none")),
     ])
 }

@@ -30,6 +30,9 @@ pub struct GroupSettings {
     /// The VPC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<String>,
+    /// Where the load balancer asks each target's agent whether it takes another request (target optimizer).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_control_port: Option<u16>,
     /// The health check, every value explicit.
     pub health_check: HealthCheck,
 }

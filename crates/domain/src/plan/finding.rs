@@ -153,6 +153,8 @@ pub enum FindingCode {
     PortOfTheOldGroup,
     /// The health check probes a fixed port.
     FixedHealthCheckPort,
+    /// The load balancer asks an agent on each target whether it takes another request.
+    TargetOptimizer,
     /// The new group may never have as many healthy targets as an absolute threshold of its attributes asks for.
     AbsoluteHealthThreshold,
     /// The schedule does not rise to 100 %.
@@ -170,7 +172,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code that this version gives.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 54] = [
         Self::OldGroupMissing,
         Self::OldGroupUnattached,
         Self::TwoOldGroupsOnOneLoadBalancer,
@@ -219,6 +221,7 @@ impl FindingCode {
         Self::LongWaits,
         Self::PortOfTheOldGroup,
         Self::FixedHealthCheckPort,
+        Self::TargetOptimizer,
         Self::AbsoluteHealthThreshold,
         Self::BadSchedule,
         Self::LoadBalancerNotAllowed,
@@ -277,6 +280,7 @@ impl FindingCode {
             Self::LongWaits => "long-waits",
             Self::PortOfTheOldGroup => "port-of-the-old-group",
             Self::FixedHealthCheckPort => "fixed-health-check-port",
+            Self::TargetOptimizer => "target-optimizer",
             Self::AbsoluteHealthThreshold => "absolute-health-threshold",
             Self::BadSchedule => "bad-schedule",
             Self::LoadBalancerNotAllowed => "load-balancer-not-allowed",

@@ -60,6 +60,7 @@ pub(crate) fn observed(name: &str, balancer: &str) -> ObservedGroup {
                 target_type: "instance".into(),
                 ip_address_type: Some("ipv4".into()),
                 vpc: Some("vpc-1".into()),
+                target_control_port: None,
                 health_check: HealthCheck {
                     enabled: true,
                     protocol: "HTTP".into(),

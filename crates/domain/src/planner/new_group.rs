@@ -151,6 +151,17 @@ pub(super) fn warn(policy: &ServicePolicy, inventory: &Inventory, old: &Observed
             ),
         );
     }
+    if let Some(port) = old.group.settings.target_control_port {
+        findings.warn(
+            FindingCode::TargetOptimizer,
+            old.group.arn.as_str(),
+            format!(
+                "the group has the target optimizer with control port {port}, which is copied; a new target gets no \
+                 request unless the target control agent runs on it and answers there"
+            ),
+        );
+    }
+    ports_of_addresses(policy, old, findings);
     if let Some(known) = known_targets(policy, inventory) {
         number_of_targets(policy, &known, old, findings);
         targets_on_both_sides(policy, &known, old, findings);

@@ -410,6 +410,10 @@ fn what_is_copied_and_may_not_fit_is_a_warning() {
         |_, inventory| inventory.old_groups[0].group.settings.health_check.port = "8099".into(),
         &[("~fixed-health-check-port", public)],
     );
+    check(
+        |_, inventory| inventory.old_groups[0].group.settings.target_control_port = Some(3000),
+        &[("~target-optimizer", public)],
+    );
     let key = "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count";
     let with = |value: &'static str| {
         move |_: &mut ServicePolicy, inventory: &mut Inventory| {

@@ -37,6 +37,7 @@ impl GroupRecord {
         create.extend(settings.protocol_version.as_ref().map(|version| option("protocol-version", version)));
         create.extend(settings.ip_address_type.as_ref().map(|family| option("ip-address-type", family)));
         create.extend(settings.vpc.as_ref().map(|vpc| option("vpc-id", vpc)));
+        create.extend(settings.target_control_port.map(|port| option("target-control-port", &port.to_string())));
         create.push(if check.enabled { "--health-check-enabled" } else { "--no-health-check-enabled" }.to_owned());
         create.push(option("health-check-protocol", &check.protocol));
         create.push(option("health-check-port", &check.port));

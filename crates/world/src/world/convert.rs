@@ -227,6 +227,7 @@ pub(super) fn target_group(tree: &Tree) -> TargetGroup {
             target_type: text("TargetType").unwrap_or_default(),
             ip_address_type: text("IpAddressType"),
             vpc: text("VpcId"),
+            target_control_port: tree.number_at("TargetControlPort").and_then(|port| u16::try_from(port).ok()),
             health_check: HealthCheck {
                 enabled: tree.text_at("HealthCheckEnabled") != Some("false"),
                 protocol: text("HealthCheckProtocol").unwrap_or_default(),
@@ -249,7 +250,16 @@ pub(super) fn load_balancer_arn(text: &str) -> LoadBalancerArn {
 }
 
 pub(super) fn new_group_tree(name: &str, settings: &GroupSettings, tags: &Tags) -> Tree {
-    let GroupSettings { protocol, protocol_version, port, target_type, ip_address_type, vpc, health_check } = settings;
+    let GroupSettings {
+        protocol,
+        protocol_version,
+        port,
+        target_type,
+        ip_address_type,
+        vpc,
+        target_control_port,
+        health_check,
+    } = settings;
     let mut tree = Tree::map([
         ("Name", name.into()),
         ("Protocol", protocol.as_str().into()),
@@ -261,6 +271,9 @@ pub(super) fn new_group_tree(name: &str, settings: &GroupSettings, tags: &Tags) 
         if let Some(value) = value {
             tree.set(key, value.as_str());
         }
+    }
+    if let Some(port) = target_control_port {
+        tree.set("TargetControlPort", i64::from(*port));
     }
     set_health_check(&mut tree, health_check);
     tree
