@@ -37,7 +37,7 @@ pub(super) fn inconclusive(
         Inconclusive::NoNewTraffic => "no new traffic: the new cluster has had no request at this step".to_owned(),
         Inconclusive::Suspicious { metric, one_in } => {
             let difference = of_evidence(*metric, &metrics[metric], parameters.tolerance(*metric));
-            format!("suspicious: evidence is building (1 in {}): {difference}", grouped(*one_in))
+            format!("suspicious: {difference}; so far {}", by_chance(*one_in))
         }
         Inconclusive::Cold { metric, requests, requests_needed, minutes, minutes_needed } => {
             let why = if requests < requests_needed {
@@ -62,6 +62,14 @@ pub(super) fn inconclusive(
         Inconclusive::InBetween { metric, counts } => {
             format!("neither harm nor its absence is shown: {}", difference(*metric, *counts))
         }
+    }
+}
+
+/// How often a healthy service looks like this at some time.
+fn by_chance(one_in: u64) -> String {
+    match one_in {
+        0 | 1 => "chance alone explains it".to_owned(),
+        one_in => format!("1 in {} healthy services may look like this by chance", grouped(one_in)),
     }
 }
 
@@ -180,9 +188,10 @@ mod tests {
             MetricKind::Errors,
             0..3,
             [2, 100, 2, 1_900],
-            "suspicious: evidence is building (1 in 10): new cluster fails 2.0 % of requests (6 of 300), \
-             old 0.1 % (6 of 5,700), tolerated 0.26 %",
+            "suspicious: new cluster fails 2.0 % of requests (6 of 300), old 0.1 % (6 of 5,700), tolerated 0.26 %; \
+             so far 1 in 10 healthy services may look like this by chance",
         );
+        assert_eq!(by_chance(1), "chance alone explains it");
     }
 
     #[test]
