@@ -121,10 +121,10 @@ fn what_migrated_under_version_1_can_be_rolled_back() {
 
 #[test]
 fn every_event_of_version_1_is_read() {
-    let events = ["events", "events-probes", "events-probes-from-outside"].map(stored);
+    let events = ["events", "events-probes", "events-probes-from-outside", "events-requests"].map(stored);
     let events: Vec<&Value> = events.iter().flat_map(|events| events.as_array().unwrap()).collect();
     let kinds: BTreeSet<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert!(kinds.len() >= 22, "{kinds:?}");
+    assert!(kinds.len() >= 24, "{kinds:?}");
     for event in events {
         assert_eq!(event["version"], json!(1));
         let read: Event = serde_json::from_value(event.clone()).unwrap_or_else(|error| panic!("{event}: {error}"));

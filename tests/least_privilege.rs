@@ -87,6 +87,8 @@ const ELSEWHERE: [(&str, &[&str], &str); 29] = [
 pub(crate) const SEEN_WITH_A_JUDGE: &[(&str, &str)] = &[
     ("CheckAlarmsRole", "cloudwatch:GetMetricData"),
     ("CheckAlarmsRole", "dynamodb:Query"),
+    ("FinishMigrationRole", "cloudwatch:GetMetricData"),
+    ("FinishMigrationRole", "dynamodb:Query"),
     ("PlanMigrationRole", "cloudwatch:GetMetricData"),
     ("PlanMigrationRole", "dynamodb:Query"),
 ];

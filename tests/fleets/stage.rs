@@ -165,7 +165,7 @@ impl FleetStage {
 
     /// When the latest migration of a service came to its end.
     pub(crate) fn ended_at(&self, service: &str) -> Timestamp {
-        self.events(service).last().unwrap().at
+        self.events(service).iter().rfind(|event| !event.kind.is_about_requests()).unwrap().at
     }
 
     pub(crate) fn phase(&self, service: &str) -> Option<Phase> {

@@ -131,8 +131,8 @@ fn retired(items: &Items, journal: &[FleetEntry]) -> Vec<String> {
                 found.push(format!("{service} is retired at {at}"));
             }
             let events = items.journals.iter().filter(|(id, _)| service_of(id.as_str()) == service.as_str());
-            let last =
-                events.flat_map(|(_, events)| events).filter(|event| event.at <= at).max_by_key(|event| event.at);
+            let moves = |event: &&Event| event.at <= at && !event.kind.is_about_requests();
+            let last = events.flat_map(|(_, events)| events).filter(moves).max_by_key(|event| event.at);
             if !last.is_some_and(|event| matches!(event.kind, EventKind::Finished { .. })) {
                 found.push(format!("{service} is retired at {at}, and its journal ends with {last:?}"));
             }
@@ -257,7 +257,7 @@ fn backwards(fleet: &FleetStage, items: &Items) -> Vec<String> {
 
 /// When a migration did not move any more.
 fn over_at(items: &Items, events: &[Event]) -> Timestamp {
-    let last = events.last().unwrap();
+    let last = events.iter().rfind(|event| !event.kind.is_about_requests()).unwrap();
     let over = items.heads.values().find(|head: &&Head| head.migration == last.migration);
     let open = over.is_some_and(|head| !head.phase.is_over());
     if open { Timestamp::MAX } else { last.at }

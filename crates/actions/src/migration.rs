@@ -5,6 +5,7 @@ pub(crate) mod delete_guard_alarms;
 pub(crate) mod detach_scaling_group;
 pub(crate) mod halt;
 pub(crate) mod hooks;
+pub(crate) mod journal_requests;
 pub(crate) mod ownership;
 pub(crate) mod probe_rules;
 pub(crate) mod write_journal;

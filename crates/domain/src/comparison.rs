@@ -4,11 +4,13 @@
 //! - [`counts`]: the queries about each pair of groups, and the counts in the answers.
 //! - [`hour_before`]: the old groups in the hour before; measured once, when the plan is made.
 //! - [`response_times`]: the latency above which a response is slow; read once, when the plan is made.
+//! - [`requests`]: the same counts for people, as a journal and a report have them.
 //! - [`routing`]: which group the requests reached, by the counts.
 //! - [`mod@series`]: the judge's series.
 
 pub mod counts;
 pub mod hour_before;
+pub mod requests;
 pub mod response_times;
 pub mod routing;
 pub mod series;

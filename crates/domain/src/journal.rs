@@ -10,6 +10,7 @@
 //! | `due_hook` | which hook has to be called next |
 //! | `hook_answer` | what a hook says of the requests with which it has warmed the new targets |
 //! | `probe_round` | what a head keeps while a command outside sends the requests of probes |
+//! | `request_counts` | the requests of both clusters, which are recorded after the end |
 //! | `observation` | when it is recorded what a gate that only observes would have done |
 //! | `outside_call` | what a machine asks the outside gates |
 //! | `settle` | how long a rollback waits before it looks again |
@@ -29,6 +30,7 @@ pub mod hook_answer;
 mod observation;
 pub mod outside_call;
 pub mod probe_round;
+pub mod request_counts;
 mod rollback;
 pub mod settle;
 mod transitions;

@@ -3,6 +3,7 @@
 use crate::error::{ActionError, Doing as _};
 use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
+use crate::migration::journal_requests::journal_requests;
 use crate::migration::ownership::owned;
 use crate::payload::StepInput;
 use crate::ports::{PortError, Ports};
@@ -25,10 +26,10 @@ const TAG_WITHIN: Duration = Duration::from_secs(10);
 
 /// Reads every route back at 100 %, lists every route of the old groups' load balancers, and removes the alarms from
 /// the tags of the new groups. Then it records the end with what was listed, releases the locks and the alarms, tags
-/// the groups as migrated, and deletes the alarms that we created. Returns `migrated`; `stop` when a rollback came
-/// first; `halt` or `rollBack`, as the policy asks, when someone else changed a route or when a route outside the plan
-/// sends traffic to a group of the migration; `hold` when the routes cannot be listed; `rollBack` when an operator
-/// aborts.
+/// the groups as migrated, deletes the alarms that we created, and records how many requests there were. Returns
+/// `migrated`; `stop` when a rollback came first; `halt` or `rollBack`, as the policy asks, when someone else changed a
+/// route or when a route outside the plan sends traffic to a group of the migration; `hold` when the routes cannot be
+/// listed; `rollBack` when an operator aborts.
 ///
 /// May run again at any time: a migration that has ended stays so.
 ///
@@ -92,8 +93,9 @@ fn held(migration: &Migration, error: &str) -> Cursor {
     migration.answer(last, NextStep::Hold, reason).waiting(slice)
 }
 
-/// What follows the record of the end: the groups are tagged as migrated, and the guard alarms deleted. The answer
-/// names what is left to do by hand. The traffic is where it belongs, so nothing here is a reason to fail.
+/// What follows the record of the end: the groups are tagged as migrated, the guard alarms are deleted, and the
+/// requests go into the journal. The answer names what is left to do by hand. The traffic is where it belongs, so
+/// nothing here is a reason to fail.
 async fn clean_up(ports: &Ports, migration: &Migration, left: Option<String>) -> Cursor {
     let mut answer = migrated(migration);
     let untagged = tag_as_migrated(ports, migration).await;
@@ -101,7 +103,9 @@ async fn clean_up(ports: &Ports, migration: &Migration, left: Option<String>) ->
         tracing::warn!(migration = %migration.head.migration, left, "left to do by hand");
         answer.reason = format!("{}; {left}", answer.reason);
     }
-    delete_guard_alarms_and_note(ports, &migration.plan, answer).await
+    let answer = delete_guard_alarms_and_note(ports, &migration.plan, answer).await;
+    journal_requests(ports, &migration.head, &migration.plan).await;
+    answer
 }
 
 /// Tags the new groups as those of a migration that has ended, so that a rollback without the table leaves them alone.

@@ -6,6 +6,7 @@ use crate::migration::Migration;
 use crate::migration::delete_guard_alarms::delete_guard_alarms_and_note;
 use crate::migration::detach_scaling_group::detach_scaling_group;
 use crate::migration::hooks::{after_rollback, answered};
+use crate::migration::journal_requests::journal_requests;
 use crate::migration::probe_rules::delete_left_probe_rules;
 use crate::payload::{Mode, RollBack};
 use crate::ports::Ports;
@@ -157,7 +158,7 @@ async fn ended(
     service: &ServiceName,
     migration: &MigrationId,
 ) -> Result<Cursor, ActionError> {
-    let last = events_of(ports, service, migration).await?.pop();
+    let last = events_of(ports, service, migration).await?.into_iter().rfind(|event| event.kind.is_end());
     let (verdict, reason) = match last.map(|event| event.kind) {
         Some(EventKind::RollbackVerified { .. }) => (NextStep::RolledBack, format!("{migration} was rolled back")),
         Some(EventKind::Refused { reason }) => (NextStep::Refused, reason),
@@ -230,7 +231,8 @@ async fn act_after_the_end(ports: &Ports, head: &Head, cause: &Cause) -> Result<
 }
 
 /// What follows the end of a rollback, however often: our alarms are deleted, and so is the tag of a service that had
-/// migrated; the new groups are detached from their Auto Scaling group. The answer names what is left to do by hand.
+/// migrated; the new groups are detached from their Auto Scaling group. The requests go into the journal last. The
+/// answer names what is left to do by hand.
 async fn clean_up(ports: &Ports, head: &Head, plan: &Plan, mut answer: Cursor) -> Cursor {
     let after_the_end = head.rollback.as_ref().is_some_and(|rollback| rollback.after_the_end);
     if after_the_end && let Some(left) = remove_migrated_tag(ports, head).await {
@@ -240,7 +242,9 @@ async fn clean_up(ports: &Ports, head: &Head, plan: &Plan, mut answer: Cursor) -
     if let Some(left) = detach_scaling_group(ports, plan, &groups).await {
         answer.reason = format!("{}; {left}", answer.reason);
     }
-    delete_guard_alarms_and_note(ports, plan, answer).await
+    let answer = delete_guard_alarms_and_note(ports, plan, answer).await;
+    journal_requests(ports, head, plan).await;
+    answer
 }
 
 /// Who asks for the rollback, and why.

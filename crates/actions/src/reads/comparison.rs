@@ -3,11 +3,13 @@
 use crate::error::{ActionError, Doing as _};
 use crate::ports::Ports;
 use crate::reads::journal::events_of;
+use crossfade_domain::comparison::requests::{self, request_queries};
 use crossfade_domain::comparison::{
     BeforeByMetric, ComparedPair, GroupPair, PairRead, SlowAbove, Window, objections, parameters, queries, read, series,
 };
 use crossfade_domain::gates::judge::JudgeReading;
 use crossfade_domain::journal::hook_answer::warmed_requests;
+use crossfade_domain::journal::request_counts::RequestCounts;
 use crossfade_domain::journal::{Event, Head};
 use crossfade_domain::judge::{Judgement, MetricKind, Parameters, Series, judge};
 use crossfade_domain::load_balancer::action::{Forward, forward_of};
@@ -15,6 +17,7 @@ use crossfade_domain::load_balancer::metric_query::DataPoints;
 use crossfade_domain::names::TargetGroupArn;
 use crossfade_domain::plan::{Plan, PlannedGroup};
 use crossfade_domain::weight::Weight;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// Judges the whole series since the first shift, and checks where the requests went. Everything is read anew each
@@ -63,6 +66,31 @@ impl<'a> Comparison<'a> {
     pub(crate) async fn counts(&self, ports: &Ports, window: &Window) -> Result<Vec<DataPoints>, ActionError> {
         let data = ports.metrics.data(&queries(&self.pairs), window.kept_since(), window.until).await;
         data.doing(|| format!("reading the metrics of {} and of what it replaces", self.plan.service))
+    }
+
+    /// As [`Self::counts`], with the latencies of the same minutes after them; [`Self::requests`] takes all of it, and
+    /// [`Self::reading`] what it needs.
+    ///
+    /// # Errors
+    /// The metrics'.
+    pub(crate) async fn counts_with_latencies(
+        &self,
+        ports: &Ports,
+        window: &Window,
+    ) -> Result<Vec<DataPoints>, ActionError> {
+        let data = ports.metrics.data(&request_queries(&self.pairs), window.kept_since(), window.until).await;
+        data.doing(|| format!("counting the requests of {} and of what it replaces", self.plan.service))
+    }
+
+    /// The requests of a window, for people. `read_at` is when the counts were read.
+    pub(crate) fn requests(
+        &self,
+        events: &[Event],
+        window: &Window,
+        read_at: Timestamp,
+        counts: Vec<DataPoints>,
+    ) -> RequestCounts {
+        requests::counted(events, window, read_at, &self.pairs, counts)
     }
 
     /// Makes the judge's series.

@@ -20,7 +20,7 @@ use crossfade_actions::operator::observe::{Listings, plan_in_force};
 use crossfade_aws::DescribedExecution;
 use crossfade_domain::gates::approval::waits_for_approval;
 use crossfade_domain::journal::wording::journal_line;
-use crossfade_domain::journal::{Head, Phase};
+use crossfade_domain::journal::{Event, Head, Phase};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use crossfade_domain::weight::Weight;
@@ -351,7 +351,9 @@ impl<'a> Follow<'a> {
         }
         let events = self.session.ports.ledger.events(&head.service, &head.migration).await;
         let known = self.printed;
-        for event in events.unwrap_or_default().into_iter().filter(|event| event.sequence > known) {
+        // The requests are counted after the end, when perhaps no one follows any more.
+        let is_news = |event: &Event| event.sequence > known && !event.kind.is_about_requests();
+        for event in events.unwrap_or_default().into_iter().filter(is_news) {
             self.printed = event.sequence;
             if console.output == Output::Json && self.screen.is_stream() {
                 console.json_line(&event)?;

@@ -1,3 +1,4 @@
+mod requests;
 mod routing;
 mod unanswered;
 

@@ -4,6 +4,7 @@ use super::commands::Commands;
 use super::cursor::NextStep;
 use super::hook::HookPoint;
 use super::probe_round::{OfferedRule, ProbeReport};
+use super::request_counts::RequestCounts;
 use super::rollback::Trigger;
 use crate::load_balancer::route::RouteId;
 use crate::names::{ListenerArn, LoadBalancerArn, MigrationId, TargetGroupArn};
@@ -217,6 +218,16 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         listed: Option<RoutesListed>,
     },
+    /// The requests of both clusters, counted once the locks were released.
+    RequestsCounted {
+        /// The counts.
+        counts: RequestCounts,
+    },
+    /// They could not be counted.
+    RequestsNotCounted {
+        /// Why.
+        reason: String,
+    },
     /// Stopped without moving traffic; locks stay.
     Halted {
         /// Why, and what to do.
@@ -238,6 +249,18 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+}
+
+impl EventKind {
+    /// Whether it says how many requests there were. That follows the end, and changes nothing.
+    pub fn is_about_requests(&self) -> bool {
+        matches!(self, Self::RequestsCounted { .. } | Self::RequestsNotCounted { .. })
+    }
+
+    /// Whether a migration ends with it, and with it the hold on its routes.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Finished { .. } | Self::RollbackVerified { .. } | Self::Refused { .. })
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::journal::cursor::NextStep;
 use crate::journal::probe_round::{OfferedRequest, OfferedRule, ProbeReport, ReportedAnswer};
+use crate::journal::request_counts::{HARMED, RequestCounts};
 use crate::load_balancer::route::RouteId;
 use crate::names::{ListenerArn, RuleArn, ServiceName, TargetGroupArn};
 use crate::routing::drift::Drift;
@@ -34,6 +35,18 @@ fn nothing_can_happen_after_the_end() {
     assert!(refused.phase.is_over());
     assert!(after(&refused, EventKind::Finished { listed: None }).is_err());
     assert!(after(&refused, EventKind::ShiftIntended { step: 1, weight: Weight::FULL }).is_err());
+}
+
+#[test]
+fn only_the_requests_are_recorded_after_an_end_and_they_change_nothing() {
+    let counts = EventKind::RequestsNotCounted { reason: "throttled".into() };
+    assert!(after(&moving(), counts.clone()).is_err(), "the traffic still moves");
+    let ended = after(&moving(), EventKind::Finished { listed: None }).unwrap();
+    let counted = after(&ended, counts).unwrap();
+    assert_eq!(counted, Head { sequence: ended.sequence + 1, ..ended });
+    let refused = after(&head(), EventKind::Refused { reason: "no".into() }).unwrap();
+    let none = RequestCounts { harmed: HARMED.into(), settled_until: Timestamp::UNIX_EPOCH, spans: vec![] };
+    assert!(after(&refused, EventKind::RequestsCounted { counts: none }).is_err(), "there was no traffic");
 }
 
 fn moving() -> Head {

@@ -35,7 +35,9 @@ impl Head {
         let mut next = self.clone();
         next.sequence = event.sequence;
         match (self.phase, &event.kind) {
-            (P::Planned, E::Planned { .. }) | (P::Moving, E::UnlistedTargetsFound { .. }) => {}
+            (P::Planned, E::Planned { .. })
+            | (P::Moving, E::UnlistedTargetsFound { .. })
+            | (P::Migrated | P::RolledBack, E::RequestsCounted { .. } | E::RequestsNotCounted { .. }) => {}
             (P::RollingBack | P::Settling, E::ForeignEditKept { route, requests, seen }) => {
                 if let Some(rollback) = &mut next.rollback {
                     rollback.left.insert(route.clone(), seen.clone());

@@ -1,5 +1,6 @@
 //! A journal in words: a line for operators, and what is announced to others.
 
+use super::request_counts::{RequestCounts, SideCounts};
 use super::{Event, EventKind, Trigger};
 use crate::names::{LoadBalancerArn, TargetGroupArn};
 use crate::opinion::Vote;
@@ -79,6 +80,8 @@ pub fn journal_line(event: &Event) -> String {
             counted(listed.routes, "route"),
             listed.load_balancers.iter().map(LoadBalancerArn::name).collect::<Vec<_>>().join(", ")
         ),
+        EventKind::RequestsCounted { counts } => requests_line(counts),
+        EventKind::RequestsNotCounted { reason } => format!("requests could not be counted: {reason}"),
         EventKind::Halted { reason } => format!("halted: {reason}"),
         EventKind::Resumed { who, accepted, .. } if accepted.is_empty() => format!("resumed by {who}"),
         EventKind::Resumed { who, accepted, .. } => {
@@ -100,6 +103,14 @@ pub fn begun_by(trigger: Trigger) -> &'static str {
         Trigger::Failure => "a function failed",
         Trigger::Health => "unhealthy targets",
     }
+}
+
+fn requests_line(counts: &RequestCounts) -> String {
+    let (old, new) = counts.sums();
+    let of = |side: SideCounts| format!("{} of {}", side.failed(), counted(side.requests, "request"));
+    let until = counts.until().map_or_else(String::new, |until| format!(" up to {}", until.strftime("%H:%M UTC")));
+    let more = if counts.is_settled() { "" } else { ", and CloudWatch was still counting the last minutes" };
+    format!("requests counted{until}: the new cluster failed {}, the old one {}{more}", of(new), of(old))
 }
 
 fn left_alone(routes: u32) -> String {
