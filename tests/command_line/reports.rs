@@ -44,7 +44,13 @@ fn a_report_has_the_verdict_and_the_counts_of_the_journal_and_of_the_metrics() {
     assert_eq!((users.code, users.stdout.as_str()), (0, ""), "{users:#?}");
     assert!(users.stderr.contains("users.html has the report"), "{users:#?}");
     let users = page(&file);
-    assert!(users.contains("users-1 migrated in ") && users.contains("Requests in each minute"), "{users}");
+    assert!(users.contains("users-1 migrated in ") && users.contains("Requests a minute"), "{users}");
+
+    // The journal has the requests since the end, so CloudWatch was not asked.
+    assert!(users.contains(", as the journal has kept it.") && users.contains("p95 of the new cluster"), "{users}");
+    let history = kept.run("history users").stdout;
+    let (_, after) = history.split_once("finished: all traffic on the new cluster").unwrap();
+    assert!(after.contains("  requests counted up to "), "{history}");
 
     let file = folder.path().join("bookings.html");
     let bookings = kept.run(&format!("report bookings --attempt 1 -o {} --output json", file.display()));
@@ -99,7 +105,8 @@ fn a_rehearsal_writes_one_page_about_all_services() {
     let ended = crossfade(words);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let page = page(&file);
-    for word in ["users-1 migrated in ", "bookings-1 was rolled back from 25 %", "Everything ended as the scenario"] {
+    let words = ["users-1 migrated in ", "bookings-1 was rolled back from 25 %", "Everything ended as the scenario"];
+    for word in words {
         assert!(page.contains(word), "{word:?} is not in {page}");
     }
 }

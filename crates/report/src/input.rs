@@ -3,6 +3,8 @@
 use crossfade_domain::fleet::event::FleetEntry;
 use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::journal::Event;
+use crossfade_domain::journal::request_counts::RequestCounts;
+use crossfade_domain::judge::Judgement;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
 use jiff::Timestamp;
@@ -22,36 +24,38 @@ pub struct MigrationReport {
     pub traffic: Traffic,
     /// What clients saw. Only a rehearsal knows it.
     pub clients: Option<Clients>,
-    /// What the judge says of the counts; `None` where it was not asked.
-    pub judge: Option<JudgeSaid>,
+    /// What the judge says of the counts.
+    pub judge: Judge,
 }
 
-/// Requests of both clusters, from CloudWatch.
+impl MigrationReport {
+    /// What clients saw of this migration alone; `None` where an earlier attempt is counted as well.
+    pub(crate) fn clients_of_it(&self) -> Option<&Clients> {
+        self.clients.as_ref().filter(|clients| !clients.of_all_attempts)
+    }
+}
+
+/// Requests of both clusters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Traffic {
-    /// The counts, minute by minute from the first shift on; only the minutes that have settled.
-    Counted(Vec<CountedMinute>),
+    /// They are known.
+    Counted {
+        /// The counts, from the minute of the first shift on.
+        counts: RequestCounts,
+        /// Where they are from.
+        source: CountsSource,
+    },
     /// They are not known; the reason, for people.
     Unknown(String),
 }
 
-/// The requests of one minute.
+/// Where counts are from. They were CloudWatch's in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CountedMinute {
-    /// When it begins.
-    pub start: Timestamp,
-    /// Requests of the old cluster.
-    pub old: u64,
-    /// Those that it failed.
-    pub old_failed: u64,
-    /// Those that it answered slowly.
-    pub old_slow: Option<u64>,
-    /// Requests of the new cluster.
-    pub new: u64,
-    /// Those that it failed.
-    pub new_failed: u64,
-    /// Those that it answered slowly.
-    pub new_slow: Option<u64>,
+pub enum CountsSource {
+    /// The journal has kept them since the end of the migration.
+    Journal,
+    /// They were read for this page.
+    CloudWatch,
 }
 
 /// What clients saw.
@@ -71,15 +75,25 @@ pub struct Clients {
     pub of_all_attempts: bool,
 }
 
+/// Whether there is a judge, and what it says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Judge {
+    /// The policy wants none, or there is no plan that says so.
+    Off,
+    /// It has nothing to judge by; the reason, for people.
+    Unknown(String),
+    /// What it says.
+    Said(JudgeSaid),
+}
+
 /// What the judge says of a migration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JudgeSaid {
-    /// Its sentence.
-    pub sentence: String,
-    /// A row for each metric: its name, the evidence of harm and that it is fine (natural logarithms), and the bad
-    /// requests of both clusters, such as `3 of 900`.
-    pub metrics: Vec<(String, Option<f64>, f64, String, String)>,
-    /// The evidence of harm at which a metric rolls back.
+    /// What it says in the end.
+    pub judgement: Judgement,
+    /// What it said of all minutes up to each, with the minute's beginning; in the order of time.
+    pub minutes: Vec<(Timestamp, Judgement)>,
+    /// The evidence of harm (a natural logarithm) at which a metric rolls back.
     pub harm_needed: f64,
     /// The evidence at which it passes.
     pub fine_needed: f64,

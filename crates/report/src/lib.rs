@@ -22,7 +22,9 @@ mod section;
 mod words;
 
 pub use fleet::fleet_page;
-pub use input::{Clients, CountedMinute, FleetReport, JudgeSaid, MigrationReport, RehearsalReport, Traffic, Written};
+pub use input::{
+    Clients, CountsSource, FleetReport, Judge, JudgeSaid, MigrationReport, RehearsalReport, Traffic, Written,
+};
 pub use migration::migration_page;
 pub use rehearsal::rehearsal_page;
 pub use section::verdict::{Outcome, Verdict};

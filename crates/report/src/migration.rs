@@ -2,7 +2,7 @@
 
 use crate::input::{MigrationReport, Written};
 use crate::page::{Section, page};
-use crate::section::{gates, journal, people, routes, settings, traffic, verdict, weight};
+use crate::section::{gates, journal, judge, people, routes, settings, traffic, verdict, weight};
 use crate::words::id;
 use maud::Markup;
 
@@ -21,10 +21,11 @@ pub(crate) fn part(report: &MigrationReport) -> Markup {
     crate::page::part(&verdict::drawn(report), &sections(report))
 }
 
-fn sections(report: &MigrationReport) -> [Section; 7] {
+fn sections(report: &MigrationReport) -> [Section; 8] {
     [
         ("weights", "Weight over time", weight::drawn(report)),
         ("clusters", "Old cluster and new cluster", traffic::drawn(report)),
+        ("judge", "The judge's evidence", judge::drawn(report)),
         ("gates", "Gates", gates::drawn(report)),
         ("people", "Who did what", people::drawn(report)),
         ("routes", "Routes before and after", routes::drawn(report)),

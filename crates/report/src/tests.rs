@@ -3,8 +3,8 @@
 mod fixture;
 mod markup;
 
-use crate::{FleetReport, RehearsalReport, Traffic, fleet_page, migration_page, rehearsal_page};
-use fixture::{fleet, migration, nasty, written};
+use crate::{CountsSource, FleetReport, Judge, RehearsalReport, Traffic, fleet_page, migration_page, rehearsal_page};
+use fixture::{counts, fleet, judge_said, migration, nasty, written};
 use markup::{ids, is_well_formed, outside};
 
 fn pages() -> Vec<(&'static str, String)> {
@@ -95,6 +95,51 @@ fn what_no_one_has_counted_is_said_to_be_unknown() {
     let page = migration_page(&unknown, &written());
     assert!(page.contains("how many requests it harmed is not known"), "{page}");
     assert!(page.contains("the counts are gone."), "{page}");
+}
+
+#[test]
+fn counts_that_cloudwatch_was_still_adding_to_are_the_least() {
+    let page = |settled, source| {
+        let traffic = Traffic::Counted { counts: counts(settled), source };
+        migration_page(&crate::MigrationReport { traffic, ..migration(false) }, &written())
+    };
+    let early = page(8, CountsSource::Journal);
+    assert!(early.contains("the new cluster failed at least 37 of 450 requests"), "{early}");
+    let said = "counted by CloudWatch up to 2026-11-28 14:11:00 UTC, as the journal has kept it; from 2026-11-28 \
+                14:09:00 UTC on it was still counting, so there may be more.";
+    assert!(early.contains(said), "{early}");
+    let all = page(10, CountsSource::Journal);
+    assert!(!all.contains("at least") && all.contains("as the journal has kept it."), "{all}");
+    assert!(!page(10, CountsSource::CloudWatch).contains("as the journal has kept it"));
+}
+
+#[test]
+fn a_judge_that_says_nothing_is_not_left_out() {
+    let page = |judge| migration_page(&crate::MigrationReport { judge, ..migration(false) }, &written());
+    let unknown = page(Judge::Unknown("access to CloudWatch was denied".into()));
+    let said = "The judge&apos;s evidence is not here: access to CloudWatch was denied.";
+    assert!(unknown.replace('\'', "&apos;").contains(said), "{unknown}");
+    assert!(page(Judge::Off).contains("The policy has no judge"));
+    let drawn = page(judge_said());
+    for word in ["Evidence of harm so far", "Evidence that the step is fine", "rolls back", "3.25", "Verdict"] {
+        assert!(drawn.contains(word), "{word:?} is not in {drawn}");
+    }
+}
+
+#[test]
+fn latencies_are_drawn_where_there_are_any() {
+    let drawn = migration_page(&migration(false), &written());
+    for word in ["p95 of the new cluster", "310.5", "New p95"] {
+        assert!(drawn.contains(word), "{word:?} is not in {drawn}");
+    }
+    let mut silent = counts(10);
+    for span in &mut silent.spans {
+        (span.old.p50_microseconds, span.old.p95_microseconds) = (None, None);
+        (span.new.p50_microseconds, span.new.p95_microseconds) = (None, None);
+    }
+    let traffic = Traffic::Counted { counts: silent, source: CountsSource::Journal };
+    let page = migration_page(&crate::MigrationReport { traffic, ..migration(false) }, &written());
+    assert!(page.contains("CloudWatch has no latencies of these minutes."), "{page}");
 }
 
 #[test]

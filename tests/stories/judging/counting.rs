@@ -1,7 +1,8 @@
 //! The requests of a migration are in its journal once it has ended, and counting them never stands in the way.
 
 use super::{Stage, a_tenth_fails, fine, some_hang, stage, unguarded};
-use crate::simulation::PortFault;
+use crate::simulation::{PortFault, at_once};
+use crossfade_actions::operator::requests::count_requests;
 use crossfade_domain::journal::request_counts::RequestCounts;
 use crossfade_domain::journal::{EventKind, Phase};
 use serde_json::json;
@@ -37,6 +38,10 @@ fn a_migration_that_has_arrived_has_its_requests_in_the_journal_after_its_end() 
     let half = counts.spans.iter().find(|span| span.old.p95_microseconds.is_some()).unwrap();
     assert_eq!((half.old.requests, half.new.requests), (200, 200), "{half:?}");
     assert!(half.old.p50_microseconds < half.old.p95_microseconds, "{half:?}");
+    // The report would read the same from CloudWatch.
+    let events = stage.events("users");
+    let read = at_once(count_requests(&stage.plain, &stage.plan("users"), &events)).unwrap().unwrap();
+    assert_eq!(read.counts.spans[..counts.spans.len()], counts.spans);
 }
 
 #[test]

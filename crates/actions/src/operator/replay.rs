@@ -114,30 +114,47 @@ pub async fn replay(ports: &Ports, head: &Head, attempt: u32) -> Result<Result<R
     if events.is_empty() {
         return Ok(Err(NotReplayed::Unknown));
     }
-    let now = ports.clock.now();
-    // The judge says nothing about a minute before it has settled, nor about the way back.
-    let settled = end_of(&events).map(|end| end + SETTLING);
-    let Some(whole) = Window::of(&events, settled.unwrap_or(now).min(now)) else {
-        return Ok(Err(NotReplayed::NoTraffic));
+    let whole = match window_of(&events, ports.clock.now()) {
+        Ok(whole) => whole,
+        Err(why) => return Ok(Err(why)),
     };
+    let plan = plan_of_attempt(ports, head, &migration).await?;
+    let comparison = Comparison::of(&plan, &new_groups(&events), &events)?;
+    let counts = comparison.counts(ports, &whole).await?;
+    Ok(Ok(judged_again(&comparison, &plan, &events, &whole, &counts)))
+}
+
+/// The minutes that are judged: the judge says nothing about a minute before it has settled, nor about the way back.
+pub(super) fn window_of(events: &[Event], now: Timestamp) -> Result<Window, NotReplayed> {
+    let settled = end_of(events).map(|end| end + SETTLING);
+    let whole = Window::of(events, settled.unwrap_or(now).min(now)).ok_or(NotReplayed::NoTraffic)?;
     let first = whole.first;
-    if Window::of(&events, now).is_some_and(|window| window.has_outlived_its_data()) {
-        return Ok(Err(NotReplayed::CountsAreGone { first }));
+    if Window::of(events, now).is_some_and(|window| window.has_outlived_its_data()) {
+        return Err(NotReplayed::CountsAreGone { first });
     }
     if whole.until <= first {
         let from = first + MINUTE + SETTLING;
         let is_over = settled.is_some_and(|settled| settled < from);
-        return Ok(Err(if is_over { NotReplayed::TooShort } else { NotReplayed::TooEarly { from } }));
+        return Err(if is_over { NotReplayed::TooShort } else { NotReplayed::TooEarly { from } });
     }
-    let plan = plan_of_attempt(ports, head, &migration).await?;
-    let comparison = Comparison::of(&plan, &new_groups(&events), &events)?;
-    let counts = comparison.counts(ports, &whole).await?;
-    let series = comparison.series(&whole, counts.clone());
-    let minutes = judged_minutes(&comparison, &events, &counts, &series, &whole);
-    let looks = if plan.policy.judge { looks(&comparison, &plan, &events, &counts) } else { Vec::new() };
+    Ok(whole)
+}
+
+/// The same from counts that were read, of which those after the window are ignored.
+pub(super) fn judged_again(
+    comparison: &Comparison<'_>,
+    plan: &Plan,
+    events: &[Event],
+    whole: &Window,
+    counts: &[DataPoints],
+) -> Replay {
+    let counts = counts_until(counts, whole.until);
+    let series = comparison.series(whole, counts.clone());
+    let minutes = judged_minutes(comparison, events, &counts, &series, whole);
+    let looks = if plan.policy.judge { looks(comparison, plan, events, &counts) } else { Vec::new() };
     let judgement = minutes.last().expect("there is a minute before the end").reading.judgement.clone();
-    let parameters = comparison.parameters;
-    Ok(Ok(Replay { migration, plan, parameters, series, judgement, minutes, looks }))
+    let (migration, plan) = (plan.migration.clone(), plan.clone());
+    Replay { migration, plan, parameters: comparison.parameters, series, judgement, minutes, looks }
 }
 
 /// When the way up ended, if it has: the migration arrived, a rollback began, or it halted and was not resumed.

@@ -1,27 +1,25 @@
-//! The old cluster next to the new one: requests and failures, and what the judge makes of them.
+//! The old cluster next to the new one: requests and failures.
 
-use crate::chart::TimeAxis;
+use super::latency;
+use super::spans::{axis, greatest, minutes, points};
 use crate::chart::steps::{Line, Steps, round_up};
-use crate::input::{Clients, CountedMinute, JudgeSaid, MigrationReport, Traffic};
+use crate::input::{Clients, CountsSource, MigrationReport, Traffic};
 use crate::page::{folded_table, table};
-use crate::words::{clock, count, counted, id, number, percent, share};
-use jiff::{SignedDuration, Timestamp};
+use crate::words::{clock, count, counted, id, number, percent, share, time};
+use crossfade_domain::journal::request_counts::{CountedSpan, RequestCounts, SideCounts};
+use jiff::Timestamp;
 use maud::{Markup, html};
-
-/// More rows than this are added up, several minutes to a row.
-const MOST_ROWS: usize = 360;
 
 pub(crate) fn drawn(report: &MigrationReport) -> Markup {
     html! {
         @if let Some(clients) = &report.clients { (of_clients(clients)) }
         @match &report.traffic {
             Traffic::Unknown(why) => { p { "CloudWatch's counts are not here: " (why) "." } }
-            Traffic::Counted(minutes) if minutes.is_empty() => {
+            Traffic::Counted { counts, .. } if counts.spans.is_empty() => {
                 p { "CloudWatch has no settled minute in which the new cluster had traffic." }
             }
-            Traffic::Counted(minutes) => { (of_minutes(report, minutes)) }
+            Traffic::Counted { counts, source } => { (of_counts(report, counts, *source)) }
         }
-        @if let Some(judge) = &report.judge { (of_judge(judge)) }
     }
 }
 
@@ -46,48 +44,39 @@ fn of_clients(clients: &Clients) -> Markup {
     }
 }
 
-/// Minutes that are added up.
-fn added_up(minutes: &[CountedMinute]) -> (usize, Vec<CountedMinute>) {
-    let of_row = minutes.len().div_ceil(MOST_ROWS).max(1);
-    let sum = |one: CountedMinute, other: &CountedMinute| CountedMinute {
-        start: one.start,
-        old: one.old + other.old,
-        old_failed: one.old_failed + other.old_failed,
-        old_slow: one.old_slow.zip(other.old_slow).map(|(one, other)| one + other),
-        new: one.new + other.new,
-        new_failed: one.new_failed + other.new_failed,
-        new_slow: one.new_slow.zip(other.new_slow).map(|(one, other)| one + other),
+/// Who counted, up to when, and whether that was all.
+pub(crate) fn counted_by(counts: &RequestCounts, source: CountsSource) -> String {
+    let until = counts.until().map_or_else(String::new, |until| format!(" up to {}", time(until)));
+    let kept = match source {
+        CountsSource::Journal => ", as the journal has kept it",
+        CountsSource::CloudWatch => "",
     };
-    let row = |row: &[CountedMinute]| row[1..].iter().fold(row[0], sum);
-    (of_row, minutes.chunks(of_row).map(row).collect())
+    let more = if counts.is_settled() {
+        String::new()
+    } else {
+        format!("; from {} on it was still counting, so there may be more", time(counts.settled_until))
+    };
+    format!("counted by CloudWatch{until}{kept}{more}")
 }
 
-fn of_minutes(report: &MigrationReport, minutes: &[CountedMinute]) -> Markup {
-    let (of_row, rows) = added_up(minutes);
-    let (Some(first), Some(last)) = (rows.first(), minutes.last()) else { return html! {} };
-    let axis = TimeAxis::new(first.start, last.start + SignedDuration::from_mins(1));
-    #[expect(clippy::cast_precision_loss, reason = "no load balancer serves 2^53 requests in a minute")]
-    let requests = |of: fn(&CountedMinute) -> u64| points(&rows, |minute| of(minute) as f64);
-    let failed = |part: fn(&CountedMinute) -> u64, of: fn(&CountedMinute) -> u64| {
-        points(&rows, |minute| share(part(minute), of(minute)).unwrap_or(0.0))
-    };
-    let (old, new) = (requests(|minute| minute.old), requests(|minute| minute.new));
-    let old_failed = failed(|minute| minute.old_failed, |minute| minute.old);
-    let new_failed = failed(|minute| minute.new_failed, |minute| minute.new);
-    let all = |of: fn(&CountedMinute) -> u64| minutes.iter().map(of).sum::<u64>();
-    let span = if of_row == 1 { "minute".to_owned() } else { format!("{of_row} minutes") };
+fn of_counts(report: &MigrationReport, counts: &RequestCounts, source: CountsSource) -> Markup {
+    let Some(axis) = axis(counts) else { return html! {} };
+    let (old, new) = counts.sums();
     let figures = format!(
         "The new cluster failed {} of {}, the old one {} of {}.",
-        count(all(|minute| minute.new_failed)),
-        counted(all(|minute| minute.new), "request"),
-        count(all(|minute| minute.old_failed)),
-        counted(all(|minute| minute.old), "request"),
+        count(new.failed()),
+        counted(new.requests, "request"),
+        count(old.failed()),
+        counted(old.requests, "request"),
     );
-    let chart = |name: &str, caption: String, unit: &'static str, old: Vec<_>, new: Vec<_>, table: Markup| {
+    let balancers = counts.spans.iter().map(|span| span.balancer_errors).sum::<u64>();
+    let chart = |name: &str, caption: &str, unit: &'static str, of: &dyn Fn(&CountedSpan, SideCounts) -> f64, table| {
+        let line = |side: fn(&CountedSpan) -> SideCounts| points(counts, |span| Some(of(span, side(span))));
+        let (old, new) = (line(|span| span.old), line(|span| span.new));
         let most = greatest(&old).max(greatest(&new));
         Steps {
             id: id(&[name, report.migration.as_str()]),
-            caption: &caption,
+            caption,
             description: format!("{figures} The greatest value is {}{unit}.", number(most)),
             axis,
             most: round_up(most),
@@ -103,57 +92,57 @@ fn of_minutes(report: &MigrationReport, minutes: &[CountedMinute]) -> Markup {
     };
     html! {
         p { (figures) }
-        (chart("requests", format!("Requests in each {span}"), "", old, new, html! {}))
-        (chart("failed", format!("Failed requests in each {span}, in percent"), " %", old_failed, new_failed,
-            numbers(&rows, &span, axis.from)))
+        @if balancers > 0 {
+            p {
+                "The load balancers themselves answered " (counted(balancers, "request")) " with 5xx, of all their "
+                "target groups together."
+            }
+        }
+        p class="note" { "Requests are " (counted_by(counts, source)) ". Failed are " (counts.harmed) "." }
+        (chart("requests", "Requests a minute", "", &a_minute, html! {}))
+        (chart("failed", "Failed requests in percent", " %", &|_, side| failed(side), numbers(counts, axis.from)))
+        (latency::drawn(report, counts, axis))
     }
 }
 
-fn numbers(rows: &[CountedMinute], span: &str, day: Timestamp) -> Markup {
-    let row = |minute: &CountedMinute| {
-        let slow = |slow: Option<u64>| slow.map_or_else(|| "\u{2013}".to_owned(), count);
+fn a_minute(span: &CountedSpan, side: SideCounts) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "no load balancer serves 2^53 requests in a minute")]
+    let requests = side.requests as f64;
+    requests / minutes(span)
+}
+
+fn failed(side: SideCounts) -> f64 {
+    share(side.failed(), side.requests).unwrap_or(0.0)
+}
+
+fn numbers(counts: &RequestCounts, day: Timestamp) -> Markup {
+    let row = |span: &CountedSpan| {
+        let (old, new) = (span.old, span.new);
         vec![
-            clock(minute.start, day),
-            count(minute.old),
-            count(minute.old_failed),
-            percent(share(minute.old_failed, minute.old)),
-            slow(minute.old_slow),
-            count(minute.new),
-            count(minute.new_failed),
-            percent(share(minute.new_failed, minute.new)),
-            slow(minute.new_slow),
+            clock(span.from, day),
+            number(minutes(span)),
+            span.weight.to_string(),
+            count(old.requests),
+            count(old.failed()),
+            percent(share(old.failed(), old.requests)),
+            count(new.requests),
+            count(new.failed()),
+            percent(share(new.failed(), new.requests)),
+            count(span.balancer_errors),
         ]
     };
-    let heading = ["From", "Old", "Failed", "Share", "Slow", "New", "Failed at new", "Share at new", "Slow at new"];
-    let rows: Vec<Vec<String>> = rows.iter().map(row).collect();
-    folded_table(
-        "Both charts as a table",
-        &format!("Requests in each {span}, as CloudWatch counted them"),
-        &heading,
-        &rows,
-    )
-}
-
-fn points(rows: &[CountedMinute], value: impl Fn(&CountedMinute) -> f64) -> Vec<(Timestamp, f64)> {
-    rows.iter().map(|minute| (minute.start, value(minute))).collect()
-}
-
-fn greatest(points: &[(Timestamp, f64)]) -> f64 {
-    points.iter().map(|(_, value)| *value).fold(0.0, f64::max)
-}
-
-fn of_judge(judge: &JudgeSaid) -> Markup {
-    let row = |(metric, harm, fine, new, old): &(String, Option<f64>, f64, String, String)| {
-        let harm = harm.map_or_else(|| "none".to_owned(), |harm| format!("{harm:.2}"));
-        vec![metric.clone(), harm, format!("{fine:.2}"), new.clone(), old.clone()]
-    };
-    let rows: Vec<Vec<String>> = judge.metrics.iter().map(row).collect();
-    let caption = format!(
-        "The judge's evidence (natural logarithms). A metric rolls back at {:.2} of harm, and passes at {:.2} of fine",
-        judge.harm_needed, judge.fine_needed
-    );
-    html! {
-        p { "Judge: " (judge.sentence) "." }
-        (table(&caption, &["Metric", "Harm", "Fine", "Bad at new", "Bad at old"], &rows))
-    }
+    let heading = [
+        "From",
+        "Minutes",
+        "Weight",
+        "Old",
+        "Failed",
+        "Share",
+        "New",
+        "Failed at new",
+        "Share at new",
+        "5xx of load balancers",
+    ];
+    let rows: Vec<Vec<String>> = counts.spans.iter().map(row).collect();
+    folded_table("Both charts as a table", "Requests and failures, as CloudWatch counted them", &heading, &rows)
 }

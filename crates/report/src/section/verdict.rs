@@ -1,5 +1,6 @@
 //! The verdict in one sentence, and the figures that people ask for first.
 
+use super::traffic::counted_by;
 use crate::input::{MigrationReport, Traffic};
 use crate::page::facts;
 use crate::words::{count, counted, number, sentence, span, time};
@@ -60,6 +61,8 @@ pub struct Verdict {
     pub cause: Option<String>,
     /// Requests that the new cluster failed; `None` where no one has counted them.
     pub harmed: Option<u64>,
+    /// Whether there may be more of them: CloudWatch was still counting.
+    pub may_be_more: bool,
     /// Of so many that it was given.
     pub given: Option<u64>,
     /// Who counted, or why no one did.
@@ -78,20 +81,28 @@ impl Verdict {
         let events = &report.events;
         let (outcome, cause) = outcome(events);
         let (harmed, given, harmed_by) = harm(report);
+        let may_be_more = report.clients_of_it().is_none()
+            && matches!(&report.traffic, Traffic::Counted { counts, .. } if !counts.is_settled());
         let seconds_to_safe = seconds_to_safe(events);
         let mut verdict = Self {
             outcome,
             sentence: String::new(),
             cause,
             harmed,
+            may_be_more: harmed.is_some() && may_be_more,
             given,
             harmed_by,
             seconds_to_safe,
-            last: events.last().map(|event| event.at),
+            last: last(events).map(|event| event.at),
             highest: events.iter().filter_map(verified).max().unwrap_or(Weight::ZERO),
         };
         verdict.sentence = verdict.said(report);
         verdict
+    }
+
+    /// `3`, or `at least 3`.
+    fn at_least(&self, harmed: u64) -> String {
+        if self.may_be_more { format!("at least {}", count(harmed)) } else { count(harmed) }
     }
 
     fn said(&self, report: &MigrationReport) -> String {
@@ -99,7 +110,7 @@ impl Verdict {
         let took = report.events.first().zip(self.last).map_or_else(String::new, |(first, last)| span(first.at, last));
         let harm = match (self.harmed, self.given) {
             (Some(harmed), Some(given)) => {
-                format!("the new cluster failed {} of {}", count(harmed), counted(given, "request"))
+                format!("the new cluster failed {} of {}", self.at_least(harmed), counted(given, "request"))
             }
             _ if self.highest == Weight::ZERO => "no request went to the new cluster".to_owned(),
             _ => "how many requests it harmed is not known".to_owned(),
@@ -134,6 +145,11 @@ pub(crate) fn verified(event: &Event) -> Option<Weight> {
         EventKind::RoutesReturned { .. } | EventKind::RollbackVerified { .. } => Some(Weight::ZERO),
         _ => None,
     }
+}
+
+/// The last event before the requests were counted, which is no part of the migration.
+pub(crate) fn last(events: &[Event]) -> Option<&Event> {
+    events.iter().rfind(|event| !event.kind.is_about_requests())
 }
 
 /// The weight that was read back last.
@@ -174,19 +190,19 @@ fn seconds_to_safe(events: &[Event]) -> Option<f64> {
 
 /// Requests that were harmed, of how many, and who says so. What clients saw is exact; what CloudWatch counted is not.
 fn harm(report: &MigrationReport) -> (Option<u64>, Option<u64>, String) {
-    match (&report.clients, &report.traffic) {
-        (Some(clients), _) if !clients.of_all_attempts => {
+    match (report.clients_of_it(), &report.traffic) {
+        (Some(clients), _) => {
             let by = "as its clients saw it until the rehearsal ended".to_owned();
             (Some(clients.harmed), Some(clients.from_new), by)
         }
-        (_, Traffic::Counted(minutes)) if !minutes.is_empty() => {
-            let sum = |of: fn(&crate::input::CountedMinute) -> u64| minutes.iter().map(of).sum::<u64>();
-            let until = minutes.last().map_or_else(String::new, |minute| time(minute.start));
-            let by = format!("counted by CloudWatch up to the minute of {until}");
-            (Some(sum(|minute| minute.new_failed)), Some(sum(|minute| minute.new)), by)
+        (None, Traffic::Counted { counts, .. }) if counts.spans.is_empty() => {
+            (None, None, "CloudWatch has no minute of it that has settled".to_owned())
         }
-        (_, Traffic::Counted(_)) => (None, None, "CloudWatch has no minute of it that has settled".to_owned()),
-        (_, Traffic::Unknown(why)) => (None, None, why.clone()),
+        (None, Traffic::Counted { counts, source }) => {
+            let (_, new) = counts.sums();
+            (Some(new.failed()), Some(new.requests), counted_by(counts, *source))
+        }
+        (None, Traffic::Unknown(why)) => (None, None, why.clone()),
     }
 }
 
@@ -196,7 +212,7 @@ pub(crate) fn drawn(report: &MigrationReport) -> Markup {
     let unknown = || "not known".to_owned();
     let mut shown = vec![
         ("Outcome", sentence(verdict.outcome.in_words())),
-        ("Requests harmed", verdict.harmed.map_or_else(unknown, count)),
+        ("Requests harmed", verdict.harmed.map_or_else(unknown, |harmed| verdict.at_least(harmed))),
         ("Requests of the new cluster", verdict.given.map_or_else(unknown, count)),
         ("Highest weight", verdict.highest.to_string()),
     ];

@@ -1,6 +1,6 @@
 //! The weight over time: what was wanted, what was read back, and what gates and people said meanwhile.
 
-use super::verdict::verified;
+use super::verdict::{last, verified};
 use crate::chart::TimeAxis;
 use crate::chart::marks::{Mark, MarkKind};
 use crate::chart::steps::{Line, Steps};
@@ -16,7 +16,7 @@ use maud::{Markup, html};
 
 /// The time that a migration took.
 pub(crate) fn axis(events: &[Event]) -> Option<TimeAxis> {
-    Some(TimeAxis::new(events.first()?.at, events.last()?.at))
+    Some(TimeAxis::new(events.first()?.at, last(events)?.at))
 }
 
 /// The weight that an event asks for.

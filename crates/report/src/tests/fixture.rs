@@ -1,12 +1,14 @@
 //! A migration that an alarm rolled back, and a fleet of three services, with names that want to be markup.
 
-use crate::{Clients, CountedMinute, FleetReport, JudgeSaid, MigrationReport, Traffic, Written};
+use crate::{Clients, CountsSource, FleetReport, Judge, JudgeSaid, MigrationReport, Traffic, Written};
 use crossfade_domain::fleet::event::{FleetEntry, FleetEvent};
 use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::fleet::service_run::{ServiceRun, ServiceState};
 use crossfade_domain::fleet::waves::Wave;
 use crossfade_domain::journal::cursor::NextStep;
+use crossfade_domain::journal::request_counts::{CountedSpan, HARMED, RequestCounts, SideCounts};
 use crossfade_domain::journal::{Commands, Event, EventKind, Trigger};
+use crossfade_domain::judge::{Evidence, Judgement, MetricKind, Verdict};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::opinion::Vote;
 use crossfade_domain::plan::Plan;
@@ -75,28 +77,64 @@ fn events() -> Vec<Event> {
     kinds.into_iter().enumerate().map(event).collect()
 }
 
-fn minute(minute: i64) -> CountedMinute {
-    CountedMinute {
-        start: at(60 * minute),
-        old: 135,
-        old_failed: 1,
-        old_slow: Some(6),
-        new: 45,
-        new_failed: if minute < 6 { 0 } else { 7 },
-        new_slow: None,
+fn side(requests: u64, server_errors: u64, p95_microseconds: u64) -> SideCounts {
+    SideCounts {
+        requests,
+        server_errors,
+        unanswered: 0,
+        slow: Some(6),
+        p50_microseconds: Some(p95_microseconds / 3),
+        p95_microseconds: Some(p95_microseconds),
     }
+}
+
+fn minute(minute: i64) -> CountedSpan {
+    let failed = match minute {
+        ..6 => 0,
+        6..10 => 7,
+        _ => 9,
+    };
+    CountedSpan {
+        from: at(60 * minute),
+        until: at(60 * minute + 60),
+        weight: Weight::try_new(25.0).unwrap(),
+        old: side(135, 1, 240_000),
+        new: side(45, failed, 310_500),
+        balancer_errors: u64::from(minute == 7),
+    }
+}
+
+/// Counts of ten minutes, of which so many had settled.
+pub(super) fn counts(settled: i64) -> RequestCounts {
+    let settled_until = at(60 * (settled + 1));
+    RequestCounts { harmed: HARMED.to_owned(), settled_until, spans: (1..11).map(minute).collect() }
+}
+
+fn judgement(ln_fail: Option<f64>, ln_pass: f64, sentence: &str) -> Judgement {
+    let evidence = Evidence { ln_fail, ln_pass, bad: 37, window: [37, 450, 10, 1_350], pass_minutes: 3, pair: None };
+    let verdict = if ln_fail.is_some_and(|harm| harm > 5.0) { Verdict::Fail } else { Verdict::Inconclusive };
+    let metrics = [MetricKind::Errors, MetricKind::Slow].map(|kind| (kind, evidence.clone()));
+    Judgement { verdict, metrics: BTreeMap::from(metrics), sentence: sentence.to_owned(), reason: None }
+}
+
+pub(super) fn judge_said() -> Judge {
+    let said = |minute: i64, harm| (at(60 * minute), judgement(harm, -0.5, &nasty()));
+    Judge::Said(JudgeSaid {
+        judgement: judgement(Some(5.4321), -0.5, &format!("new cluster fails 9 % ({})", nasty())),
+        minutes: vec![said(1, None), said(2, Some(-1.0)), said(3, Some(3.25)), said(4, Some(5.4321))],
+        harm_needed: 5.0,
+        fine_needed: 3.0,
+    })
 }
 
 pub(super) fn migration(with_clients: bool) -> MigrationReport {
     let plan: Plan = serde_json::from_str(include_str!("../../../../tests/compatibility/plan.json")).unwrap();
-    let mut minutes: Vec<CountedMinute> = (1..11).map(minute).collect();
-    minutes[9].new_failed = 9;
     MigrationReport {
         service: service("bookings"),
         migration: MigrationId::of(&service("bookings"), 1),
         events: events(),
         plan: Some(plan),
-        traffic: Traffic::Counted(minutes),
+        traffic: Traffic::Counted { counts: counts(10), source: CountsSource::CloudWatch },
         clients: with_clients.then_some(Clients {
             requests: 2_000,
             from_new: 500,
@@ -105,12 +143,7 @@ pub(super) fn migration(with_clients: bool) -> MigrationReport {
             spoiled: 0,
             of_all_attempts: false,
         }),
-        judge: Some(JudgeSaid {
-            sentence: format!("new cluster fails 9 % ({})", nasty()),
-            metrics: vec![("errors".into(), Some(5.4321), -0.5, "37 of 450".into(), "10 of 1350".into())],
-            harm_needed: 5.0,
-            fine_needed: 3.0,
-        }),
+        judge: judge_said(),
     }
 }
 

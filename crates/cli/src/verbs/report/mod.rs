@@ -17,14 +17,16 @@ use std::path::PathBuf;
 /// Write what came of a migration, or of a fleet, as one HTML page.
 ///
 /// The page has the verdict with the requests harmed and the seconds to safe, the
-/// weight over time with what gates and people said, both clusters' requests and
-/// failures, routes before and after, settings and the journal. Of a fleet: its
-/// waves, its share on the new cluster over time, and failures with causes. It has
-/// no script, loads nothing, and prints well.
+/// weight over time with what gates and people said, both clusters' requests,
+/// failures and latencies, the judge's evidence against its threshold, routes
+/// before and after, settings and the journal. Of a
+/// fleet: its waves, its share on the new cluster over time, and failures with
+/// causes. It has no script, loads nothing, and prints well.
 ///
-/// The requests are those that CloudWatch has counted, which it keeps for 15 days.
-/// They need the permission cloudwatch:GetMetricData. Without them, the page says
-/// what is not known.
+/// The requests are in the journal, which counts them when the migration ends. The
+/// judge's evidence, and requests that were not all counted then, are read from
+/// CloudWatch, which keeps them for 15 days. That needs cloudwatch:GetMetricData.
+/// Without it, the page says what is not known.
 ///
 /// Examples:
 ///   crossfade report users -o users.html               the latest migration
@@ -110,6 +112,7 @@ async fn of_service(
         "sentence": verdict.sentence,
         "cause": verdict.cause,
         "requestsHarmed": verdict.harmed,
+        "mayBeMore": verdict.may_be_more,
         "requestsOfNewCluster": verdict.given,
         "secondsToSafe": verdict.seconds_to_safe,
     });

@@ -1,17 +1,19 @@
 //! Reads what a page is drawn from.
 
 use crossfade_actions::error::ActionError;
-use crossfade_actions::operator::replay::{NotReplayed, plan_of_attempt, replay};
-use crossfade_actions::operator::requests::{RequestsOfMinute, count_requests};
+use crossfade_actions::operator::replay::{NotReplayed, Replay, plan_of_attempt};
+use crossfade_actions::operator::requests::{CountedMigration, count_requests};
 use crossfade_actions::ports::Ports;
-use crossfade_domain::journal::{Event, Head};
+use crossfade_domain::comparison::requests::journalled;
+use crossfade_domain::journal::Head;
+use crossfade_domain::journal::request_counts::RequestCounts;
 use crossfade_domain::judge::verdict::{ln_fail_needed, ln_pass_needed};
 use crossfade_domain::names::MigrationId;
-use crossfade_domain::plan::Plan;
-use crossfade_report::{CountedMinute, JudgeSaid, MigrationReport, Traffic};
+use crossfade_report::{CountsSource, Judge, JudgeSaid, MigrationReport, Traffic};
 
-/// Everything about one of a service's migrations; `None` if there is no such migration. What CloudWatch does not
-/// answer is left out, with the reason.
+/// Everything about one of a service's migrations; `None` if there is no such migration. The counts are those of its
+/// journal; CloudWatch is asked once, where the journal has none, or not all, and for the judge. What CloudWatch does
+/// not answer is left out, with the reason.
 ///
 /// # Errors
 /// The ledger's.
@@ -27,37 +29,35 @@ pub(in crate::verbs) async fn migration(
         return Ok(None);
     }
     let plan = plan_of_attempt(ports, head, migration).await?;
-    let traffic = traffic(ports, &plan, &events).await;
-    let judge = match &traffic {
-        Traffic::Counted(_) if plan.policy.judge => judge(ports, head, migration).await,
-        _ => None,
+    let kept = journalled(&events);
+    let read = if plan.policy.judge || !kept.is_some_and(RequestCounts::is_settled) {
+        count_requests(ports, &plan, &events)
+            .await
+            .map_err(|error| error.chain())
+            .and_then(|read| read.map_err(not_read))
+    } else {
+        Err("the journal has the counts".to_owned())
     };
+    let traffic = traffic(kept, &read);
+    let judge = if plan.policy.judge { judge(read) } else { Judge::Off };
     let (service, migration) = (head.service.clone(), migration.clone());
-    Ok(Some(MigrationReport { service, migration, events, plan: Some(plan), traffic, clients: None, judge }))
+    let plan = Some(plan);
+    Ok(Some(MigrationReport { service, migration, events, plan, traffic, clients: None, judge }))
 }
 
-async fn traffic(ports: &Ports, plan: &Plan, events: &[Event]) -> Traffic {
-    match count_requests(ports, plan, events).await {
-        Ok(Ok(minutes)) => Traffic::Counted(minutes.iter().map(counted).collect()),
-        Ok(Err(why)) => Traffic::Unknown(not_counted(why)),
-        Err(error) => Traffic::Unknown(error.chain()),
+/// What the journal has, if that is all of it; else what was read; else what the journal has.
+fn traffic(kept: Option<&RequestCounts>, read: &Result<CountedMigration, String>) -> Traffic {
+    let of_journal =
+        |counts: &RequestCounts| Traffic::Counted { counts: counts.clone(), source: CountsSource::Journal };
+    match (kept, read) {
+        (Some(kept), _) if kept.is_settled() => of_journal(kept),
+        (_, Ok(read)) => Traffic::Counted { counts: read.counts.clone(), source: CountsSource::CloudWatch },
+        (Some(kept), Err(_)) => of_journal(kept),
+        (None, Err(why)) => Traffic::Unknown(why.clone()),
     }
 }
 
-fn counted(minute: &RequestsOfMinute) -> CountedMinute {
-    let RequestsOfMinute { start, errors, slow } = *minute;
-    CountedMinute {
-        start,
-        old: errors.old,
-        old_failed: errors.old_bad,
-        old_slow: slow.map(|slow| slow.old_bad),
-        new: errors.new,
-        new_failed: errors.new_bad,
-        new_slow: slow.map(|slow| slow.new_bad),
-    }
-}
-
-fn not_counted(why: NotReplayed) -> String {
+fn not_read(why: NotReplayed) -> String {
     match why {
         NotReplayed::Unknown | NotReplayed::NoTraffic => "the new cluster was given no traffic".to_owned(),
         NotReplayed::TooShort => "it was back within a minute of its first traffic".to_owned(),
@@ -71,19 +71,15 @@ fn not_counted(why: NotReplayed) -> String {
     }
 }
 
-/// What the judge says now, with its own plan; `None` where the counts do not suffice.
-async fn judge(ports: &Ports, head: &Head, migration: &MigrationId) -> Option<JudgeSaid> {
-    let attempt = migration.as_str().rsplit('-').next()?.parse().ok()?;
-    let replay = replay(ports, head, attempt).await.ok()?.ok()?;
-    let metrics = replay.judgement.metrics.iter().map(|(kind, evidence)| {
-        let [new_bad, new, old_bad, old] = evidence.window;
-        let (new, old) = (format!("{new_bad} of {new}"), format!("{old_bad} of {old}"));
-        (kind.to_string(), evidence.ln_fail, evidence.ln_pass, new, old)
-    });
-    Some(JudgeSaid {
-        metrics: metrics.collect(),
-        harm_needed: ln_fail_needed(replay.judgement.metrics.len(), replay.parameters.alpha),
-        fine_needed: ln_pass_needed(),
-        sentence: replay.judgement.sentence,
-    })
+/// What the judge says now, with the migration's own plan.
+fn judge(read: Result<CountedMigration, String>) -> Judge {
+    match read.and_then(|read| read.replay.map_err(not_read)) {
+        Err(why) => Judge::Unknown(why),
+        Ok(Replay { judgement, minutes, parameters, .. }) => Judge::Said(JudgeSaid {
+            harm_needed: ln_fail_needed(judgement.metrics.len(), parameters.alpha),
+            fine_needed: ln_pass_needed(),
+            minutes: minutes.into_iter().map(|minute| (minute.start, minute.reading.judgement)).collect(),
+            judgement,
+        }),
+    }
 }
