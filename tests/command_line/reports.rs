@@ -105,7 +105,12 @@ fn a_rehearsal_writes_one_page_about_all_services() {
     let ended = crossfade(words);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let page = page(&file);
-    let words = ["users-1 migrated in ", "bookings-1 was rolled back from 25 %", "Everything ended as the scenario"];
+    let words = [
+        "users-1 migrated in ",
+        "bookings-1 was rolled back from 25 %",
+        "Everything ended as the scenario",
+        "The old side's end",
+    ];
     for word in words {
         assert!(page.contains(word), "{word:?} is not in {page}");
     }

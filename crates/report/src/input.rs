@@ -7,6 +7,7 @@ use crossfade_domain::journal::request_counts::RequestCounts;
 use crossfade_domain::judge::Judgement;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
+use crossfade_domain::retirement::RetirementEvent;
 use jiff::Timestamp;
 
 /// One migration.
@@ -26,6 +27,8 @@ pub struct MigrationReport {
     pub clients: Option<Clients>,
     /// What the judge says of the counts.
     pub judge: Judge,
+    /// The journals of the retirements that took its old side apart, in order.
+    pub retirements: Vec<RetirementEvent>,
 }
 
 impl MigrationReport {

@@ -2,7 +2,7 @@
 
 use crate::input::{MigrationReport, Written};
 use crate::page::{Section, page};
-use crate::section::{gates, journal, judge, people, routes, settings, traffic, verdict, weight};
+use crate::section::{gates, journal, judge, people, retirement, routes, settings, traffic, verdict, weight};
 use crate::words::id;
 use maud::Markup;
 
@@ -21,7 +21,7 @@ pub(crate) fn part(report: &MigrationReport) -> Markup {
     crate::page::part(&verdict::drawn(report), &sections(report))
 }
 
-fn sections(report: &MigrationReport) -> [Section; 8] {
+fn sections(report: &MigrationReport) -> [Section; 9] {
     [
         ("weights", "Weight over time", weight::drawn(report)),
         ("clusters", "Old cluster and new cluster", traffic::drawn(report)),
@@ -29,6 +29,7 @@ fn sections(report: &MigrationReport) -> [Section; 8] {
         ("gates", "Gates", gates::drawn(report)),
         ("people", "Who did what", people::drawn(report)),
         ("routes", "Routes before and after", routes::drawn(report)),
+        ("retirement", "The old side's end", retirement::drawn(report)),
         ("settings", "Settings and versions", settings::drawn(report)),
         ("journal", "Journal", journal::drawn(report)),
     ]

@@ -5,6 +5,7 @@ pub(crate) mod journal;
 pub(crate) mod judge;
 pub(crate) mod latency;
 pub(crate) mod people;
+pub(crate) mod retirement;
 pub(crate) mod routes;
 pub(crate) mod settings;
 mod spans;

@@ -4,7 +4,7 @@ mod fixture;
 mod markup;
 
 use crate::{CountsSource, FleetReport, Judge, RehearsalReport, Traffic, fleet_page, migration_page, rehearsal_page};
-use fixture::{counts, fleet, judge_said, migration, nasty, written};
+use fixture::{counts, fleet, judge_said, migration, nasty, retired, written};
 use markup::{ids, is_well_formed, outside};
 
 fn pages() -> Vec<(&'static str, String)> {
@@ -21,6 +21,10 @@ fn pages() -> Vec<(&'static str, String)> {
         ("without counts", migration_page(&unknown, &written())),
         ("without a plan", migration_page(&crate::MigrationReport { plan: None, ..migration(true) }, &written())),
         ("without events", migration_page(&crate::MigrationReport { events: vec![], ..migration(true) }, &written())),
+        (
+            "retired",
+            migration_page(&crate::MigrationReport { retirements: retired(9), ..migration(false) }, &written()),
+        ),
         ("fleet", fleet_page(&fleet(), &written())),
         ("fleet without entries", fleet_page(&FleetReport { entries: vec![], ..fleet() }, &written())),
         ("rehearsal", rehearsal_page(&rehearsal(true), &written())),
@@ -124,6 +128,27 @@ fn a_judge_that_says_nothing_is_not_left_out() {
     for word in ["Evidence of harm so far", "Evidence that the step is fine", "rolls back", "3.25", "Verdict"] {
         assert!(drawn.contains(word), "{word:?} is not in {drawn}");
     }
+}
+
+#[test]
+fn a_retirement_says_who_and_why_and_how_it_comes_back() {
+    let page = |retirements| migration_page(&crate::MigrationReport { retirements, ..migration(false) }, &written());
+    let gone = page(retired(9));
+    for word in [
+        "no request in 24 h",
+        "Looked at from 2026-11-28 14:00:00 UTC to 2026-11-29 14:00:00 UTC.",
+        "the policy waives directCallers: asked its owner",
+        "ben approved the deletion",
+        "What was deleted",
+        "aws elbv2 create-target-group",
+    ] {
+        assert!(gone.contains(word), "{word:?} is not in {gone}");
+    }
+    let left = page(retired(6));
+    assert!(left.contains("crossfade retire bookings --undo --reason TEXT"), "{left}");
+    assert!(!left.contains("What was deleted") && !left.contains("create-target-group"), "{left}");
+    let none = page(vec![]);
+    assert!(none.contains("Nothing of the old side was taken apart."), "{none}");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use crate::stack::arguments::{Output, service};
 use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use clap::Args;
+use crossfade_actions::operator::retirements::retirements_of;
 use crossfade_domain::journal::Event;
 use crossfade_domain::journal::wording::{journal_line, observed_counts};
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_domain::retirement::{RetirementEvent, RetirementEventKind, retirement_line};
+use crossfade_domain::retirement::{RetirementEvent, retirement_line};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -59,7 +60,9 @@ pub async fn run(
             head.migration
         )));
     }
-    let retired = retirements(service, &migration, session).await?;
+    let retired = retirements_of(&session.ports, service, &migration)
+        .await
+        .map_err(|source| session.ledger_failed(&format!("reading the retirements of {service}"), source))?;
     if console.output == Output::Json {
         console.json(&merged(&events, &retired, object, retired_object))?;
         return Ok(ExitCode::Done);
@@ -84,28 +87,6 @@ pub async fn run(
         console.data(&ending.line())?;
     }
     Ok(ExitCode::Done)
-}
-
-/// The journals of the retirements that took this migration's old side apart, in order.
-async fn retirements(
-    service: &ServiceName,
-    migration: &MigrationId,
-    session: &Session,
-) -> Result<Vec<RetirementEvent>, Failure> {
-    let failed = |source| session.ledger_failed(&format!("reading the retirements of {service}"), source);
-    let latest = session.ports.ledger.retirement(service).await.map_err(failed)?.map_or(0, |head| head.number);
-    let mut all = Vec::new();
-    for number in 1..=latest {
-        let events = session.ports.ledger.retirement_events(service, number).await.map_err(failed)?;
-        let is_of = |event: &RetirementEvent| match &event.kind {
-            RetirementEventKind::Begun { plan, .. } => plan.migration == *migration,
-            _ => false,
-        };
-        if events.first().is_some_and(is_of) {
-            all.extend(events);
-        }
-    }
-    Ok(all)
 }
 
 /// Both journals in the order of time. Each has its own order, which it keeps.

@@ -12,6 +12,9 @@ use crossfade_domain::judge::{Evidence, Judgement, MetricKind, Verdict};
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::opinion::Vote;
 use crossfade_domain::plan::Plan;
+use crossfade_domain::retirement::{
+    Approval, GroupRecord, IdleWindow, RetirementEvent, RetirementEventKind, RetirementPlan,
+};
 use crossfade_domain::weight::Weight;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -144,7 +147,38 @@ pub(super) fn migration(with_clients: bool) -> MigrationReport {
             of_all_attempts: false,
         }),
         judge: judge_said(),
+        retirements: Vec::new(),
     }
+}
+
+/// So many steps of a retirement, of which the last deletes the old side.
+pub(super) fn retired(steps: usize) -> Vec<RetirementEvent> {
+    use RetirementEventKind as Kind;
+    let head: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../tests/compatibility/retirement-head.json")).unwrap();
+    let plan: RetirementPlan = serde_json::from_value(head["plan"].clone()).unwrap();
+    let records: Vec<GroupRecord> = plan.groups.iter().map(|group| group.record.clone()).collect();
+    let window = Some(IdleWindow { since: at(0), until: at(86_400), period_seconds: 60 });
+    let kinds = [
+        Kind::Begun { plan: Box::new(plan), who: nasty(), execution: None },
+        Kind::Approved { what: Approval::Detach, accepted: vec![nasty()], who: "ben".into() },
+        Kind::DetachIntended { proof: "no request in 24 h".into(), window },
+        Kind::Detached,
+        Kind::DeregisterIntended { records: records.clone() },
+        Kind::Deregistered,
+        Kind::Approved { what: Approval::Delete, accepted: vec![], who: "ben".into() },
+        Kind::DeleteIntended { records },
+        Kind::Deleted,
+    ];
+    let event = |(sequence, kind): (u32, Kind)| RetirementEvent {
+        version: 1,
+        number: 1,
+        sequence: sequence.into(),
+        generation: 1,
+        at: at(90_000 + 60 * i64::from(sequence)),
+        kind,
+    };
+    (1..).zip(kinds).take(steps).map(event).collect()
 }
 
 pub(super) fn fleet() -> FleetReport {

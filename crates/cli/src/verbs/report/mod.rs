@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// The page has the verdict with the requests harmed and the seconds to safe, the
 /// weight over time with what gates and people said, both clusters' requests,
 /// failures and latencies, the judge's evidence against its threshold, routes
-/// before and after, settings and the journal. Of a
+/// before and after, the end of the old side, settings and the journal. Of a
 /// fleet: its waves, its share on the new cluster over time, and failures with
 /// causes. It has no script, loads nothing, and prints well.
 ///

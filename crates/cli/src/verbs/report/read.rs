@@ -3,6 +3,7 @@
 use crossfade_actions::error::ActionError;
 use crossfade_actions::operator::replay::{NotReplayed, Replay, plan_of_attempt};
 use crossfade_actions::operator::requests::{CountedMigration, count_requests};
+use crossfade_actions::operator::retirements::retirements_of;
 use crossfade_actions::ports::Ports;
 use crossfade_domain::comparison::requests::journalled;
 use crossfade_domain::journal::Head;
@@ -40,9 +41,12 @@ pub(in crate::verbs) async fn migration(
     };
     let traffic = traffic(kept, &read);
     let judge = if plan.policy.judge { judge(read) } else { Judge::Off };
+    let retirements = retirements_of(ports, &head.service, migration).await;
+    let doing = || format!("reading the retirements of {}", head.service);
+    let retirements = retirements.map_err(|source| ActionError::Ledger { doing: doing(), source })?;
     let (service, migration) = (head.service.clone(), migration.clone());
     let plan = Some(plan);
-    Ok(Some(MigrationReport { service, migration, events, plan, traffic, clients: None, judge }))
+    Ok(Some(MigrationReport { service, migration, events, plan, traffic, clients: None, judge, retirements }))
 }
 
 /// What the journal has, if that is all of it; else what was read; else what the journal has.
