@@ -16,6 +16,7 @@
 //! | `rollback` | the way back: who may begin it, even of a halted migration; when it is withheld; what a route gets |
 //! | `journal` | heads, events, and which event may follow in which phase |
 //! | `under_way` | what is under way with a service, for which its stored policy has to stay |
+//! | `cost` | what machines and functions do for a migration, and AWS's list prices |
 //! | `windows` | when traffic may be raised, and when not: open hours, freezes, change calendars |
 //! | `names` | services, migrations and ARNs, parsed once |
 //!
@@ -24,6 +25,7 @@
 
 pub mod alarms;
 pub mod comparison;
+pub mod cost;
 pub mod fleet;
 pub mod gates;
 pub mod internal_route;

@@ -1,6 +1,8 @@
 //! The page of a fleet's run.
 
+mod cost;
 mod failures;
+mod harm;
 mod share;
 mod spans;
 mod verdict;
@@ -29,11 +31,14 @@ pub(crate) fn part(report: &FleetReport) -> Markup {
     crate::page::part(&verdict::drawn(report), &sections(report))
 }
 
-fn sections(report: &FleetReport) -> [Section; 5] {
+fn sections(report: &FleetReport) -> [Section; 8] {
     [
         ("waves", "Waves", waves::drawn(report)),
         ("share", "On the new cluster over time", share::drawn(report)),
         ("failures", "Failures and their causes", failures::drawn(report)),
+        ("harm", "Requests harmed", harm::drawn(report)),
+        ("double", "Both sides at once", cost::double_running(report)),
+        ("cost", "What machines and functions cost", cost::machines(report)),
         ("people", "Who did what", people(report)),
         ("journal", "Journal", journal(report)),
     ]

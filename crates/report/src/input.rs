@@ -7,7 +7,7 @@ use crossfade_domain::journal::request_counts::RequestCounts;
 use crossfade_domain::judge::Judgement;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::plan::Plan;
-use crossfade_domain::retirement::RetirementEvent;
+use crossfade_domain::retirement::{Retirement, RetirementEvent};
 use jiff::Timestamp;
 
 /// One migration.
@@ -103,12 +103,25 @@ pub struct JudgeSaid {
 }
 
 /// One run of a fleet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FleetReport {
     /// The run's head.
     pub head: FleetHead,
     /// Its journal, in order.
     pub entries: Vec<FleetEntry>,
+    /// The migrations that moved in it.
+    pub migrations: Vec<FleetMigration>,
+    /// The retirements of its services, as they stand.
+    pub retirements: Vec<Retirement>,
+}
+
+/// A migration of a fleet's run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FleetMigration {
+    /// Its journal, in order.
+    pub events: Vec<Event>,
+    /// Seconds between two checks of the gates, if its plan is stored.
+    pub slice_seconds: Option<u32>,
 }
 
 /// A rehearsal.

@@ -27,6 +27,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ),
         ("fleet", fleet_page(&fleet(), &written())),
         ("fleet without entries", fleet_page(&FleetReport { entries: vec![], ..fleet() }, &written())),
+        ("fleet without journals", fleet_page(&FleetReport { migrations: vec![], ..fleet() }, &written())),
         ("rehearsal", rehearsal_page(&rehearsal(true), &written())),
         ("unexpected", rehearsal_page(&rehearsal(false), &written())),
     ]
@@ -149,6 +150,24 @@ fn a_retirement_says_who_and_why_and_how_it_comes_back() {
     assert!(!left.contains("What was deleted") && !left.contains("create-target-group"), "{left}");
     let none = page(vec![]);
     assert!(none.contains("Nothing of the old side was taken apart."), "{none}");
+}
+
+#[test]
+fn a_fleet_says_what_it_harmed_how_long_both_sides_ran_and_what_was_counted_of_its_cost() {
+    let page = fleet_page(&fleet(), &written());
+    for word in [
+        "The journals of 1 of 2 migrations have the requests: the new cluster failed 37 of 450 requests.",
+        "not in its journal; see its own report",
+        "2 services had both sides for 2.4 hours in all.",
+        "still there",
+        "About 0.0014 USD for 1 migration.",
+        "25.00 USD for a million state transitions",
+    ] {
+        assert!(page.contains(word), "{word:?} is not in {page}");
+    }
+    let early = FleetReport { migrations: vec![], retirements: vec![], ..fleet() };
+    let page = fleet_page(&early, &written());
+    assert!(page.contains("No service has had both sides yet.") && page.contains("not known"), "{page}");
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(super) fn drawn(report: &FleetReport) -> Markup {
         ("Services", count(all.into())),
         ("On the new cluster", count(migrated.into())),
         ("Failed", count(failed.into())),
+        ("Requests harmed", super::harm::figure(report)),
         (
             "Share of requests",
             share(on_new, requests).map_or_else(|| "not counted".to_owned(), |share| format!("{} %", number(share))),

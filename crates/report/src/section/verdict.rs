@@ -157,7 +157,8 @@ pub(crate) fn live(events: &[Event]) -> Weight {
     events.iter().rev().find_map(verified).unwrap_or(Weight::ZERO)
 }
 
-fn outcome(events: &[Event]) -> (Outcome, Option<String>) {
+/// How a journal ends, and why.
+pub(crate) fn outcome(events: &[Event]) -> (Outcome, Option<String>) {
     let asked =
         events.iter().any(|event| matches!(&event.kind, EventKind::Commanded { commands, .. } if commands.abort));
     let rollback = events.iter().rev().find_map(|event| match &event.kind {

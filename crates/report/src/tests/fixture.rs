@@ -1,6 +1,6 @@
 //! A migration that an alarm rolled back, and a fleet of three services, with names that want to be markup.
 
-use crate::{Clients, CountsSource, FleetReport, Judge, JudgeSaid, MigrationReport, Traffic, Written};
+use crate::{Clients, CountsSource, FleetMigration, FleetReport, Judge, JudgeSaid, MigrationReport, Traffic, Written};
 use crossfade_domain::fleet::event::{FleetEntry, FleetEvent};
 use crossfade_domain::fleet::head::FleetHead;
 use crossfade_domain::fleet::service_run::{ServiceRun, ServiceState};
@@ -13,7 +13,8 @@ use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_domain::opinion::Vote;
 use crossfade_domain::plan::Plan;
 use crossfade_domain::retirement::{
-    Approval, GroupRecord, IdleWindow, RetirementEvent, RetirementEventKind, RetirementPlan,
+    Approval, GroupRecord, IdleWindow, Retirement, RetirementEvent, RetirementEventKind, RetirementPhase,
+    RetirementPlan,
 };
 use crossfade_domain::weight::Weight;
 use jiff::{SignedDuration, Timestamp};
@@ -211,5 +212,21 @@ pub(super) fn fleet() -> FleetReport {
         head = head.apply(&entry);
         entries.push(entry);
     }
-    FleetReport { head, entries }
+    let mut first = events();
+    first.insert(1, Event { kind: EventKind::GroupsCreated { groups: BTreeMap::new() }, ..first[0].clone() });
+    let uncounted: Vec<Event> = first.iter().map(|event| of(event, "users")).collect();
+    first.push(Event { kind: EventKind::RequestsCounted { counts: counts(10) }, ..first[first.len() - 1].clone() });
+    let mut gone: Retirement =
+        serde_json::from_str(include_str!("../../../../tests/compatibility/retirement-head.json")).unwrap();
+    (gone.phase, gone.since, gone.deregister_intended_at) = (RetirementPhase::Deleted, at(900), Some(at(7_200)));
+    let migrations = vec![
+        FleetMigration { events: uncounted, slice_seconds: None },
+        FleetMigration { events: first, slice_seconds: Some(60) },
+    ];
+    FleetReport { head, entries, migrations, retirements: vec![gone] }
+}
+
+/// The same event in the journal of another service.
+fn of(event: &Event, name: &str) -> Event {
+    Event { migration: MigrationId::of(&service(name), 1), ..event.clone() }
 }

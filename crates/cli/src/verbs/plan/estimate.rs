@@ -1,6 +1,10 @@
 //! Estimates the time, calls, money and worst-case harm of a plan. Each constant says where it comes from.
 
 use crate::stack::session::Session;
+use crossfade_domain::cost::{
+    INVOCATIONS_AROUND, TRANSITIONS_AROUND, TRANSITIONS_OF_A_SHIFT, TRANSITIONS_OF_A_SLICE, USD_PER_INVOCATION,
+    USD_PER_METRIC, USD_PER_TRANSITION,
+};
 use crossfade_domain::gates::checks::slice_seconds;
 use crossfade_domain::load_balancer::metric_query::MetricQuery;
 use crossfade_domain::names::TargetGroupArn;
@@ -9,19 +13,8 @@ use crossfade_domain::plan::{Plan, PlannedGroup};
 use jiff::SignedDuration;
 use serde::Serialize;
 
-/// USD for one state transition of a Standard workflow (us-east-1, eu-west-1).
-const USD_PER_TRANSITION: f64 = 0.000_025;
-/// USD for one metric of `GetMetricData`.
-const USD_PER_METRIC: f64 = 0.000_01;
-/// USD for one invocation of half a second, on arm64 with 256 MB.
-const USD_PER_INVOCATION: f64 = 0.000_000_2 + 0.25 * 0.5 * 0.000_013_333_4;
 /// Metrics that the judge reads for one pair of groups in one check, with the hour's response times.
 const METRICS_OF_A_PAIR: u32 = 12;
-/// Transitions before the first shift, with two waits for targets, and after the last bake.
-const TRANSITIONS_AROUND: u32 = 18;
-/// Transitions of a shift, and of a slice: wait, check, choice.
-const TRANSITIONS_OF_A_SHIFT: u32 = 2;
-const TRANSITIONS_OF_A_SLICE: u32 = 3;
 /// Transitions of a question to the outside gates, without those of each gate: the map, the second check, its choice.
 const TRANSITIONS_OF_A_QUESTION: u32 = 3;
 /// From the first bad request until every route is back, with an alarm of one 60 s period. A load balancer's data point
@@ -71,7 +64,7 @@ impl Estimate {
         let reads = if outside == 0 { checks } else { 2 * checks };
         let of_a_check = TRANSITIONS_OF_A_SLICE + questions;
         let transitions = TRANSITIONS_AROUND + shifts * TRANSITIONS_OF_A_SHIFT + checks * of_a_check;
-        let invocations = 8 + shifts + reads;
+        let invocations = INVOCATIONS_AROUND + shifts + reads;
         let pairs = u32::try_from(plan.groups.len()).unwrap_or(u32::MAX);
         let metrics = if policy.judge { reads * pairs * METRICS_OF_A_PAIR } else { 0 };
         let alarms_act = !policy.alarms.is_empty() && !policy.gates.observes(&Gate::Alarms);

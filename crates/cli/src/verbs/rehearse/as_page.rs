@@ -5,7 +5,7 @@ use crate::verbs::report::{read, write};
 use crossfade_actions::ports::Ports;
 use crossfade_domain::names::{MigrationId, ServiceName};
 use crossfade_rehearsal::report::{Report, ServiceReport};
-use crossfade_report::{Clients, FleetReport, RehearsalReport, Written, rehearsal_page};
+use crossfade_report::{Clients, RehearsalReport, Written, rehearsal_page};
 use std::path::Path;
 
 /// Reads journals, plans and counts from the rehearsal's AWS, as `crossfade report` does, and writes the page.
@@ -27,8 +27,7 @@ pub(super) async fn write(
     };
     for fleet in fleets {
         if let Some(head) = ports.fleets.fleet(fleet).await.map_err(|error| Failure::of(&error))? {
-            let entries = ports.fleets.fleet_entries(fleet, head.run).await.map_err(|error| Failure::of(&error))?;
-            page.fleets.push(FleetReport { head, entries });
+            page.fleets.push(read::fleet(ports, head).await.map_err(|error| Failure::of(&error))?);
         }
     }
     let names: Vec<ServiceName> =

@@ -10,7 +10,7 @@ use crate::stack::session::{Connection, Session};
 use crate::view::console::Console;
 use clap::Args;
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_report::{FleetReport, Verdict, Written, fleet_page, migration_page};
+use crossfade_report::{Verdict, Written, fleet_page, migration_page};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -20,8 +20,9 @@ use std::path::PathBuf;
 /// weight over time with what gates and people said, both clusters' requests,
 /// failures and latencies, the judge's evidence against its threshold, routes
 /// before and after, the end of the old side, settings and the journal. Of a
-/// fleet: its waves, its share on the new cluster over time, and failures with
-/// causes. It has no script, loads nothing, and prints well.
+/// fleet: its waves, its share on the new cluster over time, failures with causes,
+/// requests harmed, how long both sides ran, and what machines and functions cost.
+/// It has no script, loads nothing, and prints well.
 ///
 /// The requests are in the journal, which counts them when the migration ends. The
 /// judge's evidence, and requests that were not all counted then, are read from
@@ -122,14 +123,15 @@ async fn of_service(
 async fn of_fleet(name: Option<&str>, session: &Session, written: &Written) -> Result<(String, Value), Failure> {
     let fleet = session.fleet(name).await?;
     let head = session.begun_run_of(&fleet.name).await?;
-    let entries = session.ports.fleets.fleet_entries(&fleet.name, head.run).await;
-    let entries = entries
-        .map_err(|source| session.ledger_failed(&format!("reading the journal of fleet {}", fleet.name), source))?;
+    let report = read::fleet(&session.ports, head).await;
+    let report = report
+        .map_err(|source| session.ledger_failed(&format!("reading the journals of fleet {}", fleet.name), source))?;
+    let head = &report.head;
     let states: Vec<Value> =
         head.names().map(|service| json!({"service": service, "state": head.state_of(service)})).collect();
     let object = json!({
         "fleet": head.fleet, "run": head.run, "state": head.state, "outcome": head.outcome, "reason": head.reason,
         "services": states,
     });
-    Ok((fleet_page(&FleetReport { head, entries }, written), object))
+    Ok((fleet_page(&report, written), object))
 }

@@ -4,13 +4,17 @@ use crossfade_actions::error::ActionError;
 use crossfade_actions::operator::replay::{NotReplayed, Replay, plan_of_attempt};
 use crossfade_actions::operator::requests::{CountedMigration, count_requests};
 use crossfade_actions::operator::retirements::retirements_of;
-use crossfade_actions::ports::Ports;
+use crossfade_actions::ports::{LedgerError, Ports};
 use crossfade_domain::comparison::requests::journalled;
+use crossfade_domain::fleet::event::{FleetEntry, FleetEvent};
+use crossfade_domain::fleet::head::FleetHead;
+use crossfade_domain::fleet::service_run::ServiceRun;
+use crossfade_domain::gates::checks::slice_seconds;
 use crossfade_domain::journal::Head;
 use crossfade_domain::journal::request_counts::RequestCounts;
 use crossfade_domain::judge::verdict::{ln_fail_needed, ln_pass_needed};
-use crossfade_domain::names::MigrationId;
-use crossfade_report::{CountsSource, Judge, JudgeSaid, MigrationReport, Traffic};
+use crossfade_domain::names::{MigrationId, ServiceName};
+use crossfade_report::{CountsSource, FleetMigration, FleetReport, Judge, JudgeSaid, MigrationReport, Traffic};
 
 /// Everything about one of a service's migrations; `None` if there is no such migration. The counts are those of its
 /// journal; CloudWatch is asked once, where the journal has none, or not all, and for the judge. What CloudWatch does
@@ -47,6 +51,43 @@ pub(in crate::verbs) async fn migration(
     let (service, migration) = (head.service.clone(), migration.clone());
     let plan = Some(plan);
     Ok(Some(MigrationReport { service, migration, events, plan, traffic, clients: None, judge, retirements }))
+}
+
+/// Everything about a fleet's run.
+///
+/// # Errors
+/// The ledger's.
+pub(in crate::verbs) async fn fleet(ports: &Ports, head: FleetHead) -> Result<FleetReport, LedgerError> {
+    let entries = ports.fleets.fleet_entries(&head.fleet, head.run).await?;
+    let mut migrations = Vec::new();
+    for migration in moved(&entries) {
+        let Some(service) = head.names().find(|name| is_of(&migration, name)) else { continue };
+        let events = ports.ledger.events(service, &migration).await?;
+        let plan = ports.ledger.plan(service, &migration).await?;
+        let slice_seconds = plan.map(|plan| slice_seconds(&plan.policy, u32::MAX));
+        migrations.push(FleetMigration { events, slice_seconds });
+    }
+    migrations.retain(|one| !one.events.is_empty());
+    let names: Vec<ServiceName> = head.names().cloned().collect();
+    let retirements = ports.ledger.retirements(&names).await?;
+    Ok(FleetReport { head, entries, migrations, retirements })
+}
+
+/// The migrations that moved in a run, each once, in the order in which they were first seen.
+fn moved(entries: &[FleetEntry]) -> Vec<MigrationId> {
+    let mut found = Vec::new();
+    for event in entries.iter().flat_map(|entry| &entry.events) {
+        if let FleetEvent::Service { now: ServiceRun { migration: Some(migration), .. }, .. } = event
+            && !found.contains(migration)
+        {
+            found.push(migration.clone());
+        }
+    }
+    found
+}
+
+fn is_of(migration: &MigrationId, service: &ServiceName) -> bool {
+    migration.as_str().rsplit_once('-').is_some_and(|(of, _)| of == service.as_str())
 }
 
 /// What the journal has, if that is all of it; else what was read; else what the journal has.
