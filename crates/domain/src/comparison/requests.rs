@@ -47,14 +47,12 @@ enum End {
 fn end_of_traffic(events: &[Event]) -> Option<End> {
     let begun = events.iter().rposition(|event| matches!(event.kind, EventKind::RollbackBegun { .. }));
     let is_back = |event: &&Event| matches!(event.kind, EventKind::RoutesReturned { .. });
-    match begun {
+    if let Some(begun) = begun {
         // A late writer may have moved a route again: the last look counts.
-        Some(begun) => events[begun..].iter().rfind(is_back).map(|event| End::Returned(event.at)),
-        None => {
-            let end = events.iter().find(|event| matches!(event.kind, EventKind::Finished { .. }));
-            end.map(|event| End::Arrived(event.at))
-        }
+        return events[begun..].iter().rfind(is_back).map(|event| End::Returned(event.at));
     }
+    let end = events.iter().find(|event| matches!(event.kind, EventKind::Finished { .. }));
+    end.map(|event| End::Arrived(event.at))
 }
 
 /// The counts that a journal has of the migration as it ended last; none where it ended without any, or has not ended.
@@ -129,7 +127,7 @@ pub fn counted(
             balancer_errors: balancer_errors(read),
         }
     });
-    let spans = put_together(minutes.collect());
+    let spans = put_together(&minutes.collect::<Vec<_>>());
     RequestCounts { harmed: HARMED.to_owned(), settled_until: settled_until(now), spans }
 }
 
@@ -193,7 +191,7 @@ fn microseconds(seconds: f64) -> u64 {
 }
 
 /// Neighbouring minutes of one weight in one span, if there are more than [`MOST_SPANS`].
-fn put_together(minutes: Vec<CountedSpan>) -> Vec<CountedSpan> {
+fn put_together(minutes: &[CountedSpan]) -> Vec<CountedSpan> {
     let of_span = minutes.len().div_ceil(MOST_SPANS).max(1);
     minutes
         .chunk_by(|one, next| one.weight == next.weight)

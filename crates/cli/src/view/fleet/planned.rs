@@ -70,18 +70,19 @@ impl Limit {
                     wave + 1
                 ),
             };
-            format!("load balancer {load_balancer}: {used} {what} now, {more} more, of {most}{full}")
+            let now = counted(used, what);
+            format!("load balancer {load_balancer}: {now} now, {more} more, of {most}{full}")
         };
         let groups = "retire services that have migrated (crossfade fleet retire, or rollout.retire: afterWave), or \
                       skip services";
         let targets = "retire services that have migrated, ask AWS for a higher quota (Targets per Application Load \
                        Balancer), or skip services";
-        let mut lines = vec![line("target groups", room.groups, added.groups, RESERVED_GROUPS, groups)];
-        lines.extend(room.targets.map(|used| line("targets", used, added.targets, RESERVED_TARGETS, targets)));
+        let mut lines = vec![line("target group", room.groups, added.groups, RESERVED_GROUPS, groups)];
+        lines.extend(room.targets.map(|used| line("target", used, added.targets, RESERVED_TARGETS, targets)));
         if room.targets.is_none() {
             lines.push(format!("load balancer {load_balancer}: its targets cannot be counted; {} more", added.targets));
         }
-        lines.extend(room.rules.map(|rules| line("rules", rules, 0, 0, "ask AWS for a higher quota")));
+        lines.extend(room.rules.map(|rules| line("rule", rules, 0, 0, "ask AWS for a higher quota")));
         lines
     }
 }
