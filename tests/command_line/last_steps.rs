@@ -99,11 +99,11 @@ fn the_old_sides_of_a_fleet_are_retired_by_one_command() {
         &[
             "fleet retire --dry-run",
             "fleet retire --wave 7",
-            "fleet retire --only acounts",
+            "fleet retire --only odrers",
             "fleet retire --only accounts --reason \"two weeks without it\"",
         ],
     );
-    until_it_says(&kept, "retire accounts --status", &["deregistered:"]);
+    until_it_says(&kept, "fleet status", &["  retired: accounts"]);
     note_all(
         &mut shown,
         &kept,
