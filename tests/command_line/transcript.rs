@@ -35,6 +35,13 @@ pub(super) const FILTERS: &[(&str, &str)] = &[
     (r"\d+ harmed", "[n] harmed"),
     (r"(?m)^(  \[time\]  targets: .*\n)+", "  [time]  targets: [healthy enough]\n"),
     (r"/tmp/[^ \n]*/", "[folder]/"),
+    (r"counted up to \d\d:\d\d UTC", "counted up to [time] UTC"),
+    (r"failed \d+ of \d+ requests?, the old one \d+ of", "failed [n] of [m] requests, the old one [n] of"),
+    (r"the old one \[n\] of \d+ requests?", "the old one [n] of [m] requests"),
+    // It depends on the moment whether the time in an answer changes between two requests.
+    (r" Not compared, because the old side's own answers differ there: body.time of [^.\s]+\.", ""),
+    // It depends on the hour whether a day ends in between.
+    (r"(?m)^((?:! |  )\[time\].*\n)\[day\]\n", "$1"),
     // It depends on the moment whether a check of the gates finds the alarm before its event arrives.
     (r"(?m)^  \[time\]  gates: alarms: .*\n(  \[time\]  rolling back \(alarm event\))", "$1"),
     // It depends on the moment whether the next check is due.

@@ -7,6 +7,7 @@ use super::head::{Head, Phase};
 use super::hook::{HookCall, HookPoint};
 use super::probe_round::{OfferedRule, ProbeReport, ProbeRound};
 use super::rollback::{Rollback, Trigger};
+use crate::load_balancer::route::RouteId;
 use crate::names::{ListenerArn, MigrationId};
 use crate::opinion::Observation;
 use jiff::Timestamp;
@@ -39,10 +40,7 @@ impl Head {
             | (P::Moving, E::UnlistedTargetsFound { .. })
             | (P::Migrated | P::RolledBack, E::RequestsCounted { .. } | E::RequestsNotCounted { .. }) => {}
             (P::RollingBack | P::Settling, E::ForeignEditKept { route, requests, seen }) => {
-                if let Some(rollback) = &mut next.rollback {
-                    rollback.left.insert(route.clone(), seen.clone());
-                    rollback.left_requests.insert(route.clone(), requests.clone());
-                }
+                next.keep_foreign_edit(route, requests, seen);
             }
             (P::Planned, E::GroupsCreated { groups }) => next.new_groups.clone_from(groups),
             (P::Planned, E::GuardsCreated { .. }) => next.guarded = true,
@@ -133,6 +131,13 @@ impl Head {
             }
         }
         Ok(next)
+    }
+
+    fn keep_foreign_edit(&mut self, route: &RouteId, requests: &str, seen: &str) {
+        if let Some(rollback) = &mut self.rollback {
+            rollback.left.insert(route.clone(), seen.to_owned());
+            rollback.left_requests.insert(route.clone(), requests.to_owned());
+        }
     }
 
     /// What an earlier attempt may have left stays known.

@@ -1,7 +1,6 @@
 //! What starts an execution of `retire-service`, and what its functions pass on.
 
 use super::head::{RETIREMENT_VERSION, RetirementPhase};
-use crate::journal::cursor::serialize_shortened;
 use crate::journal::hook::DueHook;
 use crate::names::ServiceName;
 use crate::policy::document::{UNTIL, waivers};
@@ -151,7 +150,6 @@ pub struct RetirementCursor {
     /// How long to wait before the next look, in seconds.
     pub wait_seconds: u32,
     /// Where it stands and why, in a sentence.
-    #[serde(serialize_with = "serialize_shortened")]
     pub reason: String,
     /// The hook to call, with the verdict `hook`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
