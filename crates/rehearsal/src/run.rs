@@ -273,11 +273,6 @@ impl Rehearsal {
         self.host.last_lines(function)
     }
 
-    /// The names of the scenario's fleets.
-    pub fn fleets(&self) -> impl Iterator<Item = &str> {
-        self.scenario.fleets.iter().map(|fleet| fleet.name.as_str())
-    }
-
     /// Whether the scenario has acts.
     pub fn has_acts(&self) -> bool {
         !self.scenario.acts.is_empty()

@@ -131,12 +131,27 @@ pub struct RehearsalReport {
     pub ok: bool,
     /// What did not, a line each.
     pub unmet: Vec<String>,
+    /// Its acts, in order; none where it has none.
+    pub acts: Vec<Act>,
     /// Its fleets.
     pub fleets: Vec<FleetReport>,
     /// The services that have a journal.
     pub services: Vec<MigrationReport>,
     /// The services that have none, each with the reason.
     pub without_journal: Vec<(String, String)>,
+}
+
+/// One act of a rehearsal that tells a story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// Its word in the scenario.
+    pub name: String,
+    /// The time from the beginning of the load, such as `01:52:23`.
+    pub began: String,
+    /// How long it took, such as `25m`.
+    pub took: String,
+    /// What it did, with its counts.
+    pub summary: String,
 }
 
 /// When, where and by what a page was written.

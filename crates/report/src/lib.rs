@@ -23,8 +23,8 @@ mod words;
 
 pub use fleet::fleet_page;
 pub use input::{
-    Clients, CountsSource, FleetMigration, FleetReport, Judge, JudgeSaid, MigrationReport, RehearsalReport, Traffic,
-    Written,
+    Act, Clients, CountsSource, FleetMigration, FleetReport, Judge, JudgeSaid, MigrationReport, RehearsalReport,
+    Traffic, Written,
 };
 pub use migration::migration_page;
 pub use rehearsal::rehearsal_page;

@@ -1,6 +1,6 @@
 //! The page of a rehearsal: every fleet and every service.
 
-use crate::input::{MigrationReport, RehearsalReport, Written};
+use crate::input::{Act, MigrationReport, RehearsalReport, Written};
 use crate::page::{Section, page, table};
 use crate::section::verdict::Verdict;
 use crate::words::{count, id, number};
@@ -9,6 +9,11 @@ use maud::{Markup, html};
 
 /// A rehearsal as one page.
 pub fn rehearsal_page(report: &RehearsalReport, written: &Written) -> String {
+    let acts = (!report.acts.is_empty()).then(|| Section {
+        id: "acts".to_owned(),
+        name: "The story".to_owned(),
+        body: acts(report),
+    });
     let services = Section { id: "services".to_owned(), name: "Services".to_owned(), body: services(report) };
     let of_fleets = report.fleets.iter().map(|one| Section {
         id: id(&["fleet", &one.head.fleet]),
@@ -20,7 +25,7 @@ pub fn rehearsal_page(report: &RehearsalReport, written: &Written) -> String {
         name: one.migration.to_string(),
         body: migration::part(one),
     });
-    let sections: Vec<Section> = [services].into_iter().chain(of_fleets).chain(of_services).collect();
+    let sections: Vec<Section> = acts.into_iter().chain([services]).chain(of_fleets).chain(of_services).collect();
     page("A rehearsal", &verdict(report), &sections, written)
 }
 
@@ -40,6 +45,12 @@ fn verdict(report: &RehearsalReport) -> Markup {
             ul { @for line in &report.unmet { li { (line) } } }
         }
     }
+}
+
+fn acts(report: &RehearsalReport) -> Markup {
+    let row = |act: &Act| vec![act.began.clone(), act.name.clone(), act.took.clone(), act.summary.clone()];
+    let rows: Vec<Vec<String>> = report.acts.iter().map(row).collect();
+    table("Each act with what it did, in the rehearsal's own time", &["Began", "Act", "Took", "What it did"], &rows)
 }
 
 fn services(report: &RehearsalReport) -> Markup {

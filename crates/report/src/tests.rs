@@ -11,6 +11,12 @@ fn pages() -> Vec<(&'static str, String)> {
     let rehearsal = |ok| RehearsalReport {
         ok,
         unmet: vec![nasty()],
+        acts: vec![crate::Act {
+            name: "retire".into(),
+            began: "01:52:23".into(),
+            took: "25m51s".into(),
+            summary: nasty(),
+        }],
         fleets: vec![fleet()],
         services: vec![migration(true), migration_of_another()],
         without_journal: vec![("orders".into(), nasty())],

@@ -202,7 +202,7 @@ async fn rehearse(
     let ports = ports_of(&rehearsal);
     let mut result = move_services(&rehearsal, &ports, &mut interruption, may_colour, stderr).await;
     if let (Some(file), Ok((report, _))) = (&arguments.report, &result)
-        && let Err(failure) = as_page::write(report, rehearsal.fleets(), &ports, file).await
+        && let Err(failure) = as_page::write(report, &ports, file).await
     {
         result = Err(failure);
     }

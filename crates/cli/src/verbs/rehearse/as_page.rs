@@ -1,34 +1,30 @@
 //! The report of a rehearsal as one HTML page.
 
+use super::live::clock_text;
 use crate::ending::failure::Failure;
 use crate::verbs::report::{read, write};
+use crate::view::parts::age::age;
 use crossfade_actions::ports::Ports;
 use crossfade_domain::names::{MigrationId, ServiceName};
-use crossfade_rehearsal::report::{Report, ServiceReport};
-use crossfade_report::{Clients, RehearsalReport, Written, rehearsal_page};
+use crossfade_rehearsal::report::{ActReport, Report, ServiceReport};
+use crossfade_report::{Act, Clients, RehearsalReport, Written, rehearsal_page};
 use std::path::Path;
 
 /// Reads journals, plans and counts from the rehearsal's AWS, as `crossfade report` does, and writes the page.
 ///
 /// # Errors
 /// Something cannot be read, or the file cannot be written.
-pub(super) async fn write(
-    report: &Report,
-    fleets: impl Iterator<Item = &str>,
-    ports: &Ports,
-    file: &Path,
-) -> Result<(), Failure> {
+pub(super) async fn write(report: &Report, ports: &Ports, file: &Path) -> Result<(), Failure> {
     let mut page = RehearsalReport {
         ok: report.ok,
         unmet: unmet(report),
+        acts: report.acts.iter().map(act).collect(),
         fleets: Vec::new(),
         services: Vec::new(),
         without_journal: Vec::new(),
     };
-    for fleet in fleets {
-        if let Some(head) = ports.fleets.fleet(fleet).await.map_err(|error| Failure::of(&error))? {
-            page.fleets.push(read::fleet(ports, head).await.map_err(|error| Failure::of(&error))?);
-        }
+    for head in ports.fleets.fleets().await.map_err(|error| Failure::of(&error))? {
+        page.fleets.push(read::fleet(ports, head).await.map_err(|error| Failure::of(&error))?);
     }
     let names: Vec<ServiceName> =
         report.services.iter().filter_map(|one| ServiceName::parse(&one.service).ok()).collect();
@@ -50,6 +46,20 @@ pub(super) async fn write(
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let written = Written { at: ports.clock.now(), version, place: "in a rehearsal, in its own time".to_owned() };
     write::page(file, &rehearsal_page(&page, &written))
+}
+
+fn act(act: &ActReport) -> Act {
+    Act {
+        name: act.act.to_owned(),
+        began: clock_text(act.began_seconds),
+        took: age(whole_seconds(act.world_seconds)),
+        summary: act.summary.clone(),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate; times are above 0")]
+fn whole_seconds(seconds: f64) -> u32 {
+    seconds.round() as u32
 }
 
 /// What clients outside saw, in all attempts.
