@@ -160,8 +160,9 @@ fn the_same_case_has_the_same_log() {
 fn of_a_read_no_effect_is_lost_repeated_or_outlives_its_function() {
     let mut seen = BTreeSet::new();
     for name in ["straight", "new-side-fails", "judged-and-sick"] {
-        let calls = run(&named(name).unwrap(), false).calls;
-        for (number, verb) in calls.iter().enumerate().filter(|(_, verb)| READS.contains(verb)) {
+        let alone = run(&named(name).unwrap(), false);
+        let alone = (alone.outcome, alone.calls, alone.checks, alone.violations);
+        for (number, verb) in alone.1.iter().enumerate().filter(|(_, verb)| READS.contains(verb)) {
             if !seen.insert((name, *verb)) {
                 continue;
             }
@@ -169,8 +170,6 @@ fn of_a_read_no_effect_is_lost_repeated_or_outlives_its_function() {
                 let ending = run(&named(&format!("{name}/{fault}@{number}")).unwrap(), false);
                 (ending.outcome, ending.calls, ending.checks, ending.violations)
             };
-            let alone = run(&named(name).unwrap(), false);
-            let alone = (alone.outcome, alone.calls, alone.checks, alone.violations);
             assert_eq!(with("Twice"), alone, "{name}, {verb}");
             assert_eq!(with("FailsAfter"), with("FailsBefore"), "{name}, {verb}");
             assert_eq!(with("DiesAfter").0, with("DiesBefore").0, "{name}, {verb}");

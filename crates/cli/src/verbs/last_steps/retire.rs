@@ -201,10 +201,13 @@ pub async fn run(
     let followed = follow(arguments, session, before.as_ref(), &mut execution, console);
     tokio::select! {
         ended = followed => ended,
-        () = session.until(deadline) => Err(Failure::new(ExitCode::WaitTimedOut, format!(
+        () = session.until(deadline) => Err(Failure::new(
+            ExitCode::WaitTimedOut,
+            format!(
                 "time is up, and the retirement of {service} continues\n  `crossfade retire {service} --status` shows \
                  where it is"
-            ))),
+            ),
+        )),
     }
 }
 
@@ -237,7 +240,7 @@ async fn follow<'a>(
             // What was asked for is recorded, so the next one is not asked again.
             let input = json!({ "service": arguments.service, "who": session.caller.arn });
             *execution = Execution::start(session, MACHINE, &arguments.service, "retire", &input).await?;
-            console.say(&format!("started {}, which continues the retirement: the last one was full", execution.arn));
+            console.say(&format!("started {}, which continues: the history of the last one was full", execution.arn));
             continue;
         }
         match retirement_standing(&session.ports, &arguments.service).await {
